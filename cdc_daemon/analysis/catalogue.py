@@ -1,0 +1,92 @@
+"""What the analysis must know of the database, as plain values that somebody else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class TableName(NamedTuple):
+    """A table by its schema and name, both as the catalogue spells them (unquoted)."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source table.
+
+    Attributes:
+        type: `format_type(atttypid, -1)`, schema-qualified unless in pg_catalog (`bpchar`, not `character`).
+        carried_as: the built-in base type in which an entry carries it: `type` itself, or `text`.
+        not_null: no NULL can be in it.
+    """
+
+    name: str
+    type: str
+    carried_as: str
+    not_null: bool
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    references: TableName
+    referenced_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, partitioned table or inheritance parent that a feed reads.
+
+    Attributes:
+        oid: its pg_class.oid.
+        columns: by name, in the table's order.
+        primary_key: its columns, empty without one.
+        unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
+    """
+
+    name: TableName
+    oid: int
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
+
+
+@dataclass(frozen=True)
+class Output:
+    """A column that the feed's query yields; `type` as in `Column.type`."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class FeedQuery:
+    """One feed's query as the analysis takes it.
+
+    Attributes:
+        text: the user's SELECT, as in its file.
+        definition: the same after PostgreSQL resolved every name (`pg_get_viewdef`, search_path pg_catalog).
+        outputs: every output column, in order.
+        key: output columns that identify a document.
+        entity: output columns that identify the unit of recomputation.
+    """
+
+    feed: str
+    text: str
+    definition: str
+    outputs: tuple[Output, ...]
+    key: tuple[str, ...]
+    entity: tuple[str, ...]

@@ -1,0 +1,86 @@
+"""The analysis' answer: how a changed row of each source table reaches the feed's entities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cdc_daemon.analysis.catalogue import TableName
+
+
+class RouteKind(StrEnum):
+    """How precise a route is, best first."""
+
+    DIRECT = "direct"
+    JOIN = "join"
+    PARTIAL = "partial"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A SELECT from the delta of one occurrence to values of some entity columns.
+
+    Attributes:
+        bound: the entity columns that it yields, in the entity's order; empty for `all`.
+        sql: a SELECT that reads the relation `delta` (the occurrence's link columns under their own names
+            and types, one row per changed row) and yields the bound columns under the entity columns' names,
+            NULLs possible, duplicates possible. Empty for `all`.
+        reason: why it is not better than it is, for `partial` and `all`.
+    """
+
+    kind: RouteKind
+    bound: tuple[str, ...]
+    sql: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One place where the query reads a source table.
+
+    Attributes:
+        alias: the name it has in the query, to tell two occurrences of one table apart.
+        links: the link columns that its routes need, sorted.
+        columns: every column whose change can change a document or its membership, sorted.
+        routes: their union reaches every entity that a changed row touches.
+    """
+
+    table: TableName
+    alias: str
+    links: tuple[str, ...]
+    columns: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+    @property
+    def kind(self) -> RouteKind:
+        """The least precise of its routes: the one that decides what a change costs."""
+        order = list(RouteKind)
+        return max((route.kind for route in self.routes), key=order.index)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the occurrence is `partial` or `all`."""
+        return next((route.reason for route in self.routes if route.kind == self.kind and route.reason), None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A construct that is refused (`refusal`) or allowed with a warning.
+
+    Attributes:
+        line, column: 1-based place in the user's text, where known.
+    """
+
+    refusal: bool
+    what: str
+    hint: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    feed: str
+    occurrences: tuple[Occurrence, ...]
+    verdicts: tuple[Verdict, ...] = ()

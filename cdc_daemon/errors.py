@@ -1,0 +1,78 @@
+"""The one tree of errors: each says what, where and what to do; its class decides what happens next.
+
+`ConfigurationError` and `FeedError` wait for a person; `DatabaseUnavailable` and `SinkUnavailable` pass by
+themselves and are retried; `RecordsRefused` names a batch that will be refused again as it is.
+"""
+
+from __future__ import annotations
+
+
+class CdcError(Exception):
+    """Any error that cdc-daemon raises on purpose.
+
+    Args:
+        what: one sentence that says what is wrong.
+        where: file, field, table, feed or sink that it concerns.
+        hint: what to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class ConfigurationError(CdcError):
+    """The configuration can't be used. `faults` holds every one found, each a (where, what, hint)."""
+
+    exit_code = 2
+
+    def __init__(self, faults: list[tuple[str, str, str | None]]) -> None:
+        where, what, hint = faults[0]
+        super().__init__(what, where=where, hint=hint)
+        self.faults = faults
+
+
+class FeedError(CdcError):
+    """One feed can't go on until a person changes its query, its configuration or the schema."""
+
+    exit_code = 2
+
+
+class InstallError(CdcError):
+    """Capture could not be installed or removed (rights, locks, another installer)."""
+
+
+class DatabaseUnavailable(CdcError):
+    """The database can't be reached; retried with growing pauses."""
+
+    exit_code = 3
+
+
+class SinkUnavailable(CdcError):
+    """A sink can't take anything now; the same records are tried again later.
+
+    Args:
+        retry_after_seconds: the pause that the sink asked for, if it did.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RecordsRefused(CdcError):
+    """A sink understood a batch and refused it: the same bytes would be refused again."""

@@ -1,0 +1,46 @@
+"""The record: what a sink is handed for one changed document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One changed document of a feed.
+
+    Attributes:
+        key: the key columns as a JSON object, UTF-8, as PostgreSQL wrote it.
+        revision: number of the document's last real change; a higher one supersedes a lower one.
+        hash: sha256 of the document, hex.
+        changed: top-level fields that differ from what was delivered before; all of them for a new document.
+        captured_at: when the change was captured, RFC 3339.
+        data: the document, UTF-8, as PostgreSQL wrote it (numbers keep their digits); None for a delete.
+    """
+
+    feed: str
+    key: bytes
+    op: Literal["upsert", "delete"]
+    revision: int
+    hash: str
+    changed: tuple[str, ...]
+    captured_at: str
+    data: bytes | None
+
+    def encode(self) -> bytes:
+        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
+        return orjson.dumps(
+            {
+                "feed": self.feed,
+                "key": orjson.Fragment(self.key),
+                "op": self.op,
+                "revision": self.revision,
+                "hash": self.hash,
+                "changed": self.changed,
+                "captured_at": self.captured_at,
+                "data": None if self.data is None else orjson.Fragment(self.data),
+            }
+        )
