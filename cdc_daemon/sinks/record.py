@@ -15,7 +15,7 @@ class Record:
     Attributes:
         key: the key columns as a JSON object, UTF-8, as PostgreSQL wrote it.
         revision: number of the document's last real change; a higher one supersedes a lower one.
-        hash: sha256 of the document, hex.
+        hash: sha256 of the document, hex; None for a delete.
         changed: top-level fields that differ from what was delivered before; all of them for a new document.
         captured_at: when the change was captured, RFC 3339.
         data: the document, UTF-8, as PostgreSQL wrote it (numbers keep their digits); None for a delete.
@@ -25,7 +25,7 @@ class Record:
     key: bytes
     op: Literal["upsert", "delete"]
     revision: int
-    hash: str
+    hash: str | None
     changed: tuple[str, ...]
     captured_at: str
     data: bytes | None

@@ -1,0 +1,62 @@
+"""The named statements under `sql/`, read once, with identifiers filled in by psycopg.
+
+A file of `sql/queries/` or `sql/objects/` holds statements, each below a line `-- name: read_delta` and a
+sentence that says what it is for. Identifiers and pieces stand in braces (`{changelog}`), values are named
+parameters (`%(since)s`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+from psycopg import sql
+
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+def sql_directory() -> Path:
+    """Where the SQL files are: inside the installed package, or at the top of the source tree."""
+    packaged = Path(__file__).parent.parent / "_sql"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "sql"
+
+
+@cache
+def texts(file: str) -> Mapping[str, str]:
+    """Every statement of one file, by name.
+
+    Args:
+        file: path below `sql/` without the ending, such as `queries/feed_state`.
+    """
+    content = (sql_directory() / f"{file}.sql").read_text("utf-8")
+    pieces = _NAME.split(content)
+    return {name: body.strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+def template(name: str) -> sql.SQL:
+    """A statement before its identifiers are filled in.
+
+    Args:
+        name: file and statement, such as `queries/feed_state.lock`.
+    """
+    file, _, statement = name.rpartition(".")
+    # The text comes from our own files and from nobody's input: that is what LiteralString stands for.
+    return sql.SQL(cast(LiteralString, texts(file)[statement]))
+
+
+def statement(name: str, **pieces: sql.Composable) -> sql.Composed:
+    """A statement of `sql/queries/`, ready to execute.
+
+    Args:
+        name: file and statement, such as `feed_state.lock`.
+        pieces: what stands in braces in its text.
+    """
+    return template(f"queries/{name}").format(**pieces)
+
+
+def rendered(name: str, **pieces: sql.Composable) -> sql.Composed:
+    """A statement of `sql/objects/` (DDL of one source table or feed), ready to execute."""
+    return template(f"objects/{name}").format(**pieces)
