@@ -16,6 +16,7 @@ from typing import LiteralString, cast
 from psycopg import sql
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_SENTENCE = re.compile(r"\A(?:--[^\n]*\n)+")  # for readers of the file; the server needn't see it
 
 
 def sql_directory() -> Path:
@@ -33,7 +34,7 @@ def texts(file: str) -> Mapping[str, str]:
     """
     content = (sql_directory() / f"{file}.sql").read_text("utf-8")
     pieces = _NAME.split(content)
-    return {name: body.strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return {name: _SENTENCE.sub("", body.strip() + "\n").strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
 def template(name: str) -> sql.SQL:

@@ -1,0 +1,126 @@
+"""The body of a capture function: what a trigger of one source table does.
+
+The reasons stand above the statements in `sql/objects/capture.sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from cdc_daemon.capture.source import Link, Source
+from cdc_daemon.pg.statements import rendered
+
+_COMMA = sql.SQL(", ")
+_AND = sql.SQL(" AND ")
+
+
+def render(source: Source) -> sql.Composed:
+    """The plpgsql body for one source table, to be quoted as a string by the caller."""
+    links = [_CarriedLink(number, link) for number, link in enumerate(source.links, start=1)]
+    first, second = source.segments
+    return rendered(
+        "capture.body",
+        declarations=sql.SQL("\n").join(link.declaration() for link in links),
+        update=_changed_rows(source, links) if source.primary_key else _both_sides(links),
+        insert=_all_rows("new_rows", "cdc_rows", [(link.array, link) for link in links]),
+        delete=_all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
+        append=_lines(link.append() for link in links),
+        forget=_lines(sql.SQL("{} := NULL;").format(link.array) for link in links),
+        # Without link columns there is nothing to cut into pieces of a thousand.
+        entries=sql.SQL("COALESCE(cdc_rows, 1)") if links else sql.SQL("1"),
+        most=sql.SQL("1000") if links else sql.SQL("2147483647"),
+        first_segment=sql.Identifier(first),
+        second_segment=sql.Identifier(second),
+        columns=_continued(sql.Identifier(link.entry_column) for link in links),
+        slices=_continued(link.slice() for link in links),
+    )
+
+
+class _CarriedLink:
+    """A link column inside the body: the array it is gathered in, and the one for new rows of an UPDATE."""
+
+    def __init__(self, number: int, link: Link) -> None:
+        self.name = link.name
+        self.entry_column = link.entry_column
+        self.array = sql.Identifier(f"cdc_link_{number}")
+        self.more = sql.Identifier(f"cdc_more_{number}")
+        self._carried_as = sql.SQL(link.carried_as)  # pyright: ignore[reportArgumentType] # pg_catalog.<typname>
+        self._as_text = link.as_text
+
+    def declaration(self) -> sql.Composed:
+        return sql.SQL("    {} {}[];\n    {} {}[];").format(self.array, self._carried_as, self.more, self._carried_as)
+
+    def of(self, alias: str) -> sql.Composed:
+        """The column's value in one transition table, as carried."""
+        column = sql.Identifier(alias, self.name)
+        return sql.SQL("{}::pg_catalog.text").format(column) if self._as_text else sql.Composed([column])
+
+    def append(self) -> sql.Composed:
+        return sql.SQL("{} := {} OPERATOR(pg_catalog.||) {};").format(self.array, self.array, self.more)
+
+    def slice(self) -> sql.Composed:
+        return sql.SQL("{}[cdc_first : cdc_first OPERATOR(pg_catalog.+) 999]").format(self.array)
+
+
+def _continued(pieces: Iterable[sql.Composable]) -> sql.Composed:
+    """Each piece after a comma, for lists that have something before them."""
+    return sql.Composed([sql.SQL(", ") + piece for piece in pieces])
+
+
+def _lines(pieces: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL("\n        ").join(pieces)
+
+
+def _all_rows(rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedLink]]) -> sql.Composed:
+    return rendered(
+        "capture.all_rows",
+        rows=sql.Identifier(rows),
+        into=_COMMA.join([sql.Identifier(count), *(array for array, _ in links)]),
+        aggregates=_continued(sql.SQL("pg_catalog.array_agg({})").format(link.of("r")) for _, link in links),
+    )
+
+
+def _both_sides(links: list[_CarriedLink]) -> sql.Composed:
+    """Without a primary key old and new rows can't be paired: every one of them counts as changed."""
+    return sql.SQL("\n            ").join(
+        [
+            _all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
+            _all_rows("new_rows", "cdc_more", [(link.more, link) for link in links]),
+        ]
+    )
+
+
+def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
+    first_key = source.primary_key[0][0]
+    old_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("o", first_key))
+    new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))
+    moved: sql.Composed = sql.SQL("{} IS NULL").format(sql.Identifier("o", first_key))
+    if links:
+        moved = sql.SQL("({} OR {})").format(moved, _different([x.of("o") for x in links], [x.of("n") for x in links]))
+    new_counts = sql.SQL("{} AND {}").format(new_is_there, moved)
+    gather = sql.SQL("pg_catalog.array_agg({}) FILTER (WHERE {})")
+    return rendered(
+        "capture.changed_rows",
+        old_is_there=old_is_there,
+        new_counts=new_counts,
+        old_aggregates=_continued(gather.format(link.of("o"), old_is_there) for link in links),
+        new_aggregates=_continued(gather.format(link.of("n"), new_counts) for link in links),
+        into=_continued([*(link.array for link in links), *(link.more for link in links)]),
+        same_key=_AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
+        old_columns=_COMMA.join(sql.Identifier("o", column) for column in source.columns),
+        new_columns=_COMMA.join(sql.Identifier("n", column) for column in source.columns),
+    )
+
+
+def _same(column: str, *, as_text: bool) -> sql.Composed:
+    # An extension type's `=` lives in the extension's schema; its text serves to pair rows just as well.
+    form = "{}::pg_catalog.text OPERATOR(pg_catalog.=) {}::pg_catalog.text" if as_text else "{} OPERATOR(pg_catalog.=) {}"
+    return sql.SQL(form).format(sql.Identifier("o", column), sql.Identifier("n", column))
+
+
+def _different(old: list[sql.Composed], new: list[sql.Composed]) -> sql.Composed:
+    return sql.SQL("ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record").format(
+        _COMMA.join(old), _COMMA.join(new)
+    )

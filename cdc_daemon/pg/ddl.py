@@ -1,0 +1,114 @@
+"""Changing the schema without harm: steps, one table a transaction, short lock waits with retries."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.errors import InstallError
+from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.statements import statement
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object to create, replace or drop.
+
+    Attributes:
+        what: kind and name, such as `trigger cdc_capture_insert on public.product`.
+        locks: the user's table that it locks while writers may use it, if any.
+    """
+
+    action: Literal["create", "replace", "drop"]
+    what: str
+    statements: tuple[sql.Composable, ...]
+    locks: TableName | None = None
+
+
+def apply(
+    connection: Connection,
+    steps: Sequence[Step],
+    *,
+    lock_timeout_seconds: float,
+    attempts: int,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    """Carry out the steps; those of one table in one transaction, each lock waited for briefly.
+
+    A lock request that waits makes every later writer of the table wait behind it. So it gives up after
+    `lock_timeout_seconds` and comes again after a pause with jitter.
+
+    Raises:
+        InstallError: a table stayed locked (the message names the blocking pids), or rights are missing.
+    """
+    for table, group in transactions(steps):
+        _apply_group(connection, table, group, lock_timeout_seconds, attempts, pause)
+
+
+def transactions(steps: Sequence[Step]) -> Iterator[tuple[TableName | None, list[Step]]]:
+    """The steps in their order, gathered into what shares a transaction."""
+    for table, group in groupby(steps, key=lambda step: step.locks):
+        yield table, list(group)
+
+
+def _apply_group(
+    connection: Connection,
+    table: TableName | None,
+    group: list[Step],
+    lock_timeout_seconds: float,
+    attempts: int,
+    pause: Callable[[float], object],
+) -> None:
+    blockers = ""
+    for attempt in range(1, attempts + 1):
+        try:
+            with connection.transaction():
+                connection.execute(statement("ddl.lock_timeout"), {"milliseconds": f"{lock_timeout_seconds * 1000:.0f}"})
+                # Two that replace one function at the same time end in "tuple concurrently updated".
+                connection.execute(statement("ddl.one_installer"))
+                for step in group:
+                    for piece in step.statements:
+                        connection.execute(piece)
+        except psycopg.errors.LockNotAvailable:
+            blockers = _blockers(connection, table)
+            pause(min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise InstallError(
+                first_line(error),
+                where=group[0].what,
+                hint="install as the owner of the table, or have a DBA run `cdc-daemon install --script`",
+            ) from error
+        else:
+            return
+    raise InstallError(
+        f"could not lock {table or 'schema cdc'} within {attempts} tries{blockers}",
+        where=group[0].what,
+        hint="end those transactions or install at a quieter time; what is installed so far stays and works",
+    )
+
+
+def _blockers(connection: Connection, table: TableName | None) -> str:
+    if table is None:
+        return " (another installer is at work)"
+    rows = connection.execute(statement("ddl.holders"), {"schema": table.schema, "table": table.name}).fetchall()
+    return f"; held by pid {', '.join(str(pid) for (pid,) in rows)}" if rows else ""
+
+
+def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_seconds: float) -> str:
+    """The same steps as plain SQL for psql, one transaction a table."""
+    lines = ["\\set ON_ERROR_STOP on", f"SET lock_timeout = '{lock_timeout_seconds:g}s';"]
+    for _, group in transactions(steps):
+        lines += ["", "BEGIN;"]
+        for step in group:
+            lines.append(f"-- {step.action} {step.what}")
+            lines += [f"{piece.as_string(connection)};" for piece in step.statements]
+        lines.append("COMMIT;")
+    return "\n".join(lines) + "\n"

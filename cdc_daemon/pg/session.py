@@ -1,0 +1,121 @@
+"""Sessions whose settings are pinned, so that the same row gives the same text on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.pg.statements import statement
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# Every one of these changes the text of some value (or what a query may see). A hash that depended on the
+# server's or the role's defaults would make a million documents "change" on the day when a default does.
+PINNED: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+    "xmlbinary": "base64",
+    "lc_monetary": "C",
+    "lc_time": "C",
+    "lc_numeric": "C",
+    "default_text_search_config": "pg_catalog.simple",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    # A policy that would hide rows raises instead (42501): a hidden row would look like a deleted document.
+    "row_security": "off",
+    # A cursor must never be ahead of what it says was delivered.
+    "synchronous_commit": "on",
+    # Compiling costs more than any of our statements runs.
+    "jit": "off",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+}
+
+
+def connect(dsn: str, *, search_path: str = "public", purpose: str = "cdc-daemon") -> Connection:
+    """Open a session in autocommit mode with every setting that changes text pinned.
+
+    Args:
+        dsn: libpq connection string or URL.
+        search_path: schemas in which the feeds' queries find their tables.
+        purpose: shown in pg_stat_activity as `cdc-daemon: <purpose>`.
+
+    Raises:
+        DatabaseUnavailable: the server can't be reached or refuses the session.
+    """
+    try:
+        connection = psycopg.connect(
+            dsn,
+            autocommit=True,
+            application_name=purpose if purpose == "cdc-daemon" else f"cdc-daemon: {purpose}",
+            row_factory=tuple_row,
+            prepare_threshold=3,
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            first_line(error),
+            where="database",
+            hint="see that the server runs and that database.dsn names host, port, user and database",
+        ) from error
+    settings = {**PINNED, "search_path": f"{search_path}, pg_temp"}
+    if connection.info.server_version >= 140000:
+        # A killed daemon's backend would keep the feed's row locked until its statement ends (7.8 s seen).
+        settings["client_connection_check_interval"] = "500"
+    for name, value in settings.items():
+        try:
+            connection.execute(statement("session.pin"), {"name": name, "value": value})
+        except psycopg.errors.InvalidParameterValue:
+            if name != "client_connection_check_interval":  # not every platform can watch a socket
+                raise
+    return connection
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a server's message, without psycopg's position marks."""
+    return str(error).strip().split("\n", 1)[0]
+
+
+def object_name(prefix: str, *parts: str) -> str:
+    """The name in schema `cdc` of what belongs to a table or feed; the same parts give the same name.
+
+    Names end at 63 bytes, and `a_b.c` would meet `a.b_c`: such names carry eight digits of a hash.
+    """
+    plain = "_".join((prefix, *parts))
+    ambiguous = any("_" in part for part in parts[:-1])
+    # 48 leaves room for the suffixes `_0`, `_version_id_seq` that objects of it carry.
+    if not ambiguous and len(plain.encode()) <= 48:
+        return plain
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+    return f"{plain.encode()[:39].decode(errors='ignore')}_{digest}"
+
+
+def identifiers(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
+    """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
+    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+
+
+def type_name(type_: str) -> sql.SQL:
+    """A type as `format_type` wrote it (already quoted where it must be).
+
+    Raises:
+        ValueError: the text could not have come from format_type.
+    """
+    if not re.fullmatch(r'[\w .,"()\[\]$-]+', type_):
+        raise ValueError(f"not a type name: {type_!r}")
+    return sql.SQL(type_)  # pyright: ignore[reportArgumentType] # from the catalogue, checked above

@@ -1,0 +1,92 @@
+-- name: carried_types
+-- The internal name of each built-in type that format_type spells in SQL's way (bigint: pg_catalog.int8).
+SELECT w.spelled, 'pg_catalog.' || pg_catalog.quote_ident(t.typname)
+FROM pg_catalog.unnest(%(types)s::text[]) AS w (spelled)
+JOIN pg_catalog.pg_type AS t ON t.oid = w.spelled::pg_catalog.regtype
+
+-- name: leaves
+-- Partitions and inheritance children: statement triggers of the parent don't see DML that names them.
+WITH RECURSIVE tree AS (
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = %(relation)s
+    UNION
+    SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.inhrelid
+)
+SELECT n.nspname, c.relname
+FROM tree
+JOIN pg_catalog.pg_class AS c ON c.oid = tree.inhrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p')
+ORDER BY 1, 2
+
+-- name: virtual_inputs
+-- Virtual generated columns (PostgreSQL 18) are NULL in transition tables: the columns that they are computed
+-- from stand in for them.
+SELECT a.attname, s.attname
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+JOIN pg_catalog.pg_depend AS d
+  ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = e.oid
+ AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid
+ AND d.refobjsubid > 0 AND d.refobjsubid <> a.attnum
+JOIN pg_catalog.pg_attribute AS s ON s.attrelid = a.attrelid AND s.attnum = d.refobjsubid
+WHERE a.attrelid = %(relation)s AND a.attgenerated = 'v' AND NOT a.attisdropped
+
+-- name: schema_exists
+SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
+
+-- name: installed_sources
+-- What earlier installs recorded.
+SELECT schema_name, table_name, links, columns, body FROM cdc.source ORDER BY 1, 2
+
+-- name: installed_functions
+-- Capture functions as they stand: a body replaced by hand has another digest.
+SELECT p.proname, pg_catalog.md5(p.prosrc)
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'cdc'::pg_catalog.regnamespace AND p.proname LIKE 'capture\_%%'
+
+-- name: installed_triggers
+-- Capture triggers on any table, whether they fire always, and what they call.
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A', p.proname
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE t.tgname LIKE 'cdc\_capture\_%%' AND NOT t.tgisinternal
+ORDER BY 1, 2, 3
+
+-- name: installed_links
+-- The columns of every changelog, with their types.
+SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, -1)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'changelog\_%%'
+
+-- name: record_source
+-- Remembers what was installed on a source table.
+INSERT INTO cdc.source (schema_name, table_name, relation, changelog, links, columns, body)
+VALUES ({schema}, {table}, {relation}, {changelog}, {links}, {columns}, {body})
+ON CONFLICT (schema_name, table_name) DO UPDATE
+SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog, links = EXCLUDED.links,
+    columns = EXCLUDED.columns, body = EXCLUDED.body, installed_at = pg_catalog.now()
+
+-- name: forget_source
+DELETE FROM cdc.source WHERE schema_name = {schema} AND table_name = {table}
+
+-- name: writers
+-- Transactions that hold a lock which writing a table takes; prepared ones have no pid.
+SELECT DISTINCT l.virtualtransaction, l.pid
+FROM pg_catalog.pg_locks AS l
+WHERE l.locktype = 'relation' AND l.granted
+  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+  AND l.relation = ANY (%(relations)s::oid[])
+  AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+
+-- name: relation_tree
+-- The tables and everything below them that can be written on its own.
+WITH RECURSIVE tree AS (
+    SELECT pg_catalog.unnest(%(relations)s::oid[]) AS relation
+    UNION
+    SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.relation
+)
+SELECT pg_catalog.array_agg(relation) FROM tree
