@@ -14,6 +14,7 @@ CREATE TABLE cdc.source (
     table_name   text        NOT NULL,
     relation     oid         NOT NULL,
     changelog    text        NOT NULL,
+    function     text        NOT NULL,
     links        text[]      NOT NULL,
     columns      text[]      NOT NULL,
     -- md5 of the capture function's body: a body that somebody replaced by hand differs.

@@ -63,11 +63,11 @@ WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.
 
 -- name: record_source
 -- Remembers what was installed on a source table.
-INSERT INTO cdc.source (schema_name, table_name, relation, changelog, links, columns, body)
-VALUES ({schema}, {table}, {relation}, {changelog}, {links}, {columns}, {body})
+INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, body)
+VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {body})
 ON CONFLICT (schema_name, table_name) DO UPDATE
-SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog, links = EXCLUDED.links,
-    columns = EXCLUDED.columns, body = EXCLUDED.body, installed_at = pg_catalog.now()
+SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
+    function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, body = EXCLUDED.body, installed_at = pg_catalog.now()
 
 -- name: forget_source
 DELETE FROM cdc.source WHERE schema_name = {schema} AND table_name = {table}

@@ -1,0 +1,101 @@
+"""What capture reads of the catalogue: how links are carried, what else can be written, what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cdc_daemon.analysis.catalogue import Table, TableName
+from cdc_daemon.capture.source import Link, Source
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+
+def read_source(connection: Connection, table: Table, *, links: Iterable[str], columns: Iterable[str]) -> Source:
+    """How one source table has to be captured.
+
+    Args:
+        links, columns: what the feeds want of it together, by column name.
+    """
+    named = [table.columns[name] for name in sorted(set(links))]
+    spelled = sorted({column.carried_as for column in named})
+    internal: dict[str, str] = dict(
+        connection.execute(statement("capture.carried_types"), {"types": spelled}).fetchall()
+    )
+    inputs: dict[str, set[str]] = {}
+    for generated, source in connection.execute(statement("capture.virtual_inputs"), {"relation": table.oid}):
+        inputs.setdefault(generated, set()).add(source)
+    compared: set[str] = set()
+    for name in {*columns, *(column.name for column in named)}:
+        compared |= inputs.get(name, {name})
+    return Source(
+        table=table.name,
+        relation=table.oid,
+        links=tuple(
+            Link(column.name, column.type, internal[column.carried_as], column.carried_as != column.type)
+            for column in named
+        ),
+        columns=tuple(sorted(compared)),
+        primary_key=tuple(
+            (name, table.columns[name].carried_as != table.columns[name].type) for name in table.primary_key
+        ),
+        leaves=tuple(
+            TableName(schema, name)
+            for schema, name in connection.execute(statement("capture.leaves"), {"relation": table.oid})
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class InstalledTrigger:
+    always: bool
+    function: str
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What stands in the database now; empty before the first install.
+
+    Attributes:
+        sources: per table, the recorded (links, columns, md5 of the body).
+        functions: md5 of the body that each capture function has.
+        changelogs: per changelog or segment, its columns' types.
+    """
+
+    schema: bool = False
+    sources: Mapping[TableName, tuple[list[str], list[str], str]] = field(
+        default_factory=dict[TableName, tuple[list[str], list[str], str]]
+    )
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    triggers: Mapping[tuple[TableName, str], InstalledTrigger] = field(
+        default_factory=dict[tuple[TableName, str], InstalledTrigger]
+    )
+    changelogs: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+
+
+def schema_exists(connection: Connection) -> bool:
+    """Whether schema cdc has been installed in this database."""
+    row = connection.execute(statement("capture.schema_exists")).fetchone()
+    return bool(row and row[0])
+
+
+def read_installed(connection: Connection) -> Installed:
+    """Everything that capture has in this database."""
+    if not schema_exists(connection):
+        return Installed()
+    changelogs: dict[str, dict[str, str]] = {}
+    for changelog, column, type_ in connection.execute(statement("capture.installed_links")):
+        changelogs.setdefault(changelog, {})[column] = type_
+    return Installed(
+        schema=True,
+        sources={
+            TableName(schema, table): (links, columns, body)
+            for schema, table, links, columns, body in connection.execute(statement("capture.installed_sources"))
+        },
+        functions=dict(connection.execute(statement("capture.installed_functions")).fetchall()),
+        triggers={
+            (TableName(schema, table), trigger): InstalledTrigger(always, function)
+            for schema, table, trigger, always, function in connection.execute(statement("capture.installed_triggers"))
+        },
+        changelogs=changelogs,
+    )

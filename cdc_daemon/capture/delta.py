@@ -1,0 +1,55 @@
+"""Reading changelogs: what became visible since a cursor, and the delta of one table as a relation."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from cdc_daemon.capture.source import Source
+from cdc_daemon.pg.session import type_name
+from cdc_daemon.pg.statements import statement
+
+
+def delta(source: Source, links: tuple[str, ...]) -> sql.Composed:
+    """A SELECT of the changed rows since `%(since)s` (a pg_snapshot), one row each, links under their own names.
+
+    Values that entries carry as text are turned back into the column's own type: never into another one.
+    """
+    carried = {link.name: link for link in source.links}
+    chosen = [carried[name] for name in links]
+    if not chosen:
+        return statement("changelog.delta_without_links", changelog=sql.Identifier(source.changelog))
+    return statement(
+        "changelog.delta",
+        changelog=sql.Identifier(source.changelog),
+        arrays=sql.SQL(", ").join(sql.Identifier("e", link.entry_column) for link in chosen),
+        names=sql.SQL(", ").join(sql.Identifier(link.name) for link in chosen),
+        columns=sql.SQL(", ").join(
+            sql.SQL("u.{}::{} AS {}").format(
+                sql.Identifier(link.name), type_name(link.type), sql.Identifier(link.name)
+            )
+            if link.as_text
+            else sql.Identifier("u", link.name)
+            for link in chosen
+        ),
+    )
+
+
+def summary(sources: tuple[Source, ...]) -> sql.Composed:
+    """A SELECT of (table, entries, rows, unknown, oldest changed_at) since `%(since)s`, for tables that have any.
+
+    `unknown` is true where an entry can't say which rows changed.
+    """
+    return sql.SQL("\nUNION ALL\n").join(
+        statement(
+            "changelog.summary",
+            table=sql.Literal(str(source.table)),
+            changelog=sql.Identifier(source.changelog),
+            unknown=sql.SQL(" OR ").join(
+                [
+                    sql.SQL("e.rows IS NULL"),
+                    *(sql.SQL("{} IS NULL").format(sql.Identifier("e", link.entry_column)) for link in source.links),
+                ]
+            ),
+        )
+        for source in sources
+    )

@@ -1,0 +1,218 @@
+"""What must be created, replaced or dropped so that capture stands as wanted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from psycopg import sql
+
+from cdc_daemon import __version__
+from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.capture import body
+from cdc_daemon.capture.catalogue import Installed, InstalledTrigger
+from cdc_daemon.capture.source import TRIGGERS, Link, Source
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection, object_name
+from cdc_daemon.pg.statements import rendered, statement
+
+
+def steps(
+    connection: Connection, wanted: Sequence[Source], installed: Installed, *, owner: str | None
+) -> list[Step]:
+    """From what is installed to what is wanted.
+
+    The changelog comes before the function that fills it, the function before the triggers that call it, so
+    that a crash between two transactions leaves nothing that fails a user's write.
+
+    Args:
+        owner: NOLOGIN role that is to own the capture functions; None leaves them with the installing role.
+    """
+    found: list[Step] = []
+    for source in wanted:
+        text = body.render(source).as_string(connection)
+        found += _changelog(source, installed, owner)
+        found += _function(source, installed, text, owner)
+        found += _triggers(source, installed)
+    return found + list(removals(installed, keep=[source for source in wanted]))
+
+
+def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
+    """Drop what no feed wants any more: triggers first, or a user's write would meet a missing function."""
+    kept = {(table, f"cdc_capture_{event}") for source in keep for table in source.triggered for event in TRIGGERS}
+    by_table: dict[TableName, list[str]] = {}
+    for table, trigger in installed.triggers:
+        if (table, trigger) not in kept:
+            by_table.setdefault(table, []).append(trigger)
+    for table, triggers in by_table.items():
+        yield Step(
+            "drop",
+            f"triggers on {table}",
+            tuple(
+                rendered("capture.drop_trigger", trigger=sql.Identifier(trigger), table=sql.Identifier(*table))
+                for trigger in triggers
+            ),
+            locks=table,
+        )
+    functions = {source.function for source in keep}
+    for function in installed.functions:
+        if function not in functions:
+            yield Step(
+                "drop",
+                f"function cdc.{function}",
+                (rendered("capture.drop_function", function=sql.Identifier(function)),),
+            )
+    tables = {source.table for source in keep}
+    for table in installed.sources:
+        if table not in tables:
+            changelog = object_name("changelog", *table)
+            yield Step(
+                "drop",
+                f"changelog cdc.{changelog}",
+                (
+                    rendered("changelog.drop", changelog=sql.Identifier(changelog)),
+                    statement("capture.forget_source", schema=sql.Literal(table.schema), table=sql.Literal(table.name)),
+                ),
+            )
+
+
+def stamp(text: str) -> sql.Literal:
+    """The COMMENT of an object: what made it, in which version, and a digest of its definition."""
+    return sql.Literal(f"cdc-daemon {__version__} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
+
+
+def _changelog(source: Source, installed: Installed, owner: str | None) -> Iterator[Step]:
+    columns = installed.changelogs.get(source.changelog)
+    first, second = source.segments
+    if columns is None:
+        statements = [
+            rendered("changelog.changelog", changelog=sql.Identifier(source.changelog)),
+            *(_add_link(source, link) for link in source.links),
+        ]
+        for segment in source.segments:
+            statements += [
+                rendered(
+                    "changelog.segment", segment=sql.Identifier(segment), changelog=sql.Identifier(source.changelog)
+                ),
+                rendered(
+                    "changelog.segment_number",
+                    segment=sql.Identifier(segment),
+                    sequence=sql.Literal(f"cdc.{sql.Identifier(source.sequence).as_string()}"),
+                ),
+            ]
+        statements.append(
+            rendered(
+                "capture.comment_table",
+                table=sql.Identifier(source.changelog),
+                comment=stamp(" ".join(f"{link.name} {link.carried_as}" for link in source.links)),
+            )
+        )
+        if owner:
+            statements += [
+                rendered(
+                    "changelog.grant_writer",
+                    first=sql.Identifier(first),
+                    second=sql.Identifier(second),
+                    owner=sql.Identifier(owner),
+                ),
+                rendered(
+                    "changelog.grant_sequence",
+                    sequence=sql.Identifier(source.sequence),
+                    owner=sql.Identifier(owner),
+                ),
+            ]
+        yield Step("create", f"changelog cdc.{source.changelog}", tuple(statements))
+        return
+    for link in source.links:
+        present = columns.get(link.entry_column)
+        if present is None:
+            yield Step("create", f"link {link.name} of cdc.{source.changelog}", (_add_link(source, link),))
+        elif not _carries(present, link):
+            yield Step(
+                "replace",
+                f"link {link.name} of cdc.{source.changelog}",
+                (
+                    rendered(
+                        "changelog.drop_link",
+                        changelog=sql.Identifier(source.changelog),
+                        link=sql.Identifier(link.entry_column),
+                    ),
+                    _add_link(source, link),
+                ),
+            )
+
+
+def _carries(array: str, link: Link) -> bool:
+    """Whether a changelog column of this type (as format_type spells it) carries the link."""
+    return array == ("text[]" if link.as_text else f"{link.type}[]")
+
+
+def _add_link(source: Source, link: Link) -> sql.Composed:
+    return rendered(
+        "changelog.add_link",
+        changelog=sql.Identifier(source.changelog),
+        link=sql.Identifier(link.entry_column),
+        type=sql.SQL(link.carried_as),  # pyright: ignore[reportArgumentType] # pg_catalog.<typname>
+    )
+
+
+def _function(source: Source, installed: Installed, text: str, owner: str | None) -> Iterator[Step]:
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    present = installed.functions.get(source.function)
+    links, columns = [link.name for link in source.links], list(source.columns)
+    if present == digest and installed.sources.get(source.table) == (links, columns, digest):
+        return
+    function = sql.Identifier(source.function)
+    statements = [
+        rendered("capture.function", function=function, body=_quoted(text)),
+        rendered("capture.revoke", function=function),
+        rendered("capture.comment_function", function=function, comment=stamp(text)),
+        statement(
+            "capture.record_source",
+            schema=sql.Literal(source.table.schema),
+            table=sql.Literal(source.table.name),
+            relation=sql.Literal(source.relation),
+            changelog=sql.Literal(source.changelog),
+            function=sql.Literal(source.function),
+            links=_text_array(links),
+            columns=_text_array(columns),
+            body=sql.Literal(digest),
+        ),
+    ]
+    if owner:
+        statements.insert(1, rendered("capture.owner", function=function, owner=sql.Identifier(owner)))
+    yield Step("create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements))
+
+
+def _quoted(text: str) -> sql.Composable:
+    """The body readable in a script, unless it happens to hold the mark."""
+    if "$capture$" in text:
+        return sql.Literal(text)
+    return sql.SQL(f"$capture${text}$capture$")  # pyright: ignore[reportArgumentType] # rendered from sql/objects
+
+
+def _text_array(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(sql.SQL(", ").join(map(sql.Literal, names)))
+
+
+def _triggers(source: Source, installed: Installed) -> Iterator[Step]:
+    for table in source.triggered:
+        for event in TRIGGERS:
+            trigger = f"cdc_capture_{event}"
+            present = installed.triggers.get((table, trigger))
+            if present == InstalledTrigger(always=True, function=source.function):
+                continue
+            where = {"trigger": sql.Identifier(trigger), "table": sql.Identifier(*table)}
+            create = rendered(
+                f"capture.trigger_{event}", table=where["table"], function=sql.Identifier(source.function)
+            )
+            statements = [
+                create,
+                rendered("capture.enable_always", **where),
+                rendered("capture.comment_trigger", **where, comment=stamp(source.function + event)),
+            ]
+            if present is not None and present.function == source.function:
+                statements = statements[1:2]
+            elif present is not None:
+                statements.insert(0, rendered("capture.drop_trigger", **where))
+            yield Step("create" if present is None else "replace", f"trigger {trigger} on {table}", tuple(statements), table)
