@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 from cdc_daemon.capture.source import Source
@@ -34,10 +36,14 @@ def delta(source: Source, links: tuple[str, ...]) -> sql.Composed:
     )
 
 
-def summary(sources: tuple[Source, ...]) -> sql.Composed:
+def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
     """A SELECT of (table, entries, rows, unknown, oldest changed_at) since `%(since)s`, for tables that have any.
 
-    `unknown` is true where an entry can't say which rows changed.
+    `unknown` is true where an entry can't say which rows changed, or lacks one of the links that are read: it
+    was written before an install added them.
+
+    Args:
+        reads: each source table with the links that one feed needs of it.
     """
     return sql.SQL("\nUNION ALL\n").join(
         statement(
@@ -47,9 +53,13 @@ def summary(sources: tuple[Source, ...]) -> sql.Composed:
             unknown=sql.SQL(" OR ").join(
                 [
                     sql.SQL("e.rows IS NULL"),
-                    *(sql.SQL("{} IS NULL").format(sql.Identifier("e", link.entry_column)) for link in source.links),
+                    *(
+                        sql.SQL("{} IS NULL").format(sql.Identifier("e", link.entry_column))
+                        for link in source.links
+                        if link.name in links
+                    ),
                 ]
             ),
         )
-        for source in sources
+        for source, links in reads
     )

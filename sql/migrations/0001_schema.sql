@@ -39,6 +39,8 @@ CREATE TABLE cdc.feed_state (
     -- The history that the cursor belongs to: a snapshot means nothing in a restored or copied database.
     history          text,
     generation       bigint      NOT NULL DEFAULT 0,
+    -- The last revision that a committed transaction gave out: sinks are done when they have it.
+    revision         bigint      NOT NULL DEFAULT 0,
     -- Pending entities up to this position have been recomputed.
     pending_position bigint      NOT NULL DEFAULT 0,
     pending_end      bigint      NOT NULL DEFAULT 0,

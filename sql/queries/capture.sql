@@ -42,7 +42,7 @@ SELECT schema_name, table_name, links, columns, body FROM cdc.source ORDER BY 1,
 -- Capture functions as they stand: a body replaced by hand has another digest.
 SELECT p.proname, pg_catalog.md5(p.prosrc)
 FROM pg_catalog.pg_proc AS p
-WHERE p.pronamespace = 'cdc'::pg_catalog.regnamespace AND p.proname LIKE 'capture\_%%'
+WHERE p.pronamespace = 'cdc'::pg_catalog.regnamespace AND p.proname LIKE 'capture\_%'
 
 -- name: installed_triggers
 -- Capture triggers on any table, whether they fire always, and what they call.
@@ -51,7 +51,7 @@ FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-WHERE t.tgname LIKE 'cdc\_capture\_%%' AND NOT t.tgisinternal
+WHERE t.tgname LIKE 'cdc\_capture\_%' AND NOT t.tgisinternal
 ORDER BY 1, 2, 3
 
 -- name: installed_links
@@ -59,7 +59,7 @@ ORDER BY 1, 2, 3
 SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, -1)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'changelog\_%%'
+WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'changelog\_%'
 
 -- name: record_source
 -- Remembers what was installed on a source table.

@@ -1,0 +1,138 @@
+"""Reading a feed's changes for a sink, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from psycopg import sql
+
+from cdc_daemon.feeds.definition import FeedDefinition, columns, same
+from cdc_daemon.feeds.recompute import text_array
+from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.pg.statements import statement
+
+_COMMA = sql.SQL(", ")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A document that differs from what a sink has.
+
+    Attributes:
+        key: the key columns as a JSON object.
+        changed: top-level fields that differ, in the document's order.
+        document: JSON as stored, None for a tombstone.
+    """
+
+    revision: int
+    key: str
+    deleted: bool
+    hash: str | None
+    document: str | None
+    captured_at: datetime
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some changes in order, and where reading goes on.
+
+    Attributes:
+        revision: everything up to it was read (following the log).
+        scan_key: text values of the last key (scanning the stored feed); None at its end.
+        full: as many rows as asked for: there may be more.
+    """
+
+    changes: Sequence[Change]
+    revision: int
+    scan_key: list[str] | None
+    full: bool
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The statements that read one feed's changes."""
+
+    feed: FeedDefinition
+
+    def follow(self, connection: Connection, *, revision: int, caught_up: int, limit: int) -> Page:
+        """The next page of the log after `revision`.
+
+        Args:
+            caught_up: where the sink last had everything; fields changed since then count as changed.
+            limit: most log rows to read.
+        """
+        rows = connection.execute(
+            self._follow, {"revision": revision, "caught_up": caught_up, "limit": limit}
+        ).fetchall()
+        changes = [self._change(row) for row in rows if row[1] is not None]
+        return Page(changes, rows[-1][0] if rows else revision, None, len(rows) == limit)
+
+    def scan(
+        self, connection: Connection, *, revision: int, until: int, after: Sequence[str] | None, limit: int
+    ) -> Page:
+        """The next page of the stored feed in key order: rows with `revision` < their revision <= `until`."""
+        parameters: dict[str, object] = {"revision": revision, "until": until, "limit": limit}
+        if after is not None:
+            parameters |= {f"after_{n}": value for n, value in enumerate(after, start=1)}
+        rows = connection.execute(self._scan_on if after is not None else self._scan, parameters).fetchall()
+        changes = [self._change(row) for row in rows]
+        full = len(rows) == limit
+        return Page(changes, until, rows[-1][7] if full else None, full)
+
+    def _change(self, row: Sequence[Any]) -> Change:
+        revision, key, deleted, digest, document, captured_at, changed = row[:7]
+        named = set(changed)
+        # A field of an earlier definition of the feed is no field of this document.
+        fields = () if deleted else tuple(field for field in self.feed.fields if field in named)
+        return Change(revision, key, deleted, digest, document, captured_at, fields)
+
+    @property
+    def _key_object(self) -> sql.Composed:
+        return sql.SQL("(SELECT pg_catalog.row_to_json(k) FROM (SELECT {}) AS k)").format(
+            columns(self.feed.key, of="s")
+        )
+
+    @cached_property
+    def _follow(self) -> sql.Composed:
+        feed = self.feed
+        return statement(
+            "feed.changes",
+            log=sql.Identifier(feed.log),
+            log_keys=columns(feed.key, of="l"),
+            feed=sql.Identifier(feed.table),
+            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
+            same_key=same(feed.key, "s", "p"),
+        )
+
+    @cached_property
+    def _scan(self) -> sql.Composed:
+        return self._scan_statement(sql.SQL(""))
+
+    @cached_property
+    def _scan_on(self) -> sql.Composed:
+        values = _COMMA.join(
+            sql.SQL("{}::pg_catalog.text::{}").format(sql.Placeholder(f"after_{n}"), type_name(self.feed.types[name]))
+            for n, name in enumerate(self.feed.key, start=1)
+        )
+        return self._scan_statement(
+            statement("feed.scan_after", stored_keys=columns(self.feed.key, of="s"), values=values)
+        )
+
+    def _scan_statement(self, after: sql.Composable) -> sql.Composed:
+        feed = self.feed
+        return statement(
+            "feed.scan",
+            key_object=self._key_object,
+            fields=text_array(feed.fields),
+            key_texts=_COMMA.join(
+                sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in feed.key
+            ),
+            feed=sql.Identifier(feed.table),
+            stored_keys=columns(feed.key, of="s"),
+            after=after,
+        )

@@ -1,0 +1,116 @@
+"""A feed as it is defined, and the names of what is stored for it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from psycopg import sql
+
+from cdc_daemon.analysis.catalogue import Output
+
+# Raise it when the same definition gives other documents or other hashes: every feed is then recomputed once.
+DOCUMENT_VERSION = 1
+
+_COMMA = sql.SQL(", ")
+
+
+@dataclass(frozen=True)
+class FeedDefinition:
+    """One feed: its query and what its output columns are for.
+
+    Attributes:
+        text: the user's SELECT, executed as written.
+        outputs: the query's output columns with their types; those beginning with `_` are not in the document.
+        hash_exclude: output columns that alone do not make a change.
+    """
+
+    name: str
+    text: str
+    outputs: tuple[Output, ...]
+    key: tuple[str, ...]
+    entity: tuple[str, ...]
+    hash_exclude: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        return f"feed_{self.name}"
+
+    @property
+    def log(self) -> str:
+        return f"feed_{self.name}_log"
+
+    @property
+    def segments(self) -> tuple[str, str]:
+        return f"{self.log}_0", f"{self.log}_1"
+
+    @property
+    def pending(self) -> str:
+        return f"pending_{self.name}"
+
+    @property
+    def revision(self) -> str:
+        return f"feed_{self.name}_revision"
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        return {output.name: output.type for output in self.outputs}
+
+    @cached_property
+    def identity(self) -> tuple[str, ...]:
+        """Key and entity columns, each once: what is stored beside the document."""
+        return tuple(dict.fromkeys((*self.key, *self.entity)))
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The document's top-level fields."""
+        return tuple(output.name for output in self.outputs if not output.name.startswith("_"))
+
+    @cached_property
+    def hashed_fields(self) -> tuple[str, ...]:
+        return tuple(name for name in self.fields if name not in self.hash_exclude)
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when the same tables would give other documents."""
+        parts = (str(DOCUMENT_VERSION), self.text, *self.key, "", *self.entity, "", *self.hash_exclude)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @cached_property
+    def layout(self) -> str:
+        """Changes when the stored tables must be made anew: another key, entity or type of theirs."""
+        parts = (*self.key, "", *self.entity, "", *(self.types[name] for name in self.identity))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def query(self, *, with_parameters: bool) -> sql.SQL:
+        """The user's text as a piece of a larger statement.
+
+        Args:
+            with_parameters: whether that statement is executed with parameters, so that `%` must be doubled.
+        """
+        text = self.text.replace("%", "%%") if with_parameters else self.text
+        return sql.SQL(text)  # pyright: ignore[reportArgumentType] # executing the user's own SELECT is the purpose
+
+    def document(self, fields: tuple[str, ...]) -> sql.Composed:
+        """The expression that makes a document (json) of the row `q`, with these fields in the query's order."""
+        if fields == tuple(output.name for output in self.outputs):
+            return sql.Composed([sql.SQL("pg_catalog.row_to_json(q)")])
+        return sql.SQL("(SELECT pg_catalog.row_to_json(d) FROM (SELECT {}) AS d)").format(columns(fields, of="q"))
+
+
+def columns(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
+    """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
+    return _COMMA.join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+
+
+def same(names: tuple[str, ...], left: str, right: str) -> sql.Composed:
+    """`left.a = right.a AND …` over columns that are never NULL."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, name), sql.Identifier(right, name)) for name in names
+    )
+
+
+def texts(names: tuple[str, ...], *, of: str) -> sql.Composed:
+    """Each column as text: how entities travel, whatever their types."""
+    return _COMMA.join(sql.SQL("{}::pg_catalog.text").format(sql.Identifier(of, name)) for name in names)

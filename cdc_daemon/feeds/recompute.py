@@ -1,0 +1,211 @@
+"""Recomputing some entities of a feed, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.definition import FeedDefinition, columns, same
+from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.pg.statements import statement
+
+Entity = tuple[str, ...]
+"""The values of the entity columns as PostgreSQL writes them."""
+
+Parameters = dict[str, object]
+
+SEGMENT_SECONDS = 300
+"""How long a segment of a changelog or log takes entries before it rests for as long."""
+
+_AND = sql.SQL(" AND ")
+_COMMA = sql.SQL(", ")
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What recomputing a batch did.
+
+    Attributes:
+        entities: how many were recomputed.
+        documents: how many documents the query yielded for them.
+        upserts, deletes: documents that differed, and tombstones made.
+        revision: the last revision given out, 0 if none.
+    """
+
+    entities: int = 0
+    documents: int = 0
+    upserts: int = 0
+    deletes: int = 0
+    revision: int = 0
+
+    @property
+    def unchanged(self) -> int:
+        return self.documents - self.upserts
+
+    def __add__(self, other: Recomputed) -> Recomputed:
+        return Recomputed(
+            self.entities + other.entities,
+            self.documents + other.documents,
+            self.upserts + other.upserts,
+            self.deletes + other.deletes,
+            max(self.revision, other.revision),
+        )
+
+
+@dataclass(frozen=True)
+class Recompute:
+    """The statements that recompute entities of one feed."""
+
+    feed: FeedDefinition
+
+    def __call__(
+        self, connection: Connection, entities: Sequence[Entity], *, captured_at: datetime, force: bool = False
+    ) -> Recomputed:
+        """Recompute these entities inside the caller's transaction, which holds the feed's state row.
+
+        Args:
+            entities: no duplicates; a few thousand at most.
+            captured_at: when the change that led here was captured.
+            force: give every document a new revision, changed or not.
+
+        Raises:
+            FeedError: a key or entity is NULL, or a key is not unique.
+        """
+        known = list(entities)
+        while True:
+            parameters: Parameters = {
+                **{f"entity_{n}": [entity[n - 1] for entity in known] for n in range(1, len(self.feed.entity) + 1)},
+                "captured_at": captured_at,
+                "force": force,
+            }
+            try:
+                row = connection.execute(self._statements[current_segment()], parameters).fetchone()
+            except (psycopg.errors.CardinalityViolation, psycopg.errors.NotNullViolation) as error:
+                raise DuplicateKey(self, parameters) from error
+            if row is None:  # a SELECT without FROM always yields a row
+                raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
+            documents, upserts, deletes, revision, strangers = row
+            if not strangers:
+                return Recomputed(len(known), documents, upserts, deletes, revision or 0)
+            known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
+
+    def explain_duplicates(self, connection: Connection, parameters: Parameters) -> str:
+        """Up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
+        rows = connection.execute(self._duplicates, parameters).fetchall()
+        return "; ".join(f"{key} ({count} rows)" for key, count in rows)
+
+    @cached_property
+    def _statements(self) -> tuple[sql.Composed, sql.Composed]:
+        return self._statement(self.feed.segments[0]), self._statement(self.feed.segments[1])
+
+    def _statement(self, log: str) -> sql.Composed:
+        feed = self.feed
+        whole = feed.hashed_fields == feed.fields
+        return statement(
+            "feed.recompute",
+            identity=columns(feed.identity, of="q"),
+            document=feed.document(feed.fields),
+            # A hash of the whole document needs no second one.
+            hashed=sql.SQL("NULL::pg_catalog.json") if whole else feed.document(feed.hashed_fields),
+            hash_of=sql.Identifier("fresh", "document" if whole else "hashed"),
+            query=feed.query(with_parameters=True),
+            affected_query=self.affected("q"),
+            fresh_identity=columns(feed.identity, of="fresh"),
+            revision=sql.Literal(f"cdc.{feed.revision}"),
+            feed=sql.Identifier(feed.table),
+            log=sql.Identifier(log),
+            same_key=same(feed.key, "s", "d"),
+            moved=self._moved(),
+            columns=columns(feed.identity),
+            differing_identity=columns(feed.identity, of="d"),
+            keys=columns(feed.key),
+            set_identity=_COMMA.join(
+                sql.SQL("{} = EXCLUDED.{}").format(sql.Identifier(name), sql.Identifier(name)) for name in feed.identity
+            ),
+            stored_keys=columns(feed.key, of="s"),
+            affected_feed=self.affected("s"),
+            differing_keys=columns(feed.key, of="d"),
+            fields=text_array(feed.fields),
+            strangers=self._strangers(),
+        )
+
+    def _moved(self) -> sql.Composed:
+        """A document whose entity changed although its hashed fields did not still has to be stored anew."""
+        unhashed = [name for name in self.feed.entity if name not in (*self.feed.key, *self.feed.hashed_fields)]
+        return sql.Composed(
+            [
+                sql.SQL("OR {} IS DISTINCT FROM {}").format(sql.Identifier("s", name), sql.Identifier("d", name))
+                for name in unhashed
+            ]
+        )
+
+    def _strangers(self) -> sql.Composed:
+        if set(self.feed.entity) <= set(self.feed.key):
+            return statement("feed.no_strangers")
+        return statement(
+            "feed.strangers",
+            entities=_COMMA.join(
+                sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in self.feed.entity
+            ),
+            feed=sql.Identifier(self.feed.table),
+            same_key=same(self.feed.key, "s", "d"),
+            affected_feed=self.affected("s"),
+        )
+
+    def affected(self, alias: str) -> sql.Composed:
+        """The predicate that selects the entities given as `%(entity_1)s …` (text arrays) among rows `alias`."""
+        feed = self.feed
+        arrays = [
+            sql.SQL("{}::pg_catalog.text[]::{}[]").format(sql.Placeholder(f"entity_{n}"), type_name(feed.types[name]))
+            for n, name in enumerate(feed.entity, start=1)
+        ]
+        each = [
+            statement("feed.affected_one", column=sql.Identifier(alias, name), values=array)
+            for name, array in zip(feed.entity, arrays, strict=True)
+        ]
+        if len(each) > 1:
+            exactly = statement(
+                "feed.affected_exactly", columns=columns(feed.entity, of=alias), arrays=_COMMA.join(arrays)
+            )
+            each.append(exactly)
+        return _AND.join(each)
+
+    @cached_property
+    def _duplicates(self) -> sql.Composed:
+        return statement(
+            "feed.duplicates",
+            keys=columns(self.feed.key, of="q"),
+            query=self.feed.query(with_parameters=True),
+            affected_query=self.affected("q"),
+            groups=columns(self.feed.key, of="d"),
+            any_null=sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(sql.Identifier("d", k)) for k in self.feed.key),
+        )
+
+
+def text_array(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(_COMMA.join(map(sql.Literal, names)))
+
+
+def current_segment() -> int:
+    """Which of the two segments takes entries now."""
+    return int(time.time()) // SEGMENT_SECONDS % 2
+
+
+class DuplicateKey(FeedError):
+    """A key is NULL or not unique; the transaction is lost, the rows can still be asked for."""
+
+    def __init__(self, recompute: Recompute, parameters: Parameters) -> None:
+        super().__init__(
+            f"key ({', '.join(recompute.feed.key)}) is NULL or not unique",
+            where=f"feed {recompute.feed.name}",
+            hint="make the query yield each key once, or name more columns in `key`",
+        )
+        self.recompute = recompute
+        self.parameters = parameters

@@ -1,0 +1,120 @@
+"""Which entities a delta touches: routes put together into statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon.analysis.plan import Route, RouteKind
+from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
+from cdc_daemon.pg.session import type_name
+from cdc_daemon.pg.statements import statement
+
+_AND = sql.SQL(" AND ")
+_UNION = sql.SQL("\nUNION ALL\n")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A route together with the delta that it reads."""
+
+    delta: sql.Composable
+    route: Route
+
+
+def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Composed:
+    """A SELECT (of `%(since)s`) that yields the entities in their own types, duplicates and NULLs possible."""
+    return _UNION.join(_path(feed, path) for path in paths)
+
+
+def resolve(feed: FeedDefinition, affected: sql.Composable) -> sql.Composed:
+    """A SELECT (of `%(limit)s`, too) of the same entities as text, each once."""
+    return statement(
+        "feed.resolve",
+        texts=texts(feed.entity, of="a"),
+        routes=affected,
+        not_null=_AND.join(sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity),
+    )
+
+
+def add_pending(feed: FeedDefinition, affected: sql.Composable, *, keep_nulls: bool) -> sql.Composed:
+    """An INSERT of the same entities into pending; yields how many, the first and the last position.
+
+    Args:
+        keep_nulls: whether a NULL entity is to raise (23502) because the query itself yields it; a route
+            yields NULL for rows that reach nothing.
+    """
+    not_null = _AND.join(sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity)
+    return statement(
+        "feed.add_pending",
+        pending=sql.Identifier(feed.pending),
+        columns=columns(feed.entity),
+        entities=columns(feed.entity, of="a"),
+        affected=affected,
+        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + not_null,
+    )
+
+
+def every_entity(feed: FeedDefinition) -> sql.Composed:
+    """A SELECT of all entities, those of the query and those stored."""
+    return statement(
+        "feed.every_entity",
+        query_entities=columns(feed.entity, of="q"),
+        query=feed.query(with_parameters=True),
+        stored_entities=columns(feed.entity, of="s"),
+        feed=sql.Identifier(feed.table),
+    )
+
+
+def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
+    """A SELECT of the entities whose documents have these values (`%(value_<n>)s`) in key or entity columns."""
+
+    def matches(alias: str) -> sql.Composed:
+        return _AND.join(
+            sql.SQL("{} = {}::pg_catalog.text::{}").format(
+                sql.Identifier(alias, name), sql.Placeholder(f"value_{n}"), type_name(feed.types[name])
+            )
+            for n, name in enumerate(values, start=1)
+        )
+
+    return statement(
+        "feed.entities_where",
+        query_entities=columns(feed.entity, of="q"),
+        query=feed.query(with_parameters=True),
+        query_matches=matches("q"),
+        stored_entities=columns(feed.entity, of="s"),
+        feed=sql.Identifier(feed.table),
+        stored_matches=matches("s"),
+    )
+
+
+def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
+    route = path.route
+    if route.kind is RouteKind.ALL:
+        return every_entity(feed)
+    text = sql.SQL(route.sql.replace("%", "%%"))  # pyright: ignore[reportArgumentType] # rendered by the analysis
+    if route.kind is not RouteKind.PARTIAL:
+        return statement("feed.route", delta=path.delta, route=text, entities=columns(feed.entity, of="r"))
+
+    def matches(alias: str) -> sql.Composed:
+        # One ANY a column is pushed down into the query; together they may name more than the pairs bound:
+        # too many is allowed, too few is not.
+        return _AND.join(
+            sql.SQL("{} = ANY (ARRAY(SELECT {} FROM bound))").format(sql.Identifier(alias, name), sql.Identifier(name))
+            for name in route.bound
+        )
+
+    return statement(
+        "feed.partial_route",
+        delta=path.delta,
+        bound=columns(route.bound, of="r"),
+        route=text,
+        query_entities=columns(feed.entity, of="q"),
+        query=feed.query(with_parameters=True),
+        query_matches=matches("q"),
+        stored_entities=columns(feed.entity, of="s"),
+        feed=sql.Identifier(feed.table),
+        stored_matches=matches("s"),
+    )

@@ -1,0 +1,115 @@
+"""A feed's state row: its cursor, and the lock that says who writes the feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from cdc_daemon.errors import CdcError
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot."""
+
+    definition: str
+    cursor: str | None
+    fingerprint: str | None
+    history: str | None
+    revision: int
+    pending_position: int
+    pending_end: int
+    synced: bool
+    cursor_is_old: bool
+
+    @property
+    def has_pending(self) -> bool:
+        return self.pending_position < self.pending_end
+
+
+def snapshot(connection: Connection) -> str:
+    """The cursor to be: the transaction's own snapshot.
+
+    Raises:
+        CdcError: the transaction already has an xid, so its snapshot can't serve as a cursor.
+    """
+    row = connection.execute(statement("feed_state.snapshot")).fetchone()
+    if row is None or not row[1]:
+        raise CdcError("the transaction wrote before its snapshot was taken", hint="report this as a bug")
+    return str(row[0])
+
+
+def lock(connection: Connection, feed: str) -> FeedState | None:
+    """Take the feed's row for this transaction; None if somebody else has it or it does not exist.
+
+    Raises:
+        psycopg.errors.SerializationFailure: the feed was written after our snapshot; begin anew.
+    """
+    row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
+    if row is None:
+        return None
+    definition, cursor, fingerprint, history, revision, position, end, synced_at, old = row
+    return FeedState(
+        definition, cursor, fingerprint, history, revision, position, end, synced_at is not None, bool(old)
+    )
+
+
+def advance(
+    connection: Connection,
+    feed: str,
+    *,
+    cursor: str,
+    revision: int = 0,
+    pending_end: int = 0,
+    last_pass: dict[str, object] | None = None,
+) -> None:
+    """End a pass: the cursor moves, together with what the pass did."""
+    connection.execute(
+        statement("feed_state.advance"),
+        {
+            "feed": feed,
+            "cursor": cursor,
+            "revision": revision,
+            "pending_end": pending_end,
+            "last_pass": orjson.dumps(last_pass).decode() if last_pass is not None else None,
+        },
+    )
+
+
+def begin(
+    connection: Connection, feed: str, *, cursor: str, fingerprint: str, history: str, pending_end: int
+) -> None:
+    """Set a first cursor; everything that it does not cover is in pending."""
+    connection.execute(
+        statement("feed_state.begin"),
+        {
+            "feed": feed,
+            "cursor": cursor,
+            "fingerprint": fingerprint,
+            "history": history,
+            "pending_end": pending_end,
+        },
+    )
+
+
+def drained(connection: Connection, feed: str, *, position: int, revision: int) -> None:
+    """End a chunk of the slow lane."""
+    connection.execute(
+        statement("feed_state.drained"), {"feed": feed, "position": position, "revision": revision}
+    )
+
+
+def stop(connection: Connection, feed: str, reason: str) -> None:
+    """Record why the feed stands still; its cursor stays."""
+    connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": reason})
+
+
+def history(connection: Connection) -> str:
+    """Which history this database has: `system identifier/timeline/database oid`."""
+    row = connection.execute(statement("feed_state.history")).fetchone()
+    if row is None:  # two functions that always give a row
+        raise CdcError("the server tells nothing of its history")
+    return str(row[0])

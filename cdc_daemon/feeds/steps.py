@@ -1,0 +1,161 @@
+"""What must be created, replaced or dropped so that feeds can be stored as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon import __version__
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.recompute import text_array
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import rendered, statement
+
+
+@dataclass(frozen=True)
+class WantedFeed:
+    """A feed with what it reads: source tables as `schema.table`, used columns as `schema.table.column`."""
+
+    definition: FeedDefinition
+    sources: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InstalledFeed:
+    """Attributes: `layout` is the comment on the stored feed's table, None where the table is missing."""
+
+    definition: str
+    sources: frozenset[str]
+    columns: frozenset[str]
+    layout: str | None
+
+
+def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
+    """The feeds that earlier installs registered; the schema must be there."""
+    layouts: dict[str, str] = dict(connection.execute(statement("feed_state.layouts")).fetchall())
+    return {
+        feed: InstalledFeed(definition, frozenset(sources), frozenset(used), layouts.get(f"feed_{feed}"))
+        for feed, definition, sources, used in connection.execute(statement("feed_state.installed"))
+    }
+
+
+def steps(wanted: Sequence[WantedFeed], installed: Mapping[str, InstalledFeed]) -> Iterator[Step]:
+    """From the feeds that are stored to the wanted ones."""
+    for feed in wanted:
+        yield from _feed(feed, installed.get(feed.definition.name))
+    names = {feed.definition.name for feed in wanted}
+    for name in installed:
+        if name not in names:
+            yield drop(name)
+
+
+def drop(name: str) -> Step:
+    """Removes a feed with all that is stored for it."""
+    feed = FeedDefinition(name, "", (), (), ())
+    literal = sql.Literal(name)
+    return Step(
+        "drop",
+        f"feed {name}",
+        (
+            *_drop_objects(feed),
+            statement("feed_state.forget_sinks_of", feed=literal),
+            statement("feed_state.forget_failures_of", feed=literal),
+            statement("feed_state.forget", feed=literal),
+        ),
+    )
+
+
+def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]:
+    feed = wanted.definition
+    stamp = f"cdc-daemon {__version__} {feed.layout}"
+    if installed is None or installed.layout is None:
+        yield Step("create", f"feed cdc.{feed.table}", (*_create_objects(feed, stamp), _register(wanted)))
+    elif installed.layout.rsplit(" ", 1)[-1] != feed.layout:
+        # Another key or entity: what is stored can't be carried over.
+        literal = sql.Literal(feed.name)
+        yield Step(
+            "replace",
+            f"feed cdc.{feed.table} (its key or entity is another)",
+            (
+                *_drop_objects(feed),
+                statement("feed_state.forget_sinks_of", feed=literal),
+                statement("feed_state.forget_failures_of", feed=literal),
+                statement("feed_state.forget", feed=literal),
+                *_create_objects(feed, stamp),
+                _register(wanted),
+            ),
+        )
+    elif (
+        installed.definition != feed.digest
+        or installed.sources != set(wanted.sources)
+        or not installed.columns >= set(wanted.columns)
+    ):
+        yield Step("replace", f"definition of feed {feed.name}", (_register(wanted),))
+
+
+def _register(wanted: WantedFeed) -> sql.Composed:
+    return statement(
+        "feed_state.wanted",
+        feed=sql.Literal(wanted.definition.name),
+        definition=sql.Literal(wanted.definition.digest),
+        sources=text_array(wanted.sources),
+        columns=text_array(wanted.columns),
+    )
+
+
+def _drop_objects(feed: FeedDefinition) -> list[sql.Composed]:
+    return [
+        rendered(
+            "feed.drop",
+            pending=sql.Identifier(feed.pending),
+            log=sql.Identifier(feed.log),
+            feed=sql.Identifier(feed.table),
+        ),
+        rendered("feed.drop_revision", revision=sql.Identifier(feed.revision)),
+    ]
+
+
+def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
+    table = sql.Identifier(feed.table)
+    log = sql.Identifier(feed.log)
+    pending = sql.Identifier(feed.pending)
+    return [
+        rendered(
+            "feed.feed", feed=table, columns=columns(feed.identity, of="q"), query=feed.query(with_parameters=False)
+        ),
+        rendered("feed.feed_storage", feed=table),
+        *(rendered("feed.feed_not_null", feed=table, column=sql.Identifier(name)) for name in feed.identity),
+        rendered("feed.feed_key", feed=table, keys=columns(feed.key)),
+        *_entity_index(feed),
+        rendered("capture.comment_table", table=table, comment=sql.Literal(stamp)),
+        rendered("feed.revision", revision=sql.Identifier(feed.revision)),
+        rendered("feed.log", log=log, feed=table, keys=columns(feed.key, of="q")),
+        rendered("feed.log_key", log=log),
+        *(rendered("feed.log_segment", log=log, segment=sql.Identifier(segment)) for segment in feed.segments),
+        rendered("capture.comment_table", table=log, comment=sql.Literal(stamp)),
+        rendered("feed.pending", pending=pending, feed=table, entities=columns(feed.entity, of="q")),
+        *(
+            rendered("feed.pending_not_null", pending=pending, column=sql.Identifier(name))
+            for name in ("position", *feed.entity)
+        ),
+        rendered("feed.pending_sequence", pending=pending),
+        rendered("feed.pending_key", pending=pending),
+        rendered("capture.comment_table", table=pending, comment=sql.Literal(stamp)),
+    ]
+
+
+def _entity_index(feed: FeedDefinition) -> list[sql.Composed]:
+    if feed.key[: len(feed.entity)] == feed.entity:
+        return []  # the key's own index serves
+    return [
+        rendered(
+            "feed.feed_entity",
+            feed=sql.Identifier(feed.table),
+            index=sql.Identifier(f"{feed.table}_entity"),
+            entities=columns(feed.entity),
+        )
+    ]

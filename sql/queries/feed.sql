@@ -1,0 +1,213 @@
+-- name: recompute
+-- Recomputes the documents of some entities with the feed's own query and keeps the differences, all in the
+-- database: an unchanged document never travels. `= ANY` of an array is pushed down into the query (0.8 ms);
+-- a join or `IN (SELECT unnest(...))` is not (390 to 460 ms).
+-- The revision is drawn after the feed's state row was locked, so it grows in commit order.
+WITH fresh AS MATERIALIZED (
+    SELECT {identity}, {document} AS document, {hashed} AS hashed
+    FROM (
+{query}
+    ) AS q
+    WHERE {affected_query}
+), digested AS MATERIALIZED (
+    SELECT {fresh_identity}, fresh.document,
+           pg_catalog.sha256(pg_catalog.convert_to({hash_of}::pg_catalog.text, 'UTF8')) AS hash
+    FROM fresh
+), differing AS MATERIALIZED (
+    SELECT d.*, s.document AS stored, s.revision AS previous,
+           s.revision IS NULL OR s.deleted OR s.hash = d.hash AS whole,
+           pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
+    FROM digested AS d LEFT JOIN cdc.{feed} AS s ON {same_key}
+    WHERE s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
+), written AS (
+    INSERT INTO cdc.{feed} AS f ({columns}, document, hash, revision, deleted, captured_at, modified_at)
+    SELECT {differing_identity}, d.document, d.hash, d.revision, false,
+           %(captured_at)s::pg_catalog.timestamptz, pg_catalog.clock_timestamp()
+    FROM differing AS d
+    ON CONFLICT ({keys}) DO UPDATE
+    SET {set_identity}, document = EXCLUDED.document, hash = EXCLUDED.hash, revision = EXCLUDED.revision,
+        deleted = false, captured_at = EXCLUDED.captured_at, modified_at = EXCLUDED.modified_at
+), gone AS MATERIALIZED (
+    SELECT {stored_keys}, s.revision AS previous,
+           pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
+    FROM cdc.{feed} AS s
+    WHERE {affected_feed} AND NOT s.deleted AND NOT EXISTS (SELECT FROM digested AS d WHERE {same_key})
+), tombstoned AS (
+    UPDATE cdc.{feed} AS s
+    SET document = NULL, hash = NULL, revision = d.revision, deleted = true,
+        captured_at = %(captured_at)s::pg_catalog.timestamptz, modified_at = pg_catalog.clock_timestamp()
+    FROM gone AS d
+    WHERE {same_key}
+), logged AS (
+    INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
+    SELECT d.revision, d.previous, {differing_keys},
+           CASE WHEN d.whole THEN {fields} ELSE ARRAY(
+               SELECT COALESCE(n.key, o.key)
+               FROM pg_catalog.json_each(d.document) AS n
+               FULL JOIN pg_catalog.json_each(d.stored) AS o ON o.key OPERATOR(pg_catalog.=) n.key
+               WHERE n.value::pg_catalog.text IS DISTINCT FROM o.value::pg_catalog.text
+           ) END
+    FROM differing AS d
+    UNION ALL
+    SELECT d.revision, d.previous, {differing_keys}, '{{}}'
+    FROM gone AS d
+)
+SELECT (SELECT pg_catalog.count(*) FROM fresh),
+       (SELECT pg_catalog.count(*) FROM differing),
+       (SELECT pg_catalog.count(*) FROM gone),
+       GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
+       {strangers}
+
+-- name: strangers
+-- Entities outside of this batch that hold a key which the batch yields too: either the key moved here, or it
+-- is not unique. Recomputed together with the batch the two look different.
+(SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entities}))
+ FROM digested AS d JOIN cdc.{feed} AS s ON {same_key}
+ WHERE NOT s.deleted AND NOT ({affected_feed}))
+
+-- name: no_strangers
+-- The entity is part of the key: no other entity can hold it.
+NULL
+
+-- name: affected_one
+-- Rows of some entities, by one entity column.
+{column} = ANY ({values})
+
+-- name: affected_exactly
+-- The entity being several columns: each ANY is pushed down, the row comparison makes it exact.
+({columns}) IN (SELECT * FROM UNNEST({arrays}))
+
+-- name: duplicates
+-- The keys that a query yields twice or without a value, for the message.
+SELECT pg_catalog.row_to_json(d)::pg_catalog.text, pg_catalog.count(*)
+FROM (SELECT {keys} FROM (
+{query}
+) AS q WHERE {affected_query}) AS d
+GROUP BY {groups} HAVING pg_catalog.count(*) > 1 OR {any_null}
+LIMIT 3
+
+-- name: resolve
+-- The entities that a delta touches, as text; duplicates removed.
+SELECT DISTINCT {texts} FROM (
+{routes}
+) AS a
+WHERE {not_null}
+LIMIT %(limit)s
+
+-- name: route
+-- One route over the delta of its table.
+(WITH delta AS (
+{delta}
+)
+SELECT {entities} FROM (
+{route}
+) AS r)
+
+-- name: partial_route
+-- A route that binds some entity columns: every entity that has these values now, in the query or (its
+-- documents may have vanished) in the stored feed.
+(WITH delta AS (
+{delta}
+), bound AS MATERIALIZED (
+SELECT DISTINCT {bound} FROM (
+{route}
+) AS r
+)
+SELECT {query_entities} FROM (
+{query}
+) AS q WHERE {query_matches}
+UNION ALL
+SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches})
+
+-- name: every_entity
+-- All entities: those that the query yields and those that are stored.
+(SELECT {query_entities} FROM (
+{query}
+) AS q
+UNION ALL
+SELECT {stored_entities} FROM cdc.{feed} AS s WHERE NOT s.deleted)
+
+-- name: entities_where
+-- The entities of documents with given values, in the query or in the stored feed.
+(SELECT {query_entities} FROM (
+{query}
+) AS q WHERE {query_matches}
+UNION ALL
+SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches})
+
+-- name: add_pending
+-- Hands entities over to the slow lane, in entity order. The state row is locked, so positions grow in commit
+-- order and "position greater than the last one done" misses nothing.
+WITH added AS (
+    INSERT INTO cdc.{pending} (force, {columns})
+    SELECT %(force)s::pg_catalog.bool, {entities}
+    FROM (SELECT DISTINCT {entities} FROM (
+{affected}
+    ) AS a {where} ORDER BY {entities}) AS a
+    RETURNING position
+)
+SELECT pg_catalog.count(*), pg_catalog.min(position), pg_catalog.max(position) FROM added
+
+-- name: next_pending
+-- The next entities of the slow lane, as text.
+SELECT p.position, p.force, {texts}
+FROM cdc.{pending} AS p
+WHERE p.position > %(after)s
+ORDER BY p.position
+LIMIT %(limit)s
+
+-- name: lock_pending
+-- Nobody waits: a status query or a dump may be reading it.
+LOCK TABLE cdc.{pending} IN ACCESS EXCLUSIVE MODE NOWAIT
+
+-- name: empty_pending
+TRUNCATE cdc.{pending}
+
+-- name: count
+-- Stored documents and tombstones.
+SELECT pg_catalog.count(*) FILTER (WHERE NOT s.deleted), pg_catalog.count(*) FILTER (WHERE s.deleted)
+FROM cdc.{feed} AS s
+
+-- name: changes
+-- The next page of a feed's log, with the documents as they are now. A row whose document has a later
+-- revision comes without it: that revision is further on in the log. What changed is gathered from the
+-- earlier revisions that the sink may not have had, each found by its number.
+WITH RECURSIVE page AS MATERIALIZED (
+    SELECT l.revision, l.previous, l.changed, {log_keys}
+    FROM cdc.{log} AS l
+    WHERE l.revision > %(revision)s::pg_catalog.int8
+    ORDER BY l.revision
+    LIMIT %(limit)s
+), current AS MATERIALIZED (
+    SELECT p.revision, p.previous, p.changed, s.deleted, s.hash, s.document, s.captured_at, {key_object} AS key
+    FROM page AS p LEFT JOIN cdc.{feed} AS s ON {same_key} AND s.revision = p.revision
+), chain AS (
+    SELECT c.revision AS head, c.previous, c.changed FROM current AS c WHERE c.key IS NOT NULL
+    UNION ALL
+    SELECT c.head, l.previous, l.changed
+    FROM chain AS c JOIN cdc.{log} AS l ON l.revision = c.previous
+    WHERE c.previous > %(caught_up)s::pg_catalog.int8
+), gathered AS (
+    SELECT c.head, pg_catalog.array_agg(DISTINCT u.field) AS changed
+    FROM chain AS c CROSS JOIN LATERAL pg_catalog.unnest(c.changed) AS u (field)
+    GROUP BY c.head
+)
+SELECT c.revision, c.key::pg_catalog.text, c.deleted, pg_catalog.encode(c.hash, 'hex'),
+       c.document::pg_catalog.text, c.captured_at, COALESCE(g.changed, '{{}}')
+FROM current AS c LEFT JOIN gathered AS g ON g.head = c.revision
+ORDER BY c.revision
+
+-- name: scan
+-- The next page of the stored feed in key order, for a sink that is new or far behind: rows that changed
+-- since its cursor, up to the revision from which it will follow the log.
+SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s.hash, 'hex'),
+       s.document::pg_catalog.text, s.captured_at, {fields}, pg_catalog.json_build_array({key_texts})
+FROM cdc.{feed} AS s
+WHERE s.revision > %(revision)s::pg_catalog.int8 AND s.revision <= %(until)s::pg_catalog.int8
+  AND NOT (s.deleted AND %(revision)s::pg_catalog.int8 = 0) {after}
+ORDER BY {stored_keys}
+LIMIT %(limit)s
+
+-- name: scan_after
+-- Continues after the last key that the sink had.
+AND ({stored_keys}) > ({values})

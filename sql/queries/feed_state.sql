@@ -1,0 +1,114 @@
+-- name: snapshot
+-- The cursor to be. It is exact only while this transaction has no xid of its own: with one, its own entries
+-- would count as seen.
+SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL
+
+-- name: lock
+-- Who holds this row writes the feed: that is the whole leader election. Raises 40001 when another
+-- transaction changed the row after our snapshot.
+SELECT f.definition, f.cursor::text, f.fingerprint, f.history, f.revision, f.pending_position, f.pending_end,
+       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute'
+FROM cdc.feed_state AS f
+WHERE f.feed = %(feed)s
+FOR UPDATE SKIP LOCKED
+
+-- name: exists
+SELECT EXISTS (SELECT FROM cdc.feed_state WHERE feed = %(feed)s)
+
+-- name: advance
+-- Ends a pass. Always an UPDATE, never the lock alone: see feed_state in the migration.
+UPDATE cdc.feed_state
+SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
+    revision = GREATEST(revision, %(revision)s::int8), pending_end = GREATEST(pending_end, %(pending_end)s::int8),
+    last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
+    last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
+    stopped_reason = NULL, stopped_at = NULL
+WHERE feed = %(feed)s
+
+-- name: drained
+-- Ends a chunk of the slow lane.
+UPDATE cdc.feed_state
+SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int8),
+    pending_position = %(position)s::int8,
+    synced_at = CASE WHEN %(position)s::int8 >= pending_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
+WHERE feed = %(feed)s
+
+-- name: begin
+-- Takes a feed's first cursor, or a new one after only a resync can make it right.
+UPDATE cdc.feed_state
+SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
+    fingerprint = %(fingerprint)s, history = %(history)s, pending_end = GREATEST(pending_end, %(pending_end)s::int8),
+    stopped_reason = NULL, stopped_at = NULL
+WHERE feed = %(feed)s
+
+-- name: queue
+-- A resync was added to the slow lane.
+UPDATE cdc.feed_state
+SET generation = generation + 1, pending_end = GREATEST(pending_end, %(pending_end)s::int8)
+WHERE feed = %(feed)s
+
+-- name: lose_cursor
+-- Only a resync can make the feed right: the next pass takes a new first cursor.
+UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE feed = %(feed)s
+
+-- name: stop
+-- Says why a feed stands still; its cursor stays where it is.
+UPDATE cdc.feed_state
+SET stopped_reason = %(reason)s,
+    stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END
+WHERE feed = %(feed)s AND stopped_reason IS DISTINCT FROM %(reason)s
+
+-- name: history
+-- Which history a cursor belongs to: cluster, timeline, database. A copy inside one cluster differs by the oid.
+SELECT s.system_identifier::text || '/' || c.timeline_id || '/' ||
+       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_control_checkpoint() AS c
+
+-- name: add_resync
+INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
+VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)
+RETURNING id
+
+-- name: finish_resyncs
+-- Requests whose entities have all been recomputed.
+UPDATE cdc.resync SET finished_at = pg_catalog.clock_timestamp()
+WHERE feed = %(feed)s AND finished_at IS NULL AND last_position <= %(position)s::int8
+RETURNING id, entities, reason, EXTRACT(epoch FROM pg_catalog.clock_timestamp() - requested_at)::float8
+
+-- name: resync_progress
+SELECT r.finished_at IS NOT NULL, GREATEST(f.pending_position - r.first_position + 1, 0), f.stopped_reason
+FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
+WHERE r.id = %(id)s
+
+-- name: wanted
+-- Registers a feed, or its changed definition: then only a resync can make it right.
+INSERT INTO cdc.feed_state (feed, definition, sources, columns)
+VALUES ({feed}, {definition}, {sources}, {columns})
+ON CONFLICT (feed) DO UPDATE
+SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCLUDED.columns,
+    cursor = CASE WHEN feed_state.definition = EXCLUDED.definition AND feed_state.sources <@ EXCLUDED.sources
+                   AND feed_state.sources @> EXCLUDED.sources AND feed_state.columns @> EXCLUDED.columns
+             THEN feed_state.cursor END
+
+-- name: forget
+DELETE FROM cdc.feed_state WHERE feed = {feed}
+
+-- name: forget_sinks_of
+DELETE FROM cdc.sink_state WHERE feed = {feed}
+
+-- name: forget_failures_of
+DELETE FROM cdc.failed_item WHERE feed = {feed}
+
+-- name: installed
+SELECT feed, definition, sources, columns FROM cdc.feed_state ORDER BY feed
+
+-- name: cursors
+-- Every feed's cursor, to see whether they cover a point in time.
+SELECT f.feed, f.cursor IS NOT NULL, f.pending_position < f.pending_end, f.stopped_reason
+FROM cdc.feed_state AS f WHERE f.feed = ANY (%(feeds)s)
+
+-- name: layouts
+-- The comment on each stored feed's table: it ends with the digest of the table's layout.
+SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
