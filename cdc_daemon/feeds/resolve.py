@@ -118,3 +118,8 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         feed=sql.Identifier(feed.table),
         stored_matches=matches("s"),
     )
+
+
+def next_pending(feed: FeedDefinition) -> sql.Composed:
+    """A SELECT of (position, force, entity as text …) after position `%(after)s`, at most `%(limit)s`."""
+    return statement("feed.next_pending", texts=texts(feed.entity, of="p"), pending=sql.Identifier(feed.pending))

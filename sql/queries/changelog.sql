@@ -24,16 +24,6 @@ WHERE (e.xid >= pg_catalog.pg_snapshot_xmax(%(since)s::pg_catalog.pg_snapshot)
        OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(%(since)s::pg_catalog.pg_snapshot))))
 HAVING pg_catalog.count(*) > 0
 
--- name: unread
--- Feeds of one changelog that have entries to read; read-only, takes no lock and no xid.
-SELECT f.feed
-FROM cdc.feed_state AS f
-WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND EXISTS (
-    SELECT FROM cdc.{changelog} AS e
-    WHERE e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)
-       OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(f.cursor)))
-)
-
 -- name: oldest_unread
 -- When the oldest entry was written that a feed has not read.
 SELECT pg_catalog.min(e.changed_at), pg_catalog.count(*)

@@ -5,7 +5,3 @@ CREATE DATABASE {database}
 -- name: database_exists
 -- Whether the server has a database of that name.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = %(database)s)
-
--- name: data_directory
--- Which data directory the server that answered keeps: another server may hold the socket's name.
-SELECT pg_catalog.current_setting('data_directory')

@@ -35,18 +35,6 @@ UPDATE cdc.sink_state
 SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp())
 WHERE sink = %(sink)s AND feed = %(feed)s
 
--- name: behind
--- Sinks that have something to take.
-SELECT DISTINCT s.sink
-FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
-WHERE s.sink = ANY ({sinks}) AND (s.revision < f.revision OR s.scan_until IS NOT NULL)
-
--- name: remaining
--- Whether any of these sinks lacks a change of these feeds that was committed before.
-SELECT s.sink, s.feed
-FROM cdc.sink_state AS s
-WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND (s.revision < %(revision)s::int8 OR s.scan_until IS NOT NULL)
-
 -- name: refuse
 -- A document that the sink refused alone. A later attempt comes after a growing pause, or with a new revision.
 INSERT INTO cdc.failed_item (sink, feed, key, revision, reason, next_attempt_at)
@@ -88,3 +76,10 @@ SET scan_key = NULL, scan_until = f.revision
 FROM cdc.feed_state AS f
 WHERE f.feed = s.feed AND s.feed = %(feed)s AND s.scan_until IS NULL AND f.revision - s.caught_up > %(limit)s::int8
 RETURNING s.sink
+
+-- name: is_behind
+-- Whether a sink lacks a revision of any of these feeds.
+SELECT EXISTS (
+    SELECT FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
+    WHERE s.sink = %(sink)s AND s.feed = ANY (%(feeds)s) AND (s.revision < f.revision OR s.scan_until IS NOT NULL)
+)

@@ -1,0 +1,232 @@
+"""One feed's worker: passes when there are changes, chunks of the slow lane in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import psycopg
+
+from cdc_daemon.capture.source import Source
+from cdc_daemon.capture.writers import Writers
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, FeedError, InstallError
+from cdc_daemon.feeds import state
+from cdc_daemon.feeds.recompute import DuplicateKey
+from cdc_daemon.log import get_logger
+from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.sync import DefinitionDiffers, FeedSync, Pass
+
+IDLE_SECONDS = 60.0
+"""How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""
+
+REPAIR_SECONDS = (1.0, 30.0)
+"""First and longest pause between two tries of a stopped feed."""
+
+Step = Literal["worked", "idle", "busy"]
+"""What a step found: something to do, nothing, or another daemon at the feed."""
+
+log: Any = get_logger(__name__)
+
+# They pass by themselves or when somebody gives the server room; the query is not to blame.
+_PASSING = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.InsufficientResources,
+    psycopg.errors.OperatorIntervention,
+)
+
+
+class FeedWorker:
+    """Keeps one feed in step until it is stopped.
+
+    Args:
+        name: the feed.
+        plan_and_install: derives the feed anew and installs what differs; called at the start and whenever
+            the catalogue moved under the feed.
+        written: told when documents changed, so that the sinks can be woken.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connect: Callable[[], Connection],
+        bells: Bells,
+        plan_and_install: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]]],
+        written: Callable[[str], None],
+        batch_entities: int,
+        max_pass_entities: int,
+    ) -> None:
+        self.name = f"feed {name}"
+        self._feed = name
+        self._connect = connect
+        self._bells = bells
+        self._plan_and_install = plan_and_install
+        self._written = written
+        self._batch_entities = batch_entities
+        self._max_pass_entities = max_pass_entities
+        self._stopped = False
+        self._must_resync = False
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        """Work until stopped.
+
+        Raises:
+            DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
+        """
+        pause = REPAIR_SECONDS[0]
+        with self._connect() as connection:
+            sync: FeedSync | None = None
+            while not stop.is_set():
+                beat()
+                try:
+                    sync = sync or self._plan(connection)
+                    if self._step(connection, sync, stop) != "worked":
+                        self._bells.await_feed(self._feed, IDLE_SECONDS)
+                    pause = REPAIR_SECONDS[0]
+                except _PASSING as error:
+                    log.debug("pass_retried", feed=self._feed, reason=first_line(error))
+                    stop.wait(0.02)
+                except DefinitionDiffers as difference:
+                    self._changed(difference)
+                    sync = None
+                except (CdcError, psycopg.Error) as error:
+                    self._stop_feed(connection, self._reason(connection, error))
+                    sync = None
+                    stop.wait(pause)
+                    pause = min(pause * 2, REPAIR_SECONDS[1])
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Read everything that was committed before this call, and empty the slow lane.
+
+        Raises:
+            FeedError: the feed can't be brought up to date.
+            DatabaseUnavailable: the session is lost.
+        """
+        with self._connect() as connection:
+            sync: FeedSync | None = None
+            while not stop.is_set():
+                try:
+                    sync = sync or self._plan(connection)
+                    done = self._step(connection, sync, stop)
+                    if done == "idle" and _is_drained(connection, self._feed):
+                        return
+                    if done != "worked":
+                        stop.wait(0.05)  # another daemon is at it
+                except _PASSING as error:
+                    log.debug("pass_retried", feed=self._feed, reason=first_line(error))
+                    stop.wait(0.02)
+                except DefinitionDiffers as difference:
+                    self._changed(difference)
+                    sync = None
+                except (CdcError, psycopg.Error) as error:
+                    reason = self._reason(connection, error)
+                    self._stop_feed(connection, reason)
+                    raise FeedError(reason, where=f"feed {self._feed}") from error
+
+    def _changed(self, difference: DefinitionDiffers) -> None:
+        log.warning("feed_changed", feed=self._feed, reason=difference.what)
+        self._must_resync = True
+
+    def _plan(self, connection: Connection) -> FeedSync:
+        plan, sources = self._plan_and_install(connection, self._feed)
+        if self._must_resync:
+            # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
+            connection.execute(statement("feed_state.lose_cursor"), {"feed": self._feed})
+            self._must_resync = False
+        return FeedSync(
+            connection,
+            plan,
+            sources,
+            batch_entities=self._batch_entities,
+            max_pass_entities=self._max_pass_entities,
+        )
+
+    def _step(self, connection: Connection, sync: FeedSync, stop: threading.Event) -> Step:
+        """One pass, and one chunk of the slow lane."""
+        done = sync.run_pass()
+        if done is None:
+            return "worked" if self._begin(sync, stop) else "busy"
+        if done.delta.entries:
+            self._tell(done)
+        self._repaired()
+        chunk = sync.drain()
+        if chunk is not None:
+            self._tell(chunk)
+            self._finish_resyncs(sync)
+        return "worked" if chunk is not None or done.delta.entries else "idle"
+
+    def _finish_resyncs(self, sync: FeedSync) -> None:
+        for number, entities, reason, seconds in sync.finished_resyncs():
+            log.info(
+                "resync_finished",
+                feed=self._feed,
+                resync=number,
+                entities=entities,
+                reason=reason,
+                seconds=round(seconds, 3),
+            )
+
+    def _begin(self, sync: FeedSync, stop: threading.Event) -> bool:
+        def waiting(writers: Writers) -> None:
+            log.info(
+                "old_writers_awaited",
+                feed=self._feed,
+                pids=sorted(pid for _, pid in writers if pid is not None),
+                prepared=sum(pid is None for _, pid in writers),
+            )
+
+        started = time.monotonic()
+        count = sync.begin(pause=stop.wait, waiting=waiting)
+        if count is not None:
+            seconds = round(time.monotonic() - started, 3)
+            log.info("first_sync_started", feed=self._feed, entities=count, seconds=seconds)
+        return count is not None
+
+    def _tell(self, done: Pass) -> None:
+        log.info("pass_finished", feed=self._feed, **done.fields())
+        if done.pending:
+            log.info("pending_added", feed=self._feed, entities=done.pending, reason=done.reason)
+        if done.recomputed.upserts or done.recomputed.deletes:
+            self._written(self._feed)
+
+    def _stop_feed(self, connection: Connection, reason: str) -> None:
+        if not self._stopped:
+            log.error("feed_stopped", feed=self._feed, reason=reason)
+        self._stopped = True
+        state.stop(connection, self._feed, reason)
+
+    def _repaired(self) -> None:
+        if self._stopped:
+            log.info("feed_repaired", feed=self._feed)
+        self._stopped = False
+
+    def _reason(self, connection: Connection, error: CdcError | psycopg.Error) -> str:
+        """Why the feed stops, in one line.
+
+        Raises:
+            DatabaseUnavailable: it is the session that is lost.
+            CdcError: the error is not one that a feed can stop for.
+        """
+        if connection.closed or connection.broken:
+            raise DatabaseUnavailable(first_line(error), where=self.name) from error
+        if isinstance(error, DuplicateKey):
+            rows = error.recompute.explain_duplicates(connection, error.parameters)
+            return f"{error}: {rows}. Try: {error.hint}"
+        if isinstance(error, FeedError | InstallError):
+            return f"{error}. Try: {error.hint}" if error.hint else str(error)
+        if isinstance(error, CdcError):
+            raise error
+        return first_line(error)
+
+
+def _is_drained(connection: Connection, feed: str) -> bool:
+    """Whether the slow lane is empty and nobody is at work on the feed just now."""
+    row = connection.execute(statement("feed_state.is_drained"), {"feed": feed}).fetchone()
+    return bool(row and row[0])

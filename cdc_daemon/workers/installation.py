@@ -1,0 +1,175 @@
+"""Making the database as the feeds want it, and taking everything away again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.capture import catalogue, steps
+from cdc_daemon.errors import InstallError
+from cdc_daemon.feeds import steps as feed_steps
+from cdc_daemon.pg import ddl
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection, first_line, object_name
+from cdc_daemon.pg.statements import sql_directory, statement
+from cdc_daemon.settings import Settings
+from cdc_daemon.workers.planning import FeedPlan, plan_sources
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The NOLOGIN role that owns the capture functions.
+
+    Attributes:
+        usable: it exists or can be made by this session; else the functions stay with the installing role.
+    """
+
+    name: str
+    exists: bool
+    usable: bool
+
+
+def wanted_steps(
+    connection: Connection, settings: Settings, plans: Sequence[FeedPlan], *, for_script: bool = False
+) -> list[Step]:
+    """Everything that `install` would do now, in order; empty when all stands as wanted.
+
+    Args:
+        for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
+            session gets rights on what is made.
+    """
+    owner = read_owner(connection, settings)
+    usable = owner.usable or for_script
+    found: list[Step] = []
+    if not catalogue.schema_exists(connection):
+        found.append(_migration())
+    if usable:
+        found += _owner_steps(connection, owner)
+    installed = catalogue.read_installed(connection)
+    found += steps.steps(
+        connection, plan_sources(connection, plans), installed, owner=owner.name if usable else None
+    )
+    stored = feed_steps.read_installed(connection) if installed.schema else {}
+    found += feed_steps.steps([plan.wanted for plan in plans], stored)
+    if for_script and found:
+        found.append(_rights(connection))
+    return found
+
+
+def install(connection: Connection, settings: Settings, plans: Sequence[FeedPlan]) -> list[Step]:
+    """Do what is missing; a second call does nothing.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
+    """
+    found = wanted_steps(connection, settings, plans)
+    ddl.apply(
+        connection,
+        found,
+        lock_timeout_seconds=settings.database.lock_timeout_seconds,
+        attempts=settings.database.install_attempts,
+    )
+    if catalogue.schema_exists(connection):
+        connection.execute(
+            statement(
+                "sink_state.forget_unknown",
+                sinks=sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(
+                    sql.SQL(", ").join(map(sql.Literal, settings.sinks))
+                ),
+            )
+        )
+    return found
+
+
+def uninstall(connection: Connection, settings: Settings) -> list[str]:
+    """Remove every trace, triggers first, and look whether anything is left.
+
+    Returns:
+        What was found afterwards that belongs to cdc-daemon; empty when nothing is left.
+
+    Raises:
+        InstallError: a lock could not be had, or rights are missing.
+    """
+    installed = catalogue.read_installed(connection)
+    owner = read_owner(connection, settings)
+    found = [step for step in steps.removals(installed, keep=[]) if step.locks is not None]
+    found.append(Step("drop", "schema cdc", (statement("installation.drop_schema"),)))
+    ddl.apply(
+        connection,
+        found,
+        lock_timeout_seconds=settings.database.lock_timeout_seconds,
+        attempts=settings.database.install_attempts,
+    )
+    if owner.exists and owner.name == default_owner(connection):
+        try:
+            connection.execute(statement("installation.disown", owner=sql.Identifier(owner.name)))
+            connection.execute(statement("installation.drop_owner", owner=sql.Identifier(owner.name)))
+        except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege) as error:
+            return [f"role {owner.name} ({first_line(error)})", *_left(connection)]
+    return _left(connection)
+
+
+def _left(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.execute(statement("installation.left"))]
+
+
+def read_owner(connection: Connection, settings: Settings) -> Owner:
+    """The role that is to own the capture functions, and whether this session can give them to it."""
+    name = settings.database.owner_role or default_owner(connection)
+    row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
+    exists, can_create, can_give = row if row else (False, False, False)
+    return Owner(name, exists, can_give if exists else can_create)
+
+
+def default_owner(connection: Connection) -> str:
+    """`cdc_owner_<database>`: roles are shared by all databases of a server, captures are not."""
+    return object_name("cdc_owner", connection.info.dbname)
+
+
+def _migration() -> Step:
+    path = sql_directory() / "migrations" / "0001_schema.sql"
+    text = re.sub(r"^\s*--.*$\n?", "", path.read_text("utf-8"), flags=re.MULTILINE)
+    pieces = [sql.SQL(piece.strip()) for piece in text.split(";") if piece.strip()]  # pyright: ignore[reportArgumentType]
+    recorded = statement("installation.record_migration", number=sql.Literal(1), name=sql.Literal(path.stem))
+    return Step("create", "schema cdc", (*pieces, recorded))
+
+
+def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:
+    role = sql.Identifier(owner.name)
+    if not owner.exists:
+        yield Step(
+            "create",
+            f"role {owner.name} (owns the capture functions, can't log in)",
+            (
+                statement("installation.create_owner", owner=role),
+                statement("installation.join_owner", owner=role),
+                statement("installation.let_owner_in", owner=role),
+            ),
+        )
+    elif not _owner_may_enter(connection, owner):
+        yield Step(
+            "replace", f"rights of role {owner.name}", (statement("installation.let_owner_in", owner=role),)
+        )
+
+
+def _owner_may_enter(connection: Connection, owner: Owner) -> bool:
+    row = connection.execute(statement("installation.owner_may_enter"), {"owner": owner.name}).fetchone()
+    return bool(row and row[0])
+
+
+def _rights(connection: Connection) -> Step:
+    role = sql.Identifier(connection.info.user)
+    return Step(
+        "create",
+        f"rights of {connection.info.user} on schema cdc",
+        tuple(
+            statement(f"installation.{name}", role=role) for name in ("use_schema", "use_tables", "use_sequences")
+        ),
+    )

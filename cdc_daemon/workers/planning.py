@@ -1,0 +1,121 @@
+"""From the configured feeds to what must be captured, stored and run for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import Catalogue, TableName
+from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.capture.catalogue import read_source
+from cdc_daemon.capture.fingerprint import Dependencies
+from cdc_daemon.capture.source import Source
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.catalogue import describe
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.steps import WantedFeed
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import FeedSettings, Settings
+
+
+@dataclass(frozen=True)
+class FeedPlan:
+    """Everything that is derived from one feed's query and this database."""
+
+    definition: FeedDefinition
+    analysis: Analysis
+    catalogue: Catalogue
+    functions: tuple[int, ...]
+
+    @cached_property
+    def links(self) -> dict[TableName, tuple[str, ...]]:
+        """Per source table, the links that this feed's routes read."""
+        found: dict[TableName, set[str]] = {}
+        for occurrence in self.analysis.occurrences:
+            found.setdefault(occurrence.table, set()).update(occurrence.links)
+        return {table: tuple(sorted(names)) for table, names in found.items()}
+
+    @cached_property
+    def columns(self) -> dict[TableName, tuple[str, ...]]:
+        """Per source table, the columns whose change matters to this feed."""
+        found: dict[TableName, set[str]] = {}
+        for occurrence in self.analysis.occurrences:
+            found.setdefault(occurrence.table, set()).update(occurrence.columns, occurrence.links)
+        return {table: tuple(sorted(names)) for table, names in found.items()}
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        """What the catalogue fingerprint covers."""
+        tables = self.catalogue.tables
+        return Dependencies(
+            columns={tables[table].oid: names for table, names in self.columns.items()},
+            whole=tuple(
+                tables[table].oid for table, names in self.columns.items() if len(names) == len(tables[table].columns)
+            ),
+            functions=self.functions,
+        )
+
+    @property
+    def wanted(self) -> WantedFeed:
+        """What has to be stored for it."""
+        return WantedFeed(
+            self.definition,
+            tuple(sorted(map(str, self.columns))),
+            tuple(sorted(f"{table}.{name}" for table, names in self.columns.items() for name in names)),
+        )
+
+
+def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan:
+    """Derive everything of one feed.
+
+    Raises:
+        FeedError: the query or its settings can't be used; the message says where and what to do.
+    """
+    feed = settings.feeds[name]
+    query, catalogue = describe(
+        connection,
+        feed=name,
+        text=feed.text,
+        key=feed.key,
+        entity=feed.entity,
+        search_path=settings.database.search_path,
+    )
+    analysis = referee(analyse(query, catalogue), catalogue)
+    for verdict in analysis.verdicts:
+        if verdict.refusal:
+            place = f":{verdict.line}:{verdict.column}" if verdict.line else ""
+            raise FeedError(verdict.what, where=f"{feed.query}{place}", hint=verdict.hint)
+    check_routes(connection, analysis, catalogue)
+    definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
+    _check_columns(feed, definition)
+    return FeedPlan(definition, analysis, catalogue, tuple(function.oid for function in catalogue.functions))
+
+
+def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
+    for name in feed.hash_exclude:
+        if name not in definition.types:
+            raise FeedError(
+                f"hash_exclude names {name!r}, which the query does not yield",
+                where=f"feeds.{definition.name}.hash_exclude",
+                hint=f"the query yields {', '.join(definition.types)}",
+            )
+
+
+def plan_sources(connection: Connection, plans: Iterable[FeedPlan]) -> Sequence[Source]:
+    """Every source table as all feeds together want it captured, in the order of their names."""
+    plans = list(plans)
+    found: list[Source] = []
+    for table in sorted({table for plan in plans for table in plan.columns}):
+        described = next(plan.catalogue.tables[table] for plan in plans if table in plan.columns)
+        found.append(
+            read_source(
+                connection,
+                described,
+                links=[name for plan in plans for name in plan.links.get(table, ())],
+                columns=[name for plan in plans for name in plan.columns.get(table, ())],
+            )
+        )
+    return found

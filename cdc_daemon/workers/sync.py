@@ -1,0 +1,381 @@
+"""One feed's sync: passes over what changed, and chunks of the slow lane.
+
+Promised, and tested: every feed row equals the query at the feed's cursor snapshot or a later one; that
+snapshot never goes back; every commit is covered within one pass of becoming visible.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import IsolationLevel, sql
+
+from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.capture import fingerprint
+from cdc_daemon.capture.delta import delta, summary
+from cdc_daemon.capture.source import Source
+from cdc_daemon.capture.writers import Writers, await_old_writers
+from cdc_daemon.errors import CdcError, FeedError
+from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.recompute import Entity, Recompute, Recomputed
+from cdc_daemon.feeds.resolve import Path
+from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.planning import FeedPlan
+
+AIM_SECONDS = 0.2
+"""How long a chunk of the slow lane should take: fresh changes wait no longer than this."""
+
+
+class DefinitionDiffers(CdcError):
+    """The installed feed is not the configured one, or the catalogue moved under it: plan and install anew."""
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What became visible since the cursor.
+
+    Attributes:
+        tables: names of the tables that have entries.
+        unknown: some entry can't say which rows changed.
+        captured_at: when its oldest entry was written.
+    """
+
+    tables: frozenset[str] = frozenset()
+    entries: int = 0
+    unknown: bool = False
+    captured_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass or chunk did, as the log tells it."""
+
+    lane: str
+    delta: Delta
+    entities: int
+    recomputed: Recomputed
+    seconds: float
+    pending: int = 0
+    reason: str | None = None
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest entry that was read, when the pass ended."""
+        if self.delta.captured_at is None:
+            return 0.0
+        return (datetime.now(UTC) - self.delta.captured_at).total_seconds()
+
+    def fields(self) -> dict[str, object]:
+        """The fields of the event `pass_finished`."""
+        return {
+            "lane": self.lane,
+            "entries": self.delta.entries,
+            "entities": self.entities,
+            "recomputed": self.recomputed.documents,
+            "unchanged": self.recomputed.unchanged,
+            "upserts": self.recomputed.upserts,
+            "deletes": self.recomputed.deletes,
+            "seconds": round(self.seconds, 4),
+            "lag_seconds": round(self.lag_seconds, 4),
+        }
+
+
+class FeedSync:
+    """The transactions that write one feed.
+
+    Args:
+        connection: of this feed's worker alone, autocommit; its isolation level is set here.
+        sources: the plan's source tables as they are captured.
+        batch_entities: recomputed in one statement.
+        max_pass_entities: more than these go to the slow lane.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        plan: FeedPlan,
+        sources: Sequence[Source],
+        *,
+        batch_entities: int,
+        max_pass_entities: int,
+    ) -> None:
+        self._connection = connection
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        self._plan = plan
+        self._feed = plan.definition
+        self._sources = {source.table: source for source in sources if source.table in plan.columns}
+        self._recompute = Recompute(plan.definition)
+        self._batch_entities = batch_entities
+        self._max_pass_entities = max_pass_entities
+        self._chunk_entities = batch_entities
+        self._history = state.history(connection)
+        self._lock_sources = statement(
+            "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
+        )
+        self._summary = summary((source, plan.links.get(table, ())) for table, source in self._sources.items())
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[tuple[str, FeedState | None]]:
+        """A transaction whose snapshot can be a cursor, with the feed's row locked (None: somebody has it)."""
+        with self._connection.transaction():
+            if self._sources:
+                self._connection.execute(self._lock_sources)
+            until = state.snapshot(self._connection)
+            yield until, state.lock(self._connection, self._feed.name)
+
+    def run_pass(self) -> Pass | None:
+        """Bring the feed to a new snapshot.
+
+        Returns:
+            None if another daemon is at it or the feed has no cursor yet (see `begin`).
+
+        Raises:
+            DefinitionDiffers: the feed has to be planned and installed anew; the cursor has not moved.
+            FeedError: a key is NULL or not unique.
+        """
+        started = time.monotonic()
+        with self._snapshot() as (until, locked):
+            if locked is None or locked.cursor is None:
+                return None
+            self._check(locked)
+            found = self._read_delta(locked.cursor)
+            if not found.entries:
+                if locked.cursor_is_old:
+                    state.advance(self._connection, self._feed.name, cursor=until)
+                return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
+            done = self._follow(found, locked.cursor, until, started)
+        return done
+
+    def _follow(self, found: Delta, since: str, until: str, started: float) -> Pass:
+        entities = None if found.unknown else self._resolve(found, since)
+        if entities is None:
+            pending, pending_end, reason = self._hand_over(found, since)
+            done = Pass("fresh", found, 0, Recomputed(), time.monotonic() - started, pending, reason)
+        else:
+            recomputed = self._recompute_all(entities, found.captured_at)
+            pending_end = 0
+            done = Pass("fresh", found, len(entities), recomputed, time.monotonic() - started)
+        state.advance(
+            self._connection,
+            self._feed.name,
+            cursor=until,
+            revision=done.recomputed.revision,
+            pending_end=pending_end,
+            last_pass=done.fields(),
+        )
+        return done
+
+    def begin(self, *, pause: Callable[[float], bool], waiting: Callable[[Writers], None]) -> int | None:
+        """Take a first cursor; all entities go to the slow lane.
+
+        Args:
+            pause, waiting: see `await_old_writers`.
+
+        Returns:
+            How many entities there are; None if somebody else did it or the wait was given up.
+        """
+        relations = [source.relation for source in self._sources.values()]
+        if not await_old_writers(self._connection, relations, pause=pause, waiting=waiting):
+            return None
+        with self._snapshot() as (until, locked):
+            if locked is None or locked.cursor is not None:
+                return None
+            self._check_definition(locked)
+            restored = locked.history is not None and locked.history != self._history
+            revision = self._raise_epoch(locked.revision) if restored else 0
+            count, last = self._add_pending(
+                resolve.every_entity(self._feed),
+                {},
+                reason="history changed" if restored else "first sync" if not locked.synced else "definition changed",
+                force=restored,
+                keep_nulls=True,
+            )
+            state.begin(
+                self._connection,
+                self._feed.name,
+                cursor=until,
+                fingerprint=fingerprint.read(self._connection, self._plan.dependencies),
+                history=self._history,
+                pending_end=last,
+            )
+            if revision:
+                state.drained(
+                    self._connection, self._feed.name, position=locked.pending_position, revision=revision
+                )
+        return count
+
+    def drain(self) -> Pass | None:
+        """Recompute a chunk of the slow lane; None if there is none or another daemon is at it.
+
+        The size of a chunk follows the time that the last one took, so that fresh changes never wait long.
+        """
+        started = time.monotonic()
+        with self._snapshot() as (_, locked):
+            if locked is None or locked.cursor is None or not locked.has_pending:
+                return None
+            self._check(locked)
+            rows = self._connection.execute(
+                self._next_pending, {"after": locked.pending_position, "limit": self._chunk_entities}
+            ).fetchall()
+            now = datetime.now(UTC)
+            done = Recomputed()
+            for force in (False, True):
+                entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
+                if entities:
+                    done += self._recompute(self._connection, entities, captured_at=now, force=force)
+            end = len(rows) < self._chunk_entities
+            position = locked.pending_end if end else rows[-1][0]
+            state.drained(self._connection, self._feed.name, position=position, revision=done.revision)
+            if position >= locked.pending_end:
+                self._empty_pending()
+        seconds = time.monotonic() - started
+        self._adapt(seconds)
+        return Pass("slow", Delta(), done.entities, done, seconds)
+
+    def request(self, where: dict[str, str], *, reason: str, force: bool) -> int | None:
+        """Put entities into the slow lane: all, or those whose documents have these values.
+
+        Returns:
+            The id of the request (cdc.resync); None if another daemon is at the feed just now.
+        """
+        with self._snapshot() as (_, locked):
+            if locked is None or locked.cursor is None:
+                return None
+            self._check(locked)
+            affected = resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
+            values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
+            _, last = self._add_pending(affected, values, reason=reason, force=force, keep_nulls=not where)
+            self._connection.execute(
+                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": last}
+            )
+            row = self._connection.execute(statement("feed_state.last_resync"), {"feed": self._feed.name}).fetchone()
+        return int(row[0]) if row else None
+
+    def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
+        """Mark the requests that are through: (id, entities, reason, seconds) of each."""
+        rows = self._connection.execute(statement("feed_state.finish_resyncs"), {"feed": self._feed.name}).fetchall()
+        return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
+
+    def _check(self, locked: FeedState) -> None:
+        self._check_definition(locked)
+        if locked.history != self._history:
+            raise DefinitionDiffers("the database has another history: restored, copied or promoted")
+        if fingerprint.read(self._connection, self._plan.dependencies) != locked.fingerprint:
+            raise DefinitionDiffers("tables, triggers or functions that the feed depends on were changed")
+
+    def _check_definition(self, locked: FeedState) -> None:
+        if locked.definition != self._feed.digest:
+            raise FeedError(
+                "the installed definition is not the configured one",
+                where=f"feed {self._feed.name}",
+                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
+            )
+
+    def _read_delta(self, since: str) -> Delta:
+        rows = self._connection.execute(self._summary, {"since": since}).fetchall() if self._sources else []
+        return Delta(
+            frozenset(table for table, *_ in rows),
+            sum(entries for _, entries, *_ in rows),
+            any(unknown for _, _, _, unknown, _ in rows),
+            min((changed_at for *_, changed_at in rows), default=None),
+        )
+
+    def _resolve(self, found: Delta, since: str) -> list[Entity] | None:
+        """The entities that the delta touches; None if they are too many for one pass."""
+        paths = self._paths(found)
+        if any(path.route.kind is RouteKind.ALL for path in paths):
+            return None
+        limit = self._max_pass_entities + 1
+        rows = self._connection.execute(
+            resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)), {"since": since, "limit": limit}
+        ).fetchall()
+        return None if len(rows) == limit else rows
+
+    def _paths(self, found: Delta) -> list[Path]:
+        return [
+            Path(delta(self._sources[occurrence.table], occurrence.links), route)
+            for occurrence in self._plan.analysis.occurrences
+            if str(occurrence.table) in found.tables
+            for route in occurrence.routes
+        ]
+
+    def _hand_over(self, found: Delta, since: str) -> tuple[int, int, str]:
+        """A delta too large for one pass goes to the slow lane: (entities, last position, reason)."""
+        paths = self._paths(found)
+        if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
+            reason = "unknown entry" if found.unknown else "route all"
+            affected = resolve.every_entity(self._feed)
+        else:
+            reason = "large delta"
+            affected = resolve.entities_touched(self._feed, paths)
+        count, last = self._add_pending(affected, {"since": since}, reason=reason, force=False, keep_nulls=False)
+        return count, last, reason
+
+    def _add_pending(
+        self, affected: sql.Composable, parameters: dict[str, object], *, reason: str, force: bool, keep_nulls: bool
+    ) -> tuple[int, int]:
+        try:
+            row = self._connection.execute(
+                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls), {**parameters, "force": force}
+            ).fetchone()
+        except psycopg.errors.NotNullViolation as error:
+            raise FeedError(
+                f"entity ({', '.join(self._feed.entity)}) is NULL in some document",
+                where=f"feed {self._feed.name}",
+                hint="make the query leave out rows without an entity",
+            ) from error
+        count, first, last = row if row else (0, 0, 0)
+        if count:
+            self._connection.execute(
+                statement("feed_state.add_resync"),
+                {
+                    "feed": self._feed.name,
+                    "reason": reason,
+                    "force": force,
+                    "entities": count,
+                    "first": first,
+                    "last": last,
+                },
+            )
+        return count, last or 0
+
+    def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
+        done = Recomputed()
+        for start in range(0, len(entities), self._batch_entities):
+            done += self._recompute(
+                self._connection,
+                entities[start : start + self._batch_entities],
+                captured_at=captured_at or datetime.now(UTC),
+            )
+        return done
+
+    @property
+    def _next_pending(self) -> sql.Composed:
+        return resolve.next_pending(self._feed)
+
+    def _empty_pending(self) -> None:
+        pending = sql.Identifier(self._feed.pending)
+        try:
+            with self._connection.transaction():
+                self._connection.execute(statement("feed.lock_pending", pending=pending))
+                self._connection.execute(statement("feed.empty_pending", pending=pending))
+        except psycopg.errors.LockNotAvailable:
+            return  # a dump or a status query reads it: it is emptied after the next drain
+
+    def _adapt(self, seconds: float) -> None:
+        factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))
+        self._chunk_entities = max(50, min(int(self._chunk_entities * factor), 5 * self._batch_entities))
+
+    def _raise_epoch(self, revision: int) -> int:
+        row = self._connection.execute(
+            statement("sync.restart_revisions", revision=sql.Literal(f"cdc.{self._feed.revision}")),
+            {"revision": revision},
+        ).fetchone()
+        return int(row[0]) if row else 0
