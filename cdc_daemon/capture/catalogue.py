@@ -53,19 +53,25 @@ class InstalledTrigger:
 
 
 @dataclass(frozen=True)
+class Captured:
+    """What an earlier install recorded of a source table; `body` is the md5 of its capture function's body."""
+
+    links: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    body: str = ""
+
+
+@dataclass(frozen=True)
 class Installed:
     """What stands in the database now; empty before the first install.
 
     Attributes:
-        sources: per table, the recorded (links, columns, md5 of the body).
         functions: md5 of the body that each capture function has.
         changelogs: per changelog or segment, its columns' types.
     """
 
     schema: bool = False
-    sources: Mapping[TableName, tuple[list[str], list[str], str]] = field(
-        default_factory=dict[TableName, tuple[list[str], list[str], str]]
-    )
+    sources: Mapping[TableName, Captured] = field(default_factory=dict[TableName, Captured])
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     triggers: Mapping[tuple[TableName, str], InstalledTrigger] = field(
         default_factory=dict[tuple[TableName, str], InstalledTrigger]
@@ -89,7 +95,7 @@ def read_installed(connection: Connection) -> Installed:
     return Installed(
         schema=True,
         sources={
-            TableName(schema, table): (links, columns, body)
+            TableName(schema, table): Captured(tuple(links), tuple(columns), body)
             for schema, table, links, columns, body in connection.execute(statement("capture.installed_sources"))
         },
         functions=dict(connection.execute(statement("capture.installed_functions")).fetchall()),

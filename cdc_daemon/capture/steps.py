@@ -10,7 +10,7 @@ from psycopg import sql
 from cdc_daemon import __version__
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.capture import body
-from cdc_daemon.capture.catalogue import Installed, InstalledTrigger
+from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger
 from cdc_daemon.capture.source import TRIGGERS, Link, Source
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, object_name
@@ -19,8 +19,8 @@ from cdc_daemon.pg.statements import rendered, statement
 
 def steps(
     connection: Connection, wanted: Sequence[Source], installed: Installed, *, owner: str | None
-) -> list[Step]:
-    """From what is installed to what is wanted.
+) -> Iterator[Step]:
+    """Create and replace what differs from what is wanted; `removals` is apart.
 
     The changelog comes before the function that fills it, the function before the triggers that call it, so
     that a crash between two transactions leaves nothing that fails a user's write.
@@ -28,13 +28,11 @@ def steps(
     Args:
         owner: NOLOGIN role that is to own the capture functions; None leaves them with the installing role.
     """
-    found: list[Step] = []
     for source in wanted:
         text = body.render(source).as_string(connection)
-        found += _changelog(source, installed, owner)
-        found += _function(source, installed, text, owner)
-        found += _triggers(source, installed)
-    return found + list(removals(installed, keep=[source for source in wanted]))
+        yield from _changelog(source, installed, owner)
+        yield from _function(source, installed, text, owner)
+        yield from _triggers(source, installed)
 
 
 def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
@@ -159,8 +157,8 @@ def _add_link(source: Source, link: Link) -> sql.Composed:
 def _function(source: Source, installed: Installed, text: str, owner: str | None) -> Iterator[Step]:
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     present = installed.functions.get(source.function)
-    links, columns = [link.name for link in source.links], list(source.columns)
-    if present == digest and installed.sources.get(source.table) == (links, columns, digest):
+    links = tuple(link.name for link in source.links)
+    if present == digest and installed.sources.get(source.table) == Captured(links, source.columns, digest):
         return
     function = sql.Identifier(source.function)
     statements = [
@@ -175,7 +173,7 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
             changelog=sql.Literal(source.changelog),
             function=sql.Literal(source.function),
             links=_text_array(links),
-            columns=_text_array(columns),
+            columns=_text_array(source.columns),
             body=sql.Literal(digest),
         ),
     ]

@@ -44,10 +44,14 @@ def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
 
 
 def steps(wanted: Sequence[WantedFeed], installed: Mapping[str, InstalledFeed]) -> Iterator[Step]:
-    """From the feeds that are stored to the wanted ones."""
+    """Create and replace what differs from what is wanted; `removals` is apart."""
     for feed in wanted:
         yield from _feed(feed, installed.get(feed.definition.name))
-    names = {feed.definition.name for feed in wanted}
+
+
+def removals(installed: Mapping[str, InstalledFeed], *, keep: Sequence[WantedFeed]) -> Iterator[Step]:
+    """Drop what is stored for feeds that are configured no more."""
+    names = {feed.definition.name for feed in keep}
     for name in installed:
         if name not in names:
             yield drop(name)

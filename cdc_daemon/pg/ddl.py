@@ -72,8 +72,6 @@ def _apply_group(
         try:
             with connection.transaction():
                 connection.execute(statement("ddl.lock_timeout"), {"milliseconds": f"{lock_timeout_seconds * 1000:.0f}"})
-                # Two that replace one function at the same time end in "tuple concurrently updated".
-                connection.execute(statement("ddl.one_installer"))
                 for step in group:
                     for piece in step.statements:
                         connection.execute(piece)

@@ -45,13 +45,16 @@ PINNED: Mapping[str, str] = {
 }
 
 
-def connect(dsn: str, *, search_path: str = "public", purpose: str = "cdc-daemon") -> Connection:
+def connect(
+    dsn: str, *, search_path: str = "public", purpose: str = "", lock_timeout_seconds: float = 0
+) -> Connection:
     """Open a session in autocommit mode with every setting that changes text pinned.
 
     Args:
         dsn: libpq connection string or URL.
         search_path: schemas in which the feeds' queries find their tables.
         purpose: shown in pg_stat_activity as `cdc-daemon: <purpose>`.
+        lock_timeout_seconds: how long a statement waits for a lock; 0 is for ever.
 
     Raises:
         DatabaseUnavailable: the server can't be reached or refuses the session.
@@ -60,7 +63,7 @@ def connect(dsn: str, *, search_path: str = "public", purpose: str = "cdc-daemon
         connection = psycopg.connect(
             dsn,
             autocommit=True,
-            application_name=purpose if purpose == "cdc-daemon" else f"cdc-daemon: {purpose}",
+            application_name=f"cdc-daemon: {purpose}" if purpose else "cdc-daemon",
             row_factory=tuple_row,
             prepare_threshold=3,
             keepalives_idle=30,
@@ -73,7 +76,11 @@ def connect(dsn: str, *, search_path: str = "public", purpose: str = "cdc-daemon
             where="database",
             hint="see that the server runs and that database.dsn names host, port, user and database",
         ) from error
-    settings = {**PINNED, "search_path": f"{search_path}, pg_temp"}
+    settings = {
+        **PINNED,
+        "search_path": f"{search_path}, pg_temp",
+        "lock_timeout": f"{lock_timeout_seconds * 1000:.0f}",
+    }
     if connection.info.server_version >= 140000:
         # A killed daemon's backend would keep the feed's row locked until its statement ends (7.8 s seen).
         settings["client_connection_check_interval"] = "500"

@@ -151,7 +151,7 @@ class SinkWorker:
             return False
         page = self._read(connection, changes, position, sink.batch_records)
         after = _after(position, page)
-        if after == position and not page.changes:
+        if after == position:
             return False
         records = [_record(feed, change) for change in page.changes]
         started = time.monotonic()
@@ -178,8 +178,10 @@ class SinkWorker:
 
     def _lease(self, connection: Connection, feed: str, seconds: float) -> Position | None:
         keys = {"sink": self._sink_name, "feed": feed}
-        holder = connection.execute(statement("sink_state.leased_by"), keys).fetchone()
-        dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
+        found = connection.execute(statement("sink_state.look"), keys).fetchone()
+        if found is None or not found[0]:
+            return None  # nothing to do: an idle sink writes nothing
+        dead = found[1] if found[1] and lease.is_dead(found[1]) else None
         row = connection.execute(
             statement("sink_state.lease"), {**keys, "owner": lease.this_process(), "dead": dead, "seconds": seconds}
         ).fetchone()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -12,9 +13,10 @@ from psycopg import sql
 from cdc_daemon.capture import catalogue, steps
 from cdc_daemon.errors import InstallError
 from cdc_daemon.feeds import steps as feed_steps
+from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
-from cdc_daemon.pg.session import Connection, first_line, object_name
+from cdc_daemon.pg.session import Connection, connect, first_line, object_name
 from cdc_daemon.pg.statements import sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
@@ -34,34 +36,45 @@ class Owner:
 
 
 def wanted_steps(
-    connection: Connection, settings: Settings, plans: Sequence[FeedPlan], *, for_script: bool = False
+    connection: Connection,
+    settings: Settings,
+    plans: Sequence[FeedPlan],
+    *,
+    complete: bool = True,
+    for_script: bool = False,
 ) -> list[Step]:
     """Everything that `install` would do now, in order; empty when all stands as wanted.
 
     Args:
+        complete: `plans` are all feeds there are: what none of them needs is dropped. Otherwise what is
+            installed for others stays, even for a feed that can't be planned just now.
         for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
             session gets rights on what is made.
     """
     owner = read_owner(connection, settings)
     usable = owner.usable or for_script
-    found: list[Step] = []
-    if not catalogue.schema_exists(connection):
-        found.append(_migration())
+    installed = catalogue.read_installed(connection)
+    found: list[Step] = [] if installed.schema else [_migration()]
     if usable:
         found += _owner_steps(connection, owner)
-    installed = catalogue.read_installed(connection)
-    found += steps.steps(
-        connection, plan_sources(connection, plans), installed, owner=owner.name if usable else None
-    )
     stored = feed_steps.read_installed(connection) if installed.schema else {}
-    found += feed_steps.steps([plan.wanted for plan in plans], stored)
+    wanted = [plan.wanted for plan in plans]
+    sources = plan_sources(connection, plans, keep=None if complete else installed.sources)
+    found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
+    found += feed_steps.steps(wanted, stored)
+    if complete:
+        # Feeds first: a feed without its triggers would wait for changes that never come.
+        found += feed_steps.removals(stored, keep=wanted)
+        found += steps.removals(installed, keep=sources)
     if for_script and found:
         found.append(_rights(connection))
     return found
 
 
-def install(connection: Connection, settings: Settings, plans: Sequence[FeedPlan]) -> list[Step]:
-    """Do what is missing; a second call does nothing.
+def install(
+    connection: Connection, dsn: str, settings: Settings, plans: Sequence[FeedPlan], *, complete: bool = True
+) -> list[Step]:
+    """Do what is missing; a second call does nothing. See `wanted_steps`.
 
     Returns:
         What was done.
@@ -69,26 +82,35 @@ def install(connection: Connection, settings: Settings, plans: Sequence[FeedPlan
     Raises:
         InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
     """
-    found = wanted_steps(connection, settings, plans)
-    ddl.apply(
-        connection,
-        found,
-        lock_timeout_seconds=settings.database.lock_timeout_seconds,
-        attempts=settings.database.install_attempts,
-    )
-    if catalogue.schema_exists(connection):
-        connection.execute(
-            statement(
-                "sink_state.forget_unknown",
-                sinks=sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(
-                    sql.SQL(", ").join(map(sql.Literal, settings.sinks))
-                ),
-            )
+    with one_installer(dsn):
+        found = wanted_steps(connection, settings, plans, complete=complete)
+        ddl.apply(
+            connection,
+            found,
+            lock_timeout_seconds=settings.database.lock_timeout_seconds,
+            attempts=settings.database.install_attempts,
         )
+        if complete:
+            connection.execute(statement("sink_state.forget_unknown", sinks=text_array(list(settings.sinks))))
     return found
 
 
-def uninstall(connection: Connection, settings: Settings) -> list[str]:
+@contextmanager
+def one_installer(dsn: str) -> Iterator[None]:
+    """Hold off every other installer of this database.
+
+    The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
+    pooler in transaction mode, and the installer's own transactions must end, table by table.
+    """
+    with (
+        connect(dsn, purpose="installer's lock") as session,
+        session.transaction(),
+    ):
+        session.execute(statement("installation.one_installer"))
+        yield
+
+
+def uninstall(connection: Connection, dsn: str, settings: Settings) -> list[str]:
     """Remove every trace, triggers first, and look whether anything is left.
 
     Returns:
@@ -97,6 +119,11 @@ def uninstall(connection: Connection, settings: Settings) -> list[str]:
     Raises:
         InstallError: a lock could not be had, or rights are missing.
     """
+    with one_installer(dsn):
+        return _uninstall(connection, settings)
+
+
+def _uninstall(connection: Connection, settings: Settings) -> list[str]:
     installed = catalogue.read_installed(connection)
     owner = read_owner(connection, settings)
     found = [step for step in steps.removals(installed, keep=[]) if step.locks is not None]

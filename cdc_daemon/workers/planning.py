@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.plan import Analysis
-from cdc_daemon.capture.catalogue import read_source
+from cdc_daemon.capture.catalogue import Captured, read_source
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
@@ -104,18 +104,28 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
             )
 
 
-def plan_sources(connection: Connection, plans: Iterable[FeedPlan]) -> Sequence[Source]:
-    """Every source table as all feeds together want it captured, in the order of their names."""
+def plan_sources(
+    connection: Connection, plans: Iterable[FeedPlan], *, keep: Mapping[TableName, Captured] | None = None
+) -> list[Source]:
+    """Every source table as the feeds together want it captured, in the order of their names.
+
+    Args:
+        keep: what is captured already and must stay, because feeds that are not among `plans` may need it.
+    """
     plans = list(plans)
     found: list[Source] = []
     for table in sorted({table for plan in plans for table in plan.columns}):
         described = next(plan.catalogue.tables[table] for plan in plans if table in plan.columns)
+        kept = (keep or {}).get(table, Captured())
+        links = {name for plan in plans for name in plan.links.get(table, ())}
+        columns = {name for plan in plans for name in plan.columns.get(table, ())}
         found.append(
             read_source(
                 connection,
                 described,
-                links=[name for plan in plans for name in plan.links.get(table, ())],
-                columns=[name for plan in plans for name in plan.columns.get(table, ())],
+                # A column that is gone stops the feed that needs it; capture goes on for the others.
+                links=links | {name for name in kept.links if name in described.columns},
+                columns=columns | {name for name in kept.columns if name in described.columns},
             )
         )
     return found

@@ -60,3 +60,16 @@ SELECT NOT EXISTS (SELECT FROM cdc.{segment})
 SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(i.inhrelid))::pg_catalog.int8
 FROM pg_catalog.pg_inherits AS i
 WHERE i.inhparent = pg_catalog.to_regclass({name})
+
+-- name: let_go
+-- Feeds that have not read a changelog which grew past its limit lose their cursor: a resync will make them
+-- right, and the changelog can be emptied. One that was written to within the last minute is not behind.
+UPDATE cdc.feed_state AS f
+SET cursor = NULL, generation = generation + 1
+WHERE {table} = ANY (f.sources) AND f.cursor IS NOT NULL AND EXISTS (
+    SELECT FROM cdc.{segment} AS e
+    WHERE (e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)
+           OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(f.cursor))))
+      AND e.changed_at < pg_catalog.clock_timestamp() - interval '1 minute'
+)
+RETURNING f.feed

@@ -2,10 +2,6 @@
 -- How long any statement of this transaction waits for a lock.
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
 
--- name: one_installer
--- One installer at a time in this database; let go with the transaction, so that poolers do no harm.
-SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon install'))
-
 -- name: holders
 -- Sessions whose lock on a table keeps triggers from being created on it.
 SELECT DISTINCT l.pid

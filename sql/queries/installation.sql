@@ -48,3 +48,8 @@ SELECT 'schema cdc' FROM pg_catalog.pg_namespace WHERE nspname = 'cdc'
 UNION ALL
 SELECT 'trigger ' || t.tgname || ' on ' || t.tgrelid::pg_catalog.regclass
 FROM pg_catalog.pg_trigger AS t WHERE t.tgname LIKE 'cdc\_capture\_%'
+
+-- name: one_installer
+-- One installer at a time in this database. Two would read the same state and take each other's columns out
+-- of a capture function; two that replace one function at once end in "tuple concurrently updated".
+SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon install'))

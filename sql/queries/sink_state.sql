@@ -13,8 +13,11 @@ WHERE sink = %(sink)s AND feed = %(feed)s
        OR leased_until < pg_catalog.clock_timestamp())
 RETURNING revision, caught_up, scan_key, scan_until
 
--- name: leased_by
-SELECT leased_by FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s
+-- name: look
+-- Whether a sink lacks something of a feed, and who delivers it now; read-only.
+SELECT s.revision < f.revision OR s.scan_until IS NOT NULL, s.leased_by
+FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: release
 -- Lets go at the end, so that another daemon may go on at once.
