@@ -30,17 +30,31 @@ class Record:
     captured_at: str
     data: bytes | None
 
+    @property
+    def size(self) -> int:
+        """About how many bytes `encode` yields: key and document, without the names around them."""
+        return len(self.key) + (0 if self.data is None else len(self.data))
+
     def encode(self) -> bytes:
         """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
         return orjson.dumps(
             {
                 "feed": self.feed,
-                "key": orjson.Fragment(self.key),
+                "key": _on_one_line(self.key),
                 "op": self.op,
                 "revision": self.revision,
                 "hash": self.hash,
                 "changed": self.changed,
                 "captured_at": self.captured_at,
-                "data": None if self.data is None else orjson.Fragment(self.data),
+                "data": None if self.data is None else _on_one_line(self.data),
             }
         )
+
+
+def _on_one_line(json: bytes) -> orjson.Fragment:
+    """`json` without line ends.
+
+    json_agg() writes one between the elements and a json column keeps those of its writer. In valid JSON
+    a bare line end is white space between tokens (in a string it must be escaped), so a space says the same.
+    """
+    return orjson.Fragment(json.replace(b"\n", b" ").replace(b"\r", b" "))

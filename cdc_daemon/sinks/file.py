@@ -1,0 +1,89 @@
+"""The sink that appends records to files, one a line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, NotRecordsError
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.settings import SinkSettings
+
+_NO_SPACE = "free some space or raise the quota; delivery goes on by itself"
+_HINTS = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: "the file is as large as the system or its limits allow: rotate it",
+    errno.EIO: "the disk fails: look at the kernel's log",
+    errno.EROFS: "the file system is mounted read-only: look at the kernel's log",
+    errno.EACCES: "let the daemon's user write there",
+    errno.EPERM: "let the daemon's user write there, and look for an immutable or append-only flag",
+    errno.ENOENT: "make the folder, or mount what belongs there",
+    errno.ENOTDIR: "a part of the path is a file where a folder should be",
+    errno.EISDIR: "the path is a folder: name a file",
+    errno.ELOOP: "the path is a circle of symbolic links",
+    errno.EMFILE: "raise the limit of open files (LimitNOFILE)",
+}
+
+
+class FileSettings(SinkSettings, frozen=True):
+    """`type = "file"`."""
+
+    type: Literal["file"] = Field(default="file", description="Kind of sink.")
+    path: Annotated[str, Field(min_length=1), AfterValidator(placeholders.checked)] = Field(
+        description="File that records are appended to, relative to the working directory; `{feed}` and "
+        "`{sink}` stand for their names. Missing folders are made."
+    )
+
+    def open(self, name: str) -> FileSink:
+        return FileSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, self.path)
+
+
+@dataclass
+class FileSink:
+    """Records as lines of files; what `deliver` returned from survives a crash of the machine.
+
+    Attributes:
+        path: with placeholders.
+    """
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    path: str
+    _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+        """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
+        path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
+        file = self._files.setdefault(path, LineFile(path))
+        where = f"sink {self.name}, feed {feed}, file {path}"
+        try:
+            file.append(b"".join(record.encode() + b"\n" for record in records))
+        except HeldByAnotherError as error:
+            raise SinkUnavailable(
+                str(error), where=where, hint="end the other writer, or give one of the two another path"
+            ) from error
+        except NotRecordsError as error:
+            raise SinkUnavailable(
+                str(error), where=where, hint="nothing was written: move the file away, or correct the path"
+            ) from error
+        except OSError as error:
+            raise SinkUnavailable(
+                f"can't be written: {error.strerror or error}",
+                where=where,
+                hint=_HINTS.get(error.errno or 0, "delivery goes on once the file can be written again"),
+            ) from error
+
+    def close(self) -> None:
+        """Close every file; the next `deliver` opens what it needs."""
+        while self._files:
+            self._files.popitem()[1].close()

@@ -1,0 +1,29 @@
+"""`{feed}` and `{sink}` in paths and URLs."""
+
+from __future__ import annotations
+
+import string
+
+NAMES = ("feed", "sink")
+
+
+def checked(template: str) -> str:
+    """The template itself, once it is known to hold no other placeholder than `{feed}` and `{sink}`.
+
+    Raises:
+        ValueError: it holds another one, a conversion or a format; the text says which.
+    """
+    try:
+        pieces = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"a brace is not closed ({error}); write {{{{ or }}}} for a brace itself") from None
+    for _, name, form, conversion in pieces:
+        if name is not None and (name not in NAMES or form or conversion):
+            written = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            raise ValueError(f"unknown placeholder {{{written}}}; known are {{feed}} and {{sink}}")
+    return template
+
+
+def filled(template: str, *, feed: str, sink: str) -> str:
+    """The template with its placeholders replaced."""
+    return template.format(feed=feed, sink=sink)

@@ -1,0 +1,40 @@
+"""What a person may set for a sink of any kind; each kind adds its own fields and opens itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from pydantic import BaseModel, Field
+
+from cdc_daemon.sinks.sink import Sink
+
+
+class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_errors=True):
+    """One `[sinks.<name>]` table of the configuration.
+
+    A secret is a field of type `SecretStr` (or `dict[str, SecretStr]`); the reader of the configuration also
+    takes `<field>_file` for a `SecretStr`, so that no kind of sink declares it again. Inputs are hidden
+    in the text of validation errors, which reaches the log.
+    """
+
+    type: str = Field(description="Kind of sink: `stdout`, `file` or `http`.")
+    batch_records: int = Field(
+        default=500, ge=1, le=100_000, description="Most records handed over at once, in records."
+    )
+    batch_bytes: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1,
+        le=1024 * 1024 * 1024,
+        description="Most bytes handed over at once, in bytes; a single larger document still goes, alone.",
+    )
+    timeout_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Longest that handing over one batch may take, in seconds."
+    )
+
+    @abstractmethod
+    def open(self, name: str) -> Sink:
+        """The sink that these settings describe; nothing is connected or written yet.
+
+        Args:
+            name: what the configuration calls it, for errors and placeholders.
+        """

@@ -1,0 +1,90 @@
+"""The sink that writes to standard output, one record a line: for a look, and for pipes."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.settings import SinkSettings
+
+
+class StdoutSettings(SinkSettings, frozen=True):
+    """`type = "stdout"`."""
+
+    type: Literal["stdout"] = Field(default="stdout", description="Kind of sink.")
+
+    def open(self, name: str) -> StdoutSink:
+        return StdoutSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds)
+
+
+class _Lines:
+    """Whole lines into a descriptor that several sinks share and whose reader may stop reading."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._writing = threading.Lock()
+        self._rest = b""  # of a line whose beginning the reader has: the next write must begin with it
+
+    def write(self, lines: bytes, timeout_seconds: float) -> None:
+        """Write the lines; what was interrupted within one is finished first the next time.
+
+        Raises:
+            TimeoutError: the reader did not take them all in time.
+            OSError: the descriptor can't be written.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        with self._writing:
+            pending = memoryview(self._rest + lines)
+            written = 0
+            try:
+                while written < len(pending):
+                    remaining = max(0.0, deadline - time.monotonic())
+                    if not select.select([], [self._descriptor], [], remaining)[1]:
+                        raise TimeoutError("nobody reads it")
+                    # A ready pipe takes PIPE_BUF bytes without blocking, and perhaps no more.
+                    written += os.write(self._descriptor, pending[written : written + select.PIPE_BUF])
+            finally:
+                self._rest = _rest_of_line(bytes(pending), written)
+
+
+def _rest_of_line(lines: bytes, written: int) -> bytes:
+    if written == 0 or lines[written - 1 : written] == b"\n":
+        return b""
+    return lines[written : lines.index(b"\n", written) + 1]
+
+
+_standard_output = _Lines(1)  # not sys.stdout, whose buffer would write what a closed pipe refused once more
+
+
+@dataclass
+class StdoutSink:
+    """Records as lines on standard output."""
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+        """Write the records, a line each; see `Sink.deliver`."""
+        lines = b"".join(record.encode() + b"\n" for record in records)
+        try:
+            _standard_output.write(lines, self.timeout_seconds)
+        except OSError as error:
+            raise SinkUnavailable(
+                f"standard output takes nothing: {error.strerror or error}",
+                where=f"sink {self.name}, feed {feed}",
+                hint="keep the program that reads it running, or use a file sink",
+            ) from error
+
+    def close(self) -> None:
+        """Nothing is held."""
