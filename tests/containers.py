@@ -1,0 +1,42 @@
+"""`make test-containers`: the integration tests on a PostgreSQL server in a container.
+
+The image comes from CDC_TEST_IMAGE (default `postgres:17`); arguments are handed on to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from testcontainers.community.postgres import PostgresContainer
+
+from tests.servers import EXTERNAL_VARIABLE
+
+SETTINGS = {
+    "max_prepared_transactions": "20",
+    "max_connections": "200",
+    "fsync": "off",
+    "full_page_writes": "off",
+}
+
+
+def main() -> int:
+    """Start a container, run the tests on it, remove it; returns pytest's exit code."""
+    image = os.environ.get("CDC_TEST_IMAGE", "postgres:17")
+    command = ["postgres"]
+    for name, value in SETTINGS.items():
+        command += ["-c", f"{name}={value}"]
+    container = PostgresContainer(image, username="postgres", dbname="postgres", driver=None).with_command(
+        command
+    )
+    with container:
+        environment = {**os.environ, EXTERNAL_VARIABLE: container.get_connection_url()}
+        arguments = ["--servers=external", "tests/integration", *sys.argv[1:]]
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
+        ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
