@@ -156,6 +156,8 @@ class Recompute:
             ),
             feed=sql.Identifier(self.feed.table),
             same_key=same(self.feed.key, "s", "d"),
+            stored_entities=columns(self.feed.entity, of="s"),
+            entities_now=columns(self.feed.entity, of="d"),
             affected_feed=self.affected("s"),
         )
 

@@ -48,7 +48,7 @@ def template(name: str) -> sql.SQL:
     return sql.SQL(cast(LiteralString, texts(file)[statement]))
 
 
-def statement(name: str, **pieces: sql.Composable) -> sql.Composed:
+def statement(name: str, /, **pieces: sql.Composable) -> sql.Composed:
     """A statement of `sql/queries/`, ready to execute.
 
     Args:
@@ -58,6 +58,6 @@ def statement(name: str, **pieces: sql.Composable) -> sql.Composed:
     return template(f"queries/{name}").format(**pieces)
 
 
-def rendered(name: str, **pieces: sql.Composable) -> sql.Composed:
+def rendered(name: str, /, **pieces: sql.Composable) -> sql.Composed:
     """A statement of `sql/objects/` (DDL of one source table or feed), ready to execute."""
     return template(f"objects/{name}").format(**pieces)

@@ -25,8 +25,9 @@ WHERE (e.xid >= pg_catalog.pg_snapshot_xmax(%(since)s::pg_catalog.pg_snapshot)
 HAVING pg_catalog.count(*) > 0
 
 -- name: oldest_unread
--- When the oldest entry was written that a feed has not read.
-SELECT pg_catalog.min(e.changed_at), pg_catalog.count(*)
+-- How many entries of one changelog a feed has not read, and the age of the oldest in seconds.
+SELECT pg_catalog.count(*),
+       COALESCE(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(e.changed_at)), 0)::pg_catalog.float8
 FROM cdc.feed_state AS f, cdc.{changelog} AS e
 WHERE f.feed = %(feed)s
   AND (e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)

@@ -70,10 +70,12 @@ VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)
 RETURNING id
 
 -- name: finish_resyncs
--- Requests whose entities have all been recomputed.
-UPDATE cdc.resync SET finished_at = pg_catalog.clock_timestamp()
-WHERE feed = %(feed)s AND finished_at IS NULL AND last_position <= %(position)s::int8
-RETURNING id, entities, reason, EXTRACT(epoch FROM pg_catalog.clock_timestamp() - requested_at)::float8
+-- Marks the requests whose entities have all been recomputed.
+UPDATE cdc.resync AS r SET finished_at = pg_catalog.clock_timestamp()
+FROM cdc.feed_state AS f
+WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last_position <= f.pending_position
+RETURNING r.id, r.entities, r.reason,
+          EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 
 -- name: resync_progress
 SELECT r.finished_at IS NOT NULL, GREATEST(f.pending_position - r.first_position + 1, 0), f.stopped_reason

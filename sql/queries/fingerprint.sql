@@ -3,7 +3,7 @@
 -- trigger and changes documents all the same: ALTER TYPE ... USING, ATTACH PARTITION, DISABLE TRIGGER, a new
 -- function body. xmin of the catalogue's rows does; ANALYZE, VACUUM FULL and CREATE INDEX do not move it.
 WITH RECURSIVE tree AS (
-    SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation, 0::pg_catalog.xid AS link
+    SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation, '0'::pg_catalog.xid AS link
     UNION
     SELECT i.inhrelid, i.xmin FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.relation
 )

@@ -1,0 +1,144 @@
+"""How every feed and sink stands, read from the database alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.capture.catalogue import schema_exists
+from cdc_daemon.errors import CdcError, InstallError
+from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
+from cdc_daemon.workers.installation import wanted_steps
+from cdc_daemon.workers.planning import FeedPlan, plan_feed
+
+
+@dataclass(frozen=True)
+class SinkStatus:
+    """How far one sink has one feed.
+
+    Attributes:
+        pending: revisions that it lacks, at most.
+        failure: why it takes nothing now, if so.
+    """
+
+    sink: str
+    pending: int
+    delivered: int
+    delivered_at: datetime | None
+    failed_items: int
+    failure: str | None
+    attempts: int
+
+
+@dataclass(frozen=True)
+class FeedStatus:
+    """How one feed stands.
+
+    Attributes:
+        state: `missing` (not installed), `new`, `syncing` (a first sync or resync is under way), `live` or
+            `stopped`.
+        rows, tombstones: stored documents that exist and that are gone.
+        pending: entities in the slow lane.
+        unread: entries that it has not read.
+        lag_seconds: age of the oldest of them, 0.0 when there is none.
+        last_pass: the fields of the last `pass_finished` that had entries.
+    """
+
+    feed: str
+    state: str
+    rows: int = 0
+    tombstones: int = 0
+    pending: int = 0
+    unread: int = 0
+    lag_seconds: float = 0.0
+    reason: str | None = None
+    synced_at: datetime | None = None
+    last_pass: Mapping[str, object] | None = None
+    last_pass_at: datetime | None = None
+    sinks: Sequence[SinkStatus] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything `cdc-daemon status` shows.
+
+    Attributes:
+        drift: what `install` would create, replace or drop, and feeds that can't be planned.
+    """
+
+    feeds: Sequence[FeedStatus]
+    drift: Sequence[str] = field(default=())
+
+
+def read_status(connection: Connection, settings: Settings) -> Status:
+    """How every configured feed stands now, each read on its own."""
+    installed = schema_exists(connection)
+    feeds = [
+        _feed(connection, name, settings.feeds[name].sinks) if installed else FeedStatus(name, "missing")
+        for name in settings.feeds
+    ]
+    return Status(feeds, _drift(connection, settings))
+
+
+def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus:
+    row = connection.execute(statement("status.feed"), {"feed": name}).fetchone()
+    if row is None:
+        return FeedStatus(name, "missing")
+    has_cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs = row
+    table = sql.Identifier(f"feed_{name}")
+    counts = connection.execute(statement("feed.count", feed=table)).fetchone()
+    rows, tombstones = counts if counts else (0, 0)
+    unread, lag = _unread(connection, name, changelogs) if has_cursor else (0, 0.0)
+    state = "stopped" if reason else "new" if not has_cursor else "syncing" if pending else "live"
+    return FeedStatus(
+        feed=name,
+        state=state,
+        rows=rows,
+        tombstones=tombstones,
+        pending=pending,
+        unread=unread,
+        lag_seconds=lag,
+        reason=reason,
+        synced_at=synced_at,
+        last_pass=last_pass,
+        last_pass_at=last_pass_at,
+        sinks=[_sink(connection, sink, name) for sink in sinks],
+    )
+
+
+def _unread(connection: Connection, feed: str, changelogs: Sequence[str]) -> tuple[int, float]:
+    total, oldest = 0, 0.0
+    for changelog in changelogs:
+        row = connection.execute(
+            statement("changelog.oldest_unread", changelog=sql.Identifier(changelog)), {"feed": feed}
+        ).fetchone()
+        if row:
+            total += row[0]
+            oldest = max(oldest, row[1])
+    return total, round(oldest, 3)
+
+
+def _sink(connection: Connection, sink: str, feed: str) -> SinkStatus:
+    row = connection.execute(statement("status.sink"), {"sink": sink, "feed": feed}).fetchone()
+    return SinkStatus(sink, *row) if row else SinkStatus(sink, 0, 0, None, 0, None, 0)
+
+
+def _drift(connection: Connection, settings: Settings) -> list[str]:
+    plans: list[FeedPlan] = []
+    found: list[str] = []
+    for name in settings.feeds:
+        try:
+            plans.append(plan_feed(connection, settings, name))
+        except (CdcError, psycopg.Error) as error:
+            found.append(f"feed {name} can't be planned: {first_line(error)}")
+    try:
+        steps = wanted_steps(connection, settings, plans, complete=not found)
+    except (InstallError, psycopg.Error) as error:
+        return [*found, first_line(error)]
+    return [*found, *(f"{step.action} {step.what}" for step in steps)]

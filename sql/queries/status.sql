@@ -1,0 +1,16 @@
+-- name: feed
+-- A feed's state row, with the changelogs that it reads.
+SELECT f.cursor IS NOT NULL, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
+       f.last_pass, f.last_pass_at,
+       ARRAY(SELECT s.changelog FROM cdc.source AS s
+             WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1)
+FROM cdc.feed_state AS f
+WHERE f.feed = %(feed)s
+
+-- name: sink
+-- How far a sink has a feed.
+SELECT GREATEST(f.revision - s.revision, 0), s.delivered, s.delivered_at,
+       (SELECT pg_catalog.count(*) FROM cdc.failed_item AS i WHERE i.sink = s.sink AND i.feed = s.feed),
+       s.failure, s.attempts
+FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s
