@@ -1,0 +1,63 @@
+"""Settings from variables: `CDC_<SECTION>_<FIELD>`; for feeds and sinks `CDC_SINKS_<NAME>_<FIELD>`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from cdc_daemon.settings.faults import Faults, did_you_mean
+from cdc_daemon.settings.sections import Sections
+
+PREFIX = "CDC_"
+
+_OURS = re.compile(r"CDC_CONFIG|CDC_TEST_.*")
+# Kubernetes puts these into every container of a namespace that has a service called `cdc` or `cdc-…`:
+# faults there would keep the daemon from starting because of its own name.
+_KUBERNETES = re.compile(
+    r".*_SERVICE_HOST|.*_SERVICE_PORT(_[A-Z0-9_]+)?|.*_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?"
+)
+
+
+def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> None:
+    """Lay the environment over what the file says; a variable that is set to nothing counts as unset."""
+    for variable in sorted(environ):
+        text = environ[variable]
+        if not variable.startswith(PREFIX) or not text or _OURS.fullmatch(variable):
+            continue
+        places = dict(_places(sections))
+        place = places.get(variable)
+        if place is not None:
+            sections.put(place, _value(sections.annotation(place), text), origin=variable)
+        elif not _KUBERNETES.fullmatch(variable):
+            faults.add_at(variable, "is no setting of cdc-daemon", did_you_mean(variable, places))
+
+
+def _places(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every variable that means something with this configuration, and the place that it means."""
+    for place in sections.settable_places():
+        yield PREFIX + "_".join(place).replace("-", "_").upper(), place
+
+
+def _value(annotation: Any, text: str) -> object:
+    """The text as the configuration file would give it; what can't be read stays, for the fault to show."""
+    kind = repr(annotation)
+    if "dict[" in kind:
+        return _from_json(text)
+    if "tuple[" in kind:
+        return [name.strip() for name in text.split(",") if name.strip()]
+    try:
+        value = TypeAdapter[object](annotation).validate_python(text)
+    except ValidationError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

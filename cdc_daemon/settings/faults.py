@@ -1,0 +1,111 @@
+"""Faults of a configuration, collected one by one: place, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from cdc_daemon.redaction import hide_passwords
+from cdc_daemon.settings.model import hides_value
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Place = tuple[str, ...]
+"""Where a value stands: section, name (of a feed or sink), field."""
+
+_LONGEST_VALUE = 80
+
+
+class Faults:
+    """All faults found so far.
+
+    Args:
+        file: the configuration file, named in every fault of a value that stands in it.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.found: list[tuple[str, str, str | None]] = []
+        self.origins: dict[Place, str] = {}
+        self._file = file
+
+    def add(self, place: Place, what: str, hint: str | None = None) -> None:
+        """Note one fault of the value at a place."""
+        self.add_at(self.where(place), what, hint)
+
+    def add_at(self, where: str, what: str, hint: str | None = None) -> None:
+        """Note one fault outside the tree of values."""
+        self.found.append((where, what, hint))
+
+    def where(self, place: Place) -> str:
+        """What a person calls the place: variable or option if the value is from there, else file, field."""
+        return self.origins.get(place) or f"{self._file}: {'.'.join(place)}"
+
+    def add_invalid(
+        self,
+        place: Place,
+        model: type[BaseModel],
+        error: ValidationError,
+        *,
+        leaving_out: Collection[str] = (),
+    ) -> None:
+        """Note each fault that pydantic found in one section.
+
+        Args:
+            leaving_out: fields that already have a fault of their own.
+        """
+        for detail in error.errors(include_url=False, include_context=False):
+            if detail["type"] == "default_factory_not_called" or set(detail["loc"][:1]) & set(leaving_out):
+                continue  # follows from a fault that is already told
+            self._add_detail(place, model, detail)
+
+    def _add_detail(self, place: Place, model: type[BaseModel], detail: ErrorDetails) -> None:
+        path = [str(part) for part in detail["loc"]]
+        name = path[0] if path else ""
+        field = model.model_fields.get(name)
+        hint = field.description if field else None
+        # Below the field stand positions in a list and keys of a table, which belong to the message.
+        inner = f"{'.'.join(path[1:])}: " if len(path) > 1 else ""
+        at = (*place, name) if name else place
+        if detail["type"] == "missing":
+            self.add(at, "is missing", hint)
+            return
+        value = detail["input"] if path else None
+        rule = "should name at least one" if detail["type"] == "too_short" else rule_of(detail["msg"])
+        if field is None or hides_value(field) or value is None:
+            self.add(at, f"{inner}{rule}", hint)
+        else:
+            self.add(at, f"{inner}is {shown(value)}; it {rule}", hint)
+
+
+def rule_of(message: str) -> str:
+    """The rule out of pydantic's sentence, to go on from "it …"."""
+    for beginning in ("Input ", "Value error, ", "Assertion failed, "):
+        message = message.removeprefix(beginning)
+    if message.startswith(("should ", "must ", "has ", "can't ", "is ")):
+        return message
+    return f"is refused: {message[:1].lower()}{message[1:]}"
+
+
+def shown(value: object) -> str:
+    """A value as it may stand in a message: short, on one line, without passwords."""
+    text = hide_passwords(repr(value))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody who wrote this one probably meant."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint for an unknown name: the nearest known one, else all of them."""
+    known = list(known)
+    near = nearest(name, known)
+    if near:
+        return f"did you mean `{near}`?"
+    return f"known: {', '.join(f'`{one}`' for one in known)}" if known else "none is known here"

@@ -1,0 +1,245 @@
+"""From file, environment and options to one valid value, or to every fault at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.settings import environment
+from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
+from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings
+from cdc_daemon.settings.sections import FILE_ENDING, Sections, keys
+from cdc_daemon.sinks.registry import SINKS
+from cdc_daemon.sinks.settings import SinkSettings
+
+Model = TypeVar("Model", bound=BaseModel)
+
+FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def load(
+    path: Path, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, object] | None = None
+) -> Settings:
+    """Read and validate the configuration.
+
+    Args:
+        path: the TOML file. Relative paths in it are relative to its folder.
+        environ: `CDC_*` go over the file; `CREDENTIALS_DIRECTORY` is where `*_file` is looked for first.
+        overrides: what command-line options say, by dotted field (`daemon.log_level`); they go over all.
+
+    Raises:
+        ConfigurationError: with every fault that was found.
+    """
+    faults = Faults(str(path))
+    sections = Sections(_read_toml(path), faults)
+    environment.apply(sections, environ, faults)
+    for dotted, value in (overrides or {}).items():
+        place = tuple(dotted.split("."))
+        sections.put(place, value, origin=f"--{place[-1].replace('_', '-')}")
+    settings = _Loading(sections, faults, path, environ).settings()
+    if settings is None or faults.found:
+        raise ConfigurationError(faults.found)
+    return settings
+
+
+def _read_toml(path: Path) -> Mapping[str, object]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            [(str(path), "does not exist", "name one with --config, or write one with `cdc-daemon init DIR`")]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([(str(path), f"can't be read: {error}", None)]) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where, what = _syntax_fault(path, text, str(error))
+        raise ConfigurationError([(where, what, "the file is TOML: https://toml.io")]) from error
+
+
+def _syntax_fault(path: Path, text: str, message: str) -> tuple[str, str]:
+    """Place and reason from tomllib's sentence, which has the place in brackets at its end."""
+    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    if found is None:
+        return str(path), message
+    lines = text.splitlines() or [""]
+    line, column = found[1] or str(len(lines)), found[2] or str(len(lines[-1]) + 1)
+    return f"{path}:{line}:{column}", f"is not TOML: {message[: found.start()]}"
+
+
+class _Loading:
+    """One table after the other, then what concerns several of them."""
+
+    def __init__(self, sections: Sections, faults: Faults, path: Path, environ: Mapping[str, str]) -> None:
+        self._sections = sections
+        self._faults = faults
+        self._path = path
+        self._folder = path.absolute().parent
+        self._environ = environ
+
+    def settings(self) -> Settings | None:
+        """The whole; None when a part of it could not be made."""
+        database = self._table(DatabaseSettings, ("database",))
+        daemon = self._table(DaemonSettings, ("daemon",))
+        sinks = {name: self._sink(name) for name in self._sections.names("sinks")}
+        feeds = {name: self._feed(name) for name in self._sections.names("feeds")}
+        self._check_feed_names()
+        self._check_sink_names()
+        if database is None or daemon is None:
+            return None
+        return Settings(
+            file=self._path,
+            database=database,
+            daemon=daemon,
+            feeds={name: feed for name, feed in feeds.items() if feed},
+            sinks={name: sink for name, sink in sinks.items() if sink},
+        )
+
+    def _table(self, model: type[Model], place: Place) -> Model | None:
+        given = dict(self._sections.tables[place])
+        known = keys(model)
+        for key in [key for key in given if key not in known]:
+            self._faults.add((*place, key), "is no known setting", did_you_mean(key, known))
+            del given[key]
+        unread = self._read_secrets(model, place, given)
+        try:
+            # As JSON and strict: a list is a tuple and text a path, but "5" is no number.
+            valid = model.model_validate_json(json.dumps(given, default=str), strict=True)
+        except ValidationError as error:
+            self._faults.add_invalid(place, model, error, leaving_out=unread)
+            return None
+        paths = {name: value for name, value in dict(valid).items() if isinstance(value, Path)}
+        return valid.model_copy(update={name: self._folder / value for name, value in paths.items()})
+
+    def _read_secrets(self, model: type[BaseModel], place: Place, given: dict[str, object]) -> set[str]:
+        """Put the content of each `<secret>_file` in the secret's place; return those not read."""
+        unread = set[str]()
+        for key in [key for key in given if key.endswith(FILE_ENDING) and key not in model.model_fields]:
+            secret, file = key.removesuffix(FILE_ENDING), given.pop(key)
+            if secret in given:
+                self._faults.add((*place, key), f"stands beside `{secret}`", "keep one of the two")
+                continue
+            try:
+                given[secret] = self._read_secret(file)
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                self._faults.add((*place, key), f"is {shown(file)}, which can't be used: {reason}")
+                unread.add(secret)
+        return unread
+
+    def _read_secret(self, file: object) -> str:
+        if not isinstance(file, str) or not file:
+            raise ValueError("it should be the path of a file")
+        found = self._folder / file
+        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / file).is_file():
+            found = Path(credentials) / file
+        # Editors end a file with a line end, which is no part of the secret.
+        text = found.read_text("utf-8").rstrip("\r\n")
+        if not text:
+            raise ValueError("it is empty")
+        return text
+
+    def _sink(self, name: str) -> SinkSettings | None:
+        place = ("sinks", name)
+        given = self._sections.tables[place]
+        kind = given.get("type")
+        if kind is None:
+            self._faults.add(
+                (*place, "type"), "is missing", f"known: {', '.join(f'`{one}`' for one in SINKS)}"
+            )
+        elif kind not in SINKS:
+            self._faults.add(
+                (*place, "type"),
+                f"is {shown(kind)}, which is no kind of sink",
+                did_you_mean(str(kind), SINKS),
+            )
+        else:
+            return self._table(SINKS[str(kind)], place)
+        return None
+
+    def _feed(self, name: str) -> FeedSettings | None:
+        place = ("feeds", name)
+        given = dict(self._sections.tables[place])
+        feed = self._table(FeedSettings, place)
+        # Looked at even if other fields are wrong: a person wants all faults at once.
+        text = self._query(given.get("query"), (*place, "query"))
+        sinks = self._sections.names("sinks")
+        self._check_sinks(given.get("sinks"), sinks, (*place, "sinks"))
+        if feed is None or text is None:
+            return None
+        return feed.model_copy(
+            update={"text": text, "sinks": feed.sinks if "sinks" in given else tuple(sinks)}
+        )
+
+    def _check_sinks(self, given: object, known: list[str], place: Place) -> None:
+        for sink in cast("list[object]", given) if isinstance(given, list) else []:
+            if isinstance(sink, str) and sink not in known:
+                self._faults.add(place, f"names {shown(sink)}, which is no sink", did_you_mean(sink, known))
+
+    def _query(self, path: object, place: Place) -> str | None:
+        if not isinstance(path, str):
+            return None  # has a fault of its own: missing, or no path
+        given, file = shown(path), self._folder / path
+        try:
+            text = file.read_bytes().decode("utf-8-sig")
+        except FileNotFoundError:
+            self._faults.add(place, f"is {given}, which does not exist", f"write the feed's SELECT to {file}")
+        except UnicodeDecodeError:
+            self._faults.add(place, f"is {given}, which is not UTF-8", "save the file as UTF-8")
+        except OSError as error:
+            self._faults.add(place, f"is {given}, which can't be read: {error.strerror or error}")
+        else:
+            if not _COMMENT.sub("", text).strip():
+                self._faults.add(place, f"is {given}, which holds no query", "write one SELECT into it")
+            return text
+        return None
+
+    def _check_feed_names(self) -> None:
+        names = self._sections.names("feeds")
+        for name in names:
+            place = ("feeds", name)
+            if not FEED_NAME.fullmatch(name):
+                self._faults.add(
+                    place,
+                    f"{shown(name)} can't be the name of a feed",
+                    "a small letter, then at most 39 small letters, digits and _ (a table is named after it)",
+                )
+            elif name == "state":
+                self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
+            for other in names:
+                # cdc.feed_<other>_log, its segments and its sequence stand beside cdc.feed_<name>.
+                if name.startswith((f"{other}_log", f"{other}_revision")):
+                    self._faults.add(
+                        place, f"would share a table's name with feed {shown(other)}", "rename one of the two"
+                    )
+
+    def _check_sink_names(self) -> None:
+        seen: dict[str, str] = {}
+        for name in self._sections.names("sinks"):
+            place = ("sinks", name)
+            if not SINK_NAME.fullmatch(name):
+                self._faults.add(
+                    place,
+                    f"{shown(name)} can't be the name of a sink",
+                    "a small letter, then at most 39 small letters, digits, - and _",
+                )
+            other = seen.setdefault(name.replace("-", "_"), name)
+            if other != name:
+                self._faults.add(
+                    place,
+                    f"differs from {shown(other)} by - and _ only",
+                    "variables CDC_SINKS_… could mean both",
+                )

@@ -1,0 +1,241 @@
+"""Every setting with its type, default, limits and meaning; `docs/reference.md` is checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, model_validator
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+from cdc_daemon.redaction import hide_passwords
+from cdc_daemon.sinks.settings import SinkSettings
+
+EMBEDDED = "embedded:"
+"""The connection string of the private server that the daemon starts and keeps in `state_dir`."""
+
+_NOT_SETTABLE: JsonDict = {"settable": False}
+
+
+def _checked_dsn(dsn: SecretStr) -> SecretStr:
+    text = dsn.get_secret_value()
+    if text == EMBEDDED:
+        return dsn
+    if not text.strip():
+        raise ValueError("must not be empty")
+    try:
+        conninfo_to_dict(text)
+    except psycopg.ProgrammingError as error:
+        # libpq's message is not passed on: it repeats the piece that it stumbled over, perhaps the password.
+        raise ValueError("must be a connection string as libpq takes it, or `embedded:`") from error
+    return dsn
+
+
+def _without_repetition(names: tuple[str, ...]) -> tuple[str, ...]:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise ValueError(f"must not name {name!r} twice")
+    return names
+
+
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], AfterValidator(_without_repetition)]
+SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_without_repetition)]
+
+
+class _Section(BaseModel):
+    # hide_input_in_errors: an error's text may reach a log, and its input may be a secret.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class DatabaseSettings(_Section):
+    """`[database]`."""
+
+    dsn: Annotated[SecretStr, AfterValidator(_checked_dsn)] = Field(
+        description="Connection string of the database, a libpq URL or `key=value` words; `embedded:` is a "
+        "private server kept in `state_dir`. A secret: with a password in it better `dsn_file`."
+    )
+    search_path: str = Field(
+        default="public",
+        min_length=1,
+        description="Schemas in which feed queries look names up, with commas.",
+    )
+    owner_role: Name | None = Field(
+        default=None,
+        description="Role that owns the capture functions; it can't log in and is made by `install`. "
+        "Unset: `cdc_owner_` and the database's name.",
+    )
+    lock_timeout_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Longest that `install` waits for a table's lock, in seconds: writers queue behind it.",
+    )
+    install_attempts: int = Field(
+        default=30,
+        ge=1,
+        le=10_000,
+        description="How often `install` tries for a lock before it gives up, in attempts.",
+    )
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string with its password, for psycopg and nobody else."""
+        return self.dsn.get_secret_value()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the private server in `state_dir`."""
+        return self.conninfo == EMBEDDED
+
+    @property
+    def shown(self) -> str:
+        """The connection string without its password, for people."""
+        return hide_passwords(self.conninfo)
+
+
+class DaemonSettings(_Section):
+    """`[daemon]`."""
+
+    state_dir: Path = Field(
+        default=Path("/var/lib/cdc-daemon"),
+        description="Folder of what the daemon keeps for itself: the embedded server. Documents are in "
+        "the database.",
+    )
+    poll_seconds: float = Field(
+        default=0.05,
+        gt=0,
+        le=60,
+        description="Pause between looks for changes while there are some, in seconds.",
+    )
+    idle_poll_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="The pause that `poll_seconds` grows to when nothing changes, in seconds.",
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="Longest that a stop waits for the work at hand, in seconds; what is left is done "
+        "after the next start.",
+    )
+    batch_entities: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Entities recomputed by one statement, in entities."
+    )
+    max_pass_entities: int = Field(
+        default=5000,
+        ge=1,
+        le=10_000_000,
+        description="A change that touches more than this goes to the slow lane, in entities.",
+    )
+    rotation_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="Pause between attempts to empty changelogs and logs, in seconds.",
+    )
+    changelog_limit_mb: int = Field(
+        default=1024,
+        ge=1,
+        description="Size of a changelog past which a feed that lags behind is resynced, in megabytes.",
+    )
+    log_limit_rows: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Changes of one feed past which a sink that lags behind scans the feed instead, in rows.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged: `debug`, `info`, `warning` or `error`."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.idle_poll_seconds < self.poll_seconds:
+            raise ValueError("idle_poll_seconds must not be less than poll_seconds")
+        if self.max_pass_entities < self.batch_entities:
+            raise ValueError("max_pass_entities must not be less than batch_entities")
+        return self
+
+
+def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:
+    return validated.get("key", ())
+
+
+class FeedSettings(_Section):
+    """`[feeds.<name>]`."""
+
+    query: Path = Field(
+        description="File with the feed's SELECT, alone in it; relative to the configuration file."
+    )
+    # Not set by a person: what stands in `query`, read once so that a later edit needs a restart to count.
+    text: str = Field(default="", repr=False, json_schema_extra=_NOT_SETTABLE)
+    key: SomeNames = Field(description="Output columns that identify a document.")
+    entity: SomeNames = Field(
+        default_factory=_key_of,
+        description="Output columns that identify what is recomputed together. Default: the key.",
+    )
+    sinks: Names = Field(
+        default=(), description="Sinks that get the feed, by name. Default: every sink; `[]` is none."
+    )
+    hash_exclude: Names = Field(
+        default=(), description="Output columns whose change alone does not make a document changed."
+    )
+
+
+class Settings(_Section):
+    """The whole configuration, valid and complete, as one value that is handed down.
+
+    Attributes:
+        file: where it was read.
+        feeds, sinks: by name, in the order of the file.
+    """
+
+    file: Path = Field(json_schema_extra=_NOT_SETTABLE)
+    database: DatabaseSettings
+    daemon: DaemonSettings = DaemonSettings()
+    feeds: dict[str, FeedSettings] = {}
+    sinks: dict[str, SerializeAsAny[SinkSettings]] = {}
+
+    def effective(self) -> dict[str, Any]:
+        """What is in force, ready for JSON: without the queries' text, secrets hidden."""
+        return self.model_dump(mode="json", exclude={"file": True, "feeds": {"__all__": {"text"}}})
+
+    def secrets(self) -> Iterator[str]:
+        """Every secret text in it, so that the log can hide them wherever they turn up."""
+        if not self.database.embedded:
+            password = conninfo_to_dict(self.database.conninfo).get("password")
+            if password:
+                yield str(password)
+        for sink in self.sinks.values():
+            for value in dict(sink).values():
+                for secret in value.values() if isinstance(value, dict) else (value,):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]: any kind of sink's field
+                    if isinstance(secret, SecretStr) and secret.get_secret_value():
+                        yield secret.get_secret_value()
+
+
+def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section that a person may set, by name."""
+    return {
+        name: field for name, field in model.model_fields.items() if field.json_schema_extra != _NOT_SETTABLE
+    }
+
+
+def holds_secret(field: FieldInfo) -> bool:
+    """Whether the field is one secret, so that `<field>_file` may stand in its place."""
+    return hides_value(field) and "dict" not in repr(field.annotation)
+
+
+def hides_value(field: FieldInfo) -> bool:
+    """Whether the field's value must not be shown."""
+    # The annotation may be a union, annotated, or a mapping: its text names the type in each case.
+    return "SecretStr" in repr(field.annotation)

@@ -1,0 +1,102 @@
+"""The values that were given, by section, before they are validated; later layers go over earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
+from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, holds_secret, settable
+from cdc_daemon.sinks.registry import SINKS
+from cdc_daemon.sinks.settings import SinkSettings
+
+SINGLE: Mapping[str, type[BaseModel]] = {"database": DatabaseSettings, "daemon": DaemonSettings}
+"""Sections that are one table."""
+NAMED = ("feeds", "sinks")
+"""Sections with a table for each name."""
+
+FILE_ENDING = "_file"
+
+
+class Sections:
+    """The tables of the configuration file, cleaned of what has not the shape of a table.
+
+    Args:
+        tree: the file as it was parsed.
+        faults: takes what has another shape or an unknown name.
+    """
+
+    def __init__(self, tree: Mapping[str, object], faults: Faults) -> None:
+        self._faults = faults
+        self.tables: dict[Place, dict[str, object]] = {(section,): {} for section in SINGLE}
+        for section, content in tree.items():
+            self._add_section(section, content)
+
+    def _add_section(self, section: str, content: object) -> None:
+        if section not in SINGLE and section not in NAMED:
+            owner = next((name for name, model in SINGLE.items() if section in keys(model)), None)
+            hint = f"it belongs below [{owner}]" if owner else did_you_mean(section, [*SINGLE, *NAMED])
+            self._faults.add((section,), "is no section of the configuration", hint)
+        elif not isinstance(content, dict):
+            hint = f"write it as [{section}]" if section in SINGLE else f"write it as [{section}.<name>]"
+            self._faults.add((section,), f"is {shown(content)}; it should be a table", hint)
+        elif section in SINGLE:
+            self.tables[section,] = dict(cast("dict[str, object]", content))
+        else:
+            for name, table in cast("dict[str, object]", content).items():
+                if isinstance(table, dict):
+                    self.tables[section, name] = dict(cast("dict[str, object]", table))
+                else:
+                    self._faults.add(
+                        (section, name),
+                        f"is {shown(table)}; it should be a table",
+                        f"each of {section} has a table of its own: [{section}.<name>]",
+                    )
+
+    def names(self, section: str) -> list[str]:
+        """What is declared in a section with names, in the order of the file."""
+        return [place[1] for place in self.tables if place[0] == section and len(place) > 1]
+
+    def model(self, table: Place) -> type[BaseModel]:
+        """What a table is validated against; for a sink of an unknown kind, what all sinks have."""
+        if table[0] in SINGLE:
+            return SINGLE[table[0]]
+        if table[0] == "feeds":
+            return FeedSettings
+        return SINKS.get(str(self.tables[table].get("type")), SinkSettings)
+
+    def settable_places(self) -> Iterator[Place]:
+        """Every place that a value can be put at."""
+        for table in self.tables:
+            for field in keys(self.model(table)):
+                yield *table, field
+
+    def annotation(self, place: Place) -> Any:
+        """The type of the field at a place; text for the file of a secret."""
+        field = self.model(place[:-1]).model_fields.get(place[-1])
+        return field.annotation if field else str
+
+    def put(self, place: Place, value: object, *, origin: str) -> None:
+        """Put a value over what an earlier layer gave.
+
+        A secret and its file are one setting given in two ways: the later layer wins, whichever it uses.
+
+        Args:
+            origin: variable or option, for messages.
+        """
+        table, field = self.tables[place[:-1]], place[-1]
+        other = field.removesuffix(FILE_ENDING) if field.endswith(FILE_ENDING) else field + FILE_ENDING
+        known = keys(self.model(place[:-1]))
+        if other in known and (*place[:-1], other) not in self._faults.origins:
+            table.pop(other, None)
+        table[field] = value
+        self._faults.origins[place] = origin
+
+
+def keys(model: type[BaseModel]) -> list[str]:
+    """The keys that a table may have: its fields, and the files of its secrets."""
+    fields = settable(model)
+    files = [name + FILE_ENDING for name, field in fields.items() if holds_secret(field)]
+    return [*fields, *(name for name in files if name not in fields)]
