@@ -1,0 +1,180 @@
+"""The log: one line an event, JSON for programs or readable for people, never a secret.
+
+Loggers are `structlog.get_logger()`; what they may say stands in `cdc_daemon.events`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TextIO, cast
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from cdc_daemon.redaction import HIDDEN, hide_passwords
+
+Format = Literal["auto", "json", "console"]
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+_SHORTEST_SECRET = 6  # a shorter one, replaced wherever it occurs, would tear ordinary words apart
+
+
+def configure(
+    level: str = "info",
+    format: Format = "auto",  # noqa: A002 (what the option and the setting are called)
+    stream: TextIO | None = None,
+    *,
+    secrets: Iterable[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Send the log of this process, and of the libraries in it, to one stream.
+
+    Args:
+        level: least severity: `debug`, `info`, `warning`, `error`.
+        format: `auto` is `console` on a terminal, else `json`; under systemd always `json`.
+        stream: default standard output; standard error when a sink writes to standard output.
+        secrets: texts that are hidden wherever they occur, beside every password of a connection string.
+        environ: tells whether this is a service of systemd.
+    """
+    target: TextIO = stream or sys.stdout
+    as_json = format == "json" or (format == "auto" and not _for_people(target, environ))
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _Redaction(secrets),
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(serializer=_serialised)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24)
+    )
+    structlog.configure(
+        processors=[*shared, _event_first, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,  # a logger made before this call must follow it too
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared, _as_library_event, _event_first],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries tell each request at INFO and below, which is none of an operator's business.
+    root.setLevel(max(logging.WARNING, _LEVELS[level]))
+
+
+def _for_people(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    return stream.isatty() and not environ.keys() & {"JOURNAL_STREAM", "INVOCATION_ID"}
+
+
+def _serialised(event: EventDict, **_: Any) -> str:
+    # Fields may be anything that a caller has at hand (paths, decimals, snapshots): as text if need be.
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _as_library_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Events have fixed names: what a library says becomes a field of one."""
+    return {**event, "event": "library_logged", "message": event["event"]}
+
+
+def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    return {**first, **event}
+
+
+class _Redaction:
+    """A structlog processor that hides secrets in every text of an event, however deep."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted(
+            (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True
+        )
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {name: self._clean(value) for name, value in event.items()}
+
+    def _clean(self, value: object) -> Any:
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, HIDDEN)
+            return hide_passwords(value)
+        if isinstance(value, dict):
+            return {key: self._clean(inner) for key, inner in cast("dict[object, object]", value).items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(inner) for inner in cast("Iterable[object]", value)]
+        if isinstance(value, BaseException):
+            return self._clean(f"{type(value).__name__}: {value}")
+        return value
+
+
+@dataclass
+class _Told:
+    at: float
+    suppressed: int = 0
+
+
+class Throttle:
+    """Lets the same failure through once in a while, with the number of times that it stayed silent.
+
+    Usage: `throttle.log(log.warning, "sink_failed", key="catalog", reason=…)`.
+
+    Args:
+        every_seconds: at most one line per event and key in this time.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, every_seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._told: dict[tuple[str, str], _Told] = {}
+        self._lock = threading.Lock()
+
+    def log(self, write: Callable[..., Any], event: str, *, key: str, **fields: object) -> bool:
+        """Write the event unless the same event and key was written just now.
+
+        Args:
+            write: a logger's method, such as `log.warning`.
+            key: what the failure belongs to; a different failure should have a different key.
+
+        Returns:
+            Whether it was written. The line has `repeated`, the number of silent ones before it, if any.
+        """
+        now = self._clock()
+        with self._lock:
+            told = self._told.get((event, key))
+            if told is not None and now - told.at < self._every_seconds:
+                told.suppressed += 1
+                return False
+            self._told[event, key] = _Told(now)
+        if told is not None and told.suppressed:
+            fields["repeated"] = told.suppressed
+        write(event, **fields)
+        return True
+
+    def reset(self, event: str, *, key: str) -> None:
+        """The failure is over: its next occurrence is told at once."""
+        with self._lock:
+            self._told.pop((event, key), None)
+
+
+def get_logger(**bound: object) -> FilteringBoundLogger:
+    """A logger whose events all carry these fields."""
+    return cast("FilteringBoundLogger", structlog.get_logger(**bound))
