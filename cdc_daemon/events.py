@@ -24,7 +24,7 @@ class Event:
 
 EVENTS: dict[str, Event] = {
     "daemon_started": Event("The daemon runs.", ("version", "pid", "feeds", "sinks", "database")),
-    "daemon_stopping": Event("A signal asked the daemon to stop; work at hand is finished.", ("signal",)),
+    "daemon_stopping": Event("The daemon was asked to stop; work at hand is finished.", ("drain_seconds",)),
     "daemon_stopped": Event(
         "Every worker has stopped, or those named did not within `drain_seconds`.", ("seconds", "unstopped")
     ),

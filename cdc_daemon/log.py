@@ -175,6 +175,11 @@ class Throttle:
             self._told.pop((event, key), None)
 
 
-def get_logger(**bound: object) -> FilteringBoundLogger:
-    """A logger whose events all carry these fields."""
+def get_logger(logger: str | None = None, **bound: object) -> FilteringBoundLogger:
+    """A logger whose events all carry these fields.
+
+    Args:
+        logger: the module that it is for; does not appear in the log, where events have names of their own.
+    """
+    _ = logger
     return cast("FilteringBoundLogger", structlog.get_logger(**bound))

@@ -115,7 +115,7 @@ class DaemonSettings(_Section):
     idle_poll_seconds: float = Field(
         default=1.0,
         gt=0,
-        le=3600,
+        le=60,
         description="The pause that `poll_seconds` grows to when nothing changes, in seconds.",
     )
     drain_seconds: float = Field(
@@ -137,7 +137,7 @@ class DaemonSettings(_Section):
     rotation_seconds: float = Field(
         default=30.0,
         gt=0,
-        le=86_400,
+        le=600,
         description="Pause between attempts to empty changelogs and logs, in seconds.",
     )
     changelog_limit_mb: int = Field(
