@@ -1,0 +1,1 @@
+"""`make demo`: a shop, live changes, and the proof that what was delivered is what the queries say."""
