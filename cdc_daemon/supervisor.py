@@ -27,7 +27,7 @@ SETTLED_SECONDS = 10.0
 MOST_QUICK_FAILURES = 5
 """Failures in a row, none of which passes by itself, after which the daemon ends."""
 LONGEST_SILENCE_SECONDS = 900.0
-"""Generous: one statement over a large feed takes minutes, and a watchdog that ends the daemon meanwhile would
+"""Generous: one statement over a large feed takes minutes, and a watchdog that ends the daemon then would
 end it again after every restart."""
 
 # Told by other processes and machines, not by a fault of this one: tried again for ever.
@@ -78,7 +78,7 @@ class Supervisor:
     Args:
         clock: seconds that only grow.
         jitter: a number from 0 to 1, so that many daemons do not come back in step.
-        longest_silence_seconds: a worker that has not beaten for this long hangs, and the watchdog is told so.
+        longest_silence_seconds: a worker that has not beaten for this long hangs; the watchdog is not fed.
     """
 
     def __init__(
