@@ -93,7 +93,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
     has_cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
-    rows, tombstones = counts if counts else (0, 0)
+    rows, tombstones = counts or (0, 0)
     unread, lag = _unread(connection, name, changelogs) if has_cursor else (0, 0.0)
     state = "stopped" if reason else "new" if not has_cursor else "syncing" if pending else "live"
     return FeedStatus(

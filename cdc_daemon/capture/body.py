@@ -50,7 +50,9 @@ class _CarriedLink:
         self._as_text = link.as_text
 
     def declaration(self) -> sql.Composed:
-        return sql.SQL("    {} {}[];\n    {} {}[];").format(self.array, self._carried_as, self.more, self._carried_as)
+        return sql.SQL("    {} {}[];\n    {} {}[];").format(
+            self.array, self._carried_as, self.more, self._carried_as
+        )
 
     def of(self, alias: str) -> sql.Composed:
         """The column's value in one transition table, as carried."""
@@ -98,7 +100,9 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))
     moved: sql.Composed = sql.SQL("{} IS NULL").format(sql.Identifier("o", first_key))
     if links:
-        moved = sql.SQL("({} OR {})").format(moved, _different([x.of("o") for x in links], [x.of("n") for x in links]))
+        moved = sql.SQL("({} OR {})").format(
+            moved, _different([x.of("o") for x in links], [x.of("n") for x in links])
+        )
     new_counts = sql.SQL("{} AND {}").format(new_is_there, moved)
     gather = sql.SQL("pg_catalog.array_agg({}) FILTER (WHERE {})")
     return rendered(
@@ -116,7 +120,11 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
 
 def _same(column: str, *, as_text: bool) -> sql.Composed:
     # An extension type's `=` lives in the extension's schema; its text serves to pair rows just as well.
-    form = "{}::pg_catalog.text OPERATOR(pg_catalog.=) {}::pg_catalog.text" if as_text else "{} OPERATOR(pg_catalog.=) {}"
+    form = (
+        "{}::pg_catalog.text OPERATOR(pg_catalog.=) {}::pg_catalog.text"
+        if as_text
+        else "{} OPERATOR(pg_catalog.=) {}"
+    )
     return sql.SQL(form).format(sql.Identifier("o", column), sql.Identifier("n", column))
 
 

@@ -11,7 +11,9 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 
-def read_source(connection: Connection, table: Table, *, links: Iterable[str], columns: Iterable[str]) -> Source:
+def read_source(
+    connection: Connection, table: Table, *, links: Iterable[str], columns: Iterable[str]
+) -> Source:
     """How one source table has to be captured.
 
     Args:
@@ -54,7 +56,7 @@ class InstalledTrigger:
 
 @dataclass(frozen=True)
 class Captured:
-    """What an earlier install recorded of a source table; `body` is the md5 of its capture function's body."""
+    """What an earlier install recorded of a source table; `body` is the md5 of its function's body."""
 
     links: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -96,12 +98,16 @@ def read_installed(connection: Connection) -> Installed:
         schema=True,
         sources={
             TableName(schema, table): Captured(tuple(links), tuple(columns), body)
-            for schema, table, links, columns, body in connection.execute(statement("capture.installed_sources"))
+            for schema, table, links, columns, body in connection.execute(
+                statement("capture.installed_sources")
+            )
         },
         functions=dict(connection.execute(statement("capture.installed_functions")).fetchall()),
         triggers={
             (TableName(schema, table), trigger): InstalledTrigger(always, function)
-            for schema, table, trigger, always, function in connection.execute(statement("capture.installed_triggers"))
+            for schema, table, trigger, always, function in connection.execute(
+                statement("capture.installed_triggers")
+            )
         },
         changelogs=changelogs,
     )

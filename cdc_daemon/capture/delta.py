@@ -12,7 +12,7 @@ from cdc_daemon.pg.statements import statement
 
 
 def delta(source: Source, links: tuple[str, ...]) -> sql.Composed:
-    """A SELECT of the changed rows since `%(since)s` (a pg_snapshot), one row each, links under their own names.
+    """A SELECT of the changed rows since `%(since)s` (a pg_snapshot), links under their own names.
 
     Values that entries carry as text are turned back into the column's own type: never into another one.
     """
@@ -37,7 +37,7 @@ def delta(source: Source, links: tuple[str, ...]) -> sql.Composed:
 
 
 def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
-    """A SELECT of (table, entries, rows, unknown, oldest changed_at) since `%(since)s`, for tables that have any.
+    """A SELECT of (table, entries, rows, unknown, oldest changed_at) since `%(since)s`, where there are any.
 
     `unknown` is true where an entry can't say which rows changed, or lacks one of the links that are read: it
     was written before an install added them.

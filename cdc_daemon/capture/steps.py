@@ -37,7 +37,9 @@ def steps(
 
 def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
     """Drop what no feed wants any more: triggers first, or a user's write would meet a missing function."""
-    kept = {(table, f"cdc_capture_{event}") for source in keep for table in source.triggered for event in TRIGGERS}
+    kept = {
+        (table, f"cdc_capture_{event}") for source in keep for table in source.triggered for event in TRIGGERS
+    }
     by_table: dict[TableName, list[str]] = {}
     for table, trigger in installed.triggers:
         if (table, trigger) not in kept:
@@ -47,7 +49,9 @@ def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
             "drop",
             f"triggers on {table}",
             tuple(
-                rendered("capture.drop_trigger", trigger=sql.Identifier(trigger), table=sql.Identifier(*table))
+                rendered(
+                    "capture.drop_trigger", trigger=sql.Identifier(trigger), table=sql.Identifier(*table)
+                )
                 for trigger in triggers
             ),
             locks=table,
@@ -69,7 +73,11 @@ def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
                 f"changelog cdc.{changelog}",
                 (
                     rendered("changelog.drop", changelog=sql.Identifier(changelog)),
-                    statement("capture.forget_source", schema=sql.Literal(table.schema), table=sql.Literal(table.name)),
+                    statement(
+                        "capture.forget_source",
+                        schema=sql.Literal(table.schema),
+                        table=sql.Literal(table.name),
+                    ),
                 ),
             )
 
@@ -90,7 +98,9 @@ def _changelog(source: Source, installed: Installed, owner: str | None) -> Itera
         for segment in source.segments:
             statements += [
                 rendered(
-                    "changelog.segment", segment=sql.Identifier(segment), changelog=sql.Identifier(source.changelog)
+                    "changelog.segment",
+                    segment=sql.Identifier(segment),
+                    changelog=sql.Identifier(source.changelog),
                 ),
                 rendered(
                     "changelog.segment_number",
@@ -179,7 +189,9 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
     ]
     if owner:
         statements.insert(1, rendered("capture.owner", function=function, owner=sql.Identifier(owner)))
-    yield Step("create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements))
+    yield Step(
+        "create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements)
+    )
 
 
 def _quoted(text: str) -> sql.Composable:
@@ -213,4 +225,9 @@ def _triggers(source: Source, installed: Installed) -> Iterator[Step]:
                 statements = statements[1:2]
             elif present is not None:
                 statements.insert(0, rendered("capture.drop_trigger", **where))
-            yield Step("create" if present is None else "replace", f"trigger {trigger} on {table}", tuple(statements), table)
+            yield Step(
+                "create" if present is None else "replace",
+                f"trigger {trigger} on {table}",
+                tuple(statements),
+                table,
+            )

@@ -116,7 +116,9 @@ class Changes:
     @cached_property
     def _scan_on(self) -> sql.Composed:
         values = _COMMA.join(
-            sql.SQL("{}::pg_catalog.text::{}").format(sql.Placeholder(f"after_{n}"), type_name(self.feed.types[name]))
+            sql.SQL("{}::pg_catalog.text::{}").format(
+                sql.Placeholder(f"after_{n}"), type_name(self.feed.types[name])
+            )
             for n, name in enumerate(self.feed.key, start=1)
         )
         return self._scan_statement(

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import Output
 
-# Raise it when the same definition gives other documents or other hashes: every feed is then recomputed once.
+# Raise it when the same definition gives other documents or hashes: every feed is then recomputed once.
 DOCUMENT_VERSION = 1
 
 _COMMA = sql.SQL(", ")
@@ -96,7 +96,9 @@ class FeedDefinition:
         """The expression that makes a document (json) of the row `q`, with these fields in the query's order."""
         if fields == tuple(output.name for output in self.outputs):
             return sql.Composed([sql.SQL("pg_catalog.row_to_json(q)")])
-        return sql.SQL("(SELECT pg_catalog.row_to_json(d) FROM (SELECT {}) AS d)").format(columns(fields, of="q"))
+        return sql.SQL("(SELECT pg_catalog.row_to_json(d) FROM (SELECT {}) AS d)").format(
+            columns(fields, of="q")
+        )
 
 
 def columns(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:

@@ -66,7 +66,12 @@ class Recompute:
     feed: FeedDefinition
 
     def __call__(
-        self, connection: Connection, entities: Sequence[Entity], *, captured_at: datetime, force: bool = False
+        self,
+        connection: Connection,
+        entities: Sequence[Entity],
+        *,
+        captured_at: datetime,
+        force: bool = False,
     ) -> Recomputed:
         """Recompute these entities inside the caller's transaction, which holds the feed's state row.
 
@@ -81,7 +86,10 @@ class Recompute:
         known = list(entities)
         while True:
             parameters: Parameters = {
-                **{f"entity_{n}": [entity[n - 1] for entity in known] for n in range(1, len(self.feed.entity) + 1)},
+                **{
+                    f"entity_{n}": [entity[n - 1] for entity in known]
+                    for n in range(1, len(self.feed.entity) + 1)
+                },
                 "captured_at": captured_at,
                 "force": force,
             }
@@ -127,7 +135,8 @@ class Recompute:
             differing_identity=columns(feed.identity, of="d"),
             keys=columns(feed.key),
             set_identity=_COMMA.join(
-                sql.SQL("{} = EXCLUDED.{}").format(sql.Identifier(name), sql.Identifier(name)) for name in feed.identity
+                sql.SQL("{} = EXCLUDED.{}").format(sql.Identifier(name), sql.Identifier(name))
+                for name in feed.identity
             ),
             stored_keys=columns(feed.key, of="s"),
             affected_feed=self.affected("s"),
@@ -138,10 +147,14 @@ class Recompute:
 
     def _moved(self) -> sql.Composed:
         """A document whose entity changed although its hashed fields did not still has to be stored anew."""
-        unhashed = [name for name in self.feed.entity if name not in (*self.feed.key, *self.feed.hashed_fields)]
+        unhashed = [
+            name for name in self.feed.entity if name not in (*self.feed.key, *self.feed.hashed_fields)
+        ]
         return sql.Composed(
             [
-                sql.SQL("OR {} IS DISTINCT FROM {}").format(sql.Identifier("s", name), sql.Identifier("d", name))
+                sql.SQL("OR {} IS DISTINCT FROM {}").format(
+                    sql.Identifier("s", name), sql.Identifier("d", name)
+                )
                 for name in unhashed
             ]
         )
@@ -165,7 +178,9 @@ class Recompute:
         """The predicate that selects the entities given as `%(entity_1)s …` (text arrays) among rows `alias`."""
         feed = self.feed
         arrays = [
-            sql.SQL("{}::pg_catalog.text[]::{}[]").format(sql.Placeholder(f"entity_{n}"), type_name(feed.types[name]))
+            sql.SQL("{}::pg_catalog.text[]::{}[]").format(
+                sql.Placeholder(f"entity_{n}"), type_name(feed.types[name])
+            )
             for n, name in enumerate(feed.entity, start=1)
         ]
         each = [
@@ -187,7 +202,9 @@ class Recompute:
             query=self.feed.query(with_parameters=True),
             affected_query=self.affected("q"),
             groups=columns(self.feed.key, of="d"),
-            any_null=sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(sql.Identifier("d", k)) for k in self.feed.key),
+            any_null=sql.SQL(" OR ").join(
+                sql.SQL("{} IS NULL").format(sql.Identifier("d", k)) for k in self.feed.key
+            ),
         )
 
 

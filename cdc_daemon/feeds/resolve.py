@@ -25,7 +25,7 @@ class Path:
 
 
 def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Composed:
-    """A SELECT (of `%(since)s`) that yields the entities in their own types, duplicates and NULLs possible."""
+    """A SELECT (of `%(since)s`) that yields the entities in their own types, duplicates possible."""
     return _UNION.join(_path(feed, path) for path in paths)
 
 
@@ -35,7 +35,9 @@ def resolve(feed: FeedDefinition, affected: sql.Composable) -> sql.Composed:
         "feed.resolve",
         texts=texts(feed.entity, of="a"),
         routes=affected,
-        not_null=_AND.join(sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity),
+        not_null=_AND.join(
+            sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity
+        ),
     )
 
 
@@ -102,7 +104,9 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         # One ANY a column is pushed down into the query; together they may name more than the pairs bound:
         # too many is allowed, too few is not.
         return _AND.join(
-            sql.SQL("{} = ANY (ARRAY(SELECT {} FROM bound))").format(sql.Identifier(alias, name), sql.Identifier(name))
+            sql.SQL("{} = ANY (ARRAY(SELECT {} FROM bound))").format(
+                sql.Identifier(alias, name), sql.Identifier(name)
+            )
             for name in route.bound
         )
 
@@ -122,4 +126,6 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
 
 def next_pending(feed: FeedDefinition) -> sql.Composed:
     """A SELECT of (position, force, entity as text …) after position `%(after)s`, at most `%(limit)s`."""
-    return statement("feed.next_pending", texts=texts(feed.entity, of="p"), pending=sql.Identifier(feed.pending))
+    return statement(
+        "feed.next_pending", texts=texts(feed.entity, of="p"), pending=sql.Identifier(feed.pending)
+    )

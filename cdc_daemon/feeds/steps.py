@@ -95,8 +95,8 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         )
     elif (
         installed.definition != feed.digest
-        or installed.sources != set(wanted.sources)
-        or not installed.columns >= set(wanted.columns)
+        or installed.sources != frozenset(wanted.sources)
+        or not installed.columns >= frozenset(wanted.columns)
     ):
         yield Step("replace", f"definition of feed {feed.name}", (_register(wanted),))
 
@@ -129,7 +129,10 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
     pending = sql.Identifier(feed.pending)
     return [
         rendered(
-            "feed.feed", feed=table, columns=columns(feed.identity, of="q"), query=feed.query(with_parameters=False)
+            "feed.feed",
+            feed=table,
+            columns=columns(feed.identity, of="q"),
+            query=feed.query(with_parameters=False),
         ),
         rendered("feed.feed_storage", feed=table),
         *(rendered("feed.feed_not_null", feed=table, column=sql.Identifier(name)) for name in feed.identity),
@@ -139,7 +142,10 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
         rendered("feed.revision", revision=sql.Identifier(feed.revision)),
         rendered("feed.log", log=log, feed=table, keys=columns(feed.key, of="q")),
         rendered("feed.log_key", log=log),
-        *(rendered("feed.log_segment", log=log, segment=sql.Identifier(segment)) for segment in feed.segments),
+        *(
+            rendered("feed.log_segment", log=log, segment=sql.Identifier(segment))
+            for segment in feed.segments
+        ),
         rendered("capture.comment_table", table=log, comment=sql.Literal(stamp)),
         rendered("feed.pending", pending=pending, feed=table, entities=columns(feed.entity, of="q")),
         *(

@@ -29,7 +29,7 @@ class Step:
 
     action: Literal["create", "replace", "drop"]
     what: str
-    statements: tuple[sql.Composable, ...]
+    statements: tuple[sql.Composed | sql.SQL, ...]
     locks: TableName | None = None
 
 
@@ -49,8 +49,19 @@ def apply(
     Raises:
         InstallError: a table stayed locked (the message names the blocking pids), or rights are missing.
     """
+    blockers = ""
     for table, group in transactions(steps):
-        _apply_group(connection, table, group, lock_timeout_seconds, attempts, pause)
+        for attempt in range(1, attempts + 1):
+            if _applied(connection, group, lock_timeout_seconds):
+                break
+            blockers = _blockers(connection, table)
+            pause(min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
+        else:
+            raise InstallError(
+                f"could not lock {table or 'schema cdc'} within {attempts} tries{blockers}",
+                where=group[0].what,
+                hint="end those transactions or install at a quieter time; what is installed so far works",
+            )
 
 
 def transactions(steps: Sequence[Step]) -> Iterator[tuple[TableName | None, list[Step]]]:
@@ -59,44 +70,32 @@ def transactions(steps: Sequence[Step]) -> Iterator[tuple[TableName | None, list
         yield table, list(group)
 
 
-def _apply_group(
-    connection: Connection,
-    table: TableName | None,
-    group: list[Step],
-    lock_timeout_seconds: float,
-    attempts: int,
-    pause: Callable[[float], object],
-) -> None:
-    blockers = ""
-    for attempt in range(1, attempts + 1):
-        try:
-            with connection.transaction():
-                connection.execute(statement("ddl.lock_timeout"), {"milliseconds": f"{lock_timeout_seconds * 1000:.0f}"})
-                for step in group:
-                    for piece in step.statements:
-                        connection.execute(piece)
-        except psycopg.errors.LockNotAvailable:
-            blockers = _blockers(connection, table)
-            pause(min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise InstallError(
-                first_line(error),
-                where=group[0].what,
-                hint="install as the owner of the table, or have a DBA run `cdc-daemon install --script`",
-            ) from error
-        else:
-            return
-    raise InstallError(
-        f"could not lock {table or 'schema cdc'} within {attempts} tries{blockers}",
-        where=group[0].what,
-        hint="end those transactions or install at a quieter time; what is installed so far stays and works",
-    )
+def _applied(connection: Connection, group: list[Step], lock_timeout_seconds: float) -> bool:
+    """Carry out one transaction; false if a lock could not be had in time."""
+    try:
+        with connection.transaction():
+            milliseconds = f"{lock_timeout_seconds * 1000:.0f}"
+            connection.execute(statement("ddl.lock_timeout"), {"milliseconds": milliseconds})
+            for step in group:
+                for piece in step.statements:
+                    connection.execute(piece)
+    except psycopg.errors.LockNotAvailable:
+        return False
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise InstallError(
+            first_line(error),
+            where=group[0].what,
+            hint="install as the owner of the table, or have a DBA run `cdc-daemon install --script`",
+        ) from error
+    return True
 
 
 def _blockers(connection: Connection, table: TableName | None) -> str:
     if table is None:
-        return " (another installer is at work)"
-    rows = connection.execute(statement("ddl.holders"), {"schema": table.schema, "table": table.name}).fetchall()
+        return ""
+    rows = connection.execute(
+        statement("ddl.holders"), {"schema": table.schema, "table": table.name}
+    ).fetchall()
     return f"; held by pid {', '.join(str(pid) for (pid,) in rows)}" if rows else ""
 
 

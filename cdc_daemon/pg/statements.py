@@ -34,7 +34,10 @@ def texts(file: str) -> Mapping[str, str]:
     """
     content = (sql_directory() / f"{file}.sql").read_text("utf-8")
     pieces = _NAME.split(content)
-    return {name: _SENTENCE.sub("", body.strip() + "\n").strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return {
+        name: _SENTENCE.sub("", body.strip() + "\n").strip()
+        for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+    }
 
 
 def template(name: str) -> sql.SQL:
@@ -45,7 +48,7 @@ def template(name: str) -> sql.SQL:
     """
     file, _, statement = name.rpartition(".")
     # The text comes from our own files and from nobody's input: that is what LiteralString stands for.
-    return sql.SQL(cast(LiteralString, texts(file)[statement]))
+    return sql.SQL(cast("LiteralString", texts(file)[statement]))
 
 
 def statement(name: str, /, **pieces: sql.Composable) -> sql.Composed:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
 import orjson
 import psycopg
@@ -31,7 +30,7 @@ IDLE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
-log: Any = get_logger(__name__)
+log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,8 @@ class SinkWorker:
             return None  # nothing to do: an idle sink writes nothing
         dead = found[1] if found[1] and lease.is_dead(found[1]) else None
         row = connection.execute(
-            statement("sink_state.lease"), {**keys, "owner": lease.this_process(), "dead": dead, "seconds": seconds}
+            statement("sink_state.lease"),
+            {**keys, "owner": lease.this_process(), "dead": dead, "seconds": seconds},
         ).fetchone()
         return Position(*row) if row else None
 
@@ -241,7 +241,13 @@ class SinkWorker:
         return bool(row and row[0])
 
     def _advance(
-        self, connection: Connection, feed: str, position: Position, after: Position, records: int, seconds: float
+        self,
+        connection: Connection,
+        feed: str,
+        position: Position,
+        after: Position,
+        records: int,
+        seconds: float,
     ) -> None:
         scan_key = orjson.dumps(after.scan_key).decode() if after.scan_key is not None else None
         connection.execute(
@@ -274,7 +280,11 @@ class SinkWorker:
 
     def _failed(self, error: SinkUnavailable, seconds: float) -> None:
         log.warning(
-            "sink_failed", sink=self._sink_name, reason=str(error), hint=error.hint, next_try_seconds=round(seconds, 2)
+            "sink_failed",
+            sink=self._sink_name,
+            reason=str(error),
+            hint=error.hint,
+            next_try_seconds=round(seconds, 2),
         )
         self._failing = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import psycopg
 
@@ -19,7 +19,7 @@ from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.sync import DefinitionDiffers, FeedSync, Pass
+from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, Pass
 
 IDLE_SECONDS = 60.0
 """How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""
@@ -30,16 +30,7 @@ REPAIR_SECONDS = (1.0, 30.0)
 Step = Literal["worked", "idle", "busy"]
 """What a step found: something to do, nothing, or another daemon at the feed."""
 
-log: Any = get_logger(__name__)
-
-# They pass by themselves or when somebody gives the server room; the query is not to blame.
-_PASSING = (
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.InsufficientResources,
-    psycopg.errors.OperatorIntervention,
-)
+log = get_logger()
 
 
 class FeedWorker:
@@ -87,10 +78,10 @@ class FeedWorker:
                 beat()
                 try:
                     sync = sync or self._plan(connection)
-                    if self._step(connection, sync, stop) != "worked":
+                    if self._step(sync, stop) != "worked":
                         self._bells.await_feed(self._feed, IDLE_SECONDS)
                     pause = REPAIR_SECONDS[0]
-                except _PASSING as error:
+                except PASSING as error:
                     log.debug("pass_retried", feed=self._feed, reason=first_line(error))
                     stop.wait(0.02)
                 except DefinitionDiffers as difference:
@@ -114,12 +105,12 @@ class FeedWorker:
             while not stop.is_set():
                 try:
                     sync = sync or self._plan(connection)
-                    done = self._step(connection, sync, stop)
+                    done = self._step(sync, stop)
                     if done == "idle" and _is_drained(connection, self._feed):
                         return
                     if done != "worked":
                         stop.wait(0.05)  # another daemon is at it
-                except _PASSING as error:
+                except PASSING as error:
                     log.debug("pass_retried", feed=self._feed, reason=first_line(error))
                     stop.wait(0.02)
                 except DefinitionDiffers as difference:
@@ -148,7 +139,7 @@ class FeedWorker:
             max_pass_entities=self._max_pass_entities,
         )
 
-    def _step(self, connection: Connection, sync: FeedSync, stop: threading.Event) -> Step:
+    def _step(self, sync: FeedSync, stop: threading.Event) -> Step:
         """One pass, and one chunk of the slow lane."""
         done = sync.run_pass()
         if done is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,6 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture import catalogue, steps
-from cdc_daemon.errors import InstallError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg import ddl
@@ -96,7 +95,7 @@ def install(
 
 
 @contextmanager
-def one_installer(dsn: str) -> Iterator[None]:
+def one_installer(dsn: str) -> Generator[None]:
     """Hold off every other installer of this database.
 
     The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
@@ -151,7 +150,7 @@ def read_owner(connection: Connection, settings: Settings) -> Owner:
     """The role that is to own the capture functions, and whether this session can give them to it."""
     name = settings.database.owner_role or default_owner(connection)
     row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
-    exists, can_create, can_give = row if row else (False, False, False)
+    exists, can_create, can_give = row or (False, False, False)
     return Owner(name, exists, can_give if exists else can_create)
 
 
@@ -197,6 +196,7 @@ def _rights(connection: Connection) -> Step:
         "create",
         f"rights of {connection.info.user} on schema cdc",
         tuple(
-            statement(f"installation.{name}", role=role) for name in ("use_schema", "use_tables", "use_sequences")
+            statement(f"installation.{name}", role=role)
+            for name in ("use_schema", "use_tables", "use_sequences")
         ),
     )

@@ -53,7 +53,9 @@ class FeedPlan:
         return Dependencies(
             columns={tables[table].oid: names for table, names in self.columns.items()},
             whole=tuple(
-                tables[table].oid for table, names in self.columns.items() if len(names) == len(tables[table].columns)
+                tables[table].oid
+                for table, names in self.columns.items()
+                if len(names) == len(tables[table].columns)
             ),
             functions=self.functions,
         )

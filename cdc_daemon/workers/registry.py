@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.capture.source import Source
@@ -15,7 +14,7 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 
-log: Any = get_logger(__name__)
+log = get_logger()
 
 
 class Registry:

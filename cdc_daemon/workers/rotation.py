@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -19,7 +18,7 @@ from cdc_daemon.pg.statements import statement
 TRIES = 20
 TRY_SECONDS = 0.02
 
-log: Any = get_logger(__name__)
+log = get_logger()
 
 
 class Rotator:
@@ -101,7 +100,9 @@ class Rotator:
                 return True
         return False
 
-    def _needed(self, connection: Connection, segment: sql.Identifier, claimed_by: Source | FeedDefinition) -> bool:
+    def _needed(
+        self, connection: Connection, segment: sql.Identifier, claimed_by: Source | FeedDefinition
+    ) -> bool:
         if isinstance(claimed_by, Source):
             table = sql.Literal(str(claimed_by.table))
             row = connection.execute(statement("changelog.claimed", segment=segment, table=table)).fetchone()
@@ -114,7 +115,9 @@ class Rotator:
 
     def _let_go_of_changelog(self, connection: Connection, source: Source) -> None:
         row = connection.execute(
-            statement("changelog.size", name=sql.Literal(f"cdc.{sql.Identifier(source.changelog).as_string()}"))
+            statement(
+                "changelog.size", name=sql.Literal(f"cdc.{sql.Identifier(source.changelog).as_string()}")
+            )
         ).fetchone()
         if row is None or (row[0] or 0) < self._changelog_limit_bytes:
             return

@@ -7,7 +7,7 @@ snapshot never goes back; every commit is covered within one pass of becoming vi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,8 +33,18 @@ AIM_SECONDS = 0.2
 """How long a chunk of the slow lane should take: fresh changes wait no longer than this."""
 
 
+# They pass by themselves, or when somebody gives the server room; the query is not to blame.
+PASSING = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.InsufficientResources,
+    psycopg.errors.QueryCanceled,
+)
+
+
 class DefinitionDiffers(CdcError):
-    """The installed feed is not the configured one, or the catalogue moved under it: plan and install anew."""
+    """What a feed depends on is not what it was when its cursor began: plan, install and resync."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +129,13 @@ class FeedSync:
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
         )
-        self._summary = summary((source, plan.links.get(table, ())) for table, source in self._sources.items())
+        self._summary = summary(
+            (source, plan.links.get(table, ())) for table, source in self._sources.items()
+        )
 
     @contextmanager
-    def _snapshot(self) -> Iterator[tuple[str, FeedState | None]]:
-        """A transaction whose snapshot can be a cursor, with the feed's row locked (None: somebody has it)."""
+    def _snapshot(self) -> Generator[tuple[str, FeedState | None]]:
+        """A transaction whose snapshot can be a cursor, with the feed's row locked or None."""
         with self._connection.transaction():
             if self._sources:
                 self._connection.execute(self._lock_sources)
@@ -150,8 +162,7 @@ class FeedSync:
                 if locked.cursor_is_old:
                     state.advance(self._connection, self._feed.name, cursor=until)
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
-            done = self._follow(found, locked.cursor, until, started)
-        return done
+            return self._follow(found, locked.cursor, until, started)
 
     def _follow(self, found: Delta, since: str, until: str, started: float) -> Pass:
         entities = None if found.unknown else self._resolve(found, since)
@@ -190,10 +201,14 @@ class FeedSync:
             self._check_definition(locked)
             restored = locked.history is not None and locked.history != self._history
             revision = self._raise_epoch(locked.revision) if restored else 0
-            count, last = self._add_pending(
+            _, count, last = self._add_pending(
                 resolve.every_entity(self._feed),
                 {},
-                reason="history changed" if restored else "first sync" if not locked.synced else "definition changed",
+                reason="history changed"
+                if restored
+                else "first sync"
+                if not locked.synced
+                else "definition changed",
                 force=restored,
                 keep_nulls=True,
             )
@@ -239,28 +254,34 @@ class FeedSync:
         self._adapt(seconds)
         return Pass("slow", Delta(), done.entities, done, seconds)
 
-    def request(self, where: dict[str, str], *, reason: str, force: bool) -> int | None:
+    def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
         """Put entities into the slow lane: all, or those whose documents have these values.
 
         Returns:
-            The id of the request (cdc.resync); None if another daemon is at the feed just now.
+            The number of the request (cdc.resync.id; 0 if there is nothing to do) and how many entities it
+            has; None if another daemon is at the feed just now, or it has no cursor yet.
         """
         with self._snapshot() as (_, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
-            affected = resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
+            affected = (
+                resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
+            )
             values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
-            _, last = self._add_pending(affected, values, reason=reason, force=force, keep_nulls=not where)
+            number, count, last = self._add_pending(
+                affected, values, reason=reason, force=force, keep_nulls=not where
+            )
             self._connection.execute(
                 statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": last}
             )
-            row = self._connection.execute(statement("feed_state.last_resync"), {"feed": self._feed.name}).fetchone()
-        return int(row[0]) if row else None
+        return number, count
 
     def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
         """Mark the requests that are through: (id, entities, reason, seconds) of each."""
-        rows = self._connection.execute(statement("feed_state.finish_resyncs"), {"feed": self._feed.name}).fetchall()
+        rows = self._connection.execute(
+            statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
+        ).fetchall()
         return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
 
     def _check(self, locked: FeedState) -> None:
@@ -294,7 +315,8 @@ class FeedSync:
             return None
         limit = self._max_pass_entities + 1
         rows = self._connection.execute(
-            resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)), {"since": since, "limit": limit}
+            resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)),
+            {"since": since, "limit": limit},
         ).fetchall()
         return None if len(rows) == limit else rows
 
@@ -315,15 +337,25 @@ class FeedSync:
         else:
             reason = "large delta"
             affected = resolve.entities_touched(self._feed, paths)
-        count, last = self._add_pending(affected, {"since": since}, reason=reason, force=False, keep_nulls=False)
+        _, count, last = self._add_pending(
+            affected, {"since": since}, reason=reason, force=False, keep_nulls=False
+        )
         return count, last, reason
 
     def _add_pending(
-        self, affected: sql.Composable, parameters: dict[str, object], *, reason: str, force: bool, keep_nulls: bool
-    ) -> tuple[int, int]:
+        self,
+        affected: sql.Composable,
+        parameters: Mapping[str, object],
+        *,
+        reason: str,
+        force: bool,
+        keep_nulls: bool,
+    ) -> tuple[int, int, int]:
+        """Fill pending: (number of the request, entities, last position)."""
         try:
             row = self._connection.execute(
-                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls), {**parameters, "force": force}
+                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
+                {**parameters, "force": force},
             ).fetchone()
         except psycopg.errors.NotNullViolation as error:
             raise FeedError(
@@ -331,20 +363,21 @@ class FeedSync:
                 where=f"feed {self._feed.name}",
                 hint="make the query leave out rows without an entity",
             ) from error
-        count, first, last = row if row else (0, 0, 0)
-        if count:
-            self._connection.execute(
-                statement("feed_state.add_resync"),
-                {
-                    "feed": self._feed.name,
-                    "reason": reason,
-                    "force": force,
-                    "entities": count,
-                    "first": first,
-                    "last": last,
-                },
-            )
-        return count, last or 0
+        count, first, last = row or (0, 0, 0)
+        if not count:
+            return 0, 0, 0
+        request = self._connection.execute(
+            statement("feed_state.add_resync"),
+            {
+                "feed": self._feed.name,
+                "reason": reason,
+                "force": force,
+                "entities": count,
+                "first": first,
+                "last": last,
+            },
+        ).fetchone()
+        return (request[0] if request else 0), count, last
 
     def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
         done = Recomputed()

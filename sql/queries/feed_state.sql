@@ -115,11 +115,10 @@ SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 
--- name: last_resync
--- The request that this transaction has just added.
-SELECT pg_catalog.max(r.id) FROM cdc.resync AS r WHERE r.feed = %(feed)s
-
 -- name: is_drained
 -- Nothing is left in the slow lane, and nobody is at work on the feed just now.
 SELECT f.cursor IS NOT NULL AND f.pending_position >= f.pending_end
 FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE SKIP LOCKED
+
+-- name: has_cursor
+SELECT f.cursor IS NOT NULL FROM cdc.feed_state AS f WHERE f.feed = %(feed)s

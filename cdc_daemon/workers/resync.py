@@ -1,0 +1,137 @@
+"""A resync that a person asked for: queued for the daemon, and helped along while somebody waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdc_daemon.errors import FeedError
+from cdc_daemon.log import get_logger
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
+from cdc_daemon.workers.planning import plan_feed, plan_sources
+from cdc_daemon.workers.sync import PASSING, FeedSync
+
+log = get_logger()
+
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a resync is, in entities."""
+
+    done: int
+    total: int
+
+
+class Resync:
+    """A request to recompute one feed, or some of its entities.
+
+    Args:
+        connection: for this request alone.
+        where: only entities whose documents have these values in key or entity columns; empty for all.
+        force: give every document a new revision, so that it is delivered again, changed or not.
+
+    Raises:
+        FeedError: the feed can't be planned, or `where` names no key or entity column.
+    """
+
+    def __init__(
+        self, connection: Connection, settings: Settings, feed: str, *, where: dict[str, str], force: bool
+    ) -> None:
+        plan = plan_feed(connection, settings, feed)
+        for name in where:
+            if name not in plan.definition.identity:
+                raise FeedError(
+                    f"{name!r} is neither a key nor an entity column",
+                    where=f"feed {feed}",
+                    hint=f"use one of {', '.join(plan.definition.identity)}",
+                )
+        self._connection = connection
+        self._feed = feed
+        self._where = where
+        self._force = force
+        self._sync = FeedSync(
+            connection,
+            plan,
+            plan_sources(connection, [plan]),
+            batch_entities=settings.daemon.batch_entities,
+            max_pass_entities=settings.daemon.max_pass_entities,
+        )
+        self._requested: tuple[int, int] | None = None
+
+    def request(self, stop: threading.Event) -> int:
+        """Queue the entities; fresh changes go before them.
+
+        Returns:
+            How many entities were queued.
+
+        Raises:
+            FeedError: no document has these values, or the feed had no first sync yet.
+        """
+        while self._requested is None and not stop.is_set():
+            try:
+                self._requested = self._sync.request(self._where, reason="asked for", force=self._force)
+            except PASSING:
+                stop.wait(PAUSE_SECONDS)
+                continue
+            if self._requested is None:
+                self._require_cursor()
+                stop.wait(PAUSE_SECONDS)
+        if self._requested is None:
+            return 0
+        entities = self._requested[1]
+        if not entities:
+            raise FeedError(
+                f"no document has {' and '.join(f'{name}={value}' for name, value in self._where.items())}",
+                where=f"feed {self._feed}",
+                hint="see that the value is spelled as in the document",
+            )
+        log.info(
+            "resync_requested", feed=self._feed, entities=entities, reason="asked for", force=self._force
+        )
+        return entities
+
+    def follow(self, stop: threading.Event) -> Iterator[Progress]:
+        """Help until every entity that was queued is recomputed, telling how far it is.
+
+        Whether or not a daemon runs, the work is done: both take chunks, and the state row says whose turn
+        it is.
+
+        Raises:
+            FeedError: the feed has stopped.
+        """
+        if self._requested is None:
+            return
+        number, total = self._requested
+        while not stop.is_set():
+            try:
+                worked = self._sync.drain() is not None
+            except PASSING:
+                worked = False
+            self._sync.finished_resyncs()
+            row = self._connection.execute(statement("feed_state.resync_progress"), {"id": number}).fetchone()
+            if row is None:
+                return
+            finished, done, reason = row
+            yield Progress(total if finished else min(done, total), total)
+            if finished:
+                return
+            if reason:
+                raise FeedError(
+                    f"has stopped: {reason}", where=f"feed {self._feed}", hint="repair it, then wait again"
+                )
+            if not worked:
+                stop.wait(PAUSE_SECONDS)
+
+    def _require_cursor(self) -> None:
+        row = self._connection.execute(statement("feed_state.has_cursor"), {"feed": self._feed}).fetchone()
+        if row is None or not row[0]:
+            raise FeedError(
+                "had no first sync yet, which will recompute everything",
+                where=f"feed {self._feed}",
+                hint="start `cdc-daemon run`, or run `cdc-daemon run --once`",
+            )
