@@ -79,7 +79,9 @@ class Connection:
         try:
             if isinstance(kept, ssl.SSLSocket) and kept.version() is None:
                 kept.do_handshake()
-            return _exchange(self._http, target, body, headers)
+            answer = _exchange(self._http, target, body, headers)
+            if cut.is_set():  # http.client takes headers that end early for whole ones
+                raise TimeoutError("cut off within the answer")
         except (OSError, http.client.HTTPException) as error:
             self.close()
             if cut.is_set():
@@ -87,6 +89,7 @@ class Connection:
             raise
         finally:
             timer.cancel()
+        return answer
 
     def close(self) -> None:
         """End the connection; the next `post` opens another."""
