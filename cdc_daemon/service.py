@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import Any
 
 from cdc_daemon import __version__
 from cdc_daemon.capture.catalogue import schema_exists
-from cdc_daemon.errors import CdcError
+from cdc_daemon.errors import CdcError, InstallError
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.settings import Settings
-from cdc_daemon.supervisor import Supervisor
+from cdc_daemon.supervisor import Supervisor, Worker
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import SinkWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
@@ -24,10 +25,12 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.watcher import Watcher
 
-log: Any = get_logger(__name__)
-
 LOCK_TIMEOUT_SECONDS = 2.0
 """How long a pass waits for a table that is being altered; it tries again after that."""
+
+EXIT_AT_ONCE = 130
+
+log = get_logger()
 
 
 class Service:
@@ -49,45 +52,66 @@ class Service:
         self._sink_workers = [self._sink_worker(name) for name in settings.sinks]
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; a second signal leaves at once (nothing is lost either way).
+        """Work until SIGTERM or SIGINT; a second signal leaves at once, and nothing is lost either way.
 
         Raises:
-            CdcError: a worker gave up for a reason that does not pass.
+            CdcError: a worker gave up for a reason that does not pass, or schema cdc is not installed.
         """
-        daemon = self._settings.daemon
+        self._require_schema()
         supervisor = Supervisor()
-        for worker in (*self._feed_workers, *self._sink_workers, self._watcher(), self._rotator()):
+        workers: list[Worker] = [*self._feed_workers, *self._sink_workers, self._watcher(), self._rotator()]
+        for worker in workers:
             supervisor.add(worker)
-        leave = threading.Event()
-        with _signals(leave, self._bells.ring_all):
-            log.info(
-                "daemon_started", version=__version__, feeds=list(self._settings.feeds), sinks=list(self._settings.sinks)
-            )
-            supervisor.run(leave, drain_seconds=daemon.drain_seconds, wake=self._bells.ring_all)
+        with _leaving_on_signals() as leave:
+            self._started()
+            drain_seconds = self._settings.daemon.drain_seconds
+            supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
 
     def run_once(self) -> None:
         """Bring every feed and every sink to where the database is now, then return.
 
-        Feeds that can't go on do not keep the others from it.
+        A feed or sink that can't go on does not keep the others from it.
 
         Raises:
-            CdcError: the first of the feeds and sinks that could not be brought up to date.
+            CdcError: the first reason for which a feed or sink could not be brought up to date.
         """
-        leave = threading.Event()
+        self._require_schema()
         failures: list[CdcError] = []
         started = time.monotonic()
-        with _signals(leave, self._bells.ring_all):
-            log.info(
-                "daemon_started", version=__version__, feeds=list(self._settings.feeds), sinks=list(self._settings.sinks)
-            )
-            for feed in self._feed_workers:
-                _collect(failures, partial(feed.catch_up, leave))
-            for sink in self._sink_workers:
-                patience = self._settings.daemon.drain_seconds
-                _collect(failures, partial(sink.catch_up, leave, patience_seconds=patience))
-            log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3))
+        with _leaving_on_signals() as leave:
+            self._started()
+            patience = self._settings.daemon.drain_seconds
+            catch_ups: list[Callable[[threading.Event], None]] = [
+                *(worker.catch_up for worker in self._feed_workers),
+                *(partial(worker.catch_up, patience_seconds=patience) for worker in self._sink_workers),
+            ]
+            for catch_up in catch_ups:
+                try:
+                    catch_up(leave)
+                except CdcError as error:
+                    failures.append(error)
+        log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
             raise failures[0]
+
+    def _started(self) -> None:
+        log.info(
+            "daemon_started",
+            version=__version__,
+            pid=os.getpid(),
+            feeds=list(self._settings.feeds),
+            sinks=list(self._settings.sinks),
+            database=self._settings.database.shown,
+        )
+
+    def _require_schema(self) -> None:
+        with self._connect("start") as connection:
+            if not schema_exists(connection):
+                raise InstallError(
+                    "nothing is installed in this database",
+                    where="schema cdc",
+                    hint="run `cdc-daemon install`",
+                )
 
     def _connect(self, purpose: str) -> Connection:
         return self._connect_for(purpose=purpose)
@@ -139,3 +163,22 @@ class Service:
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
         )
+
+
+@contextmanager
+def _leaving_on_signals() -> Generator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; the second one ends the process at once."""
+    leave = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if leave.is_set():
+            # Whatever is cut off here is done again after the next start: cursors move last.
+            os._exit(EXIT_AT_ONCE)
+        leave.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield leave
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
