@@ -1,0 +1,167 @@
+"""`make demo`, from an empty folder to the proof.
+
+DEMO_PRODUCTS (10000), DEMO_SECONDS (30), DEMO_KEEP=1 (leave var/demo as it is at the end).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import psycopg
+
+from cdc_daemon.errors import CdcError
+from cdc_daemon.pg.embedded import EmbeddedServer
+from cdc_daemon.pg.session import connect
+from demo import shop
+from demo.daemon import CommandFailed, Daemon, Figures
+from demo.proof import compare, fold, query_documents
+from demo.workload import Workload
+
+SOURCE = Path(__file__).parent
+FOLDER = SOURCE.parent / "var" / "demo"
+COLUMNS = (
+    "second",
+    "writes",
+    "captured",
+    "recomputed",
+    "unchanged",
+    "changed",
+    "deleted",
+    "delivered",
+    "lag",
+)
+SHOWN_KEYS = 5
+
+
+def main() -> int:
+    """Run the demo; 0 if every delivered document equals its query, else 1."""
+    products = int(os.environ.get("DEMO_PRODUCTS", "10000"))
+    seconds = float(os.environ.get("DEMO_SECONDS", "30"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = EmbeddedServer(FOLDER / "server")
+    _clear(server)
+    FOLDER.mkdir(parents=True)
+    try:
+        return _tell(server, products, seconds)
+    except (CommandFailed, CdcError, psycopg.Error) as error:
+        click.secho(f"\nThe demo failed. {error}", fg="red", err=True)
+        return 1
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted before there was anything to prove.", err=True)
+        return 130
+    finally:
+        if os.environ.get("DEMO_KEEP") == "1":
+            server.stop()
+            click.echo(f"Kept: {FOLDER}")
+        else:
+            _clear(server)
+
+
+def _tell(server: EmbeddedServer, products: int, seconds: float) -> int:
+    shutil.copy(SOURCE / "cdc.toml", FOLDER)
+    shutil.copytree(SOURCE / "feeds", FOLDER / "feeds")
+    _step("Starting an embedded PostgreSQL", server.start)
+    dsn = server.create_database("shop")
+    with connect(dsn, purpose="demo") as connection:
+        _step(f"Loading a shop of {products:,} products", lambda: shop.load(connection, products=products))
+    daemon = Daemon(FOLDER / "cdc.toml", dsn)
+    workload = Workload(dsn, products=products)
+    try:
+        _step("Installing capture", lambda: daemon.call("install"))
+        _step("First sync", lambda: daemon.call("run", "--once"))
+        first = daemon.figures()
+        click.echo(f"  {first.delivered:,} documents delivered to {FOLDER / 'out'}")
+        daemon.start()
+        workload.start()
+        _watch(daemon, workload, first, seconds)
+        workload.stop()
+        daemon.stop()
+        _step("Workload and daemon stopped; catching up", lambda: daemon.call("run", "--once"))
+    finally:
+        daemon.kill()
+    return _prove(dsn, daemon, workload, first)
+
+
+def _watch(daemon: Daemon, workload: Workload, first: Figures, seconds: float) -> None:
+    """One line a second until the time is over, Ctrl-C, or the end of one of the two."""
+    click.echo(f"\nThe daemon runs; a workload writes for {seconds:g} seconds (Ctrl-C ends it).")
+    click.echo("unchanged = recomputed, equal to what was sent before, dropped\n")
+    click.secho("".join(name.rjust(11) for name in COLUMNS), bold=True)
+    before, written, begin = first, 0, time.monotonic()
+    try:
+        for second in range(1, int(seconds) + 1):
+            workload.join(max(0.0, begin + second - time.monotonic()))
+            now, writes = daemon.figures(), sum(workload.done.values())
+            new = now - before
+            cells = (second, writes - written, new.entries, new.recomputed, new.unchanged, new.upserts)
+            lag = f"{new.lag_seconds * 1000:,.0f} ms" if new.entries else "–"
+            row = [f"{cell:,}" for cell in (*cells, new.deletes, new.delivered)]
+            click.echo("".join(cell.rjust(11) for cell in (*row, lag)))
+            before, written = now, writes
+            if not workload.is_alive() or not daemon.runs():
+                return
+    except KeyboardInterrupt:
+        click.echo("\nStopping.")
+
+
+def _prove(dsn: str, daemon: Daemon, workload: Workload, first: Figures) -> int:
+    done = ", ".join(f"{count} × {name.replace('_', ' ')}" for name, count in workload.done.most_common())
+    live = daemon.figures() - first
+    click.echo(f"\nWritten: {done or 'nothing'}.")
+    click.echo(
+        f"Captured {live.entries:,} changes, recomputed {live.recomputed:,} documents, dropped "
+        f"{live.unchanged:,} as unchanged, delivered {live.delivered:,}.\n"
+    )
+    feeds = tomllib.loads((FOLDER / "cdc.toml").read_text("utf-8"))["feeds"]
+    wrong = False
+    with connect(dsn, purpose="demo") as connection:
+        for feed, settings in feeds.items():
+            wanted = query_documents(
+                connection, (FOLDER / settings["query"]).read_text("utf-8"), settings["key"]
+            )
+            difference = compare(fold(FOLDER / "out" / f"{feed}.ndjson", settings["key"]), wanted)
+            size = sum(len(document) for document in wanted.values())
+            if not difference:
+                click.secho(f"  {feed}: {len(wanted):,} documents, {size:,} bytes, all equal", fg="green")
+                continue
+            wrong = True
+            click.secho(f"  {feed}: delivered documents differ from the query", fg="red")
+            for what in ("missing", "surplus", "other"):
+                if keys := getattr(difference, what):
+                    click.echo(f"    {what}: {len(keys):,}, first {', '.join(keys[:SHOWN_KEYS])}")
+    if wrong:
+        click.secho("\nDelivered documents and queries differ.", fg="red", bold=True)
+    else:
+        click.secho(
+            "\nProven: folding the delivered records gives what the queries say, byte for byte.", bold=True
+        )
+    return int(wrong)
+
+
+def _step(what: str, do: Callable[[], object]) -> None:
+    click.echo(f"{what} … ", nl=False)
+    begin = time.monotonic()
+    try:
+        do()
+    except BaseException:
+        click.echo("failed")
+        raise
+    click.echo(f"{time.monotonic() - begin:.1f} s")
+
+
+def _clear(server: EmbeddedServer) -> None:
+    if server.directory.exists():
+        server.remove()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

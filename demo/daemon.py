@@ -1,0 +1,165 @@
+"""The installed command, run as a person would, and what its log says while it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+class CommandFailed(Exception):
+    """A command of the demo ended with an error; the message holds its last words."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Sums over passes and deliveries; `lag_seconds` is the greatest one.
+
+    Attributes:
+        entries: changelog entries read.
+        recomputed: documents computed anew.
+        unchanged: of these, dropped because nothing differed.
+        upserts, deletes: of these, documents to send.
+        delivered: records that a sink took.
+        lag_seconds: age of the oldest change at the end of its pass.
+    """
+
+    entries: int = 0
+    recomputed: int = 0
+    unchanged: int = 0
+    upserts: int = 0
+    deletes: int = 0
+    delivered: int = 0
+    lag_seconds: float = 0.0
+
+    def __add__(self, other: Figures) -> Figures:
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _COUNTED}
+        return replace(self, **sums, lag_seconds=max(self.lag_seconds, other.lag_seconds))
+
+    def __sub__(self, other: Figures) -> Figures:
+        return replace(self, **{name: getattr(self, name) - getattr(other, name) for name in _COUNTED})
+
+
+_COUNTED = tuple(field.name for field in fields(Figures) if field.name != "lag_seconds")
+
+
+class Daemon:
+    """`cdc-daemon` with one configuration.
+
+    Args:
+        configuration: the file.
+        dsn: the database, handed over by the environment.
+    """
+
+    def __init__(self, configuration: Path, dsn: str) -> None:
+        self._command = [sys.executable, "-m", "cdc_daemon", "--config", str(configuration)]
+        self._environment = {**os.environ, "CDC_DATABASE_DSN": dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
+        self._by_feed: dict[str, Figures] = {}
+        self._lock = threading.Lock()
+        self._said: deque[str] = deque(maxlen=20)
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def figures(self) -> Figures:
+        """Of all feeds, since the beginning; the greatest lag counts from the last call."""
+        with self._lock:
+            total = sum(self._by_feed.values(), Figures())
+            self._by_feed = {feed: replace(found, lag_seconds=0.0) for feed, found in self._by_feed.items()}
+            return total
+
+    def by_feed(self) -> dict[str, Figures]:
+        """Sums since the beginning, feed by feed."""
+        with self._lock:
+            return dict(self._by_feed)
+
+    def call(self, *arguments: str) -> None:
+        """Run a command to its end.
+
+        Raises:
+            CommandFailed: it ended with an error.
+        """
+        self._start(*arguments)
+        self._wait(arguments)
+
+    def start(self) -> None:
+        """Start `cdc-daemon run`."""
+        self._start("run")
+
+    def stop(self) -> None:
+        """SIGTERM: it finishes what is at hand and ends.
+
+        Raises:
+            CommandFailed: it had ended before, or ended with an error.
+        """
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._wait(("run",))
+        elif self._process:
+            raise CommandFailed("\n".join(["cdc-daemon run ended by itself:", *self._said]))
+
+    def kill(self) -> None:
+        """End at once whatever still runs."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def runs(self) -> bool:
+        """Whether the process that was started last is still there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _start(self, *arguments: str) -> None:
+        self._said.clear()
+        self._process = subprocess.Popen(  # noqa: S603 # ourselves, with arguments of the demo
+            [*self._command, *arguments],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Ctrl-C is for the demo, which stops the workload first and the daemon after it.
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def _wait(self, arguments: tuple[str, ...]) -> None:
+        assert self._process is not None  # noqa: S101 # started by the caller
+        assert self._reader is not None  # noqa: S101
+        self._reader.join()
+        if code := self._process.wait():
+            what = f"cdc-daemon {' '.join(arguments)} ended with code {code}:"
+            raise CommandFailed("\n".join([what, *self._said]))
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None  # noqa: S101 # it is a pipe
+        for line in process.stdout:
+            try:
+                event = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                self._said.append(line.rstrip())
+                continue
+            self._count(event)
+            if event.get("level") in {"warning", "error", "critical"}:
+                self._said.append(line.rstrip())
+
+    def _count(self, event: dict[str, Any]) -> None:
+        if event.get("event") == "pass_finished":
+            found = Figures(
+                **{
+                    name: event[name] for name in ("entries", "recomputed", "unchanged", "upserts", "deletes")
+                },
+                lag_seconds=event["lag_seconds"],
+            )
+        elif event.get("event") == "batch_delivered":
+            found = Figures(delivered=event["records"])
+        else:
+            return
+        with self._lock:
+            self._by_feed[event["feed"]] = self._by_feed.get(event["feed"], Figures()) + found
