@@ -1,0 +1,47 @@
+"""What a person reads when something fails: what is wrong and where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from cdc_daemon.errors import CdcError, ConfigurationError, DatabaseUnavailable
+from cdc_daemon.redaction import hide_passwords
+
+
+def lines_of(error: CdcError | psycopg.Error) -> Iterator[str]:
+    """`Error:` and `Try:`; of a configuration, a line for each fault."""
+    if isinstance(error, ConfigurationError):
+        for fault in error.faults:
+            yield fault_line(*fault)
+        return
+    if isinstance(error, CdcError):
+        yield f"Error: {hide_passwords(str(error))}"
+        if error.hint:
+            yield f"Try: {hide_passwords(error.hint)}"
+        return
+    # The server's own words, of which the first line is the message and the second often a detail.
+    yield f"Error: database: {hide_passwords(' '.join(str(error).split()))}"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        yield "Try: the role that ran `cdc-daemon install`, or let it grant this one its rights"
+    elif isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
+        yield "Try: `cdc-daemon install`"
+
+
+def fault_line(where: str, what: str, hint: str | None, *, label: str = "Error") -> str:
+    """One fault on one line, with its place and its remedy."""
+    remedy = f" Try: {_one_line(hint)}" if hint else ""
+    return hide_passwords(f"{label}: {where}: {_one_line(what).rstrip('.')}.{remedy}")
+
+
+def exit_code_of(error: CdcError | psycopg.Error) -> int:
+    """What a script tells errors apart by: 2 for what a person must correct, 3 for no database."""
+    if isinstance(error, CdcError):
+        return error.exit_code
+    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    return DatabaseUnavailable.exit_code if lost else CdcError.exit_code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

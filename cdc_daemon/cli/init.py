@@ -1,0 +1,50 @@
+"""`cdc-daemon init`: a configuration to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cdc_daemon.errors import ConfigurationError
+
+FILES = ("cdc.toml", "feeds/example.sql")
+
+
+def starter_directory() -> Path:
+    """Where the files are that `init` copies: in the installed package, or at the top of the source tree."""
+    packaged = Path(__file__).parent.parent / "_config"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "config"
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def init(directory: Path) -> None:
+    """Write a commented configuration to DIRECTORY, with an example feed.
+
+    It shows every setting with its default. Files that are there already are never written over.
+
+    \b
+    Example:
+      cdc-daemon init shop
+      cdc-daemon --config shop/cdc.toml check
+    """
+    present = [directory / name for name in FILES if (directory / name).exists()]
+    if present:
+        raise ConfigurationError(
+            [(str(path), "exists already and is left as it is", "name another directory") for path in present]
+        )
+    for name in FILES:
+        target = directory / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # "x": somebody may have written it since we looked.
+            with target.open("x", encoding="utf-8") as file:
+                file.write((starter_directory() / name).read_text("utf-8"))
+        except OSError as error:
+            raise ConfigurationError([(str(target), f"can't be written: {error.strerror}", None)]) from error
+        click.echo(f"Wrote {target}")
+    click.echo(
+        f"Next: set database.dsn in {directory / FILES[0]} and write a feed's SELECT to "
+        f"{directory / FILES[1]}, then run\n  cdc-daemon --config {directory / FILES[0]} check"
+    )

@@ -1,0 +1,50 @@
+"""`cdc-daemon install`: triggers and tables, as the feeds want them."""
+
+from __future__ import annotations
+
+import click
+
+from cdc_daemon.cli import plans
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.pg import ddl
+from cdc_daemon.workers import installation
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--script", is_flag=True, help="Only print the same as plain SQL, for a DBA to run with psql.")
+def install(dry_run: bool, script: bool) -> None:
+    """Install what the feeds need in the database, and remove what none needs any more.
+
+    That is the schema cdc and triggers on the tables that the feeds read. It may be called at any time: what
+    stands as wanted is left alone. Writers wait at most database.lock_timeout_seconds, a table at a time; an
+    install that can't have a lock tries again and then names who holds it. `run` installs by itself, too.
+
+    It needs the rights of the tables' owner. If you don't have them, send the output of --script to somebody
+    who does.
+
+    \b
+    Examples:
+      cdc-daemon install --dry-run
+      cdc-daemon install
+      cdc-daemon install --script > cdc.sql; psql --file cdc.sql shop
+    """
+    if dry_run and script:
+        raise click.UsageError("--dry-run and --script both only show: give one of them.")
+    settings = invocation().settings()
+    with session(settings, "install") as (connection, dsn):
+        # One feed that can't be planned stops all: without its plan, what it needs would look superfluous.
+        found = plans.plan_feeds(connection, settings, list(settings.feeds))
+        if script:
+            steps = installation.wanted_steps(connection, settings, found, for_script=True)
+            timeout = settings.database.lock_timeout_seconds
+            click.echo(ddl.script(steps, connection, lock_timeout_seconds=timeout), nl=False)
+            return
+        if dry_run:
+            steps = installation.wanted_steps(connection, settings, found)
+        else:
+            steps = installation.install(connection, dsn, settings, found)
+    verb = "Would do" if dry_run else "Done"
+    click.echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
+    for line in plans.lines_of_steps(steps):
+        click.echo(line)

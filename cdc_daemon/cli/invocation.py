@@ -1,0 +1,131 @@
+"""One call of the command line: its configuration, its log and its database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import click
+import psycopg
+
+from cdc_daemon import log
+from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.pg.embedded import EmbeddedServer
+from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings, load
+from cdc_daemon.settings.faults import did_you_mean
+
+EMBEDDED_DATABASE = "cdc"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What stood before the command's name.
+
+    Attributes:
+        config: the configuration file.
+        log_level, log_format: as options; None if not given.
+    """
+
+    config: Path
+    log_level: str | None
+    log_format: str | None
+
+    def settings(self, *, for_daemon: bool = False) -> Settings:
+        """Read the configuration and begin to log.
+
+        Args:
+            for_daemon: the log is what the command writes (to standard output, unless a sink needs that);
+                otherwise it goes to standard error and tells warnings only.
+
+        Raises:
+            ConfigurationError: with every fault.
+        """
+        given = {"daemon.log_level": self.log_level, "daemon.log_format": self.log_format}
+        settings = load(
+            self.config, overrides={name: value for name, value in given.items() if value is not None}
+        )
+        taken = any(sink.type == "stdout" for sink in settings.sinks.values())
+        log.configure(
+            settings.daemon.log_level if for_daemon or self.log_level else "warning",
+            settings.daemon.log_format,
+            sys.stdout if for_daemon and not taken else sys.stderr,
+            secrets=settings.secrets(),
+        )
+        return settings
+
+
+def invocation() -> Invocation:
+    """The present one."""
+    return cast("Invocation", click.get_current_context().obj)
+
+
+@contextmanager
+def database(settings: Settings) -> Generator[str]:
+    """The connection string to use; an embedded server runs meanwhile.
+
+    The server is stopped at the end by whoever started it, unless somebody else is connected by then.
+
+    Raises:
+        DatabaseUnavailable: the embedded server did not start.
+    """
+    if not settings.database.embedded:
+        yield settings.database.conninfo
+        return
+    server = EmbeddedServer(settings.daemon.state_dir / "postgres")
+    ran_before = _answers(server)
+    server.start()
+    try:
+        yield server.create_database(EMBEDDED_DATABASE)
+    finally:
+        if not ran_before and not _is_used(server):
+            server.stop()
+
+
+@contextmanager
+def session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str]]:
+    """A session for one command, and the connection string that it was made with.
+
+    Raises:
+        DatabaseUnavailable: the server can't be reached.
+    """
+    with (
+        database(settings) as dsn,
+        connect(dsn, search_path=settings.database.search_path, purpose=purpose) as connection,
+    ):
+        yield connection, dsn
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The feeds that were named on the command line, all if none was.
+
+    Raises:
+        ConfigurationError: for each name that is no feed's.
+    """
+    faults: list[tuple[str, str, str | None]] = [
+        (f"feed {name}", "is not configured", did_you_mean(name, settings.feeds))
+        for name in names
+        if name not in settings.feeds
+    ]
+    if faults:
+        raise ConfigurationError(faults)
+    return list(dict.fromkeys(names)) or list(settings.feeds)
+
+
+def _answers(server: EmbeddedServer) -> bool:
+    try:
+        psycopg.connect(server.dsn(), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _is_used(server: EmbeddedServer) -> bool:
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        row = connection.execute(statement("server.is_used")).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,78 @@
+"""`cdc-daemon status`: how every feed and sink stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.options import echo_json, json_option
+from cdc_daemon.status import FeedStatus, SinkStatus, Status, read_status
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show how every feed and every sink stands, read from the database; the daemon need not run.
+
+    \b
+    Of a feed:
+      rows, tombstones   documents that exist, and that are gone
+      pending            entities that wait to be recomputed
+      lag                age of the oldest change that was not read yet
+      drift              what differs from what `install` would make
+    Of a sink: what it lacks (undelivered), failed items, and why it takes nothing, if so.
+
+    \b
+    Examples:
+      cdc-daemon status
+      cdc-daemon status --json
+    """
+    settings = invocation().settings()
+    with session(settings, "status") as (connection, _):
+        found = read_status(connection, settings)
+    if as_json:
+        echo_json(_as_json(found))
+        return
+    for feed in found.feeds:
+        for line in _lines_of_feed(feed):
+            click.echo(line)
+    click.echo("drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):")
+    for difference in found.drift:
+        click.echo(f"  {difference}")
+
+
+def _as_json(found: Status) -> dict[str, object]:
+    feeds: dict[str, object] = {}
+    for feed in found.feeds:
+        fields = asdict(feed)
+        sinks = {sink.pop("sink"): sink for sink in fields.pop("sinks")}
+        feeds[fields.pop("feed")] = {**fields, "sinks": sinks}
+    return {"feeds": feeds, "drift": list(found.drift)}
+
+
+def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
+    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason})" if feed.reason else "")
+    if feed.state == "missing":
+        return
+    yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   pending {feed.pending:,}"
+    last_pass = _moment(feed.last_pass_at)
+    yield f"  lag {feed.lag_seconds:.3f} s   unread entries {feed.unread:,}   last pass {last_pass}"
+    for sink in feed.sinks:
+        yield from _lines_of_sink(sink)
+
+
+def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
+    yield (
+        f"  sink {sink.sink}: undelivered {sink.pending:,}   delivered {sink.delivered:,}   "
+        f"last {_moment(sink.delivered_at)}   failed items {sink.failed_items:,}"
+    )
+    if sink.failure:
+        yield f"    takes nothing after {sink.attempts} tries: {sink.failure}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds") if moment else "never"

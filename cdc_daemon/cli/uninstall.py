@@ -1,0 +1,37 @@
+"""`cdc-daemon uninstall`: every trace out of the database."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.errors import InstallError
+from cdc_daemon.workers import installation
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Don't ask. (A script, which has no terminal, is never asked.)")
+def uninstall(yes: bool) -> None:
+    """Remove everything that cdc-daemon has in the database, then look whether anything is left.
+
+    Triggers go first, so your tables are as they were before; the stored documents and cursors go with the
+    schema cdc. What was delivered stays where it is. Stop the daemon before: `run` would install anew.
+
+    \b
+    Example:
+      cdc-daemon uninstall
+    """
+    settings = invocation().settings()
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Remove all of cdc-daemon from {settings.database.shown}?", abort=True)
+    with session(settings, "uninstall") as (connection, dsn):
+        left = installation.uninstall(connection, dsn, settings)
+    if left:
+        raise InstallError(
+            f"left behind: {'; '.join(left)}",
+            where="database",
+            hint="remove it as its owner, then look again",
+        )
+    click.echo("Removed. Looked again: nothing of cdc-daemon is left in the database.")
