@@ -61,13 +61,20 @@ class Server:
                 administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
-def make_directory() -> Path:
-    """The session's folder for servers, named in the environment so that xdist's workers share it."""
+def make_place(prefix: str) -> Path:
+    """A new folder for servers: in memory where there is room, and open to the system user they run as."""
     # A container has 64 MB there; whoever names a TMPDIR means it.
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES
-    place = _MEMORY if roomy and "TMPDIR" not in os.environ else None
-    directory = Path(tempfile.mkdtemp(prefix="cdc-tests-", dir=place))
-    directory.chmod(0o755)  # the servers' system user passes through it
+    place = Path(
+        tempfile.mkdtemp(prefix=prefix, dir=_MEMORY if roomy and "TMPDIR" not in os.environ else None)
+    )
+    place.chmod(0o755)
+    return place
+
+
+def make_directory() -> Path:
+    """The session's folder for servers, named in the environment so that xdist's workers share it."""
+    directory = make_place("cdc-tests-")
     os.environ[DIRECTORY_VARIABLE] = str(directory)
     return directory
 

@@ -112,7 +112,7 @@ class EmbeddedServer:
     def remove(self) -> None:
         """Stop the server and delete its directory with all data."""
         self.stop()
-        for place in (self._socket_directory, self.directory.resolve()):
+        for place in (self._socket_directory, self._home):
             shutil.rmtree(place, ignore_errors=True)
         if self.directory.is_symlink():
             self.directory.unlink()
@@ -125,7 +125,7 @@ class EmbeddedServer:
             tcp: through localhost and `tcp_port` instead of the socket.
         """
         if tcp:
-            password = (self.directory / "password").read_text("utf-8").strip()
+            password = (self._home / "password").read_text("utf-8").strip()
             place = {"host": "localhost", "password": password}
         else:
             place = {"host": str(self._socket_directory)}
@@ -140,8 +140,13 @@ class EmbeddedServer:
         return self.dsn(name)
 
     @property
+    def _home(self) -> Path:
+        # Where `directory` leads to: the server's user may not be able to follow the link itself.
+        return self.directory.resolve()
+
+    @property
     def _data(self) -> Path:
-        return self.directory / "data"
+        return self._home / "data"
 
     @property
     def _port(self) -> int:
@@ -149,10 +154,10 @@ class EmbeddedServer:
 
     @property
     def _socket_directory(self) -> Path:
-        inside = self.directory / "socket"
+        inside = self._home / "socket"
         if len(os.fsencode(inside / f".s.PGSQL.{self._port}")) <= _SOCKET_PATH_BYTES:
             return inside
-        digest = hashlib.sha256(os.fsencode(self.directory.resolve())).hexdigest()[:12]
+        digest = hashlib.sha256(os.fsencode(self._home)).hexdigest()[:12]
         return Path("/tmp") / f"cdc-daemon-{os.geteuid()}-{digest}"  # noqa: S108 # its owner is checked
 
     def _make_directory(self, user: SystemUser | None) -> None:
@@ -172,7 +177,7 @@ class EmbeddedServer:
                 kept.mkdir(exist_ok=True)
                 kept.chmod(0o755)
                 self.directory.symlink_to(kept)
-        if user is not None and not can_reach(self.directory, user):
+        if user is not None and not can_reach(self._home, user):
             raise ConfigurationError(
                 [
                     (
@@ -185,7 +190,7 @@ class EmbeddedServer:
 
     @contextlib.contextmanager
     def _lock(self) -> Generator[None]:
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self._home, os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -199,13 +204,13 @@ class EmbeddedServer:
         return copy_installation(programs, reachable_directory(user))
 
     def _initialise(self, programs: Path, user: SystemUser | None) -> None:
-        password = self.directory / "password"
+        password = self._home / "password"
         password.unlink(missing_ok=True)
         password.touch(mode=0o600)
         give(password, user)
         password.write_text(secrets.token_urlsafe(24) + "\n", "utf-8")
         # initdb writes PG_VERSION first: killed half-way, it leaves what looks like data and is not.
-        unfinished = self.directory / "data.unfinished"
+        unfinished = self._home / "data.unfinished"
         command: list[str | Path | int] = [
             "initdb",
             "-D",
@@ -275,7 +280,7 @@ class EmbeddedServer:
         lines += [f"{name} = {_quoted(value)}" for name, value in settings.items()]
         for name in ("hba", "ident"):  # looked for beside the configuration file otherwise
             lines.append(f"{name}_file = {_quoted(str(self._data / f'pg_{name}.conf'))}")
-        path = self.directory / "postgresql.conf"
+        path = self._home / "postgresql.conf"
         path.write_text("\n".join(lines) + "\n", "utf-8")
         path.chmod(0o644)
         return path
