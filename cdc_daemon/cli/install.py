@@ -18,7 +18,8 @@ def install(dry_run: bool, script: bool) -> None:
 
     That is the schema cdc and triggers on the tables that the feeds read. It may be called at any time: what
     stands as wanted is left alone. Writers wait at most database.lock_timeout_seconds, a table at a time; an
-    install that can't have a lock tries again and then names who holds it. `run` installs by itself, too.
+    install that can't have a lock tries again and then names who holds it. A running daemon installs what a
+    changed table needs by itself.
 
     It needs the rights of the tables' owner. If you don't have them, send the output of --script to somebody
     who does.

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import cast
 
 import click
-import psycopg
 
 from cdc_daemon import log
+from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
-from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.session import Connection, connect
-from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.faults import did_you_mean
-
-EMBEDDED_DATABASE = "cdc"
 
 
 @dataclass(frozen=True)
@@ -66,28 +62,6 @@ def invocation() -> Invocation:
 
 
 @contextmanager
-def database(settings: Settings) -> Generator[str]:
-    """The connection string to use; an embedded server runs meanwhile.
-
-    The server is stopped at the end by whoever started it, unless somebody else is connected by then.
-
-    Raises:
-        DatabaseUnavailable: the embedded server did not start.
-    """
-    if not settings.database.embedded:
-        yield settings.database.conninfo
-        return
-    server = EmbeddedServer(settings.daemon.state_dir / "postgres")
-    ran_before = _answers(server)
-    server.start()
-    try:
-        yield server.create_database(EMBEDDED_DATABASE)
-    finally:
-        if not ran_before and not _is_used(server):
-            server.stop()
-
-
-@contextmanager
 def session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str]]:
     """A session for one command, and the connection string that it was made with.
 
@@ -115,17 +89,3 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
     if faults:
         raise ConfigurationError(faults)
     return list(dict.fromkeys(names)) or list(settings.feeds)
-
-
-def _answers(server: EmbeddedServer) -> bool:
-    try:
-        psycopg.connect(server.dsn(), connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def _is_used(server: EmbeddedServer) -> bool:
-    with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        row = connection.execute(statement("server.is_used")).fetchone()
-    return bool(row and row[0])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cdc_daemon.cli.invocation import database, invocation
+from cdc_daemon.cli.invocation import invocation
+from cdc_daemon.database import database
 from cdc_daemon.service import Service
 
 
@@ -17,7 +18,7 @@ def run(once: bool) -> None:
     once. Nothing is lost either way, nor by kill -9. Any number of daemons may run on one database: they
     share the feeds.
 
-    What is not installed yet is installed at the start. Logs go to standard output (to standard error if a
+    Run `cdc-daemon install` once before; what a feed needs anew later is installed by itself. Logs go to standard output (to standard error if a
     sink writes to standard output), as JSON unless that is a terminal.
 
     \b
