@@ -26,45 +26,43 @@ EVENTS: dict[str, Event] = {
     "daemon_started": Event("The daemon runs.", ("version", "pid", "feeds", "sinks", "database")),
     "daemon_stopping": Event("The daemon was asked to stop; work at hand is finished.", ("drain_seconds",)),
     "daemon_stopped": Event(
-        "Every worker has stopped, or those named did not within `drain_seconds`.", ("seconds", "unstopped")
+        "Every worker has stopped, but for those named, which did not within `drain_seconds`.",
+        ("seconds", "unstopped"),
     ),
     "worker_failed": Event(
-        "A worker ended with an error; it is started again after the pause.",
-        ("worker", "error", "reason", "hint", "attempt", "pause_seconds", "repeated"),
+        "A worker ended with an error; it is started again after a pause.",
+        ("worker", "error", "reason", "hint", "attempt", "next_try_seconds", "repeated"),
     ),
     "worker_restarted": Event("A worker that had failed works again.", ("worker", "attempts")),
     "worker_given_up": Event(
-        "A worker is not started again: its error does not pass by itself.",
+        "A worker failed again and again with an error that does not pass by itself; the daemon ends.",
         ("worker", "error", "reason", "hint", "attempts"),
     ),
     "database_lost": Event(
         "The database can't be reached; it is tried again with growing pauses.", ("reason", "repeated")
     ),
     "database_reconnected": Event("The database answers again.", ("seconds",)),
-    "source_installed": Event("Capture was installed or replaced on a source table.", ("table", "action")),
-    "source_removed": Event("Capture was removed from a table that no feed reads any more.", ("table",)),
-    "install_waited": Event(
-        "A table's lock could not be had in time; it is tried again.",
-        ("table", "attempt", "blocking_pids", "repeated"),
+    "source_installed": Event(
+        "An object that a feed needs in the database was created, replaced or dropped.",
+        ("feed", "action", "what"),
     ),
     "old_writers_awaited": Event(
         "A first sync waits for transactions that wrote before capture was installed.",
-        ("feed", "pids", "prepared", "seconds", "repeated"),
+        ("feed", "pids", "prepared"),
     ),
-    "feed_planned": Event(
-        "A feed's query was analysed.", ("feed", "tables", "direct", "join", "partial", "all", "seconds")
-    ),
+    "feed_planned": Event("A feed's query was analysed.", ("feed", "tables", "routes")),
     "feed_changed": Event(
-        "A feed's definition, or the catalogue that it depends on, is not what it was: it is planned anew.",
+        "A feed's definition, what it depends on, or the database's history is not what it was: the feed is "
+        "planned anew and resynced.",
         ("feed", "reason"),
     ),
     "feed_stopped": Event(
         "A feed can't go on until a person repairs it; its cursor rests, other feeds go on.",
-        ("feed", "reason", "hint", "repeated"),
+        ("feed", "reason"),
     ),
-    "feed_repaired": Event("A stopped feed goes on.", ("feed", "seconds")),
+    "feed_repaired": Event("A stopped feed goes on.", ("feed",)),
     "first_sync_started": Event(
-        "A feed has its first cursor; every entity is pending.", ("feed", "entities", "reason")
+        "A feed has taken a first cursor; every entity is pending.", ("feed", "entities", "seconds")
     ),
     "resync_requested": Event(
         "Entities of a feed are to be recomputed without a change.", ("feed", "entities", "reason", "force")
@@ -73,7 +71,7 @@ EVENTS: dict[str, Event] = {
         "Every entity of a resync is recomputed.", ("feed", "resync", "entities", "reason", "seconds")
     ),
     "pass_finished": Event(
-        "A feed was brought to a new snapshot, or a chunk of its pending entities recomputed.",
+        "A feed was brought to a new snapshot, or a chunk of its pending entities was recomputed.",
         (
             "feed",
             "lane",
@@ -87,28 +85,28 @@ EVENTS: dict[str, Event] = {
             "lag_seconds",
         ),
     ),
+    "pass_retried": Event("A pass met another transaction and is done again (debug).", ("feed", "reason")),
     "pending_added": Event(
         "A change touched too many entities for one pass.", ("feed", "entities", "reason")
     ),
     "batch_delivered": Event(
         "A sink has taken records for good.", ("sink", "feed", "records", "bytes", "seconds")
     ),
-    "sink_failed": Event(
-        "A sink did not take records; they are handed over again after the pause.",
-        ("sink", "feed", "error", "reason", "hint", "pause_seconds", "repeated"),
+    "record_refused": Event(
+        "A sink refused one record; it is set aside as a failed item.", ("sink", "feed", "revision", "reason")
     ),
-    "sink_recovered": Event("A sink that had failed takes records again.", ("sink", "feed", "seconds")),
+    "sink_failed": Event(
+        "A sink takes nothing now; the records are handed over again after a pause.",
+        ("sink", "reason", "hint", "next_try_seconds"),
+    ),
+    "sink_recovered": Event("A sink that had failed takes records again.", ("sink",)),
     "sink_fell_behind": Event(
-        "A sink gave up its claim on a feed's log; it catches up by scanning the feed.",
-        ("sink", "feed", "rows"),
+        "A sink gave up its claim on a feed's log; it catches up by scanning the feed.", ("sink", "feed")
     ),
     "feed_fell_behind": Event(
-        "A feed gave up its claim on the changelogs; it is resynced.", ("feed", "changelog", "megabytes")
+        "A feed gave up its claim on a changelog; it is resynced.", ("feed", "changelog", "bytes")
     ),
-    "changelog_rotated": Event("A changelog's older segment was emptied.", ("changelog", "bytes")),
-    "log_rotated": Event("The older segment of a feed's log was emptied.", ("feed", "bytes")),
-    "history_changed": Event(
-        "The database was restored, copied or promoted: everything is delivered again.", ("feed", "revision")
-    ),
+    "changelog_rotated": Event("The resting segment of a changelog was emptied.", ("changelog",)),
+    "log_rotated": Event("The resting segment of a feed's log was emptied.", ("feed",)),
     "library_logged": Event("A library that the daemon uses had a warning.", ("logger", "message")),
 }

@@ -166,8 +166,7 @@ class Supervisor:
         unstopped = [
             post.worker.name for post in self._posts if post.thread is not None and post.thread.is_alive()
         ]
-        write = log.warning if unstopped else log.info
-        write("daemon_stopped", seconds=round(self._clock() - started, 3), unstopped=unstopped)
+        log.info("daemon_stopped", seconds=round(self._clock() - started, 3), unstopped=unstopped)
         return unstopped
 
     def _keep_running(self, post: _Post) -> None:
@@ -225,7 +224,7 @@ class Supervisor:
             "reason": reason,
             "hint": getattr(error, "hint", None),
             "attempt": post.attempts,
-            "pause_seconds": round(pause, 3),
+            "next_try_seconds": round(pause, 3),
         }
         if not isinstance(error, CdcError | psycopg.OperationalError | OSError):
             fields["exc_info"] = error  # a fault of ours: whoever repairs it needs the place
