@@ -80,9 +80,8 @@ def test_text_is_utf8_and_sorted_by_code_point(make: Make, binaries: Path) -> No
 
 def test_prepared_transactions_are_possible(make: Make, binaries: Path) -> None:
     with psycopg.connect(make(binaries=binaries).start(), autocommit=True) as connection:
-        connection.execute(
-            "BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'p'; ROLLBACK PREPARED 'p'"
-        )
+        for step in ("BEGIN", "CREATE TABLE t ()", "PREPARE TRANSACTION 'p'", "ROLLBACK PREPARED 'p'"):
+            connection.execute(step)
 
 
 def test_starting_again_uses_the_server_that_runs(make: Make) -> None:
