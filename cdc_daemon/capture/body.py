@@ -19,22 +19,36 @@ _AND = sql.SQL(" AND ")
 def render(source: Source) -> sql.Composed:
     """The plpgsql body for one source table, to be quoted as a string by the caller."""
     links = [_CarriedLink(number, link) for number, link in enumerate(source.links, start=1)]
-    first, second = source.segments
     return rendered(
         "capture.body",
         declarations=sql.SQL("\n").join(link.declaration() for link in links),
         update=_changed_rows(source, links) if source.primary_key else _both_sides(links),
         insert=_all_rows("new_rows", "cdc_rows", [(link.array, link) for link in links]),
         delete=_all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
-        append=_lines(link.append() for link in links),
         forget=_lines(sql.SQL("{} := NULL;").format(link.array) for link in links),
-        # Without link columns there is nothing to cut into pieces of a thousand.
-        entries=sql.SQL("COALESCE(cdc_rows, 1)") if links else sql.SQL("1"),
-        most=sql.SQL("1000") if links else sql.SQL("2147483647"),
-        first_segment=sql.Identifier(first),
-        second_segment=sql.Identifier(second),
-        columns=_continued(sql.Identifier(link.entry_column) for link in links),
+        entries=_entries(source, links),
+    )
+
+
+def _entries(source: Source, links: list[_CarriedLink]) -> sql.Composed:
+    first, second = (sql.Identifier(segment) for segment in source.segments)
+    names = _continued(sql.Identifier(link.entry_column) for link in links)
+    entry = rendered(
+        "capture.entry",
+        first_segment=first,
+        second_segment=second,
+        columns=names,
+        arrays=_continued(link.array for link in links),
+    )
+    if not links:
+        return entry  # nothing that could grow long
+    return rendered(
+        "capture.entries",
+        first_segment=first,
+        second_segment=second,
+        columns=names,
         slices=_continued(link.slice() for link in links),
+        entry=entry,
     )
 
 
@@ -86,36 +100,53 @@ def _all_rows(rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedL
 
 def _both_sides(links: list[_CarriedLink]) -> sql.Composed:
     """Without a primary key old and new rows can't be paired: every one of them counts as changed."""
-    return sql.SQL("\n            ").join(
+    return _lines(
         [
             _all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
             _all_rows("new_rows", "cdc_more", [(link.more, link) for link in links]),
+            _append(links),
         ]
     )
 
 
+def _append(links: list[_CarriedLink]) -> sql.Composed:
+    return _lines([rendered("capture.append"), *(link.append() for link in links)])
+
+
 def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     first_key = source.primary_key[0][0]
+    pairs = {
+        "same_key": _AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
+        "old_columns": _COMMA.join(sql.Identifier("o", column) for column in source.columns),
+        "new_columns": _COMMA.join(sql.Identifier("n", column) for column in source.columns),
+    }
     old_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("o", first_key))
     new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))
-    moved: sql.Composed = sql.SQL("{} IS NULL").format(sql.Identifier("o", first_key))
-    if links:
-        moved = sql.SQL("({} OR {})").format(
-            moved, _different([x.of("o") for x in links], [x.of("n") for x in links])
-        )
-    new_counts = sql.SQL("{} AND {}").format(new_is_there, moved)
-    gather = sql.SQL("pg_catalog.array_agg({}) FILTER (WHERE {})")
-    return rendered(
+    unpaired = sql.SQL("{} IS NULL").format(sql.Identifier("o", first_key))
+    differ = sql.SQL("{} OR {}").format(unpaired, _different(links)) if links else unpaired
+    new_counts = sql.SQL("{} AND ({})").format(new_is_there, differ)
+    gather, gather_if = (
+        sql.SQL("pg_catalog.array_agg({})"),
+        sql.SQL("pg_catalog.array_agg({}) FILTER (WHERE {})"),
+    )
+    changed = rendered(
         "capture.changed_rows",
+        aggregates=_continued(gather.format(link.of("o")) for link in links),
+        moved=sql.SQL("{} OR {} IS NULL").format(differ, sql.Identifier("n", first_key)),
+        into=_continued(link.array for link in links),
+        **pairs,
+    )
+    moved = rendered(
+        "capture.moved_rows",
         old_is_there=old_is_there,
         new_counts=new_counts,
-        old_aggregates=_continued(gather.format(link.of("o"), old_is_there) for link in links),
-        new_aggregates=_continued(gather.format(link.of("n"), new_counts) for link in links),
+        old_aggregates=_continued(gather_if.format(link.of("o"), old_is_there) for link in links),
+        new_aggregates=_continued(gather_if.format(link.of("n"), new_counts) for link in links),
         into=_continued([*(link.array for link in links), *(link.more for link in links)]),
-        same_key=_AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
-        old_columns=_COMMA.join(sql.Identifier("o", column) for column in source.columns),
-        new_columns=_COMMA.join(sql.Identifier("n", column) for column in source.columns),
+        append=_append(links),
+        **pairs,
     )
+    return _lines([changed, moved])
 
 
 def _same(column: str, *, as_text: bool) -> sql.Composed:
@@ -128,7 +159,7 @@ def _same(column: str, *, as_text: bool) -> sql.Composed:
     return sql.SQL(form).format(sql.Identifier("o", column), sql.Identifier("n", column))
 
 
-def _different(old: list[sql.Composed], new: list[sql.Composed]) -> sql.Composed:
+def _different(links: list[_CarriedLink]) -> sql.Composed:
     return sql.SQL("ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record").format(
-        _COMMA.join(old), _COMMA.join(new)
+        _COMMA.join(link.of("o") for link in links), _COMMA.join(link.of("n") for link in links)
     )
