@@ -14,7 +14,7 @@ from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, NotRecordsError
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 
 _NO_SPACE = "free some space or raise the quota; delivery goes on by itself"
 _HINTS = {
@@ -38,8 +38,9 @@ class FileSettings(SinkSettings, frozen=True):
 
     type: Literal["file"] = Field(default="file", description="Kind of sink.")
     path: Annotated[str, Field(min_length=1), AfterValidator(placeholders.checked)] = Field(
-        description="File that records are appended to, relative to the working directory; `{feed}` and "
-        "`{sink}` stand for their names. Missing folders are made."
+        description="File that records are appended to, relative to the configuration file; `{feed}` and "
+        "`{sink}` stand for their names. Missing folders are made.",
+        json_schema_extra=RELATIVE_PATH,
     )
 
     def open(self, name: str) -> FileSink:
