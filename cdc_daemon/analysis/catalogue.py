@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class TableName(NamedTuple):
@@ -15,6 +15,10 @@ class TableName(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
+
+
+RelationKind = Literal["table", "view", "materialized view", "foreign table", "system catalogue", "sequence"]
+"""What a relation is to a feed; partitioned tables are tables. Only tables can be followed."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,14 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, partitioned table or inheritance parent that a feed reads.
+    """A relation that a feed reads.
 
     Attributes:
         oid: its pg_class.oid.
         columns: by name, in the table's order.
         primary_key: its columns, empty without one.
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
+        kind: anything but `table` is refused; its columns are there so that the rest can be judged.
     """
 
     name: TableName
@@ -57,11 +62,37 @@ class Table:
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    kind: RelationKind = "table"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that a feed's query calls.
+
+    Attributes:
+        volatility: as declared (`pg_proc.provolatile`).
+        kind: what it is to a SELECT; a procedure can't be called in one.
+        returns_set: it may yield several rows for one call.
+    """
+
+    schema: str
+    name: str
+    volatility: Literal["immutable", "stable", "volatile"]
+    kind: Literal["function", "aggregate", "window"] = "function"
+    returns_set: bool = False
 
 
 @dataclass(frozen=True)
 class Catalogue:
+    """What the feed's query reads and calls.
+
+    Attributes:
+        dependencies: what PostgreSQL itself recorded for the query (`pg_depend`): per relation, its columns.
+    """
+
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
+    functions: tuple[Function, ...] = ()
+    dependencies: Mapping[TableName, frozenset[str]] = field(default_factory=dict[TableName, frozenset[str]])
 
 
 @dataclass(frozen=True)

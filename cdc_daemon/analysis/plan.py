@@ -81,6 +81,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Analysis:
+    """What a feed's query depends on.
+
+    Attributes:
+        understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare it
+            with the definition, so that nothing is followed that was misread. None if it could not be read.
+    """
+
     feed: str
     occurrences: tuple[Occurrence, ...]
     verdicts: tuple[Verdict, ...] = ()
+    understood: str | None = None

@@ -1,0 +1,163 @@
+"""One feed's query to the routes of every table that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.build import Builder, NotUnderstood
+from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.fragments import Fragment, Statement, statement
+from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
+from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Conjunct, Scope, SetOperation, Source, scopes_of
+from cdc_daemon.analysis.verdicts import judge
+from cdc_daemon.analysis.walk import Values, walk
+
+
+def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
+    """How a changed row of each table that the query reads reaches the feed's entities.
+
+    Args:
+        query: its `definition` is followed; its `text` serves for the places of verdicts.
+        catalogue: must hold every table that the definition reads.
+
+    Returns:
+        One occurrence for each place where a table is read. A query that isn't understood takes `all` for each.
+
+    Raises:
+        FeedError: a column can't be resolved.
+    """
+    verdicts = tuple(judge(query, catalogue))
+    try:
+        tree = parse(query.definition)
+    except Unreadable as error:
+        return _everything(query, catalogue, verdicts, f"the query can't be parsed: {error}", None)
+    understood = render(tree)
+    try:
+        body = Builder(query.feed, catalogue, Functions(catalogue)).build(tree.copy())
+    except NotUnderstood as reason:
+        return _everything(query, catalogue, verdicts, str(reason), understood)
+    positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
+    collected: dict[int, _Collected] = {}
+    for scope in scopes_of(body):
+        for source in scope.sources.values():
+            if source.table is not None:
+                found = collected.setdefault(source.origin, _Collected(source))
+                found.columns |= _columns(scope, source)
+
+    def emit(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> None:
+        bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
+        if any(isinstance(value.unnest(), exp.Null) for value in bound.values()):
+            return
+        collected[fragment.source.origin].add(
+            query, body, positions, fragment, statement(fragment, bound), tuple(bound)
+        )
+
+    walk(body, frozenset(positions[name] for name in query.entity), emit)
+    occurrences = tuple(found.occurrence() for found in collected.values())
+    return Analysis(query.feed, _told_apart(occurrences), verdicts, understood)
+
+
+@dataclass
+class _Collected:
+    """What was found for one place where a table is read."""
+
+    source: Source
+    columns: set[str] = field(default_factory=set[str])
+    routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
+
+    def add(
+        self,
+        query: FeedQuery,
+        body: Body,
+        positions: dict[str, int],
+        fragment: Fragment,
+        made: Statement,
+        bound: tuple[str, ...],
+    ) -> None:
+        if not bound:
+            route = Route(RouteKind.ALL, (), "", _reason(query, body, positions, fragment, bound))
+        elif len(bound) < len(query.entity):
+            route = Route(
+                RouteKind.PARTIAL, bound, made.sql, _reason(query, body, positions, fragment, bound)
+            )
+        else:
+            route = Route(RouteKind.JOIN if made.hops else RouteKind.DIRECT, bound, made.sql)
+        if any(old.bound == bound and before.includes(made) for old, before in self.routes):
+            return
+        self.routes = [
+            (old, before) for old, before in self.routes if not (old.bound == bound and made.includes(before))
+        ]
+        self.routes.append((route, made))
+
+    def occurrence(self) -> Occurrence:
+        every = [route for route, _ in self.routes if route.kind is RouteKind.ALL]
+        kept = [(route, made) for route, made in self.routes if not every or route is every[0]]
+        table = self.source.table
+        if table is None:
+            raise AssertionError("only tables are collected")
+        links: set[str] = set()
+        for route, made in kept:
+            if route.kind is not RouteKind.ALL:
+                links |= made.links
+        return Occurrence(
+            table.name,
+            self.source.alias,
+            tuple(sorted(links)),
+            tuple(sorted(self.columns | links)),
+            tuple(route for route, _ in kept),
+        )
+
+
+def _columns(scope: Scope, source: Source) -> set[str]:
+    used = scope.used[source.uid]
+    names = source.columns if WHOLE_ROW in used else used
+    return {source.real[name] for name in names if name != WHOLE_ROW}
+
+
+def _reason(
+    query: FeedQuery, body: Body, positions: dict[str, int], fragment: Fragment, bound: tuple[str, ...]
+) -> str:
+    if fragment.notes:
+        return "; ".join(fragment.notes)
+    missing = [name for name in query.entity if name not in bound]
+    computed = [name for name in missing if not _bindable(body, positions[name])]
+    if computed:
+        return f"{', '.join(computed)} is not a value of single rows (an aggregate, a window or a subquery)"
+    return f"no condition of the query leads from {fragment.source.alias} to {', '.join(missing)}"
+
+
+def _bindable(body: Body, n: int) -> bool:
+    if isinstance(body, SetOperation):
+        return all(_bindable(arm, n) for arm in body.arms)
+    return body.bindable[n]
+
+
+def _told_apart(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+    """Occurrences of one table under one alias, in different subqueries, get a number."""
+    seen: dict[str, int] = {}
+    result: list[Occurrence] = []
+    for occurrence in occurrences:
+        seen[occurrence.alias] = seen.get(occurrence.alias, 0) + 1
+        number = seen[occurrence.alias]
+        alias = occurrence.alias if number == 1 else f"{occurrence.alias}#{number}"
+        result.append(
+            Occurrence(occurrence.table, alias, occurrence.links, occurrence.columns, occurrence.routes)
+        )
+    return tuple(result)
+
+
+def _everything(
+    query: FeedQuery, catalogue: Catalogue, verdicts: tuple[Verdict, ...], reason: str, understood: str | None
+) -> Analysis:
+    """Every column of every table: the answer to a query that is not understood."""
+    route = Route(RouteKind.ALL, (), "", reason)
+    occurrences = tuple(
+        Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))
+        for name, table in catalogue.tables.items()
+    )
+    return Analysis(query.feed, occurrences, verdicts, understood)

@@ -1,0 +1,160 @@
+"""NULL-extended rows: the states that the outer joins of a scope can be in, one case at a time.
+
+A row of `l LEFT JOIN r ON c` is a pair that fulfils c, or l with NULLs. What may be concluded differs: of a pair,
+c and everything else holds. Of l with NULLs, c says nothing; but if a change of r made that row come or go, then
+c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own arm, while
+conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use what holds in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from cdc_daemon.analysis.scopes import Conjunct, OuterJoin, Scope
+
+MATCHED = -1
+"""State of an outer join whose ON holds; otherwise the number of the arm that is all NULL."""
+
+_MOST_CASES = 32
+
+
+@dataclass
+class Case:
+    """The states of a scope's outer joins; a join without one may be either way.
+
+    Attributes:
+        changed: the source whose row changed.
+        blind: there are too many cases to tell apart: what may be NULL in some is unknown.
+    """
+
+    scope: Scope
+    changed: str | None
+    states: dict[OuterJoin, int]
+    blind: bool = False
+
+    @property
+    def nulls(self) -> frozenset[str]:
+        """The sources whose columns are NULL in the scope's row."""
+        return frozenset[str]().union(
+            *(join.sides[state] for join, state in self.states.items() if state != MATCHED)
+        )
+
+    def tells(self, mentioned: frozenset[str]) -> bool:
+        """Whether an expression over these sources has one meaning in this case."""
+        return not self.blind or not any(
+            mentioned & join.sides[arm] for join, arm in _nullable_arms(self.scope)
+        )
+
+    def visible(self, uid: str) -> bool:
+        """Whether a row of the source takes part (in the row of the scope, or in the witness)."""
+        return all(
+            self._present(join, arm) for join, arm in _nullable_arms(self.scope) if uid in join.sides[arm]
+        )
+
+    def holds(self, q: Conjunct) -> bool:
+        """Whether a conjunct may be used."""
+        if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
+            return False
+        return all(self._sees(q, join, arm) for join, arm in _nullable_arms(self.scope))
+
+    def _sees(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
+        side = join.sides[arm]
+        if q.span is not None and q.span <= side:
+            return self._present(join, arm)
+        if q.join is join or not any(ref.source in side for ref in q.refs):
+            return True
+        state = self.states.get(join)
+        return state is not None and state != arm
+
+    def _present(self, join: OuterJoin, arm: int) -> bool:
+        state = self.states.get(join)
+        return state is not None and (state != arm or self.changed in join.sides[arm])
+
+    def _witnessed(self, join: OuterJoin) -> bool:
+        state = self.states.get(join, MATCHED)
+        return state != MATCHED and self.changed in join.sides[state]
+
+    def settled(self) -> bool:
+        """Draw what the strict conditions imply; False if they exclude this case."""
+        moving = True
+        while moving:
+            moving = False
+            for join, arm in _nullable_arms(self.scope):
+                state = self.states.get(join)
+                if state == MATCHED or not any(
+                    self._refuses_null(q, join, arm) for q in self.scope.conjuncts
+                ):
+                    continue
+                if state == arm:
+                    return False
+                if state is None and not join.nullable[1 - arm]:
+                    self.states[join] = MATCHED
+                    moving = True
+        return True
+
+    def _refuses_null(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
+        side = join.sides[arm]
+        if q.join is join or not q.strict & side or (q.span is not None and q.span <= side):
+            return False
+        before = self.states.get(join)
+        self.states[join] = MATCHED
+        holds = self.holds(q)
+        if before is None:
+            del self.states[join]
+        else:
+            self.states[join] = before
+        return holds
+
+
+def cases(scope: Scope, changed: str | None, mentioned: frozenset[str]) -> Iterator[Case]:
+    """Every case that a changed row of one source has to be followed in.
+
+    Args:
+        changed: the source; None for rows that did not change themselves.
+        mentioned: the sources that the goals refer to: whether their columns are NULL makes a difference.
+    """
+    options = {join: list(_options(join, changed, mentioned)) for join in scope.joins}
+    blind = prod(len(states) for states in options.values()) > _MOST_CASES
+    if blind:
+        options = {join: list(_options(join, changed, frozenset())) for join in scope.joins}
+    for states in product(*options.values()):
+        case = Case(
+            scope,
+            changed,
+            {join: state for join, state in zip(options, states, strict=True) if state is not None},
+            blind,
+        )
+        if case.settled():
+            yield case
+
+
+def _options(join: OuterJoin, changed: str | None, mentioned: frozenset[str]) -> Iterator[int | None]:
+    arms = [arm for arm in (0, 1) if join.nullable[arm]]
+    own = next((arm for arm in arms if changed in join.sides[arm]), None)
+    if own is not None:
+        yield own
+        # With the row as witness everything holds that holds with a match, except where its columns are asked for.
+        if mentioned & join.sides[own]:
+            yield MATCHED
+        if join.nullable[1 - own]:
+            yield 1 - own
+    elif any(mentioned & join.sides[arm] for arm in arms):
+        yield MATCHED
+        yield from arms
+    else:
+        yield None
+
+
+def _nullable_arms(scope: Scope) -> Iterator[tuple[OuterJoin, int]]:
+    for join in scope.joins:
+        for arm in (0, 1):
+            if join.nullable[arm]:
+                yield join, arm
+
+
+def all_matched(scope: Scope) -> Case:
+    """The case in which every join found a match."""
+    return Case(scope, None, dict.fromkeys(scope.joins, MATCHED))

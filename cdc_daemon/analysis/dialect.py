@@ -1,0 +1,98 @@
+"""PostgreSQL's definitions as sqlglot trees and back, with function calls kept as they were written.
+
+sqlglot knows functions and translates them: `round(avg(x), 2)` gains a CAST, `"left"(a, 1)` loses its quotes. A
+statement that we derive must mean what the query means, so here its knowledge of functions is switched off;
+which of them are aggregates is looked up in the catalogue instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeAlias, cast
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import SqlglotError
+
+Tree: TypeAlias = exp.Expr
+
+# Calls with a grammar of their own, which pg_get_viewdef prints in that grammar.
+_SPELLED = {"CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "OVERLAY", "XMLTABLE", "NORMALIZE"}
+
+
+class Definition(Postgres):
+    """The dialect that `pg_get_viewdef` writes."""
+
+    class Parser(Postgres.Parser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: parse for name, parse in Postgres.Parser.FUNCTION_PARSERS.items() if name in _SPELLED
+        }
+
+    class Generator(Postgres.Generator):
+        TRANSFORMS: ClassVar[dict[Any, Any]] = {
+            **Postgres.Generator.TRANSFORMS,
+            exp.Pow: lambda self, power: self.binary(power, "^"),  # sqlglot writes POWER(…)
+        }
+
+
+class Unreadable(Exception):
+    """The text can't be parsed; `str()` says why in one line."""
+
+
+def parse(text: str) -> exp.Query:
+    """The one SELECT that a definition holds.
+
+    Raises:
+        Unreadable: it can't be parsed, or is not exactly one SELECT.
+    """
+    try:
+        trees = [tree for tree in sqlglot.parse(text, dialect=Definition) if tree is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise Unreadable(str(error).split("\n", 1)[0]) from error
+    if len(trees) != 1:
+        raise Unreadable(f"it holds {len(trees)} statements")
+    tree = trees[0]
+    if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
+        raise Unreadable(f"it is not a SELECT but {tree.key.upper()}")
+    return tree
+
+
+def render(tree: Tree, *, pretty: bool = False) -> str:
+    """A tree as SQL for PostgreSQL."""
+    return tree.sql(dialect=Definition, pretty=pretty, normalize_functions=False, comments=False)
+
+
+def quoted(name: str) -> exp.Identifier:
+    """An identifier exactly as spelled; quoted only where PostgreSQL would fold or misread it otherwise."""
+    return exp.Identifier(
+        this=name, quoted=not (name.isidentifier() and name.islower() and name.isascii()) or name in _RESERVED
+    )
+
+
+def column(table: str, name: str) -> exp.Column:
+    """`table.name`, both as spelled."""
+    return exp.Column(this=quoted(name), table=quoted(table))
+
+
+def spelled(identifier: Tree | str | None) -> str:
+    """What an identifier of a definition names: PostgreSQL prints folded names without quotes."""
+    return cast("str", identifier.name) if isinstance(identifier, exp.Expr) else str(identifier or "")
+
+
+# Reserved in PostgreSQL (`pg_get_keywords()`, catcode R and T): as a bare name they end the parse.
+_RESERVED = frozenset(
+    """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate
+    collation column concurrently constraint create cross current_catalog current_date current_role
+    current_schema current_time current_timestamp current_user default deferrable desc distinct do else end
+    except false fetch for foreign freeze from full grant group having ilike in initially inner intersect into
+    is isnull join lateral leading left like limit localtime localtimestamp natural not notnull null offset on
+    only or order outer overlaps placing primary references returning right select session_user similar some
+    symmetric system_user table tablesample then to trailing true union unique user using variadic verbose when
+    where window with between bigint bit boolean char character coalesce dec decimal exists extract float
+    greatest grouping inout int integer interval json json_array json_arrayagg json_exists json_object
+    json_objectagg json_query json_scalar json_serialize json_table json_value least merge_action national
+    nchar none normalize nullif numeric out overlay position precision real row setof smallint substring time
+    timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces
+    xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
+)

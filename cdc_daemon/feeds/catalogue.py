@@ -1,0 +1,178 @@
+"""What PostgreSQL knows of a feed's query, read for the analysis."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from cdc_daemon.analysis.catalogue import (
+    Catalogue,
+    Column,
+    FeedQuery,
+    ForeignKey,
+    Function,
+    Output,
+    Table,
+    TableName,
+)
+from cdc_daemon.errors import FeedError
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+_VOLATILITY: Mapping[str, Any] = {"i": "immutable", "s": "stable", "v": "volatile"}
+_KIND: Mapping[str, Any] = {"f": "function", "a": "aggregate", "w": "window"}
+
+
+def describe(
+    connection: Connection,
+    *,
+    feed: str,
+    text: str,
+    key: Sequence[str],
+    entity: Sequence[str],
+    search_path: str,
+) -> tuple[FeedQuery, Catalogue]:
+    """Resolve a feed's query on the server and read what it depends on; nothing stays behind.
+
+    Args:
+        connection: in autocommit mode and outside a transaction; left as it was.
+        text: the user's SELECT.
+        key, entity: output columns, by name.
+        search_path: schemas in which the query finds its tables, as in `SET search_path`.
+
+    Raises:
+        FeedError: PostgreSQL refuses the query (with the line and column in `text`), or a key or entity column is
+            not among its outputs.
+    """
+    with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(statement("catalogue.set_search_path"), {"search_path": search_path})
+        create_view(cursor, "catalogue.create_view", text, feed)
+        # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
+        cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
+        view, definition = cursor.execute(statement("catalogue.definition")).fetchall()[0]
+        outputs = tuple(
+            Output(name, type_)
+            for name, type_ in cursor.execute(statement("catalogue.outputs"), {"view": view}).fetchall()
+        )
+        check_outputs(feed, outputs, key=key, entity=entity)
+        functions = tuple(
+            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], many)
+            for schema, name, volatility, kind, many in cursor.execute(
+                statement("catalogue.functions"), {"view": view}
+            ).fetchall()
+            if kind in _KIND
+        )
+        depended: dict[int, list[str]] = {
+            oid: columns or []
+            for oid, columns in cursor.execute(statement("catalogue.dependencies"), {"view": view}).fetchall()
+        }
+        tables = _tables(cursor, depended)
+    catalogue = Catalogue(
+        tables={table.name: table for table in tables.values()},
+        functions=functions,
+        dependencies={
+            tables[oid].name: frozenset(columns) for oid, columns in depended.items() if oid in tables
+        },
+    )
+    return FeedQuery(feed, text, definition, outputs, tuple(key), tuple(entity)), catalogue
+
+
+def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, feed: str) -> None:
+    """Create one of the temporary views of `sql/queries/catalogue.sql` from a query's text.
+
+    Raises:
+        FeedError: PostgreSQL refuses it.
+    """
+    query = sql.SQL(text)  # pyright: ignore[reportArgumentType] # the user's own SELECT is what is described
+    create = statement(name, query=query)
+    before = len(statement(name, query=sql.SQL("")).as_string(cursor))
+    try:
+        # binary: the extended protocol takes one statement only. Sent as a simple query, `SELECT 1; DROP …` would
+        # run both, and a COMMIT among them would end the transaction that is to be rolled back.
+        cursor.execute(create, binary=True)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise _refused(error, text, feed, before) from error
+
+
+def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedError:
+    place = f"feed {feed}"
+    position = error.diag.statement_position
+    if position is not None and 0 <= (offset := int(position) - 1 - before) <= len(text):
+        line = text.count("\n", 0, offset) + 1
+        place += f", line {line}, column {offset - (text.rfind(chr(10), 0, offset) + 1) + 1}"
+    what = error.diag.message_primary or str(error)
+    hint = error.diag.message_hint
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        hint = hint or "grant the daemon's role SELECT on what the query reads"
+    elif isinstance(error, psycopg.errors.DuplicateColumn):
+        hint = "two output columns have this name: rename one with AS"
+    elif isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in what:
+        what, hint = "the file holds several statements", "a feed's query is one SELECT, alone in its file"
+    return FeedError(
+        what, where=place, hint=hint or "run the query in psql with the same search_path and mend it"
+    )
+
+
+def check_outputs(feed: str, outputs: Sequence[Output], *, key: Iterable[str], entity: Iterable[str]) -> None:
+    """See that key and entity are output columns.
+
+    Raises:
+        FeedError: one is not; the hint names the nearest one that is.
+    """
+    names = [output.name for output in outputs]
+    for role, columns in (("key", key), ("entity", entity)):
+        for name in columns:
+            if name in names:
+                continue
+            folded = {each.lower(): each for each in names}
+            near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.0)
+            meant = folded[near[0]] if near else None
+            hint = f'did you mean "{meant}"?' if meant else "the query has no output columns"
+            if meant and meant == name.lower():
+                hint += f' PostgreSQL folds unquoted names: write AS "{name}" to keep the capitals'
+            raise FeedError(
+                f'{role} column "{name}" is not among the query\'s outputs ({", ".join(names)})',
+                where=f"feed {feed}",
+                hint=hint,
+            )
+
+
+def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], oids: Iterable[int]) -> dict[int, Table]:
+    relations = {"relations": list(oids)}
+    columns: dict[int, dict[str, Column]] = {}
+    for oid, name, type_, carried_as, not_null in cursor.execute(
+        statement("catalogue.columns"), relations
+    ).fetchall():
+        columns.setdefault(oid, {})[name] = Column(name, type_, carried_as, not_null)
+    unique: dict[int, list[tuple[str, ...]]] = {}
+    primary: dict[int, tuple[str, ...]] = {}
+    for oid, is_primary, names in cursor.execute(statement("catalogue.unique_keys"), relations).fetchall():
+        unique.setdefault(oid, []).append(tuple(names))
+        if is_primary:
+            primary[oid] = tuple(names)
+    foreign: dict[int, list[ForeignKey]] = {}
+    for oid, schema, table, own, referenced in cursor.execute(
+        statement("catalogue.foreign_keys"), relations
+    ).fetchall():
+        foreign.setdefault(oid, []).append(
+            ForeignKey(tuple(own), TableName(schema, table), tuple(referenced))
+        )
+    return {
+        oid: Table(
+            name=TableName(schema, name),
+            oid=oid,
+            columns=columns.get(oid, {}),
+            primary_key=primary.get(oid, ()),
+            unique_keys=tuple(unique.get(oid, ())),
+            foreign_keys=tuple(foreign.get(oid, ())),
+            kind=kind,
+        )
+        for oid, schema, name, kind in cursor.execute(statement("catalogue.relations"), relations).fetchall()
+    }

@@ -1,0 +1,129 @@
+-- name: create_view
+-- The feed's query as a view that is rolled back: PostgreSQL resolves its names and records what it reads.
+-- The user's text stands on lines of its own, so that a comment at its end swallows nothing.
+CREATE TEMPORARY VIEW cdc_described AS
+{query}
+
+-- name: set_search_path
+-- For this transaction only.
+SELECT pg_catalog.set_config('search_path', %(search_path)s, true)
+
+-- name: definition
+-- The query with every name resolved; run with search_path = pg_catalog, so that tables are schema-qualified.
+SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid)
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_described'
+
+-- name: outputs
+-- The output columns, in order.
+SELECT a.attname, pg_catalog.format_type(a.atttypid, -1)
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = %(view)s AND a.attnum > 0
+ORDER BY a.attnum
+
+-- name: dependencies
+-- Relations and columns that PostgreSQL recorded for the query, and relations that stand in its rule only:
+-- for system catalogues nothing is recorded.
+SELECT d.refobjid, pg_catalog.array_agg(a.attname ORDER BY a.attname) FILTER (WHERE a.attname IS NOT NULL)
+FROM (
+    SELECT d.refobjid, d.refobjsubid
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+    WHERE r.ev_class = %(view)s
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class
+    UNION
+    SELECT m[1]::pg_catalog.oid, 0
+    FROM pg_catalog.pg_rewrite AS r,
+         pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':relid (\d+)', 'g') AS m
+    WHERE r.ev_class = %(view)s AND m[1]::pg_catalog.oid NOT IN (0, r.ev_class)
+) AS d
+LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+GROUP BY d.refobjid
+
+-- name: functions
+-- Functions, aggregates and window functions that the query calls, built-in ones too (pg_depend leaves those out).
+SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset
+FROM pg_catalog.pg_rewrite AS r,
+     pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') AS m
+JOIN pg_catalog.pg_proc AS p ON p.oid = m[1]::pg_catalog.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+WHERE r.ev_class = %(view)s
+ORDER BY 1, 2
+
+-- name: relations
+-- Relations by oid.
+SELECT c.oid, n.nspname, c.relname,
+       CASE WHEN n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'system catalogue'
+            WHEN c.relkind = 'v' THEN 'view'
+            WHEN c.relkind = 'm' THEN 'materialized view'
+            WHEN c.relkind = 'f' THEN 'foreign table'
+            WHEN c.relkind = 'S' THEN 'sequence'
+            ELSE 'table' END
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[])
+ORDER BY 2, 3
+
+-- name: columns
+-- Their columns, in order. Base types of pg_catalog travel in entries as they are; arrays, domains, enums,
+-- composites, ranges and types of extensions as text.
+SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
+       CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
+            THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
+       a.attnotnull
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+
+-- name: unique_keys
+-- Their unique indexes without predicate, expression or deferral, the primary key first.
+SELECT i.indrelid, i.indisprimary,
+       ARRAY(SELECT a.attname
+             FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE k.place <= i.indnkeyatts
+             ORDER BY k.place)::pg_catalog.text[]
+FROM pg_catalog.pg_index AS i
+WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
+
+-- name: foreign_keys
+-- Their foreign keys.
+SELECT c.conrelid, n.nspname, f.relname,
+       ARRAY(SELECT a.attname FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+             ORDER BY k.place)::pg_catalog.text[],
+       ARRAY(SELECT a.attname FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k (attnum, place)
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum
+             ORDER BY k.place)::pg_catalog.text[]
+FROM pg_catalog.pg_constraint AS c
+JOIN pg_catalog.pg_class AS f ON f.oid = c.confrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = f.relnamespace
+WHERE c.contype = 'f' AND c.conrelid = ANY (%(relations)s::pg_catalog.oid[])
+ORDER BY c.conrelid, c.conname
+
+-- name: create_understood
+-- What the analysis read, as a view beside the query's own.
+CREATE TEMPORARY VIEW cdc_understood AS
+{query}
+
+-- name: understood_definition
+-- Equal to the query's own definition when nothing was misread.
+SELECT pg_catalog.pg_get_viewdef(c.oid)
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_understood'
+
+-- name: create_delta
+-- An empty delta with the types of a table's own columns.
+CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
+SELECT {links} FROM {table} WITH NO DATA
+
+-- name: drop_delta
+DROP TABLE pg_temp.delta
+
+-- name: explain
+-- Plans a route without running it.
+EXPLAIN (FORMAT JSON) {route}
