@@ -133,6 +133,7 @@ class Builder:
 
     def _select(self, tree: exp.Select, around: _Sight | None, ctes: Mapping[str, _Cte]) -> Scope:
         select = _Select(_Sight(around), ctes)
+        names = tuple(output.alias_or_name for output in tree.expressions)  # before columns are replaced
         from_ = tree.args.get("from_")
         if from_ is not None:
             arm = self._item(select, from_.this)
@@ -169,7 +170,7 @@ class Builder:
             sources=select.sources,
             joins=joins,
             conjuncts=select.conjuncts,
-            names=tuple(output.alias_or_name for output in tree.expressions),
+            names=names,
             outputs=outputs,
             bindable=tuple(self._functions.of_one_row(output) for output in outputs),
             siblings=keys,
