@@ -51,7 +51,7 @@ class Worker(Protocol):
         ...
 
 
-class WorkerGivenUp(CdcError):  # noqa: N818 (the tree's names say what happened, as DatabaseUnavailable)
+class WorkerGivenUp(CdcError):
     """A worker failed again and again with an error that does not pass by itself."""
 
 

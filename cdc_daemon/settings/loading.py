@@ -18,7 +18,7 @@ from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings
 from cdc_daemon.settings.sections import FILE_ENDING, Sections, keys
 from cdc_daemon.sinks.registry import SINKS
-from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -120,8 +120,13 @@ class _Loading:
         except ValidationError as error:
             self._faults.add_invalid(place, model, error, leaving_out=unread)
             return None
-        paths = {name: value for name, value in dict(valid).items() if isinstance(value, Path)}
-        return valid.model_copy(update={name: self._folder / value for name, value in paths.items()})
+        below: dict[str, object] = {}
+        for name, value in dict(valid).items():
+            if isinstance(value, Path):
+                below[name] = self._folder / value
+            elif isinstance(value, str) and model.model_fields[name].json_schema_extra == RELATIVE_PATH:
+                below[name] = str(self._folder / value)
+        return valid.model_copy(update=below)
 
     def _read_secrets(self, model: type[BaseModel], place: Place, given: dict[str, object]) -> set[str]:
         """Put the content of each `<secret>_file` in the secret's place; return those not read."""

@@ -79,7 +79,7 @@ class DatabaseSettings(_Section):
         default=30,
         ge=1,
         le=10_000,
-        description="How often `install` tries for a lock before it gives up, in attempts.",
+        description="How often `install` tries for a lock before it gives up.",
     )
 
     @property
@@ -126,13 +126,13 @@ class DaemonSettings(_Section):
         "after the next start.",
     )
     batch_entities: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Entities recomputed by one statement, in entities."
+        default=1000, ge=1, le=1_000_000, description="How many entities one statement recomputes."
     )
     max_pass_entities: int = Field(
         default=5000,
         ge=1,
         le=10_000_000,
-        description="A change that touches more than this goes to the slow lane, in entities.",
+        description="A change that touches more entities than this goes to the slow lane.",
     )
     rotation_seconds: float = Field(
         default=30.0,
@@ -148,7 +148,7 @@ class DaemonSettings(_Section):
     log_limit_rows: int = Field(
         default=1_000_000,
         ge=1,
-        description="Changes of one feed past which a sink that lags behind scans the feed instead, in rows.",
+        description="How many changes a sink may lack before it scans the feed instead of its log.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged: `debug`, `info`, `warning` or `error`."
@@ -185,7 +185,8 @@ class FeedSettings(_Section):
         description="Output columns that identify what is recomputed together. Default: the key.",
     )
     sinks: Names = Field(
-        default=(), description="Sinks that get the feed, by name. Default: every sink; `[]` is none."
+        default_factory=tuple[Name, ...],
+        description="Sinks that get the feed, by name. Default: every sink; `[]` is none.",
     )
     hash_exclude: Names = Field(
         default=(), description="Output columns whose change alone does not make a document changed."

@@ -5,8 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from pydantic import BaseModel, Field
+from pydantic.config import JsonDict
 
 from cdc_daemon.sinks.sink import Sink
+
+RELATIVE_PATH: JsonDict = {"relative_path": True}
+"""Marks a text that is a path: the reader of the configuration makes it one from the file's folder."""
 
 
 class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_errors=True):

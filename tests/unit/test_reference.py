@@ -60,11 +60,13 @@ def sections() -> dict[str, type[BaseModel]]:
 
 def rows(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
     """Per setting its default and meaning, as the tables show them."""
-    return {name: (_default(field), field.description or "") for name, field in settable(model).items()}
+    return {name: (_default(name, field), field.description or "") for name, field in settable(model).items()}
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
+def _default(name: str, field: FieldInfo) -> str:
+    if (
+        field.is_required() or name == "type"
+    ):  # the code's default of a kind's type is not a default of the file
         return "required"
     default = "" if field.default_factory else field.default
     if default is None or default == "":
