@@ -26,7 +26,8 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         catalogue: must hold every table that the definition reads.
 
     Returns:
-        One occurrence for each place where a table is read. A query that isn't understood takes `all` for each.
+        One occurrence for each place where a table is read. A query that isn't understood takes `all` for
+        each.
 
     Raises:
         FeedError: a column can't be resolved.
@@ -59,7 +60,10 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
 
     walk(body, frozenset(positions[name] for name in query.entity), emit)
     occurrences = tuple(found.occurrence() for found in collected.values())
-    return Analysis(query.feed, _told_apart(occurrences), verdicts, understood)
+    return Analysis(query.feed, _told_apart(occurrences), verdicts, query.definition, understood)
+
+
+_NO_WAY = "no row of it reaches an entity by what the query says; taken as all to be safe"
 
 
 @dataclass
@@ -79,14 +83,12 @@ class _Collected:
         made: Statement,
         bound: tuple[str, ...],
     ) -> None:
+        reason = _reason(query, body, positions, fragment, bound) if len(bound) < len(query.entity) else None
         if not bound:
-            route = Route(RouteKind.ALL, (), "", _reason(query, body, positions, fragment, bound))
-        elif len(bound) < len(query.entity):
-            route = Route(
-                RouteKind.PARTIAL, bound, made.sql, _reason(query, body, positions, fragment, bound)
-            )
+            route = Route(RouteKind.ALL, (), "", reason)
         else:
-            route = Route(RouteKind.JOIN if made.hops else RouteKind.DIRECT, bound, made.sql)
+            whole = RouteKind.JOIN if made.hops else RouteKind.DIRECT
+            route = Route(RouteKind.PARTIAL if reason else whole, bound, made.sql, reason, made.visits)
         if any(old.bound == bound and before.includes(made) for old, before in self.routes):
             return
         self.routes = [
@@ -109,7 +111,7 @@ class _Collected:
             self.source.alias,
             tuple(sorted(links)),
             tuple(sorted(self.columns | links)),
-            tuple(route for route, _ in kept),
+            tuple(route for route, _ in kept) or (Route(RouteKind.ALL, (), "", _NO_WAY),),
         )
 
 
@@ -160,4 +162,4 @@ def _everything(
         Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))
         for name, table in catalogue.tables.items()
     )
-    return Analysis(query.feed, occurrences, verdicts, understood)
+    return Analysis(query.feed, occurrences, verdicts, query.definition, understood)

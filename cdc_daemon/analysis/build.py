@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlglot import exp
 
@@ -144,8 +145,9 @@ class Builder:
         if where is not None:
             self._condition(select, where.this, None, None)
         for clause in ("expressions", "group", "having", "order", "distinct", "windows", "limit", "offset"):
-            value = tree.args.get(clause)
-            for part in value if isinstance(value, list) else [value]:
+            value: Any = tree.args.get(clause)
+            parts: Any = value if isinstance(value, list) else [value]
+            for part in parts:
                 if isinstance(part, exp.Expr):
                     self._resolve(select, part)
         group = tree.args.get("group")
@@ -374,7 +376,7 @@ class Builder:
         self, select: _Select, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
     ) -> None:
         for part in conjuncts_of(tree):
-            self._resolve(select, part, root=part, join=join, span=span)
+            self._resolve(select, part, root=part, join=join)
             if self._functions.of_one_row(part):
                 select.conjuncts.extend(conjunct(part, join, span, self._type_of(select.sight)))
 
@@ -385,7 +387,6 @@ class Builder:
         *,
         root: Tree | None = None,
         join: OuterJoin | None = None,
-        span: frozenset[str] | None = None,
     ) -> None:
         for node in list(expressions_without_queries(tree)):
             if isinstance(node, exp.Column):

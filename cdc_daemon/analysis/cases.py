@@ -1,9 +1,10 @@
 """NULL-extended rows: the states that the outer joins of a scope can be in, one case at a time.
 
-A row of `l LEFT JOIN r ON c` is a pair that fulfils c, or l with NULLs. What may be concluded differs: of a pair,
-c and everything else holds. Of l with NULLs, c says nothing; but if a change of r made that row come or go, then
-c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own arm, while
-conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use what holds in it.
+A row of `l LEFT JOIN r ON c` is a pair that fulfils c, or l with NULLs. What may be concluded differs: of a
+pair, c and everything else holds. Of l with NULLs, c says nothing; but if a change of r made that row come or
+go, then c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own
+arm, while conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use
+what holds in it.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ def _options(join: OuterJoin, changed: str | None, mentioned: frozenset[str]) ->
     own = next((arm for arm in arms if changed in join.sides[arm]), None)
     if own is not None:
         yield own
-        # With the row as witness everything holds that holds with a match, except where its columns are asked for.
+        # With the row as witness everything holds that holds with a match, except where its columns are asked
+        # for.
         if mentioned & join.sides[own]:
             yield MATCHED
         if join.nullable[1 - own]:

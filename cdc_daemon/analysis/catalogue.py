@@ -53,6 +53,7 @@ class Table:
         columns: by name, in the table's order.
         primary_key: its columns, empty without one.
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
+        indexes: the columns of each valid index without predicate, up to its first expression.
         kind: anything but `table` is refused; its columns are there so that the rest can be judged.
     """
 
@@ -63,6 +64,7 @@ class Table:
     unique_keys: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     kind: RelationKind = "table"
+    indexes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Function:
     name: str
     volatility: Literal["immutable", "stable", "volatile"]
     kind: Literal["function", "aggregate", "window"] = "function"
+    oid: int = 0
     returns_set: bool = False
 
 

@@ -139,12 +139,10 @@ def _within(q: Conjunct, sources: frozenset[str]) -> bool:
 
 
 def _equality(tree: Tree) -> tuple[Tree, Tree] | None:
-    if isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
-        sides = (tree.this, tree.expression)
-    elif isinstance(tree, exp.Operator) and str(tree.args["operator"]).rpartition(".")[2] == "=":
-        sides = (tree.this, tree.expression)
-    else:
+    named = isinstance(tree, exp.Operator) and str(tree.args["operator"]).rpartition(".")[2] == "="
+    if not named and not isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
         return None
+    sides = (tree.this, tree.expression)
     return None if any(isinstance(side, (exp.Any, exp.All)) for side in sides) else sides
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL's definitions as sqlglot trees and back, with function calls kept as they were written.
 
-sqlglot knows functions and translates them: `round(avg(x), 2)` gains a CAST, `"left"(a, 1)` loses its quotes. A
-statement that we derive must mean what the query means, so here its knowledge of functions is switched off;
+sqlglot knows functions and translates them: `round(avg(x), 2)` gains a CAST, `"left"(a, 1)` loses its quotes.
+A statement that we derive must mean what the query means, so here its knowledge of functions is switched off;
 which of them are aggregates is looked up in the catalogue instead.
 """
 
@@ -20,20 +20,26 @@ Tree: TypeAlias = exp.Expr
 _SPELLED = {"CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "OVERLAY", "XMLTABLE", "NORMALIZE"}
 
 
+# sqlglot's tables of parsers and generators are typed with a bare Callable.
+_PARSERS = cast("dict[str, Any]", Postgres.Parser.FUNCTION_PARSERS)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _power(generator: Any, power: exp.Pow) -> str:
+    """`a ^ b`, which sqlglot would write POWER(a, b)."""
+    return str(generator.binary(power, "^"))
+
+
 class Definition(Postgres):
     """The dialect that `pg_get_viewdef` writes."""
 
-    class Parser(Postgres.Parser):
+    class Parser(Postgres.Parser):  # type: ignore[valid-type,misc] # sqlglot makes it an attribute
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: parse for name, parse in Postgres.Parser.FUNCTION_PARSERS.items() if name in _SPELLED
+            name: parser for name, parser in _PARSERS.items() if name in _SPELLED
         }
 
-    class Generator(Postgres.Generator):
-        TRANSFORMS: ClassVar[dict[Any, Any]] = {
-            **Postgres.Generator.TRANSFORMS,
-            exp.Pow: lambda self, power: self.binary(power, "^"),  # sqlglot writes POWER(…)
-        }
+    class Generator(Postgres.Generator):  # type: ignore[valid-type,misc] # as above
+        TRANSFORMS: ClassVar[dict[Any, Any]] = {**Postgres.Generator.TRANSFORMS, exp.Pow: _power}
 
 
 class Unreadable(Exception):
@@ -77,7 +83,7 @@ def column(table: str, name: str) -> exp.Column:
 
 def spelled(identifier: Tree | str | None) -> str:
     """What an identifier of a definition names: PostgreSQL prints folded names without quotes."""
-    return cast("str", identifier.name) if isinstance(identifier, exp.Expr) else str(identifier or "")
+    return identifier.name if isinstance(identifier, exp.Expr) else str(identifier or "")
 
 
 # Reserved in PostgreSQL (`pg_get_keywords()`, catcode R and T): as a bare name they end the parse.
@@ -88,11 +94,11 @@ _RESERVED = frozenset(
     except false fetch for foreign freeze from full grant group having ilike in initially inner intersect into
     is isnull join lateral leading left like limit localtime localtimestamp natural not notnull null offset on
     only or order outer overlaps placing primary references returning right select session_user similar some
-    symmetric system_user table tablesample then to trailing true union unique user using variadic verbose when
-    where window with between bigint bit boolean char character coalesce dec decimal exists extract float
+    symmetric system_user table tablesample then to trailing true union unique user using variadic verbose
+    when where window with between bigint bit boolean char character coalesce dec decimal exists extract float
     greatest grouping inout int integer interval json json_array json_arrayagg json_exists json_object
     json_objectagg json_query json_scalar json_serialize json_table json_value least merge_action national
     nchar none normalize nullif numeric out overlay position precision real row setof smallint substring time
     timestamp treat trim values varchar xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces
-    xmlparse xmlpi xmlroot xmlserialize xmltable""".split()
+    xmlparse xmlpi xmlroot xmlserialize xmltable""".split()  # noqa: SIM905 # as a list it would fill a page
 )

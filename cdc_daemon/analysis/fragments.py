@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import Tree, quoted, render
+from cdc_daemon.analysis.plan import Visit
 from cdc_daemon.analysis.reach import Hop, aliases
 from cdc_daemon.analysis.scopes import Source
 
@@ -61,6 +63,7 @@ class Statement:
     outputs: tuple[str, ...]
     hops: frozenset[str]
     conditions: frozenset[str]
+    visits: tuple[Visit, ...]
 
     def includes(self, other: Statement) -> bool:
         """Whether every row of `other` is certainly a row of this one: the same with fewer conditions."""
@@ -96,7 +99,22 @@ def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
         outputs=tuple(render(tree) for tree in bound.values()),
         hops=frozenset(render(hop.item) for hop in fragment.hops),
         conditions=frozenset(render(condition) for condition in fragment.conditions),
+        visits=tuple(_visits(fragment)),
     )
+
+
+def _visits(fragment: Fragment) -> Iterator[Visit]:
+    for hop in fragment.hops:
+        if not isinstance(hop.item, exp.Table) or hop.item.args["alias"].args.get("columns"):
+            continue  # not a table under its own column names
+        found: set[str] = set()
+        for condition in fragment.conditions:
+            if isinstance(condition, exp.EQ):
+                for side in (condition.this.unnest(), condition.expression.unnest()):
+                    plain = side.this.unnest() if isinstance(side, exp.Cast) else side
+                    if isinstance(plain, exp.Column) and plain.table == hop.uid:
+                        found.add(plain.name)
+        yield Visit(TableName(hop.item.db, hop.item.name), tuple(sorted(found)))
 
 
 def _take(waiting: list[Tree], known: set[str]) -> list[Tree]:

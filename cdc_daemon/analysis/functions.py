@@ -8,23 +8,25 @@ from cdc_daemon.analysis.catalogue import Catalogue
 from cdc_daemon.analysis.dialect import Tree
 from cdc_daemon.analysis.scopes import expressions_without_queries
 
-# `SELECT proname FROM pg_aggregate JOIN pg_proc …` of PostgreSQL 18: the catalogue adds those of extensions and
-# users, and this list keeps a catalogue that was read without functions (a test's) from being trusted wrongly.
+# `SELECT proname FROM pg_aggregate JOIN pg_proc …` of PostgreSQL 18: the catalogue adds those of extensions
+# and users, and this list keeps a catalogue that was read without functions (a test's) from being trusted
+# wrongly.
 AGGREGATES = frozenset(
-    """any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp cume_dist
-    dense_rank every grouping json_agg json_agg_strict json_arrayagg json_object_agg json_object_agg_strict
-    json_object_agg_unique json_object_agg_unique_strict json_objectagg jsonb_agg jsonb_agg_strict
-    jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict max min mode
-    percent_rank percentile_cont percentile_disc range_agg range_intersect_agg rank regr_avgx regr_avgy
-    regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp
-    string_agg sum var_pop var_samp variance xmlagg""".split()
+    """any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp
+    cume_dist dense_rank every grouping json_agg json_agg_strict json_arrayagg json_object_agg
+    json_object_agg_strict json_object_agg_unique json_object_agg_unique_strict json_objectagg jsonb_agg
+    jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique
+    jsonb_object_agg_unique_strict max min mode percent_rank percentile_cont percentile_disc range_agg
+    range_intersect_agg rank regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx
+    regr_sxy regr_syy stddev stddev_pop stddev_samp string_agg sum var_pop var_samp
+    variance xmlagg""".split()  # noqa: SIM905 # as a list it would fill a page
 )
 SET_RETURNING = frozenset(
     """aclexplode generate_series generate_subscripts json_array_elements json_array_elements_text json_each
     json_each_text json_object_keys json_populate_recordset json_to_recordset jsonb_array_elements
     jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys jsonb_path_query
     jsonb_populate_recordset jsonb_to_recordset regexp_matches regexp_split_to_table string_to_table
-    unnest""".split()
+    unnest""".split()  # noqa: SIM905 # as above
 )
 
 

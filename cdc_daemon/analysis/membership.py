@@ -40,8 +40,8 @@ def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) ->
     """The rows of a scope that a changed row of one of its sources touches.
 
     A value v that appears in or vanishes from the subquery touches the rows with x = v. NOT IN, or IN where
-    false and NULL differ, is touched in two more ways: rows with x NULL when the subquery becomes empty or stops
-    being so, and every row when v is NULL. Each falls away where the catalogue excludes the NULL.
+    false and NULL differ, is touched in two more ways: rows with x NULL when the subquery becomes empty or
+    stops being so, and every row when v is NULL. Each falls away where the catalogue excludes the NULL.
     """
     if source.membership is Membership.NONE:
         return [Arm()]
@@ -99,21 +99,14 @@ def _never_null(scope: Scope, tree: Tree) -> bool:
     tree = tree.unnest()
     while isinstance(tree, exp.Cast):
         tree = tree.this.unnest()
-    if isinstance(tree, exp.Literal):
-        return True
-    if not isinstance(tree, exp.Column):
-        return False
-    source = scope.sources.get(tree.table)
-    if source is None:
-        return False
+    source = scope.sources.get(tree.table) if isinstance(tree, exp.Column) else None
+    if source is None or tree.name not in source.columns:
+        return isinstance(tree, exp.Literal)
     if any(join.nullable[arm] and source.uid in join.sides[arm] for join in scope.joins for arm in (0, 1)):
         return False
     if source.table is not None:
-        real = source.real.get(tree.name)
-        return real is not None and source.table.columns[real].not_null
-    if source.body is not None and tree.name in source.columns:
-        return _output_never_null(source.body, source.columns.index(tree.name))
-    return False
+        return source.table.columns[source.real[tree.name]].not_null
+    return source.body is not None and _output_never_null(source.body, source.columns.index(tree.name))
 
 
 def _output_never_null(body: Body, n: int) -> bool:

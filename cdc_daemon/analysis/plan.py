@@ -18,6 +18,14 @@ class RouteKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Visit:
+    """A table that a route reads on its way, and the columns by which it finds the rows, sorted."""
+
+    table: TableName
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Route:
     """A SELECT from the delta of one occurrence to values of some entity columns.
 
@@ -27,12 +35,14 @@ class Route:
             and types, one row per changed row) and yields the bound columns under the entity columns' names,
             NULLs possible, duplicates possible. Empty for `all`.
         reason: why it is not better than it is, for `partial` and `all`.
+        visits: the tables that it reads besides the delta.
     """
 
     kind: RouteKind
     bound: tuple[str, ...]
     sql: str
     reason: str | None = None
+    visits: tuple[Visit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,11 +94,13 @@ class Analysis:
     """What a feed's query depends on.
 
     Attributes:
-        understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare it
-            with the definition, so that nothing is followed that was misread. None if it could not be read.
+        definition: the query as it was analysed (`FeedQuery.definition`).
+        understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare
+        it with the definition, so that nothing is followed that was misread. None if it could not be read.
     """
 
     feed: str
     occurrences: tuple[Occurrence, ...]
     verdicts: tuple[Verdict, ...] = ()
+    definition: str = ""
     understood: str | None = None

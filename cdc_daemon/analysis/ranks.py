@@ -1,9 +1,9 @@
 """The order in which the sources of one SELECT may be visited: the ranks.
 
-Joining against current rows is right only if the routes of one query agree on who may rely on whom: a row of the
-result derives from a tuple of source rows, and of several that changed at once the lowest must find its way over
-rows that did not. Independent shortest paths are wrong: an order and its item, deleted together, each look for
-the entity through the other.
+Joining against current rows is right only if the routes of one query agree on who may rely on whom: a row of
+the result derives from a tuple of source rows, and of several that changed at once the lowest must find its
+way over rows that did not. Independent shortest paths are wrong: an order and its item, deleted together,
+each look for the entity through the other.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Reach:
             self._propagate()
 
     def value(self, tree: Tree) -> Value | None:
-        """An expression over the scope's columns as one over the delta and the hops, if all of it is known."""
+        """An expression over the scope's columns as one over delta and hops, if all of it is known."""
         at = tree.unnest()
         if isinstance(at, exp.Column):
             ref = next(iter(refs_of(at)))
@@ -91,7 +91,8 @@ class Reach:
         return self._substituted(tree, refs, self._exact, exact=True)
 
     def opened(self, tree: Tree, inner: Iterable[Ref], *, plain: bool) -> Value | None:
-        """A condition's side with its inner columns replaced and its outer ones kept; None if one is not known.
+        """A condition's side with its inner columns replaced and its outer ones kept; None if one is not
+        known.
 
         Args:
             plain: it is a mere column, so an equal value will do.
@@ -220,7 +221,8 @@ class Reach:
     # What is kept of it
 
     def compiled(self, values: Sequence[Value], changed: str | None) -> tuple[list[Hop], list[Tree]]:
-        """The hops that some values need, in an order in which each can be joined, and every condition on them.
+        """The hops that some values need, in an order in which each can be joined, and every condition on
+        them.
 
         Args:
             changed: the source whose row changed; conditions on it alone narrow the delta.
@@ -250,8 +252,9 @@ class Reach:
             hops.append(Hop(uid, item, needs - {uid}))
         fragile = any(_may_fail(tree) for tree in (*trees, *(value.tree for value in values)))
         for q, tree in alone:
-            # Each column named here travels in every entry: worth it for a constant that narrows the delta, or
-            # where something else would be computed for rows that the query never looks at (a cast that fails).
+            # Each column named here travels in every entry: worth it for a constant that narrows the delta,
+            # or where something else would be computed for rows that the query never looks at (a cast that
+            # fails).
             if fragile or _selective(q.tree):
                 trees.append(tree)
         return hops, trees
@@ -296,7 +299,8 @@ def substitute(tree: Tree, values: Mapping[Ref, Tree]) -> Tree:
         if value is not None:
             plain = isinstance(value, (exp.Column, exp.Literal, exp.Cast, exp.Null, exp.Paren, exp.Anonymous))
             node.replace(value.copy() if plain else exp.Paren(this=value.copy()))
-    return holder.this
+    result: Tree = holder.this
+    return result
 
 
 def aliases(tree: Tree) -> frozenset[str]:

@@ -169,7 +169,8 @@ class Scope:
 
 @dataclass(eq=False)
 class SetOperation:
-    """UNION, INTERSECT, EXCEPT: rows of any arm reach the result by position. One arm: a LIMIT around a query."""
+    """UNION, INTERSECT, EXCEPT: rows of any arm reach the result by position. One arm: a LIMIT around a
+    query."""
 
     arms: tuple[Body, ...]
     names: tuple[str, ...]

@@ -1,18 +1,19 @@
 """Every way from a changed row of a table to the entity columns, scope by scope.
 
-**Claim.** For a scope S and two states of the database: for every row of S that appears or disappears there is a
-changed row of some table inside S whose route, evaluated over the *current* tables, yields that row's values in
-all columns that the route binds.
+**Claim.** For a scope S and two states of the database: for every row of S that appears or disappears there
+is a changed row of some table inside S whose route, evaluated over the *current* tables, yields that row's
+values in all columns that the route binds.
 
-**Why** (induction over scopes). A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an
-expression counts as a source. If no source changed, the tuple and what it yields are the same in both states.
-Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or new. If it
-is a query itself, a row of its result appeared or disappeared, and by induction a changed row inside has a route
-to that row's values. From there the closure goes on over conditions that hold for the tuple (`cases.py` says
-which do when a row is NULL-extended) and visits only sources of lower rank: these did not change, so the current
-tables hold their rows as the tuple has them. Leaving out a condition, a visit or a column names too many rows,
-never too few. GROUP BY and DISTINCT merge rows that agree on what is bound; a window, DISTINCT ON or LIMIT lets a
-row change others of its partition, which have effects of their own (`effects`).
+**Why** (induction over scopes). A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery
+in an expression counts as a source. If no source changed, the tuple and what it yields are the same in both
+states. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or
+new. If it is a query itself, a row of its result appeared or disappeared, and by induction a changed row
+inside has a route to that row's values. From there the closure goes on over conditions that hold for the
+tuple (`cases.py` says which do when a row is NULL-extended) and visits only sources of lower rank: these did
+not change, so the current tables hold their rows as the tuple has them. Leaving out a condition, a visit or a
+column names too many rows, never too few. GROUP BY and DISTINCT merge rows that agree on what is bound; a
+window, DISTINCT ON or LIMIT lets a row change others of its partition, which have effects of their own
+(`effects`).
 
 An entity column is never NULL (a feed whose query yields one stops), so a route to NULL is no route.
 """
@@ -37,7 +38,8 @@ Values: TypeAlias = Mapping[int, Value]
 """By position of the output: what a route yields for it."""
 
 Continue: TypeAlias = Callable[[Fragment, Values, Sequence[Conjunct]], None]
-"""Takes a route through a scope: the fragment, the outputs that it binds, and what it knows of outer columns."""
+"""Takes a route through a scope: the fragment, the outputs that it binds, and what it knows of outer
+columns."""
 
 
 _LIMITED = "a LIMIT lets any row come or go with any other"
@@ -152,7 +154,7 @@ def _effects(
 
 
 def _shared(plan: _Plan) -> tuple[Mapping[int, Tree], Sequence[str]]:
-    """The wanted outputs that a changed row shares with every row that it can change, and why not the others."""
+    """The wanted outputs that a changed row shares with all that it can change, and why not the others."""
     scope = plan.scope
     if scope.limited:
         return {}, [_LIMITED]
@@ -188,9 +190,8 @@ def _values(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int, 
         refs = refs_of(tree)
         if not case.tells(frozenset(ref.source for ref in refs)):
             continue
-        if any(ref.source in nulls for ref in refs):
-            tree = substitute(tree, {ref: exp.Null() for ref in refs if ref.source in nulls})
-        value = reach.value(tree)
+        absent = {ref: exp.Null() for ref in refs if ref.source in nulls}
+        value = reach.value(substitute(tree, absent) if absent else tree)
         if value is not None:
             found[n] = value
     return found

@@ -46,8 +46,8 @@ def describe(
         search_path: schemas in which the query finds its tables, as in `SET search_path`.
 
     Raises:
-        FeedError: PostgreSQL refuses the query (with the line and column in `text`), or a key or entity column is
-            not among its outputs.
+        FeedError: PostgreSQL refuses the query (with the line and column in `text`), or a key or entity
+        column is not among its outputs.
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": search_path})
@@ -61,8 +61,8 @@ def describe(
         )
         check_outputs(feed, outputs, key=key, entity=entity)
         functions = tuple(
-            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], many)
-            for schema, name, volatility, kind, many in cursor.execute(
+            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], oid, many)
+            for schema, name, volatility, kind, many, oid in cursor.execute(
                 statement("catalogue.functions"), {"view": view}
             ).fetchall()
             if kind in _KIND
@@ -92,8 +92,8 @@ def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, f
     create = statement(name, query=query)
     before = len(statement(name, query=sql.SQL("")).as_string(cursor))
     try:
-        # binary: the extended protocol takes one statement only. Sent as a simple query, `SELECT 1; DROP …` would
-        # run both, and a COMMIT among them would end the transaction that is to be rolled back.
+        # binary: the extended protocol takes one statement only. Sent as a simple query, `SELECT 1; DROP …`
+        # would run both, and a COMMIT among them would end the transaction that is to be rolled back.
         cursor.execute(create, binary=True)
     except psycopg.OperationalError:
         raise
@@ -157,6 +157,9 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], oids: Iterable[int]) -> dic
         unique.setdefault(oid, []).append(tuple(names))
         if is_primary:
             primary[oid] = tuple(names)
+    indexes: dict[int, list[tuple[str, ...]]] = {}
+    for oid, names in cursor.execute(statement("catalogue.indexes"), relations).fetchall():
+        indexes.setdefault(oid, []).append(tuple(names))
     foreign: dict[int, list[ForeignKey]] = {}
     for oid, schema, table, own, referenced in cursor.execute(
         statement("catalogue.foreign_keys"), relations
@@ -173,6 +176,7 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], oids: Iterable[int]) -> dic
             unique_keys=tuple(unique.get(oid, ())),
             foreign_keys=tuple(foreign.get(oid, ())),
             kind=kind,
+            indexes=tuple(indexes.get(oid, ())),
         )
         for oid, schema, name, kind in cursor.execute(statement("catalogue.relations"), relations).fetchall()
     }

@@ -1,20 +1,33 @@
-"""PostgreSQL as the referee of the analysis: what it recorded, what it plans, and whether it was read aright."""
+"""PostgreSQL as the referee of the analysis: what it recorded, what it plans, and whether it was read
+aright."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, TypeAlias
 
-from cdc_daemon.analysis.catalogue import TableName
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from cdc_daemon.analysis.catalogue import Catalogue, TableName
+from cdc_daemon.analysis.indexes import missing_indexes
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.catalogue import create_view
+from cdc_daemon.pg.session import Connection, first_line, identifiers
+from cdc_daemon.pg.statements import statement
+
+Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 
 
 def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]) -> Analysis:
     """The analysis, widened to everything that PostgreSQL recorded for the query (`pg_depend`).
 
-    A table that the analysis lacks is taken as `all`; a column that it lacks is added to each occurrence of its
-    table: columns that GROUP BY relies on, for one. Neither is ever ignored. The other way round nothing is
-    checked: pg_depend drops a whole-row reference beside a column of the same table, the analysis doesn't.
+    A table that the analysis lacks is taken as `all`; a column that it lacks is added to each occurrence of
+    its table: columns that GROUP BY relies on, for one. Neither is ever ignored. The other way round nothing
+    is checked: pg_depend drops a whole-row reference beside a column of the same table, the analysis doesn't.
 
     Args:
         dependencies: per relation, the columns recorded.
@@ -42,3 +55,70 @@ def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]
                 )
             )
     return replace(analysis, occurrences=tuple(occurrences), verdicts=tuple(verdicts))
+
+
+def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogue) -> Analysis:
+    """Have the server compare what was read, plan every route, and tell which visit has no index.
+
+    Args:
+        connection: in autocommit mode and outside a transaction; left as it was.
+
+    Returns:
+        The same analysis with warnings added; where PostgreSQL reads the query otherwise than the analysis
+        did, every occurrence becomes `all`.
+
+    Raises:
+        FeedError: PostgreSQL can't plan a route: a defect of ours, shown with the statement.
+    """
+    with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
+        if analysis.understood is not None and not _same_query(cursor, analysis, analysis.understood):
+            reason = "it can't be analysed: PostgreSQL reads the query otherwise than the analysis does"
+            analysis = _all(analysis, reason)
+        verdicts = list(analysis.verdicts)
+        for occurrence in analysis.occurrences:
+            for route in occurrence.routes:
+                if route.kind is not RouteKind.ALL:
+                    _explain(cursor, analysis.feed, occurrence, route)
+    verdicts += missing_indexes(analysis, catalogue)
+    return replace(analysis, verdicts=tuple(verdicts))
+
+
+def _same_query(cursor: Cursor, analysis: Analysis, understood: str) -> bool:
+    try:
+        with cursor.connection.transaction():
+            create_view(cursor, "catalogue.create_understood", understood, analysis.feed)
+    except FeedError:
+        return False
+    rows = cursor.execute(statement("catalogue.understood_definition")).fetchall()
+    return bool(rows) and rows[0][0] == analysis.definition
+
+
+def _all(analysis: Analysis, reason: str) -> Analysis:
+    route = Route(RouteKind.ALL, (), "", reason)
+    return replace(
+        analysis,
+        occurrences=tuple(replace(each, links=(), routes=(route,)) for each in analysis.occurrences),
+    )
+
+
+def _explain(cursor: Cursor, feed: str, occurrence: Occurrence, route: Route) -> None:
+    try:
+        with cursor.connection.transaction(force_rollback=True):
+            cursor.execute(
+                statement(
+                    "catalogue.create_delta",
+                    links=identifiers(occurrence.links),
+                    table=sql.Identifier(*occurrence.table),
+                )
+            )
+            text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
+            cursor.execute(statement("catalogue.explain", route=text))
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise FeedError(
+            f"the route from {occurrence.table} can't be planned: {first_line(error)}",
+            where=f"feed {feed}",
+            hint=f"this is a defect of cdc-daemon: report it with the query and this statement: {route.sql}",
+        ) from error

@@ -42,7 +42,7 @@ GROUP BY d.refobjid
 
 -- name: functions
 -- Functions, aggregates and window functions that the query calls, built-in ones too (pg_depend leaves those out).
-SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset
+SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset, p.oid
 FROM pg_catalog.pg_rewrite AS r,
      pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') AS m
 JOIN pg_catalog.pg_proc AS p ON p.oid = m[1]::pg_catalog.oid
@@ -90,6 +90,22 @@ WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i
   AND i.indpred IS NULL AND i.indexprs IS NULL
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
 
+-- name: indexes
+-- The columns of their indexes that can serve any lookup, up to the first expression.
+SELECT i.indrelid,
+       ARRAY(SELECT a.attname
+             FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+             WHERE k.place <= i.indnkeyatts
+               AND k.place < COALESCE((SELECT pg_catalog.min(e.place)
+                                       FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[])
+                                            WITH ORDINALITY AS e (attnum, place)
+                                       WHERE e.attnum = 0), 1000)
+             ORDER BY k.place)::pg_catalog.text[]
+FROM pg_catalog.pg_index AS i
+WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisvalid AND i.indpred IS NULL
+ORDER BY i.indrelid, i.indexrelid
+
 -- name: foreign_keys
 -- Their foreign keys.
 SELECT c.conrelid, n.nspname, f.relname,
@@ -120,9 +136,6 @@ WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_under
 -- An empty delta with the types of a table's own columns.
 CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
 SELECT {links} FROM {table} WITH NO DATA
-
--- name: drop_delta
-DROP TABLE pg_temp.delta
 
 -- name: explain
 -- Plans a route without running it.

@@ -36,17 +36,23 @@ CASES = {
     "foreign key": Case("id", "SELECT i.id, i.n, o.state FROM i JOIN o ON o.id = i.oid"),
     "parent is the entity": Case("id", "SELECT o.id, i.n FROM o JOIN i ON i.oid = o.id WHERE i.n > 1"),
     "grandparent": Case(
-        "cust", "SELECT o.cust, p.sku, i.n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid WHERE p.cat = 2"
+        "cust",
+        "SELECT o.cust, p.sku, i.n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid WHERE p.cat = 2",
     ),
     "comma join": Case("id", "SELECT o.id, p.sku FROM o, i, p WHERE i.oid = o.id AND p.id = i.pid"),
     "using": Case("id", "SELECT id, c.name, o.cust FROM c JOIN o USING (id)"),
     "using left": Case("id", "SELECT id, c.name, o.cust FROM c LEFT JOIN o USING (id)"),
     "using right": Case("id", "SELECT id, c.name, o.cust FROM c RIGHT JOIN o USING (id)"),
     "using full": Case("id", "SELECT id, c.name, o.cust FROM c FULL JOIN o USING (id)"),
-    "using twice": Case("id", "SELECT id, c.name, o.cust, s.code FROM c JOIN o USING (id) LEFT JOIN s USING (id)"),
+    "using twice": Case(
+        "id", "SELECT id, c.name, o.cust, s.code FROM c JOIN o USING (id) LEFT JOIN s USING (id)"
+    ),
     "self join": Case("id", "SELECT x.id, y.name AS parent FROM c x JOIN c y ON y.id = x.parent"),
-    "self join left": Case("id", "SELECT x.id, y.name, z.name AS n2 FROM c x LEFT JOIN c y ON y.id = x.parent "
-                                 "LEFT JOIN c z ON z.id = y.parent"),
+    "self join left": Case(
+        "id",
+        "SELECT x.id, y.name, z.name AS n2 FROM c x LEFT JOIN c y ON y.id = x.parent "
+        "LEFT JOIN c z ON z.id = y.parent",
+    ),
     "left join": Case("id", "SELECT p.id, ps.qty FROM p LEFT JOIN ps ON ps.pid = p.id AND ps.qty > 1"),
     "left join chain": Case(
         "sku", "SELECT p.sku, i.n, o.state FROM p LEFT JOIN i ON i.pid = p.id LEFT JOIN o ON o.id = i.oid"
@@ -57,7 +63,8 @@ CASES = {
     "left join filtered": Case("id", "SELECT p.id FROM p LEFT JOIN ps ON ps.pid = p.id WHERE ps.pid IS NULL"),
     "left join made inner": Case("id", "SELECT p.id FROM p LEFT JOIN ps ON ps.pid = p.id WHERE ps.qty = 2"),
     "entity beyond a left join": Case(
-        "k", "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat GROUP BY 1"
+        "k",
+        "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat GROUP BY 1",
     ),
     "entity from the nullable side": Case(
         "parent", "SELECT c.parent, p.sku FROM p LEFT JOIN c ON c.id = p.cat"
@@ -70,14 +77,23 @@ CASES = {
         "id", "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id JOIN s ON s.id = ps.sid"
     ),
     "right join": Case("id", "SELECT s.id, ps.qty FROM ps RIGHT JOIN s ON s.id = ps.sid AND ps.qty = s.web"),
-    "full join": Case("k", "SELECT coalesce(c.id, o.id) AS k, c.name, o.cust FROM c FULL JOIN o ON o.id = c.id"),
-    "full join entity of one side": Case("cust", "SELECT o.cust, c.name FROM c FULL JOIN o ON o.id = c.parent"),
-    "nested outer joins": Case(
-        "id", "SELECT s.id, x.qty, x.n FROM s LEFT JOIN (SELECT ps.sid, ps.qty, i.n FROM ps LEFT JOIN i "
-        "ON i.pid = ps.pid) x ON x.sid = s.id"
+    "full join": Case(
+        "k", "SELECT coalesce(c.id, o.id) AS k, c.name, o.cust FROM c FULL JOIN o ON o.id = c.id"
     ),
-    "range join": Case("id", "SELECT p.id, count(i.n) AS n FROM p JOIN i ON i.n BETWEEN p.cat AND p.id GROUP BY p.id"),
-    "or in a join": Case("id", "SELECT p.id, count(*) AS n FROM p JOIN i ON i.pid = p.id OR i.n = p.cat GROUP BY p.id"),
+    "full join entity of one side": Case(
+        "cust", "SELECT o.cust, c.name FROM c FULL JOIN o ON o.id = c.parent"
+    ),
+    "nested outer joins": Case(
+        "id",
+        "SELECT s.id, x.qty, x.n FROM s LEFT JOIN (SELECT ps.sid, ps.qty, i.n FROM ps LEFT JOIN i "
+        "ON i.pid = ps.pid) x ON x.sid = s.id",
+    ),
+    "range join": Case(
+        "id", "SELECT p.id, count(i.n) AS n FROM p JOIN i ON i.n BETWEEN p.cat AND p.id GROUP BY p.id"
+    ),
+    "or in a join": Case(
+        "id", "SELECT p.id, count(*) AS n FROM p JOIN i ON i.pid = p.id OR i.n = p.cat GROUP BY p.id"
+    ),
     "null-safe join": Case("id", "SELECT p.id, c.name FROM p JOIN c ON c.id IS NOT DISTINCT FROM p.cat"),
     "row equality": Case("id", "SELECT p.id, x.val FROM p JOIN a x ON (x.pid, x.attr) = (p.id, p.cat)"),
     "expression key": Case("k", "SELECT p.id + 10 AS k, ps.qty FROM p JOIN ps ON ps.pid = p.id"),
@@ -87,13 +103,14 @@ CASES = {
     ),
     "equal beyond a group": Case(
         "k",
-        "SELECT g.price::text || 'x' AS k, g.n FROM (SELECT p.price, count(*) AS n FROM p GROUP BY p.price) g",
+        "SELECT trim_scale(g.price) AS k, g.n FROM (SELECT p.price, count(*) AS n FROM p GROUP BY p.price) g",
     ),
     "text key": Case("sku", "SELECT p.sku, x.val FROM p JOIN a x ON x.val = p.sku"),
     # entities of several tables
     "product by store": Case(
-        "id,sid", "SELECT p.id, s.id AS sid, x.val FROM p CROSS JOIN s LEFT JOIN a x ON x.pid = p.id AND x.sid = s.id "
-        "AND x.attr = 2"
+        "id,sid",
+        "SELECT p.id, s.id AS sid, x.val FROM p CROSS JOIN s LEFT JOIN a x ON x.pid = p.id AND x.sid = s.id "
+        "AND x.attr = 2",
     ),
     "product by its stores": Case(
         "id,sid", "SELECT p.id, s.id AS sid, ps.qty FROM p JOIN ps ON ps.pid = p.id JOIN s ON s.id = ps.sid"
@@ -108,22 +125,30 @@ CASES = {
         "cust,pid", "SELECT o.cust, i.pid, sum(i.n) AS n FROM o JOIN i ON i.oid = o.id GROUP BY o.cust, i.pid"
     ),
     "three tables in the entity": Case(
-        "cust,cat", "SELECT o.cust, p.cat, count(*) AS n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid GROUP BY 1, 2"
+        "cust,cat",
+        "SELECT o.cust, p.cat, count(*) AS n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid GROUP BY 1, 2",
     ),
     # subqueries
-    "correlated in select": Case("id", "SELECT p.id, (SELECT sum(ps.qty) FROM ps WHERE ps.pid = p.id) AS qty FROM p"),
+    "correlated in select": Case(
+        "id", "SELECT p.id, (SELECT sum(ps.qty) FROM ps WHERE ps.pid = p.id) AS qty FROM p"
+    ),
     "correlated over two": Case(
-        "id", "SELECT c.id, (SELECT string_agg(p.sku, ',' ORDER BY p.sku) FROM p JOIN ps ON ps.pid = p.id "
-        "WHERE p.cat = c.id AND ps.qty > 1) AS skus FROM c"
+        "id",
+        "SELECT c.id, (SELECT string_agg(p.sku, ',' ORDER BY p.sku) FROM p JOIN ps ON ps.pid = p.id "
+        "WHERE p.cat = c.id AND ps.qty > 1) AS skus FROM c",
     ),
     "correlated two deep": Case(
-        "id", "SELECT s.id, (SELECT count(*) FROM ps WHERE ps.sid = s.id AND EXISTS (SELECT FROM i WHERE i.pid = ps.pid "
-        "AND i.n = s.web)) AS n FROM s"
+        "id",
+        "SELECT s.id, (SELECT count(*) FROM ps WHERE ps.sid = s.id AND EXISTS (SELECT FROM i WHERE i.pid = ps.pid "
+        "AND i.n = s.web)) AS n FROM s",
     ),
-    "exists": Case("id", "SELECT p.id FROM p WHERE EXISTS (SELECT 1 FROM ps WHERE ps.pid = p.id AND ps.qty > 1)"),
+    "exists": Case(
+        "id", "SELECT p.id FROM p WHERE EXISTS (SELECT 1 FROM ps WHERE ps.pid = p.id AND ps.qty > 1)"
+    ),
     "not exists": Case("id", "SELECT p.id FROM p WHERE NOT EXISTS (SELECT 1 FROM ps WHERE ps.pid = p.id)"),
     "not exists over two": Case(
-        "id", "SELECT p.id FROM p WHERE NOT EXISTS (SELECT FROM ps JOIN s ON s.id = ps.sid WHERE ps.pid = p.id)"
+        "id",
+        "SELECT p.id FROM p WHERE NOT EXISTS (SELECT FROM ps JOIN s ON s.id = ps.sid WHERE ps.pid = p.id)",
     ),
     "in": Case("id", "SELECT p.id FROM p WHERE p.cat IN (SELECT c.id FROM c WHERE c.parent > 1)"),
     "in or": Case("id", "SELECT p.id FROM p WHERE p.cat IN (SELECT c.id FROM c) OR p.sku = 'a'"),
@@ -134,9 +159,12 @@ CASES = {
         "id", "SELECT p.id FROM p WHERE p.cat NOT IN (SELECT ps.qty FROM ps WHERE ps.pid = p.id)"
     ),
     "pair in": Case("id", "SELECT p.id FROM p WHERE (p.id, p.cat) IN (SELECT ps.pid, ps.qty FROM ps)"),
-    "pair not in": Case("id", "SELECT p.id FROM p WHERE (p.id, p.cat) NOT IN (SELECT ps.pid, ps.qty FROM ps)"),
+    "pair not in": Case(
+        "id", "SELECT p.id FROM p WHERE (p.id, p.cat) NOT IN (SELECT ps.pid, ps.qty FROM ps)"
+    ),
     "any and all": Case(
-        "id", "SELECT p.id FROM p WHERE p.cat = ANY (SELECT c.id FROM c) AND p.id <> ALL (SELECT o.cust FROM o)"
+        "id",
+        "SELECT p.id FROM p WHERE p.cat = ANY (SELECT c.id FROM c) AND p.id <> ALL (SELECT o.cust FROM o)",
     ),
     "greater than all": Case(
         "id", "SELECT p.id FROM p WHERE p.cat > ALL (SELECT ps.qty FROM ps WHERE ps.pid = p.id)"
@@ -146,62 +174,97 @@ CASES = {
     ),
     "uncorrelated scalar": Case("id", "SELECT p.id, (SELECT count(*) FROM c) AS n FROM p"),
     "subquery in on": Case(
-        "id", "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND EXISTS (SELECT FROM o WHERE o.id = i.oid)"
+        "id",
+        "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND EXISTS (SELECT FROM o WHERE o.id = i.oid)",
     ),
     "subquery in on of both": Case(
-        "id", "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND i.n IN (SELECT c.parent FROM c WHERE c.id = p.cat)"
+        "id",
+        "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND i.n IN (SELECT c.parent FROM c WHERE c.id = p.cat)",
     ),
-    "array of a subquery": Case("id", "SELECT p.id, ARRAY(SELECT ps.qty FROM ps WHERE ps.pid = p.id ORDER BY 1) AS q FROM p"),
+    "array of a subquery": Case(
+        "id", "SELECT p.id, ARRAY(SELECT ps.qty FROM ps WHERE ps.pid = p.id ORDER BY 1) AS q FROM p"
+    ),
     "case with exists": Case(
-        "id", "SELECT p.id, CASE WHEN EXISTS (SELECT FROM i WHERE i.pid = p.id) THEN (SELECT max(i.n) FROM i "
-        "WHERE i.pid = p.id) ELSE 0 END AS n FROM p"
+        "id",
+        "SELECT p.id, CASE WHEN EXISTS (SELECT FROM i WHERE i.pid = p.id) THEN (SELECT max(i.n) FROM i "
+        "WHERE i.pid = p.id) ELSE 0 END AS n FROM p",
     ),
     # derived tables
-    "derived": Case("id", "SELECT p.id, t.n FROM p JOIN (SELECT i.pid, sum(i.n) AS n FROM i GROUP BY i.pid) t ON t.pid = p.id"),
-    "derived two deep": Case(
-        "cat", "SELECT p.cat, sum(t.n) AS n FROM p JOIN (SELECT pid, sum(n) AS n FROM (SELECT i.pid, i.n FROM i JOIN o "
-        "ON o.id = i.oid WHERE o.state = 1) u GROUP BY pid) t ON t.pid = p.id GROUP BY p.cat"
+    "derived": Case(
+        "id",
+        "SELECT p.id, t.n FROM p JOIN (SELECT i.pid, sum(i.n) AS n FROM i GROUP BY i.pid) t ON t.pid = p.id",
     ),
-    "derived with renamed columns": Case("k", "SELECT t.k, s.code FROM (SELECT ps.pid, ps.sid FROM ps) t(k, v) JOIN s ON s.id = t.v"),
-    "cte": Case("id", "WITH t AS (SELECT pid, max(n) AS n FROM i GROUP BY pid) SELECT p.id, t.n FROM p LEFT JOIN t ON t.pid = p.id"),
+    "derived two deep": Case(
+        "cat",
+        "SELECT p.cat, sum(t.n) AS n FROM p JOIN (SELECT pid, sum(n) AS n FROM (SELECT i.pid, i.n FROM i JOIN o "
+        "ON o.id = i.oid WHERE o.state = 1) u GROUP BY pid) t ON t.pid = p.id GROUP BY p.cat",
+    ),
+    "derived with renamed columns": Case(
+        "k", "SELECT t.k, s.code FROM (SELECT ps.pid, ps.sid FROM ps) t(k, v) JOIN s ON s.id = t.v"
+    ),
+    "cte": Case(
+        "id",
+        "WITH t AS (SELECT pid, max(n) AS n FROM i GROUP BY pid) SELECT p.id, t.n FROM p LEFT JOIN t ON t.pid = p.id",
+    ),
     "cte read twice": Case(
-        "id", "WITH t(a, b) AS (SELECT c.id, c.parent FROM c WHERE c.name <> 'b') SELECT x.a AS id, y.b FROM t x "
-        "LEFT JOIN t y ON y.a = x.b"
+        "id",
+        "WITH t(a, b) AS (SELECT c.id, c.parent FROM c WHERE c.name <> 'b') SELECT x.a AS id, y.b FROM t x "
+        "LEFT JOIN t y ON y.a = x.b",
     ),
     "cte on cte": Case(
-        "id", "WITH u AS (SELECT pid, n FROM i WHERE n > 1), v AS (SELECT pid, count(*) AS n FROM u GROUP BY pid) "
-        "SELECT p.id, v.n FROM p JOIN v ON v.pid = p.id"
+        "id",
+        "WITH u AS (SELECT pid, n FROM i WHERE n > 1), v AS (SELECT pid, count(*) AS n FROM u GROUP BY pid) "
+        "SELECT p.id, v.n FROM p JOIN v ON v.pid = p.id",
     ),
     "hop over a derived table": Case(
-        "sku", "SELECT t.sku, ps.qty FROM (SELECT DISTINCT p.id, p.sku FROM p JOIN c ON c.id = p.cat) t JOIN ps ON ps.pid = t.id"
+        "sku",
+        "SELECT t.sku, ps.qty FROM (SELECT DISTINCT p.id, p.sku FROM p JOIN c ON c.id = p.cat) t JOIN ps ON ps.pid = t.id",
     ),
     "lateral": Case(
         "id", "SELECT p.id, t.n FROM p CROSS JOIN LATERAL (SELECT sum(i.n) AS n FROM i WHERE i.pid = p.id) t"
     ),
     "left lateral": Case(
-        "id", "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id AND i.n = p.cat) t ON true"
+        "id",
+        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id AND i.n = p.cat) t ON true",
     ),
     "top of each": Case(
-        "id", "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id ORDER BY i.n DESC LIMIT 2) t ON true"
+        "id",
+        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id ORDER BY i.n DESC LIMIT 2) t ON true",
     ),
     "lateral after lateral": Case(
-        "id", "SELECT p.id, u.state FROM p CROSS JOIN LATERAL (SELECT i.oid FROM i WHERE i.pid = p.id) t "
-        "CROSS JOIN LATERAL (SELECT o.state FROM o WHERE o.id = t.oid OR o.cust = p.cat) u"
+        "id",
+        "SELECT p.id, u.state FROM p CROSS JOIN LATERAL (SELECT i.oid FROM i WHERE i.pid = p.id) t "
+        "CROSS JOIN LATERAL (SELECT o.state FROM o WHERE o.id = t.oid OR o.cust = p.cat) u",
     ),
-    "function in from": Case("id", "SELECT p.id, t.tag FROM p CROSS JOIN LATERAL unnest(p.tags) AS t(tag) JOIN c ON c.id = t.tag"),
+    "function in from": Case(
+        "id", "SELECT p.id, t.tag FROM p CROSS JOIN LATERAL unnest(p.tags) AS t(tag) JOIN c ON c.id = t.tag"
+    ),
     "entity from a function": Case("tag", "SELECT t.tag, p.sku FROM p CROSS JOIN unnest(p.tags) AS t(tag)"),
     "values": Case("id", "SELECT p.id, v.l FROM p JOIN (VALUES (1, 'x'), (2, 'y')) v(k, l) ON v.k = p.cat"),
-    "ordinality": Case("id", "SELECT p.id, t.tag, t.n FROM p, unnest(p.tags) WITH ORDINALITY t(tag, n) WHERE t.n < 3"),
-    # groups
-    "group": Case("cat", "SELECT p.cat, count(*) AS n, max(p.price) AS m FROM p GROUP BY p.cat HAVING count(*) > 1"),
-    "group by key": Case("id", "SELECT p.id, p.sku, sum(i.n) AS n FROM p LEFT JOIN i ON i.pid = p.id GROUP BY p.id"),
-    "group by another's key": Case("sku", "SELECT p.sku, count(i.n) AS n FROM p JOIN i ON i.pid = p.id GROUP BY p.id"),
-    "having a subquery": Case(
-        "cat", "SELECT p.cat, count(*) AS n FROM p GROUP BY p.cat HAVING EXISTS (SELECT FROM c WHERE c.id = p.cat)"
+    "ordinality": Case(
+        "id", "SELECT p.id, t.tag, t.n FROM p, unnest(p.tags) WITH ORDINALITY t(tag, n) WHERE t.n < 3"
     ),
-    "distinct": Case("cust", "SELECT DISTINCT o.cust, p.cat FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid"),
+    # groups
+    "group": Case(
+        "cat", "SELECT p.cat, count(*) AS n, max(p.price) AS m FROM p GROUP BY p.cat HAVING count(*) > 1"
+    ),
+    "group by key": Case(
+        "id", "SELECT p.id, p.sku, sum(i.n) AS n FROM p LEFT JOIN i ON i.pid = p.id GROUP BY p.id"
+    ),
+    "group by another's key": Case(
+        "sku", "SELECT p.sku, count(i.n) AS n FROM p JOIN i ON i.pid = p.id GROUP BY p.id"
+    ),
+    "having a subquery": Case(
+        "cat",
+        "SELECT p.cat, count(*) AS n FROM p GROUP BY p.cat HAVING EXISTS (SELECT FROM c WHERE c.id = p.cat)",
+    ),
+    "distinct": Case(
+        "cust", "SELECT DISTINCT o.cust, p.cat FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid"
+    ),
     "distinct on": Case("cat", "SELECT DISTINCT ON (p.cat) p.cat, p.sku, p.id FROM p ORDER BY p.cat, p.id"),
-    "distinct on, another entity": Case("id", "SELECT DISTINCT ON (p.cat) p.cat, p.id FROM p ORDER BY p.cat, p.id"),
+    "distinct on, another entity": Case(
+        "id", "SELECT DISTINCT ON (p.cat) p.cat, p.id FROM p ORDER BY p.cat, p.id"
+    ),
     "window by entity": Case(
         "cat", "SELECT p.cat, p.id, rank() OVER (PARTITION BY p.cat ORDER BY p.price, p.id) AS r FROM p"
     ),
@@ -209,27 +272,38 @@ CASES = {
         "id", "SELECT p.id, count(*) OVER (PARTITION BY p.cat) AS n FROM p JOIN c ON c.id = p.cat"
     ),
     "window without partition": Case("id", "SELECT p.id, count(*) OVER () AS n FROM p"),
-    "named window": Case("id", "SELECT i.id, sum(i.n) OVER w AS n FROM i WINDOW w AS (PARTITION BY i.oid ORDER BY i.id, i.n)"),
+    "named window": Case(
+        "id", "SELECT i.id, sum(i.n) OVER w AS n FROM i WINDOW w AS (PARTITION BY i.oid ORDER BY i.id, i.n)"
+    ),
     "two windows": Case(
-        "id", "SELECT i.id, count(*) OVER (PARTITION BY i.oid) AS x, count(*) OVER (PARTITION BY i.pid) AS y FROM i"
+        "id",
+        "SELECT i.id, count(*) OVER (PARTITION BY i.oid) AS x, count(*) OVER (PARTITION BY i.pid) AS y FROM i",
     ),
     "newest of each": Case(
-        "cat", "SELECT t.cat, t.id FROM (SELECT p.cat, p.id, row_number() OVER (PARTITION BY p.cat ORDER BY p.id) AS r "
-        "FROM p) t WHERE t.r = 1"
+        "cat",
+        "SELECT t.cat, t.id FROM (SELECT p.cat, p.id, row_number() OVER (PARTITION BY p.cat ORDER BY p.id) AS r "
+        "FROM p) t WHERE t.r = 1",
     ),
     "limit": Case("id", "SELECT p.id, p.sku FROM p ORDER BY p.id LIMIT 2"),
-    "union all": Case("k", "SELECT p.id AS k, p.sku AS v FROM p UNION ALL SELECT o.cust, c.name FROM o JOIN c ON c.id = o.id"),
+    "union all": Case(
+        "k",
+        "SELECT p.id AS k, p.sku AS v FROM p UNION ALL SELECT o.cust, c.name FROM o JOIN c ON c.id = o.id",
+    ),
     "union": Case("k", "SELECT p.cat AS k, p.sku AS v FROM p UNION SELECT c.id, c.name FROM c"),
     "except": Case("k", "SELECT p.cat AS k FROM p EXCEPT SELECT c.id FROM c"),
     "intersect": Case("k", "SELECT p.cat AS k FROM p INTERSECT ALL SELECT c.id FROM c"),
     "union derived": Case(
-        "id", "SELECT p.id, t.n FROM p JOIN (SELECT pid, n FROM i UNION SELECT pid, qty FROM ps) t ON t.pid = p.id"
+        "id",
+        "SELECT p.id, t.n FROM p JOIN (SELECT pid, n FROM i UNION SELECT pid, qty FROM ps) t ON t.pid = p.id",
     ),
     "whole row": Case("id", "SELECT p.id, row_to_json(c) AS cat FROM p JOIN c ON c.id = p.cat"),
     "rollup": Case("cat", "SELECT p.cat, count(*) AS n FROM p GROUP BY ROLLUP (p.cat)"),
-    "constant in the entity": Case("id,kind", "SELECT p.id, 'x'::text AS kind, ps.qty FROM p JOIN ps ON ps.pid = p.id"),
+    "constant in the entity": Case(
+        "id,kind", "SELECT p.id, 'x'::text AS kind, ps.qty FROM p JOIN ps ON ps.pid = p.id"
+    ),
     "recursive": Case(
-        "id", "WITH RECURSIVE t AS (SELECT c.id, c.parent FROM c WHERE c.parent = 1 UNION SELECT c.id, c.parent FROM c "
-        "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t"
+        "id",
+        "WITH RECURSIVE t AS (SELECT c.id, c.parent FROM c WHERE c.parent = 1 UNION SELECT c.id, c.parent FROM c "
+        "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t",
     ),
 }

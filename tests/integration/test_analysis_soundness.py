@@ -12,7 +12,7 @@ import psycopg
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import referee
+from cdc_daemon.feeds.referee import check_routes, referee
 from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "25"))
@@ -24,6 +24,10 @@ def test_every_changed_entity_is_named(database: str) -> None:
     """Documents of an entity that changed, appeared or vanished are always among those that a route names."""
     chance = random.Random(20240229)  # noqa: S311 # the same batches each time
     with psycopg.connect(database, autocommit=True) as connection:
+        # Statements of a few rows: compiling and parallel workers would take most of the time.
+        connection.execute(
+            "SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off"
+        )
         connection.execute(SCHEMA)
         routes = {name: analysed(connection, name) for name in CASES}
         named: Counter[str] = Counter()
@@ -36,7 +40,9 @@ def test_every_changed_entity_is_named(database: str) -> None:
             script = change(connection, chance)
             for name, analysis in routes.items():
                 hits, touched, missed = compare(connection, name, analysis)
-                assert not missed, f"{name}: batch {batch} misses {missed}\n{chr(10).join(script)}\n{analysis}"
+                assert not missed, (
+                    f"{name}: batch {batch} misses {missed}\n{chr(10).join(script)}\n{analysis}"
+                )
                 named[name] += hits
                 changed[name] += touched
         for name, analysis in routes.items():
@@ -54,7 +60,8 @@ def analysed(connection: Connection, name: str) -> Analysis:
     query, catalogue = describe(
         connection, feed=name, text=case.query, key=entity, entity=entity, search_path="public"
     )
-    return referee(analyse(query, catalogue), catalogue.dependencies)
+    analysis = referee(analyse(query, catalogue), catalogue.dependencies)
+    return check_routes(connection, analysis, catalogue)
 
 
 def full(analysis: Analysis) -> bool:
@@ -97,7 +104,9 @@ def change(connection: Connection, chance: random.Random) -> list[str]:
                     column, kind = chance.choice(list(COLUMNS[table].items()))
                     new = value(chance, kind)
                     free = f" AND NOT EXISTS (SELECT FROM {table} x WHERE x.{column} = {new})"
-                    statement = f"UPDATE {table} SET {column} = {new} WHERE {one}{free if kind == 'key' else ''}"
+                    statement = (
+                        f"UPDATE {table} SET {column} = {new} WHERE {one}{free if kind == 'key' else ''}"
+                    )
                 connection.execute(statement)
                 script.append(statement)
     return script
@@ -105,7 +114,9 @@ def change(connection: Connection, chance: random.Random) -> list[str]:
 
 def remember(connection: Connection) -> None:
     for table in COLUMNS:
-        connection.execute(f"DROP TABLE IF EXISTS old_{table}; CREATE TEMP TABLE old_{table} AS TABLE {table}")
+        connection.execute(
+            f"DROP TABLE IF EXISTS old_{table}; CREATE TEMP TABLE old_{table} AS TABLE {table}"
+        )
     for number, case in enumerate(CASES.values()):
         entity = ", ".join(f"q.{name}" for name in case.entity.split(","))
         connection.execute(
@@ -156,5 +167,3 @@ def compare(connection: Connection, name: str, analysis: Analysis) -> tuple[int,
     ).fetchone()
     assert row is not None
     return row
-
-
