@@ -161,9 +161,9 @@ class DaemonSettings(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.idle_poll_seconds < self.poll_seconds:
-            raise ValueError("idle_poll_seconds must not be less than poll_seconds")
+            raise ValueError("must not have idle_poll_seconds below poll_seconds")
         if self.max_pass_entities < self.batch_entities:
-            raise ValueError("max_pass_entities must not be less than batch_entities")
+            raise ValueError("must not have max_pass_entities below batch_entities")
         return self
 
 
