@@ -1,0 +1,137 @@
+"""What capture costs a writer: the same UPDATE with and without its trigger, on the same table."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+
+from bench.figure import Aim, Figure, Pairs
+from bench.place import Place, Shop, seconds_of, settled
+from bench.queries import FOLDER, query
+from cdc_daemon.pg.session import Connection
+
+_FEEDS = ("products", "prices", "categories")
+_LEAST_THROUGHPUT = Aim(0.80, at_least=True)
+_LONGEST_STATEMENT = Aim(1.8)
+
+
+def measure(place: Place) -> Iterator[Figure]:
+    """Throughput of single rows, one UPDATE of every product's price, and the room that entries take."""
+    products = place.scale(200_000, 10_000)
+    with place.shop("capture", products, _FEEDS) as shop, shop.connect() as connection:
+        shop.cdc.call("install")
+        yield from _single_rows(place, shop, connection)
+        yield from _one_statement(place, shop, connection)
+
+
+def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
+    """Each UPDATE its own transaction, from pgbench with prepared statements."""
+    seconds = place.rounds(6, 2)
+    scale = f"{shop.products:,} products, {seconds} s each"
+    kinds = (
+        ("1 client", 1, "on"),
+        ("4 clients", 4, "on"),
+        # Without the wait for the disk nothing hides what the trigger takes.
+        ("1 client, synchronous_commit off", 1, "off"),
+    )
+    for kind, clients, synchronous in kinds:
+        transactions: list[int] = []
+        bytes_before = _changelog_bytes(connection)
+
+        def throughput(clients: int = clients, synchronous: str = synchronous) -> tuple[int, float]:
+            return _pgbench(place, shop, clients=clients, seconds=seconds, synchronous=synchronous)
+
+        def captured(
+            run: Callable[[], tuple[int, float]] = throughput, counts: list[int] = transactions
+        ) -> float:
+            connection.execute(query("enable_capture"))
+            settled(connection)
+            count, rate = run()
+            counts.append(count)
+            return rate
+
+        def plain(run: Callable[[], tuple[int, float]] = throughput) -> float:
+            connection.execute(query("disable_capture"))
+            settled(connection)
+            return run()[1]
+
+        connection.execute("VACUUM price")
+        pairs = Pairs.taken(place.rounds(5, 2), below=plain, above=captured)
+        yield pairs.ratio(
+            f"capture: throughput of single-row UPDATEs with ÷ without triggers, {kind}",
+            aim=_LEAST_THROUGHPUT,
+            unit="a second",
+            scale=scale,
+        )
+        if kind == "1 client":
+            taken = (_changelog_bytes(connection) - bytes_before) / sum(transactions)
+            yield Figure(
+                "capture: changelog per changed row, single-row UPDATEs",
+                taken,
+                "bytes",
+                made_of=f"with index; {sum(transactions):,} statements",
+            )
+
+
+def _one_statement(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
+    grown: list[int] = []
+
+    def captured() -> float:
+        connection.execute(query("enable_capture"))
+        bytes_before = _changelog_bytes(connection)
+        seconds = _raise_all(connection)
+        grown.append(_changelog_bytes(connection) - bytes_before)
+        return seconds
+
+    def plain() -> float:
+        connection.execute(query("disable_capture"))
+        return _raise_all(connection)
+
+    plain()  # the first rewrite makes the table twice as large; the next ones reuse the room
+    pairs = Pairs.taken(place.rounds(5, 2), below=plain, above=captured)
+    scale = f"{shop.products:,} rows"
+    yield pairs.ratio(
+        f"capture: one UPDATE of {scale} with ÷ without triggers",
+        aim=_LONGEST_STATEMENT,
+        unit="s",
+        scale=scale,
+    )
+    yield Figure(
+        f"capture: changelog per changed row, one UPDATE of {scale}",
+        sum(grown) / len(grown) / shop.products,
+        "bytes",
+        made_of="with index",
+    )
+
+
+def _raise_all(connection: Connection) -> float:
+    connection.execute("VACUUM price")
+    settled(connection)
+    return seconds_of(connection, "raise_all_prices")
+
+
+def _changelog_bytes(connection: Connection) -> int:
+    row = connection.execute(query("changelog_bytes")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _pgbench(place: Place, shop: Shop, *, clients: int, seconds: int, synchronous: str) -> tuple[int, float]:
+    """Transactions, and how many a second."""
+    command = [
+        place.program("pgbench"),
+        "--no-vacuum",
+        "--protocol=prepared",
+        f"--file={FOLDER}/update_price.pgbench",
+    ]
+    command += [f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={seconds}"]
+    command += [f"--define=products={shop.products}", shop.dsn]
+    environment = {**os.environ, "PGOPTIONS": f"-c synchronous_commit={synchronous}"}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    count = re.search(r"transactions actually processed: (\d+)", said)
+    rate = re.search(r"tps = ([0-9.]+)", said)
+    assert count, said
+    assert rate, said
+    return int(count[1]), float(rate[1])

@@ -1,0 +1,161 @@
+"""The installed command as a process of its own, and what its log says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+COMMAND = Path(sys.executable).with_name("cdc-daemon")
+
+
+class CommandFailed(Exception):
+    """The command ended otherwise than it should; the message holds its last words."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the log.
+
+    Attributes:
+        at: when it was read here, on the monotonic clock, in seconds: never before it happened.
+    """
+
+    at: float
+    name: str
+    fields: Mapping[str, Any]
+
+
+class Daemon:
+    """`cdc-daemon run`, from its start until it is stopped."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self.events: list[Event] = []
+        self._said = ""
+        self._delivered: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def delivered(self, feed: str) -> int:
+        """Records of a feed that a sink has taken since the start."""
+        return self._delivered[feed]
+
+    def wait(self, condition: Callable[[Daemon], bool], *, seconds: float, awaited: str) -> float:
+        """Wait for what the log must say; returns when that line was read, on the monotonic clock.
+
+        Raises:
+            CommandFailed: the daemon ended, or it took longer.
+        """
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not condition(self):
+                if self._process.poll() is not None:
+                    raise CommandFailed(f"the daemon ended while {awaited} was awaited:\n{self._said}")
+                if time.monotonic() > deadline:
+                    raise CommandFailed(f"{awaited} did not come in {seconds:g} s:\n{self._said}")
+                self._changed.wait(1.0)
+        return self.events[-1].at
+
+    def wait_delivered(self, feed: str, records: int, *, seconds: float = 3600) -> float:
+        """Wait until that many records of a feed are delivered; returns when, on the monotonic clock."""
+        return self.wait(
+            lambda daemon: daemon.delivered(feed) >= records,
+            seconds=seconds,
+            awaited=f"delivery of {records} records of {feed}",
+        )
+
+    def peak_megabytes(self) -> float:
+        """The most memory that it had so far (resident, with shared libraries), in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
+        kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(kilobytes) * 1024 / 1e6
+
+    def stop(self) -> None:
+        """SIGTERM, and the end of its log."""
+        self._process.terminate()
+        if code := self._process.wait(60):
+            raise CommandFailed(f"cdc-daemon run ended with code {code}:\n{self._said}")
+        self._reader.join()
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            at = time.monotonic()
+            fields: dict[str, Any]
+            try:
+                fields = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                fields = {"event": "said", "text": line.decode(errors="replace")}
+            with self._changed:
+                if fields.get("level") not in {"info", "debug"}:
+                    self._said = f"{self._said}{line.decode(errors='replace')}"[-4000:]
+                if fields["event"] == "batch_delivered":
+                    self._delivered[fields["feed"]] += fields["records"]
+                self.events.append(Event(at, fields["event"], fields))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The command with one configuration and database."""
+
+    configuration: Path
+    dsn: str
+
+    def call(self, *arguments: str) -> float:
+        """Run a command to its end; returns how long that took, with the start of the program, in seconds.
+
+        Raises:
+            CommandFailed: it ended with an error.
+        """
+        started = time.monotonic()
+        ended = subprocess.run(
+            self._command(*arguments), env=self._environment(), capture_output=True, text=True, check=False
+        )
+        if ended.returncode:
+            said = (ended.stdout + ended.stderr)[-4000:]
+            raise CommandFailed(f"cdc-daemon {' '.join(arguments)} ended with {ended.returncode}:\n{said}")
+        return time.monotonic() - started
+
+    @contextmanager
+    def running(self) -> Generator[Daemon]:
+        """The daemon; it has begun to work when the block begins, and is stopped when it ends."""
+        daemon = Daemon(self._command("run"), self._environment())
+        try:
+            daemon.wait(
+                lambda d: any(event.name == "daemon_started" for event in d.events),
+                seconds=60,
+                awaited="its start",
+            )
+            yield daemon
+            daemon.stop()
+        finally:
+            daemon.kill()
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(COMMAND), "--config", str(self.configuration), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        settings = {"CDC_DATABASE_DSN": self.dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
+        return {name: value for name, value in os.environ.items() if not name.startswith("CDC_")} | settings

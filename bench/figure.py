@@ -1,0 +1,115 @@
+"""What was measured, beside what was aimed at."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A limit that a figure should keep to."""
+
+    limit: float
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+
+    def is_met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        name: what was measured, with what stands above and below the line of a ratio.
+        value: the median, or what `name` says.
+        low, high: the least and the greatest of what it is the median of; both None for a single value.
+        unit: empty for a ratio.
+        aim: None where none was set.
+        made_of: scale, rounds and the absolute values behind a ratio.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    aim: Aim | None = None
+    made_of: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.aim is None:
+            return ""
+        return "meets it" if self.aim.is_met(self.value) else "misses the aim"
+
+    @property
+    def shown(self) -> str:
+        spread = "" if self.low is None or self.high is None else f" ({_short(self.low)}–{_short(self.high)})"
+        return f"{_short(self.value)}{spread} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Measurements of two things, taken in turn.
+
+    What drifts during a run (a warmer cache, a larger table, another tenant of the machine) then falls on
+    both; a ratio is taken within each pair, and the median over the pairs.
+
+    Attributes:
+        below, above: what a ratio divides by, and what it divides; pair by pair.
+    """
+
+    below: Sequence[float]
+    above: Sequence[float]
+
+    @classmethod
+    def taken(cls, rounds: int, below: Callable[[], float], above: Callable[[], float]) -> Pairs:
+        """Measure both `rounds` times, each first in every other round."""
+        values: tuple[list[float], list[float]] = ([], [])
+        for number in range(rounds):
+            for which in (0, 1) if number % 2 == 0 else (1, 0):
+                values[which].append((below, above)[which]())
+        return cls(*values)
+
+    def ratio(self, name: str, *, aim: Aim | None, unit: str, scale: str) -> Figure:
+        """The figure `above ÷ below`.
+
+        Args:
+            unit: of the single values, for `made_of`.
+        """
+        ratios = [above / below for below, above in zip(self.below, self.above, strict=True)]
+        below, above = statistics.median(self.below), statistics.median(self.above)
+        return Figure(
+            name,
+            statistics.median(ratios),
+            low=min(ratios),
+            high=max(ratios),
+            aim=aim,
+            made_of=f"{scale}; {_pairs(len(ratios))}, medians {_short(above)} ÷ {_short(below)} {unit}",
+        )
+
+
+def spread(name: str, values: Sequence[float], *, unit: str, aim: Aim | None = None, made_of: str) -> Figure:
+    """The median of some values with the least and the greatest."""
+    return Figure(name, statistics.median(values), unit, min(values), max(values), aim, made_of)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The least value that at least `percent` of a hundred values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[-(-len(ordered) * percent // 100) - 1]
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
+
+
+def _short(value: float) -> str:
+    """Three significant digits, whole from a hundred on."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,124 @@
+"""Where a benchmark runs: one durable server, and shops in databases of their own."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bench.daemon import Installed
+from bench.queries import query
+from cdc_daemon.pg.binaries import find_binaries
+from cdc_daemon.pg.embedded import EmbeddedServer
+from cdc_daemon.pg.session import Connection, connect
+from demo import shop
+
+DEMO = Path(shop.__file__).parent.parent
+
+# Durable (the defaults), with memory for the larger shop; both sides of every ratio have the same.
+SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop in a database of its own, and the command configured for it.
+
+    Attributes:
+        out: folder of the file sink.
+    """
+
+    products: int
+    dsn: str
+    cdc: Installed
+    out: Path
+
+    def connect(self) -> Connection:
+        """A session with the settings that the daemon pins: documents are compared sign by sign."""
+        return connect(self.dsn, purpose="bench")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The server and the choices of this run.
+
+    Attributes:
+        products: what `--scale` said; None for each measurement's own.
+        quick: fewer rounds, smaller shops: to see that it works, not for figures.
+    """
+
+    server: EmbeddedServer
+    folder: Path
+    products: int | None
+    quick: bool
+
+    def rounds(self, full: int, quick: int) -> int:
+        return quick if self.quick else full
+
+    def scale(self, full: int, quick: int) -> int:
+        """Products of the shop to make."""
+        return self.products or (quick if self.quick else full)
+
+    def program(self, name: str) -> str:
+        """A client program that came with the server."""
+        return str((self.server.binaries or find_binaries()) / name)
+
+    @contextmanager
+    def shop(
+        self, name: str, products: int, feeds: Sequence[str], *, delivering: bool = True
+    ) -> Generator[Shop]:
+        """A filled shop; capture is not installed. Gone when the block ends.
+
+        Args:
+            feeds: those of the demo to configure.
+            delivering: to a file sink; otherwise there is no sink.
+        """
+        dsn = self.server.create_database(name)
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        try:
+            with connect(dsn, purpose="bench") as connection:
+                shop.load(connection, products=products)
+                connection.execute("VACUUM ANALYZE")
+            configuration = folder / "cdc.toml"
+            configuration.write_text(_configuration(folder, feeds, delivering=delivering), "utf-8")
+            yield Shop(products, dsn, Installed(configuration, dsn), folder / "out")
+        finally:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
+                connection.execute(drop)
+
+
+def settled(connection: Connection) -> None:
+    """Write out what earlier measurements left dirty, so that this one does not pay for it."""
+    connection.execute("CHECKPOINT")
+
+
+def seconds_of(connection: Connection, name: str) -> float:
+    """How long a statement of `bench/sql/` takes, at the client, in seconds."""
+    started = time.monotonic()
+    connection.execute(query(name))
+    return time.monotonic() - started
+
+
+def _configuration(folder: Path, feeds: Sequence[str], *, delivering: bool) -> str:
+    """The demo's configuration with some of its feeds, every path absolute."""
+    configured = tomllib.loads((DEMO / "cdc.toml").read_text("utf-8"))["feeds"]
+    lines = ["[daemon]", f"state_dir = {_text(folder / 'state')}"]
+    for feed in feeds:
+        settings = configured[feed]
+        lines += [f"[feeds.{feed}]", f"query = {_text(DEMO / settings['query'])}"]
+        lines += [f"{name} = {settings[name]!r}" for name in ("key", "entity")]
+        lines += [] if delivering else ["sinks = []"]
+    if delivering:
+        lines += ["[sinks.file]", 'type = "file"', f"path = {_text(folder / 'out' / '{feed}.ndjson')}"]
+    return "\n".join(lines) + "\n"
+
+
+def _text(path: Path) -> str:
+    return f"'{path}'"  # a literal string of TOML: backslashes stand for themselves

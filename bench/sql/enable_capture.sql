@@ -1,0 +1,1 @@
+ALTER TABLE price ENABLE ALWAYS TRIGGER cdc_capture_update

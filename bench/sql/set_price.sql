@@ -1,0 +1,1 @@
+UPDATE price SET regular = %(price)s WHERE website_id = 1 AND product_id = %(product)s
