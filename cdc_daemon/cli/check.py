@@ -17,7 +17,7 @@ from cdc_daemon.workers.planning import FeedPlan, plan_feed
 Fault = tuple[str, str, str | None]
 
 
-@click.command()
+@click.command(short_help="Are configuration and queries right?")
 @feeds_argument
 @json_option
 def check(feeds: tuple[str, ...], as_json: bool) -> None:

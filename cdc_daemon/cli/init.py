@@ -17,7 +17,7 @@ def starter_directory() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "config"
 
 
-@click.command()
+@click.command(short_help="Write a configuration to begin with.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def init(directory: Path) -> None:
     """Write a commented configuration to DIRECTORY, with an example feed.

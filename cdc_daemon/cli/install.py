@@ -10,7 +10,7 @@ from cdc_daemon.pg import ddl
 from cdc_daemon.workers import installation
 
 
-@click.command()
+@click.command(short_help="Make triggers and tables as the feeds want them.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--script", is_flag=True, help="Only print the same as plain SQL, for a DBA to run with psql.")
 def install(dry_run: bool, script: bool) -> None:

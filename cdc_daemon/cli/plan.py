@@ -10,7 +10,7 @@ from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.workers.installation import wanted_steps
 
 
-@click.command()
+@click.command(short_help="What is captured, and what would be installed?")
 @feeds_argument
 @json_option
 def plan(feeds: tuple[str, ...], as_json: bool) -> None:

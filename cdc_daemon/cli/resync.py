@@ -11,7 +11,7 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.workers.resync import Resync
 
 
-@click.command()
+@click.command(short_help="Recompute feeds without a change.")
 @click.argument("feeds", nargs=-1, required=True, metavar="FEED...")
 @click.option(
     "--by-key",

@@ -9,7 +9,7 @@ from cdc_daemon.database import database
 from cdc_daemon.service import Service
 
 
-@click.command()
+@click.command(short_help="The daemon.")
 @click.option("--once", is_flag=True, help="Read what was committed so far, deliver it, and end.")
 def run(once: bool) -> None:
     """Keep the documents up to date and deliver what changes, until stopped.

@@ -13,7 +13,7 @@ from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.status import FeedStatus, SinkStatus, Status, read_status
 
 
-@click.command()
+@click.command(short_help="How every feed and sink stands.")
 @json_option
 def status(as_json: bool) -> None:
     """Show how every feed and every sink stands, read from the database; the daemon need not run.

@@ -11,7 +11,7 @@ from cdc_daemon.errors import InstallError
 from cdc_daemon.workers import installation
 
 
-@click.command()
+@click.command(short_help="Remove every trace from the database.")
 @click.option("--yes", is_flag=True, help="Don't ask. (A script, which has no terminal, is never asked.)")
 def uninstall(yes: bool) -> None:
     """Remove everything that cdc-daemon has in the database, then look whether anything is left.

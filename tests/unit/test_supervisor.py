@@ -1,0 +1,306 @@
+"""Workers are kept running, failures are told once, and a stop is orderly."""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+import structlog
+
+from cdc_daemon import log, supervisor
+from cdc_daemon.errors import DatabaseUnavailable, FeedError
+from cdc_daemon.supervisor import Supervisor, WorkerGivenUp
+
+PATIENCE_SECONDS = 10.0
+
+
+class Scripted:
+    """A worker that does one thing after the other, a call of `run` each; then it works until stopped."""
+
+    def __init__(self, *script: Callable[[Callable[[], None]], None], name: str = "scripted") -> None:
+        self.name = name
+        self.works = threading.Event()
+        self._script = iter(script)
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        step = next(self._script, None)
+        if step is not None:
+            return step(beat)
+        beat()
+        self.works.set()
+        stop.wait()
+        return None
+
+
+def failing(error: Exception) -> Callable[[Callable[[], None]], None]:
+    def fail(_beat: Callable[[], None]) -> None:
+        raise error
+
+    return fail
+
+
+class Running:
+    """A supervisor in a thread of its own, as the main thread would run it."""
+
+    def __init__(self, made: Supervisor, drain_seconds: float) -> None:
+        self.supervisor = made
+        self.leave = threading.Event()
+        self.error: Exception | None = None
+        self.unstopped: list[str] = []
+        self.woken = threading.Event()
+        self._drain_seconds = drain_seconds
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.unstopped = self.supervisor.run(
+                self.leave, drain_seconds=self._drain_seconds, wake=self.woken.set
+            )
+        except WorkerGivenUp as error:
+            self.error = error
+
+    def end(self) -> None:
+        self.leave.set()
+        self.join()
+
+    def join(self) -> None:
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def running(*workers: supervisor.Worker, drain_seconds: float = PATIENCE_SECONDS) -> Iterator[Running]:
+    made = Supervisor(jitter=lambda: 0.0)
+    for worker in workers:
+        made.add(worker)
+    run = Running(made, drain_seconds)
+    try:
+        yield run
+    finally:
+        run.end()
+
+
+@pytest.fixture(autouse=True)
+def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.002)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    written = io.StringIO()
+    log.configure("info", "json", written)
+    yield written
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def events(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def names(stream: io.StringIO) -> list[str]:
+    return [event["event"] for event in events(stream)]
+
+
+def test_a_worker_that_fails_is_started_again_and_told_with_reason_and_remedy(stream: io.StringIO) -> None:
+    worker = Scripted(failing(FeedError("is broken", where="feed a", hint="mend it")))
+    with running(worker):
+        assert worker.works.wait(PATIENCE_SECONDS)
+    [failed] = [event for event in events(stream) if event["event"] == "worker_failed"]
+    assert (failed["worker"], failed["error"], failed["reason"]) == (
+        "scripted",
+        "FeedError",
+        "feed a: is broken",
+    )
+    assert (failed["hint"], failed["attempt"]) == ("mend it", 1)
+    assert "exception" not in failed, "an error of ours needs no traceback"
+
+
+def test_a_fault_of_the_program_is_told_with_its_place(stream: io.StringIO) -> None:
+    worker = Scripted(failing(ZeroDivisionError("oops")))
+    with running(worker):
+        assert worker.works.wait(PATIENCE_SECONDS)
+    [failed] = [event for event in events(stream) if event["event"] == "worker_failed"]
+    assert "in fail" in failed["exception"]
+
+
+def test_a_worker_whose_loop_ends_by_itself_has_failed(stream: io.StringIO) -> None:
+    worker = Scripted(lambda _beat: None)
+    with running(worker):
+        assert worker.works.wait(PATIENCE_SECONDS)
+    assert "worker_failed" in names(stream)
+
+
+def test_one_workers_failure_leaves_the_others_alone() -> None:
+    calm, failing_one = Scripted(name="calm"), Scripted(*[failing(FeedError("x"))] * 3, name="failing")
+    with running(calm, failing_one):
+        assert calm.works.wait(PATIENCE_SECONDS)
+        assert failing_one.works.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseUnavailable("gone"),
+        psycopg.OperationalError("server closed the connection unexpectedly"),
+        psycopg.errors.AdminShutdown("terminating connection"),
+        OSError("disk full"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_passes_by_itself_is_tried_for_ever(error: Exception) -> None:
+    worker = Scripted(*[failing(error)] * (supervisor.MOST_QUICK_FAILURES * 4))
+    with running(worker) as run:
+        assert worker.works.wait(PATIENCE_SECONDS)
+        assert not run.leave.is_set()
+
+
+def test_what_does_not_pass_ends_the_daemon_and_stops_the_others(stream: io.StringIO) -> None:
+    calm = Scripted(name="calm")
+    hopeless = Scripted(*[failing(FeedError("is broken", hint="mend it"))] * 20, name="hopeless")
+    with running(calm, hopeless) as run:
+        run.join()
+    assert isinstance(run.error, WorkerGivenUp)
+    assert run.error.where == "hopeless"
+    assert run.error.hint == "mend it"
+    assert isinstance(run.error.__cause__, FeedError)
+    [given_up] = [event for event in events(stream) if event["event"] == "worker_given_up"]
+    assert given_up["attempts"] == supervisor.MOST_QUICK_FAILURES
+    assert names(stream)[-1] == "daemon_stopped"
+
+
+def test_failures_far_apart_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SETTLED_SECONDS", 0.0)
+    worker = Scripted(*[failing(FeedError("x"))] * 20)
+    with running(worker) as run:
+        assert worker.works.wait(PATIENCE_SECONDS)
+        assert not run.leave.is_set()
+
+
+def test_a_loss_of_the_database_is_one_line_for_all_workers_and_so_is_its_return(stream: io.StringIO) -> None:
+    lost = [failing(DatabaseUnavailable("can't be reached", where="database"))] * 3
+    workers = [Scripted(*lost, name=f"worker {n}") for n in range(3)]
+    with running(*workers):
+        for worker in workers:
+            assert worker.works.wait(PATIENCE_SECONDS)
+    said = names(stream)
+    assert "worker_failed" not in said
+    assert said[0] == "database_lost"
+    assert said.count("database_lost") == said.count("database_reconnected")
+
+
+def test_pauses_grow_to_the_longest_and_differ_by_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 8.0)
+    low, high = Supervisor(jitter=lambda: 0.0), Supervisor(jitter=lambda: 1.0)
+    assert [low._pause(attempt) for attempt in range(1, 7)] == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+    assert [high._pause(attempt) for attempt in (1, 2, 10_000)] == [1.0, 2.0, 8.0]
+
+
+def test_a_stop_wakes_the_workers_and_waits_for_the_work_at_hand(stream: io.StringIO) -> None:
+    finished = threading.Event()
+
+    class Busy:
+        name = "busy"
+
+        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+            beat()
+            run.woken.wait(PATIENCE_SECONDS)
+            assert stop.is_set()
+            finished.set()
+
+    with running(Busy()) as run:
+        run.end()
+    assert finished.is_set()
+    assert run.unstopped == []
+    assert names(stream) == ["daemon_stopping", "daemon_stopped"]
+
+
+def test_who_does_not_stop_in_time_is_named(stream: io.StringIO) -> None:
+    release = threading.Event()
+
+    class Stubborn:
+        name = "stubborn"
+
+        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+            _ = stop, beat
+            release.wait(PATIENCE_SECONDS)
+
+    with running(Stubborn(), Scripted(), drain_seconds=0.0) as run:
+        run.end()
+    release.set()
+    assert "stubborn" in run.unstopped
+    assert "stubborn" in events(stream)[-1]["unstopped"]
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_silent_until_it_does() -> None:
+    now = 0.0
+    made = Supervisor(clock=lambda: now, longest_silence_seconds=10.0)
+    worker = Scripted()
+    made.add(worker)
+    assert made.silent() == []
+    now = 10.5
+    assert made.silent() == ["scripted"]
+    made._beat(made._posts[0], started=0.0)
+    assert made.silent() == []
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(PATIENCE_SECONDS)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "20000")
+        yield channel
+
+
+def told(channel: socket.socket, wanted: str) -> str:
+    """The first datagram that begins so; others are passed over."""
+    while True:
+        found = channel.recv(4096).decode()
+        if found.startswith(wanted):
+            return found
+
+
+def test_systemd_hears_of_start_life_and_stop(systemd: socket.socket) -> None:
+    with running(Scripted()) as run:
+        assert told(systemd, "") == "READY=1"
+        assert told(systemd, "STATUS=") == "STATUS=1 workers run"
+        assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
+        run.end()
+        assert told(systemd, "STOPPING=").splitlines()[0] == "STOPPING=1"
+
+
+def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) -> None:
+    release = threading.Event()
+
+    class Hanging:
+        name = "hanging"
+
+        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+            release.wait(PATIENCE_SECONDS)
+            beat()
+            stop.wait()
+
+    made = Supervisor(longest_silence_seconds=0.0)
+    made.add(Hanging())
+    run = Running(made, PATIENCE_SECONDS)
+    try:
+        assert told(systemd, "") == "READY=1"
+        assert told(systemd, "") == "STATUS=hanging hangs"
+        release.set()
+        run.end()
+        assert told(systemd, "").startswith("STOPPING=1"), "and no WATCHDOG=1 before it"
+    finally:
+        release.set()
+        run.end()
