@@ -58,6 +58,7 @@ def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool
     with session(settings, f"resync {name}") as (connection, _):
         request = Resync(connection, settings, name, where=where, force=force)
         entities = request.request(stop)
+        count = f"{entities:,} {'entity' if entities == 1 else 'entities'}"
         if not wait:
             click.echo(
                 f"{name}: {entities:,} entities are queued; `cdc-daemon status` tells how many are left."
@@ -68,4 +69,4 @@ def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool
             for progress in request.follow(stop):
                 bar.update(progress.done - done)
                 done = progress.done
-    click.echo(f"{name}: {entities:,} entities recomputed.")
+    click.echo(f"{name}: {count} recomputed.")

@@ -18,8 +18,9 @@ def run(once: bool) -> None:
     once. Nothing is lost either way, nor by kill -9. Any number of daemons may run on one database: they
     share the feeds.
 
-    Run `cdc-daemon install` once before; what a changed table needs later is installed by itself. Logs go to
-    standard output (to standard error if a sink writes to standard output), as JSON unless that is a terminal.
+    Run `cdc-daemon install` once before; what a changed table needs later is installed by itself. Logs go
+    to standard output (to standard error if a sink writes to standard output), as JSON unless that is a
+    terminal.
 
     \b
     Examples:

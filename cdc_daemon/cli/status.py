@@ -49,8 +49,9 @@ def _as_json(found: Status) -> dict[str, object]:
     feeds: dict[str, object] = {}
     for feed in found.feeds:
         fields = asdict(feed)
-        sinks = {sink.pop("sink"): sink for sink in fields.pop("sinks")}
-        feeds[fields.pop("feed")] = {**fields, "sinks": sinks}
+        name = fields.pop("feed")
+        fields["sinks"] = {sink.pop("sink"): sink for sink in fields["sinks"]}
+        feeds[name] = fields
     return {"feeds": feeds, "drift": list(found.drift)}
 
 

@@ -66,7 +66,7 @@ class Faults:
         path = [str(part) for part in detail["loc"]]
         name = path[0] if path else ""
         field = model.model_fields.get(name)
-        hint = field.description if field else None
+        hint = f"set {name} ({field.description.rstrip('.')})" if field and field.description else None
         # Below the field stand positions in a list and keys of a table, which belong to the message.
         inner = f"{'.'.join(path[1:])}: " if len(path) > 1 else ""
         at = (*place, name) if name else place
@@ -107,5 +107,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = nearest(name, known)
     if near:
-        return f"did you mean `{near}`?"
-    return f"known: {', '.join(f'`{one}`' for one in known)}" if known else "none is known here"
+        return f"`{near}`, the nearest known name"
+    return (
+        f"one of {', '.join(f'`{one}`' for one in known)}" if known else "declare it first: there is none yet"
+    )

@@ -163,7 +163,7 @@ class _Loading:
         kind = given.get("type")
         if kind is None:
             self._faults.add(
-                (*place, "type"), "is missing", f"known: {', '.join(f'`{one}`' for one in SINKS)}"
+                (*place, "type"), "is missing", f"one of {', '.join(f'`{one}`' for one in SINKS)}"
             )
         elif kind not in SINKS:
             self._faults.add(

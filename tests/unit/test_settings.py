@@ -120,7 +120,7 @@ def test_a_variable_that_is_no_setting_is_a_fault_with_the_nearest_one(write: Wr
     assert only_fault(write(MINIMAL), {"CDC_DAEMON_POLL_SECOND": "1"}) == (
         "CDC_DAEMON_POLL_SECOND",
         "is no setting of cdc-daemon",
-        "did you mean `CDC_DAEMON_POLL_SECONDS`?",
+        "`CDC_DAEMON_POLL_SECONDS`, the nearest known name",
     )
 
 
@@ -189,11 +189,11 @@ def test_a_wrong_value_is_named_with_file_field_and_rule(
 @pytest.mark.parametrize(
     ("old", "new", "where", "hint"),
     [
-        ("key =", "keys =", "feeds.products.keys", "did you mean `key`?"),
-        ("[sinks.out]", "[sink.out]", "sink", "did you mean `sinks`?"),
-        ("dsn =", "dns =", "database.dns", "did you mean `dsn`?"),
-        ("url =", "ulr =", "sinks.catalog.ulr", "did you mean `url`?"),
-        ('type = "http"', 'type = "htp"', "sinks.catalog.type", "did you mean `http`?"),
+        ("key =", "keys =", "feeds.products.keys", "`key`, the nearest known name"),
+        ("[sinks.out]", "[sink.out]", "sink", "`sinks`, the nearest known name"),
+        ("dsn =", "dns =", "database.dns", "`dsn`, the nearest known name"),
+        ("url =", "ulr =", "sinks.catalog.ulr", "`url`, the nearest known name"),
+        ('type = "http"', 'type = "htp"', "sinks.catalog.type", "`http`, the nearest known name"),
     ],
 )
 def test_an_unknown_name_comes_with_the_nearest_known_one(
