@@ -60,9 +60,7 @@ def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool
         entities = request.request(stop)
         count = f"{entities:,} {'entity' if entities == 1 else 'entities'}"
         if not wait:
-            click.echo(
-                f"{name}: {entities:,} entities are queued; `cdc-daemon status` tells how many are left."
-            )
+            click.echo(f"{name}: {count} queued; `cdc-daemon status` tells how many are left.")
             return
         with click.progressbar(length=entities, label=name, show_pos=True) as bar:
             done = 0
