@@ -88,6 +88,14 @@ CASES = {
         "SELECT s.id, x.qty, x.n FROM s LEFT JOIN (SELECT ps.sid, ps.qty, i.n FROM ps LEFT JOIN i "
         "ON i.pid = ps.pid) x ON x.sid = s.id",
     ),
+    "null-safe beyond a left join": Case(
+        "id",
+        "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.web IS NOT DISTINCT FROM ps.pid",
+    ),
+    "where on the nullable side": Case(
+        "cust",
+        "SELECT o.cust, ps.qty FROM o LEFT JOIN ps ON ps.pid = o.id WHERE ps.sid IS NOT DISTINCT FROM o.state",
+    ),
     "range join": Case(
         "id", "SELECT p.id, count(i.n) AS n FROM p JOIN i ON i.n BETWEEN p.cat AND p.id GROUP BY p.id"
     ),

@@ -1,0 +1,186 @@
+"""What is read of a feed's query, and how faults in it are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
+from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.catalogue import describe
+from cdc_daemon.feeds.referee import check_routes, referee
+
+SCHEMA = """
+CREATE TYPE size AS ENUM ('s', 'm');
+CREATE DOMAIN code AS text CHECK (value <> '');
+CREATE TABLE maker (id int PRIMARY KEY, name text);
+CREATE TABLE product (
+    id bigint PRIMARY KEY, maker_id int REFERENCES maker, sku varchar(20) UNIQUE, label char(3), size size,
+    code code, tags text[], price numeric(10, 2), "Odd Name" text
+);
+CREATE INDEX ON product (lower(sku), maker_id);
+CREATE VIEW offers AS SELECT id FROM product;
+CREATE MATERIALIZED VIEW summary AS SELECT id FROM product;
+"""
+PRODUCT = TableName("public", "product")
+
+
+@pytest.fixture
+def connection(database: str) -> Any:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+        yield connection
+
+
+def read(
+    connection: psycopg.Connection[Any], text: str, *names: str, search_path: str = "public"
+) -> tuple[FeedQuery, Catalogue]:
+    names = names or ("id",)
+    return describe(connection, feed="f", text=text, key=names, entity=names, search_path=search_path)
+
+
+def test_tables_are_read_with_columns_keys_and_how_they_are_carried(
+    connection: psycopg.Connection[Any],
+) -> None:
+    query, catalogue = read(
+        connection, "SELECT p.id, m.name FROM product p JOIN maker m ON m.id = p.maker_id"
+    )
+
+    table = catalogue.tables[PRODUCT]
+    assert {name: (column.type, column.carried_as) for name, column in table.columns.items()} == {
+        "id": ("bigint", "bigint"),
+        "maker_id": ("integer", "integer"),
+        "sku": ("character varying", "character varying"),
+        "label": ("bpchar", "bpchar")
+        if table.columns["label"].type == "bpchar"
+        else ("character", "character"),
+        "size": ("public.size", "text"),
+        "code": ("public.code", "text"),
+        "tags": ("text[]", "text"),
+        "price": ("numeric", "numeric"),
+        "Odd Name": ("text", "text"),
+    }
+    assert table.primary_key == ("id",)
+    assert table.unique_keys == (("id",), ("sku",))
+    assert [(key.columns, str(key.references)) for key in table.foreign_keys] == [
+        (("maker_id",), "public.maker")
+    ]
+    assert table.columns["id"].not_null
+    assert not table.columns["sku"].not_null
+    assert [(output.name, output.type) for output in query.outputs] == [("id", "bigint"), ("name", "text")]
+    assert catalogue.dependencies[PRODUCT] == {"id", "maker_id"}
+
+
+def test_nothing_stays_behind(connection: psycopg.Connection[Any]) -> None:
+    before = connection.execute("SHOW search_path").fetchone()
+
+    read(connection, "SELECT id FROM product", search_path="public, pg_temp")
+
+    assert connection.execute("SHOW search_path").fetchone() == before
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'cdc%'").fetchone() == (0,)
+
+
+def test_percent_signs_braces_and_a_comment_at_the_end_survive(connection: psycopg.Connection[Any]) -> None:
+    query, _ = read(
+        connection, "SELECT id, '{%s}' || id % 2 AS v FROM product WHERE sku LIKE 'a%' -- all of them"
+    )
+
+    assert "'{%s}'" in query.definition
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what"),
+    [
+        ("SELECT id\nFROM product\nWHERE nothing = 1", "line 3, column 7", "nothing"),
+        ("SELECT id FROM missing", "line 1, column 16", "missing"),
+        ("SELECT id\n  FRM product", "line 2, column 7", "syntax error"),
+    ],
+)
+def test_a_fault_is_told_with_its_line_and_column(
+    connection: psycopg.Connection[Any], text: str, place: str, what: str
+) -> None:
+    with pytest.raises(FeedError) as caught:
+        read(connection, text)
+
+    assert place in str(caught.value.where)
+    assert what in caught.value.what
+    assert caught.value.hint
+
+
+def test_a_second_statement_is_never_run(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(FeedError, match="several statements"):
+        read(connection, "SELECT id FROM product; COMMIT; DROP TABLE product CASCADE; SELECT 1")
+
+    assert connection.execute("SELECT to_regclass('product') IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_missing_key_column_names_the_nearest_output(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(FeedError) as caught:
+        read(connection, "SELECT id AS productId FROM product", "productId")
+
+    assert 'AS "productId"' in str(caught.value.hint)
+
+
+def test_views_and_system_catalogues_are_refused(connection: psycopg.Connection[Any]) -> None:
+    for text, kind in (
+        ("SELECT id FROM offers", "view"),
+        ("SELECT id FROM summary", "materialized view"),
+        ("SELECT oid::int AS id FROM pg_class", "system catalogue"),
+    ):
+        query, catalogue = read(connection, text)
+        assert [(v.refusal, v.what.rpartition(" is a ")[2]) for v in analyse(query, catalogue).verdicts] == [
+            (True, kind)
+        ]
+
+
+def test_volatility_is_the_catalogues_word_for_built_in_functions_too(
+    connection: psycopg.Connection[Any],
+) -> None:
+    query, catalogue = read(connection, "SELECT id, random() AS r, lower(sku) AS l FROM product")
+
+    assert {f.name: f.volatility for f in catalogue.functions} == {"random": "volatile", "lower": "immutable"}
+    assert [verdict.column for verdict in analyse(query, catalogue).verdicts] == [12]
+
+
+def test_a_whole_row_means_every_column_although_pg_depend_drops_it(
+    connection: psycopg.Connection[Any],
+) -> None:
+    query, catalogue = read(connection, "SELECT p.id, row_to_json(p) AS row FROM product p")
+
+    (occurrence,) = referee(analyse(query, catalogue), catalogue.dependencies).occurrences
+    assert set(occurrence.columns) == set(catalogue.tables[PRODUCT].columns)
+
+
+def test_a_table_that_the_analysis_lacks_is_taken_as_all(connection: psycopg.Connection[Any]) -> None:
+    query, catalogue = read(connection, "SELECT id FROM product")
+    maker = TableName("public", "maker")
+
+    widened = referee(analyse(query, catalogue), {**catalogue.dependencies, maker: frozenset({"name"})})
+
+    added = next(each for each in widened.occurrences if each.table == maker)
+    assert (added.kind, added.columns) == (RouteKind.ALL, ("name",))
+
+
+def test_a_query_that_was_misread_takes_all(connection: psycopg.Connection[Any]) -> None:
+    query, catalogue = read(connection, "SELECT id, @ price AS p FROM product")
+
+    analysis = check_routes(connection, analyse(query, catalogue), catalogue)
+
+    assert [occurrence.kind for occurrence in analysis.occurrences] == [RouteKind.ALL]
+
+
+def test_an_index_that_a_route_lacks_is_printed(connection: psycopg.Connection[Any]) -> None:
+    query, catalogue = read(
+        connection, "SELECT p.id, m.name FROM product p JOIN maker m ON m.id = p.maker_id"
+    )
+
+    analysis = check_routes(connection, analyse(query, catalogue), catalogue)
+
+    assert [verdict.hint for verdict in analysis.verdicts] == [
+        "CREATE INDEX CONCURRENTLY ON public.product (maker_id);"
+    ]
