@@ -65,7 +65,7 @@ class Case:
         side = join.sides[arm]
         if q.span is not None and q.span <= side:
             return self._present(join, arm)
-        if q.join is join or not any(ref.source in side for ref in q.refs):
+        if q.join is join or not q.sources & side:
             return True
         state = self.states.get(join)
         return state is not None and state != arm

@@ -75,7 +75,8 @@ class Statement:
 def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
     """A SELECT from `delta` of the bound entity columns."""
     fragment = fragment.pruned(bound.values())
-    waiting = list({render(condition): condition for condition in fragment.conditions}.values())
+    distinct = {render(condition): condition for condition in fragment.conditions}
+    waiting = [(condition, aliases(condition)) for condition in distinct.values()]
     select = exp.Select(
         expressions=[exp.alias_(tree.copy(), quoted(name)) for name, tree in bound.items()],
         from_=exp.From(this=exp.Table(this=quoted(DELTA))),
@@ -98,7 +99,7 @@ def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
         links=frozenset(node.name for node in select.find_all(exp.Column) if node.table == DELTA),
         outputs=tuple(render(tree) for tree in bound.values()),
         hops=frozenset(render(hop.item) for hop in fragment.hops),
-        conditions=frozenset(render(condition) for condition in fragment.conditions),
+        conditions=frozenset(distinct),
         visits=tuple(_visits(fragment)),
     )
 
@@ -117,10 +118,10 @@ def _visits(fragment: Fragment) -> Iterator[Visit]:
         yield Visit(TableName(hop.item.db, hop.item.name), tuple(sorted(found)))
 
 
-def _take(waiting: list[Tree], known: set[str]) -> list[Tree]:
-    """Remove and return the conditions that are complete."""
-    complete = [condition for condition in waiting if aliases(condition) <= known]
-    waiting[:] = [condition for condition in waiting if not aliases(condition) <= known]
+def _take(waiting: list[tuple[Tree, frozenset[str]]], known: set[str]) -> list[Tree]:
+    """Remove and return the conditions that are complete, given the aliases that each refers to."""
+    complete = [condition for condition, needed in waiting if needed <= known]
+    waiting[:] = [(condition, needed) for condition, needed in waiting if not needed <= known]
     return complete
 
 

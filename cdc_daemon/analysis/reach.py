@@ -182,7 +182,7 @@ class Reach:
             if q.free:
                 yield q, feeders
                 continue
-            if not any(ref.source == source.uid for ref in q.refs):
+            if source.uid not in q.sources:
                 continue
             others: set[Ref] = set()
             equal: set[Ref] = set()
@@ -236,9 +236,9 @@ class Reach:
             if tree is None:
                 continue
             linked[q] = tree
-            if q.free or any(ref.source in kept for ref in q.refs):
+            if q.free or q.sources & kept:
                 trees.append(tree)
-            elif changed is not None and q.refs and all(ref.source == changed for ref in q.refs):
+            elif changed is not None and q.sources == {changed}:
                 alone.append((q, tree))
         hops: list[Hop] = []
         for uid, link in self._links.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp
@@ -138,6 +139,11 @@ class Conjunct:
     join: OuterJoin | None = None
     span: frozenset[str] | None = None
     free: bool = False
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The sources of the columns in it."""
+        return frozenset(ref.source for ref in self.refs)
 
 
 @dataclass(eq=False)
