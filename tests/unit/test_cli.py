@@ -1,0 +1,265 @@
+"""The command line against a real database: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from cdc_daemon import __version__
+from cdc_daemon.cli import main
+
+SHOP = """
+CREATE TABLE product (id integer PRIMARY KEY, sku text NOT NULL UNIQUE, name text);
+CREATE TABLE stock (product_id integer PRIMARY KEY, quantity integer);
+INSERT INTO product VALUES (1, 'A-1', 'Anvil'), (2, 'B-2', 'Bell');
+INSERT INTO stock VALUES (1, 10);
+"""
+QUERY = """
+SELECT p.sku, p.name, s.quantity
+FROM product AS p
+LEFT JOIN stock AS s ON s.product_id = p.id
+"""
+
+Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
+Call = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database: str, connect: Connect) -> Path:
+    """A shop, and the configuration of one feed of it."""
+    connect().execute(SHOP)
+    (tmp_path / "products.sql").write_text(QUERY)
+    (tmp_path / "dsn").write_text(database)
+    (tmp_path / "cdc.toml").write_text(
+        """
+        [database]
+        dsn_file = "dsn"
+        [feeds.products]
+        query = "products.sql"
+        key = ["sku"]
+        [sinks.out]
+        type = "file"
+        path = "out/{feed}.ndjson"
+        """
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def call(folder: Path) -> Call:
+    def _call(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main, ["--config", str(folder / "cdc.toml"), *arguments], **options)
+
+    return _call
+
+
+def delivered(folder: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in (folder / "out" / "products.ndjson").read_bytes().splitlines()]
+
+
+def test_the_version_is_told_without_a_configuration() -> None:
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"cdc-daemon, version {__version__}\n"
+
+
+def test_a_configuration_that_is_not_there_is_an_error_with_a_remedy_and_no_traceback(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "cdc_daemon", "--config", tmp_path / "absent.toml", "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"Error: {tmp_path}/absent.toml: does not exist. Try: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_check_says_that_all_is_well(call: Call) -> None:
+    result = call("check")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "All is well: products.\n", "")
+
+
+def test_check_tells_each_fault_of_the_configuration_on_a_line_of_its_own(call: Call, folder: Path) -> None:
+    with (folder / "cdc.toml").open("a") as file:
+        file.write("[daemon]\npoll_seconds = 0\nlog_levle = 'info'\n")
+    result = call("check")
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert first.startswith(
+        f"Error: {folder}/cdc.toml: daemon.log_levle: is no known setting. Try: `log_level`"
+    )
+    assert second.startswith(
+        f"Error: {folder}/cdc.toml: daemon.poll_seconds: is 0; it should be greater than 0. Try: "
+    )
+
+
+def test_check_tells_faults_of_several_queries_at_once(call: Call, folder: Path) -> None:
+    for name, query in (("absent", "SELECT x AS sku FROM nowhere"), ("broken", "SELECT FROM WHERE")):
+        (folder / f"{name}.sql").write_text(query)
+        with (folder / "cdc.toml").open("a") as file:
+            file.write(f'[feeds.{name}]\nquery = "{name}.sql"\nkey = ["sku"]\n')
+    result = call("check")
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.startswith("Error: ") for line in lines] == [True, True]
+    assert "nowhere" in lines[0]
+    told = orjson.loads(call("check", "--json").stdout)
+    assert [set(fault) for fault in told["faults"]] == [{"where", "what", "hint"}] * 2
+    assert call("check", "products").exit_code == 0, "only the feeds that are named are looked at"
+
+
+def test_a_feed_that_is_not_configured_comes_with_the_nearest_one(call: Call) -> None:
+    for command in ("check", "plan", "resync"):
+        result = call(command, "product")
+        assert result.exit_code == 2
+        assert (
+            result.stderr
+            == "Error: feed product: is not configured. Try: `products`, the nearest known name\n"
+        )
+
+
+def test_a_database_that_is_away_has_an_exit_code_of_its_own(call: Call, folder: Path) -> None:
+    (folder / "dsn").write_text("host=127.0.0.1 port=1 password=geheim-und-lang")
+    for command in ("check", "plan", "install", "status"):
+        result = call(command)
+        assert result.exit_code == 3
+        assert result.stderr.startswith("Error: database: ")
+        assert "geheim" not in result.output
+
+
+def test_plan_shows_routes_and_what_would_be_installed(call: Call) -> None:
+    told = orjson.loads(call("plan", "--json").stdout)
+    by_table = {found["table"]: found for found in told["feeds"]["products"]["occurrences"]}
+    assert set(by_table) == {"public.product", "public.stock"}
+    product, stock = by_table["public.product"], by_table["public.stock"]
+    assert (product["alias"], product["kind"], product["links"]) == ("p", "direct", ["sku"])
+    assert (stock["alias"], stock["kind"], stock["links"]) == ("s", "join", ["product_id"])
+    assert stock["columns"] == ["product_id", "quantity"]
+    assert "delta" in stock["routes"][0]["sql"]
+    assert set(told["objects"]) == {"create", "replace", "drop"}
+    assert "trigger cdc_capture_insert on public.stock" in told["objects"]["create"]
+    for line in ("public.stock as s: join", "create  trigger cdc_capture_insert on public.stock"):
+        assert line in call("plan").stdout
+
+
+def test_install_says_what_it_does_and_a_second_one_does_nothing(call: Call) -> None:
+    wanted = call("install", "--dry-run").stdout.replace("Would do:", "Done:")
+    first, second = call("install"), call("install")
+    assert first.stdout == wanted
+    assert first.stdout.startswith("Done:\n  create  schema cdc\n")
+    assert (second.exit_code, second.stdout) == (0, "Nothing to do: all stands as wanted.\n")
+    assert call("plan").stdout.endswith("install would do nothing: all stands as wanted.\n")
+
+
+def test_the_script_is_sql_on_standard_output_and_changes_nothing(call: Call, connect: Connect) -> None:
+    script = call("install", "--script")
+    assert script.exit_code == 0
+    assert "CREATE SCHEMA cdc" in script.stdout
+    assert script.stdout.count("BEGIN;") == script.stdout.count("COMMIT;") > 0
+    assert connect().execute("SELECT to_regnamespace('cdc')").fetchone() == (None,)
+    assert call("install", "--script", "--dry-run").exit_code == 2
+
+
+def test_one_broken_feed_keeps_install_from_dropping_what_it_needs(
+    call: Call, folder: Path, connect: Connect
+) -> None:
+    assert call("install").exit_code == 0
+    (folder / "products.sql").write_text("SELECT sku FROM nowhere")
+    result = call("install")
+    assert result.exit_code == 2
+    assert connect().execute("SELECT to_regclass('cdc.feed_products') IS NOT NULL").fetchone() == (True,)
+
+
+def test_run_once_delivers_and_status_tells_how_it_stands(call: Call, folder: Path) -> None:
+    assert call("install").exit_code == 0
+    assert call("run", "--once").exit_code == 0
+    assert sorted(record["key"]["sku"] for record in delivered(folder)) == ["A-1", "B-2"]
+    told = orjson.loads(call("status", "--json").stdout)
+    products = told["feeds"]["products"]
+    assert (products["state"], products["rows"], products["tombstones"], products["pending"]) == (
+        "live",
+        2,
+        0,
+        0,
+    )
+    assert products["sinks"]["out"]["delivered"] == 2
+    assert (products["sinks"]["out"]["failed_items"], products["lag_seconds"], told["drift"]) == (0, 0.0, [])
+    text = call("status").stdout
+    for piece in ("feed products: live", "rows 2", "sink out: undelivered 0   delivered 2", "drift: none"):
+        assert piece in text
+
+
+def test_status_before_an_install_says_what_is_missing(call: Call) -> None:
+    result = call("status")
+    assert result.exit_code == 0
+    assert "feed products: missing" in result.stdout
+    assert "create schema cdc" in result.stdout
+
+
+def test_records_on_standard_output_are_alone_there(folder: Path, call: Call) -> None:
+    (folder / "cdc.toml").write_text(
+        (folder / "cdc.toml")
+        .read_text()
+        .replace('"file"', '"stdout"')
+        .replace('path = "out/{feed}.ndjson"', "")
+    )
+    assert call("install").exit_code == 0
+    ended = subprocess.run(
+        [sys.executable, "-m", "cdc_daemon", "--config", folder / "cdc.toml", "run", "--once"],
+        capture_output=True,
+        check=True,
+    )
+    records = [orjson.loads(line) for line in ended.stdout.splitlines()]
+    logged = [orjson.loads(line) for line in ended.stderr.splitlines()]
+    assert [record["op"] for record in records] == ["upsert", "upsert"]
+    assert [line["event"] for line in logged][-1] == "daemon_stopped"
+
+
+def test_a_forced_resync_of_one_key_delivers_that_document_again(call: Call, folder: Path) -> None:
+    assert call("install").exit_code == 0
+    assert call("run", "--once").exit_code == 0
+    result = call("resync", "products", "--by-key", "sku=A-1", "--force", "--wait")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "products: 1 entity recomputed.")
+    assert call("run", "--once").exit_code == 0
+    assert [record["key"]["sku"] for record in delivered(folder)][2:] == ["A-1"]
+
+
+@pytest.mark.parametrize("given", [["sku"], ["=A-1"], ["sku=A-1", "sku=B-2"]])
+def test_a_key_that_is_not_column_and_value_is_refused(call: Call, given: list[str]) -> None:
+    result = call("resync", "products", *(f"--by-key={pair}" for pair in given))
+    assert result.exit_code == 2
+    assert "--by-key" in result.stderr
+
+
+def test_uninstall_says_that_it_looked(call: Call, connect: Connect) -> None:
+    assert call("install").exit_code == 0
+    result = call("uninstall")
+    assert result.exit_code == 0
+    assert result.stdout == "Removed. Looked again: nothing of cdc-daemon is left in the database.\n"
+    assert connect().execute("SELECT to_regnamespace('cdc')").fetchone() == (None,)
+
+
+def test_secrets_are_in_no_output(folder: Path, call: Call, database: str) -> None:
+    (folder / "dsn").write_text(f"{database} sslpassword=geheim-und-lang")
+    for arguments in (["check"], ["plan"], ["install"], ["run", "--once"], ["status"], ["uninstall"]):
+        result = call("--log-level", "debug", *arguments)
+        assert result.exit_code == 0, result.output
+        assert "geheim" not in result.output
