@@ -63,12 +63,16 @@ class _Post:
         beaten_at: its last sign of life; pauses between two tries count as one.
         attempts: failures in a row.
         trouble: what the last failure was, until the worker has beaten again.
+        lost_database: that failure was the loss of the database, which is told once for all workers.
+        told: some failure since it last was well was told as its own.
     """
 
     worker: Worker
     beaten_at: float
     attempts: int = 0
     trouble: str | None = None
+    lost_database: bool = False
+    told: bool = False
     thread: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -198,11 +202,13 @@ class Supervisor:
         if post.trouble is None and not post.attempts:
             return
         post.trouble = None
-        self._database_is_back()
+        if post.lost_database:
+            post.lost_database = False
+            self._database_is_back()
         if post.attempts and post.beaten_at - started >= SETTLED_SECONDS:
-            log.info("worker_restarted", worker=post.worker.name, attempts=post.attempts)
-            self._throttle.reset("worker_failed", key=post.worker.name)
-            post.attempts = 0
+            if post.told:
+                log.info("worker_restarted", worker=post.worker.name, attempts=post.attempts)
+            post.attempts, post.told = 0, False
 
     def _pause(self, attempts: int) -> float:
         longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
@@ -211,13 +217,15 @@ class Supervisor:
     def _tell(self, post: _Post, error: Exception, pause: float) -> None:
         reason = _reason(error)
         post.trouble = reason
-        if _is_loss_of_database(error):
+        post.lost_database = _is_loss_of_database(error)
+        if post.lost_database:
             with self._lock:
                 if self._lost_at is None:
                     self._lost_at = self._clock()
             # Every worker notices; one line is enough.
             self._throttle.log(log.warning, "database_lost", key="", reason=reason)
             return
+        post.told = True
         fields: dict[str, object] = {
             "worker": post.worker.name,
             "error": type(error).__name__,

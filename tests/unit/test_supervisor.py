@@ -198,6 +198,19 @@ def test_a_loss_of_the_database_is_one_line_for_all_workers_and_so_is_its_return
     assert said.count("database_lost") == said.count("database_reconnected")
 
 
+def test_a_worker_that_works_again_for_a_while_is_told_so_unless_only_the_database_was_away(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "SETTLED_SECONDS", 0.0)
+    broken = Scripted(failing(FeedError("is broken")), name="broken")
+    waiting = Scripted(failing(DatabaseUnavailable("away")), name="waiting")
+    with running(broken, waiting):
+        assert broken.works.wait(PATIENCE_SECONDS)
+        assert waiting.works.wait(PATIENCE_SECONDS)
+    restarted = [event["worker"] for event in events(stream) if event["event"] == "worker_restarted"]
+    assert restarted == ["broken"]
+
+
 def test_pauses_grow_to_the_longest_and_differ_by_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 1.0)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 8.0)
