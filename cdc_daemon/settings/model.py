@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -168,7 +168,7 @@ class DaemonSettings(_Section):
 
 
 def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:
-    return validated.get("key", ())
+    return cast("tuple[str, ...]", validated.get("key", ()))
 
 
 class FeedSettings(_Section):
