@@ -144,12 +144,11 @@ class Builder:
         where = tree.args.get("where")
         if where is not None:
             self._condition(select, where.this, None, None)
-        for clause in ("expressions", "group", "having", "order", "distinct", "windows", "limit", "offset"):
-            value: Any = tree.args.get(clause)
-            parts: Any = value if isinstance(value, list) else [value]
-            for part in parts:
-                if isinstance(part, exp.Expr):
-                    self._resolve(select, part)
+        clauses = ("group", "having", "order", "distinct", "limit", "offset")
+        parts: list[Any] = [*tree.expressions, *(tree.args.get("windows") or ())]
+        for part in [*parts, *(tree.args.get(clause) for clause in clauses)]:
+            if isinstance(part, exp.Expr):
+                self._resolve(select, part)
         group = tree.args.get("group")
         if group is not None and any(
             isinstance(key, (exp.GroupingSets, exp.Rollup, exp.Cube)) for key in group.expressions
@@ -159,7 +158,9 @@ class Builder:
             )
         distinct = tree.args.get("distinct")
         keys = self._partitions(tree)
+        chained = False
         if distinct is not None and distinct.args.get("on") is not None:
+            chained = bool(keys)
             keys.append(tuple(distinct.args["on"].expressions))
         outputs = tuple(
             output.this if isinstance(output, exp.Alias) else output for output in tree.expressions
@@ -176,6 +177,7 @@ class Builder:
             outputs=outputs,
             bindable=tuple(self._functions.of_one_row(output) for output in outputs),
             siblings=keys,
+            chained=chained,
             limited=_limited(tree),
             grouped=group is not None or distinct is not None,
             used={uid: self._used(source, used) for uid, source in select.sources.items()},

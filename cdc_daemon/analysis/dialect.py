@@ -81,6 +81,13 @@ def column(table: str, name: str) -> exp.Column:
     return exp.Column(this=quoted(name), table=quoted(table))
 
 
+def enclosed(tree: Tree) -> Tree:
+    """A copy that can stand as an operand: in parentheses unless it is simple."""
+    tree = tree.unnest().copy()
+    simple = isinstance(tree, (exp.Column, exp.Literal, exp.Cast, exp.Null, exp.Anonymous))
+    return tree if simple else exp.Paren(this=tree)
+
+
 def spelled(identifier: Tree | str | None) -> str:
     """What an identifier of a definition names: PostgreSQL prints folded names without quotes."""
     return identifier.name if isinstance(identifier, exp.Expr) else str(identifier or "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.dialect import Tree
+from cdc_daemon.analysis.dialect import Tree, enclosed
 from cdc_daemon.analysis.reach import Value
 from cdc_daemon.analysis.scopes import (
     Body,
@@ -53,7 +53,7 @@ def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) ->
     equal = Arm(conjuncts=tuple(_equal(source, left, value) for left, value in known))
     if source.membership is Membership.POSITIVE:
         return [equal]
-    left_nullable = not all(_never_null(scope, left) for left in source.left)
+    left_nullable = not all(never_null(scope, left) for left in source.left)
     right_nullable = source.body is None or not all(
         _output_never_null(source.body, n) for n in range(len(source.columns))
     )
@@ -64,10 +64,10 @@ def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) ->
     (left, value) = known[0]
     arms = [equal]
     if left_nullable:
-        is_null = exp.Is(this=exp.Paren(this=left.copy()), expression=exp.Null())
+        is_null = exp.Is(this=enclosed(left), expression=exp.Null())
         arms.append(Arm(conjuncts=(_rider(source, is_null, refs_of(left)),)))
     if right_nullable:
-        is_null = exp.Is(this=exp.Paren(this=value.tree.copy()), expression=exp.Null())
+        is_null = exp.Is(this=enclosed(value.tree), expression=exp.Null())
         arms.append(Arm(conditions=(is_null,), conjuncts=(_rider(source, is_null, frozenset()),)))
     return arms
 
@@ -80,7 +80,7 @@ def _equal(source: Source, left: Tree, value: Value) -> Conjunct:
         Side(left, refs, next(iter(refs)) if plain else None),
         Side(value.tree, frozenset(), None, given),
     )
-    tree = exp.EQ(this=left.copy(), expression=exp.Paren(this=value.tree.copy()))
+    tree = exp.EQ(this=enclosed(left), expression=enclosed(value.tree))
     return _here(source, Conjunct(tree, refs, sides, given=True))
 
 
@@ -94,7 +94,7 @@ def _here(source: Source, q: Conjunct) -> Conjunct:
     return q
 
 
-def _never_null(scope: Scope, tree: Tree) -> bool:
+def never_null(scope: Scope, tree: Tree) -> bool:
     """Whether an expression is a column of this scope that can't be NULL."""
     tree = tree.unnest()
     while isinstance(tree, exp.Cast):
@@ -112,4 +112,4 @@ def _never_null(scope: Scope, tree: Tree) -> bool:
 def _output_never_null(body: Body, n: int) -> bool:
     if isinstance(body, SetOperation):
         return all(_output_never_null(arm, n) for arm in body.arms)
-    return _never_null(body, body.outputs[n])
+    return never_null(body, body.outputs[n])

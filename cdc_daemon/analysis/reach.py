@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.dialect import Tree, column, render
+from cdc_daemon.analysis.dialect import Tree, column, enclosed, render
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Conjunct, Given, Ref, Scope, Side, Source, refs_of
 
 
@@ -238,7 +238,7 @@ class Reach:
             linked[q] = tree
             if q.free or q.sources & kept:
                 trees.append(tree)
-            elif changed is not None and q.sources == {changed}:
+            elif changed is not None and q.sources == frozenset((changed,)):
                 alone.append((q, tree))
         hops: list[Hop] = []
         for uid, link in self._links.items():
@@ -297,8 +297,7 @@ def substitute(tree: Tree, values: Mapping[Ref, Tree]) -> Tree:
         name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
         value = values.get(Ref(node.table, name))
         if value is not None:
-            plain = isinstance(value, (exp.Column, exp.Literal, exp.Cast, exp.Null, exp.Paren, exp.Anonymous))
-            node.replace(value.copy() if plain else exp.Paren(this=value.copy()))
+            node.replace(enclosed(value))
     result: Tree = holder.this
     return result
 

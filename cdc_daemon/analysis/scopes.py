@@ -155,6 +155,7 @@ class Scope:
         outputs: the expression of each output column, by position; `names` are their names.
         bindable: per output, whether a changed row's values can give it (no aggregate, window, subquery).
         siblings: partition keys of each window and of DISTINCT ON: rows of one partition change together.
+        chained: DISTINCT ON chooses among rows that carry windows: a row may change some of other partitions.
         limited: LIMIT, OFFSET or FETCH: any row of the scope may come or go with any other.
         grouped: rows are merged by GROUP BY or DISTINCT, so an equal value may stand for this row's own.
         used: per source, its columns that this scope or a subquery in it refers to.
@@ -167,6 +168,7 @@ class Scope:
     outputs: tuple[Tree, ...]
     bindable: tuple[bool, ...]
     siblings: Sequence[tuple[Tree, ...]] = ()
+    chained: bool = False
     limited: bool = False
     grouped: bool = False
 

@@ -20,7 +20,7 @@ An entity column is never NULL (a feed whose query yields one stops), so a route
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,6 +33,7 @@ from cdc_daemon.analysis.membership import membership_arms
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Reach, Value, substitute
 from cdc_daemon.analysis.scopes import Body, Conjunct, Given, Ref, Scope, SetOperation, Side, Source, refs_of
+from cdc_daemon.analysis.siblings import again, partition_arms
 
 Values: TypeAlias = Mapping[int, Value]
 """By position of the output: what a route yields for it."""
@@ -43,6 +44,7 @@ columns."""
 
 
 _LIMITED = "a LIMIT lets any row come or go with any other"
+_WINDOW = "a window lets a row change every row of its partition"
 
 
 @dataclass
@@ -54,6 +56,7 @@ class _Plan:
     open: Sequence[Conjunct]
     goals: Sequence[Tree]
     before: Mapping[str, frozenset[str]]
+    siblings: Sequence[Mapping[str, frozenset[str]]]
 
 
 def walk(body: Body, wanted: frozenset[int], proceed: Continue) -> None:
@@ -114,8 +117,16 @@ def _placed(q: Conjunct, source: Source) -> Conjunct:
 
 def _plan(scope: Scope, outputs: Mapping[int, Tree]) -> _Plan:
     open_ = [q for q in scope.conjuncts if any(ref.source not in scope.sources for ref in q.refs)]
-    goals = [*outputs.values(), *(tree for q in open_ for tree in _inner_goals(scope, q))]
-    return _Plan(scope, outputs, open_, goals, settle(scope, goals))
+    plan = _Plan(scope, outputs, open_, [], {}, [])
+    opens = _open_goals(plan)
+    plan.goals = [*outputs.values(), *opens]
+    plan.before = settle(scope, plan.goals)
+    plan.siblings = [settle(scope, [*keys, *opens]) for keys in scope.siblings]
+    return plan
+
+
+def _open_goals(plan: _Plan) -> list[Tree]:
+    return [tree for q in plan.open for tree in _inner_goals(plan.scope, q)]
 
 
 def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
@@ -139,33 +150,82 @@ def _effects(
     """What a changed row of one source does to the rows of its scope."""
     scope = plan.scope
     outputs, notes = _shared(plan)
-    mentioned = frozenset(ref.source for tree in outputs.values() for ref in refs_of(tree))
-    for case in cases(scope, source.uid, mentioned):
+    for case in cases(scope, source.uid, _mentioned(outputs.values())):
         reach = _reach(plan, case, source.uid, start, extra)
         found = _values(reach, case, outputs)
         opened = list(_opened(plan, reach, case, extra))
         hops, conditions = reach.compiled([*found.values(), *(value for _, value in opened)], source.uid)
-        values = _merged(found) if scope.grouped else found
-        proceed(
-            fragment.grown(hops, conditions, notes),
-            {n: Value(value.tree, value.exact, anchored=value.anchored) for n, value in values.items()},
-            [q for q, _ in opened],
-        )
+        proceed(fragment.grown(hops, conditions, notes), _handed_on(scope, found), [q for q, _ in opened])
+    if scope.limited or scope.chained:
+        return
+    for keys, before in zip(scope.siblings, plan.siblings, strict=True):
+        if _among(plan.outputs, keys).keys() == plan.outputs.keys():
+            continue  # the whole partition has the values that were bound already
+        own = _Plan(scope, plan.outputs, plan.open, [*keys, *_open_goals(plan)], before, ())
+        for case in cases(scope, source.uid, _mentioned(keys)):
+            reach = _reach(own, case, source.uid, start, extra)
+            found = _values(reach, case, dict(enumerate(keys)))
+            opened = list(_opened(own, reach, case, extra))
+            hops, conditions = reach.compiled([*found.values(), *(value for _, value in opened)], source.uid)
+            known = [(keys[n], value) for n, value in found.items()]
+            grown = fragment.grown(hops, conditions, [_WINDOW])
+            _rest_of_partition(own, grown, known, [q for q, _ in opened], proceed)
+
+
+def _rest_of_partition(
+    plan: _Plan,
+    fragment: Fragment,
+    known: Sequence[tuple[Tree, Value]],
+    opened: Sequence[Conjunct],
+    proceed: Continue,
+) -> None:
+    """The rows that share the partition keys of a changed row."""
+    if not known:
+        proceed(fragment, {}, opened)
+        return
+    second = again(plan.scope)
+    outputs = {n: second.outputs[n] for n in plan.outputs}
+    rows = frozenset(uid for uid, source in second.sources.items() if not source.subquery)
+    everything = _Plan(second, outputs, (), list(outputs.values()), dict.fromkeys(second.sources, rows), ())
+    for arm in partition_arms(plan.scope, second, known):
+        for case in cases(second, None, _mentioned(outputs.values())):
+            reach = _reach(everything, case, None, {}, arm.conjuncts)
+            found = _values(reach, case, outputs)
+            hops, conditions = reach.compiled(list(found.values()), None)
+            grown = fragment.grown(hops, (*arm.conditions, *conditions))
+            proceed(grown, _handed_on(second, found), opened)
+
+
+def _handed_on(scope: Scope, found: Mapping[int, Value]) -> Values:
+    """Values as the scope around sees them."""
+    values = _merged(found) if scope.grouped else found
+    return {n: Value(value.tree, value.exact, anchored=value.anchored) for n, value in values.items()}
+
+
+def _mentioned(trees: Iterable[Tree]) -> frozenset[str]:
+    return frozenset(ref.source for tree in trees for ref in refs_of(tree))
 
 
 def _shared(plan: _Plan) -> tuple[Mapping[int, Tree], Sequence[str]]:
-    """The wanted outputs that a changed row shares with all that it can change, and why not the others."""
+    """The outputs to bind for the changed row that all it changes share, and why not all.
+
+    A LIMIT or DISTINCT ON over windows can't be told apart into partitions; other windows are (`_effects`).
+    """
     scope = plan.scope
     if scope.limited:
         return {}, [_LIMITED]
-    if not scope.siblings:
+    if not scope.chained:
         return plan.outputs, []
-    keys = [{render(key.unnest()) for key in keys} for keys in scope.siblings]
-    shared = {
-        n: tree for n, tree in plan.outputs.items() if all(render(tree.unnest()) in own for own in keys)
-    }
-    notes = ["a window lets a row change others of its partition"] if len(shared) < len(plan.outputs) else []
-    return shared, notes
+    shared = plan.outputs
+    for keys in scope.siblings:
+        shared = _among(shared, keys)
+    return shared, [_WINDOW]
+
+
+def _among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:
+    """The outputs that are partition keys."""
+    rendered = {render(key.unnest()) for key in keys}
+    return {n: tree for n, tree in outputs.items() if render(tree.unnest()) in rendered}
 
 
 def _reach(

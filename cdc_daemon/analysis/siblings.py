@@ -1,0 +1,124 @@
+"""Rows that change because another row of their window's partition did: the same scope, a second time.
+
+The changed row gives the partition key. The rows of that partition did not change themselves, so they are
+found in the current tables, starting from nothing but the key: by a second instance of the scope, under other
+aliases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
+from cdc_daemon.analysis.membership import Arm, never_null
+from cdc_daemon.analysis.reach import Value
+from cdc_daemon.analysis.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
+
+
+def again(scope: Scope) -> Scope:
+    """A second instance of a scope: the same sources and conditions under other aliases."""
+    uids = {uid: f"{uid}$again" for uid in scope.sources}
+    joins = {
+        join: OuterJoin((_uids(join.sides[0], uids), _uids(join.sides[1], uids)), join.nullable)
+        for join in scope.joins
+    }
+    sources = [_source(source, uids) for source in scope.sources.values()]
+    return Scope(
+        sources={source.uid: source for source in sources},
+        joins=list(joins.values()),
+        conjuncts=[_conjunct(q, uids, joins) for q in scope.conjuncts],
+        names=scope.names,
+        outputs=tuple(_tree(output, uids) for output in scope.outputs),
+        bindable=scope.bindable,
+        used={uids[uid]: columns for uid, columns in scope.used.items()},
+    )
+
+
+def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Value]]) -> list[Arm]:
+    """What ties the second instance to the changed row: the partition keys agree.
+
+    Keys are compared as GROUP BY compares them, NULL with NULL. IS NOT DISTINCT FROM uses no index, so a
+    single key that may be NULL becomes two arms, of which `=` uses one.
+
+    Args:
+        known: partition keys, as expressions over `scope`, with the changed row's values.
+    """
+    uids = dict(zip(scope.sources, second.sources, strict=True))
+    keys = [(_tree(key, uids), value, never_null(scope, key)) for key, value in known]
+    nullable = [key for key in keys if not key[2]]
+    if len(nullable) != 1:
+        return [Arm(conjuncts=tuple(_agree(key, value, strict=strict) for key, value, strict in keys))]
+    (key, value, _) = nullable[0]
+    is_null = exp.Is(this=enclosed(value.tree), expression=exp.Null())
+    both_null = exp.Is(this=enclosed(key), expression=exp.Null())
+    others = tuple(_agree(k, v, strict=True) for k, v, strict in keys if strict)
+    return [
+        Arm(conjuncts=(*others, _agree(key, value, strict=True))),
+        Arm((is_null,), (*others, Conjunct(both_null, refs_of(key), given=True, free=not others))),
+    ]
+
+
+def _agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
+    kind = exp.EQ if strict else exp.NullSafeEQ
+    refs = refs_of(key)
+    plain = isinstance(key.unnest(), exp.Column)
+    sides = (
+        Side(key, refs, next(iter(refs)) if plain else None),
+        Side(value.tree, frozenset(), None, Given.EXACT if value.exact else Given.EQUAL),
+    )
+    tree = kind(this=enclosed(key), expression=enclosed(value.tree))
+    strict_in = frozenset(ref.source for ref in refs) if strict and plain else frozenset[str]()
+    return Conjunct(tree, refs, sides, strict=strict_in, given=True)
+
+
+def _uids(named: Iterable[str], uids: dict[str, str]) -> frozenset[str]:
+    return frozenset(uids.get(uid, uid) for uid in named)
+
+
+def _refs(refs: Iterable[Ref], uids: dict[str, str]) -> frozenset[Ref]:
+    return frozenset(Ref(uids.get(ref.source, ref.source), ref.column) for ref in refs)
+
+
+def _tree(tree: Tree, uids: dict[str, str]) -> Tree:
+    copy = tree.copy()
+    for node in copy.find_all(exp.Column):
+        if node.table in uids:
+            node.set("table", quoted(uids[node.table]))
+    return copy
+
+
+def _source(source: Source, uids: dict[str, str]) -> Source:
+    item = None if source.item is None else _tree(source.item, uids)
+    if item is not None:
+        item.args["alias"].set("this", quoted(uids[source.uid]))
+    return Source(
+        uid=uids[source.uid],
+        alias=source.alias,
+        columns=source.columns,
+        item=item,
+        table=source.table,
+        real=source.real,
+        body=source.body,
+        outer=_refs(source.outer, uids),
+        origin=source.origin,
+    )
+
+
+def _conjunct(q: Conjunct, uids: dict[str, str], joins: dict[OuterJoin, OuterJoin]) -> Conjunct:
+    sides = None if q.sides is None else (_side(q.sides[0], uids), _side(q.sides[1], uids))
+    return Conjunct(
+        _tree(q.tree, uids),
+        _refs(q.refs, uids),
+        sides,
+        identical=q.identical,
+        strict=_uids(q.strict, uids),
+        join=None if q.join is None else joins[q.join],
+        span=None if q.span is None else _uids(q.span, uids),
+    )
+
+
+def _side(side: Side, uids: dict[str, str]) -> Side:
+    column = None if side.column is None else next(iter(_refs([side.column], uids)))
+    return Side(_tree(side.tree, uids), _refs(side.refs, uids), column, side.given)
