@@ -85,7 +85,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         entity=feed.entity,
         search_path=settings.database.search_path,
     )
-    analysis = referee(analyse(query, catalogue), catalogue)
+    analysis = referee(analyse(query, catalogue), catalogue.dependencies)
     for verdict in analysis.verdicts:
         if verdict.refusal:
             place = f":{verdict.line}:{verdict.column}" if verdict.line else ""
@@ -93,7 +93,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     check_routes(connection, analysis, catalogue)
     definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
-    return FeedPlan(definition, analysis, catalogue, tuple(function.oid for function in catalogue.functions))
+    return FeedPlan(definition, analysis, catalogue, ())
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
