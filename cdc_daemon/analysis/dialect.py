@@ -29,6 +29,20 @@ def _power(generator: Any, power: exp.Pow) -> str:
     return str(generator.binary(power, "^"))
 
 
+def _root(generator: Any, root: exp.Sqrt) -> str:
+    """`|/ a`, which sqlglot would write SQRT(a); the call sqrt(a) is an anonymous function here."""
+    return f"|/ {generator.sql(root, 'this')}"
+
+
+def _not(generator: Any, negation: exp.Not) -> str:
+    """`a !~ b`, which sqlglot reads as NOT a ~ b without parentheses."""
+    match: object = negation.this
+    operator = (
+        "!~" if isinstance(match, exp.RegexpLike) else "!~*" if isinstance(match, exp.RegexpILike) else None
+    )
+    return str(generator.binary(match, operator) if operator else generator.not_sql(negation))
+
+
 class Definition(Postgres):
     """The dialect that `pg_get_viewdef` writes."""
 
@@ -39,7 +53,12 @@ class Definition(Postgres):
         }
 
     class Generator(Postgres.Generator):  # type: ignore[valid-type,misc] # as above
-        TRANSFORMS: ClassVar[dict[Any, Any]] = {**Postgres.Generator.TRANSFORMS, exp.Pow: _power}
+        TRANSFORMS: ClassVar[dict[Any, Any]] = {
+            **Postgres.Generator.TRANSFORMS,
+            exp.Pow: _power,
+            exp.Sqrt: _root,
+            exp.Not: _not,
+        }
 
 
 class Unreadable(Exception):

@@ -85,13 +85,24 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
 
 
 def _same_query(cursor: Cursor, analysis: Analysis, understood: str) -> bool:
+    """Whether PostgreSQL makes the same of the definition and of what the analysis read in it.
+
+    Both are resolved once more: the definition of a definition differs from it in small ways (a nested AND is
+    flattened).
+    """
+    found = _resolved(cursor, understood, analysis.feed)
+    return found is not None and found == _resolved(cursor, analysis.definition, analysis.feed)
+
+
+def _resolved(cursor: Cursor, text: str, feed: str) -> str | None:
+    """A query's definition, None if PostgreSQL can't make a view of it."""
     try:
-        with cursor.connection.transaction():
-            create_view(cursor, "catalogue.create_understood", understood, analysis.feed)
+        with cursor.connection.transaction(force_rollback=True):
+            create_view(cursor, "catalogue.create_understood", text, feed)
+            rows = cursor.execute(statement("catalogue.understood_definition")).fetchall()
     except FeedError:
-        return False
-    rows = cursor.execute(statement("catalogue.understood_definition")).fetchall()
-    return bool(rows) and rows[0][0] == analysis.definition
+        return None
+    return str(rows[0][0])
 
 
 def _all(analysis: Analysis, reason: str) -> Analysis:

@@ -64,14 +64,16 @@ CASES = {
     "left join made inner": Case("id", "SELECT p.id FROM p LEFT JOIN ps ON ps.pid = p.id WHERE ps.qty = 2"),
     "entity beyond a left join": Case(
         "k",
-        "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat GROUP BY 1",
+        "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat "
+        "GROUP BY 1",
     ),
     "entity from the nullable side": Case(
         "parent", "SELECT c.parent, p.sku FROM p LEFT JOIN c ON c.id = p.cat"
     ),
     "left join on a second nullable": Case(
         "id",
-        "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.id = coalesce(ps.sid, p.cat)",
+        "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.id = "
+        "coalesce(ps.sid, p.cat)",
     ),
     "left join then inner": Case(
         "id", "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id JOIN s ON s.id = ps.sid"
@@ -90,11 +92,13 @@ CASES = {
     ),
     "null-safe beyond a left join": Case(
         "id",
-        "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.web IS NOT DISTINCT FROM ps.pid",
+        "SELECT p.id, s.code FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.web IS NOT "
+        "DISTINCT FROM ps.pid",
     ),
     "where on the nullable side": Case(
         "cust",
-        "SELECT o.cust, ps.qty FROM o LEFT JOIN ps ON ps.pid = o.id WHERE ps.sid IS NOT DISTINCT FROM o.state",
+        "SELECT o.cust, ps.qty FROM o LEFT JOIN ps ON ps.pid = o.id WHERE ps.sid IS NOT DISTINCT "
+        "FROM o.state",
     ),
     "range join": Case(
         "id", "SELECT p.id, count(i.n) AS n FROM p JOIN i ON i.n BETWEEN p.cat AND p.id GROUP BY p.id"
@@ -125,16 +129,19 @@ CASES = {
     ),
     "fallback value": Case(
         "id,sid",
-        "SELECT p.id, s.id AS sid, coalesce((SELECT x.val FROM a x WHERE x.pid = p.id AND x.sid = s.id AND x.attr = 1"
+        "SELECT p.id, s.id AS sid, coalesce((SELECT x.val FROM a x WHERE x.pid = p.id AND x.sid = "
+        "s.id AND x.attr = 1"
         " ORDER BY x.val LIMIT 1), (SELECT x.val FROM a x WHERE x.pid = p.id AND x.sid = 1 AND x.attr = 1"
-        " ORDER BY 1 LIMIT 1)) AS val FROM p, s WHERE EXISTS (SELECT FROM ps WHERE ps.pid = p.id AND ps.sid = s.web)",
+        " ORDER BY 1 LIMIT 1)) AS val FROM p, s WHERE EXISTS (SELECT FROM ps WHERE ps.pid = p.id AND "
+        "ps.sid = s.web)",
     ),
     "the order and item trap": Case(
         "cust,pid", "SELECT o.cust, i.pid, sum(i.n) AS n FROM o JOIN i ON i.oid = o.id GROUP BY o.cust, i.pid"
     ),
     "three tables in the entity": Case(
         "cust,cat",
-        "SELECT o.cust, p.cat, count(*) AS n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid GROUP BY 1, 2",
+        "SELECT o.cust, p.cat, count(*) AS n FROM o JOIN i ON i.oid = o.id JOIN p ON p.id = i.pid "
+        "GROUP BY 1, 2",
     ),
     # subqueries
     "correlated in select": Case(
@@ -147,7 +154,8 @@ CASES = {
     ),
     "correlated two deep": Case(
         "id",
-        "SELECT s.id, (SELECT count(*) FROM ps WHERE ps.sid = s.id AND EXISTS (SELECT FROM i WHERE i.pid = ps.pid "
+        "SELECT s.id, (SELECT count(*) FROM ps WHERE ps.sid = s.id AND EXISTS (SELECT FROM i WHERE "
+        "i.pid = ps.pid "
         "AND i.n = s.web)) AS n FROM s",
     ),
     "exists": Case(
@@ -187,7 +195,8 @@ CASES = {
     ),
     "subquery in on of both": Case(
         "id",
-        "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND i.n IN (SELECT c.parent FROM c WHERE c.id = p.cat)",
+        "SELECT p.id, i.n FROM p LEFT JOIN i ON i.pid = p.id AND i.n IN (SELECT c.parent FROM c "
+        "WHERE c.id = p.cat)",
     ),
     "array of a subquery": Case(
         "id", "SELECT p.id, ARRAY(SELECT ps.qty FROM ps WHERE ps.pid = p.id ORDER BY 1) AS q FROM p"
@@ -204,7 +213,8 @@ CASES = {
     ),
     "derived two deep": Case(
         "cat",
-        "SELECT p.cat, sum(t.n) AS n FROM p JOIN (SELECT pid, sum(n) AS n FROM (SELECT i.pid, i.n FROM i JOIN o "
+        "SELECT p.cat, sum(t.n) AS n FROM p JOIN (SELECT pid, sum(n) AS n FROM (SELECT i.pid, i.n "
+        "FROM i JOIN o "
         "ON o.id = i.oid WHERE o.state = 1) u GROUP BY pid) t ON t.pid = p.id GROUP BY p.cat",
     ),
     "derived with renamed columns": Case(
@@ -212,7 +222,8 @@ CASES = {
     ),
     "cte": Case(
         "id",
-        "WITH t AS (SELECT pid, max(n) AS n FROM i GROUP BY pid) SELECT p.id, t.n FROM p LEFT JOIN t ON t.pid = p.id",
+        "WITH t AS (SELECT pid, max(n) AS n FROM i GROUP BY pid) SELECT p.id, t.n FROM p LEFT JOIN t "
+        "ON t.pid = p.id",
     ),
     "cte read twice": Case(
         "id",
@@ -226,18 +237,21 @@ CASES = {
     ),
     "hop over a derived table": Case(
         "sku",
-        "SELECT t.sku, ps.qty FROM (SELECT DISTINCT p.id, p.sku FROM p JOIN c ON c.id = p.cat) t JOIN ps ON ps.pid = t.id",
+        "SELECT t.sku, ps.qty FROM (SELECT DISTINCT p.id, p.sku FROM p JOIN c ON c.id = p.cat) t "
+        "JOIN ps ON ps.pid = t.id",
     ),
     "lateral": Case(
         "id", "SELECT p.id, t.n FROM p CROSS JOIN LATERAL (SELECT sum(i.n) AS n FROM i WHERE i.pid = p.id) t"
     ),
     "left lateral": Case(
         "id",
-        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id AND i.n = p.cat) t ON true",
+        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id AND i.n = "
+        "p.cat) t ON true",
     ),
     "top of each": Case(
         "id",
-        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id ORDER BY i.n DESC LIMIT 2) t ON true",
+        "SELECT p.id, t.n FROM p LEFT JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id ORDER BY "
+        "i.n DESC LIMIT 2) t ON true",
     ),
     "lateral after lateral": Case(
         "id",
@@ -254,7 +268,7 @@ CASES = {
     ),
     # groups
     "group": Case(
-        "cat", "SELECT p.cat, count(*) AS n, max(p.price) AS m FROM p GROUP BY p.cat HAVING count(*) > 1"
+        "cat", "SELECT p.cat, count(*) AS n, max(trim_scale(p.price)) AS m FROM p GROUP BY p.cat HAVING count(*) > 1"
     ),
     "group by key": Case(
         "id", "SELECT p.id, p.sku, sum(i.n) AS n FROM p LEFT JOIN i ON i.pid = p.id GROUP BY p.id"
@@ -285,11 +299,13 @@ CASES = {
     ),
     "two windows": Case(
         "id",
-        "SELECT i.id, count(*) OVER (PARTITION BY i.oid) AS x, count(*) OVER (PARTITION BY i.pid) AS y FROM i",
+        "SELECT i.id, count(*) OVER (PARTITION BY i.oid) AS x, count(*) OVER (PARTITION BY i.pid) AS "
+        "y FROM i",
     ),
     "newest of each": Case(
         "cat",
-        "SELECT t.cat, t.id FROM (SELECT p.cat, p.id, row_number() OVER (PARTITION BY p.cat ORDER BY p.id) AS r "
+        "SELECT t.cat, t.id FROM (SELECT p.cat, p.id, row_number() OVER (PARTITION BY p.cat ORDER BY "
+        "p.id) AS r "
         "FROM p) t WHERE t.r = 1",
     ),
     "limit": Case("id", "SELECT p.id, p.sku FROM p ORDER BY p.id LIMIT 2"),
@@ -311,7 +327,8 @@ CASES = {
     ),
     "recursive": Case(
         "id",
-        "WITH RECURSIVE t AS (SELECT c.id, c.parent FROM c WHERE c.parent = 1 UNION SELECT c.id, c.parent FROM c "
+        "WITH RECURSIVE t AS (SELECT c.id, c.parent FROM c WHERE c.parent = 1 UNION SELECT c.id, "
+        "c.parent FROM c "
         "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t",
     ),
 }

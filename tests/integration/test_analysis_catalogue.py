@@ -55,9 +55,7 @@ def test_tables_are_read_with_columns_keys_and_how_they_are_carried(
         "id": ("bigint", "bigint"),
         "maker_id": ("integer", "integer"),
         "sku": ("character varying", "character varying"),
-        "label": ("bpchar", "bpchar")
-        if table.columns["label"].type == "bpchar"
-        else ("character", "character"),
+        "label": ("bpchar", "bpchar"),
         "size": ("public.size", "text"),
         "code": ("public.code", "text"),
         "tags": ("text[]", "text"),

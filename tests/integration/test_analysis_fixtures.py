@@ -1,4 +1,4 @@
-"""The documented queries give the same routes when PostgreSQL resolves their names, and the server plans them."""
+"""The documented queries give the same routes when PostgreSQL resolves their names, and it plans them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No entity is missed: random changes to a small shop, each query's routes against its own before and after."""
+"""No entity is missed: random changes to a small shop, each query's routes against what they changed."""
 
 from __future__ import annotations
 
@@ -142,10 +142,11 @@ def compare(connection: Connection, name: str, analysis: Analysis) -> tuple[int,
     before = f"before_{list(CASES).index(name)}"
     columns = ", ".join(entity)
     of_query = ", ".join(f"q.{column}" for column in entity)
+    identity = ", ".join(f"{column}::text" for column in entity)
     pieces = [
         f"""changed AS (
             SELECT DISTINCT {columns} FROM (
-                SELECT {columns}, sum(w) OVER (PARTITION BY ({", ".join(f"{c}::text" for c in entity)}), document) AS w
+                SELECT {columns}, sum(w) OVER (PARTITION BY ({identity}), document) AS w
                 FROM (SELECT {columns}, document, 1 AS w FROM {before}
                       UNION ALL SELECT {of_query}, q::text, -1 FROM ({case.query}) q) AS states) AS weighed
             WHERE w <> 0 AND {" AND ".join(f"{column} IS NOT NULL" for column in entity)})"""
