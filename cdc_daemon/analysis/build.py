@@ -12,6 +12,7 @@ from cdc_daemon.analysis.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.conjuncts import conjunct, conjuncts_of, reduce_outer_joins
 from cdc_daemon.analysis.dialect import Tree, column, quoted, spelled
 from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.scopes import (
     WHOLE_ROW,
     Body,
@@ -42,23 +43,10 @@ class _Cte:
 
 
 @dataclass
-class _Sight:
-    """The names that an expression can refer to: the sources of its SELECT, then those around it."""
-
-    around: _Sight | None
-    sources: dict[str, Source] = field(default_factory=dict[str, Source])
-    merged: dict[str, Tree] = field(default_factory=dict[str, Tree])
-
-    def uids(self) -> frozenset[str]:
-        own = frozenset(source.uid for source in self.sources.values())
-        return own | self.around.uids() if self.around else own
-
-
-@dataclass
 class _Select:
     """What is gathered about one SELECT while it is read."""
 
-    sight: _Sight
+    sight: Sight
     ctes: Mapping[str, _Cte]
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
@@ -100,7 +88,7 @@ class Builder:
             node.meta["origin"] = number
         return self._body(tree, None, {})
 
-    def _body(self, tree: Tree, around: _Sight | None, ctes: Mapping[str, _Cte]) -> Body:
+    def _body(self, tree: Tree, around: Sight | None, ctes: Mapping[str, _Cte]) -> Body:
         ctes = self._with(tree, ctes)
         if isinstance(tree, exp.Subquery):
             body = self._body(tree.this, around, ctes)
@@ -132,8 +120,8 @@ class Builder:
         tree.set("with_", None)
         return known
 
-    def _select(self, tree: exp.Select, around: _Sight | None, ctes: Mapping[str, _Cte]) -> Scope:
-        select = _Select(_Sight(around), ctes)
+    def _select(self, tree: exp.Select, around: Sight | None, ctes: Mapping[str, _Cte]) -> Scope:
+        select = _Select(Sight(self._feed, around), ctes)
         names = tuple(output.alias_or_name for output in tree.expressions)  # before columns are replaced
         from_ = tree.args.get("from_")
         if from_ is not None:
@@ -239,7 +227,7 @@ class Builder:
             b = self._in_arm(select, right, name)
             select.used |= refs_of(a) | refs_of(b)
             equal = exp.EQ(this=a.copy(), expression=b.copy())
-            select.conjuncts.extend(conjunct(equal, outer, span, self._type_of(select.sight)))
+            select.conjuncts.extend(conjunct(equal, outer, span, select.sight.types()))
             coalesce = exp.Anonymous(this="COALESCE", expressions=[a.copy(), b.copy()])
             merged[name] = coalesce if side == "FULL" else b if side == "RIGHT" else a
         return _Arm(span | subqueries, merged)
@@ -250,7 +238,7 @@ class Builder:
         arms = [select.sources[uid] for uid in sorted(arm.uids)]
         having = [source.uid for source in arms if not source.subquery and name in source.columns]
         if len(having) != 1:
-            raise self._unresolved(name, "USING", len(having))
+            raise select.sight.unresolved(name, "USING", len(having))
         return column(having[0], name)
 
     def _item(self, select: _Select, node: Tree) -> _Arm:
@@ -331,7 +319,7 @@ class Builder:
         node.replace(derived)
         return self._derived(_Select(select.sight, cte.within), derived, derived.this, select.sight.around)
 
-    def _derived(self, select: _Select, node: Tree, query: Tree, around: _Sight | None) -> Source:
+    def _derived(self, select: _Select, node: Tree, query: Tree, around: Sight | None) -> Source:
         if isinstance(query, exp.Values):
             return self._function(select, node)
         body = self._body(query, around, select.ctes)
@@ -352,7 +340,7 @@ class Builder:
                     "a subquery in the arguments of a function in FROM: make it a LATERAL join"
                 )
             if isinstance(inner, exp.Column):
-                self._name(select.sight, inner)
+                select.sight.resolve(inner)
         names = _alias_columns(node)
         ordinality = node.find(exp.Unnest)
         offset = ordinality.args.get("offset") if ordinality is not None else None
@@ -366,7 +354,7 @@ class Builder:
             outer=self._outer(node, select.sight),
         )
 
-    def _outer(self, node: Tree, sight: _Sight | None) -> frozenset[Ref]:
+    def _outer(self, node: Tree, sight: Sight | None) -> frozenset[Ref]:
         if sight is None:
             return frozenset()
         uids = sight.uids()
@@ -380,7 +368,7 @@ class Builder:
         for part in conjuncts_of(tree):
             self._resolve(select, part, root=part, join=join)
             if self._functions.of_one_row(part):
-                select.conjuncts.extend(conjunct(part, join, span, self._type_of(select.sight)))
+                select.conjuncts.extend(conjunct(part, join, span, select.sight.types()))
 
     def _resolve(
         self,
@@ -392,7 +380,7 @@ class Builder:
     ) -> None:
         for node in list(expressions_without_queries(tree)):
             if isinstance(node, exp.Column):
-                self._name(select.sight, node)
+                select.sight.resolve(node)
         for node in list(expressions_without_queries(tree)):
             if isinstance(node, QUERY):
                 if join is not None and join.nullable == (True, True):
@@ -437,60 +425,6 @@ class Builder:
         source.left = left
         source.membership = Membership.POSITIVE if positive else Membership.EXACT
         return source
-
-    def _name(self, sight: _Sight, node: exp.Column) -> None:
-        """Point a column at its source.
-
-        Raises:
-            FeedError: nothing in sight has it; never skipped, for a column not followed is a change not seen.
-        """
-        name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
-        at: _Sight | None = sight
-        while at is not None:
-            if node.table:
-                source = at.sources.get(node.table)
-                if source is not None:
-                    if name != WHOLE_ROW and name not in source.columns:
-                        raise self._unresolved(name, node.table, 0)
-                    node.set("table", quoted(source.uid))
-                    node.set("db", None)
-                    return
-            else:
-                having = [source for source in at.sources.values() if name in source.columns]
-                if name in at.merged:
-                    node.replace(at.merged[name].copy())
-                    return
-                if len(having) == 1:
-                    node.set("table", quoted(having[0].uid))
-                    return
-                if having:
-                    raise self._unresolved(name, None, len(having))
-            at = at.around
-        raise self._unresolved(name, node.table or None, 0)
-
-    def _unresolved(self, name: str, table: str | None, found: int) -> FeedError:
-        what = f"{table}.{name}" if table else name
-        if found > 1:
-            return FeedError(
-                f'column "{what}" could be one of several', where=f"feed {self._feed}", hint="qualify it"
-            )
-        return FeedError(
-            f'column "{what}" is not a column of any source table in sight',
-            where=f"feed {self._feed}",
-            hint="system columns such as xmin or ctid can't be followed; use a column of the table",
-        )
-
-    def _type_of(self, sight: _Sight) -> Mapping[Ref, str]:
-        """The catalogue's types of the columns of tables in sight."""
-        types: dict[Ref, str] = {}
-        at: _Sight | None = sight
-        while at is not None:
-            for source in at.sources.values():
-                if source.table is not None:
-                    for visible, real in source.real.items():
-                        types[Ref(source.uid, visible)] = source.table.columns[real].type
-            at = at.around
-        return types
 
     def _take(self, alias: str) -> str:
         uid, number = alias, 1
