@@ -90,10 +90,10 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         if verdict.refusal:
             place = f":{verdict.line}:{verdict.column}" if verdict.line else ""
             raise FeedError(verdict.what, where=f"{feed.query}{place}", hint=verdict.hint)
-    check_routes(connection, analysis, catalogue)
+    analysis = check_routes(connection, analysis, catalogue)
     definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
-    return FeedPlan(definition, analysis, catalogue, ())
+    return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
