@@ -28,12 +28,12 @@ def measure(place: Place) -> Iterator[Figure]:
 
 def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
     """Each UPDATE its own transaction, from pgbench with prepared statements."""
-    seconds = place.rounds(6, 2)
+    seconds = place.rounds(5, 2)
     scale = f"{shop.products:,} products, {seconds} s each"
     kinds = (
         ("1 client", 1, "on"),
         ("4 clients", 4, "on"),
-        # Without the wait for the disk nothing hides what the trigger takes.
+        # Without the wait for the disk nothing hides what the trigger takes; no aim was set for this.
         ("1 client, synchronous_commit off", 1, "off"),
     )
     for kind, clients, synchronous in kinds:
@@ -58,10 +58,10 @@ def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[F
             return run()[1]
 
         connection.execute("VACUUM price")
-        pairs = Pairs.taken(place.rounds(5, 2), below=plain, above=captured)
+        pairs = Pairs.taken(place.rounds(9, 2), below=plain, above=captured)
         yield pairs.ratio(
             f"capture: throughput of single-row UPDATEs with ÷ without triggers, {kind}",
-            aim=_LEAST_THROUGHPUT,
+            aim=_LEAST_THROUGHPUT if synchronous == "on" else None,
             unit="a second",
             scale=scale,
         )

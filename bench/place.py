@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import tomllib
 from collections.abc import Generator, Sequence
@@ -89,6 +90,7 @@ class Place:
             configuration.write_text(_configuration(folder, feeds, delivering=delivering), "utf-8")
             yield Shop(products, dsn, Installed(configuration, dsn), folder / "out")
         finally:
+            shutil.rmtree(folder)
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
                 connection.execute(drop)
