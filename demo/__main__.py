@@ -1,6 +1,7 @@
 """`make demo`, from an empty folder to the proof.
 
-DEMO_PRODUCTS (10000), DEMO_SECONDS (30), DEMO_KEEP=1 (leave var/demo as it is at the end).
+DEMO_PRODUCTS (10000), DEMO_SECONDS (30), DEMO_FOLDER (var/demo; emptied before
+and after), DEMO_KEEP=1 (left as it is at the end).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ import psycopg
 
 from cdc_daemon.errors import CdcError
 from cdc_daemon.pg.embedded import EmbeddedServer
-from cdc_daemon.pg.session import connect
+from cdc_daemon.pg.session import Connection, connect
 from demo import shop
 from demo.daemon import CommandFailed, Daemon, Figures
 from demo.proof import compare, fold, query_documents
 from demo.workload import Workload
 
 SOURCE = Path(__file__).parent
-FOLDER = SOURCE.parent / "var" / "demo"
+FOLDER = Path(os.environ.get("DEMO_FOLDER", SOURCE.parent / "var" / "demo")).absolute()
 COLUMNS = (
     "second",
     "writes",
@@ -81,7 +82,8 @@ def _tell(server: EmbeddedServer, products: int, seconds: float) -> int:
         click.echo(f"  {first.delivered:,} documents delivered to {FOLDER / 'out'}")
         daemon.start()
         workload.start()
-        _watch(daemon, workload, first, seconds)
+        with connect(dsn, purpose="demo") as connection:
+            _watch(connection, daemon, workload, first, seconds)
         workload.stop()
         daemon.stop()
         _step("Workload and daemon stopped; catching up", lambda: daemon.call("run", "--once"))
@@ -90,22 +92,24 @@ def _tell(server: EmbeddedServer, products: int, seconds: float) -> int:
     return _prove(dsn, daemon, workload, first)
 
 
-def _watch(daemon: Daemon, workload: Workload, first: Figures, seconds: float) -> None:
+def _watch(
+    connection: Connection, daemon: Daemon, workload: Workload, first: Figures, seconds: float
+) -> None:
     """One line a second until the time is over, Ctrl-C, or the end of one of the two."""
     click.echo(f"\nThe daemon runs; a workload writes for {seconds:g} seconds (Ctrl-C ends it).")
     click.echo("unchanged = recomputed, equal to what was sent before, dropped\n")
     click.secho("".join(name.rjust(11) for name in COLUMNS), bold=True)
-    before, written, begin = first, 0, time.monotonic()
+    before, written, captured, begin = first, 0, 0, time.monotonic()
     try:
         for second in range(1, int(seconds) + 1):
             workload.join(max(0.0, begin + second - time.monotonic()))
-            now, writes = daemon.figures(), sum(workload.done.values())
+            now, writes, entries = daemon.figures(), sum(workload.done.values()), _captured(connection)
             new = now - before
-            cells = (second, writes - written, new.entries, new.recomputed, new.unchanged, new.upserts)
-            lag = f"{new.lag_seconds * 1000:,.0f} ms" if new.entries else "–"
+            cells = (second, writes - written, entries - captured, new.recomputed, new.unchanged, new.upserts)
+            lag = f"{new.lag_seconds * 1000:,.0f} ms" if new.passes else "–"
             row = [f"{cell:,}" for cell in (*cells, new.deletes, new.delivered)]
             click.echo("".join(cell.rjust(11) for cell in (*row, lag)))
-            before, written = now, writes
+            before, written, captured = now, writes, entries
             if not workload.is_alive() or not daemon.runs():
                 return
     except KeyboardInterrupt:
@@ -116,13 +120,14 @@ def _prove(dsn: str, daemon: Daemon, workload: Workload, first: Figures) -> int:
     done = ", ".join(f"{count} × {name.replace('_', ' ')}" for name, count in workload.done.most_common())
     live = daemon.figures() - first
     click.echo(f"\nWritten: {done or 'nothing'}.")
-    click.echo(
-        f"Captured {live.entries:,} changes, recomputed {live.recomputed:,} documents, dropped "
-        f"{live.unchanged:,} as unchanged, delivered {live.delivered:,}.\n"
-    )
     feeds = tomllib.loads((FOLDER / "cdc.toml").read_text("utf-8"))["feeds"]
     wrong = False
     with connect(dsn, purpose="demo") as connection:
+        click.echo(
+            f"{sum(workload.done.values()):,} writes, {_captured(connection):,} entries captured, "
+            f"{live.recomputed:,} documents recomputed, {live.unchanged:,} of them dropped as unchanged, "
+            f"{live.delivered:,} delivered.\n"
+        )
         for feed, settings in feeds.items():
             wanted = query_documents(
                 connection, (FOLDER / settings["query"]).read_text("utf-8"), settings["key"]
@@ -144,6 +149,11 @@ def _prove(dsn: str, daemon: Daemon, workload: Workload, first: Figures) -> int:
             "\nProven: folding the delivered records gives what the queries say, byte for byte.", bold=True
         )
     return int(wrong)
+
+
+def _captured(connection: Connection) -> int:
+    row = connection.execute((SOURCE / "captured.sql").read_bytes()).fetchone()
+    return row[0] if row else 0
 
 
 def _step(what: str, do: Callable[[], object]) -> None:

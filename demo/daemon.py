@@ -24,7 +24,7 @@ class Figures:
     """Sums over passes and deliveries; `lag_seconds` is the greatest one.
 
     Attributes:
-        entries: changelog entries read.
+        passes: how often a feed was brought up to date.
         recomputed: documents computed anew.
         unchanged: of these, dropped because nothing differed.
         upserts, deletes: of these, documents to send.
@@ -32,7 +32,7 @@ class Figures:
         lag_seconds: age of the oldest change at the end of its pass.
     """
 
-    entries: int = 0
+    passes: int = 0
     recomputed: int = 0
     unchanged: int = 0
     upserts: int = 0
@@ -64,6 +64,7 @@ class Daemon:
         self._environment = {**os.environ, "CDC_DATABASE_DSN": dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
         self._by_feed: dict[str, Figures] = {}
         self._lock = threading.Lock()
+        self._ready = threading.Event()
         self._said: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -90,8 +91,15 @@ class Daemon:
         self._wait(arguments)
 
     def start(self) -> None:
-        """Start `cdc-daemon run`."""
+        """Start `cdc-daemon run`, and return when it says that it runs.
+
+        Raises:
+            CommandFailed: it ended instead.
+        """
         self._start("run")
+        self._ready.wait()
+        if not self.runs():
+            self.stop()
 
     def stop(self) -> None:
         """SIGTERM: it finishes what is at hand and ends.
@@ -117,6 +125,7 @@ class Daemon:
 
     def _start(self, *arguments: str) -> None:
         self._said.clear()
+        self._ready.clear()
         self._process = subprocess.Popen(  # noqa: S603 # ourselves, with arguments of the demo
             [*self._command, *arguments],
             env=self._environment,
@@ -138,6 +147,16 @@ class Daemon:
             raise CommandFailed("\n".join([what, *self._said]))
 
     def _read(self, process: subprocess.Popen[str]) -> None:
+        try:
+            self._read_lines(process)
+        except BaseException:
+            # With nobody to read what it says, the daemon would wait for ever to say more.
+            process.kill()
+            raise
+        finally:
+            self._ready.set()  # it never will be: nobody waits for what has ended
+
+    def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101 # it is a pipe
         for line in process.stdout:
             try:
@@ -151,15 +170,15 @@ class Daemon:
 
     def _count(self, event: dict[str, Any]) -> None:
         if event.get("event") == "pass_finished":
+            counted = ("recomputed", "unchanged", "upserts", "deletes")
             found = Figures(
-                **{
-                    name: event[name] for name in ("entries", "recomputed", "unchanged", "upserts", "deletes")
-                },
-                lag_seconds=event["lag_seconds"],
+                passes=1, **{name: event[name] for name in counted}, lag_seconds=event["lag_seconds"]
             )
         elif event.get("event") == "batch_delivered":
             found = Figures(delivered=event["records"])
         else:
+            if event.get("event") == "daemon_started":
+                self._ready.set()
             return
         with self._lock:
             self._by_feed[event["feed"]] = self._by_feed.get(event["feed"], Figures()) + found
