@@ -1,0 +1,113 @@
+"""`python -m demo` from its first line to its exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+ROOT = Path(__file__).parents[2]
+Start = Callable[..., "subprocess.Popen[str]"]
+TABLE = "second"
+"""The first word of the table: from here on the daemon and the workload run."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    place = servers.make_place("cdc-demo-")
+    yield place / "demo"
+    place.rmdir()  # fails if the demo left anything
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start_one(*, seconds: int) -> subprocess.Popen[str]:
+        sizes = {"DEMO_PRODUCTS": "200", "DEMO_SECONDS": str(seconds), "DEMO_FOLDER": str(folder)}
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "demo"],
+            cwd=ROOT,
+            env={**os.environ, **sizes},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=30)
+            process.kill()
+
+
+def read_until_the_table(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    read: list[str] = []
+    for line in process.stdout:
+        read.append(line)
+        if line.split()[:1] == [TABLE]:
+            break
+    else:
+        pytest.fail("".join(read))
+    # One line of figures: something was written meanwhile.
+    return "".join([*read, process.stdout.readline()])
+
+
+def test_it_ends_by_itself_and_proves_that_the_documents_are_right(start: Start) -> None:
+    process = start(seconds=3)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    for feed in ("products", "prices", "categories"):
+        assert f"  {feed}: " in said
+    assert said.count("all equal") == 3
+    assert "Proven" in said
+
+
+def test_ctrl_c_ends_it_with_the_proof(start: Start) -> None:
+    process = start(seconds=600)
+    read_until_the_table(process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Proven" in said
+
+
+def test_changed_bytes_in_what_was_delivered_end_it_with_1_and_name_the_keys(
+    start: Start, folder: Path
+) -> None:
+    process = start(seconds=600)
+    read_until_the_table(process)
+    with (folder / "out" / "categories.ndjson").open("r+b") as file:
+        # Every record: a single one might be followed by a newer one of its key, which would be right.
+        held = file.read()
+        file.seek(0)
+        file.write(held.replace(b'"slug":"d', b'"slug":"D'))
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "categories: delivered documents differ from the query" in said
+    assert 'first [1,"main_de"], [1,"main_en"]' in said
+    assert "Proven" not in said
+
+
+def test_a_command_that_fails_is_shown_and_ends_it_with_1(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDC_DAEMON_NONSENSE", "1")
+    process = start(seconds=3)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "The demo failed. cdc-daemon install ended with code" in said
