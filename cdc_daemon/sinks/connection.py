@@ -50,6 +50,9 @@ class Connection:
     def post(self, target: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> Answer:
         """POST `body` and read the answer.
 
+        A kept connection that ends without an answer was closed while we began to write: what was sent is
+        sent once more over a new one (RFC 9112, 9.3.1). So a body may arrive twice.
+
         Args:
             target: path and query.
 
@@ -59,27 +62,40 @@ class Connection:
             OSError: no connection, or it broke.
         """
         deadline = time.monotonic() + timeout_seconds
-        if self._http is None or self._http.sock is None or _has_ended(self._http.sock):
-            self.close()
-            self._http = self._connected(deadline)
-        kept = self._http.sock
-        kept.settimeout(timeout_seconds)
+        if self._http is not None and self._http.sock is not None and not _has_ended(self._http.sock):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                return self._exchange_by(deadline, self._http, target, body, headers)
+        self.close()
+        self._http = self._connected(deadline)
+        return self._exchange_by(deadline, self._http, target, body, headers)
+
+    def _exchange_by(
+        self,
+        deadline: float,
+        connection: http.client.HTTPConnection,
+        target: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """One exchange, and the handshake before it if there was none yet, ended at the deadline."""
+        used = connection.sock
         cut = threading.Event()
 
         def cut_off() -> None:
             cut.set()
             with contextlib.suppress(OSError):  # it may have ended by itself
-                socket.socket.shutdown(
-                    kept, socket.SHUT_RDWR
-                )  # SSLSocket's own also takes the TLS state away
+                # Not SSLSocket's own shutdown, which would take the TLS state away under its reader.
+                socket.socket.shutdown(used, socket.SHUT_RDWR)
 
-        timer = threading.Timer(deadline - time.monotonic(), cut_off)
+        remaining = max(0.001, deadline - time.monotonic())
+        used.settimeout(remaining)
+        timer = threading.Timer(remaining, cut_off)
         timer.daemon = True
         timer.start()
         try:
-            if isinstance(kept, ssl.SSLSocket) and kept.version() is None:
-                kept.do_handshake()
-            answer = _exchange(self._http, target, body, headers)
+            if isinstance(used, ssl.SSLSocket) and used.version() is None:
+                used.do_handshake()
+            answer = _exchange(connection, target, body, headers)
             if cut.is_set():  # http.client takes headers that end early for whole ones
                 raise TimeoutError("cut off within the answer")
         except (OSError, http.client.HTTPException) as error:

@@ -84,6 +84,26 @@ def test_a_connection_that_the_server_closed_meanwhile_is_replaced(sink: HttpSin
     assert len({request.connection for request in target.requests}) == 3
 
 
+def test_a_kept_connection_that_ends_without_an_answer_is_replaced_at_once(
+    sink: HttpSink, target: Target
+) -> None:
+    sink.deliver("products", [record(1)])
+    target.script.append(raw(b""))  # the server had given up waiting when the request came
+    sink.deliver("products", [record(2)])
+    assert [json.loads(request.body)[0]["revision"] for request in target.requests] == [1, 2, 2]
+    assert target.requests[1].headers["Idempotency-Key"] == target.requests[2].headers["Idempotency-Key"]
+
+
+def test_a_server_that_never_answers_over_any_connection_is_not_asked_without_end(
+    sink: HttpSink, target: Target
+) -> None:
+    sink.deliver("products", [record(1)])
+    target.script.extend([raw(b""), raw(b"")])
+    with pytest.raises(SinkUnavailable, match="without an answer"):
+        sink.deliver("products", [record(2)])
+    assert len(target.requests) == 3
+
+
 def test_gzip_shrinks_what_is_sent(opened: Opened, target: Target) -> None:
     sink = opened(target.url, gzip=True)
     sink.deliver("products", [record(n) for n in range(100)])
