@@ -17,7 +17,7 @@ from cdc_daemon.errors import CdcError, InstallError
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.settings import Settings
-from cdc_daemon.supervisor import Supervisor, Worker
+from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import SinkWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
@@ -58,7 +58,9 @@ class Service:
             CdcError: a worker gave up for a reason that does not pass, or schema cdc is not installed.
         """
         self._require_schema()
-        supervisor = Supervisor()
+        # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
+        longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
+        supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
         workers: list[Worker] = [*self._feed_workers, *self._sink_workers, self._watcher(), self._rotator()]
         for worker in workers:
             supervisor.add(worker)

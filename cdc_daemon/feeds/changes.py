@@ -98,7 +98,7 @@ class Changes:
         )
 
     @cached_property
-    def _follow(self) -> sql.Composed:
+    def _follow(self) -> bytes:
         feed = self.feed
         return statement(
             "feed.changes",
@@ -107,14 +107,14 @@ class Changes:
             feed=sql.Identifier(feed.table),
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             same_key=same(feed.key, "s", "p"),
-        )
+        ).as_bytes()
 
     @cached_property
-    def _scan(self) -> sql.Composed:
+    def _scan(self) -> bytes:
         return self._scan_statement(sql.SQL(""))
 
     @cached_property
-    def _scan_on(self) -> sql.Composed:
+    def _scan_on(self) -> bytes:
         values = _COMMA.join(
             sql.SQL("{}::pg_catalog.text::{}").format(
                 sql.Placeholder(f"after_{n}"), type_name(self.feed.types[name])
@@ -125,7 +125,7 @@ class Changes:
             statement("feed.scan_after", stored_keys=columns(self.feed.key, of="s"), values=values)
         )
 
-    def _scan_statement(self, after: sql.Composable) -> sql.Composed:
+    def _scan_statement(self, after: sql.Composable) -> bytes:
         feed = self.feed
         return statement(
             "feed.scan",
@@ -137,4 +137,4 @@ class Changes:
             feed=sql.Identifier(feed.table),
             stored_keys=columns(feed.key, of="s"),
             after=after,
-        )
+        ).as_bytes()

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import Output
 
-# Raise it when the same definition gives other documents or hashes: every feed is then recomputed once.
+# Raise it when the same definition gives other documents or hashes: every feed is recomputed once.
 DOCUMENT_VERSION = 1
 
 _COMMA = sql.SQL(", ")
@@ -22,7 +22,7 @@ class FeedDefinition:
 
     Attributes:
         text: the user's SELECT, executed as written.
-        outputs: the query's output columns with their types; those beginning with `_` are not in the document.
+        outputs: the query's output columns; those beginning with `_` are not in the document.
         hash_exclude: output columns that alone do not make a change.
     """
 
@@ -93,7 +93,7 @@ class FeedDefinition:
         return sql.SQL(text)  # pyright: ignore[reportArgumentType] # executing the user's own SELECT is the purpose
 
     def document(self, fields: tuple[str, ...]) -> sql.Composed:
-        """The expression that makes a document (json) of the row `q`, with these fields in the query's order."""
+        """The expression that makes a document (json) of the row `q`, with these fields in their order."""
         if fields == tuple(output.name for output in self.outputs):
             return sql.Composed([sql.SQL("pg_catalog.row_to_json(q)")])
         return sql.SQL("(SELECT pg_catalog.row_to_json(d) FROM (SELECT {}) AS d)").format(

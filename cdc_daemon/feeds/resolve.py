@@ -71,7 +71,7 @@ def every_entity(feed: FeedDefinition) -> sql.Composed:
 
 
 def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
-    """A SELECT of the entities whose documents have these values (`%(value_<n>)s`) in key or entity columns."""
+    """A SELECT of the entities whose key or entity columns have these values (`%(value_<n>)s`)."""
 
     def matches(alias: str) -> sql.Composed:
         return _AND.join(

@@ -107,7 +107,7 @@ class DaemonSettings(_Section):
         "the database.",
     )
     poll_seconds: float = Field(
-        default=0.05,
+        default=0.02,
         gt=0,
         le=60,
         description="Pause between looks for changes while there are some, in seconds.",

@@ -78,7 +78,7 @@ class FeedWorker:
                 beat()
                 try:
                     sync = sync or self._plan(connection)
-                    if self._step(sync, stop) != "worked":
+                    if self._step(sync, stop, beat) != "worked":
                         self._bells.await_feed(self._feed, IDLE_SECONDS)
                     pause = REPAIR_SECONDS[0]
                 except PASSING as error:
@@ -105,7 +105,7 @@ class FeedWorker:
             while not stop.is_set():
                 try:
                     sync = sync or self._plan(connection)
-                    done = self._step(sync, stop)
+                    done = self._step(sync, stop, _no_watchdog)
                     if done == "idle" and _is_drained(connection, self._feed):
                         return
                     if done != "worked":
@@ -139,11 +139,11 @@ class FeedWorker:
             max_pass_entities=self._max_pass_entities,
         )
 
-    def _step(self, sync: FeedSync, stop: threading.Event) -> Step:
+    def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:
         """One pass, and one chunk of the slow lane."""
         done = sync.run_pass()
         if done is None:
-            return "worked" if self._begin(sync, stop) else "busy"
+            return "worked" if self._begin(sync, stop, beat) else "busy"
         if done.delta.entries:
             self._tell(done)
         self._repaired()
@@ -164,7 +164,7 @@ class FeedWorker:
                 seconds=round(seconds, 3),
             )
 
-    def _begin(self, sync: FeedSync, stop: threading.Event) -> bool:
+    def _begin(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:
             log.info(
                 "old_writers_awaited",
@@ -173,8 +173,12 @@ class FeedWorker:
                 prepared=sum(pid is None for _, pid in writers),
             )
 
+        def pause(seconds: float) -> bool:
+            beat()  # a writer may stay open for hours
+            return stop.wait(seconds)
+
         started = time.monotonic()
-        count = sync.begin(pause=stop.wait, waiting=waiting)
+        count = sync.begin(pause=pause, waiting=waiting)
         if count is not None:
             seconds = round(time.monotonic() - started, 3)
             log.info("first_sync_started", feed=self._feed, entities=count, seconds=seconds)
@@ -221,3 +225,7 @@ def _is_drained(connection: Connection, feed: str) -> bool:
     """Whether the slow lane is empty and nobody is at work on the feed just now."""
     row = connection.execute(statement("feed_state.is_drained"), {"feed": feed}).fetchone()
     return bool(row and row[0])
+
+
+def _no_watchdog() -> None:
+    """`catch_up` is watched by whoever called it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from cdc_daemon.workers.sync import PASSING, FeedSync
 log = get_logger()
 
 PAUSE_SECONDS = 0.05
+
+PATIENCE_SECONDS = 1.0
+"""How long a daemon may take for the next chunk before the command takes it."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,10 @@ class Resync:
         return entities
 
     def follow(self, stop: threading.Event) -> Iterator[Progress]:
-        """Help until every entity that was queued is recomputed, telling how far it is.
+        """Wait until every entity that was queued is recomputed, telling how far it is.
 
-        Whether or not a daemon runs, the work is done: both take chunks, and the state row says whose turn
-        it is.
+        Where no daemon makes progress, the chunks are done here. While one does, they are left to it: two
+        that take chunks in turn leave no gap for the daemon's fresh changes (8 s of lag were measured).
 
         Raises:
             FeedError: the feed has stopped.
@@ -107,17 +111,16 @@ class Resync:
         if self._requested is None:
             return
         number, total = self._requested
+        seen, patience = -1, time.monotonic() + PATIENCE_SECONDS
         while not stop.is_set():
-            try:
-                worked = self._sync.drain() is not None
-            except PASSING:
-                worked = False
-            self._sync.finished_resyncs()
+            worked = time.monotonic() > patience and self._work()
             row = self._connection.execute(statement("feed_state.resync_progress"), {"id": number}).fetchone()
             if row is None:
                 return
             finished, done, reason = row
             yield Progress(total if finished else min(done, total), total)
+            if done != seen and not worked:
+                seen, patience = done, time.monotonic() + PATIENCE_SECONDS
             if finished:
                 return
             if reason:
@@ -126,6 +129,16 @@ class Resync:
                 )
             if not worked:
                 stop.wait(PAUSE_SECONDS)
+
+    def _work(self) -> bool:
+        """One chunk, after the fresh changes; false if there was nothing to do or somebody else is at it."""
+        try:
+            self._sync.run_pass()
+            worked = self._sync.drain() is not None
+        except PASSING:
+            return False
+        self._sync.finished_resyncs()
+        return worked
 
     def _require_cursor(self) -> None:
         row = self._connection.execute(statement("feed_state.has_cursor"), {"feed": self._feed}).fetchone()

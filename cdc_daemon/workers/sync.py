@@ -128,10 +128,11 @@ class FeedSync:
         self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
-        )
+        ).as_bytes()
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
-        )
+        ).as_bytes()
+        self._resolving: dict[frozenset[str], bytes] = {}
 
     @contextmanager
     def _snapshot(self) -> Generator[tuple[str, FeedState | None]]:
@@ -314,10 +315,11 @@ class FeedSync:
         if any(path.route.kind is RouteKind.ALL for path in paths):
             return None
         limit = self._max_pass_entities + 1
-        rows = self._connection.execute(
-            resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)),
-            {"since": since, "limit": limit},
-        ).fetchall()
+        query = self._resolving.get(found.tables)
+        if query is None:
+            query = resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)).as_bytes()
+            self._resolving[found.tables] = query
+        rows = self._connection.execute(query, {"since": since, "limit": limit}).fetchall()
         return None if len(rows) == limit else rows
 
     def _paths(self, found: Delta) -> list[Path]:

@@ -268,7 +268,9 @@ CASES = {
     ),
     # groups
     "group": Case(
-        "cat", "SELECT p.cat, count(*) AS n, max(trim_scale(p.price)) AS m FROM p GROUP BY p.cat HAVING count(*) > 1"
+        "cat",
+        "SELECT p.cat, count(*) AS n, max(trim_scale(p.price)) AS m FROM p "
+        "GROUP BY p.cat HAVING count(*) > 1",
     ),
     "group by key": Case(
         "id", "SELECT p.id, p.sku, sum(i.n) AS n FROM p LEFT JOIN i ON i.pid = p.id GROUP BY p.id"

@@ -65,7 +65,7 @@ def test_a_minimal_configuration_has_the_documented_defaults(write: Write) -> No
     )
     assert feed.text == "SELECT sku FROM product"
     assert settings.database.conninfo == "postgresql://cdc@db/shop"
-    assert (settings.daemon.poll_seconds, settings.daemon.idle_poll_seconds) == (0.05, 1.0)
+    assert (settings.daemon.poll_seconds, settings.daemon.idle_poll_seconds) == (0.02, 1.0)
 
 
 def test_relative_paths_are_relative_to_the_configuration_file(
