@@ -33,7 +33,7 @@ class Answer:
 class Connection:
     """A connection to one origin, opened when needed, kept between exchanges; one thread uses it.
 
-    The time limits of HTTP clients (httpx, urllib3, http.client itself) are for one read each: a server that
+    The time limits of HTTP clients (urllib3, http.client itself) are for one read each: a server that
     sends a byte now and then holds them forever, and the lease on what is being delivered runs out meanwhile.
     So a timer shuts the socket down at the deadline, which ends whatever waits on it. Only the name service,
     which has limits of its own, is outside it.

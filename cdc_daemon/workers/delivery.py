@@ -86,7 +86,9 @@ class SinkWorker:
                             self._bells.await_sink(self._sink_name, IDLE_SECONDS)
                         pause = FIRST_PAUSE_SECONDS
                     except SinkUnavailable as error:
-                        seconds = error.retry_after_seconds or pause * random.uniform(0.5, 1.0)  # noqa: S311 # jitter
+                        seconds = pause * random.uniform(0.5, 1.0)  # noqa: S311 # jitter
+                        if error.retry_after_seconds is not None:
+                            seconds = error.retry_after_seconds
                         self._failed(error, seconds)
                         stop.wait(seconds)
                         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
