@@ -1,0 +1,256 @@
+"""The installed command as a person runs it, what it says, and the documents that it delivered."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cdc_daemon.pg.session import connect as connect_pinned
+
+DEADLINE_SECONDS = 30.0
+"""How long anything that must happen may take; only a failing test waits for so long."""
+
+FILE_SINK = '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"\n'
+
+Key = tuple[Any, ...]
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed of a test; `options` are further lines of its table in the configuration."""
+
+    query: str
+    key: tuple[str, ...] = ("id",)
+    options: str = ""
+
+
+def eventually(what: str, is_so: Callable[[], bool], *, seconds: float = DEADLINE_SECONDS) -> None:
+    """Return as soon as it is so; fail the test when it never is."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+class Running:
+    """A command that was started, with everything that it logged."""
+
+    def __init__(self, arguments: list[str], **options: Any) -> None:
+        self.process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+        )
+        self.events: list[Record] = []
+        self.said: list[str] = []
+        self._more = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._more:
+                    self.said.append(line)
+                    if line.startswith("{"):
+                        self.events.append(json.loads(line))
+                    self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
+
+    def await_event(self, name: str, *, after: int = 0, **fields: object) -> int:
+        """Wait until this was logged; returns the position behind it."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        with self._more:
+            while True:
+                for position, event in enumerate(self.events[after:], start=after):
+                    if event["event"] == name and fields.items() <= event.items():
+                        return position + 1
+                if self._ended or time.monotonic() > deadline:
+                    pytest.fail(f"no event {name} {fields} in:\n{''.join(self.said)}")
+                self._more.wait(0.5)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self._join()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; returns the exit code."""
+        self.process.send_signal(number)
+        return self._join()
+
+    def _join(self) -> int:
+        code = self.process.wait(DEADLINE_SECONDS)
+        self._reader.join(DEADLINE_SECONDS)
+        return code
+
+    def text(self) -> str:
+        """All that it said."""
+        return "".join(self.said)
+
+
+class Command:
+    """`cdc-daemon` with a configuration of its own in `folder`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        dsn: str,
+        feeds: Mapping[str, Feed],
+        *,
+        sinks: str = FILE_SINK,
+        daemon: str = "",
+    ) -> None:
+        self.folder = folder
+        self.dsn = dsn
+        self.feeds = dict(feeds)
+        self.config = folder / "cdc.toml"
+        self._started: list[Running] = []
+        self.configure(sinks=sinks, daemon=daemon)
+
+    def configure(self, *, sinks: str = FILE_SINK, daemon: str = "") -> None:
+        """Write the configuration and the feeds' queries."""
+        parts = [
+            f"[database]\ndsn = {json.dumps(self.dsn)}\n",
+            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\nlog_format = 'json'\n{daemon}\n",
+        ]
+        for name, feed in self.feeds.items():
+            (self.folder / f"{name}.sql").write_text(feed.query, "utf-8")
+            key = json.dumps(list(feed.key))
+            parts.append(f'[feeds.{name}]\nquery = "{name}.sql"\nkey = {key}\n{feed.options}\n')
+        self.config.write_text("\n".join([*parts, sinks]), "utf-8")
+
+    def call(self, *arguments: str, code: int = 0) -> str:
+        """Run a command to its end, which must have this exit code; returns standard output."""
+        done = subprocess.run(
+            self._arguments(arguments), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *arguments: str, **options: Any) -> Running:
+        """Start a command, `run` by default."""
+        running = Running(self._arguments(arguments or ("run",)), **options)
+        self._started.append(running)
+        return running
+
+    def close(self) -> None:
+        """End whatever a failed test left running."""
+        for running in self._started:
+            if running.process.poll() is None:
+                running.kill()
+
+    def _arguments(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "cdc_daemon", "--config", str(self.config), *arguments]
+
+    def status(self) -> dict[str, Any]:
+        """`status --json`: the feeds."""
+        return cast("dict[str, Any]", json.loads(self.call("status", "--json"))["feeds"])
+
+    def file(self, feed: str) -> Path:
+        """Where the file sink keeps a feed."""
+        return self.folder / "out" / f"{feed}.ndjson"
+
+    def records(self, feed: str) -> list[Record]:
+        """Every whole line of the file sink's file, numbers as they are written."""
+        path = self.file(feed)
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        return [loads(line) for line in lines if line.endswith(b"\n")]
+
+    def documents(self, feed: str) -> dict[Key, Any]:
+        """The records folded: what a receiver holds that takes the highest revision of each key."""
+        return fold(self.records(feed))
+
+    def query(self, feed: str) -> dict[Key, Any]:
+        """The documents that the feed's query yields now."""
+        return query(self.dsn, self.feeds[feed])
+
+    def assert_equal_to_the_query(self) -> None:
+        """Row for row, in both directions."""
+        for feed in self.feeds:
+            delivered, wanted = self.documents(feed), self.query(feed)
+            assert delivered.keys() - wanted.keys() == set(), f"{feed}: too many"
+            assert wanted.keys() - delivered.keys() == set(), f"{feed}: missing"
+            different = {
+                key: (delivered[key], wanted[key]) for key in wanted if delivered[key] != wanted[key]
+            }
+            assert different == {}, feed
+
+
+def loads(text: bytes | str) -> Any:
+    """JSON with the digits of its numbers kept."""
+    return json.loads(text, parse_float=str)
+
+
+def key_of(record: Record) -> Key:
+    return tuple(record["key"].values())
+
+
+def fold(records: list[Record]) -> dict[Key, Any]:
+    """Documents by key; a repeated record changes nothing, an older one is dropped."""
+    last: dict[Key, Record] = {}
+    for record in records:
+        present = last.get(key_of(record))
+        if present is None or present["revision"] <= record["revision"]:
+            last[key_of(record)] = record
+    return {key: record["data"] for key, record in last.items() if record["op"] == "upsert"}
+
+
+def assert_revisions_grow(records: list[Record]) -> None:
+    """Of each key; after a kill the same records may come once more, in the same order."""
+    seen: dict[Key, dict[int, Any]] = {}
+    for record in records:
+        known = seen.setdefault(key_of(record), {})
+        content = {name: record[name] for name in ("op", "data", "hash")}
+        # A revision names one state of a document, however often it is sent.
+        assert known.setdefault(record["revision"], content) == content, record
+    first_seen = {key: list(known) for key, known in seen.items()}
+    assert all(revisions == sorted(revisions) for revisions in first_seen.values())
+
+
+def query(dsn: str, feed: Feed) -> dict[Key, Any]:
+    """The documents of a feed as its query yields them now, by key."""
+    with connect_pinned(dsn) as connection:
+        text = sql.SQL(cast(LiteralString, f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"))
+        rows = [loads(row[0]) for row in connection.execute(text)]
+    return {
+        tuple(row[name] for name in feed.key): {
+            name: value for name, value in row.items() if not name.startswith("_")
+        }
+        for row in rows
+    }
+
+
+def limit_file_size(size: int) -> Callable[[], None]:
+    """For `preexec_fn`: no file of the process may grow past so many bytes (a full disk, to the writer)."""
+
+    def limit() -> None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Each statement committed by itself."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for text in statements:
+            connection.execute(cast(LiteralString, text))
