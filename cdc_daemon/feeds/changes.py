@@ -84,6 +84,15 @@ class Changes:
         full = len(rows) == limit
         return Page(changes, until, rows[-1][7] if full else None, full)
 
+    def by_key(self, connection: Connection, keys: Sequence[str]) -> list[Change]:
+        """Some documents as they are now; every field counts as changed.
+
+        Args:
+            keys: JSON objects of the key columns.
+        """
+        rows = connection.execute(self._by_key, {"keys": list(keys)}).fetchall()
+        return [self._change(row) for row in rows]
+
     def _change(self, row: Sequence[Any]) -> Change:
         revision, key, deleted, digest, document, captured_at, changed = row[:7]
         named = set(changed)
@@ -107,6 +116,22 @@ class Changes:
             feed=sql.Identifier(feed.table),
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             same_key=same(feed.key, "s", "p"),
+        ).as_bytes()
+
+    @cached_property
+    def _by_key(self) -> bytes:
+        feed = self.feed
+        return statement(
+            "feed.by_key",
+            key_object=self._key_object,
+            fields=text_array(feed.fields),
+            feed=sql.Identifier(feed.table),
+            same_key=sql.SQL(" AND ").join(
+                sql.SQL("{} = (w.key OPERATOR(pg_catalog.->>) {})::{}").format(
+                    sql.Identifier("s", name), sql.Literal(name), type_name(feed.types[name])
+                )
+                for name in feed.key
+            ),
         ).as_bytes()
 
     @cached_property

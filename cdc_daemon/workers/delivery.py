@@ -15,7 +15,7 @@ import psycopg
 from cdc_daemon.errors import DatabaseUnavailable, RecordsRefused, SinkUnavailable
 from cdc_daemon.feeds.changes import Change, Changes, Page
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.log import get_logger
+from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks.batches import split
@@ -30,7 +30,14 @@ IDLE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
+RETRIED_AT_ONCE = 20
+"""Failed items tried again between two pages: a thousand of them must not delay what is new."""
+
 log = get_logger()
+
+
+class _LeaseLost(Exception):
+    """Another daemon delivers this feed to this sink."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,9 @@ class SinkWorker:
         self._open_sink = open_sink
         self._feeds = feeds
         self._changes: dict[str, Changes] = {}
+        self._renew_at = 0.0
         self._failing = False
+        self._throttle = Throttle()
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Deliver until stopped.
@@ -133,38 +142,43 @@ class SinkWorker:
         """One page of every feed; false if none had anything.
 
         Raises:
-            SinkUnavailable: the sink takes nothing now.
+            SinkUnavailable: the sink takes nothing of some feed now; the others had their turn.
         """
-        worked = False
+        worked, failure = False, None
         for feed, definition in self._feeds().items():
             changes = self._changes.get(feed)
             if changes is None or changes.feed is not definition:
                 changes = self._changes[feed] = Changes(definition)
                 connection.execute(statement("sink_state.register"), {"sink": self._sink_name, "feed": feed})
-            worked = self._deliver_page(connection, sink, changes) or worked
+            try:
+                worked = self._deliver_page(connection, sink, changes) or worked
+                self._retry_failed_items(connection, sink, changes)
+            except SinkUnavailable as error:
+                connection.execute(
+                    statement("sink_state.fail"),
+                    {"sink": self._sink_name, "feed": feed, "failure": str(error)},
+                )
+                failure = failure or error
+            except _LeaseLost:
+                continue  # whoever has it delivers the same from the same place
+        if failure is not None:
+            raise failure
         return worked
 
     def _deliver_page(self, connection: Connection, sink: Sink, changes: Changes) -> bool:
         feed = changes.feed.name
-        seconds = sink.timeout_seconds + lease.MARGIN_SECONDS
-        position = self._lease(connection, feed, seconds)
-        if position is None:
-            return False
+        if not self._look(connection, "sink_state.look", feed):
+            return False  # an idle sink writes nothing
+        position = self._lease(connection, sink, feed)
         page = self._read(connection, changes, position, sink.batch_records)
         after = _after(position, page)
         if after == position:
             return False
         records = [_record(feed, change) for change in page.changes]
         started = time.monotonic()
-        try:
-            for batch in split(records, sink.batch_records, sink.batch_bytes):
-                self._hand_over(connection, sink, feed, batch)
-        except SinkUnavailable as error:
-            connection.execute(
-                statement("sink_state.fail"), {"sink": self._sink_name, "feed": feed, "failure": str(error)}
-            )
-            raise
-        self._advance(connection, feed, position, after, len(records), seconds)
+        for batch in split(records, sink.batch_records, sink.batch_bytes):
+            self._hand_over(connection, sink, feed, batch)
+        self._advance(connection, sink, feed, position, after, len(records))
         if records:
             log.info(
                 "batch_delivered",
@@ -177,17 +191,39 @@ class SinkWorker:
             self._recovered()
         return True
 
-    def _lease(self, connection: Connection, feed: str, seconds: float) -> Position | None:
+    def _look(self, connection: Connection, query: str, feed: str) -> bool:
+        row = connection.execute(statement(query), {"sink": self._sink_name, "feed": feed}).fetchone()
+        return bool(row and row[0])
+
+    def _lease(self, connection: Connection, sink: Sink, feed: str) -> Position:
+        """Take or keep the lease for longer than one `deliver` can last.
+
+        Raises:
+            _LeaseLost: somebody else has it.
+        """
         keys = {"sink": self._sink_name, "feed": feed}
-        found = connection.execute(statement("sink_state.look"), keys).fetchone()
-        if found is None or not found[0]:
-            return None  # nothing to do: an idle sink writes nothing
-        dead = found[1] if found[1] and lease.is_dead(found[1]) else None
+        holder = connection.execute(statement("sink_state.leased_by"), keys).fetchone()
+        dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
+        seconds = sink.timeout_seconds + lease.MARGIN_SECONDS
         row = connection.execute(
             statement("sink_state.lease"),
             {**keys, "owner": lease.this_process(), "dead": dead, "seconds": seconds},
         ).fetchone()
-        return Position(*row) if row else None
+        if row is None:
+            raise _LeaseLost
+        self._renew_at = time.monotonic() + lease.MARGIN_SECONDS / 2
+        return Position(*row)
+
+    def _retry_failed_items(self, connection: Connection, sink: Sink, changes: Changes) -> None:
+        """Hand over, each alone, the refused documents whose next attempt has come, as they are now."""
+        feed = changes.feed.name
+        if not self._look(connection, "sink_state.is_due", feed):
+            return
+        self._lease(connection, sink, feed)
+        keys = {"sink": self._sink_name, "feed": feed, "limit": RETRIED_AT_ONCE}
+        due = [key for (key,) in connection.execute(statement("sink_state.due_items"), keys)]
+        for change in changes.by_key(connection, due):
+            self._hand_over(connection, sink, feed, [_record(feed, change)])
 
     def _read(self, connection: Connection, changes: Changes, position: Position, limit: int) -> Page:
         if position.scan_until is None:
@@ -204,6 +240,8 @@ class SinkWorker:
 
     def _hand_over(self, connection: Connection, sink: Sink, feed: str, batch: Sequence[Record]) -> None:
         """Deliver a batch; one that is refused as a whole is halved until the bad records stand alone."""
+        if time.monotonic() > self._renew_at:
+            self._lease(connection, sink, feed)
         try:
             sink.deliver(feed, batch)
         except RecordsRefused as refusal:
@@ -221,8 +259,14 @@ class SinkWorker:
                 )
 
     def _refused(self, connection: Connection, feed: str, record: Record, refusal: RecordsRefused) -> None:
-        log.warning(
-            "record_refused", sink=self._sink_name, feed=feed, revision=record.revision, reason=refusal.what
+        self._throttle.log(
+            log.warning,
+            "record_refused",
+            key=feed,
+            sink=self._sink_name,
+            feed=feed,
+            revision=record.revision,
+            reason=refusal.what,
         )
         connection.execute(
             statement("sink_state.refuse"),
@@ -245,11 +289,11 @@ class SinkWorker:
     def _advance(
         self,
         connection: Connection,
+        sink: Sink,
         feed: str,
         position: Position,
         after: Position,
         records: int,
-        seconds: float,
     ) -> None:
         scan_key = orjson.dumps(after.scan_key).decode() if after.scan_key is not None else None
         connection.execute(
@@ -264,7 +308,7 @@ class SinkWorker:
                 "scan_key": scan_key,
                 "scan_until": after.scan_until,
                 "records": records,
-                "seconds": seconds,
+                "seconds": sink.timeout_seconds + lease.MARGIN_SECONDS,
             },
         )
 
@@ -281,8 +325,10 @@ class SinkWorker:
             )
 
     def _failed(self, error: SinkUnavailable, seconds: float) -> None:
-        log.warning(
+        self._throttle.log(
+            log.warning,
             "sink_failed",
+            key=error.what,
             sink=self._sink_name,
             reason=str(error),
             hint=error.hint,

@@ -209,6 +209,13 @@ WHERE s.revision > %(revision)s::pg_catalog.int8 AND s.revision <= %(until)s::pg
 ORDER BY {stored_keys}
 LIMIT %(limit)s
 
+-- name: by_key
+-- Some documents as they are now, by their keys as JSON objects.
+SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s.hash, 'hex'),
+       s.document::pg_catalog.text, s.captured_at, {fields}
+FROM pg_catalog.unnest(%(keys)s::pg_catalog.text[]::pg_catalog.jsonb[]) AS w (key)
+JOIN cdc.{feed} AS s ON {same_key}
+
 -- name: scan_after
 -- Continues after the last key that the sink had.
 AND ({stored_keys}) > ({values})

@@ -14,10 +14,13 @@ WHERE sink = %(sink)s AND feed = %(feed)s
 RETURNING revision, caught_up, scan_key, scan_until
 
 -- name: look
--- Whether a sink lacks something of a feed, and who delivers it now; read-only.
-SELECT s.revision < f.revision OR s.scan_until IS NOT NULL, s.leased_by
+-- Whether a sink lacks something of a feed; read-only.
+SELECT s.revision < f.revision OR s.scan_until IS NOT NULL
 FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s
+
+-- name: leased_by
+SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: release
 -- Lets go at the end, so that another daemon may go on at once.
@@ -56,6 +59,13 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND key = ANY (%(keys)s::pg_catalog.te
 
 -- name: failed_items
 SELECT pg_catalog.count(*) FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s
+
+-- name: is_due
+-- Whether a failed item's next attempt has come; read-only.
+SELECT EXISTS (
+    SELECT FROM cdc.failed_item
+    WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.clock_timestamp()
+)
 
 -- name: due_items
 -- Failed items whose next attempt has come.
