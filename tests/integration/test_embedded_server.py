@@ -222,6 +222,13 @@ def test_programs_below_a_private_folder_are_copied_once_to_where_they_run(
     assert (copy_installation(programs, place) / "postgres").stat().st_ino == before
 
 
+def test_programs_may_be_copied_by_many_at_once(place: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        copies = list(pool.map(lambda _: copy_installation(find_binaries("embedded"), place), range(3)))
+    assert len(set(copies)) == 1
+    assert [path.name for path in place.iterdir()] == [copies[0].parents[2].name], "nothing half-done is left"
+
+
 def test_an_ordinary_user_runs_a_server_too(place: Path) -> None:
     """As root this test becomes an ordinary user, in a process of its own; otherwise it is one already."""
     programs = find_binaries()
