@@ -13,6 +13,16 @@ from cdc_daemon.analysis.catalogue import Output
 # Raise it when the same definition gives other documents or hashes: every feed is recomputed once.
 DOCUMENT_VERSION = 1
 
+RESERVED = frozenset(
+    {
+        *("document", "hash", "revision", "deleted", "captured_at", "modified_at"),  # the stored feed
+        *("previous", "changed"),  # its log
+        *("position", "force"),  # pending
+        *("hashed", "stored", "whole"),  # the statement that recomputes
+    }
+)
+"""Names of columns that stand beside key and entity columns, which therefore can't have them."""
+
 _COMMA = sql.SQL(", ")
 
 

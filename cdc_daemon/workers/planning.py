@@ -14,7 +14,7 @@ from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.definition import RESERVED, FeedDefinition
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import Connection
@@ -97,6 +97,13 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
+    for name in definition.identity:
+        if name in RESERVED:
+            raise FeedError(
+                f"key and entity columns can't be called {name!r}: the stored feed has a column of that name",
+                where=f"feeds.{definition.name}",
+                hint=f'give it another name in the query: … AS "{definition.name}_{name}"',
+            )
     for name in feed.hash_exclude:
         if name not in definition.types:
             raise FeedError(
