@@ -57,10 +57,11 @@ def test_a_second_sigint_leaves_at_once(command: Command) -> None:
         execute(command.dsn, "UPDATE product SET price = 1 WHERE id = 1")
         eventually(
             "a pass waits for the table",
-            lambda: bool(
+            lambda: (
                 altering.execute(
                     "SELECT FROM pg_locks WHERE NOT granted AND relation = 'category'::regclass"
                 ).fetchone()
+                is not None
             ),
         )
         daemon.process.send_signal(signal.SIGINT)
