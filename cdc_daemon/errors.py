@@ -6,6 +6,8 @@ themselves and are retried; `RecordsRefused` names a batch that will be refused 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class CdcError(Exception):
     """Any error that cdc-daemon raises on purpose.
@@ -40,9 +42,28 @@ class ConfigurationError(CdcError):
 
 
 class FeedError(CdcError):
-    """One feed can't go on until a person changes its query, its configuration or the schema."""
+    """One feed can't go on until a person changes its query, its configuration or the schema.
+
+    Args:
+        more: what else is wrong with it, each a (where, what, hint).
+    """
 
     exit_code = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        more: Sequence[tuple[str, str, str | None]] = (),
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.more = tuple(more)
+
+    def faults(self, feed: str) -> list[tuple[str, str, str | None]]:
+        """Everything that is wrong with the feed."""
+        return [(self.where or f"feed {feed}", self.what, self.hint), *self.more]
 
 
 class InstallError(CdcError):

@@ -46,7 +46,7 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
                 if isinstance(found, FeedPlan):
                     warnings += _warnings(settings, found)
                 else:
-                    faults.append(found)
+                    faults += found
     except ConfigurationError as error:
         faults += error.faults
     _show(names, faults, warnings, as_json=as_json)
@@ -54,17 +54,17 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
         click.get_current_context().exit(ConfigurationError.exit_code)
 
 
-def _plan(connection: Connection, settings: Settings, name: str) -> FeedPlan | Fault:
+def _plan(connection: Connection, settings: Settings, name: str) -> FeedPlan | list[Fault]:
     try:
         return plan_feed(connection, settings, name)
     except FeedError as error:
-        return (error.where or f"feed {name}", error.what, error.hint)
+        return error.faults(name)
     except CdcError:
         raise
     except psycopg.Error as error:
         if connection.closed:
             raise
-        return (f"feed {name}", first_line(error), None)
+        return [(f"feed {name}", first_line(error), None)]
 
 
 def _warnings(settings: Settings, plan: FeedPlan) -> list[Fault]:

@@ -24,7 +24,7 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
         try:
             plans.append(plan_feed(connection, settings, name))
         except FeedError as error:
-            faults.append((error.where or f"feed {name}", error.what, error.hint))
+            faults += error.faults(name)
     if faults:
         raise ConfigurationError(faults)
     return plans

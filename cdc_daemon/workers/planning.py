@@ -86,14 +86,23 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         search_path=settings.database.search_path,
     )
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
-    for verdict in analysis.verdicts:
-        if verdict.refusal:
-            place = f":{verdict.line}:{verdict.column}" if verdict.line else ""
-            raise FeedError(verdict.what, where=f"{feed.query}{place}", hint=verdict.hint)
+    _check_verdicts(feed, analysis)
     analysis = check_routes(connection, analysis, catalogue)
     definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
     return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))
+
+
+def _check_verdicts(feed: FeedSettings, analysis: Analysis) -> None:
+    refused = [
+        (f"{feed.query}:{verdict.line}:{verdict.column}" if verdict.line else str(feed.query), verdict)
+        for verdict in analysis.verdicts
+        if verdict.refusal
+    ]
+    if refused:
+        (where, first), *others = refused
+        more = [(place, verdict.what, verdict.hint) for place, verdict in others]
+        raise FeedError(first.what, where=where, hint=first.hint, more=more)
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
