@@ -24,9 +24,9 @@ _ORDERED = frozenset(
 )
 _CLOCK_FUNCTIONS = frozenset({"now", "transaction_timestamp", "statement_timestamp"})
 _CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
-_REFRESH = (
-    "no row changes when time passes, so nothing would be captured: compare with a column instead, or yield "
-    "a column _refresh_at that says when the entity is to be recomputed"
+_NO_ROW_CHANGES = (
+    "no row changes when time passes, so nothing would be captured: "
+    "compare with a column that a job of yours sets when the time has come"
 )
 _BEFORE_STAR = (TokenType.SELECT, TokenType.COMMA, TokenType.DOT, TokenType.DISTINCT)
 _RELATIONS = {
@@ -94,12 +94,12 @@ def _functions(text: _Text, catalogue: Catalogue) -> Iterator[Verdict]:
         word = token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
         if word and token.text.lower() in _CLOCK_WORDS:
             what = f"{token.text.upper()} gives another value at every run"
-            yield text.verdict(token, what, _REFRESH, refusal=True)
+            yield text.verdict(token, what, _NO_ROW_CHANGES, refusal=True)
     for function in catalogue.functions:
         clock = function.schema == "pg_catalog" and function.name in _CLOCK_FUNCTIONS
         if clock or function.volatility == "volatile":
             what = f"{function.name}() gives another value at every run"
-            hint = _REFRESH if clock else "a document has to depend on its rows alone: leave it out"
+            hint = _NO_ROW_CHANGES if clock else "a document has to depend on its rows alone: leave it out"
             for place in text.named(function.name, called=True):
                 yield text.verdict(place, what, hint, refusal=True)
         elif function.volatility == "stable" and function.schema != "pg_catalog":
