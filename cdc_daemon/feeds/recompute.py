@@ -99,7 +99,9 @@ class Recompute:
                 raise DuplicateKey(self, parameters) from error
             if row is None:  # a SELECT without FROM always yields a row
                 raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
-            documents, upserts, deletes, revision, strangers = row
+            documents, upserts, deletes, revision, strangers, duplicated = row
+            if duplicated:
+                raise DuplicateKey(self, parameters)
             if not strangers:
                 return Recomputed(len(known), documents, upserts, deletes, revision or 0)
             known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
@@ -143,6 +145,7 @@ class Recompute:
             stored_keys=columns(feed.key, of="s"),
             affected_feed=self.affected("s"),
             differing_keys=columns(feed.key, of="d"),
+            digested_keys=columns(feed.key, of="d"),
             fields=text_array(feed.fields),
             strangers=self._strangers(),
         )
@@ -220,7 +223,7 @@ def current_segment() -> int:
 
 
 class DuplicateKey(FeedError):
-    """A key is NULL or not unique; the transaction is lost, the rows can still be asked for."""
+    """A key is NULL or not unique; the transaction is given up, the rows can be asked for after it."""
 
     def __init__(self, recompute: Recompute, parameters: Parameters) -> None:
         super().__init__(

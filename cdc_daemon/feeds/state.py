@@ -74,7 +74,7 @@ def advance(
             "cursor": cursor,
             "revision": revision,
             "pending_end": pending_end,
-            "last_pass": orjson.dumps(last_pass).decode() if last_pass is not None else None,
+            "last_pass": _json(last_pass),
         },
     )
 
@@ -95,11 +95,18 @@ def begin(
     )
 
 
-def drained(connection: Connection, feed: str, *, position: int, revision: int) -> None:
-    """End a chunk of the slow lane."""
+def drained(
+    connection: Connection, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
+) -> None:
+    """End a chunk of the slow lane, together with what it did."""
     connection.execute(
-        statement("feed_state.drained"), {"feed": feed, "position": position, "revision": revision}
+        statement("feed_state.drained"),
+        {"feed": feed, "position": position, "revision": revision, "last_pass": _json(last_pass)},
     )
+
+
+def _json(fields: dict[str, object] | None) -> str | None:
+    return orjson.dumps(fields).decode() if fields is not None else None
 
 
 def stop(connection: Connection, feed: str, reason: str) -> None:

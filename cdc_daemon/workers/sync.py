@@ -223,7 +223,11 @@ class FeedSync:
             )
             if revision:
                 state.drained(
-                    self._connection, self._feed.name, position=locked.pending_position, revision=revision
+                    self._connection,
+                    self._feed.name,
+                    position=locked.pending_position,
+                    revision=revision,
+                    last_pass=None,
                 )
         return count
 
@@ -248,12 +252,18 @@ class FeedSync:
                     done += self._recompute(self._connection, entities, captured_at=now, force=force)
             end = len(rows) < self._chunk_entities
             position = locked.pending_end if end else rows[-1][0]
-            state.drained(self._connection, self._feed.name, position=position, revision=done.revision)
+            chunk = Pass("slow", Delta(), done.entities, done, time.monotonic() - started)
+            state.drained(
+                self._connection,
+                self._feed.name,
+                position=position,
+                revision=done.revision,
+                last_pass=chunk.fields(),
+            )
             if position >= locked.pending_end:
                 self._empty_pending()
-        seconds = time.monotonic() - started
-        self._adapt(seconds)
-        return Pass("slow", Delta(), done.entities, done, seconds)
+        self._adapt(chunk.seconds)
+        return chunk
 
     def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
         """Put entities into the slow lane: all, or those whose documents have these values.

@@ -56,7 +56,10 @@ SELECT (SELECT pg_catalog.count(*) FROM fresh),
        (SELECT pg_catalog.count(*) FROM differing),
        (SELECT pg_catalog.count(*) FROM gone),
        GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
-       {strangers}
+       {strangers},
+       -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
+       -- difference, and the other one would take its place.
+       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1)
 
 -- name: strangers
 -- Entities outside of this batch that hold a key which the batch yields too: either the key moved here, or it
@@ -80,7 +83,7 @@ NULL
 
 -- name: duplicates
 -- The keys that a query yields twice or without a value, for the message.
-SELECT pg_catalog.row_to_json(d)::pg_catalog.text, pg_catalog.count(*)
+SELECT (SELECT pg_catalog.row_to_json(k) FROM (SELECT {groups}) AS k)::pg_catalog.text, pg_catalog.count(*)
 FROM (SELECT {keys} FROM (
 {query}
 ) AS q WHERE {affected_query}) AS d

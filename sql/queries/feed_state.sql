@@ -29,7 +29,8 @@ WHERE feed = %(feed)s
 -- Ends a chunk of the slow lane.
 UPDATE cdc.feed_state
 SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int8),
-    pending_position = %(position)s::int8,
+    pending_position = %(position)s::int8, last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
+    last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
     synced_at = CASE WHEN %(position)s::int8 >= pending_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
 WHERE feed = %(feed)s
 
