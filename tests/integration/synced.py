@@ -1,0 +1,120 @@
+"""Feeds that are installed and brought up to date in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.service import Service
+from cdc_daemon.settings import Settings, load
+from cdc_daemon.workers.installation import install
+from cdc_daemon.workers.planning import plan_feed
+from cdc_daemon.workers.registry import Registry
+from cdc_daemon.workers.rotation import Rotator
+from cdc_daemon.workers.sync import FeedSync
+from tests.acceptance.command import FILE_SINK, Command, Feed, Record, execute
+
+ITEMS = """
+CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);
+INSERT INTO item SELECT n, 'c' || n, n + 0.50, '' FROM generate_series(1, 5) AS n;
+"""
+
+ITEM_FEED = Feed("SELECT id, code, price FROM item")
+
+
+class Synced(Command):
+    """The command's work without its process.
+
+    Args:
+        schema: made before anything is installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        dsn: str,
+        *,
+        schema: str = ITEMS,
+        feeds: Mapping[str, Feed] | None = None,
+        sinks: str = FILE_SINK,
+        daemon: str = "",
+    ) -> None:
+        execute(dsn, schema)
+        super().__init__(folder, dsn, feeds or {"items": ITEM_FEED}, sinks=sinks, daemon=daemon)
+        self.install()
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.config, {})
+
+    def install(self) -> None:
+        settings = self.settings
+        with connect(self.dsn) as connection:
+            plans = [plan_feed(connection, settings, name) for name in settings.feeds]
+            install(connection, self.dsn, settings, plans)
+
+    def sync(self, *statements: str) -> None:
+        """Execute the statements, then do what `run --once` does."""
+        execute(self.dsn, *statements)
+        Service(self.settings, self.dsn).run_once()
+
+    def delivered_by(self, *statements: str, feed: str = "items") -> list[Record]:
+        """The records that reach the file because of these statements."""
+        before = len(self.records(feed))
+        self.sync(*statements)
+        return self.records(feed)[before:]
+
+    @contextmanager
+    def feed_sync(self, feed: str = "items") -> Generator[FeedSync]:
+        """Pass by pass: one feed's transactions, planned and installed."""
+        settings = self.settings
+        with connect(self.dsn) as connection:
+            plan, sources = Registry(settings, self.dsn).plan_and_install(connection, feed)
+            yield FeedSync(
+                connection,
+                plan,
+                sources,
+                batch_entities=settings.daemon.batch_entities,
+                max_pass_entities=settings.daemon.max_pass_entities,
+            )
+
+    def rotate(self, *, changelog_limit_bytes: int = 1 << 30, log_limit_rows: int = 1 << 30) -> None:
+        """One round over both segments of everything."""
+        settings = self.settings
+        registry = Registry(settings, self.dsn)
+        with connect(self.dsn) as planning, connect(self.dsn) as connection:
+            for feed in settings.feeds:
+                registry.plan_and_install(planning, feed)
+            rotator = Rotator(
+                self._connect,
+                sources=registry.sources,
+                feeds=registry.feeds,
+                every_seconds=1,
+                changelog_limit_bytes=changelog_limit_bytes,
+                log_limit_rows=log_limit_rows,
+            )
+            for segment in (0, 1):
+                rotator.rotate(connection, segment, threading.Event())
+
+    def _connect(self) -> Connection:
+        return connect(self.dsn)
+
+    def value(self, text: str) -> object:
+        """The one value of a query."""
+        with connect(self.dsn) as connection:
+            row = connection.execute(text.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
+    def cursor(self, feed: str) -> object:
+        return self.value(f"SELECT cursor::text FROM cdc.feed_state WHERE feed = '{feed}'")
+
+    def reason(self, feed: str) -> object:
+        """Why the feed has stopped."""
+        return self.value(f"SELECT stopped_reason FROM cdc.feed_state WHERE feed = '{feed}'")
+
+    def resyncs(self) -> object:
+        return self.value("SELECT count(*) FROM cdc.resync")

@@ -1,0 +1,61 @@
+"""The daemon as a role without superuser's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from cdc_daemon.errors import FeedError
+from tests.acceptance.command import execute
+from tests.integration.synced import Synced
+
+
+@pytest.fixture
+def keeper(database: str) -> Iterator[str]:
+    """The connection string of a role that may create in the database, and no more."""
+    name = f"keeper_{conninfo_to_dict(database)['dbname']}"
+    role = sql.Identifier(name)
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'k'").format(role))
+        administrator.execute(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(
+                sql.Identifier(administrator.info.dbname), role
+            )
+        )
+        administrator.execute(sql.SQL("GRANT CREATE, USAGE ON SCHEMA public TO {}").format(role))
+    yield make_conninfo(database, user=name, password="k")  # noqa: S106 # of a role that ends with the test
+    with psycopg.connect(database, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(role))
+        administrator.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def test_a_role_that_owns_the_tables_can_install_and_run(keeper: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, keeper)
+    feeds.sync()
+    [record] = feeds.delivered_by("UPDATE item SET price = 0 WHERE id = 1")
+    assert record["data"]["price"] == 0
+    feeds.sync("ALTER TABLE item DISABLE TRIGGER cdc_capture_update", "UPDATE item SET price = 3")
+    feeds.assert_equal_to_the_query()
+
+
+def test_row_security_stops_the_feed_rather_than_hiding_rows(keeper: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, keeper)
+    feeds.sync()
+    before = feeds.file("items").read_bytes()
+    execute(
+        keeper,
+        "ALTER TABLE item ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE item FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY part ON item USING (id > 2)",
+    )
+    with pytest.raises(FeedError, match="row-level security"):
+        feeds.sync("UPDATE item SET price = 3")
+    assert "row-level security" in str(feeds.reason("items"))
+    assert feeds.file("items").read_bytes() == before
+    feeds.sync("ALTER TABLE item DISABLE ROW LEVEL SECURITY")
+    feeds.assert_equal_to_the_query()

@@ -1,0 +1,107 @@
+"""A feed that can't go on stops alone, says why, keeps its cursor, and goes on once it is repaired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.errors import FeedError
+from tests.acceptance.command import Feed, execute
+from tests.integration.synced import ITEM_FEED, Synced
+
+NOTES = Feed("SELECT id, note FROM item")
+
+
+def test_a_feed_whose_query_breaks_stops_alone_and_loses_nothing(database: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, database, feeds={"notes": NOTES, "items": ITEM_FEED})
+    feeds.sync()
+    before = feeds.cursor("notes")
+    with pytest.raises(FeedError, match="note"):
+        feeds.sync(
+            "UPDATE item SET note = 'before' WHERE id = 1",
+            "ALTER TABLE item RENAME COLUMN note TO remark",
+            "UPDATE item SET remark = 'meanwhile' WHERE id = 2",
+            "UPDATE item SET price = 77 WHERE id = 3",
+        )
+    assert "note" in str(feeds.reason("notes"))
+    assert feeds.cursor("notes") == before
+    assert feeds.reason("items") is None
+    assert feeds.documents("items") == feeds.query("items")
+    feeds.sync("ALTER TABLE item RENAME COLUMN remark TO note")
+    assert feeds.reason("notes") is None
+    assert feeds.documents("notes")[2,]["note"] == "meanwhile"
+    feeds.assert_equal_to_the_query()
+
+
+def test_a_duplicate_key_stops_the_feed_with_the_rows_in_the_message(database: str, tmp_path: Path) -> None:
+    feeds = Synced(
+        tmp_path,
+        database,
+        feeds={"codes": Feed("SELECT id, code FROM item", ("code",), 'entity = ["id"]'), "items": ITEM_FEED},
+    )
+    feeds.sync()
+    before = feeds.cursor("codes")
+    with pytest.raises(FeedError, match=r"not unique.*\{\"code\":\"c2\"\} \(2 rows\)"):
+        feeds.sync("UPDATE item SET code = 'c2' WHERE id = 1")
+    assert '{"code":"c2"} (2 rows)' in str(feeds.reason("codes"))
+    assert feeds.cursor("codes") == before
+    assert feeds.documents("items") == feeds.query("items")
+    feeds.sync("UPDATE item SET code = 'c9' WHERE id = 2")
+    feeds.assert_equal_to_the_query()
+
+
+def test_a_null_key_stops_the_feed_with_the_rows_in_the_message(database: str, tmp_path: Path) -> None:
+    feeds = Synced(
+        tmp_path, database, feeds={"codes": Feed("SELECT id, code FROM item", ("code",), 'entity = ["id"]')}
+    )
+    feeds.sync()
+    with pytest.raises(FeedError, match=r"\{\"code\":null\} \(1 rows\)"):
+        feeds.sync("UPDATE item SET code = NULL WHERE id = 1")
+    feeds.sync("UPDATE item SET code = 'back' WHERE id = 1")
+    feeds.assert_equal_to_the_query()
+
+
+@pytest.mark.xfail(
+    reason="a pass drops NULL entities, which a route also yields for rows that reach nothing; only a first "
+    "sync or a resync finds the document without a key"
+)
+def test_a_null_key_that_is_the_entity_stops_the_feed(database: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, database, feeds={"codes": Feed("SELECT code, price FROM item", ("code",))})
+    feeds.sync()
+    with pytest.raises(FeedError, match="NULL"):
+        feeds.sync("UPDATE item SET code = NULL WHERE id = 1")
+    feeds.sync("UPDATE item SET code = 'back' WHERE id = 1")
+    feeds.assert_equal_to_the_query()
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_a_key_that_moves_to_another_entity_is_no_duplicate(
+    database: str, tmp_path: Path, batch: int
+) -> None:
+    feeds = Synced(
+        tmp_path,
+        database,
+        feeds={"codes": Feed("SELECT id, code FROM item", ("code",), 'entity = ["id"]')},
+        daemon=f"batch_entities = {batch}",
+    )
+    feeds.sync()
+    swapped = "UPDATE item SET code = CASE id WHEN 1 THEN 'c2' ELSE 'c1' END WHERE id IN (1, 2)"
+    assert len(feeds.delivered_by(swapped, feed="codes")) == 2
+    assert feeds.documents("codes")["c1",]["id"] == 2
+    # Round a circle, so that no order of recomputation is free of the clash.
+    feeds.sync("UPDATE item SET code = 'c' || (id % 5 + 1)")
+    feeds.assert_equal_to_the_query()
+
+
+def test_a_key_that_moves_in_two_passes_keeps_its_document(database: str, tmp_path: Path) -> None:
+    feeds = Synced(
+        tmp_path, database, feeds={"codes": Feed("SELECT id, code FROM item", ("code",), 'entity = ["id"]')}
+    )
+    feeds.sync()
+    feeds.sync("DELETE FROM item WHERE id = 1")
+    [record] = feeds.delivered_by("UPDATE item SET code = 'c1' WHERE id = 2", feed="codes")[:1]
+    assert record["op"] in {"upsert", "delete"}
+    execute(database, "INSERT INTO item VALUES (1, 'c2', 0, '')")
+    feeds.sync()
+    feeds.assert_equal_to_the_query()
