@@ -13,7 +13,7 @@ from types import FrameType
 
 from cdc_daemon import __version__
 from cdc_daemon.capture.catalogue import schema_exists
-from cdc_daemon.errors import CdcError, InstallError
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, InstallError
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.settings import Settings
@@ -57,7 +57,11 @@ class Service:
         Raises:
             CdcError: a worker gave up for a reason that does not pass, or schema cdc is not installed.
         """
-        self._require_schema()
+        try:
+            self._require_schema()
+        except DatabaseUnavailable as error:
+            # A service may start before its database: the workers wait for it.
+            log.warning("database_lost", reason=str(error))
         # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
         longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
         supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
