@@ -18,8 +18,9 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, Pass
+from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync
 
 IDLE_SECONDS = 60.0
 """How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""

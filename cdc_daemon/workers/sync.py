@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
@@ -27,6 +26,7 @@ from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.passes import Delta, Pass
 from cdc_daemon.workers.planning import FeedPlan
 
 AIM_SECONDS = 0.2
@@ -45,56 +45,6 @@ PASSING = (
 
 class DefinitionDiffers(CdcError):
     """What a feed depends on is not what it was when its cursor began: plan, install and resync."""
-
-
-@dataclass(frozen=True)
-class Delta:
-    """What became visible since the cursor.
-
-    Attributes:
-        tables: names of the tables that have entries.
-        unknown: some entry can't say which rows changed.
-        captured_at: when its oldest entry was written.
-    """
-
-    tables: frozenset[str] = frozenset()
-    entries: int = 0
-    unknown: bool = False
-    captured_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What one pass or chunk did, as the log tells it."""
-
-    lane: str
-    delta: Delta
-    entities: int
-    recomputed: Recomputed
-    seconds: float
-    pending: int = 0
-    reason: str | None = None
-
-    @property
-    def lag_seconds(self) -> float:
-        """Age of the oldest entry that was read, when the pass ended."""
-        if self.delta.captured_at is None:
-            return 0.0
-        return (datetime.now(UTC) - self.delta.captured_at).total_seconds()
-
-    def fields(self) -> dict[str, object]:
-        """The fields of the event `pass_finished`."""
-        return {
-            "lane": self.lane,
-            "entries": self.delta.entries,
-            "entities": self.entities,
-            "recomputed": self.recomputed.documents,
-            "unchanged": self.recomputed.unchanged,
-            "upserts": self.recomputed.upserts,
-            "deletes": self.recomputed.deletes,
-            "seconds": round(self.seconds, 4),
-            "lag_seconds": round(self.lag_seconds, 4),
-        }
 
 
 class FeedSync:
