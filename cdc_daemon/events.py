@@ -93,11 +93,12 @@ EVENTS: dict[str, Event] = {
         "A sink has taken records for good.", ("sink", "feed", "records", "bytes", "seconds")
     ),
     "record_refused": Event(
-        "A sink refused one record; it is set aside as a failed item.", ("sink", "feed", "revision", "reason")
+        "A sink refused one record; it is set aside as a failed item.",
+        ("sink", "feed", "revision", "reason", "repeated"),
     ),
     "sink_failed": Event(
         "A sink takes nothing now; the records are handed over again after a pause.",
-        ("sink", "reason", "hint", "next_try_seconds"),
+        ("sink", "reason", "hint", "next_try_seconds", "repeated"),
     ),
     "sink_recovered": Event("A sink that had failed takes records again.", ("sink",)),
     "sink_fell_behind": Event(

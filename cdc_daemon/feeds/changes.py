@@ -102,7 +102,7 @@ class Changes:
 
     @property
     def _key_object(self) -> sql.Composed:
-        return sql.SQL("(SELECT pg_catalog.row_to_json(k) FROM (SELECT {}) AS k)").format(
+        return sql.SQL("(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {}) AS k)").format(
             columns(self.feed.key, of="s")
         )
 

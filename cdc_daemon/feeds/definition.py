@@ -104,9 +104,10 @@ class FeedDefinition:
 
     def document(self, fields: tuple[str, ...]) -> sql.Composed:
         """The expression that makes a document (json) of the row `q`, with these fields in their order."""
+        # `row_to_json(q)` would be the column of that name, where the query yields one.
         if fields == tuple(output.name for output in self.outputs):
-            return sql.Composed([sql.SQL("pg_catalog.row_to_json(q)")])
-        return sql.SQL("(SELECT pg_catalog.row_to_json(d) FROM (SELECT {}) AS d)").format(
+            return sql.Composed([sql.SQL("pg_catalog.row_to_json(q.*)")])
+        return sql.SQL("(SELECT pg_catalog.row_to_json(d.*) FROM (SELECT {}) AS d)").format(
             columns(fields, of="q")
         )
 

@@ -303,6 +303,7 @@ class SinkWorker:
                 "feed": feed,
                 "owner": lease.this_process(),
                 "from": position.revision,
+                "scanned_until": position.scan_until,
                 "revision": after.revision,
                 "caught_up": after.caught_up,
                 "scan_key": scan_key,
