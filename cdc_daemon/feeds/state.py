@@ -13,7 +13,10 @@ from cdc_daemon.pg.statements import statement
 
 @dataclass(frozen=True)
 class FeedState:
-    """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot."""
+    """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
+
+    `cursor_is_old`: an idle pass moves it, too.
+    """
 
     definition: str
     cursor: str | None

@@ -147,8 +147,9 @@ class FeedWorker:
             return "worked" if self._begin(sync, stop, beat) else "busy"
         if done.delta.entries:
             self._tell(done)
-        self._repaired()
         chunk = sync.drain()
+        # After the chunk: a feed that stopped in its slow lane would be repaired and stopped at every try.
+        self._repaired()
         if chunk is not None:
             self._tell(chunk)
             self._finish_resyncs(sync)

@@ -5,9 +5,11 @@ SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_
 
 -- name: lock
 -- Who holds this row writes the feed: that is the whole leader election. Raises 40001 when another
--- transaction changed the row after our snapshot.
+-- transaction changed the row after our snapshot. A cursor rests while nothing comes, for a minute at most;
+-- that of a stopped feed moves at once when a pass works again, and takes the reason away (with entities in the
+-- slow lane the reason may be one of those: then a chunk that works takes it away).
 SELECT f.definition, f.cursor::text, f.fingerprint, f.history, f.revision, f.pending_position, f.pending_end,
-       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute'
+       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED
@@ -22,14 +24,16 @@ SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation =
     revision = GREATEST(revision, %(revision)s::int8), pending_end = GREATEST(pending_end, %(pending_end)s::int8),
     last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
-    stopped_reason = NULL, stopped_at = NULL
+    stopped_reason = CASE WHEN pending_position < pending_end THEN stopped_reason END,
+    stopped_at = CASE WHEN pending_position < pending_end THEN stopped_at END
 WHERE feed = %(feed)s
 
 -- name: drained
 -- Ends a chunk of the slow lane.
 UPDATE cdc.feed_state
 SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int8),
-    pending_position = %(position)s::int8, last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
+    pending_position = %(position)s::int8, stopped_reason = NULL, stopped_at = NULL,
+    last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
     synced_at = CASE WHEN %(position)s::int8 >= pending_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
 WHERE feed = %(feed)s

@@ -128,7 +128,8 @@ class Command:
         """Write the configuration and the feeds' queries."""
         parts = [
             f"[database]\ndsn = {json.dumps(self.dsn)}\n",
-            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\nlog_format = 'json'\n{daemon}\n",
+            "[daemon]\nlog_format = 'json'\n",
+            f"state_dir = {json.dumps(str(self.folder / 'state'))}\n{daemon}\n",
         ]
         for name, feed in self.feeds.items():
             (self.folder / f"{name}.sql").write_text(feed.query, "utf-8")
@@ -227,7 +228,7 @@ def assert_revisions_grow(records: list[Record]) -> None:
 def query(dsn: str, feed: Feed) -> dict[Key, Any]:
     """The documents of a feed as its query yields them now, by key."""
     with connect_pinned(dsn) as connection:
-        text = sql.SQL(cast(LiteralString, f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"))
+        text = sql.SQL(cast("LiteralString", f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"))
         rows = [loads(row[0]) for row in connection.execute(text)]
     return {
         tuple(row[name] for name in feed.key): {
@@ -253,4 +254,4 @@ def execute(dsn: str, *statements: str) -> None:
     """Each statement committed by itself."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for text in statements:
-            connection.execute(cast(LiteralString, text))
+            connection.execute(cast("LiteralString", text))

@@ -49,9 +49,9 @@ _STATEMENTS = (
     "UPDATE category SET name = name || '.' WHERE id = %(c)s AND length(name) < 60",
     "INSERT INTO category VALUES (%(c)s, 'new') ON CONFLICT DO NOTHING",
     "DELETE FROM category WHERE id = %(d)s",
-    "INSERT INTO stock VALUES (%(a)s, %(d)s, %(b)s) ON CONFLICT (product_id, place) DO UPDATE SET quantity = 7",
-    "UPDATE stock SET product_id = %(b)s WHERE product_id = %(a)s AND place = %(d)s"
-    " AND NOT EXISTS (SELECT FROM stock WHERE product_id = %(b)s AND place = %(d)s)",
+    "INSERT INTO stock VALUES (%(a)s, %(d)s, 1) ON CONFLICT (product_id, place) DO UPDATE SET quantity = 7",
+    """UPDATE stock SET product_id = %(b)s WHERE product_id = %(a)s AND place = %(d)s
+       AND NOT EXISTS (SELECT FROM stock WHERE product_id = %(b)s AND place = %(d)s)""",
     "DELETE FROM stock WHERE product_id = %(a)s",
     "UPDATE stock SET quantity = quantity",
 )

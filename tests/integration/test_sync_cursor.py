@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from cdc_daemon.capture.writers import Writers
+from cdc_daemon.feeds import state
+from cdc_daemon.pg.session import connect as pinned
 from tests.acceptance.command import Feed, execute, key_of
 from tests.integration.synced import ITEMS, Synced
 
@@ -135,3 +138,33 @@ def test_a_large_delta_goes_to_pending_and_fresh_changes_overtake_it(database: s
         assert chunks > 1
     feeds.sync()
     feeds.assert_equal_to_the_query()
+
+
+def test_a_chunk_with_an_older_snapshot_can_not_overwrite_what_a_pass_wrote(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    feeds = Synced(tmp_path, database)
+    feeds.sync()
+    with pinned(database) as chunk, feeds.feed_sync() as sync:
+        chunk.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with chunk.transaction(force_rollback=True):
+            state.snapshot(chunk)
+            execute(database, "UPDATE item SET price = 9 WHERE id = 1")
+            assert sync.run_pass() is not None
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                state.lock(chunk, "items")
+
+
+def test_two_daemons_passes_do_not_wait_for_each_other(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    feeds = Synced(tmp_path, database)
+    feeds.sync()
+    execute(database, "UPDATE item SET price = 9 WHERE id = 1")
+    with pinned(database) as other, feeds.feed_sync() as sync:
+        with other.transaction():
+            assert state.lock(other, "items") is not None
+            assert sync.run_pass() is None  # somebody is at it
+        done = sync.run_pass()
+        assert done is not None
+        assert done.recomputed.upserts == 1

@@ -59,3 +59,15 @@ def test_row_security_stops_the_feed_rather_than_hiding_rows(keeper: str, tmp_pa
     assert feeds.file("items").read_bytes() == before
     feeds.sync("ALTER TABLE item DISABLE ROW LEVEL SECURITY")
     feeds.assert_equal_to_the_query()
+
+
+def test_a_feed_that_lost_its_rights_goes_on_once_it_has_them_again(keeper: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, keeper)
+    feeds.sync()
+    role = conninfo_to_dict(keeper)["user"]
+    with pytest.raises(FeedError, match="permission denied"):
+        feeds.sync(f"REVOKE ALL ON item FROM {role}")
+    assert "permission denied" in str(feeds.reason("items"))
+    # Nothing was written meanwhile: the next pass finds no entry, and all is well again all the same.
+    feeds.sync(f"GRANT ALL ON item TO {role}")
+    assert feeds.reason("items") is None

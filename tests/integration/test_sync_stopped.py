@@ -105,3 +105,20 @@ def test_a_key_that_moves_in_two_passes_keeps_its_document(database: str, tmp_pa
     execute(database, "INSERT INTO item VALUES (1, 'c2', 0, '')")
     feeds.sync()
     feeds.assert_equal_to_the_query()
+
+
+def test_a_feed_that_stopped_in_the_slow_lane_stays_stopped_while_passes_find_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    feeds = Synced(
+        tmp_path, database, feeds={"codes": Feed("SELECT id, code FROM item", ("code",), 'entity = ["id"]')}
+    )
+    execute(database, "UPDATE item SET code = 'twice' WHERE id < 3")
+    with pytest.raises(FeedError, match="twice"):
+        feeds.sync()
+    with feeds.feed_sync("codes") as sync:
+        assert sync.run_pass() is not None
+    assert "twice" in str(feeds.reason("codes"))
+    feeds.sync("UPDATE item SET code = 'c' || id")
+    assert feeds.reason("codes") is None
+    feeds.assert_equal_to_the_query()
