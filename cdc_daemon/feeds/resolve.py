@@ -13,6 +13,7 @@ from cdc_daemon.pg.session import type_name
 from cdc_daemon.pg.statements import statement
 
 _AND = sql.SQL(" AND ")
+_INTEGERS = {"smallint": 1 << 15, "integer": 1 << 31}
 _UNION = sql.SQL("\nUNION ALL\n")
 
 
@@ -35,9 +36,7 @@ def resolve(feed: FeedDefinition, affected: sql.Composable) -> sql.Composed:
         "feed.resolve",
         texts=texts(feed.entity, of="a"),
         routes=affected,
-        not_null=_AND.join(
-            sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity
-        ),
+        not_null=_possible(feed),
     )
 
 
@@ -48,15 +47,32 @@ def add_pending(feed: FeedDefinition, affected: sql.Composable, *, keep_nulls: b
         keep_nulls: whether a NULL entity is to raise (23502) because the query itself yields it; a route
             yields NULL for rows that reach nothing.
     """
-    not_null = _AND.join(sql.SQL("{} IS NOT NULL").format(sql.Identifier("a", name)) for name in feed.entity)
     return statement(
         "feed.add_pending",
         pending=sql.Identifier(feed.pending),
         columns=columns(feed.entity),
         entities=columns(feed.entity, of="a"),
         affected=affected,
-        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + not_null,
+        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + _possible(feed),
     )
+
+
+def _possible(feed: FeedDefinition) -> sql.Composed:
+    """Leaves out of rows `a` what no entity can be: NULL, and numbers that the entity's type does not hold.
+
+    PostgreSQL compares integers of different sizes without a cast, so a bigint link may stand for an integer
+    entity. One row with a number that is too large would stop the feed, although it reaches no document.
+    """
+    conditions: list[sql.Composed] = []
+    for name in feed.entity:
+        column = sql.Identifier("a", name)
+        limit = _INTEGERS.get(feed.types[name])
+        if limit is None:
+            conditions.append(sql.SQL("{} IS NOT NULL").format(column))
+        else:
+            bounds = sql.Literal(-limit), sql.Literal(limit - 1)
+            conditions.append(sql.SQL("{} BETWEEN {} AND {}").format(column, *bounds))
+    return _AND.join(conditions)
 
 
 def every_entity(feed: FeedDefinition) -> sql.Composed:

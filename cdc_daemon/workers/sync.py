@@ -79,17 +79,31 @@ class FeedSync:
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
         ).as_bytes()
+        self._lock_changelogs = statement(
+            "sync.lock_sources",
+            tables=sql.SQL(", ").join(
+                sql.Identifier("cdc", source.changelog) for source in self._sources.values()
+            ),
+        ).as_bytes()
+        self._planned = fingerprint.read(connection, plan.dependencies)
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
         ).as_bytes()
         self._resolving: dict[frozenset[str], bytes] = {}
 
     @contextmanager
-    def _snapshot(self) -> Generator[tuple[str, FeedState | None]]:
-        """A transaction whose snapshot can be a cursor, with the feed's row locked or None."""
+    def _snapshot(self, *, keep_entries: bool = False) -> Generator[tuple[str, FeedState | None]]:
+        """A transaction whose snapshot can be a cursor, with the feed's row locked or None.
+
+        Args:
+            keep_entries: no changelog is emptied meanwhile. A feed that has a cursor claims its unread
+                entries by it; one that is about to get its first has nothing that the rotator could see.
+        """
         with self._connection.transaction():
             if self._sources:
                 self._connection.execute(self._lock_sources)
+                if keep_entries:
+                    self._connection.execute(self._lock_changelogs)
             until = state.snapshot(self._connection)
             yield until, state.lock(self._connection, self._feed.name)
 
@@ -142,14 +156,22 @@ class FeedSync:
 
         Returns:
             How many entities there are; None if somebody else did it or the wait was given up.
+
+        Raises:
+            DefinitionDiffers: the catalogue has moved since the feed was planned.
         """
         relations = [source.relation for source in self._sources.values()]
         if not await_old_writers(self._connection, relations, pause=pause, waiting=waiting):
             return None
-        with self._snapshot() as (until, locked):
+        with self._snapshot(keep_entries=True) as (until, locked):
             if locked is None or locked.cursor is not None:
                 return None
             self._check_definition(locked)
+            found = fingerprint.read(self._connection, self._plan.dependencies)
+            if found != self._planned:
+                # The wait may have lasted hours. Taken as it is now, the fingerprint would vouch for a plan
+                # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
+                raise DefinitionDiffers("tables, triggers or functions changed before the first sync began")
             restored = locked.history is not None and locked.history != self._history
             revision = self._raise_epoch(locked.revision) if restored else 0
             _, count, last = self._add_pending(
@@ -167,7 +189,7 @@ class FeedSync:
                 self._connection,
                 self._feed.name,
                 cursor=until,
-                fingerprint=fingerprint.read(self._connection, self._plan.dependencies),
+                fingerprint=found,
                 history=self._history,
                 pending_end=last,
             )

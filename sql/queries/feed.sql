@@ -83,7 +83,7 @@ NULL
 
 -- name: duplicates
 -- The keys that a query yields twice or without a value, for the message.
-SELECT (SELECT pg_catalog.row_to_json(k) FROM (SELECT {groups}) AS k)::pg_catalog.text, pg_catalog.count(*)
+SELECT (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {groups}) AS k)::pg_catalog.text, pg_catalog.count(*)
 FROM (SELECT {keys} FROM (
 {query}
 ) AS q WHERE {affected_query}) AS d

@@ -27,13 +27,16 @@ SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed =
 UPDATE cdc.sink_state SET leased_by = NULL, leased_until = NULL WHERE sink = %(sink)s AND leased_by = %(owner)s
 
 -- name: advance
--- Compare and set: the cursor moves only for who still holds the lease and only from where it was read.
+-- Compare and set: the cursor moves only for who still holds the lease and only from where it was read. That
+-- includes the mode: a sink that gave up its claim on the log while it was sending must scan, for the log's
+-- next revisions may be gone already.
 UPDATE cdc.sink_state
 SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %(scan_key)s::jsonb,
     scan_until = %(scan_until)s::int8, attempts = 0, failure = NULL, failed_at = NULL,
     delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp(),
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s AND revision = %(from)s::int8
+  AND scan_until IS NOT DISTINCT FROM %(scanned_until)s::int8
 
 -- name: fail
 -- The sink takes nothing; the cursor stays.
