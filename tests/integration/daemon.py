@@ -68,8 +68,11 @@ class Daemon:
 
     def install(self) -> list[Step]:
         """`cdc-daemon install`: what was done."""
-        settings = self.settings
-        with self._connect() as connection:
+        return self.install_with(self.settings)
+
+    def install_with(self, settings: Settings) -> list[Step]:
+        """The same with settings that were read before, so that several threads may do it."""
+        with connect(self.dsn, search_path=settings.database.search_path, purpose="test") as connection:
             plans = plan_feeds(connection, settings, list(settings.feeds))
             return installation.install(connection, self.dsn, settings, plans)
 
