@@ -68,7 +68,7 @@ def test_a_second_sigint_leaves_at_once(command: Command) -> None:
         daemon.await_event("daemon_stopping")
         asked = time.monotonic()
         assert daemon.end(signal.SIGINT) == 130, daemon.text()
-        assert time.monotonic() - asked < 1
+        assert time.monotonic() - asked < 5  # of 30 s that the first one grants
     assert_all_is_right(command)
 
 
