@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture import catalogue, steps
+from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg import ddl
@@ -46,7 +47,8 @@ def wanted_steps(
 
     Args:
         complete: `plans` are all feeds there are: what none of them needs is dropped. Otherwise what is
-            installed for others stays, even for a feed that can't be planned just now.
+            installed for others stays, even for a feed that can't be planned just now, and no feed gets
+            another definition.
         for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
             session gets rights on what is made.
     """
@@ -58,6 +60,8 @@ def wanted_steps(
         found += _owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
+    if not complete:
+        _refuse_other_definitions(wanted, stored)
     sources = plan_sources(connection, plans, keep=None if complete else installed.sources)
     found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
     found += feed_steps.steps(wanted, stored)
@@ -68,6 +72,20 @@ def wanted_steps(
     if for_script and found:
         found.append(_rights(connection))
     return found
+
+
+def _refuse_other_definitions(
+    wanted: Sequence[feed_steps.WantedFeed], stored: Mapping[str, feed_steps.InstalledFeed]
+) -> None:
+    """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
+    for feed in wanted:
+        name = feed.definition.name
+        if name in stored and stored[name].definition != feed.definition.digest:
+            raise FeedError(
+                "the installed definition is not the configured one",
+                where=f"feed {name}",
+                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
+            )
 
 
 def install(

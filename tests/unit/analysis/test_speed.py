@@ -43,8 +43,11 @@ def test_forty_tables_take_less_than_a_second(shape: Callable[[str], str], join:
     text = shape(join)
     query = FeedQuery("feed", text, text, (Output("id", "integer"),), ("id",), ("id",))
 
-    began = time.process_time()
-    analysis = analyse(query, catalogue)
+    def measured() -> float:
+        began = time.process_time()
+        analysis = analyse(query, catalogue)
+        assert len(analysis.occurrences) == TABLES
+        return time.process_time() - began
 
-    assert time.process_time() - began < 1.0
-    assert len(analysis.occurrences) == TABLES
+    # The least of three: what else the machine does can only make it slower, also in CPU time.
+    assert min(measured() for _ in range(3)) < 1.0

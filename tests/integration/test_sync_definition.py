@@ -1,0 +1,35 @@
+"""Whose definition of a feed counts: the one that a person installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.errors import FeedError
+from tests.acceptance.command import Feed
+from tests.integration.synced import ITEM_FEED, Synced
+
+
+def test_a_daemon_with_an_older_query_stops_the_feed_and_does_not_put_its_query_back(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old = Synced(tmp_path / "old", database)
+    old.sync()
+    new = Synced(tmp_path / "new", database, schema="SELECT", feeds={"items": Feed("SELECT id, code FROM item")})
+    new.sync()
+    with pytest.raises(FeedError, match="not the configured one"):
+        old.sync("UPDATE item SET code = 'other' WHERE id = 1")
+    new.sync()
+    documents = [record["data"] for record in new.records("items")]
+    assert {"id": 1, "code": "other"} in documents
+    assert all(document.keys() == {"id", "code"} for document in documents)
+
+
+def test_an_install_of_the_changed_query_recomputes_the_feed(database: str, tmp_path: Path) -> None:
+    shop = Synced(tmp_path, database, feeds={"items": ITEM_FEED})
+    shop.sync()
+    changed = Synced(tmp_path, database, schema="SELECT", feeds={"items": Feed("SELECT id, code FROM item")})
+    assert len(changed.delivered_by()) == 5
