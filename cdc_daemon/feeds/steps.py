@@ -65,7 +65,8 @@ def drop(name: str) -> Step:
         "drop",
         f"feed {name}",
         (
-            *_drop_objects(feed),
+            _drop_tables(feed),
+            rendered("feed.drop_revision", revision=sql.Identifier(feed.revision)),
             statement("feed_state.forget_sinks_of", feed=literal),
             statement("feed_state.forget_failures_of", feed=literal),
             statement("feed_state.forget", feed=literal),
@@ -85,7 +86,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
             "replace",
             f"feed cdc.{feed.table} (its key or entity is another)",
             (
-                *_drop_objects(feed),
+                _drop_tables(feed),
                 statement("feed_state.forget_sinks_of", feed=literal),
                 statement("feed_state.forget_failures_of", feed=literal),
                 statement("feed_state.forget", feed=literal),
@@ -111,16 +112,13 @@ def _register(wanted: WantedFeed) -> sql.Composed:
     )
 
 
-def _drop_objects(feed: FeedDefinition) -> list[sql.Composed]:
-    return [
-        rendered(
-            "feed.drop",
-            pending=sql.Identifier(feed.pending),
-            log=sql.Identifier(feed.log),
-            feed=sql.Identifier(feed.table),
-        ),
-        rendered("feed.drop_revision", revision=sql.Identifier(feed.revision)),
-    ]
+def _drop_tables(feed: FeedDefinition) -> sql.Composed:
+    return rendered(
+        "feed.drop",
+        pending=sql.Identifier(feed.pending),
+        log=sql.Identifier(feed.log),
+        feed=sql.Identifier(feed.table),
+    )
 
 
 def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:

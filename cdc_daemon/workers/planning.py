@@ -113,6 +113,13 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
                 where=f"feeds.{definition.name}",
                 hint=f'give it another name in the query: … AS "{definition.name}_{name}"',
             )
+    for name in definition.types:
+        if "%" in name:
+            raise FeedError(
+                f"an output column can't be called {name!r}: the client library takes % for a parameter",
+                where=f"feeds.{definition.name}",
+                hint="give it a name without % in the query, with AS",
+            )
     for name in feed.hash_exclude:
         if name not in definition.types:
             raise FeedError(

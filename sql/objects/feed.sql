@@ -28,7 +28,8 @@ CREATE INDEX {index} ON cdc.{feed} ({entities})
 
 -- name: revision
 -- CACHE 1: numbers are drawn under the feed's row lock and must grow in commit order.
-CREATE SEQUENCE cdc.{revision} AS pg_catalog.int8 CACHE 1
+-- One that is there goes on: a feed that is stored anew must not number below what its receivers have seen.
+CREATE SEQUENCE IF NOT EXISTS cdc.{revision} AS pg_catalog.int8 CACHE 1
 
 -- name: log
 -- What changed in the feed, in revision order: a sink is to a feed what a feed is to its source tables.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.errors import FeedError
 from tests.acceptance.command import Feed
 from tests.integration.synced import Synced
 
@@ -47,3 +48,21 @@ def test_a_number_that_no_entity_can_be_stops_no_large_delta(database: str, tmp_
     feeds.sync("INSERT INTO item VALUES (6), (7)")
     feeds.sync("INSERT INTO review VALUES (1, 99999999999, 1), (2, 5, 3), (3, 6, 1), (4, 7, 1)")
     feeds.assert_equal_to_the_query()
+
+
+def test_an_output_column_with_a_percent_sign_is_refused_by_name(database: str, tmp_path: Path) -> None:
+    with pytest.raises(FeedError, match="can't be called 'off %'"):
+        Synced(tmp_path, database, feeds={"items": Feed('SELECT id, price AS "off %" FROM item')})
+
+
+def test_a_feed_that_is_stored_anew_numbers_on(database: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, database)
+    feeds.sync("UPDATE item SET price = 3")
+    last = max(record["revision"] for record in feeds.records("items"))
+    text = feeds.config.read_text()
+    assert 'key = ["id"]' in text
+    feeds.config.write_text(text.replace('key = ["id"]', 'key = ["id"]\nentity = ["code"]'))
+    feeds.install()
+    records = feeds.delivered_by()
+    assert len(records) == 5
+    assert min(record["revision"] for record in records) > last
