@@ -173,7 +173,10 @@ class FeedSync:
                 # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
                 raise DefinitionDiffers("tables, triggers or functions changed before the first sync began")
             restored = locked.history is not None and locked.history != self._history
-            revision = self._raise_epoch(locked.revision) if restored else 0
+            if restored:
+                # In the sequence alone. As the feed's last revision it would be one that no log entry has,
+                # and the sinks of a feed without documents would strive for it for ever.
+                self._raise_epoch(locked.revision)
             _, count, last = self._add_pending(
                 resolve.every_entity(self._feed),
                 {},
@@ -193,14 +196,6 @@ class FeedSync:
                 history=self._history,
                 pending_end=last,
             )
-            if revision:
-                state.drained(
-                    self._connection,
-                    self._feed.name,
-                    position=locked.pending_position,
-                    revision=revision,
-                    last_pass=None,
-                )
         return count
 
     def drain(self) -> Pass | None:
@@ -390,9 +385,8 @@ class FeedSync:
         factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))
         self._chunk_entities = max(50, min(int(self._chunk_entities * factor), 5 * self._batch_entities))
 
-    def _raise_epoch(self, revision: int) -> int:
-        row = self._connection.execute(
+    def _raise_epoch(self, revision: int) -> None:
+        self._connection.execute(
             statement("sync.restart_revisions", revision=sql.Literal(f"cdc.{self._feed.revision}")),
             {"revision": revision},
-        ).fetchone()
-        return int(row[0]) if row else 0
+        )

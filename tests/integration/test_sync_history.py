@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.synced import Synced
 
 RESTORED = "UPDATE cdc.feed_state SET history = 'another cluster/1/1'"
@@ -29,3 +31,11 @@ def test_a_second_restore_begins_another_epoch(database: str, tmp_path: Path) ->
     second = shop.delivered_by(RESTORED)
     assert {record["revision"] >> 40 for record in first} == {1}
     assert {record["revision"] >> 40 for record in second} == {2}
+
+
+@pytest.mark.timeout(30)
+def test_a_restored_feed_without_documents_is_done_at_once(database: str, tmp_path: Path) -> None:
+    shop = Synced(tmp_path, database)
+    shop.sync()
+    shop.sync("DELETE FROM item")
+    assert shop.delivered_by("DELETE FROM cdc.feed_items", RESTORED) == []
