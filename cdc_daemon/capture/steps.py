@@ -189,6 +189,11 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
     ]
     if owner:
         statements.insert(1, rendered("capture.owner", function=function, owner=sql.Identifier(owner)))
+    recorded = installed.sources.get(source.table)
+    if recorded is not None and present != recorded.body:
+        # Somebody else's body stood there, and nobody knows what it left out. Once it is mended the
+        # fingerprint is as it was before: only a resync of every reader finds the changes again.
+        statements.append(statement("capture.distrust", table=sql.Literal(str(source.table))))
     yield Step(
         "create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements)
     )

@@ -90,6 +90,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     analysis = check_routes(connection, analysis, catalogue)
     definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
+    _check_links(definition, analysis)
     return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))
 
 
@@ -113,6 +114,13 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
                 where=f"feeds.{definition.name}",
                 hint=f'give it another name in the query: … AS "{definition.name}_{name}"',
             )
+    for name in definition.entity:
+        if definition.types[name].endswith("[]"):
+            raise FeedError(
+                f"entity column {name!r} is an array, and entities are looked up with = ANY of an array",
+                where=f"feeds.{definition.name}",
+                hint="name another column in `entity`, or cast it to text in the query",
+            )
     for name in definition.types:
         if "%" in name:
             raise FeedError(
@@ -127,6 +135,17 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
                 where=f"feeds.{definition.name}.hash_exclude",
                 hint=f"the query yields {', '.join(definition.types)}",
             )
+
+
+def _check_links(definition: FeedDefinition, analysis: Analysis) -> None:
+    for occurrence in analysis.occurrences:
+        for name in occurrence.links:
+            if "%" in name:
+                raise FeedError(
+                    f"{occurrence.table}.{name} can't be a link column: its name has a % in it",
+                    where=f"feeds.{definition.name}",
+                    hint="rename the column, or join by another one",
+                )
 
 
 def plan_sources(

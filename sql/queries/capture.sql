@@ -69,6 +69,10 @@ ON CONFLICT (schema_name, table_name) DO UPDATE
 SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
     function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, body = EXCLUDED.body, installed_at = pg_catalog.now()
 
+-- name: distrust
+-- Whoever reads this table has to be resynced: changes of it may have gone uncaptured.
+UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE {table} = ANY (sources)
+
 -- name: forget_source
 DELETE FROM cdc.source WHERE schema_name = {schema} AND table_name = {table}
 

@@ -18,7 +18,8 @@ def test_a_daemon_with_an_older_query_stops_the_feed_and_does_not_put_its_query_
     (tmp_path / "new").mkdir()
     old = Synced(tmp_path / "old", database)
     old.sync()
-    new = Synced(tmp_path / "new", database, schema="SELECT", feeds={"items": Feed("SELECT id, code FROM item")})
+    changed = {"items": Feed("SELECT id, code FROM item")}
+    new = Synced(tmp_path / "new", database, schema="SELECT", feeds=changed)
     new.sync()
     with pytest.raises(FeedError, match="not the configured one"):
         old.sync("UPDATE item SET code = 'other' WHERE id = 1")
