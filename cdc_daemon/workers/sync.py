@@ -33,12 +33,11 @@ AIM_SECONDS = 0.2
 """How long a chunk of the slow lane should take: fresh changes wait no longer than this."""
 
 
-# They pass by themselves, or when somebody gives the server room; the query is not to blame.
+# They pass by themselves within moments; nobody has to know.
 PASSING = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.LockNotAvailable,
-    psycopg.errors.InsufficientResources,
     psycopg.errors.QueryCanceled,
 )
 
