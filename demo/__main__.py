@@ -46,7 +46,9 @@ def main() -> int:
     """Run the demo; 0 if every delivered document equals its query, else 1."""
     products = int(os.environ.get("DEMO_PRODUCTS", "10000"))
     seconds = float(os.environ.get("DEMO_SECONDS", "30"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell that starts a job in the background has it ignored, and Python leaves it so.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     server = EmbeddedServer(FOLDER / "server")
     _clear(server)
     FOLDER.mkdir(parents=True)
