@@ -12,6 +12,7 @@ from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.membership import output_never_null
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Conjunct, Scope, SetOperation, Source, scopes_of
 from cdc_daemon.analysis.verdicts import judge
@@ -50,9 +51,13 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
                 found = collected.setdefault(source.origin, _Collected(source))
                 found.columns |= _columns(scope, source)
 
+    null_extended: set[str] = set()
+
     def emit(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> None:
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
         if any(isinstance(value.unnest(), exp.Null) for value in bound.values()):
+            if fragment.source.table is not None:
+                null_extended.add(str(fragment.source.table.name))
             return
         collected[fragment.source.origin].add(
             query, body, positions, fragment, statement(fragment, bound), tuple(bound)
@@ -60,7 +65,16 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
 
     walk(body, frozenset(positions[name] for name in query.entity), emit)
     occurrences = tuple(found.occurrence() for found in collected.values())
-    return Analysis(query.feed, _told_apart(occurrences), verdicts, query.definition, understood)
+    nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
+    return Analysis(
+        query.feed,
+        _told_apart(occurrences),
+        verdicts,
+        query.definition,
+        understood,
+        nullable,
+        frozenset(null_extended) if nullable else frozenset(),
+    )
 
 
 _NO_WAY = "no row of it reaches an entity by what the query says; taken as all to be safe"
@@ -162,4 +176,4 @@ def _everything(
         Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))
         for name, table in catalogue.tables.items()
     )
-    return Analysis(query.feed, occurrences, verdicts, query.definition, understood)
+    return Analysis(query.feed, occurrences, verdicts, query.definition, understood, query.entity)

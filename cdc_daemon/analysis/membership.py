@@ -55,7 +55,7 @@ def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) ->
         return [equal]
     left_nullable = not all(never_null(scope, left) for left in source.left)
     right_nullable = source.body is None or not all(
-        _output_never_null(source.body, n) for n in range(len(source.columns))
+        output_never_null(source.body, n) for n in range(len(source.columns))
     )
     if not left_nullable and not right_nullable:
         return [equal]
@@ -106,10 +106,11 @@ def never_null(scope: Scope, tree: Tree) -> bool:
         return False
     if source.table is not None:
         return source.table.columns[source.real[tree.name]].not_null
-    return source.body is not None and _output_never_null(source.body, source.columns.index(tree.name))
+    return source.body is not None and output_never_null(source.body, source.columns.index(tree.name))
 
 
-def _output_never_null(body: Body, n: int) -> bool:
+def output_never_null(body: Body, n: int) -> bool:
+    """Whether an output, by position, is certainly never NULL."""
     if isinstance(body, SetOperation):
-        return all(_output_never_null(arm, n) for arm in body.arms)
+        return all(output_never_null(arm, n) for arm in body.arms)
     return never_null(body, body.outputs[n])

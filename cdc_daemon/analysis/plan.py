@@ -97,6 +97,10 @@ class Analysis:
         definition: the query as it was analysed (`FeedQuery.definition`).
         understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare
         it with the definition, so that nothing is followed that was misread. None if it could not be read.
+        nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
+        document with such a NULL has no entity: the feed must stop, not lose it.
+        null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
+        join alone; no route tells of it, for a route yields entities.
     """
 
     feed: str
@@ -104,3 +108,5 @@ class Analysis:
     verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     understood: str | None = None
+    nullable: tuple[str, ...] = ()
+    null_extended: frozenset[str] = frozenset()

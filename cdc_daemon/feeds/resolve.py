@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -30,13 +30,29 @@ def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Compose
     return _UNION.join(_path(feed, path) for path in paths)
 
 
-def resolve(feed: FeedDefinition, affected: sql.Composable) -> sql.Composed:
-    """A SELECT (of `%(limit)s`, too) of the same entities as text, each once."""
+def resolve(feed: FeedDefinition, affected: sql.Composable, *, nullable: Container[str]) -> sql.Composed:
+    """A SELECT (of `%(limit)s`, too) of the same entities as text, each once.
+
+    Args:
+        nullable: entity columns whose NULLs are kept, because they may stand for documents without an entity.
+    """
     return statement(
         "feed.resolve",
         texts=texts(feed.entity, of="a"),
         routes=affected,
-        not_null=_possible(feed),
+        possible=_possible(feed, nullable),
+    )
+
+
+def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Composed:
+    """A SELECT of up to three keys, as JSON, of documents in which one of these entity columns is NULL."""
+    return statement(
+        "feed.without_entity",
+        keys=columns(feed.identity, of="q"),
+        query=feed.query(with_parameters=False),
+        any_null=sql.SQL(" OR ").join(
+            sql.SQL("{} IS NULL").format(sql.Identifier("q", name)) for name in nullable
+        ),
     )
 
 
@@ -53,11 +69,11 @@ def add_pending(feed: FeedDefinition, affected: sql.Composable, *, keep_nulls: b
         columns=columns(feed.entity),
         entities=columns(feed.entity, of="a"),
         affected=affected,
-        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + _possible(feed),
+        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + _possible(feed, ()),
     )
 
 
-def _possible(feed: FeedDefinition) -> sql.Composed:
+def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
     """Leaves out of rows `a` what no entity can be: NULL, and numbers that the entity's type does not hold.
 
     PostgreSQL compares integers of different sizes without a cast, so a bigint link may stand for an integer
@@ -67,12 +83,15 @@ def _possible(feed: FeedDefinition) -> sql.Composed:
     for name in feed.entity:
         column = sql.Identifier("a", name)
         limit = _INTEGERS.get(feed.types[name])
-        if limit is None:
-            conditions.append(sql.SQL("{} IS NOT NULL").format(column))
-        else:
+        condition = sql.SQL("{} IS NOT NULL").format(column)
+        if limit is not None:
             bounds = sql.Literal(-limit), sql.Literal(limit - 1)
-            conditions.append(sql.SQL("{} BETWEEN {} AND {}").format(column, *bounds))
-    return _AND.join(conditions)
+            condition = sql.SQL("{} BETWEEN {} AND {}").format(column, *bounds)
+        if name not in nullable:
+            conditions.append(condition)
+        elif limit is not None:
+            conditions.append(sql.SQL("({} IS NULL OR {})").format(column, condition))
+    return _AND.join(conditions) if conditions else sql.SQL("TRUE").format()
 
 
 def every_entity(feed: FeedDefinition) -> sql.Composed:

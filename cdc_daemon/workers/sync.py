@@ -176,6 +176,7 @@ class FeedSync:
                 # In the sequence alone. As the feed's last revision it would be one that no log entry has,
                 # and the sinks of a feed without documents would strive for it for ever.
                 self._raise_epoch(locked.revision)
+            self._require_entities()
             _, count, last = self._add_pending(
                 resolve.every_entity(self._feed),
                 {},
@@ -242,6 +243,8 @@ class FeedSync:
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
+            if not where:
+                self._require_entities()
             affected = (
                 resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
             )
@@ -286,17 +289,31 @@ class FeedSync:
         )
 
     def _resolve(self, found: Delta, since: str) -> list[Entity] | None:
-        """The entities that the delta touches; None if they are too many for one pass."""
+        """The entities that the delta touches; None if they are too many for one pass.
+
+        Raises:
+            FeedError: a document has no entity.
+        """
         paths = self._paths(found)
         if any(path.route.kind is RouteKind.ALL for path in paths):
             return None
         limit = self._max_pass_entities + 1
         query = self._resolving.get(found.tables)
         if query is None:
-            query = resolve.resolve(self._feed, resolve.entities_touched(self._feed, paths)).as_bytes()
+            query = resolve.resolve(
+                self._feed,
+                resolve.entities_touched(self._feed, paths),
+                nullable=self._plan.analysis.nullable,
+            ).as_bytes()
             self._resolving[found.tables] = query
         rows = self._connection.execute(query, {"since": since, "limit": limit}).fetchall()
-        return None if len(rows) == limit else rows
+        if len(rows) == limit:
+            return None
+        entities = [row for row in rows if None not in row]
+        extended = self._plan.analysis.null_extended
+        if len(entities) < len(rows) or not found.tables.isdisjoint(extended):
+            self._require_entities()
+        return entities
 
     def _paths(self, found: Delta) -> list[Path]:
         return [
@@ -315,10 +332,27 @@ class FeedSync:
         else:
             reason = "large delta"
             affected = resolve.entities_touched(self._feed, paths)
+        self._require_entities()
         _, count, last = self._add_pending(
-            affected, {"since": since}, reason=reason, force=False, keep_nulls=False
+            affected, {"since": since}, reason=reason, force=False, keep_nulls=reason != "large delta"
         )
         return count, last, reason
+
+    def _require_entities(self) -> None:
+        """See that every document has an entity.
+
+        A route yields NULL both for a row that reaches nothing and for a document whose entity became NULL.
+        The latter has lost its old entity, so its document would be taken for gone: the query is asked.
+
+        Raises:
+            FeedError: some have none; up to three are named.
+        """
+        nullable = self._plan.analysis.nullable
+        if not nullable:
+            return
+        rows = self._connection.execute(resolve.without_entity(self._feed, nullable)).fetchall()
+        if rows:
+            raise self._without_entity(": " + "; ".join(text for (text,) in rows))
 
     def _add_pending(
         self,
@@ -336,11 +370,7 @@ class FeedSync:
                 {**parameters, "force": force},
             ).fetchone()
         except psycopg.errors.NotNullViolation as error:
-            raise FeedError(
-                f"entity ({', '.join(self._feed.entity)}) is NULL in some document",
-                where=f"feed {self._feed.name}",
-                hint="make the query leave out rows without an entity",
-            ) from error
+            raise self._without_entity("") from error
         count, first, last = row or (0, 0, 0)
         if not count:
             return 0, 0, 0
@@ -356,6 +386,13 @@ class FeedSync:
             },
         ).fetchone()
         return (request[0] if request else 0), count, last
+
+    def _without_entity(self, which: str) -> FeedError:
+        return FeedError(
+            f"entity ({', '.join(self._feed.entity)}) is NULL in some document{which}",
+            where=f"feed {self._feed.name}",
+            hint="make the query leave out rows without an entity",
+        )
 
     def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
         done = Recomputed()

@@ -95,8 +95,19 @@ LIMIT 3
 SELECT DISTINCT {texts} FROM (
 {routes}
 ) AS a
-WHERE {not_null}
+WHERE {possible}
 LIMIT %(limit)s
+
+-- name: without_entity
+-- Documents that no entity owns: a pass could never find them again. NULL is looked up by index where there is
+-- one.
+SELECT pg_catalog.row_to_json(k.*)::pg_catalog.text
+FROM (
+    SELECT {keys} FROM (
+{query}
+    ) AS q WHERE {any_null}
+    LIMIT 3
+) AS k
 
 -- name: route
 -- One route over the delta of its table.
