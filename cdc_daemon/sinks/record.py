@@ -40,21 +40,21 @@ class Record:
         return orjson.dumps(
             {
                 "feed": self.feed,
-                "key": _on_one_line(self.key),
+                "key": orjson.Fragment(on_one_line(self.key)),
                 "op": self.op,
                 "revision": self.revision,
                 "hash": self.hash,
                 "changed": self.changed,
                 "captured_at": self.captured_at,
-                "data": None if self.data is None else _on_one_line(self.data),
+                "data": None if self.data is None else orjson.Fragment(on_one_line(self.data)),
             }
         )
 
 
-def _on_one_line(json: bytes) -> orjson.Fragment:
+def on_one_line(json: bytes) -> bytes:
     """`json` without line ends.
 
     json_agg() writes one between the elements and a json column keeps those of its writer. In valid JSON
     a bare line end is white space between tokens (in a string it must be escaped), so a space says the same.
     """
-    return orjson.Fragment(json.replace(b"\n", b" ").replace(b"\r", b" "))
+    return json.replace(b"\n", b" ").replace(b"\r", b" ")

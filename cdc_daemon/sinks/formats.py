@@ -1,0 +1,118 @@
+"""What a sink says about a record: the formats, and how several records become one body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import AfterValidator, Field
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.record import Record, on_one_line
+from cdc_daemon.sinks.settings import SinkSettings
+
+FormatName = Literal["records", "documents", "cloudevents"]
+Framing = Literal["array", "ndjson"]
+
+_NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to say a record in JSON.
+
+    Attributes:
+        encode: one record as one line of JSON without a line end; documents are spliced in, never parsed into
+            floats.
+        media_type: of one encoded record alone.
+        array_media_type: of an array of them.
+    """
+
+    encode: Callable[[Record], bytes]
+    media_type: str
+    array_media_type: str
+
+    def content_type(self, framing: Framing) -> str:
+        """The media type of what `framed` makes."""
+        return _NDJSON if framing == "ndjson" else self.array_media_type
+
+
+def framed(items: Iterable[bytes], framing: Framing) -> bytes:
+    """Encoded records as one body: a JSON array, or lines that each end in a line feed."""
+    if framing == "ndjson":
+        return b"".join([item + b"\n" for item in items])
+    return b"[" + b",".join(items) + b"]"
+
+
+class FormattedSettings(SinkSettings, frozen=True):
+    """What a person may set for a sink that speaks the formats."""
+
+    format: FormatName = Field(
+        default="records",
+        description="What is said of each document: `records`, `documents` or `cloudevents`.",
+    )
+    event_source: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$"), AfterValidator(placeholders.checked)] = (
+        Field(
+            default="/cdc-daemon/{feed}",
+            description="The `source` of CloudEvents, a URI reference; `{feed}` and `{sink}` stand for their "
+            "names.",
+        )
+    )
+
+    def format_for(self, sink: str) -> Format:
+        """The format that is set, for a sink of this name."""
+        return _FORMATS[self.format](self.event_source, sink)
+
+
+def _records(_source: str, _sink: str) -> Format:
+    return Format(Record.encode, "application/json", "application/json")
+
+
+def _documents(_source: str, _sink: str) -> Format:
+    return Format(_document, "application/json", "application/json")
+
+
+def _document(record: Record) -> bytes:
+    """The bare document; of a deleted one its key fields and `"deleted":true`."""
+    if record.data is not None:
+        return on_one_line(record.data)
+    key = on_one_line(record.key)
+    if b'"deleted"' in key and "deleted" in orjson.loads(key):
+        raise SinkUnavailable(
+            "a delete can't be told from a document: a key column is called deleted",
+            where=f"feed {record.feed}",
+            hint='rename that column, or set format = "records"',
+        )
+    return key.rstrip()[:-1] + b',"deleted":true}'
+
+
+def _cloudevents(source: str, sink: str) -> Format:
+    def encode(record: Record) -> bytes:
+        event: dict[str, object] = {
+            "specversion": "1.0",
+            # Unique in the source, as the specification asks: each real change of a feed has a revision of
+            # its own, and a repetition of it is the same event.
+            "id": str(record.revision),
+            "source": placeholders.filled(source, feed=record.feed, sink=sink),
+            "type": "cdc.document.deleted" if record.data is None else "cdc.document.upserted",
+            "subject": record.key.decode(),
+            "time": record.captured_at,
+            # An integer of CloudEvents ends at 2^31 - 1; revisions don't.
+            "revision": str(record.revision),
+        }
+        if record.data is not None:
+            event["datacontenttype"] = "application/json"
+            event["data"] = orjson.Fragment(on_one_line(record.data))
+        return orjson.dumps(event)
+
+    return Format(encode, "application/cloudevents+json", "application/cloudevents-batch+json")
+
+
+_FORMATS: Mapping[FormatName, Callable[[str, str], Format]] = {
+    "records": _records,
+    "documents": _documents,
+    "cloudevents": _cloudevents,
+}
