@@ -96,4 +96,25 @@ class SinkUnavailable(CdcError):
 
 
 class RecordsRefused(CdcError):
-    """A sink understood a batch and refused it: the same bytes would be refused again."""
+    """A sink understood a batch and refused it: the same bytes would be refused again.
+
+    Args:
+        status: the target's code for it, such as an HTTP status.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        status: str | int | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.status = status
+
+
+class UnknownSinkKind(CdcError):
+    """A kind of sink that is not there: its library is not installed, or what is registered is no sink."""
+
+    exit_code = 2

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.errors import ConfigurationError, UnknownSinkKind
 from cdc_daemon.settings import environment
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings
@@ -172,7 +172,10 @@ class _Loading:
                 did_you_mean(str(kind), SINKS),
             )
         else:
-            return self._table(SINKS[str(kind)], place)
+            try:
+                return self._table(SINKS[str(kind)], place)
+            except UnknownSinkKind as error:
+                self._faults.add((*place, "type"), f"can't be used: {error}", error.hint)
         return None
 
     def _feed(self, name: str) -> FeedSettings | None:

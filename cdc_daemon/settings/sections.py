@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, holds_secret, settable
 from cdc_daemon.sinks.registry import SINKS
@@ -65,7 +66,10 @@ class Sections:
             return SINGLE[table[0]]
         if table[0] == "feeds":
             return FeedSettings
-        return SINKS.get(str(self.tables[table].get("type")), SinkSettings)
+        try:
+            return SINKS.get(str(self.tables[table].get("type")), SinkSettings)
+        except UnknownSinkKind:  # told when the table itself is read
+            return SinkSettings
 
     def settable_places(self) -> Iterator[Place]:
         """Every place that a value can be put at."""

@@ -58,7 +58,9 @@ def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
         raise SinkUnavailable(what, where=where, hint=hint)
     if answer.status in _OF_THE_CONFIGURATION:
         raise SinkUnavailable(what, where=where, hint=_OF_THE_CONFIGURATION[answer.status])
-    raise RecordsRefused(what, where=where, hint="look at what the target says about the record")
+    raise RecordsRefused(
+        what, where=where, hint="look at what the target says about the record", status=answer.status
+    )
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -15,6 +15,7 @@ from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, NotRecordsError
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
+from cdc_daemon.sinks.sink import Refusal, Sink
 
 _NO_SPACE = "free some space or raise the quota; delivery goes on by itself"
 _HINTS = {
@@ -48,7 +49,7 @@ class FileSettings(SinkSettings, frozen=True):
 
 
 @dataclass
-class FileSink:
+class FileSink(Sink):
     """Records as lines of files; what `deliver` returned from survives a crash of the machine.
 
     Attributes:
@@ -62,7 +63,7 @@ class FileSink:
     path: str
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
         path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
         file = self._files.setdefault(path, LineFile(path))
@@ -83,6 +84,7 @@ class FileSink:
                 where=where,
                 hint=_HINTS.get(error.errno or 0, "delivery goes on once the file can be written again"),
             ) from error
+        return ()
 
     def close(self) -> None:
         """Close every file; the next `deliver` opens what it needs."""

@@ -23,6 +23,7 @@ from cdc_daemon.sinks.answer import judge
 from cdc_daemon.sinks.connection import Answer, Connection
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.sink import Refusal, Sink
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -120,7 +121,7 @@ class HttpSettings(SinkSettings, frozen=True):
 
 
 @dataclass
-class HttpSink:
+class HttpSink(Sink):
     """Records POSTed as a JSON array over connections that are kept.
 
     Attributes:
@@ -140,7 +141,7 @@ class HttpSink:
     ca_file: Path | None
     _connections: dict[str, Connection] = field(default_factory=dict[str, Connection], init=False, repr=False)
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """POST the records and return after a 2xx; see `Sink.deliver`."""
         url = placeholders.filled(self.url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
         body = b"[" + b",".join(record.encode() for record in records) + b"]"
@@ -156,6 +157,7 @@ class HttpSink:
             body = gzip.compress(body, _COMPRESSION, mtime=0)
         where = f"sink {self.name}, feed {feed}, {url.partition('?')[0]}"
         judge(self._answer(url, body, headers, where), where=where, secrets=self.headers.values())
+        return ()
 
     def close(self) -> None:
         """Close every connection; the next `deliver` opens one."""

@@ -19,6 +19,13 @@ class Record:
         changed: top-level fields that differ from what was delivered before; all of them for a new document.
         captured_at: when the change was captured, RFC 3339.
         data: the document, UTF-8, as PostgreSQL wrote it (numbers keep their digits); None for a delete.
+        snapshot: number of the full snapshot that the record is part of; mostly None. After a restore, or
+            when a person asks for a replay, every document of the feed comes once more under one number,
+            deletes too: the target takes it whatever it holds. What it holds and did not come under that
+            number by the time that a record with a higher revision arrives does not exist any more.
+        previous: for a sink that `wants_previous`: every document that the target may have in this one's place.
+            Mostly one; more when it is not known whether a send arrived. A change is what differs from any of
+            them. Empty when it may have none or nothing is known: all must be sent, so that it replaces all.
     """
 
     feed: str
@@ -29,6 +36,8 @@ class Record:
     changed: tuple[str, ...]
     captured_at: str
     data: bytes | None
+    snapshot: int | None = None
+    previous: tuple[bytes, ...] = ()
 
     @property
     def size(self) -> int:
@@ -36,19 +45,23 @@ class Record:
         return len(self.key) + (0 if self.data is None else len(self.data))
 
     def encode(self) -> bytes:
-        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
-        return orjson.dumps(
-            {
-                "feed": self.feed,
-                "key": orjson.Fragment(on_one_line(self.key)),
-                "op": self.op,
-                "revision": self.revision,
-                "hash": self.hash,
-                "changed": self.changed,
-                "captured_at": self.captured_at,
-                "data": None if self.data is None else orjson.Fragment(on_one_line(self.data)),
-            }
-        )
+        """The record as one line of JSON without a line end; key and data are spliced in, never parsed.
+
+        `snapshot` is a member of it only where it has a value.
+        """
+        members: dict[str, object] = {
+            "feed": self.feed,
+            "key": orjson.Fragment(on_one_line(self.key)),
+            "op": self.op,
+            "revision": self.revision,
+            "hash": self.hash,
+            "changed": self.changed,
+            "captured_at": self.captured_at,
+            "data": None if self.data is None else orjson.Fragment(on_one_line(self.data)),
+        }
+        if self.snapshot is not None:
+            members["snapshot"] = self.snapshot
+        return orjson.dumps(members)
 
 
 def on_one_line(json: bytes) -> bytes:

@@ -21,7 +21,7 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
     in the text of validation errors, which reaches the log.
     """
 
-    type: str = Field(description="Kind of sink: `stdout`, `file` or `http`.")
+    type: str = Field(description="Kind of sink.")
     batch_records: int = Field(
         default=500, ge=1, le=100_000, description="Most records handed over at once, in records."
     )
@@ -34,10 +34,19 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
     timeout_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest that handing over one batch may take, in seconds."
     )
+    max_attempts: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="How often a record that the target refuses is handed over before it is parked; the "
+        "pauses between grow to an hour.",
+    )
 
     @abstractmethod
     def open(self, name: str) -> Sink:
-        """The sink that these settings describe; nothing is connected or written yet.
+        """The sink that these settings describe, for one feed; nothing is connected or written yet.
+
+        Called once for each feed that the sink takes, and again after a failure.
 
         Args:
             name: what the configuration calls it, for errors and placeholders.

@@ -2,36 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from cdc_daemon.errors import CdcError
 from cdc_daemon.sinks.record import Record
 
 
-class Sink(Protocol):
-    """A target that takes records of any feed, per key in order.
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One record that the target refused while it took the others of the batch.
 
-    One thread calls it. `deliver` returns only when the target has the records for good (a file: after
-    fsync; HTTP: after a 2xx), because the caller then moves the cursor for good.
+    Attributes:
+        key: the record's `key`.
+        reason: the target's own words; they are cut and cleaned by the caller.
+        status: the target's code for it, such as an HTTP status or the name of an error.
+    """
+
+    key: bytes
+    reason: str
+    status: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """One thing that was tried on the way to the target.
+
+    Attributes:
+        name: what was tried, in a word or two: `DNS`, `TCP`, `TLS`, `authorization`, `accept`.
+        said: what was found, for a person: an address, a version, a certificate's end.
+        failure: why it did not go on from here; None for a step that passed.
     """
 
     name: str
+    said: str = ""
+    failure: CdcError | None = None
+
+
+class Sink(ABC):
+    """A target that takes records of one feed, per key in order.
+
+    An instance serves one feed and is called by one thread; several instances of one configured sink, one a
+    feed, may send to its target at the same time. What they share (a limit of requests a second) belongs to
+    the settings that opened them. `docs/write-a-sink.md` tells the whole story.
+    """
+
+    name: str
+    """What the configuration calls it."""
     batch_records: int
     """At most this many records a call of `deliver`."""
     batch_bytes: int
     """At most about this many bytes of documents a call; a single larger document still goes alone."""
     timeout_seconds: float
     """The longest that one `deliver` may take; leases are made longer than this."""
+    wants_previous: bool = False
+    """Whether `Record.previous` is needed; it costs a second copy of every document in the database."""
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:
-        """Hand over records of one feed, in order; all or (at least once) again.
+    @abstractmethod
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Hand over records of one feed.
+
+        Returns only when the target has the records for good (a file: after fsync; HTTP: after a 2xx),
+        because the caller then moves its cursor for good. After an error, or a crash, some or all of them
+        come again, perhaps in a later state, until they are taken.
+
+        A key occurs once in a call, so parts of it may be sent at the same time; one call ends before the
+        next begins.
+
+        Args:
+            records: may be empty: nothing is to be changed, and an error says that nothing can be.
+
+        Returns:
+            The records that the target refused, each by itself; it has taken all others for good.
 
         Raises:
-            SinkUnavailable: nothing can be taken now; the same call is made again later.
-            RecordsRefused: the target understood and refused; the same bytes would be refused again.
+            SinkUnavailable: nothing can be taken now; the records come again after a pause.
+            RecordsRefused: the target understood the batch and refused it as a whole, and would refuse the
+                same bytes again. The caller halves it until the bad records stand alone.
         """
-        ...
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Find out, step by step, whether records of a feed could be delivered; changes nothing there.
+
+        The last step is the one that failed, or `accept`. By default an empty batch is delivered.
+        """
+        try:
+            self.deliver(feed, ())
+        except CdcError as error:
+            yield ProbeStep("accept", failure=error)
+        else:
+            yield ProbeStep("accept", "took an empty batch")
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and connections; a later `deliver` may open them again."""
-        ...

@@ -15,6 +15,7 @@ from pydantic import Field
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.sink import Refusal, Sink
 
 
 class StdoutSettings(SinkSettings, frozen=True):
@@ -66,7 +67,7 @@ _standard_output = _Lines(1)  # not sys.stdout, whose buffer would write what a 
 
 
 @dataclass
-class StdoutSink:
+class StdoutSink(Sink):
     """Records as lines on standard output."""
 
     name: str
@@ -74,7 +75,7 @@ class StdoutSink:
     batch_bytes: int
     timeout_seconds: float
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records, a line each; see `Sink.deliver`."""
         lines = b"".join(record.encode() + b"\n" for record in records)
         try:
@@ -85,6 +86,7 @@ class StdoutSink:
                 where=f"sink {self.name}, feed {feed}",
                 hint="keep the program that reads it running, or use a file sink",
             ) from error
+        return ()
 
     def close(self) -> None:
         """Nothing is held."""

@@ -243,22 +243,25 @@ class SinkWorker:
         if time.monotonic() > self._renew_at:
             self._lease(connection, sink, feed)
         try:
-            sink.deliver(feed, batch)
+            refused = {refusal.key: refusal for refusal in sink.deliver(feed, batch)}
         except RecordsRefused as refusal:
             if len(batch) > 1:
                 middle = len(batch) // 2
                 self._hand_over(connection, sink, feed, batch[:middle])
                 self._hand_over(connection, sink, feed, batch[middle:])
                 return
-            self._refused(connection, feed, batch[0], refusal)
+            self._refused(connection, feed, batch[0], refusal.what)
         else:
+            for record in batch:
+                if record.key in refused:
+                    self._refused(connection, feed, record, refused[record.key].reason)
             if self._has_failed_items(connection, feed):
-                keys = [record.key.decode() for record in batch]
+                keys = [record.key.decode() for record in batch if record.key not in refused]
                 connection.execute(
                     statement("sink_state.accepted"), {"sink": self._sink_name, "feed": feed, "keys": keys}
                 )
 
-    def _refused(self, connection: Connection, feed: str, record: Record, refusal: RecordsRefused) -> None:
+    def _refused(self, connection: Connection, feed: str, record: Record, reason: str) -> None:
         self._throttle.log(
             log.warning,
             "record_refused",
@@ -266,7 +269,7 @@ class SinkWorker:
             sink=self._sink_name,
             feed=feed,
             revision=record.revision,
-            reason=refusal.what,
+            reason=reason,
         )
         connection.execute(
             statement("sink_state.refuse"),
@@ -275,7 +278,7 @@ class SinkWorker:
                 "feed": feed,
                 "key": record.key.decode(),
                 "revision": record.revision,
-                "reason": refusal.what,
+                "reason": reason,
                 "pause": 30.0,
             },
         )

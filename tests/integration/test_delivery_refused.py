@@ -13,6 +13,7 @@ from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import SinkWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
@@ -34,7 +35,7 @@ type = "stdout"
 
 
 @dataclass
-class Choosy:
+class Choosy(Sink):
     """A target that refuses some keys, as a receiver with a schema of its own would."""
 
     refused: set[str]
@@ -45,12 +46,13 @@ class Choosy:
     taken: list[bytes] = field(default_factory=list)
     is_down: bool = False
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         if self.is_down:
             raise SinkUnavailable("is down", where=feed)
         if any(key.encode() in record.key for record in records for key in self.refused):
             raise RecordsRefused("does not like it", where=feed)
         self.taken += [record.key for record in records]
+        return ()
 
     def close(self) -> None:
         pass

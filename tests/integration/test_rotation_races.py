@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import SinkWorker
 from cdc_daemon.workers.registry import Registry
@@ -21,7 +22,7 @@ SINK = FILE_SINK.split("]", 1)[0].rpartition(".")[2]
 
 
 @dataclass
-class Slow:
+class Slow(Sink):
     """A target that takes one record at a time, and during whose first send something else happens."""
 
     meanwhile: Callable[[], None]
@@ -31,10 +32,11 @@ class Slow:
     timeout_seconds: float = 5.0
     taken: list[bytes] = field(default_factory=list[bytes])
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> None:  # noqa: ARG002 # the contract's
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:  # noqa: ARG002 # the contract's
         if not self.taken:
             self.meanwhile()
         self.taken += [record.key for record in records]
+        return ()
 
     def close(self) -> None:
         pass
