@@ -23,8 +23,8 @@ class Record:
             when a person asks for a replay, every document of the feed comes once more under one number,
             deletes too: the target takes it whatever it holds. What it holds and did not come under that
             number by the time that a record with a higher revision arrives does not exist any more.
-        previous: for a sink that `wants_previous`: every document that the target may have in this one's place.
-            Mostly one; more when it is not known whether a send arrived. A change is what differs from any of
+        previous: for a sink that `wants_previous`: every document that the target may have in its place.
+            Mostly one; more when nobody knows whether a send arrived. A change is what differs from any of
             them. Empty when it may have none or nothing is known: all must be sent, so that it replaces all.
     """
 
