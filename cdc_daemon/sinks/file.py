@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
-from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, NotRecordsError
+from cdc_daemon.sinks.frames import Compression, Frames, NotRecordsError, frames
+from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
@@ -34,6 +35,14 @@ _HINTS = {
 }
 
 
+def _known_here(compression: Compression) -> Compression:
+    try:
+        frames(compression)
+    except ImportError:
+        raise ValueError("zstd needs a library: pip install 'cdc-daemon[zstd]'") from None
+    return compression
+
+
 class FileSettings(SinkSettings, frozen=True):
     """`type = "file"`."""
 
@@ -44,8 +53,34 @@ class FileSettings(SinkSettings, frozen=True):
         json_schema_extra=RELATIVE_PATH,
     )
 
+    compression: Annotated[Compression, AfterValidator(_known_here)] = Field(
+        default="none",
+        description="`gzip` or `zstd`: each batch is a frame of its own, and all of them together are one "
+        "file for programs that read the format. Or `none`.",
+    )
+    rotate_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Size past which a file is set aside, in bytes as they stand on the disk: renamed, with "
+        "the time of its last line before its ending.",
+    )
+    rotate_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        description="Length of the period after which a file is set aside, in seconds: 3600 gives a file "
+        "for each hour. It happens when the next record comes.",
+    )
+
     def open(self, name: str) -> FileSink:
-        return FileSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, self.path)
+        return FileSink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            self.path,
+            frames(self.compression),
+            Rotation(self.rotate_bytes, self.rotate_seconds),
+        )
 
 
 @dataclass
@@ -54,6 +89,8 @@ class FileSink(Sink):
 
     Attributes:
         path: with placeholders.
+        frames: how lines stand in the file.
+        rotation: when a file is set aside.
     """
 
     name: str
@@ -61,12 +98,14 @@ class FileSink(Sink):
     batch_bytes: int
     timeout_seconds: float
     path: str
+    frames: Frames
+    rotation: Rotation
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
         path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
-        file = self._files.setdefault(path, LineFile(path))
+        file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation))
         where = f"sink {self.name}, feed {feed}, file {path}"
         try:
             file.append(b"".join(record.encode() + b"\n" for record in records))

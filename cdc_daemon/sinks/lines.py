@@ -6,18 +6,39 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-_BLOCK = 64 * 1024
-_BEGINNING_OF_A_RECORD = b'{"feed":"'
+from cdc_daemon.sinks.frames import Frames, NotRecordsError
 
 
 class HeldByAnotherError(Exception):
     """Another process (or another sink of this one) is writing the file."""
 
 
-class NotRecordsError(Exception):
-    """The file isn't one of ours: not regular, or it ends in neither a whole line nor a torn record."""
+@dataclass(frozen=True)
+class Rotation:
+    """When a file is set aside and a new one begun.
+
+    Attributes:
+        bytes: the size that no file grows past, unless by its first lines alone.
+        seconds: a file holds what was written in one period of this length, counted from 1970-01-01 UTC, so
+            that the periods of a day or an hour begin where a clock's do. Its modification time says in
+            which one that was: nothing to remember over a restart.
+    """
+
+    bytes: int | None = None
+    seconds: int | None = None
+
+    def is_due(self, size: int, modified_at: float, more: int) -> bool:
+        """Whether a file of `size` bytes, last written at `modified_at`, may not take `more` bytes now."""
+        if size == 0:
+            return False
+        if self.bytes is not None and size + more > self.bytes:
+            return True
+        return self.seconds is not None and modified_at // self.seconds != time.time() // self.seconds
 
 
 class LineFile:
@@ -27,9 +48,12 @@ class LineFile:
     whose turn is over must not keep the other from the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, frames: Frames, rotation: Rotation) -> None:
         self._path = path
+        self._frames = frames
+        self._rotation = rotation
         self._descriptor: int | None = None
+        self._end: int | None = None  # of what we wrote or looked at: nothing to repair before it
 
     def append(self, lines: bytes) -> None:
         """Append whole lines and return once the disk has them; on an error none of them is in the file.
@@ -41,11 +65,14 @@ class LineFile:
             NotRecordsError: the file is not one that we wrote.
             OSError: from the file system.
         """
-        descriptor = self._locked()
+        content = self._frames.packed(lines)
+        descriptor, end = self._repaired()
+        if self._rotation.is_due(end, os.fstat(descriptor).st_mtime, len(content)):
+            self._set_aside(descriptor)
+            descriptor, end = self._repaired()
         try:
-            end = _repaired_end(descriptor)
             try:
-                _write_all(descriptor, lines)
+                _write_all(descriptor, content)
                 os.fsync(descriptor)
             except BaseException:
                 # After a failed fsync the kernel calls the lost pages clean, and a second fsync succeeds
@@ -56,13 +83,54 @@ class LineFile:
         except BaseException:
             self.close()
             raise
+        self._end = end + len(content)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close the file; a later `append` opens it again."""
+        self._end = None
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)  # gives up the lock too
+
+    def _repaired(self) -> tuple[int, int]:
+        """The locked file and its size in bytes, after what a crash tore is cut off.
+
+        Only what can be the beginning of a frame (or the zeros that a power cut may leave) is cut: a wrong
+        path must not destroy somebody's file.
+        """
+        descriptor = self._locked()
+        try:
+            seen = os.fstat(descriptor)
+            if seen.st_size == self._end:
+                return descriptor, seen.st_size
+            end = self._frames.whole_end(descriptor, seen.st_size)
+            if end < seen.st_size:
+                beginning = os.pread(descriptor, len(self._frames.beginning), end).rstrip(b"\0")
+                if not self._frames.beginning.startswith(beginning):
+                    raise NotRecordsError("its last line is not closed and not a record")  # noqa: TRY301 - the descriptor must be closed
+                os.ftruncate(descriptor, end)
+                # It stays in the period in which it was written.
+                os.utime(descriptor, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+                os.fsync(descriptor)
+        except BaseException:
+            self.close()
+            raise
+        return descriptor, end
+
+    def _set_aside(self, descriptor: int) -> None:
+        """Rename the file, which we hold locked, to what says when it was last written.
+
+        A crash right after it leaves no file at the path, and the next `append` makes one.
+        """
+        try:
+            modified_at = os.fstat(descriptor).st_mtime_ns // 1000
+            while (aside := _name_aside(self._path, modified_at)).exists():
+                modified_at += 1
+            self._path.rename(aside)
+            _sync_folder(self._path.parent)
+        finally:
+            self.close()
 
     def _locked(self) -> int:
         """A descriptor of the file that stands at the path now, locked."""
@@ -133,35 +201,12 @@ def _is_at(descriptor: int, path: Path) -> bool:
     return os.path.samestat(os.fstat(descriptor), there)
 
 
-def _repaired_end(descriptor: int) -> int:
-    """The file's size in bytes, after a line that a crash tore is cut off.
-
-    Only what can be the beginning of a record (or the zeros that a power cut may leave) is cut: a wrong path
-    must not destroy somebody's file.
-    """
-    size = os.fstat(descriptor).st_size
-    end = _end_of_last_line(descriptor, size)
-    if end == size:
-        return size
-    beginning = os.pread(descriptor, len(_BEGINNING_OF_A_RECORD), end).rstrip(b"\0")
-    if not _BEGINNING_OF_A_RECORD.startswith(beginning):
-        raise NotRecordsError("its last line is not closed and not a record")
-    os.ftruncate(descriptor, end)
-    os.fsync(descriptor)
-    return end
-
-
-def _end_of_last_line(descriptor: int, size: int) -> int:
-    """Where the last whole line ends, in bytes; read backwards, so a long file costs no more."""
-    start, block = size, 1  # nearly always the last byte is the line end
-    while start > 0:
-        block = min(block, start)
-        start -= block
-        found = os.pread(descriptor, block, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        block = _BLOCK
-    return 0
+def _name_aside(path: Path, microseconds: int) -> Path:
+    """The path with a moment (since 1970) before its endings: products-20250102T030405.678901Z.ndjson.gz."""
+    moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    stamp = f"{moment:%Y%m%dT%H%M%S}.{microseconds % 1_000_000:06}Z"
+    stem, dot, endings = path.name[1:].partition(".")  # a first dot hides the file, and begins no ending
+    return path.with_name(f"{path.name[0]}{stem}-{stamp}{dot}{endings}")
 
 
 def _holder(descriptor: int) -> str:
