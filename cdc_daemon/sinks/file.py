@@ -108,7 +108,10 @@ class FileSink(Sink):
         file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation))
         where = f"sink {self.name}, feed {feed}, file {path}"
         try:
-            file.append(b"".join(record.encode() + b"\n" for record in records))
+            if records:
+                file.append(b"".join(record.encode() + b"\n" for record in records))
+            else:
+                file.look()
         except HeldByAnotherError as error:
             raise SinkUnavailable(
                 str(error), where=where, hint="end the other writer, or give one of the two another path"

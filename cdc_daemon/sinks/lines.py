@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -85,6 +86,21 @@ class LineFile:
             raise
         self._end = end + len(content)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def look(self) -> None:
+        """Find out whether lines could be appended now, and change nothing.
+
+        Raises: as `append` does.
+        """
+        if self._path.exists():
+            descriptor = self._locked()
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            return
+        folder = next(folder for folder in self._path.parents if folder.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
     def close(self) -> None:
         """Close the file; a later `append` opens it again."""

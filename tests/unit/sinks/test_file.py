@@ -272,6 +272,22 @@ def test_a_folder_that_can_not_be_made_is_said_with_a_remedy() -> None:
     assert "folder" in str(raised.value.hint)
 
 
+def test_an_empty_batch_makes_no_file_and_no_folder(sink: FileSink, path: Path) -> None:
+    sink.deliver("products", [])
+    assert not path.parent.exists()
+    sink.deliver("products", [record(1)])
+    sink.deliver("products", [])
+    assert revisions(path) == [1]
+
+
+@pytest.mark.parametrize("place", ["/proc/1/mem/products.ndjson", "/dev/null", "/proc/version"])
+def test_an_empty_batch_fails_where_records_would(place: str) -> None:
+    sink = FileSettings(path=place).open("archive")
+    with pytest.raises(SinkUnavailable) as raised:
+        sink.deliver("products", [])
+    assert raised.value.hint
+
+
 def test_no_descriptor_stays_open(sink: FileSink, path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not walked
     sink.deliver("products", [record(1)])
