@@ -1,43 +1,96 @@
 """Reads tests/fixtures/analysis: a schema, and queries with the route of each table above them.
 
-A query stands below `-- name:`, `-- entity:` and a line `-- alias: kind links [word of the reason]` for each
-place where a table is read. It is written as PostgreSQL resolves it, so it serves without a server, too.
+Its README.md says how they are written. Those of the shop are written as PostgreSQL resolves them, so they
+serve without a server, too; those that others published, in folders of their own, need one.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import Catalogue, Column, Table, TableName
+from cdc_daemon.analysis.catalogue import Catalogue, Column, ForeignKey, Table, TableName
 
 DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
+PUBLISHED = ("tpch", "pagila", "northwind", "wide")
+"""Folders of queries that are written as their authors wrote them, for their own schemas."""
+
+
+class Expected(NamedTuple):
+    """The route of one place where a table is read; `links` is None where the fixture leaves them open."""
+
+    alias: str
+    kind: str
+    links: tuple[str, ...] | None
+    reason: str
 
 
 class Fixture(NamedTuple):
+    """One query.
+
+    Attributes:
+        place: its file, without the suffix.
+    """
+
+    place: str
     name: str
     entity: tuple[str, ...]
-    expected: tuple[tuple[str, str, tuple[str, ...], str], ...]
+    expected: tuple[Expected, ...]
     query: str
 
+    @property
+    def id(self) -> str:
+        return f"{self.place}: {self.name}"
 
-def fixtures() -> list[Fixture]:
-    found: list[Fixture] = []
-    for path in sorted(DIRECTORY.glob("*.sql")):
-        for piece in re.split(r"^-- name: ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-            name, *rest = piece.strip().split("\n")
-            notes = [line[3:].split(": ", 1) for line in rest if line.startswith("-- ")]
-            query = "\n".join(line for line in rest if not line.startswith("-- "))
-            entity = tuple(part.strip() for part in dict(notes)["entity"].split(","))
-            expected: list[tuple[str, str, tuple[str, ...], str]] = []
-            for alias, what in notes:
-                if alias != "entity":
-                    kind, links, *reason = what.split(" ", 2)
-                    columns = () if links == "-" else tuple(links.split(","))
-                    expected.append((alias, kind, columns, "".join(reason)))
-            found.append(Fixture(name, entity, tuple(expected), query))
-    return found
+
+def fixtures(folder: str = "") -> list[Fixture]:
+    """The queries of one folder, in the order of their files."""
+    return [
+        fixture
+        for path in sorted((DIRECTORY / folder).glob("*.sql"))
+        if path.stem not in ("schema", "refused")
+        for fixture in _read(path)
+    ]
+
+
+def _read(path: Path) -> Iterator[Fixture]:
+    place = str(path.relative_to(DIRECTORY).with_suffix(""))
+    for piece in re.split(r"^-- name: ", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        name, *rest = piece.strip().split("\n")
+        notes = [line[3:].split(": ", 1) for line in rest if re.match(r"-- [\w#$.]+: ", line)]
+        query = "\n".join(line for line in rest if not line.startswith("-- "))
+        entity = tuple(part.strip() for part in dict(notes)["entity"].split(","))
+        expected = tuple(_expected(alias, what) for alias, what in notes if alias != "entity")
+        yield Fixture(place, name, entity, expected, query)
+
+
+def _expected(alias: str, what: str) -> Expected:
+    kind, *rest = what.split(" ", 2)
+    if not rest:
+        return Expected(alias, kind, None, "")
+    links = () if rest[0] == "-" else tuple(rest[0].split(","))
+    return Expected(alias, kind, links, "".join(rest[1:]))
+
+
+def differences(fixture: Fixture, occurrences: dict[str, tuple[str, tuple[str, ...], str]]) -> list[str]:
+    """Where what was found is not what the fixture says, a line each.
+
+    Args:
+        occurrences: by alias, kind, links and reason of each place where a table is read.
+    """
+    found = dict(occurrences)
+    lines: list[str] = []
+    for expected in fixture.expected:
+        if expected.alias not in found:
+            lines.append(f"{expected.alias} is not there, but {', '.join(found)}")
+            continue
+        kind, links, reason = found.pop(expected.alias)
+        wanted = links if expected.links is None else expected.links
+        if (kind, links) != (expected.kind, wanted) or expected.reason not in reason:
+            lines.append(f"{expected.alias}: {kind} {','.join(links) or '-'} {reason}, expected {expected}")
+    return lines + [f"{alias}: {kind} is not expected" for alias, (kind, _, _) in found.items()]
 
 
 def _catalogue() -> Catalogue:
@@ -46,17 +99,39 @@ def _catalogue() -> Catalogue:
     for number, (name, body) in enumerate(
         re.findall(r"CREATE TABLE shop\.(\w+) \((.*?)\n\);", text, re.DOTALL)
     ):
-        columns: dict[str, Column] = {}
-        key: tuple[str, ...] = ()
-        for line in body.strip().split("\n"):
-            column, type_ = line.strip().rstrip(",").split(" ", 1)
-            primary = type_.endswith(" PRIMARY KEY")
-            key = (column,) if primary else key
-            plain = type_.removesuffix(" PRIMARY KEY").removesuffix(" NOT NULL")
-            columns[column] = Column(column, plain, plain, primary or type_.endswith(" NOT NULL"))
-        table = Table(TableName("shop", name), number, columns, key, (key,) if key else ())
+        table = _table(TableName("shop", name), number, [line.strip(" ,") for line in body.split("\n")[1:]])
         tables[table.name] = table
     return Catalogue(tables)
 
 
+def _table(name: TableName, number: int, lines: list[str]) -> Table:
+    columns: dict[str, Column] = {}
+    key: tuple[str, ...] = ()
+    unique: list[tuple[str, ...]] = []
+    foreign: list[ForeignKey] = []
+    for line in lines:
+        if line.startswith("PRIMARY KEY"):
+            key = tuple(re.findall(r"\w+", line)[2:])
+            continue
+        spelled, type_ = re.findall(r'^("[^"]+"|\w+) (.*)$', line)[0]
+        column = spelled.strip('"')
+        type_, _, references = type_.partition(" REFERENCES ")
+        if references:
+            _, table, *referenced = [part.strip('" ') for part in re.split(r"[.()]", references) if part]
+            foreign.append(ForeignKey((column,), TableName("shop", table), tuple(referenced)))
+        key = (column,) if type_.endswith(" PRIMARY KEY") else key
+        if type_.endswith(" UNIQUE"):
+            unique.append((column,))
+        type_ = type_.removesuffix(" UNIQUE")
+        plain = type_.removesuffix(" PRIMARY KEY").removesuffix(" NOT NULL")
+        carried = "text" if plain.endswith("[]") or plain.startswith("shop.") else plain
+        columns[column] = Column(column, plain, carried, plain != type_)
+    columns = {
+        column: Column(column, each.type, each.carried_as, each.not_null or column in key)
+        for column, each in columns.items()
+    }
+    return Table(name, number, columns, key, (*((key,) if key else ()), *unique), tuple(foreign))
+
+
 CATALOGUE = _catalogue()
+"""What PostgreSQL says of schema.sql, without PostgreSQL (a test compares them)."""
