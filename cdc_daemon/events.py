@@ -76,6 +76,7 @@ EVENTS: dict[str, Event] = {
             "feed",
             "lane",
             "entries",
+            "due",
             "entities",
             "recomputed",
             "unchanged",

@@ -153,6 +153,7 @@ class Service:
             partial(self._connect, "watcher"),
             self._bells,
             changelogs=self._registry.readers,
+            refreshing=self._registry.refreshing,
             feeds=list(self._settings.feeds),
             sinks=list(self._settings.sinks),
             poll_seconds=daemon.poll_seconds,

@@ -16,12 +16,16 @@ DOCUMENT_VERSION = 1
 RESERVED = frozenset(
     {
         *("document", "hash", "revision", "deleted", "captured_at", "modified_at"),  # the stored feed
+        "refresh_at",  # the same, where the query yields `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # pending
         *("hashed", "stored", "whole"),  # the statement that recomputes
     }
 )
 """Names of columns that stand beside key and entity columns, which therefore can't have them."""
+
+REFRESH_AT = "_refresh_at"
+"""The output column that says when an entity has to be recomputed although no row changes."""
 
 _COMMA = sql.SQL(", ")
 
@@ -73,6 +77,16 @@ class FeedDefinition:
         return tuple(dict.fromkeys((*self.key, *self.entity)))
 
     @cached_property
+    def refreshes(self) -> bool:
+        """Whether the query says when entities have to be recomputed although no row changes."""
+        return REFRESH_AT in self.types
+
+    @cached_property
+    def stored(self) -> tuple[str, ...]:
+        """The columns that stand beside the document and follow the query."""
+        return (*self.identity, "refresh_at") if self.refreshes else self.identity
+
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """The document's top-level fields."""
         return tuple(output.name for output in self.outputs if not output.name.startswith("_"))
@@ -85,6 +99,8 @@ class FeedDefinition:
     def digest(self) -> str:
         """Changes when the same tables would give other documents."""
         parts = (str(DOCUMENT_VERSION), self.text, *self.key, "", *self.entity, "", *self.hash_exclude)
+        if self.refreshes:
+            parts = (*parts, "", REFRESH_AT)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @cached_property

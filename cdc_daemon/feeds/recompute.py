@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.definition import FeedDefinition, columns, same
+from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns, same
 from cdc_daemon.pg.session import Connection, type_name
 from cdc_daemon.pg.statements import statement
 
@@ -122,32 +122,51 @@ class Recompute:
         whole = feed.hashed_fields == feed.fields
         return statement(
             "feed.recompute",
-            identity=columns(feed.identity, of="q"),
+            identity=self._read(),
             document=feed.document(feed.fields),
             # A hash of the whole document needs no second one.
             hashed=sql.SQL("NULL::pg_catalog.json") if whole else feed.document(feed.hashed_fields),
             hash_of=sql.Identifier("fresh", "document" if whole else "hashed"),
             query=feed.query(with_parameters=True),
             affected_query=self.affected("q"),
-            fresh_identity=columns(feed.identity, of="fresh"),
+            fresh_identity=columns(feed.stored, of="fresh"),
             revision=sql.Literal(f"cdc.{feed.revision}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
             same_key=same(feed.key, "s", "d"),
             moved=self._moved(),
-            columns=columns(feed.identity),
-            differing_identity=columns(feed.identity, of="d"),
+            columns=columns(feed.stored),
+            differing_identity=columns(feed.stored, of="d"),
             keys=columns(feed.key),
             set_identity=_COMMA.join(
                 sql.SQL("{} = EXCLUDED.{}").format(sql.Identifier(name), sql.Identifier(name))
-                for name in feed.identity
+                for name in feed.stored
             ),
+            unscheduled=sql.SQL(", refresh_at = NULL" if feed.refreshes else ""),
+            rescheduled=self._rescheduled(),
             stored_keys=columns(feed.key, of="s"),
             affected_feed=self.affected("s"),
             differing_keys=columns(feed.key, of="d"),
             digested_keys=columns(feed.key, of="d"),
             fields=text_array(feed.fields),
             strangers=self._strangers(),
+        )
+
+    def _read(self) -> sql.Composed:
+        identity = columns(self.feed.identity, of="q")
+        if not self.feed.refreshes:
+            return identity
+        return identity + sql.SQL(", ") + statement("feed.refresh_at", column=sql.Identifier("q", REFRESH_AT))
+
+    def _rescheduled(self) -> sql.Composable:
+        if not self.feed.refreshes:
+            return sql.SQL("")
+        return statement(
+            "feed.rescheduled",
+            feed=sql.Identifier(self.feed.table),
+            affected_feed=self.affected("s"),
+            same_key=same(self.feed.key, "s", "d"),
+            same_differing=same(self.feed.key, "w", "d"),
         )
 
     def _moved(self) -> sql.Composed:

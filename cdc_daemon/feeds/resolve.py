@@ -127,6 +127,16 @@ def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Compo
     )
 
 
+def due(feed: FeedDefinition) -> sql.Composed:
+    """A SELECT of (entity as text …, its time, documents) from at most `%(limit)s` documents that are due."""
+    return statement(
+        "feed.due",
+        texts=texts(feed.entity, of="s"),
+        entities=columns(feed.entity, of="s"),
+        feed=sql.Identifier(feed.table),
+    )
+
+
 def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     route = path.route
     if route.kind is RouteKind.ALL:

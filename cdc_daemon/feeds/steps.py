@@ -26,19 +26,26 @@ class WantedFeed:
 
 @dataclass(frozen=True)
 class InstalledFeed:
-    """Attributes: `layout` is the comment on the stored feed's table, None where the table is missing."""
+    """Attributes: `layout` is the comment on the stored feed's table, None where the table is missing;
+    `refreshes`: the table has room for the times of `_refresh_at`."""
 
     definition: str
     sources: frozenset[str]
     columns: frozenset[str]
     layout: str | None
+    refreshes: bool
 
 
 def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
     """The feeds that earlier installs registered; the schema must be there."""
-    layouts: dict[str, str] = dict(connection.execute(statement("feed_state.layouts")).fetchall())
+    tables: dict[str, tuple[str | None, bool]] = {
+        table: (layout, refreshes)
+        for table, layout, refreshes in connection.execute(statement("feed_state.layouts"))
+    }
     return {
-        feed: InstalledFeed(definition, frozenset(sources), frozenset(used), layouts.get(f"feed_{feed}"))
+        feed: InstalledFeed(
+            definition, frozenset(sources), frozenset(used), *tables.get(f"feed_{feed}", (None, False))
+        )
         for feed, definition, sources, used in connection.execute(statement("feed_state.installed"))
     }
 
@@ -94,6 +101,10 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
                 _register(wanted),
             ),
         )
+    elif feed.refreshes and not installed.refreshes:
+        yield Step(
+            "replace", f"feed cdc.{feed.table} (gains refresh_at)", (*_refresh_at(feed), _register(wanted))
+        )
     elif (
         installed.definition != feed.digest
         or installed.sources != frozenset(wanted.sources)
@@ -136,6 +147,7 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
         *(rendered("feed.feed_not_null", feed=table, column=sql.Identifier(name)) for name in feed.identity),
         rendered("feed.feed_key", feed=table, keys=columns(feed.key)),
         *_entity_index(feed),
+        *_refresh_at(feed),
         rendered("capture.comment_table", table=table, comment=sql.Literal(stamp)),
         rendered("feed.revision", revision=sql.Identifier(feed.revision)),
         rendered("feed.log", log=log, feed=table, keys=columns(feed.key, of="q")),
@@ -153,6 +165,17 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
         rendered("feed.pending_sequence", pending=pending),
         rendered("feed.pending_key", pending=pending),
         rendered("capture.comment_table", table=pending, comment=sql.Literal(stamp)),
+    ]
+
+
+def _refresh_at(feed: FeedDefinition) -> list[sql.Composed]:
+    """The column and its index, once needed, stay: a daemon that has the older query may still look there."""
+    if not feed.refreshes:
+        return []
+    table = sql.Identifier(feed.table)
+    return [
+        rendered("feed.refresh_at", feed=table),
+        rendered("feed.refresh_index", feed=table, index=sql.Identifier(f"{feed.table}_refresh_at")),
     ]
 
 

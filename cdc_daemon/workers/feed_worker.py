@@ -145,7 +145,7 @@ class FeedWorker:
         done = sync.run_pass()
         if done is None:
             return "worked" if self._begin(sync, stop, beat) else "busy"
-        if done.delta.entries:
+        if done.delta.entries or done.due.entities:
             self._tell(done)
         chunk = sync.drain()
         # After the chunk: a feed that stopped in its slow lane would be repaired and stopped at every try.
@@ -153,7 +153,8 @@ class FeedWorker:
         if chunk is not None:
             self._tell(chunk)
             self._finish_resyncs(sync)
-        return "worked" if chunk is not None or done.delta.entries else "idle"
+        # What asks to be recomputed again and again goes on at the watcher's pace.
+        return "worked" if chunk is not None or done.delta.entries or done.due.more else "idle"
 
     def _finish_resyncs(self, sync: FeedSync) -> None:
         for number, entities, reason, seconds in sync.finished_resyncs():

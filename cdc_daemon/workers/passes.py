@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cdc_daemon.feeds.recompute import Recomputed
+from cdc_daemon.feeds.recompute import Entity, Recomputed
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,27 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Due:
+    """Entities whose time (`_refresh_at`) has come.
+
+    Attributes:
+        since: the earliest of their times.
+        more: there are more than one pass takes.
+    """
+
+    entities: tuple[Entity, ...] = ()
+    since: datetime | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Pass:
-    """What one pass or chunk did, as the log tells it."""
+    """What one pass or chunk did, as the log tells it.
+
+    Attributes:
+        entities: how many were recomputed, those that were due among them.
+        pending: how many were handed over to the slow lane instead, for this `reason`.
+    """
 
     lane: str
     delta: Delta
@@ -35,19 +54,20 @@ class Pass:
     seconds: float
     pending: int = 0
     reason: str | None = None
+    due: Due = field(default_factory=Due)
 
     @property
     def lag_seconds(self) -> float:
-        """Age of the oldest entry that was read, when the pass ended."""
-        if self.delta.captured_at is None:
-            return 0.0
-        return (datetime.now(UTC) - self.delta.captured_at).total_seconds()
+        """Age of the oldest entry that was read, or how long an entity was due, when the pass ended."""
+        moments = [moment for moment in (self.delta.captured_at, self.due.since) if moment is not None]
+        return (datetime.now(UTC) - min(moments)).total_seconds() if moments else 0.0
 
     def fields(self) -> dict[str, object]:
         """The fields of the event `pass_finished`."""
         return {
             "lane": self.lane,
             "entries": self.delta.entries,
+            "due": len(self.due.entities),
             "entities": self.entities,
             "recomputed": self.recomputed.documents,
             "unchanged": self.recomputed.unchanged,

@@ -14,7 +14,7 @@ from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.definition import RESERVED, FeedDefinition
+from cdc_daemon.feeds.definition import REFRESH_AT, RESERVED, FeedDefinition
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import Connection
@@ -128,6 +128,13 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
                 where=f"feeds.{definition.name}",
                 hint="give it a name without % in the query, with AS",
             )
+    type_ = definition.types.get(REFRESH_AT, "timestamp with time zone")
+    if type_ != "timestamp with time zone":
+        raise FeedError(
+            f"{REFRESH_AT} is a {type_}, which is another moment in each time zone",
+            where=str(feed.query),
+            hint=f"say where: (…)::timestamp AT TIME ZONE 'Europe/Berlin' AS {REFRESH_AT}",
+        )
     for name in feed.hash_exclude:
         if name not in definition.types:
             raise FeedError(

@@ -62,6 +62,11 @@ class Registry:
         with self._lock:
             return [plan.definition for plan in self._plans.values()]
 
+    def refreshing(self) -> Sequence[str]:
+        """The feeds whose queries say when entities have to be recomputed."""
+        with self._lock:
+            return sorted(name for name, plan in self._plans.items() if plan.definition.refreshes)
+
     def sources(self) -> list[Source]:
         """Every source table that is captured for a planned feed."""
         with self._lock:

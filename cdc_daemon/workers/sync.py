@@ -26,7 +26,7 @@ from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.passes import Delta, Pass
+from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
 
 AIM_SECONDS = 0.2
@@ -89,6 +89,7 @@ class FeedSync:
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
         ).as_bytes()
         self._resolving: dict[frozenset[str], bytes] = {}
+        self._due = resolve.due(self._feed).as_bytes() if self._feed.refreshes else b""
 
     @contextmanager
     def _snapshot(self, *, keep_entries: bool = False) -> Generator[tuple[str, FeedState | None]]:
@@ -121,22 +122,30 @@ class FeedSync:
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
-            found = self._read_delta(locked.cursor)
-            if not found.entries:
+            found, due = self._read_delta(locked.cursor), self._read_due()
+            if not found.entries and not due.entities:
                 if locked.cursor_is_old:
                     state.advance(self._connection, self._feed.name, cursor=until)
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
-            return self._follow(found, locked.cursor, until, started)
+            return self._follow(found, due, locked.cursor, until, started)
 
-    def _follow(self, found: Delta, since: str, until: str, started: float) -> Pass:
-        entities = None if found.unknown else self._resolve(found, since)
-        if entities is None:
-            pending, pending_end, reason = self._hand_over(found, since)
-            done = Pass("fresh", found, 0, Recomputed(), time.monotonic() - started, pending, reason)
-        else:
-            recomputed = self._recompute_all(entities, found.captured_at)
-            pending_end = 0
-            done = Pass("fresh", found, len(entities), recomputed, time.monotonic() - started)
+    def _follow(self, found: Delta, due: Due, since: str, until: str, started: float) -> Pass:
+        entities = self._resolve(found, since)
+        pending, pending_end, reason = (0, 0, None) if entities is not None else self._hand_over(found, since)
+        touched = frozenset(entities or ())
+        rest = [entity for entity in due.entities if entity not in touched]
+        recomputed = self._recompute_all(entities or (), found.captured_at)
+        recomputed += self._recompute_all(rest, due.since)
+        done = Pass(
+            "fresh",
+            found,
+            len(touched) + len(rest),
+            recomputed,
+            time.monotonic() - started,
+            pending,
+            reason,
+            due,
+        )
         state.advance(
             self._connection,
             self._feed.name,
@@ -288,14 +297,27 @@ class FeedSync:
             min((changed_at for *_, changed_at in rows), default=None),
         )
 
+    def _read_due(self) -> Due:
+        """The entities whose time has come: those that wait longest, as many as one statement recomputes."""
+        if not self._feed.refreshes:
+            return Due()
+        rows = self._connection.execute(self._due, {"limit": self._batch_entities}).fetchall()
+        return Due(
+            tuple(row[:-2] for row in rows),
+            min((since for *_, since, _ in rows), default=None),
+            more=sum(documents for *_, documents in rows) == self._batch_entities,
+        )
+
     def _resolve(self, found: Delta, since: str) -> list[Entity] | None:
         """The entities that the delta touches; None if they are too many for one pass.
 
         Raises:
             FeedError: a document has no entity.
         """
+        if not found.entries:
+            return []
         paths = self._paths(found)
-        if any(path.route.kind is RouteKind.ALL for path in paths):
+        if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
             return None
         limit = self._max_pass_entities + 1
         query = self._resolving.get(found.tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ class Watcher:
 
     Args:
         changelogs: per changelog, the feeds that read it.
+        refreshing: the feeds that want entities recomputed at times of their own.
         poll_seconds: pause while something happens.
         idle_poll_seconds: longest pause, reached by doubling when nothing does.
     """
@@ -35,6 +37,7 @@ class Watcher:
         bells: Bells,
         *,
         changelogs: Callable[[], Mapping[str, Sequence[str]]],
+        refreshing: Callable[[], Sequence[str]],
         feeds: Sequence[str],
         sinks: Sequence[str],
         poll_seconds: float,
@@ -43,6 +46,7 @@ class Watcher:
         self._connect = connect
         self._bells = bells
         self._changelogs = changelogs
+        self._refreshing = refreshing
         self._feeds = feeds
         self._sinks = sinks
         self._poll_seconds = poll_seconds
@@ -50,40 +54,47 @@ class Watcher:
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Poll until stopped."""
-        watched: Mapping[str, Sequence[str]] = {}
-        query: sql.Composed | None = None
+        watched: tuple[Mapping[str, Sequence[str]], Sequence[str]] | None = None
+        query = sql.Composed([])
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
             while not stop.is_set():
                 beat()
-                if query is None or watched != self._changelogs():
-                    watched = dict(self._changelogs())
-                    query = self._query(watched)
-                if self._look(connection, query):
+                if watched != (now := (self._changelogs(), self._refreshing())):
+                    watched, query = now, self._query(*now)
+                next_seconds = self._look(connection, query)
+                if next_seconds <= 0:
                     pause, last_work = self._poll_seconds, time.monotonic()
                 elif time.monotonic() - last_work > BUSY_SECONDS:
                     pause = min(pause * 2, self._idle_poll_seconds)
-                stop.wait(pause)
+                stop.wait(min(pause, next_seconds) if next_seconds > 0 else pause)
 
-    def _look(self, connection: Connection, query: sql.Composed) -> bool:
+    def _look(self, connection: Connection, query: sql.Composed) -> float:
+        """Ring for who has work; seconds until the next that is known of, 0 or less if there was some."""
         found = connection.execute(query).fetchall()
-        for kind, name in found:
+        for kind, name, seconds in found:
+            if seconds > 0:
+                continue
             if kind == "feed":
                 self._bells.ring_feed(name)
             else:
                 self._bells.ring_sink(name)
-        return bool(found)
+        return min((seconds for *_, seconds in found), default=math.inf)
 
-    def _query(self, watched: Mapping[str, Sequence[str]]) -> sql.Composed:
+    def _query(self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]) -> sql.Composed:
         unread = [
             statement("watcher.unread", changelog=sql.Identifier(changelog), feeds=_texts(feeds))
-            for changelog, feeds in watched.items()
+            for changelog, feeds in changelogs.items()
+        ]
+        due = [
+            statement("watcher.due", feed=sql.Literal(name), table=sql.Identifier(f"feed_{name}"))
+            for name in refreshing
         ]
         rest = [
             statement("watcher.waiting", feeds=_texts(self._feeds)),
             statement("watcher.behind", sinks=_texts(self._sinks)),
         ]
-        return sql.SQL("\nUNION\n").join([*unread, *rest])
+        return sql.SQL("\nUNION\n").join([*unread, *due, *rest])
 
 
 def _texts(names: Sequence[str]) -> sql.Composed:

@@ -1,6 +1,6 @@
 -- The documents of one feed: every row is a document, every output column a field of it.
--- Write any SELECT; it runs as it is in psql. No semicolon, and no now() or random(): a document may depend on
--- tables only. Columns that begin with _ steer the daemon and are not part of the document.
+-- Write any SELECT; it runs as it is in psql. No semicolon, no random(), and now() only together with a column
+-- _refresh_at (timestamptz): when to ask again. Columns that begin with _ are not part of the document.
 SELECT
     p.sku,
     p.name,

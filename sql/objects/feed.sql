@@ -26,6 +26,14 @@ ALTER TABLE cdc.{feed} ADD PRIMARY KEY ({keys})
 -- name: feed_entity
 CREATE INDEX {index} ON cdc.{feed} ({entities})
 
+-- name: refresh_at
+-- When the query wants a row recomputed although nothing changes. The index holds those that want it; a document
+-- that changes and keeps its time stays a HOT update.
+ALTER TABLE cdc.{feed} ADD COLUMN IF NOT EXISTS refresh_at pg_catalog.timestamptz
+
+-- name: refresh_index
+CREATE INDEX IF NOT EXISTS {index} ON cdc.{feed} (refresh_at) WHERE refresh_at IS NOT NULL
+
 -- name: revision
 -- CACHE 1: numbers are drawn under the feed's row lock and must grow in commit order.
 -- One that is there goes on: a feed that is stored anew must not number below what its receivers have seen.

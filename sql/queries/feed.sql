@@ -35,10 +35,10 @@ WITH fresh AS MATERIALIZED (
 ), tombstoned AS (
     UPDATE cdc.{feed} AS s
     SET document = NULL, hash = NULL, revision = d.revision, deleted = true,
-        captured_at = %(captured_at)s::pg_catalog.timestamptz, modified_at = pg_catalog.clock_timestamp()
+        captured_at = %(captured_at)s::pg_catalog.timestamptz, modified_at = pg_catalog.clock_timestamp(){unscheduled}
     FROM gone AS d
     WHERE {affected_feed} AND {same_key}
-), logged AS (
+), {rescheduled} logged AS (
     INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
     SELECT d.revision, d.previous, {differing_keys},
            CASE WHEN d.whole THEN {fields} ELSE ARRAY(
@@ -60,6 +60,22 @@ SELECT (SELECT pg_catalog.count(*) FROM fresh),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
        EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1)
+
+-- name: refresh_at
+-- Only a time to come is kept: one that has passed would be due again at once, for ever. now() is the
+-- transaction's start, here, in the query and where due entities are looked up.
+CASE WHEN {column} > pg_catalog.now() THEN {column} END AS refresh_at
+
+-- name: rescheduled
+-- Documents that differ in nothing but their next time: no revision, nothing to send. (A row may be written once
+-- in a statement: those that differ have it already.)
+rescheduled AS (
+    UPDATE cdc.{feed} AS s
+    SET refresh_at = d.refresh_at
+    FROM digested AS d
+    WHERE {affected_feed} AND {same_key} AND s.refresh_at IS DISTINCT FROM d.refresh_at
+      AND NOT EXISTS (SELECT FROM differing AS w WHERE {same_differing})
+),
 
 -- name: strangers
 -- Entities outside of this batch that hold a key which the batch yields too: either the key moved here, or it
@@ -108,6 +124,18 @@ FROM (
     ) AS q WHERE {any_null}
     LIMIT 3
 ) AS k
+
+-- name: due
+-- The entities that asked to be recomputed by now, as text, each with its earliest time and how many documents
+-- asked; those that wait longest.
+SELECT {texts}, pg_catalog.min(s.refresh_at), pg_catalog.count(*)
+FROM (
+    SELECT {entities}, s.refresh_at FROM cdc.{feed} AS s
+    WHERE s.refresh_at <= pg_catalog.now()
+    ORDER BY s.refresh_at
+    LIMIT %(limit)s
+) AS s
+GROUP BY {entities}
 
 -- name: route
 -- One route over the delta of its table.

@@ -115,8 +115,11 @@ SELECT f.feed, f.cursor IS NOT NULL, f.pending_position < f.pending_end, f.stopp
 FROM cdc.feed_state AS f WHERE f.feed = ANY (%(feeds)s)
 
 -- name: layouts
--- The comment on each stored feed's table: it ends with the digest of the table's layout.
-SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
+-- The comment on each stored feed's table, which ends with the digest of the table's layout, and whether it
+-- has a column for `_refresh_at`.
+SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class'),
+       EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+               WHERE a.attrelid = c.oid AND a.attname = 'refresh_at' AND NOT a.attisdropped)
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 
