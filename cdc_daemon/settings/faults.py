@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from cdc_daemon.redaction import hide_passwords
-from cdc_daemon.settings.model import hides_value
+from cdc_daemon.settings.model import holds_secret
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -75,7 +75,7 @@ class Faults:
             return
         value = detail["input"] if path else None
         rule = "should name at least one" if detail["type"] == "too_short" else rule_of(detail["msg"])
-        if field is None or hides_value(field) or value is None:
+        if field is None or holds_secret(field) or value is None:
             self.add(at, f"{inner}{rule}", hint)
         else:
             self.add(at, f"{inner}is {shown(value)}; it {rule}", hint)

@@ -232,11 +232,6 @@ def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def holds_secret(field: FieldInfo) -> bool:
-    """Whether the field is one secret, so that `<field>_file` may stand in its place."""
-    return hides_value(field) and "dict" not in repr(field.annotation)
-
-
-def hides_value(field: FieldInfo) -> bool:
-    """Whether the field's value must not be shown."""
+    """Whether the field's value must not be shown; `<field>_file` may stand in its place."""
     # The annotation may be a union, annotated, or a mapping: its text names the type in each case.
     return "SecretStr" in repr(field.annotation)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
-from cdc_daemon.sinks.frames import Compression, Frames, NotRecordsError, frames
+from cdc_daemon.sinks.frames import Compression, Frames, NotRecordsError, frames, known_here
 from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
@@ -35,14 +35,6 @@ _HINTS = {
 }
 
 
-def _known_here(compression: Compression) -> Compression:
-    try:
-        frames(compression)
-    except ImportError:
-        raise ValueError("zstd needs a library: pip install 'cdc-daemon[zstd]'") from None
-    return compression
-
-
 class FileSettings(SinkSettings, frozen=True):
     """`type = "file"`."""
 
@@ -53,7 +45,7 @@ class FileSettings(SinkSettings, frozen=True):
         json_schema_extra=RELATIVE_PATH,
     )
 
-    compression: Annotated[Compression, AfterValidator(_known_here)] = Field(
+    compression: Annotated[Compression, AfterValidator(known_here)] = Field(
         default="none",
         description="`gzip` or `zstd`: each batch is a frame of its own, and all of them together are one "
         "file for programs that read the format. Or `none`.",

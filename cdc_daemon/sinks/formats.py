@@ -11,10 +11,11 @@ from pydantic import AfterValidator, Field
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.merge_patch import merge_patch
 from cdc_daemon.sinks.record import Record, on_one_line
 from cdc_daemon.sinks.settings import SinkSettings
 
-FormatName = Literal["records", "documents", "cloudevents"]
+FormatName = Literal["records", "documents", "cloudevents", "merge-patch"]
 Framing = Literal["array", "ndjson"]
 
 _NDJSON = "application/x-ndjson"
@@ -29,11 +30,13 @@ class Format:
             floats.
         media_type: of one encoded record alone.
         array_media_type: of an array of them.
+        wants_previous: whether `Record.previous` is needed.
     """
 
     encode: Callable[[Record], bytes]
     media_type: str
     array_media_type: str
+    wants_previous: bool = False
 
     def content_type(self, framing: Framing) -> str:
         """The media type of what `framed` makes."""
@@ -52,7 +55,7 @@ class FormattedSettings(SinkSettings, frozen=True):
 
     format: FormatName = Field(
         default="records",
-        description="What is said of each document: `records`, `documents` or `cloudevents`.",
+        description="What is said of each document: `records`, `documents`, `cloudevents` or `merge-patch`.",
     )
     event_source: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$"), AfterValidator(placeholders.checked)] = (
         Field(
@@ -94,8 +97,8 @@ def _cloudevents(source: str, sink: str) -> Format:
         event: dict[str, object] = {
             "specversion": "1.0",
             # Unique in the source, as the specification asks: each real change of a feed has a revision of
-            # its own, and a repetition of it is the same event.
-            "id": str(record.revision),
+            # its own. A repetition is the same event; in a replay, which is meant to be taken, it is another.
+            "id": str(record.revision) + ("" if record.snapshot is None else f"-{record.snapshot}"),
             "source": placeholders.filled(source, feed=record.feed, sink=sink),
             "type": "cdc.document.deleted" if record.data is None else "cdc.document.upserted",
             "subject": record.key.decode(),
@@ -103,6 +106,8 @@ def _cloudevents(source: str, sink: str) -> Format:
             # An integer of CloudEvents ends at 2^31 - 1; revisions don't.
             "revision": str(record.revision),
         }
+        if record.snapshot is not None:
+            event["snapshot"] = str(record.snapshot)
         if record.data is not None:
             event["datacontenttype"] = "application/json"
             event["data"] = orjson.Fragment(on_one_line(record.data))
@@ -111,8 +116,21 @@ def _cloudevents(source: str, sink: str) -> Format:
     return Format(encode, "application/cloudevents+json", "application/cloudevents-batch+json")
 
 
+def _merge_patch(_source: str, _sink: str) -> Format:
+    return Format(_patched, "application/json", "application/json", wants_previous=True)
+
+
+def _patched(record: Record) -> bytes:
+    """As `records`, with `patch` (RFC 7396) instead of `data` where it is known what the target has."""
+    patch = None if record.data is None else merge_patch(record.data, record.previous)
+    if patch is None:
+        return record.encode()
+    return orjson.dumps(record.members() | {"patch": orjson.Fragment(patch)})
+
+
 _FORMATS: Mapping[FormatName, Callable[[str, str], Format]] = {
     "records": _records,
     "documents": _documents,
     "cloudevents": _cloudevents,
+    "merge-patch": _merge_patch,
 }

@@ -54,6 +54,19 @@ def frames(compression: Compression) -> Frames:
             return _zstd()
 
 
+def known_here(compression: Compression) -> Compression:
+    """The compression itself.
+
+    Raises:
+        ValueError: it needs a library that is not there.
+    """
+    try:
+        frames(compression)
+    except ImportError:
+        raise ValueError("zstd needs a library: pip install 'cdc-daemon[zstd]'") from None
+    return compression
+
+
 def _end_of_last_line(descriptor: int, size: int) -> int:
     """Read backwards, so a long file costs no more."""
     return next((start + 1 for start in _found_backwards(descriptor, size, b"\n")), 0)

@@ -44,10 +44,10 @@ class Record:
         """About how many bytes `encode` yields: key and document, without the names around them."""
         return len(self.key) + (0 if self.data is None else len(self.data))
 
-    def encode(self) -> bytes:
-        """The record as one line of JSON without a line end; key and data are spliced in, never parsed.
+    def members(self) -> dict[str, object]:
+        """What `encode` yields, but for the document.
 
-        `snapshot` is a member of it only where it has a value.
+        `snapshot` is a member only where it has a value.
         """
         members: dict[str, object] = {
             "feed": self.feed,
@@ -57,11 +57,15 @@ class Record:
             "hash": self.hash,
             "changed": self.changed,
             "captured_at": self.captured_at,
-            "data": None if self.data is None else orjson.Fragment(on_one_line(self.data)),
         }
         if self.snapshot is not None:
             members["snapshot"] = self.snapshot
-        return orjson.dumps(members)
+        return members
+
+    def encode(self) -> bytes:
+        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
+        data = None if self.data is None else orjson.Fragment(on_one_line(self.data))
+        return orjson.dumps(self.members() | {"data": data})
 
 
 def on_one_line(json: bytes) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.config import JsonDict
 
 from cdc_daemon.sinks.sink import Sink
@@ -13,11 +14,27 @@ RELATIVE_PATH: JsonDict = {"relative_path": True}
 """Marks a text that is a path: the reader of the configuration makes it one from the file's folder."""
 
 
+def _mapping(given: object) -> object:
+    """Lines of `Name: value`, as a file holds them, as the mapping that they mean; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    lines = [line.strip() for line in given.splitlines() if line.strip()]
+    for number, line in enumerate(lines, start=1):
+        if not line.partition(":")[0].strip() or ":" not in line:
+            raise ValueError(f"must have `Name: value` on every line (line {number} has not)")
+    pairs = [line.partition(":") for line in lines]
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+SecretLines = Annotated[dict[str, SecretStr], BeforeValidator(_mapping)]
+"""Names with secret values: a table in the configuration, lines of `Name: value` in a file of its own."""
+
+
 class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_errors=True):
     """One `[sinks.<name>]` table of the configuration.
 
-    A secret is a field of type `SecretStr` (or `dict[str, SecretStr]`); the reader of the configuration also
-    takes `<field>_file` for a `SecretStr`, so that no kind of sink declares it again. Inputs are hidden
+    A secret is a field of type `SecretStr` (or `SecretLines`); the reader of the configuration also takes
+    `<field>_file` for it, so that no kind of sink declares it again. Inputs are hidden
     in the text of validation errors, which reaches the log.
     """
 

@@ -51,8 +51,10 @@ def test_the_defaults_that_the_starter_shows_are_the_defaults(tmp_path: Path) ->
     for name in FILES:
         (tmp_path / name).write_text((starter_directory() / name).read_text("utf-8"))
     plain = load(tmp_path / "cdc.toml", {})
-    (tmp_path / "catalog-token").write_text("secret")
-    (tmp_path / "cdc.toml").write_text(uncommented((tmp_path / "cdc.toml").read_text()))
+    text = uncommented((tmp_path / "cdc.toml").read_text())
+    for secret in re.findall(r'_file = "([^"]+)"', text):
+        (tmp_path / secret).write_text(f"whsec_{'c2VjcmV0' * 4}")  # fits every kind of secret
+    (tmp_path / "cdc.toml").write_text(text)
     shown = load(tmp_path / "cdc.toml", {})
     assert shown.daemon == plain.daemon
     assert shown.database == plain.database.model_copy(update={"owner_role": "cdc_owner"})

@@ -96,7 +96,7 @@ def test_an_option_goes_over_the_environment_and_that_over_the_file(write: Write
 def test_the_environment_reaches_every_kind_of_value(write: Write) -> None:
     environ = {
         "CDC_FEEDS_PRODUCTS_HASH_EXCLUDE": "a, b",
-        "CDC_SINKS_CATALOG_GZIP": "true",
+        "CDC_SINKS_CATALOG_COMPRESSION": "gzip",
         "CDC_SINKS_CATALOG_HEADERS": '{"X-Shop": "1"}',
         "CDC_SINKS_OUT_TIMEOUT_SECONDS": "2.5",
         "CDC_DAEMON_DRAIN_SECONDS": "",
@@ -105,7 +105,7 @@ def test_the_environment_reaches_every_kind_of_value(write: Write) -> None:
     catalog = settings.sinks["catalog"]
     assert isinstance(catalog, HttpSettings)
     assert settings.feeds["products"].hash_exclude == ("a", "b")
-    assert catalog.gzip is True
+    assert catalog.compression == "gzip"
     assert catalog.headers["X-Shop"].get_secret_value() == "1"
     assert settings.sinks["out"].timeout_seconds == 2.5
     assert settings.daemon.drain_seconds == 30.0, "a variable set to nothing counts as unset"

@@ -66,7 +66,7 @@ def test_every_kind_is_registered_under_its_own_type(kind: str) -> None:
             "http",
             {"url": "https://a/", "token": "t", "headers": {"authorization": "b"}},
             "",
-            "either token or",
+            "must not have token beside the header Authorization: set one",
         ),
     ],
 )

@@ -9,12 +9,18 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
-from cdc_daemon.sinks.connection import Answer
+from cdc_daemon.sinks.http.client import Answer
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
+PUSHED_BACK = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""The target is there, and can't keep up."""
+
 _SHOWN_BYTES = 500
 _SHORTEST_SECRET = 4  # a header with the value "1" is no secret, and hiding every 1 would garble the answer
 
+_NOT_AUTHORIZED = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
+)
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 # Of the address or the rights, not of the records: every batch would be refused alike, and setting all of
@@ -26,9 +32,13 @@ _OF_THE_CONFIGURATION: Mapping[int, str] = {
     HTTPStatus.METHOD_NOT_ALLOWED: "correct url: what is there takes no POST",
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "a proxy on the way wants to know who this is",
     HTTPStatus.GONE: "correct url: what was at this address is gone for good",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the target must take application/json (and gzip, where gzip is on)",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "set format, framing and compression to what the target takes",
     HTTPStatus.MISDIRECTED_REQUEST: "correct url: another server answers there",
 }
+
+
+class NotAuthorized(SinkUnavailable):
+    """The target wants to know who this is, or does not let it in."""
 
 
 def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
@@ -39,28 +49,37 @@ def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
         secrets: what was sent to authorize; never shown, also when the answer repeats it.
 
     Raises:
-        SinkUnavailable: not now (408, 425, 429, 5xx), or not this way (3xx, 401, 403, 404 …).
+        SinkUnavailable: not now (408, 425, 429, 5xx), or not this way (3xx, 404 …).
+        NotAuthorized: 401, 403, 407.
         RecordsRefused: these records not (the other 4xx).
     """
     if 200 <= answer.status < 300:
         return
-    what = f"answered {_status(answer.status)}{_shown(answer.beginning, secrets)}"
+    said = shown(answer.body, secrets)
+    what = f"answered {_status(answer.status)}{': ' if said else ''}{said}"
     if answer.status in _PASSING or answer.status >= 500:
         raise SinkUnavailable(
             what,
             where=where,
             hint="nothing to do: it is tried again",
-            retry_after_seconds=retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
+            retry_after_seconds=asked_pause(answer),
         )
     if answer.status < 400:
         location = _printable(answer.headers.get("location") or "elsewhere")
         hint = f"redirects are not followed: set url to where it is, if that is right: {location}"
         raise SinkUnavailable(what, where=where, hint=hint)
+    if answer.status in _NOT_AUTHORIZED:
+        raise NotAuthorized(what, where=where, hint=_OF_THE_CONFIGURATION[answer.status])
     if answer.status in _OF_THE_CONFIGURATION:
         raise SinkUnavailable(what, where=where, hint=_OF_THE_CONFIGURATION[answer.status])
     raise RecordsRefused(
         what, where=where, hint="look at what the target says about the record", status=answer.status
     )
+
+
+def asked_pause(answer: Answer) -> float | None:
+    """The pause that an answer asks for, in seconds."""
+    return retry_after(answer.headers.get("retry-after"), datetime.now(UTC))
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -88,7 +107,8 @@ def _status(status: int) -> str:
         return str(status)
 
 
-def _shown(body: bytes, secrets: Iterable[str]) -> str:
+def shown(body: bytes, secrets: Iterable[str]) -> str:
+    """A target's words as they may stand in a message: cut, on one line, without secrets."""
     text = body.decode("utf-8", "replace")
     # "Bearer x" hides both the whole and x: an answer may repeat either. Longest first, or a part would
     # leave the rest of the whole.
@@ -96,8 +116,7 @@ def _shown(body: bytes, secrets: Iterable[str]) -> str:
     for piece in sorted(hidden, key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET and piece.lower() not in {"bearer", "basic", "digest"}:
             text = text.replace(piece, "***")
-    text = _printable(text.encode("utf-8")[:_SHOWN_BYTES].decode("utf-8", "ignore"))
-    return f": {text}" if text else ""
+    return _printable(text.encode("utf-8")[:_SHOWN_BYTES].decode("utf-8", "ignore"))
 
 
 def _printable(text: str) -> str:

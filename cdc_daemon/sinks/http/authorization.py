@@ -1,0 +1,197 @@
+"""The header Authorization: a fixed text, or a token that is fetched and renewed (OAuth 2.0)."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
+
+import orjson
+
+from cdc_daemon import __version__
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.http.client import Answer, Client
+
+EXPIRES_EARLY_SECONDS = 60.0
+"""A token is renewed this long before its end; one of 240 s or less after three quarters of its life."""
+
+_LIFE_WITHOUT_A_WORD_SECONDS = 300.0
+
+
+class Authorization(ABC):
+    """Where the header Authorization comes from; any thread may ask."""
+
+    @abstractmethod
+    def header(self, until: float) -> str | None:
+        """Its value; None for no such header.
+
+        Args:
+            until: the end of asking for it, on the monotonic clock.
+
+        Raises:
+            SinkUnavailable: none can be had.
+        """
+
+    def refused(self, header: str | None) -> bool:
+        """Hear that the target did not accept a value (401); whether to try another one at once."""
+        _ = header
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Fixed(Authorization):
+    """The same text always: a bearer token, or name and password."""
+
+    value: str | None = field(default=None, repr=False)
+
+    def header(self, until: float) -> str | None:
+        _ = until
+        return self.value
+
+    def secrets(self) -> tuple[str, ...]:
+        return () if self.value is None else (self.value,)
+
+
+def basic(user: str, password: str) -> str:
+    """The value for name and password (RFC 7617), in UTF-8."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@dataclass
+class Token:
+    """The token that all connections of a sink share; its lock is held while one asks for a new one."""
+
+    value: str | None = field(default=None, repr=False)
+    renew_at: float = 0.0
+    asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+
+@dataclass(frozen=True)
+class ClientCredentials(Authorization):
+    """OAuth 2.0 client credentials (RFC 6749, 4.4).
+
+    Attributes:
+        token_url: where tokens come from.
+        authenticates_in: whether id and secret go as Basic (what servers must support) or in the body.
+        more: further parameters of the request, such as `scope`.
+        token: kept until shortly before its end.
+        connected: makes the client for `token_url`.
+        where: for errors.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authenticates_in: Literal["header", "body"]
+    more: Mapping[str, str]
+    token: Token
+    connected: Callable[[], Client] = field(repr=False)
+    where: str
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    def header(self, until: float) -> str | None:
+        with self.token.asking:
+            if self.token.value is None or self.clock() >= self.token.renew_at:
+                self._renew(until)
+            return f"Bearer {self.token.value}"
+
+    def refused(self, header: str | None) -> bool:
+        """A token may be withdrawn before its end: the next request asks for another one."""
+        with self.token.asking:
+            if header == f"Bearer {self.token.value}":
+                self.token.value = None
+        return True
+
+    def secrets(self) -> tuple[str, ...]:
+        return (self.client_secret, *([self.token.value] if self.token.value else []))
+
+    def _renew(self, until: float) -> None:
+        answer = self._ask(until)
+        asked_at = self.clock()
+        said = _json_object(answer)
+        token = said.get("access_token")
+        if answer.status != 200 or not isinstance(token, str) or not _is_printable(token):
+            raise self._unavailable(answer, said)
+        if str(said.get("token_type", "bearer")).lower() != "bearer":
+            raise SinkUnavailable(
+                "the token that it gave is no bearer token",
+                where=self._where(),
+                hint="set headers, if the target authorizes in another way",
+            )
+        life = _seconds(said.get("expires_in"))
+        self.token.value = token
+        self.token.renew_at = asked_at + max(life - EXPIRES_EARLY_SECONDS, life * 0.75)
+
+    def _ask(self, until: float) -> Answer:
+        form = {"grant_type": "client_credentials", **self.more}
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "User-Agent": f"cdc-daemon/{__version__}",
+        }
+        if self.authenticates_in == "header":
+            # Each is form-encoded before they are joined (RFC 6749, 2.3.1).
+            headers["Authorization"] = basic(quote_plus(self.client_id), quote_plus(self.client_secret))
+        else:
+            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        parts = urlsplit(self.token_url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        client = self.connected()
+        try:
+            return client.post(target, urlencode(form, quote_via=quote).encode(), headers, until)
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise SinkUnavailable(
+                f"no token could be asked for: {reason}",
+                where=self._where(),
+                hint="is oauth2_token_url right, and that server up?",
+            ) from error
+        finally:
+            client.close()
+
+    def _unavailable(self, answer: Answer, said: Mapping[str, object]) -> SinkUnavailable:
+        # Only the two members that RFC 6749, 5.2, has for errors: the rest may hold anything.
+        reason = " ".join(str(said[name]) for name in ("error", "error_description") if name in said)
+        reason = "".join(sign if sign.isprintable() else " " for sign in reason[:300])
+        for secret in (self.client_secret, quote_plus(self.client_secret)):
+            reason = reason.replace(secret, "***")
+        return SinkUnavailable(
+            f"no token was given: answered {answer.status}{': ' if reason else ''}{reason}",
+            where=self._where(),
+            hint="correct oauth2_client_id, oauth2_client_secret or oauth2_scope"
+            if answer.status in {400, 401, 403}
+            else "is oauth2_token_url right, and that server up?",
+        )
+
+    def _where(self) -> str:
+        return f"{self.where}, {self.token_url.partition('?')[0]}"
+
+
+def _json_object(answer: Answer) -> Mapping[str, object]:
+    try:
+        said: object = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return cast("dict[str, object]", said) if isinstance(said, dict) else {}
+
+
+def _seconds(said: object) -> float:
+    if isinstance(said, str) and said.isdecimal():  # some servers quote it
+        return float(said)
+    if isinstance(said, int | float) and not isinstance(said, bool) and said > 0:
+        return float(said)
+    return _LIFE_WITHOUT_A_WORD_SECONDS
+
+
+def _is_printable(token: str) -> bool:
+    return bool(token) and all("\x21" <= sign <= "\x7e" for sign in token)

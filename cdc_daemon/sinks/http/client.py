@@ -1,0 +1,158 @@
+"""Exchanges with one origin over kept connections, each ended by a deadline."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from cdc_daemon.sinks.http.connection import StaleConnection, WatchedConnection, WatchedTlsConnection
+from cdc_daemon.sinks.http.deadline import Deadline
+
+MOST_READ = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        headers: by their names in small letters.
+        body: the first mebibyte of it.
+        whole: whether that is all of it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool
+
+
+class _Plain(HTTPConnectionPool):
+    ConnectionCls = WatchedConnection  # pyright: ignore[reportAssignmentType]: urllib3's own do not fit either
+
+
+class _Tls(HTTPSConnectionPool):
+    ConnectionCls = WatchedTlsConnection  # pyright: ignore[reportAssignmentType]: as above
+
+
+class Client:
+    """Connections to the origin of a URL, opened when needed and kept; any thread may use it.
+
+    Args:
+        url: path and query do not matter.
+        context: for https.
+        connections: most that are kept.
+        connect_seconds: longest that TCP may take to connect.
+    """
+
+    def __init__(
+        self, url: str, *, context: ssl.SSLContext | None, connections: int, connect_seconds: float
+    ) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        self._connections = connections
+        self._connect_seconds = connect_seconds
+        self._pool: HTTPConnectionPool
+        if parts.scheme == "https":
+            self._pool = _Tls(host, parts.port or 443, maxsize=connections, ssl_context=context)
+        else:
+            self._pool = _Plain(host, parts.port or 80, maxsize=connections)
+
+    def post(self, target: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
+        """POST a body and read the answer; redirects are not followed.
+
+        A kept connection that ends without an answer was closed while we began to write: what was sent is
+        sent once more over another (RFC 9112, 9.3.1). So a body may arrive twice.
+
+        Args:
+            target: path and query.
+            until: the end of the exchange on the monotonic clock, in seconds.
+
+        Raises:
+            TimeoutError: there was no whole answer in time.
+            http.client.HTTPException: what came is not HTTP, or only a part of an answer.
+            OSError: no connection, or it broke.
+        """
+        with Deadline(until) as limit:
+            # Each that is stale is closed, and one that is new never is: the loop ends.
+            for _ in range(self._connections + 1):
+                try:
+                    return self._exchange(target, body, headers, limit)
+                except StaleConnection:
+                    if limit.passed:
+                        break
+        raise TimeoutError("cut off")
+
+    def close(self) -> None:
+        """End the connections; the next `post` opens another."""
+        self._pool.close()
+
+    def _exchange(self, target: str, body: bytes, headers: Mapping[str, str], limit: Deadline) -> Answer:
+        try:
+            response = self._pool.urlopen(
+                "POST",
+                target,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=urllib3.Timeout(connect=self._connect_seconds, read=limit.remaining),
+                preload_content=False,
+                decode_content=False,
+            )
+            answer = _read(response)
+        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+            if limit.passed or time.monotonic() >= limit.at:
+                raise TimeoutError(str(error)) from error
+            cause = _cause(error)
+            if cause is error:
+                raise
+            raise cause from error
+        if limit.passed:
+            raise TimeoutError("cut off within the answer")
+        return answer
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> Answer:
+    body = bytearray()
+    try:
+        while len(body) <= MOST_READ:
+            piece = response.read(MOST_READ + 1 - len(body))
+            if not piece:
+                break
+            body += piece
+    except BaseException:
+        response.close()
+        raise
+    whole = len(body) <= MOST_READ
+    if not whole:
+        response.close()  # what is left of it is not worth reading
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, bytes(body[:MOST_READ]), whole)
+
+
+def _cause(error: Exception) -> OSError | http.client.HTTPException:
+    """What urllib3 wrapped: it is http.client and the system that say what went wrong."""
+    inner: object = error
+    while isinstance(inner, urllib3.exceptions.HTTPError) and not isinstance(
+        inner, http.client.HTTPException
+    ):
+        following = next((one for one in (*inner.args, inner.__cause__) if isinstance(one, Exception)), None)
+        if following is None:
+            return (
+                TimeoutError(str(inner))
+                if isinstance(inner, urllib3.exceptions.TimeoutError)
+                else OSError(str(inner))
+            )
+        inner = following
+    if isinstance(inner, OSError | http.client.HTTPException):
+        return inner
+    return OSError(str(inner))

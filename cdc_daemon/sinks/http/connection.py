@@ -1,0 +1,133 @@
+"""urllib3's connections, which end by a deadline, tell when a kept one is stale, and want whole headers."""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from http.client import HTTPResponse as PlainResponse
+from http.client import IncompleteRead, RemoteDisconnected
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
+
+from cdc_daemon.sinks.http import deadline
+
+
+class StaleConnection(Exception):
+    """A kept connection ended without an answer: the server closed it while we began to write."""
+
+
+class _Lines(io.BufferedReader):
+    """What a server sends, with the last line remembered."""
+
+    last = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.last = super().readline(-1 if size is None else size)
+        return self.last
+
+
+class WholeHeaders(PlainResponse):
+    """An answer whose headers have an end: http.client takes headers that break off for whole ones."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._lines = self.fp = _Lines(self.fp.detach())
+
+    def begin(self) -> None:
+        super().begin()
+        if self._lines.last == b"":
+            self.close()
+            raise IncompleteRead(b"")
+
+
+class WatchedConnection(HTTPConnection):
+    """A connection whose every exchange is watched by the deadline of its thread."""
+
+    response_class = WholeHeaders
+
+    _duplicate: socket.socket | None = None
+    _answers = 0
+
+    def _new_conn(self) -> socket.socket:
+        # Overridden as urllib3's own contrib.socks does it. Errors go up as they are.
+        limit = deadline.current()
+        until = time.monotonic() + limit.remaining
+        if isinstance(self.timeout, int | float):
+            until = min(until, time.monotonic() + self.timeout)
+        made = connected_socket(self.host, self.port, until)
+        # urllib3 leaves the limit for connecting on it, also for sending the body.
+        made.settimeout(limit.remaining)
+        self._let_go()
+        self._duplicate = made.dup()
+        self._answers = 0
+        limit.watch(self._duplicate)
+        return made
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """See urllib3."""
+        if self._duplicate is not None and self.sock is not None:
+            deadline.current().watch(self._duplicate)
+            self.sock.settimeout(deadline.current().remaining)
+        super().request(*args, **kwargs)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3
+        """See urllib3.
+
+        Raises:
+            StaleConnection: it ended without an answer after it had given one before.
+        """
+        try:
+            response = super().getresponse()
+        except (RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
+            if self._answers and not deadline.current().passed:
+                raise StaleConnection from error
+            raise
+        self._answers += 1
+        return response
+
+    def close(self) -> None:
+        """See urllib3."""
+        super().close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._duplicate is not None:
+            self._duplicate.close()
+            self._duplicate = None
+
+
+class WatchedTlsConnection(WatchedConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+def connected_socket(host: str, port: int, until: float) -> socket.socket:
+    """A TCP connection to the first address of `host` that takes it; each has a share of the time left.
+
+    Args:
+        until: on the monotonic clock, in seconds.
+
+    Raises:
+        socket.gaierror: the name has no address.
+        OSError: no address took it.
+    """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure: OSError = TimeoutError("no time left to connect")
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        share = (until - time.monotonic()) / (len(addresses) - tried)
+        if share <= 0:
+            break
+        candidate = socket.socket(family, kind, protocol)
+        try:
+            candidate.settimeout(share)
+            candidate.connect(address)
+            # A batch goes out in one piece, its headers before it: waiting to fill a packet gains nothing.
+            candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            candidate.close()
+            failure = error
+        else:
+            return candidate
+    raise failure

@@ -1,0 +1,126 @@
+"""Which of the records an answer refuses, each by itself, where the target says so in the answer's body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks.http.client import Answer
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal
+
+_MULTI_STATUS = 207
+
+
+@dataclass(frozen=True)
+class ItemErrors:
+    """Where an answer tells the fate of single records.
+
+    Attributes:
+        path: names of members on the way to the list, "" for the body itself; None: only a 207 has one, and
+            it is the body itself.
+        index: member of an item that holds the record's position in the request, from 0.
+        key: member of an item that holds the record's key.
+        status: member of an item that holds its status; below 400 the record was taken.
+    """
+
+    path: str | None = None
+    index: str = "index"
+    key: str = "key"
+    status: str = "status"
+
+    def refusals(
+        self, answer: Answer, records: Sequence[Record], *, where: str, shown: Callable[[bytes], str]
+    ) -> Sequence[Refusal]:
+        """The records that an answer of 2xx refuses; the others were taken.
+
+        Args:
+            records: those of the request, in its order.
+            shown: makes a part of a body fit for a message.
+
+        Raises:
+            RecordsRefused: some were refused, and it is not said which; each alone will show it.
+            SinkUnavailable: the answer is not what `errors_path` leads to expect.
+        """
+        if not records or (self.path is None and answer.status != _MULTI_STATUS):
+            return ()
+        if not answer.body.strip():
+            return ()
+        items = self._items(answer, where, shown)
+        refused: dict[bytes, Refusal] = {}
+        for position, item in enumerate(items):
+            status = self._status(item)
+            if not item or (status is not None and status < 400):
+                continue
+            said = shown(orjson.dumps(item))
+            record = self._record(item, position, len(items), records)
+            if record is None:
+                # Halving finds out which: an error in the answer to one alone is of that one.
+                raise RecordsRefused(
+                    f"refused a record, and did not say which: {said}",
+                    where=where,
+                    hint="set errors_index or errors_key to the member that identifies the record",
+                    status=status or answer.status,
+                )
+            refused[record.key] = Refusal(record.key, said, status or answer.status)
+        return tuple(refused.values())
+
+    def _items(self, answer: Answer, where: str, shown: Callable[[bytes], str]) -> Sequence[object]:
+        found: object
+        try:
+            found = orjson.loads(answer.body) if answer.whole else None
+        except orjson.JSONDecodeError:
+            raise SinkUnavailable(
+                f"answered {answer.status} with something that is not JSON: {shown(answer.body)}",
+                where=where,
+                hint="is url right? errors_path is set, so the answer is read",
+            ) from None
+        if not answer.whole:
+            raise RecordsRefused(
+                "answered with more than can be read, so it is not known which records it took",
+                where=where,
+                hint="set a smaller batch_records",
+                status=answer.status,
+            )
+        for name in (self.path or "").split(".") if self.path else ():
+            found = cast("Mapping[str, object]", found).get(name) if isinstance(found, dict) else None
+        if isinstance(found, list):
+            return cast("list[object]", found)
+        if not found and self.path is not None:
+            return ()  # the member is missing, null, false or empty: no errors
+        if self.path is None:
+            raise SinkUnavailable(
+                f"answered 207 with a body that is no list: {shown(answer.body)}",
+                where=where,
+                hint="set errors_path to where the errors of single records stand in it",
+            )
+        return (found,)
+
+    def _status(self, item: object) -> int | None:
+        status = cast("Mapping[str, object]", item).get(self.status) if isinstance(item, dict) else None
+        if isinstance(status, str) and status.isdecimal():
+            return int(status)
+        return status if isinstance(status, int) and not isinstance(status, bool) else None
+
+    def _record(self, item: object, position: int, items: int, records: Sequence[Record]) -> Record | None:
+        if len(records) == 1:
+            return records[0]
+        members: Mapping[str, object] = cast("dict[str, object]", item) if isinstance(item, dict) else {}
+        index, key = members.get(self.index), members.get(self.key)
+        if isinstance(index, int) and not isinstance(index, bool):
+            return records[index] if 0 <= index < len(records) else None
+        if key is not None:
+            return next((record for record in records if _is_key(key, record)), None)
+        return records[position] if items == len(records) else None  # one for each, in their order
+
+
+def _is_key(said: object, record: Record) -> bool:
+    """Whether a target means this record: by the key as an object, or by the value of a key of one column."""
+    key = cast("dict[str, object]", orjson.loads(record.key))
+    if isinstance(said, dict):
+        return said == key
+    return len(key) == 1 and str(said) == str(next(iter(key.values())))

@@ -1,0 +1,162 @@
+"""How many requests may be under way, and when the next may begin."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+DECREASE = 0.5
+"""What a sign of congestion leaves of the window."""
+
+
+@dataclass
+class Window:
+    """How many requests may be in flight: additive increase, multiplicative decrease.
+
+    Grows by one request for each window's worth of answers and halves at a sign of congestion, which is what
+    makes several senders to one target share it evenly (Chiu and Jain, "Analysis of the Increase and Decrease
+    Algorithms for Congestion Avoidance in Computer Networks", 1989).
+
+    Attributes:
+        most: what it never exceeds, and begins with.
+    """
+
+    most: int
+    _size: float = field(init=False)
+    _shrunk_at: float = field(default=float("-inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self._size = float(self.most)
+
+    @property
+    def size(self) -> int:
+        """Requests that may be in flight now; at least 1."""
+        return int(self._size)
+
+    def grow(self) -> None:
+        """The target took a request."""
+        self._size = min(float(self.most), self._size + 1 / self._size)
+
+    def shrink(self, *, sent_at: float, now: float) -> None:
+        """The target can't keep up.
+
+        Args:
+            sent_at: when the request began that tells it. Those that were under way together tell it
+                together: only the first of them halves the window.
+        """
+        if sent_at >= self._shrunk_at:
+            self._size = max(1.0, self._size * DECREASE)
+            self._shrunk_at = now
+
+
+@dataclass
+class Rate:
+    """Evenly spaced beginnings: nothing that was not used is saved up for later.
+
+    Attributes:
+        per_second: None for no limit.
+    """
+
+    per_second: float | None
+    _next: float = field(default=float("-inf"), init=False)
+
+    def wait_seconds(self, now: float) -> float:
+        """How long until the next request may begin."""
+        return max(0.0, self._next - now)
+
+    def begin(self, now: float) -> None:
+        """One begins."""
+        if self.per_second is not None:
+            self._next = max(now, self._next) + 1 / self.per_second
+
+
+class Pacing:
+    """Window, rate and pause of one target, shared by everything that sends to it.
+
+    Args:
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        in_flight: int,
+        requests_per_second: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._window = Window(in_flight)
+        self._rate = Rate(requests_per_second)
+        self._clock = clock
+        self._paused_until = float("-inf")
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    @property
+    def window(self) -> int:
+        """Requests that may be in flight now."""
+        return self._window.size
+
+    @property
+    def paused_seconds(self) -> float:
+        """What is left of a pause that the target asked for."""
+        return max(0.0, self._paused_until - self._clock())
+
+    def affordable(self, seconds: float) -> int:
+        """How many requests may begin within some seconds, as things stand; at least 1."""
+        per_second = self._rate.per_second
+        if per_second is None:
+            return self._window.size
+        return max(1, min(self._window.size, int(per_second * seconds)))
+
+    @contextmanager
+    def turn(self, until: float) -> Generator[float]:
+        """Wait for a turn, and have it within the block; yields when it began.
+
+        Args:
+            until: how long to wait for it at most, on the clock.
+
+        Raises:
+            TimeoutError: there was none by then.
+        """
+        with self._changed:
+            while (wait := self._wait_seconds(now := self._clock())) != 0:
+                left = until - now
+                if left <= 0 or (wait is not None and wait > left):
+                    raise TimeoutError("no turn in time")
+                self._changed.wait(left if wait is None else wait)
+            self._under_way += 1
+            self._rate.begin(now)
+        try:
+            yield now
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def _wait_seconds(self, now: float) -> float | None:
+        """0: go; a number: not before that; None: not before another request has ended."""
+        if now < self._paused_until:
+            return self._paused_until - now
+        if self._under_way >= self._window.size:
+            return None
+        return self._rate.wait_seconds(now)
+
+    def taken(self) -> None:
+        """The target took a request."""
+        with self._changed:
+            self._window.grow()
+            self._changed.notify_all()
+
+    def pushed_back(self, *, sent_at: float, pause_seconds: float = 0.0) -> None:
+        """The target said that it can't keep up, or did not answer in time.
+
+        Args:
+            sent_at: when the turn began, as `turn` said.
+            pause_seconds: how long nothing is to be sent.
+        """
+        with self._changed:
+            now = self._clock()
+            self._window.shrink(sent_at=sent_at, now=now)
+            self._paused_until = max(self._paused_until, now + pause_seconds)

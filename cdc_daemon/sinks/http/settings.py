@@ -1,0 +1,306 @@
+"""What a person may set for a sink of type `http`."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
+
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.formats import FormattedSettings, Framing
+from cdc_daemon.sinks.frames import Compression, known_here
+from cdc_daemon.sinks.http import signature
+from cdc_daemon.sinks.http.authorization import Authorization, ClientCredentials, Fixed, Token, basic
+from cdc_daemon.sinks.http.client import Client
+from cdc_daemon.sinks.http.item_errors import ItemErrors
+from cdc_daemon.sinks.http.pacing import Pacing
+from cdc_daemon.sinks.http.request import Composer
+from cdc_daemon.sinks.http.sink import HttpSink
+from cdc_daemon.sinks.settings import SecretLines
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_OURS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "idempotency-key",
+        "transfer-encoding",
+        "user-agent",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
+    }
+)
+
+
+def _checked_url(template: str) -> str:
+    placeholders.checked(template)
+    return _checked_plain_url(template, placeholders.filled(template, feed="feed", sink="sink"))
+
+
+def _checked_plain_url(written: str, url: str | None = None) -> str:
+    parts = urlsplit(url or written)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must begin with https:// or http:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "must not hold a user or password: set user and password, token or headers, "
+            "which are kept out of the log"
+        )
+    if not re.fullmatch(r"[\x21-\x7e]+", written):
+        raise ValueError("must be ASCII without blanks: percent-encode the rest")
+    if parts.fragment:
+        raise ValueError("must not end in a fragment (#…), which is never sent")
+    _ = parts.port  # raises ValueError when it is no port
+    return written
+
+
+def _checked_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} can't be the name of a header")
+        if name.lower() in _OURS:
+            raise ValueError(f"{name} is set by the sink itself")
+        if not _VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(f"the value of {name} has a line end or a sign outside ASCII")
+    return headers
+
+
+def _checked_token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+        raise ValueError("must be one word of ASCII signs, without blanks or line ends")
+    return token
+
+
+def _checked_webhook_secret(secret: SecretStr) -> SecretStr:
+    signature.keys(secret.get_secret_value())
+    return secret
+
+
+def _checked_user(user: str) -> str:
+    if ":" in user or not user.isprintable():
+        raise ValueError("must not have a colon or control signs (RFC 7617)")
+    return user
+
+
+class _Shared:
+    """What the feeds of one sink share: limits hold for the target, and a token serves every request."""
+
+    def __init__(self) -> None:
+        self.token = Token()
+        self._pacing: Pacing | None = None
+        self._making = threading.Lock()
+
+    def pacing(self, in_flight: int, requests_per_second: float | None) -> Pacing:
+        with self._making:
+            if self._pacing is None:
+                self._pacing = Pacing(in_flight, requests_per_second)
+            return self._pacing
+
+
+class HttpSettings(FormattedSettings, frozen=True):
+    """`type = "http"`."""
+
+    type: Literal["http"] = Field(default="http", description="Kind of sink.")
+    url: Annotated[str, AfterValidator(_checked_url)] = Field(
+        description="Where to POST; `{feed}` and `{sink}` stand for their names."
+    )
+    framing: Framing = Field(
+        default="array", description="How a batch is written: `array` (one JSON array) or `ndjson` (lines)."
+    )
+    compression: Annotated[Compression, AfterValidator(known_here)] = Field(
+        default="none",
+        description="`none`, `gzip` or `zstd` (needs the extra `zstd`): what is sent is compressed so; the "
+        "target must know it.",
+    )
+    in_flight: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Most requests under way at once, over all feeds of the sink; fewer while the target "
+        "can't keep up. No two have the same key.",
+    )
+    requests_per_second: float | None = Field(
+        default=None, gt=0, description="Most requests begun in a second, over all feeds. Unset: no limit."
+    )
+    connect_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=3600, description="Longest that TCP may take to connect, in seconds."
+    )
+    token: Annotated[SecretStr, AfterValidator(_checked_token)] | None = Field(
+        default=None, description="Sent as `Authorization: Bearer …`. A secret: better `token_file`."
+    )
+    user: Annotated[str, AfterValidator(_checked_user)] | None = Field(
+        default=None, description="With `password`: sent as `Authorization: Basic …`."
+    )
+    password: SecretStr | None = Field(
+        default=None, description="Password of `user`. A secret: better `password_file`."
+    )
+    oauth2_token_url: Annotated[str, AfterValidator(_checked_plain_url)] | None = Field(
+        default=None,
+        description="Where a token is fetched with `oauth2_client_id` and `oauth2_client_secret` (OAuth 2.0 "
+        "client credentials); it is renewed shortly before its end, and once when the target answers 401.",
+    )
+    oauth2_client_id: str | None = Field(default=None, min_length=1, description="Name of the client.")
+    oauth2_client_secret: SecretStr | None = Field(
+        default=None, description="Secret of the client: better `oauth2_client_secret_file`."
+    )
+    oauth2_scope: str | None = Field(default=None, description="The `scope` to ask for.")
+    oauth2_audience: str | None = Field(
+        default=None, description="The `audience` to ask for; some servers want one."
+    )
+    oauth2_client_auth: Literal["header", "body"] = Field(
+        default="header",
+        description="How the client shows its secret: in the `header` (Basic) or the `body` of the request.",
+    )
+    headers: Annotated[SecretLines, AfterValidator(_checked_headers)] = Field(
+        default_factory=dict[str, SecretStr],
+        description="More headers, name to value; the values are treated as secrets. In `headers_file` each "
+        "is a line, `Name: value`.",
+    )
+    webhook_secret: Annotated[SecretStr, AfterValidator(_checked_webhook_secret)] | None = Field(
+        default=None,
+        description="Requests are signed as Standard Webhooks says, with this secret (`whsec_…`); several "
+        "with blanks or line ends between them while one takes another's place.",
+    )
+    errors_path: str | None = Field(
+        default=None,
+        description="Where a good answer's JSON lists records that it refuses: names of members with dots "
+        'between them, `""` for the whole. Unset: only an answer of 207 is read, as a list.',
+    )
+    errors_index: str = Field(
+        default="index",
+        min_length=1,
+        description="Member of an element of that list: the record's position in the request, from 0.",
+    )
+    errors_key: str = Field(
+        default="key",
+        min_length=1,
+        description="Member that holds the record's key instead: as an object, or as the value of a key of "
+        "one column.",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
+    )
+    client_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file of a certificate to show to the target, and of those up to its authority.",
+    )
+    client_key_file: Path | None = Field(
+        default=None, description="PEM file of its private key, if that is not in the same file."
+    )
+    client_key_password: SecretStr | None = Field(
+        default=None,
+        description="Password of that key. A secret: better `client_key_password_file`.",
+    )
+
+    _shared: _Shared = PrivateAttr(default_factory=_Shared)
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        ways = {
+            "token": self.token is not None,
+            "user and password": self.user is not None or self.password is not None,
+            "oauth2_token_url": self.oauth2_token_url is not None,
+            "the header Authorization": any(name.lower() == "authorization" for name in self.headers),
+        }
+        chosen = [way for way, is_set in ways.items() if is_set]
+        if len(chosen) > 1:
+            raise ValueError(f"must not have {' beside '.join(chosen)}: set one")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("must have user and password, or neither")
+        oauth2 = (self.oauth2_token_url, self.oauth2_client_id, self.oauth2_client_secret)
+        if len({one is None for one in oauth2}) > 1:
+            raise ValueError(
+                "must have oauth2_token_url, oauth2_client_id and oauth2_client_secret, or none of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_certificate(self) -> Self:
+        if self.client_certificate_file is None and (self.client_key_file or self.client_key_password):
+            raise ValueError("must have client_certificate_file, if it has a key")
+        return self
+
+    def open(self, name: str) -> HttpSink:
+        headers = {header: value.get_secret_value() for header, value in self.headers.items()}
+        secret = self.webhook_secret
+        return HttpSink(
+            name=name,
+            request_records=self.batch_records,
+            request_bytes=self.batch_bytes,
+            timeout_seconds=self.timeout_seconds,
+            url=self.url,
+            composer=Composer(
+                format=self.format_for(name),
+                framing=self.framing,
+                compression=self.compression,
+                headers=headers,
+                signing=() if secret is None else signature.keys(secret.get_secret_value()),
+            ),
+            authorization=self._authorization(name),
+            item_errors=ItemErrors(self.errors_path, self.errors_index, self.errors_key),
+            pacing=self._shared.pacing(self.in_flight, self.requests_per_second),
+            in_flight=self.in_flight,
+            connected=self._connected,
+            tls=self._tls,
+        )
+
+    def _authorization(self, name: str) -> Authorization:
+        if self.token is not None:
+            return Fixed(f"Bearer {self.token.get_secret_value()}")
+        if self.user is not None and self.password is not None:
+            return Fixed(basic(self.user, self.password.get_secret_value()))
+        if self.oauth2_token_url and self.oauth2_client_id and self.oauth2_client_secret:
+            more = {"scope": self.oauth2_scope, "audience": self.oauth2_audience}
+            return ClientCredentials(
+                token_url=self.oauth2_token_url,
+                client_id=self.oauth2_client_id,
+                client_secret=self.oauth2_client_secret.get_secret_value(),
+                authenticates_in=self.oauth2_client_auth,
+                more={parameter: value for parameter, value in more.items() if value},
+                token=self._shared.token,
+                connected=partial(self._connected, self.oauth2_token_url),
+                where=f"sink {name}",
+            )
+        return Fixed()
+
+    def _connected(self, url: str) -> Client:
+        return Client(
+            url,
+            context=self._tls() if urlsplit(url).scheme == "https" else None,
+            connections=self.in_flight,
+            connect_seconds=self.connect_timeout_seconds,
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        """Read anew for every client: certificates are renewed while the daemon runs."""
+        context = ssl.create_default_context(cafile=_readable(self.ca_file))
+        if self.client_certificate_file is not None:
+            password = self.client_key_password
+            context.load_cert_chain(
+                _readable(self.client_certificate_file) or "",
+                _readable(self.client_key_file),
+                # Without a text OpenSSL would ask for one on the terminal.
+                "" if password is None else password.get_secret_value(),
+            )
+        return context
+
+
+def _readable(file: Path | None) -> Path | None:
+    """The file, or an error that names it: that of the ssl module does not."""
+    if file is not None:
+        file.open("rb").close()
+    return file

@@ -1,0 +1,56 @@
+"""Standard Webhooks: who received a request can tell who sent it, and when.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+PREFIX = "whsec_"
+
+
+def keys(secrets: str) -> Sequence[bytes]:
+    """The keys of one or several secrets that white space separates: `whsec_` and base64 of 24 to 64 bytes.
+
+    Raises:
+        ValueError: one of them is none; the text says which by its place and does not repeat it.
+    """
+    found: list[bytes] = []
+    for place, secret in enumerate(secrets.split(), start=1):
+        if not secret.startswith(PREFIX):
+            raise ValueError(f"must begin with {PREFIX} (secret {place})")
+        try:
+            key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError(f"must go on in base64 after {PREFIX} (secret {place})") from None
+        if not 24 <= len(key) <= 64:
+            raise ValueError(f"must have 24 to 64 bytes in base64 (secret {place} has {len(key)})")
+        found.append(key)
+    if not found:
+        raise ValueError("must not be empty")
+    return tuple(found)
+
+
+def headers(signing: Sequence[bytes], message: str, timestamp: int, body: bytes) -> Mapping[str, str]:
+    """The three headers of a signed request.
+
+    Args:
+        signing: a signature is made with each: while secrets change the receiver has the old or the new one.
+        message: the same over every retry.
+        timestamp: of this attempt, in seconds since 1970; receivers refuse what is too old.
+        body: before compression.
+    """
+    signed = b"%s.%d.%s" % (message.encode(), timestamp, body)
+    signatures = [
+        "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in signing
+    ]
+    return {
+        "webhook-id": message,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(signatures),
+    }

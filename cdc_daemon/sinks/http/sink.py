@@ -1,0 +1,273 @@
+"""The HTTP sink: a batch becomes requests, their answers become refusals or errors."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from http import HTTPStatus
+from http.client import HTTPException
+from urllib.parse import quote, urlsplit
+
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.batches import split
+from cdc_daemon.sinks.http import answer as answers
+from cdc_daemon.sinks.http.authorization import Authorization
+from cdc_daemon.sinks.http.client import Answer, Client
+from cdc_daemon.sinks.http.failure import unavailable
+from cdc_daemon.sinks.http.item_errors import ItemErrors
+from cdc_daemon.sinks.http.pacing import Pacing
+from cdc_daemon.sinks.http.probe import steps
+from cdc_daemon.sinks.http.request import Composer, Message
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
+
+REMEMBERED_SECONDS = 600.0
+"""How long requests stay smaller after one that was too large."""
+
+PAUSE_SECONDS = 0.5
+"""The pause after a pushback that names none, in a call of which other requests may have been taken."""
+
+LONGEST_PAUSE_SECONDS = 5.0
+"""The longest pause that a call sits out; a longer one is the caller's, who can be stopped in it."""
+
+
+class HttpSink(Sink):
+    """Records of one feed POSTed over connections that are kept, several requests at a time.
+
+    A call of `deliver` is handed as many records as the requests that may be under way hold; the caller reads
+    `batch_records` before each call, and it follows what the target can take now.
+
+    Args:
+        request_records, request_bytes: most in one request.
+        url: with placeholders.
+        pacing: shared by the feeds of the sink.
+        in_flight: threads that send.
+        connected: makes the client for a URL.
+        tls: makes what the client checks certificates with.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        request_records: int,
+        request_bytes: int,
+        timeout_seconds: float,
+        url: str,
+        composer: Composer,
+        authorization: Authorization,
+        item_errors: ItemErrors,
+        pacing: Pacing,
+        in_flight: int,
+        connected: Callable[[str], Client],
+        tls: Callable[[], ssl.SSLContext],
+    ) -> None:
+        self.name = name
+        self.timeout_seconds = timeout_seconds
+        self.wants_previous = composer.format.wants_previous
+        self._request_records = request_records
+        self._request_bytes = request_bytes
+        self._url = url
+        self._composer = composer
+        self._authorization = authorization
+        self._item_errors = item_errors
+        self._pacing = pacing
+        self._in_flight = in_flight
+        self._connected = connected
+        self._tls = tls
+        self._smaller: tuple[int, float] | None = None
+        self._opening = threading.Lock()
+        self._client: Client | None = None
+        self._senders: ThreadPoolExecutor | None = None
+        self._fit()
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """POST the records and return once the target has them; see `Sink.deliver`."""
+        until = time.monotonic() + self.timeout_seconds
+        batches = list(split(records, self._request_records, self._bytes_now())) or [[]]
+        try:
+            if len(batches) == 1:
+                return self._send(feed, batches[0], until, alone=True)
+            return self._send_together(feed, batches, until)
+        finally:
+            self._fit()
+
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, authorization, and POST an empty batch; see `Sink.probe`."""
+        return steps(
+            self.url_of(feed),
+            where=self._where(feed),
+            timeout_seconds=self.timeout_seconds,
+            tls=self._tls,
+            authorization=self._authorization,
+            accept=lambda: self.deliver(feed, ()),
+        )
+
+    def close(self) -> None:
+        """Close every connection; the next `deliver` opens what it needs."""
+        if self._senders is not None:
+            self._senders.shutdown()
+            self._senders = None
+        self._disconnect()
+
+    def url_of(self, feed: str) -> str:
+        """Where the records of a feed go."""
+        return placeholders.filled(self._url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
+
+    def _where(self, feed: str) -> str:
+        return f"sink {self.name}, feed {feed}, {self.url_of(feed).partition('?')[0]}"
+
+    def _send_together(
+        self, feed: str, batches: Sequence[Sequence[Record]], until: float
+    ) -> Sequence[Refusal]:
+        if self._senders is None:
+            self._senders = ThreadPoolExecutor(self._in_flight, thread_name_prefix=f"sink-{self.name}")
+        sent = [self._senders.submit(self._send, feed, batch, until, alone=False) for batch in batches]
+        _, waiting = wait(sent, return_when=FIRST_EXCEPTION)
+        # What has not begun by the first failure need not: all comes again. What has begun ends in time.
+        for future in waiting:
+            future.cancel()
+        wait(sent)
+        return _together(sent)
+
+    def _send(self, feed: str, batch: Sequence[Record], until: float, *, alone: bool) -> Sequence[Refusal]:
+        """Send one request, and again as long as its answers say so.
+
+        Args:
+            alone: no other request of the call may have been taken.
+        """
+        where = self._where(feed)
+        message = self._composer.message(batch)
+        renewed = False
+        while True:
+            authorization = self._authorization.header(until)
+            answer, sent_at = self._exchange(feed, message, authorization, until, where)
+            if (
+                answer.status == HTTPStatus.UNAUTHORIZED
+                and not renewed
+                and self._authorization.refused(authorization)
+            ):
+                renewed = True
+            elif answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
+                return self._send_smaller(feed, batch, until, alone=alone)
+            elif not self._is_to_be_sent_again(answer, sent_at, until, alone=alone):
+                return self._understood(answer, batch, authorization, where)
+
+    def _send_smaller(
+        self, feed: str, batch: Sequence[Record], until: float, *, alone: bool
+    ) -> Sequence[Refusal]:
+        """Send a batch that was too large in halves, and remember the size for a while."""
+        half = max(1, sum(record.size for record in batch) // 2)
+        self._smaller = (min(half, self._bytes_now()), time.monotonic() + REMEMBERED_SECONDS)
+        refusals: list[Refusal] = []
+        for part in split(batch, self._request_records, half):
+            refusals += self._send(feed, part, until, alone=alone)
+            alone = False
+        return refusals
+
+    def _is_to_be_sent_again(self, answer: Answer, sent_at: float, until: float, *, alone: bool) -> bool:
+        """Note a pushback; whether to sit its pause out here.
+
+        If others of the call were taken, an error would send those again too.
+        """
+        if answer.status not in answers.PUSHED_BACK:
+            return False
+        asked = answers.asked_pause(answer)
+        pause = PAUSE_SECONDS if asked is None and not alone else asked or 0.0
+        self._pacing.pushed_back(sent_at=sent_at, pause_seconds=pause)
+        return not alone and pause <= LONGEST_PAUSE_SECONDS and time.monotonic() + pause < until
+
+    def _understood(
+        self, answer: Answer, batch: Sequence[Record], authorization: str | None, where: str
+    ) -> Sequence[Refusal]:
+        secrets = [*self._composer.headers.values(), *self._authorization.secrets()]
+        if authorization is not None:
+            secrets.append(authorization)
+        answers.judge(answer, where=where, secrets=secrets)
+        self._pacing.taken()
+        return self._item_errors.refusals(
+            answer, batch, where=where, shown=lambda said: answers.shown(said, secrets)
+        )
+
+    def _exchange(
+        self, feed: str, message: Message, authorization: str | None, until: float, where: str
+    ) -> tuple[Answer, float]:
+        """One request when its turn has come, and when that was."""
+        parts = urlsplit(self.url_of(feed))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            with self._pacing.turn(until) as sent_at:
+                try:
+                    client = self._open_client(feed)
+                    headers = self._composer.headers_of(message, authorization, int(time.time()))
+                    return client.post(target, message.body, headers, until), sent_at
+                except (OSError, HTTPException) as error:
+                    if isinstance(error, TimeoutError):
+                        self._pacing.pushed_back(sent_at=sent_at)
+                    if isinstance(error, ssl.SSLError):
+                        self._disconnect()  # the next client reads the certificates anew
+                    raise unavailable(error, where=where, timeout_seconds=self.timeout_seconds) from error
+        except TimeoutError:
+            paused = self._pacing.paused_seconds
+            raise SinkUnavailable(
+                "asked for a pause, which is not over"
+                if paused
+                else f"no request could begin within {self.timeout_seconds:g} s",
+                where=where,
+                hint=None if paused else "raise timeout_seconds, in_flight or requests_per_second",
+                retry_after_seconds=paused or None,
+            ) from None
+
+    def _open_client(self, feed: str) -> Client:
+        with self._opening:
+            if self._client is None:
+                self._client = self._connected(self.url_of(feed))
+            return self._client
+
+    def _disconnect(self) -> None:
+        with self._opening:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _bytes_now(self) -> int:
+        if self._smaller is not None:
+            size, until = self._smaller
+            if time.monotonic() < until:
+                return size
+            self._smaller = None
+        return self._request_bytes
+
+    def _fit(self) -> None:
+        """Ask for as much at a time as can be under way at once: then a call is one round."""
+        requests = self._pacing.affordable(self.timeout_seconds / 2)
+        self.batch_records = self._request_records * requests
+        self.batch_bytes = self._bytes_now() * requests
+
+
+def _together(sent: Sequence[Future[Sequence[Refusal]]]) -> Sequence[Refusal]:
+    """What several requests came to: refusals, or the error that is to be told.
+
+    Not now goes before a refusal: the batch is to come again as a whole, not in halves.
+    """
+    refusals: list[Refusal] = []
+    failures: list[SinkUnavailable] = []
+    refused: RecordsRefused | None = None
+    for future in sent:
+        if future.cancelled():
+            continue
+        try:
+            refusals += future.result()
+        except SinkUnavailable as error:
+            failures.append(error)
+        except RecordsRefused as error:
+            refused = refused or error
+    if failures:
+        raise max(failures, key=lambda error: error.retry_after_seconds or 0.0)
+    if refused is not None:
+        raise refused
+    return refusals
