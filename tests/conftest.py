@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from tests import servers
+from tests.receivers import postgres, processes
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
@@ -39,7 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_chosen] = _choose(config.getoption("--servers"))
     stack = config.stash[_stack] = ExitStack()
     if not hasattr(config, "workerinput"):  # xdist's workers use what their controller made
-        stack.callback(servers.stop_all, servers.make_directory())
+        directory = servers.make_directory()
+        stack.callback(servers.stop_all, directory)
+        os.environ[processes.OWNER_VARIABLE] = str(os.getpid())
+        stack.callback(processes.stop_all, directory)
+        stack.callback(postgres.stop_all, directory)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -32,7 +32,7 @@ class Slow(Sink):
     timeout_seconds: float = 5.0
     taken: list[bytes] = field(default_factory=list[bytes])
 
-    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:  # noqa: ARG002 # the contract's
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:  # the contract's
         if not self.taken:
             self.meanwhile()
         self.taken += [record.key for record in records]

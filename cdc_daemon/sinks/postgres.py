@@ -1,0 +1,290 @@
+"""The sink that keeps documents in tables of another PostgreSQL database, exactly once in effect."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import AfterValidator, Field, SecretStr
+
+from cdc_daemon.errors import DatabaseUnavailable, RecordsRefused, SinkUnavailable
+from cdc_daemon.pg.session import Connection, connect, first_line
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.sink import Refusal, Sink
+
+FORGET_EVERY_SECONDS = 3600.0
+_LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer, and two tables would be one
+
+# Of the value, so it would fail again; by class: data, integrity, WITH CHECK OPTION, a limit of the program
+# (an index row too large), an exception that a trigger of the target raises.
+_OF_THE_RECORDS = re.compile(r"22...|23...|44...|54...|P0001")
+
+_HINTS: Mapping[str, str] = {
+    "42501": "grant the sink's role CREATE on the schema, or all rights on tables that are made before",
+    "42P01": "make the table, or set create = true",
+    "42703": "the table lacks a column that the sink writes: docs/sinks.md lists them",
+    "42P10": "the table needs a primary key (or a unique index) on key alone",
+    "42804": "a column of the table has another type: docs/sinks.md lists them",
+    "3F000": "make the schema that table names",
+    "25006": "the server is read-only: name the primary in dsn (target_session_attrs=read-write)",
+    "53100": "the target's disk is full; delivery goes on by itself",
+    "53300": "the target has too many connections; delivery goes on by itself",
+    "57014": "raise timeout_seconds, or send smaller batches; a lock held over there also delays it",
+}
+
+
+def _checked_dsn(dsn: SecretStr) -> SecretStr:
+    if not dsn.get_secret_value().strip():
+        raise ValueError("must not be empty")
+    try:
+        conninfo_to_dict(dsn.get_secret_value())
+    except psycopg.ProgrammingError as error:
+        # libpq's message is not passed on: it repeats the piece that it stumbled over, perhaps the password.
+        raise ValueError("must be a connection string as libpq takes it") from error
+    return dsn
+
+
+def _checked_table(template: str) -> str:
+    parts = placeholders.checked(template).split(".")
+    if len(parts) > 2 or not all(parts):
+        raise ValueError("must be a table, or schema.table")
+    if len(placeholders.filled(parts[-1], feed="", sink="").encode()) > _LONGEST_TABLE_BYTES:
+        raise ValueError(f"must not be longer than {_LONGEST_TABLE_BYTES} bytes")
+    return template
+
+
+class PostgresSettings(SinkSettings, frozen=True):
+    """`type = "postgres"`."""
+
+    type: Literal["postgres"] = Field(default="postgres", description="Kind of sink.")
+    dsn: Annotated[SecretStr, AfterValidator(_checked_dsn)] = Field(
+        description="Connection string of the database to write to, a libpq URL or `key=value` words; TLS "
+        "too is set there (`sslmode=verify-full`). A secret: with a password in it better `dsn_file`."
+    )
+    table: Annotated[str, AfterValidator(_checked_table)] = Field(
+        default="{feed}",
+        description="Table of the documents, exactly as it is written, perhaps with its schema; `{feed}` and "
+        "`{sink}` stand for their names. Beside it stands one with `_deleted` at its end.",
+    )
+    create: bool = Field(default=True, description="Make the tables that are not there.")
+    document_type: Literal["json", "jsonb"] = Field(
+        default="json",
+        description="Type of the document in a table that is made: `json` keeps every byte, `jsonb` can be "
+        "indexed as a whole and writes numbers its own way.",
+    )
+    tombstone_seconds: float = Field(
+        default=7 * 86400.0,
+        ge=3600,
+        description="How long the revision of a deleted document is remembered, in seconds, so that one that "
+        "comes late does not bring it back.",
+    )
+
+    def open(self, name: str) -> PostgresSink:
+        return PostgresSink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            dsn=self.dsn.get_secret_value(),
+            settings=self,
+        )
+
+
+@dataclass
+class PostgresSink(Sink):
+    """Documents as rows, each with its revision, and a cursor that is committed with them.
+
+    What comes again changes nothing, and what comes late is dropped: no row is older than one that was there.
+
+    Attributes:
+        dsn: with its password.
+        settings: what a person set.
+    """
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    dsn: str = field(repr=False)
+    settings: PostgresSettings = field(repr=False)
+    _connection: Connection | None = field(default=None, init=False, repr=False)
+    _known: set[str] = field(default_factory=set[str], init=False, repr=False)
+    _forget_at: float = field(default=0.0, init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Write the records in one transaction; see `Sink.deliver`."""
+        deadline = time.monotonic() + self.timeout_seconds
+        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, table {tables.shown}"
+        try:
+            if self._connection is None:
+                self._connection = self._connected()
+            with (
+                _cut_off_at(deadline, self._connection),
+                self._connection.transaction(force_rollback=not records),
+            ):
+                self._write(self._connection, tables, feed, records)
+            if records:
+                self._known.add(tables.shown)
+        except DatabaseUnavailable as error:
+            raise SinkUnavailable(
+                f"can't be reached: {error.what}", where=where, hint="is the server up, and dsn right?"
+            ) from error
+        except psycopg.Error as error:
+            raise self._explained(error, deadline, where) from error
+        return ()
+
+    def close(self) -> None:
+        """Close the connection; the next `deliver` opens one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._known.clear()
+
+    def _connected(self) -> Connection:
+        # libpq takes whole seconds, and two at least.
+        dsn = make_conninfo(self.dsn, connect_timeout=max(2, int(self.timeout_seconds)))
+        connection = connect(dsn, purpose=f"sink {self.name}", lock_timeout_seconds=self.timeout_seconds)
+        milliseconds = f"{self.timeout_seconds * 1000:.0f}"
+        connection.execute(statement("session.pin"), {"name": "statement_timeout", "value": milliseconds})
+        # A pooler between may hand each transaction to another session, which knows no statement of ours.
+        connection.prepare_threshold = None
+        return connection
+
+    def _write(self, connection: Connection, tables: _Tables, feed: str, records: Sequence[Record]) -> None:
+        if self.settings.create and tables.shown not in self._known:
+            tables.create(connection)
+        latest = max(records, key=lambda record: record.revision, default=None)
+        connection.execute(
+            tables.statement("advance"),
+            {
+                "sink": self.name,
+                "feed": feed,
+                "revision": latest.revision if latest else 0,
+                "captured_at": latest.captured_at if latest else None,
+            },
+        )
+        upserts = [record for record in records if record.data is not None]
+        deletes = [record for record in records if record.data is None]
+        if upserts or not records:
+            parameters = {
+                **_keys(upserts),
+                "documents": [record.data.decode() for record in upserts if record.data is not None],
+                "hashes": [record.hash for record in upserts],
+                "captured_at": [record.captured_at for record in upserts],
+                "again": any(record.snapshot is not None for record in upserts),
+            }
+            connection.execute(tables.statement("upsert"), parameters)
+            connection.execute(tables.statement("revive"), _keys(upserts))
+        if deletes or not records:
+            connection.execute(tables.statement("bury"), _keys(deletes))
+            connection.execute(tables.statement("delete"), _keys(deletes))
+        if time.monotonic() > self._forget_at:
+            connection.execute(tables.statement("forget"), {"seconds": self.settings.tombstone_seconds})
+            self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
+
+    def _explained(
+        self, error: psycopg.Error, deadline: float, where: str
+    ) -> SinkUnavailable | RecordsRefused:
+        state = error.sqlstate or ""
+        what = first_line(error)
+        if _OF_THE_RECORDS.fullmatch(state):
+            detail = error.diag.message_detail
+            return RecordsRefused(f"{what}: {detail}" if detail else what, where=where, status=state)
+        self.close()  # whatever it was, the next try begins afresh, and looks for its tables again
+        if time.monotonic() >= deadline and not state:
+            what = f"nothing came back within {self.timeout_seconds:g} s"
+        hint = _HINTS.get(state, "look at the target's log; it is tried again")
+        return SinkUnavailable(what or "the connection broke", where=where, hint=hint)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The three tables that one feed needs."""
+
+    documents: tuple[str, ...]
+    deleted: tuple[str, ...]
+    cursor: tuple[str, ...]
+    document_type: str
+
+    @classmethod
+    def of(cls, settings: PostgresSettings, *, feed: str, sink: str) -> _Tables:
+        *schema, table = placeholders.filled(settings.table, feed=feed, sink=sink).split(".")
+        return cls(
+            (*schema, table), (*schema, f"{table}_deleted"), (*schema, "cdc_cursor"), settings.document_type
+        )
+
+    @property
+    def shown(self) -> str:
+        return ".".join(self.documents)
+
+    def statement(self, name: str) -> sql.Composed:
+        pieces = {
+            "documents": sql.Identifier(*self.documents),
+            "deleted": sql.Identifier(*self.deleted),
+            "cursor": sql.Identifier(*self.cursor),
+            "document_type": sql.Identifier("pg_catalog", self.document_type),
+        }
+        return statement(f"postgres_sink.{name}", **pieces)
+
+    def create(self, connection: Connection) -> None:
+        """Make those that are not there. (CREATE TABLE IF NOT EXISTS asks for rights also when they are.)"""
+        missing = [
+            name
+            for name in ("documents", "deleted", "cursor")
+            if not _is_there(connection, sql.Identifier(*getattr(self, name)))
+        ]
+        if missing:
+            connection.execute(statement("postgres_sink.lock_creation"))
+        for name in missing:
+            if not _is_there(connection, sql.Identifier(*getattr(self, name))):
+                connection.execute(self.statement(f"create_{name}"))
+
+
+def _is_there(connection: Connection, table: sql.Identifier) -> bool:
+    row = connection.execute(
+        statement("postgres_sink.is_there"), {"table": table.as_string(connection)}
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _keys(records: Sequence[Record]) -> dict[str, Any]:
+    return {
+        "keys": [record.key.decode() for record in records],
+        "revisions": [record.revision for record in records],
+    }
+
+
+@contextlib.contextmanager
+def _cut_off_at(deadline: float, connection: Connection) -> Generator[None]:
+    """Shut the connection's socket down at the deadline: statement_timeout is the server's, and it may be
+    the server or the network that is gone."""
+
+    def cut_off() -> None:
+        with (
+            contextlib.suppress(OSError, psycopg.Error),  # it may have ended by itself
+            socket.socket(fileno=os.dup(connection.fileno())) as used,
+        ):
+            used.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.001, deadline - time.monotonic()), cut_off)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # it must not meet a descriptor that is somebody else's by now

@@ -1,0 +1,100 @@
+-- name: is_there
+-- Read from pg_class: to_regclass() alone answers from a cache that forgets what another session has made only
+-- when a table is locked, and after lock_creation the second to come would still see no table.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = pg_catalog.to_regclass(%(table)s))
+
+-- name: lock_creation
+-- IF NOT EXISTS does not keep two sessions that create the same table at once from an error.
+SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon: tables of a sink'))
+
+-- name: create_documents
+-- One row a document. jsonb for the key, because a number or a text may be written in several ways.
+CREATE TABLE {documents} (
+    key pg_catalog.jsonb PRIMARY KEY,
+    document {document_type},
+    revision pg_catalog.int8 NOT NULL,
+    hash pg_catalog.text,
+    captured_at pg_catalog.timestamptz NOT NULL
+)
+
+-- name: create_deleted
+-- The revisions of deleted documents, so that one that comes late does not bring its document back.
+CREATE TABLE {deleted} (
+    key pg_catalog.jsonb PRIMARY KEY,
+    revision pg_catalog.int8 NOT NULL,
+    deleted_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+)
+
+-- name: create_cursor
+CREATE TABLE {cursor} (
+    sink pg_catalog.text,
+    feed pg_catalog.text,
+    revision pg_catalog.int8 NOT NULL,
+    captured_at pg_catalog.timestamptz,
+    delivered_at pg_catalog.timestamptz NOT NULL,
+    PRIMARY KEY (sink, feed)
+)
+
+-- name: advance
+-- Comes first in the transaction: its row lock lets writers of one feed (a daemon that was suspended in a send,
+-- and the one that went on meanwhile) take turns, so that each sees what the other has deleted.
+INSERT INTO {cursor} AS c (sink, feed, revision, captured_at, delivered_at)
+VALUES (%(sink)s, %(feed)s, %(revision)s, %(captured_at)s::pg_catalog.timestamptz, pg_catalog.clock_timestamp())
+ON CONFLICT (sink, feed) DO UPDATE
+SET revision = GREATEST(c.revision, EXCLUDED.revision),
+    captured_at = GREATEST(c.captured_at, EXCLUDED.captured_at),
+    delivered_at = EXCLUDED.delivered_at
+
+-- name: upsert
+-- Nothing older than what is there, or than what was deleted; `again` takes the same revision too.
+INSERT INTO {documents} AS d (key, document, revision, hash, captured_at)
+SELECT n.key::pg_catalog.jsonb, n.document::{document_type}, n.revision, n.hash, n.captured_at
+FROM ROWS FROM (
+    pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(documents)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(revisions)s::pg_catalog.int8[]),
+    pg_catalog.unnest(%(hashes)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(captured_at)s::pg_catalog.timestamptz[])
+) AS n (key, document, revision, hash, captured_at)
+WHERE NOT EXISTS (
+    SELECT FROM {deleted} AS gone WHERE gone.key = n.key::pg_catalog.jsonb AND gone.revision > n.revision
+)
+ON CONFLICT (key) DO UPDATE
+SET document = EXCLUDED.document, revision = EXCLUDED.revision, hash = EXCLUDED.hash,
+    captured_at = EXCLUDED.captured_at
+WHERE EXCLUDED.revision > d.revision OR (EXCLUDED.revision = d.revision AND %(again)s)
+
+-- name: revive
+-- A document that was made again needs its tombstone no longer: its own revision is higher.
+DELETE FROM {deleted} AS gone
+USING ROWS FROM (
+    pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
+) AS n (key, revision)
+WHERE gone.key = n.key::pg_catalog.jsonb AND gone.revision < n.revision
+
+-- name: bury
+-- Tombstones first: a document that was never here must not come late either.
+INSERT INTO {deleted} AS gone (key, revision)
+SELECT n.key::pg_catalog.jsonb, n.revision
+FROM ROWS FROM (
+    pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
+) AS n (key, revision)
+WHERE NOT EXISTS (
+    SELECT FROM {documents} AS d WHERE d.key = n.key::pg_catalog.jsonb AND d.revision > n.revision
+)
+ON CONFLICT (key) DO UPDATE SET revision = EXCLUDED.revision, deleted_at = DEFAULT
+WHERE EXCLUDED.revision > gone.revision
+
+-- name: delete
+DELETE FROM {documents} AS d
+USING ROWS FROM (
+    pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
+) AS n (key, revision)
+WHERE d.key = n.key::pg_catalog.jsonb AND d.revision <= n.revision
+
+-- name: forget
+-- No daemon is suspended in a send for that long.
+DELETE FROM {deleted} WHERE deleted_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)

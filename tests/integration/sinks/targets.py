@@ -1,0 +1,39 @@
+"""Which receivers the tests of all sinks run on, and how they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from tests.receivers.files import ArchiveReceiver, FileReceiver, StdoutReceiver
+from tests.receivers.postgres import PostgresReceiver
+from tests.receivers.receiver import Receiver
+
+
+def _stdout(request: pytest.FixtureRequest) -> StdoutReceiver:
+    capture: pytest.CaptureFixture[bytes] = request.getfixturevalue("capfdbinary")
+    return StdoutReceiver(lambda: capture.readouterr().out)
+
+
+RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
+    "archive": lambda request: ArchiveReceiver(request.getfixturevalue("tmp_path")),
+    "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
+    "postgres": lambda _: PostgresReceiver(unique()),
+    "stdout": _stdout,
+}
+"""By name: what gives a test a receiver of its own, on a server that tests share."""
+
+MORTAL: dict[str, Callable[[], Receiver]] = {
+    "postgres": lambda: PostgresReceiver(unique(), mortal=True),
+}
+"""The same with a server of the test's own, which it may stop."""
+
+
+def unique() -> str:
+    """A name that no other test uses."""
+    return f"t{uuid4().hex[:12]}"
+
+
+WITHOUT_SERVER = frozenset({"archive", "file", "stdout"})

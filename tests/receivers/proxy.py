@@ -1,0 +1,145 @@
+"""A TCP proxy on loopback that cuts connections, or goes silent, when it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+
+
+class Proxy:
+    """Passes bytes between clients and one port of 127.0.0.1, or one Unix socket.
+
+    Attributes:
+        port: where it listens.
+        passed: bytes that went from clients to the server.
+    """
+
+    def __init__(self, target: int | str) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._woken = socket.socketpair()
+        self._pairs: dict[socket.socket, socket.socket] = {}
+        self._clients: set[socket.socket] = set()
+        self._cut_after: int | None = None
+        self._silent = threading.Event()
+        self._ended = False
+        self.passed = 0
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._run)
+
+    def cut_after(self, more: int) -> None:
+        """Reset every connection, and refuse new ones, once clients have sent this many bytes more."""
+        self._cut_after = self.passed + more
+
+    def be_silent(self) -> None:
+        """Take what comes and pass nothing on any more, in either direction."""
+        self._silent.set()
+
+    def heal(self) -> None:
+        """Pass everything again, on new connections."""
+        self._cut_after = None
+        self._silent.clear()
+        self._waker.send(b"c")  # those that were held would go on with a hole in them
+
+    def _run(self) -> None:
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        while not self._ended:
+            for key, _ in self._selector.select():
+                source = key.fileobj
+                assert isinstance(source, socket.socket)
+                if source is self._woken:
+                    self._woken.recv(100)
+                    self._reset_all()
+                elif source is self._listener:
+                    self._accept()
+                elif source in self._pairs:
+                    self._pass(source)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        try:
+            if self._cut_after is not None and self.passed >= self._cut_after:
+                raise OSError("cut")  # noqa: TRY301 - as if the server refused
+            server = _connected(self._target)
+        except OSError:
+            _reset(client)
+            return
+        for one, other in ((client, server), (server, client)):
+            self._pairs[one] = other
+            self._selector.register(one, selectors.EVENT_READ)
+        self._clients.add(client)
+
+    def _pass(self, source: socket.socket) -> None:
+        try:
+            content = source.recv(65536)
+            if not content:
+                self._end(source)
+                return
+            if self._silent.is_set():
+                return
+            if source in self._clients:
+                self.passed += len(content)
+                if self._cut_after is not None and self.passed >= self._cut_after:
+                    # What was sent before the cut did arrive: that is what makes it hard.
+                    keep = len(content) - (self.passed - self._cut_after)
+                    self._pairs[source].sendall(content[: max(0, keep)])
+                    self._reset_all()
+                    return
+            self._pairs[source].sendall(content)
+        except OSError:
+            self._end(source)
+
+    def _reset_all(self) -> None:
+        for one in list(self._pairs):
+            self._end(one)
+
+    def _end(self, source: socket.socket) -> None:
+        for one in (source, self._pairs.get(source)):
+            if one is not None and self._pairs.pop(one, None) is not None:
+                self._clients.discard(one)
+                self._selector.unregister(one)
+                _reset(one)
+
+    def start(self) -> None:
+        """Listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Reset every connection and listen no more."""
+        self._ended = True
+        self._waker.send(b"e")
+        self._thread.join()
+        self._reset_all()
+        self._selector.close()
+        for one in (self._listener, self._waker, self._woken):
+            one.close()
+
+
+def _connected(target: int | str) -> socket.socket:
+    if isinstance(target, int):
+        return socket.create_connection(("127.0.0.1", target), timeout=10)
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(target)
+    return server
+
+
+def _reset(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+@contextlib.contextmanager
+def proxied(target: int | str) -> Iterator[Proxy]:
+    """A proxy to a port of 127.0.0.1 or to a Unix socket, as long as the block lasts."""
+    proxy = Proxy(target)
+    proxy.start()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()

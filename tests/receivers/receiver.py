@@ -1,0 +1,114 @@
+"""What the tests of all sinks ask of a target."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.registry import SINKS
+from cdc_daemon.sinks.sink import Sink
+
+Documents = dict[str, Any]
+"""What a target holds: each document by its key; numbers as the digits that they were written with."""
+
+
+class Receiver(ABC):
+    """A target of a test's own on a server that runs.
+
+    Attributes:
+        kind: the `type` of the sink.
+        address: of the server: its port on 127.0.0.1 or the path of its socket; None where there is none.
+        keeps_history: whether it holds every record that came and not only the last of each key.
+        drops_repetitions: whether a record that comes twice is there once.
+    """
+
+    kind: ClassVar[str]
+    address: int | str | None = None
+    keeps_history: bool = False
+    drops_repetitions: bool = False
+
+    def __init__(self) -> None:
+        self._sinks: list[Sink] = []
+
+    @abstractmethod
+    def settings(self, port: int | None = None) -> dict[str, object]:
+        """What a person writes in `[sinks.<name>]`, with another port in place of the server's."""
+
+    @abstractmethod
+    def documents(self, feed: str) -> Documents:
+        """What it holds in the end, as a reader who follows docs/sinks.md sees it."""
+
+    def history(self, feed: str) -> list[tuple[str, int]]:
+        """Key and revision of every record that it holds, in order; where it keeps a history."""
+        raise NotImplementedError
+
+    def refused(self, feed: str) -> Record | None:
+        """A record that the target will refuse, from now on; None for one that refuses none by itself."""
+        return None
+
+    def stop(self) -> None:
+        """Kill its server; only where the test has one of its own."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start its server again, on the data that it had."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close its sinks, and take away what the test put there."""
+        for sink in self._sinks:
+            sink.close()
+
+    def sink(self, port: int | None = None, **more: object) -> Sink:
+        """The sink, opened with the target's settings and more; it is closed with the receiver."""
+        settings = {"type": self.kind, "timeout_seconds": 10.0, **self.settings(port), **more}
+        self._sinks.append(SINKS[self.kind].model_validate(settings).open("target"))
+        return self._sinks[-1]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A record as it came out of a log."""
+
+    key: str
+    revision: int
+    document: Any
+    """None for a delete."""
+
+
+def meaning(text: bytes | str) -> Any:
+    """A JSON text, with numbers as they are written."""
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
+def key_of(text: bytes | str) -> str:
+    """A key, written in one way."""
+    return json.dumps(meaning(text), ensure_ascii=False, sort_keys=True)
+
+
+def seen(encoded: bytes | str) -> Seen:
+    """What an encoded record (`format = "records"`) says."""
+    record = meaning(encoded)
+    key = json.dumps(record["key"], ensure_ascii=False, sort_keys=True)
+    return Seen(key, int(record["revision"]), None if record["op"] == "delete" else record["data"])
+
+
+def folded(records: Iterable[Seen]) -> Documents:
+    """The documents after the records: the highest revision of a key counts, in whatever order it came."""
+    latest: dict[str, Seen] = {}
+    for record in records:
+        if record.key not in latest or latest[record.key].revision <= record.revision:
+            latest[record.key] = record
+    return {key: record.document for key, record in latest.items() if record.document is not None}
+
+
+def state(records: Iterable[Record]) -> Documents:
+    """The documents of a feed after these records."""
+    return folded(
+        Seen(key_of(record.key), record.revision, None if record.data is None else meaning(record.data))
+        for record in records
+    )
