@@ -22,7 +22,7 @@ def render(source: Source) -> sql.Composed:
     return rendered(
         "capture.body",
         declarations=sql.SQL("\n").join(link.declaration() for link in links),
-        update=_changed_rows(source, links) if source.primary_key else _both_sides(links),
+        update=_one_row(source, links),
         insert=_all_rows("new_rows", "cdc_rows", [(link.array, link) for link in links]),
         delete=_all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
         forget=_lines(sql.SQL("{} := NULL;").format(link.array) for link in links),
@@ -99,7 +99,7 @@ def _all_rows(rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedL
 
 
 def _both_sides(links: list[_CarriedLink]) -> sql.Composed:
-    """Without a primary key old and new rows can't be paired: every one of them counts as changed."""
+    """Without a primary key the rows of many can't be paired: every one of them counts as changed."""
     return _lines(
         [
             _all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
@@ -113,12 +113,33 @@ def _append(links: list[_CarriedLink]) -> sql.Composed:
     return _lines([rendered("capture.append"), *(link.append() for link in links)])
 
 
+def _one_row(source: Source, links: list[_CarriedLink]) -> sql.Composed:
+    return rendered(
+        "capture.one_row",
+        aggregates=_continued(
+            sql.SQL("pg_catalog.array_agg({})").format(sql.Identifier("r", link.name)) for link in links
+        ),
+        into=_continued(link.array for link in links),
+        links=sql.Composed(
+            [sql.SQL("{} AS {}, ").format(link.of("o"), sql.Identifier(link.name)) for link in links]
+        ),
+        moved=_different(links) if links else sql.SQL("false"),
+        many_rows=_changed_rows(source, links) if source.primary_key else _both_sides(links),
+        old_columns=_columns(source, "o"),
+        new_columns=_columns(source, "n"),
+    )
+
+
+def _columns(source: Source, alias: str) -> sql.Composed:
+    return _COMMA.join(sql.Identifier(alias, column) for column in source.columns)
+
+
 def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     first_key = source.primary_key[0][0]
     pairs = {
         "same_key": _AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
-        "old_columns": _COMMA.join(sql.Identifier("o", column) for column in source.columns),
-        "new_columns": _COMMA.join(sql.Identifier("n", column) for column in source.columns),
+        "old_columns": _columns(source, "o"),
+        "new_columns": _columns(source, "n"),
     }
     old_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("o", first_key))
     new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))

@@ -13,6 +13,7 @@ LANGUAGE plpgsql SECURITY DEFINER AS {body}
 DECLARE
     cdc_rows pg_catalog.int8 := 0;
     cdc_more pg_catalog.int8;
+    cdc_changed pg_catalog.bool;
     cdc_moved pg_catalog.bool;
     cdc_even pg_catalog.bool;
 {declarations}
@@ -77,6 +78,26 @@ SELECT pg_catalog.count(*){aggregates}, pg_catalog.bool_or({moved})
 INTO cdc_rows{into}, cdc_moved
 FROM old_rows AS o FULL JOIN new_rows AS n ON {same_key}
 WHERE ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record;
+
+-- name: one_row
+-- Most UPDATEs change one row, whose old and new version are a pair without any join, also where no primary key
+-- pairs them. A FULL JOIN of one row with one row sorts or hashes both, set up anew in every transaction. Of more
+-- rows the product stops at the second; then, or when a link moved, the queries for many rows look at all of them.
+SELECT pg_catalog.count(*){aggregates}, pg_catalog.bool_or(r.cdc_changed), pg_catalog.bool_or(r.cdc_moved)
+INTO cdc_rows{into}, cdc_changed, cdc_moved
+FROM (
+    SELECT {links}ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record
+           AS cdc_changed, {moved} AS cdc_moved
+    FROM old_rows AS o CROSS JOIN new_rows AS n
+    LIMIT 2
+) AS r;
+IF cdc_rows OPERATOR(pg_catalog.=) 1 AND NOT cdc_moved THEN
+    IF NOT cdc_changed THEN
+        RETURN NULL;
+    END IF;
+ELSIF cdc_rows OPERATOR(pg_catalog.>) 0 THEN
+    {many_rows}
+END IF;
 
 -- name: moved_rows
 -- Links themselves changed, which is rare and takes a second look: all old ones, and the new ones where they

@@ -59,6 +59,24 @@ def test_changed_keys_are_logged_by_their_old_and_by_their_new_value(daemon: Dae
     daemon.assert_in_step()
 
 
+def test_one_changed_key_is_logged_by_its_old_and_by_its_new_value(daemon: Daemon, shop: Session) -> None:
+    shop.execute("UPDATE item SET id = 5001 WHERE id = 1")
+    assert shop.execute("SELECT rows, id FROM cdc.changelog_public_item").fetchall() == [(2, [1, 5001])]
+    daemon.assert_in_step()
+
+
+def test_an_update_of_one_row_is_pruned_also_without_a_primary_key(daemon: Daemon, shop: Session) -> None:
+    shop.execute("ALTER TABLE item DROP CONSTRAINT item_pkey")
+    daemon.install()
+    shop.execute("UPDATE item SET note = 'seen' WHERE id = 1")
+    assert entries(shop) == []
+    shop.execute("UPDATE item SET code = 'new' WHERE id = 1")
+    assert entries(shop) == [(1, 1)]
+    shop.execute("UPDATE item SET note = 'seen' WHERE id <= 2")
+    assert entries(shop)[1:] == [(4, 4)]  # many can't be paired: old and new ones both
+    daemon.assert_in_step()
+
+
 def test_an_update_of_columns_that_no_feed_uses_writes_no_entry(daemon: Daemon, shop: Session) -> None:
     shop.execute("UPDATE item SET note = 'seen'")
     assert entries(shop) == []
