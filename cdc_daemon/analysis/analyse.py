@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.build import Builder, NotUnderstood
+from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.effects import Finished, Values
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
-from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Conjunct, Scope, SetOperation, Source, scopes_of
+from cdc_daemon.analysis.reading import NotUnderstood, Text
+from cdc_daemon.analysis.scopes import (
+    WHOLE_ROW,
+    Body,
+    Conjunct,
+    Recursion,
+    Scope,
+    SetOperation,
+    Source,
+    scopes_of,
+)
 from cdc_daemon.analysis.verdicts import judge
-from cdc_daemon.analysis.walk import Values, walk
+from cdc_daemon.analysis.walk import walk
 
 
 def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
@@ -39,8 +50,9 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     except Unreadable as error:
         return _everything(query, catalogue, verdicts, f"the query can't be parsed: {error}", None)
     understood = render(tree)
+    text = Text(query.feed, catalogue, Functions(catalogue))
     try:
-        body = Builder(query.feed, catalogue, Functions(catalogue)).build(tree.copy())
+        body = Builder(text).build(tree.copy())
     except NotUnderstood as reason:
         return _everything(query, catalogue, verdicts, str(reason), understood)
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
@@ -52,18 +64,15 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
                 found.columns |= _columns(scope, source)
 
     null_extended: set[str] = set()
-
-    def emit(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> None:
+    for fragment, values in walk(body, frozenset(positions[name] for name in query.entity), _finish):
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
         if any(isinstance(value.unnest(), exp.Null) for value in bound.values()):
             if fragment.source.table is not None:
                 null_extended.add(str(fragment.source.table.name))
-            return
+            continue
         collected[fragment.source.origin].add(
             query, body, positions, fragment, statement(fragment, bound), tuple(bound)
         )
-
-    walk(body, frozenset(positions[name] for name in query.entity), emit)
     occurrences = tuple(found.occurrence() for found in collected.values())
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
     return Analysis(
@@ -72,9 +81,14 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         verdicts,
         query.definition,
         understood,
+        tuple(text.readings.values()),
         nullable,
         frozenset(null_extended) if nullable else frozenset(),
     )
+
+
+def _finish(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
+    yield fragment, values
 
 
 _NO_WAY = "no row of it reaches an entity by what the query says; taken as all to be safe"
@@ -150,6 +164,8 @@ def _reason(
 def _bindable(body: Body, n: int) -> bool:
     if isinstance(body, SetOperation):
         return all(_bindable(arm, n) for arm in body.arms)
+    if isinstance(body, Recursion):
+        return n < len(body.step.outputs) and _bindable(body.base, n) and _bindable(body.step, n)
     return body.bindable[n]
 
 
@@ -176,4 +192,4 @@ def _everything(
         Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))
         for name, table in catalogue.tables.items()
     )
-    return Analysis(query.feed, occurrences, verdicts, query.definition, understood, query.entity)
+    return Analysis(query.feed, occurrences, verdicts, query.definition, understood, nullable=query.entity)

@@ -17,8 +17,9 @@ class TableName(NamedTuple):
         return f"{self.schema}.{self.name}"
 
 
-RelationKind = Literal["table", "view", "materialized view", "foreign table", "system catalogue", "sequence"]
-"""What a relation is to a feed; partitioned tables are tables. Only tables can be followed."""
+RelationKind = Literal["table", "materialized view", "foreign table", "system catalogue", "sequence"]
+"""What a relation is to a feed; partitioned tables are tables. Only tables can be followed, views are looked
+into."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class View:
+    """A view: a query under a name.
+
+    Attributes:
+        oid: its pg_class.oid.
+        definition: its query, resolved like `FeedQuery.definition`.
+        columns: the names of its columns, in order.
+    """
+
+    name: TableName
+    oid: int
+    definition: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Function:
     """A function that a feed's query calls.
 
@@ -90,12 +107,16 @@ class Catalogue:
     """What the feed's query reads and calls.
 
     Attributes:
-        dependencies: what PostgreSQL itself recorded for the query (`pg_depend`): per relation, its columns.
+        tables: every relation but views.
+        views: those that the query reads, and those that they read.
+        dependencies: what PostgreSQL itself recorded for the query and these views (`pg_depend`): per
+            relation, its columns.
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
     functions: tuple[Function, ...] = ()
     dependencies: Mapping[TableName, frozenset[str]] = field(default_factory=dict[TableName, frozenset[str]])
+    views: Mapping[TableName, View] = field(default_factory=dict[TableName, View])
 
 
 @dataclass(frozen=True)

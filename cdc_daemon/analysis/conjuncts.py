@@ -60,7 +60,7 @@ def conjunct(
     """
     equality = _equality(tree)
     if equality is not None:
-        left, right = (_members(side) for side in equality)
+        left, right = (members(side) for side in equality)
         if len(left) == len(right) > 1:
             for a, b in zip(left, right, strict=True):
                 yield from conjunct(type(tree)(this=a.copy(), expression=b.copy()), join, span, types)
@@ -146,11 +146,12 @@ def _equality(tree: Tree) -> tuple[Tree, Tree] | None:
     return None if any(isinstance(side, (exp.Any, exp.All)) for side in sides) else sides
 
 
-def _members(tree: Tree) -> list[Tree]:
+def members(tree: Tree) -> tuple[Tree, ...]:
+    """The members of a row constructor; any other expression is a row of one."""
     tree = tree.unnest()
     if isinstance(tree, exp.Tuple) or (isinstance(tree, exp.Anonymous) and tree.name.lower() == "row"):
-        return list(tree.expressions)
-    return [tree]
+        return tuple(tree.expressions)
+    return (tree,)
 
 
 def _strict(tree: Tree) -> frozenset[Ref]:

@@ -52,6 +52,17 @@ class Definition(Postgres):
             name: parser for name, parser in _PARSERS.items() if name in _SPELLED
         }
 
+        def _values_to_select(self, values: Any) -> Any:
+            """VALUES as it stands; sqlglot would make SELECT * FROM (VALUES …) of it."""
+            return values
+
+        def _parse_lateral(self) -> Any:
+            """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
+            if self._match_text_seq("LATERAL", "ROWS", "FROM"):
+                self._retreat(self._index - 2)
+                return self._parse_table()
+            return super()._parse_lateral()
+
     class Generator(Postgres.Generator):  # type: ignore[valid-type,misc] # as above
         TRANSFORMS: ClassVar[dict[Any, Any]] = {
             **Postgres.Generator.TRANSFORMS,

@@ -8,12 +8,67 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.dialect import Tree, quoted, render
+from cdc_daemon.analysis.dialect import Tree, column, quoted, render
 from cdc_daemon.analysis.plan import Visit
 from cdc_daemon.analysis.reach import Hop, aliases
 from cdc_daemon.analysis.scopes import Source
 
 DELTA = "delta"
+_AFFECTED = "affected"
+
+
+@dataclass(frozen=True)
+class Step:
+    """From a row of a closure to further ones.
+
+    Attributes:
+        outputs: by the closure's column.
+    """
+
+    hops: tuple[Hop, ...]
+    conditions: tuple[Tree, ...]
+    outputs: Mapping[str, Tree]
+
+    def narrowed(self, columns: frozenset[str]) -> Step:
+        """Only these columns, and the visits that they need."""
+        outputs = {name: tree for name, tree in self.outputs.items() if name in columns}
+        hops, conditions = _needed(self.hops, self.conditions, outputs.values())
+        return Step(hops, conditions, outputs)
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Rows, and those that derive from them step by step.
+
+    Attributes:
+        alias: what the rest of the route calls it.
+        itself: what its steps call the row before.
+        seed, columns: the rows to begin with.
+        steps: one for each case of a step's outer joins.
+    """
+
+    alias: str
+    itself: str
+    seed: Fragment
+    columns: Mapping[str, Tree]
+    steps: tuple[Step, ...]
+
+    def narrowed(self, columns: frozenset[str]) -> Closure:
+        """Only these columns, and those by which its steps find their way."""
+        kept = columns or frozenset(self.columns)
+        while True:
+            steps = tuple(step.narrowed(kept) for step in self.steps)
+            trees = [
+                tree
+                for step in steps
+                for tree in (*step.outputs.values(), *step.conditions, *(hop.item for hop in step.hops))
+            ]
+            more = kept | {name for tree in trees for name in _columns_of(tree, self.itself)}
+            if more == kept:
+                break
+            kept = more
+        seeds = {name: tree for name, tree in self.columns.items() if name in kept}
+        return Closure(self.alias, self.itself, self.seed.pruned(seeds.values()), seeds, steps)
 
 
 @dataclass(frozen=True)
@@ -22,10 +77,12 @@ class Fragment:
 
     Attributes:
         source: the table whose row changed.
+        closure: what it reads in the delta's place, once it went through a recursive CTE.
         notes: why something could not be bound on the way.
     """
 
     source: Source
+    closure: Closure | None = None
     hops: tuple[Hop, ...] = ()
     conditions: tuple[Tree, ...] = ()
     notes: tuple[str, ...] = ()
@@ -40,18 +97,32 @@ class Fragment:
 
     def pruned(self, bound: Iterable[Tree]) -> Fragment:
         """Without the visits that nothing refers to any more: they only narrow, and cost."""
-        needed = {alias for tree in bound for alias in aliases(tree)}
-        for hop in reversed(self.hops):
-            if hop.uid in needed:
-                needed |= hop.needs
-        visited = {hop.uid for hop in self.hops}
-        return replace(
-            self,
-            hops=tuple(hop for hop in self.hops if hop.uid in needed),
-            conditions=tuple(
-                condition for condition in self.conditions if not (aliases(condition) & visited) - needed
-            ),
-        )
+        bound = list(bound)
+        hops, conditions = _needed(self.hops, self.conditions, bound)
+        closure = self.closure
+        if closure is not None:
+            trees = (*bound, *conditions, *(hop.item for hop in hops))
+            names = {name for tree in trees for name in _columns_of(tree, closure.alias)}
+            closure = closure.narrowed(frozenset(names))
+        return replace(self, closure=closure, hops=hops, conditions=conditions)
+
+
+def _needed(
+    hops: Sequence[Hop], conditions: Sequence[Tree], bound: Iterable[Tree]
+) -> tuple[tuple[Hop, ...], tuple[Tree, ...]]:
+    needed = {alias for tree in bound for alias in aliases(tree)}
+    for hop in reversed(hops):
+        if hop.uid in needed:
+            needed |= hop.needs
+    visited = {hop.uid for hop in hops}
+    return (
+        tuple(hop for hop in hops if hop.uid in needed),
+        tuple(condition for condition in conditions if not (aliases(condition) & visited) - needed),
+    )
+
+
+def _columns_of(tree: Tree, alias: str) -> Iterator[str]:
+    return (node.name for node in tree.find_all(exp.Column) if node.table == alias)
 
 
 @dataclass(frozen=True)
@@ -75,41 +146,111 @@ class Statement:
 def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
     """A SELECT from `delta` of the bound entity columns."""
     fragment = fragment.pruned(bound.values())
-    distinct = {render(condition): condition for condition in fragment.conditions}
-    waiting = [(condition, aliases(condition)) for condition in distinct.values()]
-    select = exp.Select(
-        expressions=[exp.alias_(tree.copy(), quoted(name)) for name, tree in bound.items()],
-        from_=exp.From(this=exp.Table(this=quoted(DELTA))),
-    )
-    known = {DELTA}
-    own = _take(waiting, known)
-    for hop in fragment.hops:
-        known.add(hop.uid)
-        on = _take(waiting, known)
-        join = (
-            exp.Join(this=hop.item.copy(), on=_all_of(on))
-            if on
-            else exp.Join(this=hop.item.copy(), kind="CROSS")
-        )
-        select.append("joins", join)
-    if own:
-        select.set("where", exp.Where(this=_all_of(own)))
+    select = _select(fragment, bound)
+    hops = {render(hop.item) for hop in fragment.hops}
+    if fragment.closure is not None:
+        hops.add(render(_closure(fragment.closure)))
     return Statement(
         sql=render(select, pretty=True),
-        links=frozenset(node.name for node in select.find_all(exp.Column) if node.table == DELTA),
+        links=frozenset(_columns_of(select, DELTA)),
         outputs=tuple(render(tree) for tree in bound.values()),
-        hops=frozenset(render(hop.item) for hop in fragment.hops),
-        conditions=frozenset(distinct),
-        visits=tuple(_visits(fragment)),
+        hops=frozenset(hops),
+        conditions=frozenset(render(condition) for condition in fragment.conditions),
+        visits=tuple(dict.fromkeys(_visits(fragment))),
     )
+
+
+def _select(fragment: Fragment, bound: Mapping[str, Tree]) -> exp.Select:
+    if fragment.closure is None:
+        start: Tree = exp.Table(this=quoted(DELTA))
+        known = DELTA
+    else:
+        start, known = _closure(fragment.closure), fragment.closure.alias
+    return _joined(start, known, fragment.hops, fragment.conditions, bound)
+
+
+def _joined(
+    start: Tree | None, known: str, hops: Sequence[Hop], conditions: Sequence[Tree], bound: Mapping[str, Tree]
+) -> exp.Select:
+    """A SELECT from hops joined one by one, to a first item or (inside LATERAL) to what is known outside."""
+    distinct = {render(condition): condition for condition in conditions}
+    waiting = [(condition, aliases(condition)) for condition in distinct.values()]
+    select = exp.Select(expressions=[exp.alias_(tree.copy(), quoted(name)) for name, tree in bound.items()])
+    aliased = {known}
+    own = _take(waiting, aliased)
+    for hop in hops:
+        aliased.add(hop.uid)
+        on = _take(waiting, aliased)
+        if start is None:
+            start = hop.item.copy()
+            own += on
+        else:
+            join = (
+                exp.Join(this=hop.item.copy(), on=_all_of(on))
+                if on
+                else exp.Join(this=hop.item.copy(), kind="CROSS")
+            )
+            select.append("joins", join)
+    if start is not None:
+        select.set("from_", exp.From(this=start))
+    if own:
+        select.set("where", exp.Where(this=_all_of(own)))
+    return select
+
+
+def _closure(closure: Closure) -> exp.Subquery:
+    """`(WITH RECURSIVE affected AS (seed UNION step) SELECT …)`, which stands wherever a table may."""
+    names = list(closure.columns)
+    before = exp.Table(this=quoted(_AFFECTED), alias=exp.TableAlias(this=quoted(closure.itself)))
+    if len(closure.steps) == 1:
+        (step,) = closure.steps
+        further = _joined(before, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
+    else:
+        # The name of a recursive query may stand in it once.
+        cases: Tree | None = None
+        for step in closure.steps:
+            case = _joined(None, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
+            cases = case if cases is None else exp.Union(this=cases, expression=case, distinct=False)
+        lateral = exp.Lateral(this=exp.Subquery(this=cases), alias=exp.TableAlias(this=quoted("further")))
+        further = exp.Select(
+            expressions=[column("further", name) for name in names],
+            from_=exp.From(this=before),
+            joins=[exp.Join(this=lateral, kind="CROSS")],
+        )
+    seed = _select(closure.seed, closure.columns)
+    union = exp.Union(this=seed, expression=further, distinct=True)
+    declaration = exp.CTE(
+        this=union,
+        alias=exp.TableAlias(this=quoted(_AFFECTED), columns=[quoted(name) for name in names]),
+    )
+    return exp.Subquery(
+        this=exp.Select(
+            with_=exp.With(expressions=[declaration], recursive=True),
+            expressions=[column(_AFFECTED, name) for name in names],
+            from_=exp.From(this=exp.Table(this=quoted(_AFFECTED))),
+        ),
+        alias=exp.TableAlias(this=quoted(closure.alias)),
+    )
+
+
+def _in_order(outputs: Mapping[str, Tree], names: Sequence[str]) -> Mapping[str, Tree]:
+    return {name: outputs[name] for name in names}
 
 
 def _visits(fragment: Fragment) -> Iterator[Visit]:
-    for hop in fragment.hops:
+    if fragment.closure is not None:
+        yield from _visits(fragment.closure.seed)
+        for step in fragment.closure.steps:
+            yield from _visits_of(step.hops, step.conditions)
+    yield from _visits_of(fragment.hops, fragment.conditions)
+
+
+def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visit]:
+    for hop in hops:
         if not isinstance(hop.item, exp.Table) or hop.item.args["alias"].args.get("columns"):
             continue  # not a table under its own column names
         found: set[str] = set()
-        for condition in fragment.conditions:
+        for condition in conditions:
             if isinstance(condition, exp.EQ):
                 for side in (condition.this.unnest(), condition.expression.unnest()):
                     plain = side.this.unnest() if isinstance(side, exp.Cast) else side

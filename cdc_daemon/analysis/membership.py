@@ -14,6 +14,7 @@ from cdc_daemon.analysis.scopes import (
     Conjunct,
     Given,
     Membership,
+    Recursion,
     Ref,
     Scope,
     SetOperation,
@@ -78,7 +79,7 @@ def _equal(source: Source, left: Tree, value: Value) -> Conjunct:
     given = Given.EXACT if value.exact else Given.EQUAL
     sides = (
         Side(left, refs, next(iter(refs)) if plain else None),
-        Side(value.tree, frozenset(), None, given),
+        Side(value.tree, frozenset(), None, given, value.type),
     )
     tree = exp.EQ(this=enclosed(left), expression=enclosed(value.tree))
     return _here(source, Conjunct(tree, refs, sides, given=True))
@@ -113,4 +114,7 @@ def output_never_null(body: Body, n: int) -> bool:
     """Whether an output, by position, is certainly never NULL."""
     if isinstance(body, SetOperation):
         return all(output_never_null(arm, n) for arm in body.arms)
+    if isinstance(body, Recursion):
+        plain = n < len(body.step.outputs)
+        return plain and output_never_null(body.base, n) and output_never_null(body.step, n)
     return never_null(body, body.outputs[n])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, quoted
-from cdc_daemon.analysis.scopes import WHOLE_ROW, Ref, Source
+from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Recursion, Ref, SetOperation, Source
 from cdc_daemon.errors import FeedError
 
 
@@ -33,12 +33,13 @@ class Sight:
         return own | self.around.uids() if self.around else own
 
     def types(self) -> Mapping[Ref, str]:
-        """The catalogue's types of the columns of tables in sight."""
+        """The catalogue's types of the columns in sight, where they are known."""
         found = dict(self.around.types()) if self.around else {}
         for source in self.sources.values():
-            if source.table is not None:
-                for visible, real in source.real.items():
-                    found[Ref(source.uid, visible)] = source.table.columns[real].type
+            for name in source.columns:
+                type_ = type_of(source, name)
+                if type_ is not None:
+                    found[Ref(source.uid, name)] = type_
         return found
 
     def resolve(self, node: exp.Column) -> None:
@@ -85,3 +86,37 @@ class Sight:
             where=where,
             hint="system columns such as xmin or ctid can't be followed; use a column of the table",
         )
+
+
+def type_of(source: Source, name: str) -> str | None:
+    """The catalogue's type of a source's column; None where it is not a mere column of a table."""
+    if source.table is not None:
+        return source.table.columns[source.real[name]].type
+    if source.body is None or name not in source.columns:
+        return None
+    return output_type(source.body, source.columns.index(name))
+
+
+def null_of(sources: Mapping[str, Source], tree: Tree) -> Tree:
+    """NULL in the place of a column; of its type where that is known, so that operators find their way."""
+    at = tree.unnest()
+    source = sources.get(at.table) if isinstance(at, exp.Column) else None
+    type_ = type_of(source, at.name) if source is not None and at.name in source.columns else None
+    return exp.Null() if type_ is None else typed_null(type_)
+
+
+def typed_null(type_: str) -> Tree:
+    """NULL of a type that the catalogue spells like this."""
+    return exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DType.USERDEFINED, kind=type_))
+
+
+def output_type(body: Body, n: int) -> str | None:
+    """The catalogue's type of an output, by position; None where it is not known to be a column's."""
+    if isinstance(body, Recursion):
+        return output_type(body.base, n) if n < len(body.step.names) else None
+    if isinstance(body, SetOperation):
+        types = {output_type(arm, n) for arm in body.arms}
+        return types.pop() if len(types) == 1 else None
+    output = body.outputs[n].unnest()
+    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
+    return None if source is None or output.name not in source.columns else type_of(source, output.name)

@@ -50,7 +50,8 @@ class Occurrence:
     """One place where the query reads a source table.
 
     Attributes:
-        alias: the name it has in the query, to tell two occurrences of one table apart.
+        alias: the name it has in the query, to tell two occurrences of one table apart; inside a view, that
+            view's name stands before it.
         links: the link columns that its routes need, sorted.
         columns: every column whose change can change a document or its membership, sorted.
         routes: their union reaches every entity that a changed row touches.
@@ -90,6 +91,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A view's definition, and what the analysis read in it, written anew."""
+
+    definition: str
+    understood: str
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What a feed's query depends on.
 
@@ -97,6 +106,7 @@ class Analysis:
         definition: the query as it was analysed (`FeedQuery.definition`).
         understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare
         it with the definition, so that nothing is followed that was misread. None if it could not be read.
+        views: the same for each view that was looked into.
         nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
         document with such a NULL has no entity: the feed must stop, not lose it.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
@@ -108,5 +118,6 @@ class Analysis:
     verdicts: tuple[Verdict, ...] = ()
     definition: str = ""
     understood: str | None = None
+    views: tuple[Reading, ...] = ()
     nullable: tuple[str, ...] = ()
     null_extended: frozenset[str] = frozenset()

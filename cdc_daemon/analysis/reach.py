@@ -8,11 +8,12 @@ sets of columns; trees are copied for what is kept only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, column, enclosed, render
+from cdc_daemon.analysis.names import type_of
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Conjunct, Given, Ref, Scope, Side, Source, refs_of
 
 
@@ -25,12 +26,14 @@ class Value:
         exact: it is the column's own value; otherwise `=` calls it equal, no more.
         hops: the sources of this scope that have to be visited for it.
         anchored: it depends on the changed row (a constant doesn't).
+        type: the catalogue's, where it is known; an equal value may be of another type than the column.
     """
 
     tree: Tree
     exact: bool = True
     hops: frozenset[str] = frozenset()
     anchored: bool = True
+    type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Reach:
         exact = value.exact and q.identical
         if ref in self._equal and not exact:
             return False
-        carried = Value(value.tree, exact, value.hops, value.anchored)
+        carried = replace(value, exact=exact)
         self._equal.setdefault(ref, carried)
         if exact:
             self._exact[ref] = carried
@@ -139,7 +142,7 @@ class Reach:
             return None
         value = self._substituted(side.tree, side.refs, self._exact, exact=False)
         if side.given is not None:
-            return Value(value.tree, side.given is Given.EXACT, value.hops, anchored=True)
+            return replace(value, exact=side.given is Given.EXACT, anchored=True, type=side.type)
         return value
 
     def _substituted(
@@ -153,6 +156,7 @@ class Reach:
             exact,
             hops,
             any(known[ref].anchored for ref in refs),
+            known[next(iter(refs))].type if isinstance(tree.unnest(), exp.Column) and refs else None,
         )
 
     # Hops
@@ -167,7 +171,7 @@ class Reach:
             if source.subquery or not all(ref in self._exact for ref in source.outer):
                 continue
             for q, needs in self._ways(source):
-                if q is not None and q.free and uid not in missing:
+                if q is not None and q.free and not (uid in q.sources if q.sources else uid in missing):
                     continue
                 score = (len(needs), 1 if q is None or q.sides is None else 0, order)
                 if best is None or score < best[0]:
@@ -207,14 +211,16 @@ class Reach:
     def _visit(self, uid: str, link: Conjunct | None, needs: frozenset[str]) -> None:
         self._links[uid] = link
         hops = needs | {uid}
-        for name in (*self.scope.sources[uid].columns, WHOLE_ROW):
+        source = self.scope.sources[uid]
+        for name in (*source.columns, WHOLE_ROW):
             ref = Ref(uid, name)
             tree = (
                 exp.Column(this=exp.Star(), table=column(uid, "x").args["table"])
                 if name == WHOLE_ROW
                 else column(uid, name)
             )
-            value = Value(tree, exact=True, hops=hops)
+            type_ = None if name == WHOLE_ROW else type_of(source, name)
+            value = Value(tree, exact=True, hops=hops, type=type_)
             self._exact[ref] = value
             self._equal.setdefault(ref, value)
 

@@ -21,6 +21,10 @@ WHOLE_ROW = "*"
 """As the column of a Ref: the row itself."""
 
 
+QUERY = (exp.Select, exp.SetOperation)
+"""A query in an expression, whatever stands around it."""
+
+
 class Ref(NamedTuple):
     """A column of a source."""
 
@@ -54,6 +58,7 @@ class Source:
         origin: the same for all copies of one place in the definition (a CTE that is read twice).
         membership, left: for `left IN (subquery)` and friends.
         join: for a subquery in an outer join's ON: that join.
+        itself: in the step of a recursive CTE: it is that CTE.
     """
 
     uid: str
@@ -68,6 +73,7 @@ class Source:
     membership: Membership = Membership.NONE
     left: tuple[Tree, ...] = ()
     join: OuterJoin | None = None
+    itself: bool = False
 
     @property
     def subquery(self) -> bool:
@@ -107,12 +113,14 @@ class Side:
     Attributes:
         column: the column that it is, or is a mere relabelling of (varchar as text); None for anything else.
         given: it holds values of the changed row already, all of them exact or not.
+        type: that of the value given, where it is known.
     """
 
     tree: Tree
     refs: frozenset[Ref]
     column: Ref | None
     given: Given | None = None
+    type: str | None = None
 
 
 @dataclass(eq=False)
@@ -186,13 +194,30 @@ class SetOperation:
     distinct: bool
 
 
-Body: TypeAlias = Scope | SetOperation
+@dataclass(eq=False)
+class Recursion:
+    """A recursive CTE: the rows of `base`, and again and again those that `step` makes of the rows before.
+
+    Attributes:
+        itself: the source of `step` that is the CTE; its item reads all rows that the CTE has.
+        names: of the step's columns, then of those that SEARCH and CYCLE add.
+        distinct: UNION, so an equal value may stand for a row's own.
+    """
+
+    base: Body
+    step: Scope
+    itself: str
+    names: tuple[str, ...]
+    distinct: bool
+
+
+Body: TypeAlias = Scope | SetOperation | Recursion
 
 
 def expressions_without_queries(tree: Tree) -> Iterator[Tree]:
     """The nodes of an expression, without going into the subqueries in it (which are yielded themselves)."""
     yield tree
-    if isinstance(tree, (exp.Select, exp.SetOperation)):
+    if isinstance(tree, QUERY):
         return
     for child in tree.iter_expressions():
         yield from expressions_without_queries(child)
@@ -208,9 +233,9 @@ def refs_of(tree: Tree) -> frozenset[Ref]:
 
 def scopes_of(body: Body) -> Iterator[Scope]:
     """A body's own scopes and those of everything inside, outermost first."""
-    if isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from scopes_of(arm)
+    if not isinstance(body, Scope):
+        for part in body.arms if isinstance(body, SetOperation) else (body.base, body.step):
+            yield from scopes_of(part)
         return
     yield body
     for source in body.sources.values():

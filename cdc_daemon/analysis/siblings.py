@@ -64,9 +64,10 @@ def _agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
     kind = exp.EQ if strict else exp.NullSafeEQ
     refs = refs_of(key)
     plain = isinstance(key.unnest(), exp.Column)
+    given = Given.EXACT if value.exact else Given.EQUAL
     sides = (
         Side(key, refs, next(iter(refs)) if plain else None),
-        Side(value.tree, frozenset(), None, Given.EXACT if value.exact else Given.EQUAL),
+        Side(value.tree, frozenset(), None, given, value.type),
     )
     tree = kind(this=enclosed(key), expression=enclosed(value.tree))
     strict_in = frozenset(ref.source for ref in refs) if strict and plain else frozenset[str]()
@@ -121,4 +122,4 @@ def _conjunct(q: Conjunct, uids: dict[str, str], joins: dict[OuterJoin, OuterJoi
 
 def _side(side: Side, uids: dict[str, str]) -> Side:
     column = None if side.column is None else next(iter(_refs([side.column], uids)))
-    return Side(_tree(side.tree, uids), _refs(side.refs, uids), column, side.given)
+    return Side(_tree(side.tree, uids), _refs(side.refs, uids), column, side.given, side.type)

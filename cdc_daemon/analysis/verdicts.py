@@ -30,7 +30,6 @@ _NO_ROW_CHANGES = (
 )
 _BEFORE_STAR = (TokenType.SELECT, TokenType.COMMA, TokenType.DOT, TokenType.DISTINCT)
 _RELATIONS = {
-    "view": "read the tables that the view selects from: views are not looked into yet",
     "materialized view": "its contents change at REFRESH, which no trigger sees: read the tables behind it",
     "foreign table": "its rows change where no trigger of this server fires: copy it to a table",
     "system catalogue": "no trigger can be created on it: keep what is needed of it in a table",

@@ -18,11 +18,13 @@ class Dependencies:
         columns: used columns of each source table.
         whole: source tables of which every column is used.
         functions: user-defined functions that the query calls.
+        views: views that the query reads, and those that they read.
     """
 
     columns: Mapping[int, tuple[str, ...]]
     whole: tuple[int, ...] = ()
     functions: tuple[int, ...] = ()
+    views: tuple[int, ...] = ()
 
 
 def read(connection: Connection, dependencies: Dependencies) -> str:
@@ -40,6 +42,7 @@ def read(connection: Connection, dependencies: Dependencies) -> str:
             "columns": [name for _, name in pairs],
             "whole": list(dependencies.whole),
             "functions": list(dependencies.functions),
+            "views": list(dependencies.views),
         },
     ).fetchone()
     if row is None:  # an aggregate without GROUP BY always yields a row

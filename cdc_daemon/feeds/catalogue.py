@@ -19,6 +19,7 @@ from cdc_daemon.analysis.catalogue import (
     Output,
     Table,
     TableName,
+    View,
 )
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import Connection
@@ -60,24 +61,31 @@ def describe(
             for name, type_ in cursor.execute(statement("catalogue.outputs"), {"view": view}).fetchall()
         )
         check_outputs(feed, outputs, key=key, entity=entity)
-        functions = tuple(
-            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], oid, many)
-            for schema, name, volatility, kind, many, oid in cursor.execute(
-                statement("catalogue.functions"), {"view": view}
-            ).fetchall()
-            if kind in _KIND
-        )
         depended: dict[int, list[str]] = {
             oid: columns or []
             for oid, columns in cursor.execute(statement("catalogue.dependencies"), {"view": view}).fetchall()
         }
-        tables = _tables(cursor, depended)
+        views = {
+            oid: View(TableName(schema, name), oid, text_, tuple(names))
+            for oid, schema, name, text_, names in cursor.execute(
+                statement("catalogue.views"), {"relations": list(depended)}
+            ).fetchall()
+        }
+        functions = tuple(
+            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], oid, many)
+            for schema, name, volatility, kind, many, oid in cursor.execute(
+                statement("catalogue.functions"), {"views": [view, *views]}
+            ).fetchall()
+            if kind in _KIND
+        )
+        tables = _tables(cursor, depended.keys() - views.keys())
     catalogue = Catalogue(
         tables={table.name: table for table in tables.values()},
         functions=functions,
         dependencies={
             tables[oid].name: frozenset(columns) for oid, columns in depended.items() if oid in tables
         },
+        views={each.name: each for each in views.values()},
     )
     return FeedQuery(feed, text, definition, outputs, tuple(key), tuple(entity)), catalogue
 

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from cdc_daemon.analysis.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.indexes import missing_indexes
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
+from cdc_daemon.analysis.plan import Analysis, Occurrence, Reading, Route, RouteKind, Verdict
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import create_view
 from cdc_daemon.pg.session import Connection, first_line, identifiers
@@ -72,9 +72,11 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
-        if analysis.understood is not None and not _same_query(cursor, analysis, analysis.understood):
-            reason = "it can't be analysed: PostgreSQL reads the query otherwise than the analysis does"
-            analysis = _all(analysis, reason)
+        if analysis.understood is not None:
+            readings = (Reading(analysis.definition, analysis.understood), *analysis.views)
+            if not all(_same_query(cursor, analysis.feed, reading) for reading in readings):
+                reason = "it can't be analysed: PostgreSQL reads the query otherwise than the analysis does"
+                analysis = _all(analysis, reason)
         verdicts = list(analysis.verdicts)
         for occurrence in analysis.occurrences:
             for route in occurrence.routes:
@@ -84,14 +86,14 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
     return replace(analysis, verdicts=tuple(verdicts))
 
 
-def _same_query(cursor: Cursor, analysis: Analysis, understood: str) -> bool:
-    """Whether PostgreSQL makes the same of the definition and of what the analysis read in it.
+def _same_query(cursor: Cursor, feed: str, reading: Reading) -> bool:
+    """Whether PostgreSQL makes the same of a definition and of what the analysis read in it.
 
     Both are resolved once more: the definition of a definition differs from it in small ways (a nested AND is
     flattened).
     """
-    found = _resolved(cursor, understood, analysis.feed)
-    return found is not None and found == _resolved(cursor, analysis.definition, analysis.feed)
+    found = _resolved(cursor, reading.understood, feed)
+    return found is not None and found == _resolved(cursor, reading.definition, feed)
 
 
 def _resolved(cursor: Cursor, text: str, feed: str) -> str | None:

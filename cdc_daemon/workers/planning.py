@@ -58,6 +58,7 @@ class FeedPlan:
                 if len(names) == len(tables[table].columns)
             ),
             functions=self.functions,
+            views=tuple(sorted(view.oid for view in self.catalogue.views.values())),
         )
 
     @property

@@ -22,39 +22,65 @@ WHERE a.attrelid = %(view)s AND a.attnum > 0
 ORDER BY a.attnum
 
 -- name: dependencies
--- Relations and columns that PostgreSQL recorded for the query, and relations that stand in its rule only:
--- for system catalogues nothing is recorded.
-SELECT d.refobjid, pg_catalog.array_agg(a.attname ORDER BY a.attname) FILTER (WHERE a.attname IS NOT NULL)
+-- Relations and columns that PostgreSQL recorded for the query and for every view that it reads, and relations
+-- that stand in their rules only: for system catalogues nothing is recorded. At the server's own views it stops:
+-- they are refused as they are.
+WITH RECURSIVE reading (relation) AS (
+    SELECT %(view)s::pg_catalog.oid
+    UNION
+    SELECT c.oid
+    FROM reading
+    JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = reading.relation AND r.ev_type = '1'
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+    JOIN pg_catalog.pg_class AS c
+      ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.refobjid AND c.relkind = 'v'
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+)
+SELECT d.refobjid, pg_catalog.array_agg(DISTINCT a.attname ORDER BY a.attname) FILTER (WHERE a.attname IS NOT NULL)
 FROM (
     SELECT d.refobjid, d.refobjsubid
     FROM pg_catalog.pg_rewrite AS r
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
-    WHERE r.ev_class = %(view)s
+    WHERE r.ev_class IN (SELECT relation FROM reading) AND r.ev_type = '1'
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class
     UNION
     SELECT m[1]::pg_catalog.oid, 0
     FROM pg_catalog.pg_rewrite AS r,
          pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':relid (\d+)', 'g') AS m
-    WHERE r.ev_class = %(view)s AND m[1]::pg_catalog.oid NOT IN (0, r.ev_class)
+    WHERE r.ev_class IN (SELECT relation FROM reading) AND r.ev_type = '1'
+      AND m[1]::pg_catalog.oid NOT IN (0, r.ev_class)
 ) AS d
 LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
 GROUP BY d.refobjid
 
+-- name: views
+-- Views among some relations, with their queries as the server resolved them; run with search_path = pg_catalog.
+SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid),
+       ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
+             WHERE a.attrelid = c.oid AND a.attnum > 0
+             ORDER BY a.attnum)::pg_catalog.text[]
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind = 'v'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+ORDER BY 2, 3
+
 -- name: functions
--- Functions, aggregates and window functions that the query calls, built-in ones too (pg_depend leaves those out).
+-- Functions, aggregates and window functions that the query or one of the views calls, built-in ones too
+-- (pg_depend leaves those out).
 SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset, p.oid
 FROM pg_catalog.pg_rewrite AS r,
      pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') AS m
 JOIN pg_catalog.pg_proc AS p ON p.oid = m[1]::pg_catalog.oid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-WHERE r.ev_class = %(view)s
+WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
 ORDER BY 1, 2
 
 -- name: relations
 -- Relations by oid.
 SELECT c.oid, n.nspname, c.relname,
        CASE WHEN n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'system catalogue'
-            WHEN c.relkind = 'v' THEN 'view'
             WHEN c.relkind = 'm' THEN 'materialized view'
             WHEN c.relkind = 'f' THEN 'foreign table'
             WHEN c.relkind = 'S' THEN 'sequence'

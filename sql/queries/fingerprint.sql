@@ -22,6 +22,12 @@ SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
      WHERE t.tgname LIKE 'cdc\_capture\_%%'),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.polrelid, p.xmin), ';' ORDER BY p.oid)
      FROM tree JOIN pg_catalog.pg_policy AS p ON p.polrelid = tree.relation),
+    -- A view that was replaced, renamed, moved to another schema, or given other column names or rights.
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.relname, c.relnamespace, c.relowner, c.reloptions, r.xmin,
+                (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0)), ';' ORDER BY c.oid)
+     FROM pg_catalog.pg_class AS c
+     LEFT JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid AND r.ev_type = '1'
+     WHERE c.oid = ANY (%(views)s::pg_catalog.oid[])),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.oid, p.xmin), ';' ORDER BY p.oid)
      FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY (%(functions)s::pg_catalog.oid[])),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', e.oid, e.xmin), ';' ORDER BY e.oid)

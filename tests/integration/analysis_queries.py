@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries_nested import NESTED, VIEWS
 
-SCHEMA = """
+_TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
 CREATE TABLE c (id int, parent int, name text);
 CREATE TABLE s (id int NOT NULL, web int, code text);
@@ -13,6 +14,7 @@ CREATE TABLE o (id int, cust int, state int);
 CREATE TABLE i (id int, oid int, pid int, n int);
 CREATE TABLE a (pid bigint, attr int NOT NULL, sid int, val text);
 """
+SCHEMA = _TABLES + VIEWS
 
 COLUMNS = {
     "p": {"id": "key", "cat": "int", "sku": "text", "price": "numeric", "tags": "ints"},
@@ -23,11 +25,6 @@ COLUMNS = {
     "i": {"id": "int", "oid": "int", "pid": "int", "n": "int"},
     "a": {"pid": "int", "attr": "set", "sid": "int", "val": "text"},
 }
-
-
-class Case(NamedTuple):
-    entity: str
-    query: str
 
 
 CASES = {
@@ -333,4 +330,5 @@ CASES = {
         "c.parent FROM c "
         "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t",
     ),
+    **NESTED,
 }

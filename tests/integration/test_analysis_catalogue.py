@@ -23,7 +23,9 @@ CREATE TABLE product (
     code code, tags text[], price numeric(10, 2), "Odd Name" text
 );
 CREATE INDEX ON product (lower(sku), maker_id);
+CREATE FUNCTION shown(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)';
 CREATE VIEW offers AS SELECT id FROM product;
+CREATE VIEW known AS SELECT oid::int AS id FROM pg_class;
 CREATE MATERIALIZED VIEW summary AS SELECT id FROM product;
 """
 PRODUCT = TableName("public", "product")
@@ -124,16 +126,38 @@ def test_a_missing_key_column_names_the_nearest_output(connection: psycopg.Conne
     assert 'AS "productId"' in str(caught.value.hint)
 
 
-def test_views_and_system_catalogues_are_refused(connection: psycopg.Connection[Any]) -> None:
+def test_what_has_no_triggers_is_refused(connection: psycopg.Connection[Any]) -> None:
     for text, kind in (
-        ("SELECT id FROM offers", "view"),
         ("SELECT id FROM summary", "materialized view"),
         ("SELECT oid::int AS id FROM pg_class", "system catalogue"),
+        ("SELECT t.table_name AS id FROM information_schema.tables t", "system catalogue"),
+        ("SELECT id FROM known", "system catalogue"),
     ):
         query, catalogue = read(connection, text)
         assert [(v.refusal, v.what.rpartition(" is a ")[2]) for v in analyse(query, catalogue).verdicts] == [
             (True, kind)
         ]
+
+
+def test_views_are_read_with_everything_behind_them(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("""
+        CREATE VIEW named (key, shown) AS
+            SELECT o.id, shown(m.name) FROM offers o JOIN maker m ON m.id = o.id;
+        CREATE RULE added AS ON INSERT TO named DO INSTEAD NOTHING
+    """)
+    _, catalogue = read(
+        connection, "SELECT n.key AS id, n.shown, p.sku FROM named n JOIN product p ON p.id = n.key"
+    )
+
+    assert {str(name): view.columns for name, view in catalogue.views.items()} == {
+        "public.named": ("key", "shown"),
+        "public.offers": ("id",),
+    }
+    assert {str(name): sorted(columns) for name, columns in catalogue.dependencies.items()} == {
+        "public.maker": ["id", "name"],
+        "public.product": ["id", "sku"],
+    }
+    assert {f.name for f in catalogue.functions} >= {"shown"}
 
 
 def test_volatility_is_the_catalogues_word_for_built_in_functions_too(

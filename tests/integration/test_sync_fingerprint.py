@@ -78,6 +78,54 @@ def test_a_changed_function_of_the_query_is_noticed(database: str, tmp_path: Pat
     feeds.assert_equal_to_the_query()
 
 
+VIEWED = """
+CREATE TABLE maker (id int PRIMARY KEY, name text);
+CREATE TABLE item (id int PRIMARY KEY, maker_id int, code text);
+INSERT INTO maker VALUES (1, 'one'), (2, 'two');
+INSERT INTO item SELECT n, 1 + n % 2, 'c' || n FROM generate_series(1, 5) AS n;
+CREATE VIEW made AS SELECT i.id, i.code AS shown FROM item AS i;
+CREATE VIEW offer WITH (security_barrier) AS SELECT made.id, made.shown FROM made WHERE made.id < 100;
+"""
+
+
+def test_documents_follow_a_view_that_is_replaced_to_the_tables_that_it_reads_then(
+    database: str, tmp_path: Path
+) -> None:
+    feeds = Synced(tmp_path, database, schema=VIEWED, feeds={"items": Feed("SELECT id, shown FROM offer")})
+    feeds.sync("UPDATE item SET code = 'x' WHERE id = 1")
+    feeds.assert_equal_to_the_query()
+    before = feeds.resyncs()
+    feeds.sync("UPDATE item SET code = 'y' WHERE id = 1")
+    assert feeds.resyncs() == before
+    # A view behind the one that the query names; its new query reads one more table.
+    feeds.sync(
+        "CREATE OR REPLACE VIEW made AS "
+        "SELECT i.id, m.name AS shown FROM item AS i JOIN maker AS m ON m.id = i.maker_id"
+    )
+    assert feeds.documents("items")[1,]["shown"] == "two"
+    feeds.assert_equal_to_the_query()
+    assert feeds.delivered_by("UPDATE maker SET name = 'three' WHERE id = 2")
+    feeds.assert_equal_to_the_query()
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "CREATE OR REPLACE VIEW offer AS SELECT made.id, upper(made.shown) AS shown FROM made",
+        "ALTER VIEW offer RESET (security_barrier)",
+        "ALTER VIEW made RENAME TO formed",
+        "ALTER VIEW made RENAME COLUMN shown TO seen",
+    ],
+)
+def test_a_view_that_was_altered_leads_to_a_resync(database: str, tmp_path: Path, alteration: str) -> None:
+    feeds = Synced(tmp_path, database, schema=VIEWED, feeds={"items": Feed("SELECT id, shown FROM offer")})
+    feeds.sync()
+    before = feeds.resyncs()
+    feeds.sync(alteration)
+    feeds.assert_equal_to_the_query()
+    assert feeds.resyncs() != before
+
+
 def test_what_changes_no_document_causes_no_resync(database: str, tmp_path: Path) -> None:
     feeds = Synced(tmp_path, database)
     feeds.sync()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import Catalogue, Column, ForeignKey, Table, TableName
+from cdc_daemon.analysis.catalogue import Catalogue, Column, ForeignKey, Table, TableName, View
 
 DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
 PUBLISHED = ("tpch", "pagila", "northwind", "wide")
@@ -101,7 +101,13 @@ def _catalogue() -> Catalogue:
     ):
         table = _table(TableName("shop", name), number, [line.strip(" ,") for line in body.split("\n")[1:]])
         tables[table.name] = table
-    return Catalogue(tables)
+    views: dict[TableName, View] = {}
+    for number, (name, columns_, definition) in enumerate(
+        re.findall(r"CREATE VIEW shop\.(\w+) \((.*?)\) AS\n(.*?);", text, re.DOTALL), start=len(tables)
+    ):
+        view = View(TableName("shop", name), number, definition, tuple(columns_.split(", ")))
+        views[view.name] = view
+    return Catalogue(tables, views=views)
 
 
 def _table(name: TableName, number: int, lines: list[str]) -> Table:

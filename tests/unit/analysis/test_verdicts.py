@@ -13,7 +13,6 @@ PRODUCT = Table(
     1,
     {name: Column(name, "integer", "integer", not_null=False) for name in ("id", "price")},
 )
-VIEW = Table(TableName("shop", "offers"), 2, PRODUCT.columns, kind="view")
 FUNCTIONS = (
     Function("pg_catalog", "now", "stable"),
     Function("pg_catalog", "random", "volatile"),
@@ -96,19 +95,3 @@ def test_a_function_that_may_read_tables_is_warned_about() -> None:
     assert not verdict.refusal
     assert "IMMUTABLE" in verdict.hint
     assert verdict.column == 19
-
-
-def test_a_view_is_refused() -> None:
-    query = FeedQuery(
-        "feed",
-        "SELECT id FROM offers",
-        "SELECT o.id FROM shop.offers o",
-        (Output("id", "integer"),),
-        ("id",),
-        ("id",),
-    )
-
-    (verdict,) = analyse(query, Catalogue({VIEW.name: VIEW})).verdicts
-
-    assert verdict.refusal
-    assert (verdict.what, verdict.column) == ("shop.offers is a view", 16)

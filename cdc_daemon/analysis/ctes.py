@@ -1,0 +1,76 @@
+"""WITH: what the names that it declares stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.dialect import Tree
+
+
+@dataclass(frozen=True)
+class Cte:
+    """A common table expression.
+
+    Attributes:
+        columns: the names that its declaration gives to its first columns.
+        within: the names that its own query may use.
+        recursive: it reads itself.
+        added: the columns that SEARCH and CYCLE add, and these clauses.
+        itself: in the step of a recursive one: what reads the rows found so far.
+    """
+
+    tree: Tree
+    columns: tuple[str, ...]
+    within: Mapping[str, Cte]
+    recursive: bool = False
+    added: tuple[str, ...] = ()
+    clauses: Mapping[str, Tree] = field(default_factory=dict[str, Tree])
+    itself: bool = False
+
+
+def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:
+    """The names in sight of a query; its WITH is taken away.
+
+    CTEs become derived tables where they are read: then they need no rules of their own, MATERIALIZED or not.
+    """
+    clause = tree.args.get("with_")
+    if clause is None:
+        return known
+    recursive = bool(clause.args.get("recursive"))
+    found = dict(known)
+    clauses = {name: clause.args[name] for name in ("search", "cycle") if clause.args.get(name) is not None}
+    added = tuple(
+        part.name
+        for each in clauses.values()
+        for part in (each.args.get("expression"), each.args.get("using"))
+        if isinstance(part, exp.Identifier)
+    )
+    for cte in clause.expressions:
+        # Under RECURSIVE a query may use names that are declared further down, else only those above.
+        within = found if recursive else dict(found)
+        reads_itself = recursive and _reads(cte.this, cte.alias)
+        last = cte is clause.expressions[-1]
+        found[cte.alias] = Cte(
+            cte.this,
+            alias_columns(cte),
+            within,
+            reads_itself,
+            added if reads_itself and last else (),
+            clauses if reads_itself and last else {},
+        )
+    tree.set("with_", None)
+    return found
+
+
+def _reads(tree: Tree, name: str) -> bool:
+    return any(table.name == name and not table.db for table in tree.find_all(exp.Table))
+
+
+def alias_columns(node: Tree) -> tuple[str, ...]:
+    """The column names that an alias gives: `AS t(a, b)`."""
+    alias = node.args.get("alias")
+    columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+    return tuple(part.name for part in columns or ())

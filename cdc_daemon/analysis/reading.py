@@ -1,0 +1,103 @@
+"""What is gathered while a definition is read: unique aliases, places in the text, the parts of a SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.catalogue import Catalogue, TableName, View
+from cdc_daemon.analysis.ctes import Cte
+from cdc_daemon.analysis.dialect import Tree, Unreadable, parse, render
+from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.names import Sight
+from cdc_daemon.analysis.plan import Reading
+from cdc_daemon.analysis.scopes import Body, Conjunct, OuterJoin, Ref, Source
+
+
+class NotUnderstood(Exception):
+    """The query holds a construct that no precise route is derived for; `str()` names it and the remedy."""
+
+
+@dataclass
+class Select:
+    """What is gathered about one SELECT while it is read."""
+
+    sight: Sight
+    ctes: Mapping[str, Cte]
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
+    conjuncts: list[Conjunct] = field(default_factory=list[Conjunct])
+    used: set[Ref] = field(default_factory=set[Ref])
+
+
+class Bodies(Protocol):
+    """What the parts of a SELECT need of the builder that reads them."""
+
+    def body(self, tree: Tree, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
+        """The body of a query inside another."""
+        ...
+
+    def resolve(self, select: Select, tree: Tree) -> None:
+        """Point the columns of an expression at their sources, and read the subqueries in it."""
+        ...
+
+    def condition(
+        self, select: Select, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
+    ) -> None:
+        """Read a WHERE or ON."""
+        ...
+
+
+class Text:
+    """One definition, and those of the views that it reads.
+
+    Args:
+        feed: its name, for errors.
+        functions: tells aggregates and set-returning functions.
+
+    Attributes:
+        readings: each view's definition as it was read.
+    """
+
+    def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
+        self.feed = feed
+        self.catalogue = catalogue
+        self.functions = functions
+        self.readings: dict[TableName, Reading] = {}
+        self._taken: set[str] = {"delta"}
+        self._views: dict[TableName, exp.Query] = {}
+        self._places = 0
+
+    def take(self, alias: str) -> str:
+        """An alias like this one that nothing else in the whole query has."""
+        uid, number = alias, 1
+        while uid in self._taken:
+            number += 1
+            uid = f"{alias}_{number}"
+        self._taken.add(uid)
+        return uid
+
+    def number(self, tree: exp.Query) -> None:
+        """Number the places where tables are read; copies of a place keep its number."""
+        for node in tree.find_all(exp.Table):
+            node.meta["origin"] = self._places
+            self._places += 1
+
+    def view(self, view: View) -> exp.Query:
+        """A view's definition, to be rewritten in place.
+
+        Raises:
+            NotUnderstood: it can't be parsed.
+        """
+        if view.name not in self._views:
+            try:
+                tree = parse(view.definition)
+            except Unreadable as error:
+                raise NotUnderstood(f"the view {view.name} can't be parsed: {error}") from error
+            self.readings[view.name] = Reading(view.definition, render(tree))
+            self.number(tree)
+            self._views[view.name] = tree
+        return self._views[view.name].copy()

@@ -1,0 +1,283 @@
+"""Further queries over the shop: views, recursion, grouping sets, functions in FROM, joins by anything."""
+
+from __future__ import annotations
+
+from tests.integration.analysis_case import Case
+
+VIEWS = """
+CREATE VIEW pc AS SELECT p.id, p.sku, p.cat, c.name FROM p LEFT JOIN c ON c.id = p.cat;
+CREATE VIEW stocked (product, shop, n) WITH (security_barrier) AS
+    SELECT ps.pid, ps.sid, sum(ps.qty) FROM ps GROUP BY ps.pid, ps.sid;
+CREATE VIEW sold AS SELECT pc.id, pc.name, i.n FROM pc JOIN i ON i.pid = pc.id;
+CREATE VIEW cheapest AS SELECT DISTINCT ON (p.cat) p.cat, p.id FROM p ORDER BY p.cat, p.price, p.id;
+CREATE SCHEMA "Other";
+CREATE VIEW "Other"."Tree of" ("Id", "Root", path) AS
+    WITH RECURSIVE t AS (
+        SELECT c.id, c.id AS root, c.name FROM c WHERE c.parent IS NULL
+        UNION ALL SELECT c.id, t.root, t.name || '/' || c.name FROM c JOIN t ON c.parent = t.id
+        WHERE length(t.name) < 6
+    ) SELECT t.id, t.root, t.name FROM t;
+"""
+
+_TREE = """WITH RECURSIVE t AS (
+    SELECT c.id, c.parent, c.name AS path, 1 AS depth, c.id AS root FROM c WHERE c.parent IS NULL
+    UNION ALL
+    SELECT c.id, c.parent, t.path || '/' || c.name, t.depth + 1, t.root FROM c JOIN t ON c.parent = t.id
+    WHERE t.depth < 4
+) """
+
+NESTED = {
+    # views
+    "view": Case("id", "SELECT pc.id, pc.name FROM pc"),
+    "view of a view": Case("id", "SELECT sold.id, sum(sold.n) AS n FROM sold GROUP BY sold.id"),
+    "view with renamed columns": Case(
+        "k", "SELECT v.k, s.code FROM stocked AS v(k, l) JOIN s ON s.id = v.l WHERE v.n > 1"
+    ),
+    "view read twice": Case(
+        "id", "SELECT x.id, y.sku AS other FROM pc x LEFT JOIN pc y ON y.cat = x.id AND y.name = 'a'"
+    ),
+    "view in a subquery": Case(
+        "id", "SELECT p.id FROM p WHERE p.id IN (SELECT stocked.product FROM stocked WHERE stocked.n > 2)"
+    ),
+    "view with distinct on": Case("id", "SELECT c.id, w.id AS p FROM c LEFT JOIN cheapest w ON w.cat = c.id"),
+    "view in another schema": Case(
+        "id", 'SELECT p.id, t.path FROM p LEFT JOIN "Other"."Tree of" t ON t."Id" = p.cat'
+    ),
+    "view as a whole row": Case("id", "SELECT p.id, row_to_json(pc) AS v FROM p JOIN pc ON pc.id = p.id"),
+    # recursion
+    "tree with paths": Case("id", _TREE + "SELECT t.id, t.path, t.depth FROM t"),
+    "tree, entity by the root": Case("root", _TREE + "SELECT t.root, count(*) AS n FROM t GROUP BY t.root"),
+    "tree joined": Case("id", _TREE + "SELECT p.id, t.path FROM p LEFT JOIN t ON t.id = p.cat"),
+    "tree, root and node": Case("root,id", _TREE + "SELECT t.root, t.id, t.path FROM t"),
+    "products by root": Case("root", _TREE + "SELECT t.root, p.sku FROM t JOIN p ON p.cat = t.id"),
+    "tree read twice": Case(
+        "id", _TREE + "SELECT x.id, y.path FROM t x LEFT JOIN t y ON y.id = x.root AND y.depth = 1"
+    ),
+    "tree by union": Case(
+        "id",
+        "WITH RECURSIVE t(id, top) AS (SELECT c.id, c.name FROM c WHERE c.parent = 1 UNION "
+        "SELECT c.id, t.top FROM t JOIN c ON c.parent = t.id) SELECT t.id, t.top FROM t",
+    ),
+    "step over two tables": Case(
+        "k",
+        "WITH RECURSIVE t(k) AS (SELECT o.id FROM o WHERE o.state = 1 UNION SELECT i.pid FROM t "
+        "JOIN i ON i.oid = t.k JOIN p ON p.id = i.pid AND p.cat > 1) SELECT t.k FROM t",
+    ),
+    "step with a left join": Case(
+        "k",
+        "WITH RECURSIVE t(k, n) AS (SELECT p.cat, 0 FROM p WHERE p.id = 1 UNION ALL SELECT coalesce("
+        "c.parent, t.k), t.n + 1 FROM t LEFT JOIN c ON c.id = t.k WHERE t.n < 4) "
+        "SELECT t.k, count(*) AS n FROM t GROUP BY t.k",
+    ),
+    "step with a left join that it yields": Case(
+        "k",
+        "WITH RECURSIVE t(k, n) AS (SELECT p.cat, 0 FROM p WHERE p.id < 3 UNION ALL SELECT c.parent, "
+        "t.n + 1 FROM t LEFT JOIN c ON c.id = t.k WHERE t.n < 4) "
+        "SELECT t.k, count(*) AS n FROM t GROUP BY t.k",
+    ),
+    "step with a subquery": Case(
+        "id",
+        "WITH RECURSIVE t AS (SELECT c.id, c.name FROM c WHERE c.parent IS NULL UNION SELECT c.id, c.name "
+        "FROM c JOIN t ON c.parent = t.id WHERE EXISTS (SELECT FROM p WHERE p.cat = c.id)) "
+        "SELECT t.id, t.name FROM t",
+    ),
+    "tree with cycle": Case(
+        "id",
+        "WITH RECURSIVE t(id, parent) AS (SELECT c.id, c.parent FROM c WHERE c.parent = 1 UNION ALL "
+        "SELECT c.id, c.parent FROM c JOIN t ON c.parent = t.id) CYCLE id SET again USING way "
+        "SELECT t.id, t.again FROM t",
+    ),
+    "ancestors of each": Case(
+        "id",
+        "WITH RECURSIVE t AS (SELECT c.id, c.parent, c.name, 1 AS n FROM c UNION ALL SELECT t.id, c.parent, "
+        "c.name, t.n + 1 FROM t JOIN c ON c.id = t.parent WHERE t.n < 4) "
+        "SELECT t.id, string_agg(t.name, '/' ORDER BY t.n, t.name) AS path FROM t GROUP BY t.id",
+    ),
+    "breadcrumbs": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t AS (SELECT c.id, c.parent, c.name, 1 AS n FROM c WHERE c.id = p.cat "
+        "UNION ALL SELECT c.id, c.parent, c.name, t.n + 1 FROM t JOIN c ON c.id = t.parent WHERE t.n < 4) "
+        "SELECT string_agg(t.name, '/' ORDER BY t.n DESC, t.name) FROM t) AS path FROM p",
+    ),
+    "subtree of each": Case(
+        "id",
+        "SELECT s.id, t.n FROM s CROSS JOIN LATERAL (WITH RECURSIVE t AS (SELECT c.id, c.name FROM c "
+        "WHERE c.parent = s.web UNION SELECT c.id, c.name FROM t JOIN c ON c.parent = t.id) "
+        "SELECT count(*) AS n FROM t) t",
+    ),
+    "recursion among others": Case(
+        "id",
+        "WITH RECURSIVE u AS (SELECT t.id, p.sku FROM t JOIN p ON p.cat = t.id), t AS (SELECT c.id FROM c "
+        "WHERE c.parent = 2 UNION SELECT c.id FROM c JOIN t ON c.parent = t.id) SELECT u.id, u.sku FROM u",
+    ),
+    "numbers": Case(
+        "id",
+        "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT n.x + 1 FROM n WHERE n.x < 4) "
+        "SELECT n.x AS id, count(p.id) AS c FROM n LEFT JOIN p ON p.cat = n.x GROUP BY n.x",
+    ),
+    # common table expressions
+    "cte in a subquery": Case(
+        "id",
+        "WITH t AS MATERIALIZED (SELECT i.pid, max(i.n) AS n FROM i GROUP BY i.pid) SELECT p.id FROM p "
+        "WHERE p.cat > (SELECT t.n FROM t WHERE t.pid = p.id) OR p.id IN (SELECT t.n FROM t)",
+    ),
+    "cte inside a subquery": Case(
+        "id",
+        "SELECT p.id, (WITH t AS (SELECT i.n FROM i WHERE i.pid = p.id) SELECT sum(t.n) FROM t) AS n FROM p",
+    ),
+    "cte beside a limit": Case(
+        "id",
+        "WITH t AS NOT MATERIALIZED (SELECT p.id, p.cat FROM p) SELECT c.id, x.id AS best FROM c LEFT JOIN "
+        "LATERAL (SELECT t.id FROM t WHERE t.cat = c.id ORDER BY t.id LIMIT 1) x ON true",
+    ),
+    # groups
+    "grouping sets": Case(
+        "cat",
+        "SELECT p.cat, p.sku, grouping(p.cat, p.sku) AS g, count(*) AS n FROM p "
+        "GROUP BY GROUPING SETS ((p.cat, p.sku), (p.cat))",
+    ),
+    "cube": Case(
+        "k,g",
+        "SELECT coalesce(o.cust, 0) AS k, grouping(o.cust) AS g, sum(i.n) AS n FROM o JOIN i ON i.oid = o.id "
+        "GROUP BY CUBE (o.cust)",
+    ),
+    "rollup of two tables": Case(
+        "cust,pid",
+        "SELECT coalesce(o.cust, 0) AS cust, coalesce(i.pid, 0) AS pid, count(*) AS n FROM o JOIN i "
+        "ON i.oid = o.id GROUP BY ROLLUP (o.cust, i.pid)",
+    ),
+    "grouping sets derived": Case(
+        "id",
+        "SELECT c.id, t.n, t.g FROM c JOIN (SELECT p.cat, count(*) AS n, grouping(p.price) AS g FROM p "
+        "GROUP BY p.cat, ROLLUP (p.price) HAVING count(*) > 1) t ON t.cat = c.id",
+    ),
+    "filter and ordered sets": Case(
+        "cat",
+        "SELECT p.cat, count(*) FILTER (WHERE p.sku = 'a') AS a, percentile_disc(0.5) WITHIN GROUP "
+        "(ORDER BY p.id) AS m FROM p GROUP BY p.cat",
+    ),
+    "filter with a subquery": Case(
+        "cat",
+        "SELECT p.cat, count(*) FILTER (WHERE EXISTS (SELECT FROM ps WHERE ps.pid = p.id)) AS a "
+        "FROM p GROUP BY p.cat",
+    ),
+    # set operations
+    "union with values": Case("id", "SELECT p.id, p.sku FROM p UNION ALL VALUES (7, 'x'), (8, 'y')"),
+    "nested set operations": Case(
+        "k",
+        "(SELECT p.cat AS k FROM p UNION SELECT c.parent FROM c) EXCEPT (SELECT s.web FROM s INTERSECT "
+        "SELECT o.cust FROM o)",
+    ),
+    "limit around a union": Case(
+        "id",
+        "SELECT p.id, t.n FROM p CROSS JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id UNION ALL "
+        "SELECT ps.qty FROM ps WHERE ps.pid = p.id ORDER BY 1 LIMIT 1) t",
+    ),
+    "in a union": Case(
+        "id",
+        "SELECT p.id FROM p WHERE p.cat IN (SELECT c.id FROM c UNION SELECT s.id FROM s WHERE s.web = 1)",
+    ),
+    # functions in FROM
+    "function over a subquery": Case(
+        "id",
+        "SELECT p.id, t.x FROM p CROSS JOIN LATERAL unnest(ARRAY(SELECT ps.qty FROM ps WHERE ps.pid = p.id)) "
+        "WITH ORDINALITY AS t(x, n)",
+    ),
+    "unpivot": Case(
+        "id",
+        "SELECT p.id, v.what, v.n FROM p CROSS JOIN LATERAL (VALUES ('cat', p.cat), ('best', (SELECT "
+        "max(i.n) FROM i WHERE i.pid = p.id))) AS v(what, n)",
+    ),
+    "rows from": Case(
+        "id",
+        "SELECT p.id, t.a, t.b FROM p, ROWS FROM (unnest(p.tags), generate_series(1, p.cat)) "
+        "WITH ORDINALITY AS t(a, b, n)",
+    ),
+    "series": Case("id", "SELECT p.id, g.n FROM p LEFT JOIN generate_series(1, 3) AS g(n) ON g.n > p.cat"),
+    "json elements joined": Case(
+        "id",
+        "SELECT p.id, c.name FROM p CROSS JOIN LATERAL jsonb_array_elements(to_jsonb(p.tags)) AS e(v) "
+        "JOIN c ON c.id = (e.v #>> '{}')::int",
+    ),
+    "left join of a function": Case(
+        "id",
+        "SELECT p.id, c.name FROM p LEFT JOIN LATERAL unnest(p.tags) AS t(tag) ON true "
+        "LEFT JOIN c ON c.id = t.tag",
+    ),
+    "function in the select list": Case("id", "SELECT p.id, unnest(p.tags) AS tag FROM p"),
+    "beyond a lateral": Case(
+        "id",
+        "SELECT p.id, c.name FROM p CROSS JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id ORDER BY i.n, "
+        "i.id LIMIT 1) x JOIN c ON c.id = x.n",
+    ),
+    "entity beyond two joins by ranges": Case(
+        "id", "SELECT p.id, o.state FROM p JOIN i ON i.n < p.cat JOIN o ON o.id = i.oid"
+    ),
+    # joins
+    "subquery in on of a full join": Case(
+        "k",
+        "SELECT coalesce(c.id, o.id) AS k, c.name, o.cust FROM c FULL JOIN o ON o.id = c.id AND EXISTS "
+        "(SELECT FROM s WHERE s.id = o.cust)",
+    ),
+    "correlated subquery in on of a full join": Case(
+        "k",
+        "SELECT coalesce(c.id, -o.id) AS k, c.name, o.cust FROM c FULL JOIN o ON o.id = c.id AND c.parent IN "
+        "(SELECT s.web FROM s WHERE s.id = o.state)",
+    ),
+    "natural join": Case("id", "SELECT c.id, o.cust FROM c NATURAL JOIN o"),
+    "natural full join": Case("id", "SELECT id, x.cust, y.name FROM o x NATURAL FULL JOIN c y"),
+    "join by a function": Case("id", "SELECT p.id, c.name FROM p JOIN c ON lower(c.name) = lower(p.sku)"),
+    "join by a cast": Case("id", "SELECT p.id, x.attr FROM p JOIN a x ON x.val = p.id::text"),
+    "join by equality and a range": Case(
+        "id", "SELECT p.id, i.n FROM p JOIN i ON i.pid = p.id AND i.n BETWEEN p.cat AND p.cat + 2"
+    ),
+    "join by an array": Case("id", "SELECT p.id, c.name FROM p JOIN c ON c.id = ANY (p.tags)"),
+    "join by containment": Case("id", "SELECT p.id, y.sku FROM p JOIN p y ON y.tags @> p.tags"),
+    "joined to itself by key": Case(
+        "id", "SELECT x.id, y.sku FROM p x JOIN p y ON y.id = x.id WHERE x.cat > 1"
+    ),
+    "entity through the same row": Case(
+        "sku", "SELECT y.sku, i.n FROM p x JOIN p y ON y.id = x.id JOIN i ON i.pid = x.id"
+    ),
+    "row in any": Case(
+        "id", "SELECT p.id FROM p WHERE ROW(p.id, p.cat) = ANY (SELECT ps.pid, ps.sid FROM ps)"
+    ),
+    "not equal to all of each": Case(
+        "id", "SELECT p.id FROM p WHERE p.cat <> ALL (SELECT ps.sid FROM ps WHERE ps.qty = p.id)"
+    ),
+    "aggregate of each compared": Case(
+        "id",
+        "SELECT p.id FROM p WHERE (SELECT count(*) FROM i WHERE i.pid = p.id) > "
+        "(SELECT coalesce(max(ps.qty), 0) FROM ps WHERE ps.pid = p.id)",
+    ),
+    "correlation over three levels": Case(
+        "id",
+        "SELECT s.id, ARRAY(SELECT (SELECT count(*) FROM i WHERE i.pid = ps.pid AND EXISTS (SELECT FROM o "
+        "WHERE o.id = i.oid AND o.cust = s.web)) FROM ps WHERE ps.sid = s.id ORDER BY 1) AS n FROM s",
+    ),
+    # entities and windows
+    "three tables, one entity": Case(
+        "id,sid,cust", "SELECT p.id, s.id AS sid, o.cust FROM p CROSS JOIN s JOIN o ON o.state = s.web"
+    ),
+    "wider key": Case("cat", "SELECT p.cat, p.id, p.sku FROM p JOIN c ON c.id = p.cat"),
+    "expression over two tables": Case(
+        "k", "SELECT p.id || '-' || s.id AS k, ps.qty FROM ps JOIN p ON p.id = ps.pid JOIN s ON s.id = ps.sid"
+    ),
+    "window over an expression": Case(
+        "id", "SELECT p.id, count(*) OVER (PARTITION BY p.cat % 2) AS n FROM p"
+    ),
+    "window beyond a join": Case(
+        "id",
+        "SELECT i.id, rank() OVER (PARTITION BY o.cust ORDER BY i.n, i.id) AS r FROM i "
+        "JOIN o ON o.id = i.oid",
+    ),
+    "window over a group": Case(
+        "cat",
+        "SELECT p.cat, count(*) AS n, rank() OVER (PARTITION BY p.cat % 2 ORDER BY count(*)) AS r FROM p "
+        "GROUP BY p.cat",
+    ),
+    "window building on another": Case(
+        "id",
+        "SELECT i.id, sum(i.n) OVER (w ORDER BY i.id, i.n) AS n FROM i WINDOW w AS (PARTITION BY i.pid)",
+    ),
+}
