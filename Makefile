@@ -18,7 +18,7 @@ INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test check test-containers bench clean
+.PHONY: help demo test test-servers check test-containers bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -27,8 +27,12 @@ help: ## Show this list
 demo: $(VENV)/installed-demo ## A sample shop, live changes, and the proof that the documents are right (DEMO_SECONDS=30)
 	@$(BIN)/python -m demo
 
-test: $(VENV)/installed-dev ## The whole test suite (PYTEST_ARGS=… for a part of it)
+test: $(VENV)/installed-dev test-servers ## The whole test suite (PYTEST_ARGS=… for a part of it)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# What sinks are tested against comes from Debian, or from PyPI with the tests.
+test-servers: ## Install the servers that the tests of sinks need (Debian, Ubuntu; as root)
+	@tests/receivers/install
 
 check: $(VENV)/installed-dev ## Style, types and the layers of the package
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""`{feed}` and `{sink}` in paths and URLs."""
+"""`{feed}`, `{sink}` and `{key}` in paths, URLs and other names."""
 
 from __future__ import annotations
 
@@ -13,17 +13,33 @@ def checked(template: str) -> str:
     Raises:
         ValueError: it holds another one, a conversion or a format; the text says which.
     """
+    return _checked(template, NAMES)
+
+
+def checked_with_key(template: str) -> str:
+    """The same of a template that may hold `{key}` too, and of which each key makes another text.
+
+    Raises:
+        ValueError: it holds another placeholder, a conversion or a format, or not `{key}`.
+    """
+    if "{key}" not in _checked(template, (*NAMES, "key")):
+        raise ValueError("must hold {key}: each document needs a name of its own")
+    return template
+
+
+def _checked(template: str, names: tuple[str, ...]) -> str:
     try:
         pieces = list(string.Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"a brace is not closed ({error}); write {{{{ or }}}} for a brace itself") from None
     for _, name, form, conversion in pieces:
-        if name is not None and (name not in NAMES or form or conversion):
+        if name is not None and (name not in names or form or conversion):
             written = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-            raise ValueError(f"unknown placeholder {{{written}}}; known are {{feed}} and {{sink}}")
+            *first, last = (f"{{{known}}}" for known in names)
+            raise ValueError(f"unknown placeholder {{{written}}}; known are {', '.join(first)} and {last}")
     return template
 
 
-def filled(template: str, *, feed: str, sink: str) -> str:
+def filled(template: str, *, feed: str, sink: str, key: str = "") -> str:
     """The template with its placeholders replaced."""
-    return template.format(feed=feed, sink=sink)
+    return template.format(feed=feed, sink=sink, key=key)

@@ -24,6 +24,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "file": "cdc_daemon.sinks.file:FileSettings",
         "http": "cdc_daemon.sinks.http:HttpSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
+        "redis": "cdc_daemon.sinks.redis:RedisSettings",
         "stdout": "cdc_daemon.sinks.stdout:StdoutSettings",
     }
 )

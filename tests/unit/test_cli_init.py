@@ -14,6 +14,9 @@ from cdc_daemon.settings import load
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, settable
 from cdc_daemon.sinks.registry import SINKS
 
+FORMS = {"mirror-dsn": "dbname=shop", "redis-url": "redis://cache/0"}
+"""What stands in the secrets' files of the starter, where it must have a form."""
+
 
 def uncommented(text: str) -> str:
     """The text with every setting that is commented out put in force; sentences stay comments."""
@@ -53,8 +56,8 @@ def test_the_defaults_that_the_starter_shows_are_the_defaults(tmp_path: Path) ->
     plain = load(tmp_path / "cdc.toml", {})
     text = uncommented((tmp_path / "cdc.toml").read_text())
     for secret in re.findall(r'_file = "([^"]+)"', text):
-        # A connection string, or what fits every other kind of secret.
-        (tmp_path / secret).write_text("dbname=shop" if "dsn" in secret else f"whsec_{'c2VjcmV0' * 4}")
+        # What fits every kind of secret that has no form of its own.
+        (tmp_path / secret).write_text(FORMS.get(secret, f"whsec_{'c2VjcmV0' * 4}"))
     (tmp_path / "cdc.toml").write_text(text)
     shown = load(tmp_path / "cdc.toml", {})
     assert shown.daemon == plain.daemon

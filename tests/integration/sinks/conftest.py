@@ -24,3 +24,4 @@ def mortal(request: pytest.FixtureRequest) -> Iterator[Receiver]:
     made = MORTAL[request.param]()
     yield made
     made.close()
+    made.stop()

@@ -9,7 +9,9 @@ import pytest
 
 from tests.receivers.files import ArchiveReceiver, FileReceiver, StdoutReceiver
 from tests.receivers.postgres import PostgresReceiver
+from tests.receivers.processes import own, shared
 from tests.receivers.receiver import Receiver
+from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
 
 
 def _stdout(request: pytest.FixtureRequest) -> StdoutReceiver:
@@ -21,12 +23,16 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
     "archive": lambda request: ArchiveReceiver(request.getfixturevalue("tmp_path")),
     "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
     "postgres": lambda _: PostgresReceiver(unique()),
+    "redis": lambda _: RedisReceiver(shared(REDIS), unique()),
+    "redis-stream": lambda _: RedisStreamReceiver(shared(REDIS), unique()),
     "stdout": _stdout,
 }
 """By name: what gives a test a receiver of its own, on a server that tests share."""
 
 MORTAL: dict[str, Callable[[], Receiver]] = {
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
+    "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
+    "redis-stream": lambda: RedisStreamReceiver(own(REDIS, unique()), unique()),
 }
 """The same with a server of the test's own, which it may stop."""
 

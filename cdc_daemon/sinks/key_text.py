@@ -1,0 +1,39 @@
+"""A key in one text: as names of objects, identifiers and subjects need it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from urllib.parse import quote
+
+
+def joined(key: bytes) -> str:
+    """The values of a key, with `:` between them: `A-1:de`; a `:` or `%` in one is written `%3A`, `%25`.
+
+    Args:
+        key: a JSON object, whose members are always the same ones.
+    """
+    return ":".join(value.replace("%", "%25").replace(":", "%3A") for value in _values(key))
+
+
+def tokens(key: bytes) -> str:
+    """The same as words of a subject or routing key, with `.` between them: all but letters, digits, `-` and
+    `_` are percent-encoded, and a word of nothing is `%`."""
+    return ".".join(
+        quote(value, safe="").replace(".", "%2E").replace("~", "%7E") or "%" for value in _values(key)
+    )
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or the sha256 of it where it has more bytes than a target takes."""
+    encoded = text.encode()
+    return text if len(encoded) <= longest else hashlib.sha256(encoded).hexdigest()
+
+
+def _values(key: bytes) -> list[str]:
+    # Numbers keep the digits that they were written with: 1.10 is no 1.1 here.
+    members: dict[str, object] = json.loads(key, parse_float=str, parse_int=str)
+    return [
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        for value in members.values()
+    ]

@@ -1,0 +1,210 @@
+"""The sink that keeps documents in Redis: a hash for each, or all changes in a stream."""
+
+# redis-py leaves the **kwargs of its methods untyped, and so the methods.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
+
+import redis
+from pydantic import AfterValidator, Field, SecretStr
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.formats import Format, FormattedSettings
+from cdc_daemon.sinks.key_text import joined
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.tls import TlsSettings
+
+_HINTS = (
+    ("WRONGPASS", "correct user and password in url"),
+    ("NOAUTH", "set user and password in url"),
+    ("NOPERM", "give the user the commands EVALSHA, SCRIPT, and those on hashes and streams"),
+    ("OOM", "the server's maxmemory is reached; delivery goes on by itself"),
+    ("READONLY", "name the primary in url, not a replica"),
+    ("WRONGTYPE", "another program uses the keys of the stream: choose another `stream`"),
+    ("CROSSSLOT", "a cluster can't take a batch in one step: use a server that is no cluster"),
+)
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    return url
+
+
+class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
+    """`type = "redis"`."""
+
+    type: Literal["redis"] = Field(default="redis", description="Kind of sink.")
+    url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
+        description="The server: `redis://user:password@host:6379/0`, with TLS `rediss://…`. A secret: with "
+        "a password in it better `url_file`."
+    )
+    mode: Literal["hash", "stream"] = Field(
+        default="hash",
+        description="`hash`: one for each document, with its latest state; `stream`: one for each feed, with "
+        "every change, in the `format` that is set.",
+    )
+    key: Annotated[str, AfterValidator(placeholders.checked_with_key)] = Field(
+        default="{feed}:{key}",
+        description="Name of a document's hash; `{feed}`, `{sink}` and `{key}` stand for their names and for "
+        "the values of the key with `:` between them.",
+    )
+    stream: Annotated[str, AfterValidator(placeholders.checked)] = Field(
+        default="{feed}",
+        description="Name of a feed's stream; `{feed}` and `{sink}` stand for their names. Beside it stand "
+        "two keys with `:revisions` and `:deleted` at their ends.",
+    )
+    max_entries: int = Field(
+        default=0, ge=0, description="About how many entries a stream keeps; 0: all of them."
+    )
+    tombstone_seconds: int = Field(
+        default=7 * 86400,
+        ge=3600,
+        description="How long the revision of a deleted document is remembered, in seconds, so that one that "
+        "comes late does not bring it back.",
+    )
+    replicas: int = Field(
+        default=0, ge=0, description="How many replicas must have a batch before it counts as delivered."
+    )
+
+    def open(self, name: str) -> RedisSink:
+        return RedisSink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            settings=self,
+            format=self.format_for(name),
+        )
+
+
+@dataclass
+class RedisSink(Sink):
+    """Documents as hashes, or changes as entries of a stream; the server compares the revisions."""
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    settings: RedisSettings = field(repr=False)
+    format: Format = field(repr=False)
+    _client: redis.Redis | None = field(default=None, init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Write the records in one step; see `Sink.deliver`."""
+        where = f"sink {self.name}, feed {feed}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            if not records:
+                self._client.ping()
+                return ()
+            write = self._keep if self.settings.mode == "hash" else self._append
+            refusals = write(self._client, feed, records)
+            self._await_replicas(self._client, where)
+        except (redis.RedisError, OSError) as error:
+            self.close()
+            raise self._explained(error, where) from error
+        return refusals
+
+    def close(self) -> None:
+        """Close the connection; the next `deliver` opens one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _connected(self) -> redis.Redis:
+        settings = self.settings
+        url = settings.url.get_secret_value()
+        options: dict[str, object] = {}
+        if urlsplit(url).scheme == "rediss":
+            options = {
+                "ssl_ca_certs": _path(settings.ca_file),
+                "ssl_certfile": _path(settings.client_certificate_file),
+                "ssl_keyfile": _path(settings.client_key_file),
+                "ssl_password": settings.client_key_password
+                and settings.client_key_password.get_secret_value(),
+                "ssl_cert_reqs": ssl.CERT_REQUIRED,
+                "ssl_check_hostname": True,
+            }
+        # One that the server closed meanwhile is replaced at once; what the script does twice is the same.
+        again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        half = self.settings.timeout_seconds / 2  # for that other try
+        return redis.Redis.from_url(
+            url,
+            single_connection_client=True,
+            socket_timeout=half,
+            socket_connect_timeout=half,
+            retry=again,
+            **options,
+        )
+
+    def _keep(self, client: redis.Redis, feed: str, records: Sequence[Record]) -> list[Refusal]:
+        names = [
+            placeholders.filled(self.settings.key, feed=feed, sink=self.name, key=joined(record.key))
+            for record in records
+        ]
+        arguments = self._arguments(records)
+        for record in records:
+            arguments += (record.revision, record.data or b"", record.hash or "", record.captured_at)
+        refused = cast("list[tuple[int, bytes]]", client.register_script(KEEP_DOCUMENTS)(names, arguments))
+        return [
+            Refusal(
+                records[position - 1].key, f"{names[position - 1]}: {reason.decode()}", _code(reason.decode())
+            )
+            for position, reason in refused
+        ]
+
+    def _append(self, client: redis.Redis, feed: str, records: Sequence[Record]) -> list[Refusal]:
+        stream = placeholders.filled(self.settings.stream, feed=feed, sink=self.name)
+        arguments = [*self._arguments(records), self.settings.max_entries]
+        for record in records:
+            arguments += (record.key, record.revision, record.op, self.format.encode(record))
+        keys = [stream, f"{stream}:revisions", f"{stream}:deleted"]
+        client.register_script(APPEND_RECORDS)(keys, arguments)
+        return []
+
+    def _arguments(self, records: Sequence[Record]) -> list[str | int | bytes]:
+        again = any(record.snapshot is not None for record in records)
+        return [self.settings.tombstone_seconds, int(again)]
+
+    def _await_replicas(self, client: redis.Redis, where: str) -> None:
+        wanted = self.settings.replicas
+        if wanted:
+            have = client.wait(wanted, int(self.timeout_seconds * 250))
+            if have < wanted:
+                raise SinkUnavailable(
+                    f"{have} of {wanted} replicas have the batch",
+                    where=where,
+                    hint="look at the replicas; delivery goes on when they have caught up",
+                )
+
+    def _explained(self, error: redis.RedisError | OSError, where: str) -> SinkUnavailable:
+        what = str(error) or type(error).__name__
+        hint = next((hint for code, hint in _HINTS if code in what), "is the server up, and url right?")
+        if isinstance(error, redis.TimeoutError):
+            what = f"no answer within {self.timeout_seconds:g} s"
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            hint = "set ca_file to the authority that signed its certificate, or renew it"
+        return SinkUnavailable(what, where=where, hint=hint)
+
+
+def _path(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+def _code(reason: str) -> str:
+    """The word in capitals that an error of Redis begins with."""
+    return reason.split(" ", 1)[0].lstrip("-")

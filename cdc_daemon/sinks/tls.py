@@ -1,0 +1,57 @@
+"""What a person may set about TLS for a sink whose protocol has it."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from cdc_daemon.sinks.settings import SinkSettings
+
+
+class TlsSettings(SinkSettings, frozen=True):
+    """The files that TLS needs; the server is always verified."""
+
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
+    )
+    client_certificate_file: Path | None = Field(
+        default=None, description="PEM file of a certificate to show to the server."
+    )
+    client_key_file: Path | None = Field(
+        default=None, description="PEM file of its private key, if that is not in the same file."
+    )
+    client_key_password: SecretStr | None = Field(
+        default=None,
+        description="Password of that key. A secret: better `client_key_password_file`.",
+    )
+
+    @model_validator(mode="after")
+    def _a_key_has_a_certificate(self) -> Self:
+        if self.client_certificate_file is None and (self.client_key_file or self.client_key_password):
+            raise ValueError("must have client_certificate_file, if it has a key")
+        return self
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The context that verifies the server and shows our certificate.
+
+        Raises:
+            OSError: a file can't be read, or holds something else (ssl.SSLError).
+        """
+        context = ssl.create_default_context(cafile=_readable(self.ca_file))
+        certificate = _readable(self.client_certificate_file)
+        if certificate is not None:
+            # Without a text OpenSSL would ask for one on the terminal.
+            password = self.client_key_password.get_secret_value() if self.client_key_password else ""
+            context.load_cert_chain(certificate, _readable(self.client_key_file), password)
+        return context
+
+
+def _readable(file: Path | None) -> Path | None:
+    """The file, or an error that names it: that of the ssl module does not."""
+    if file is not None:
+        file.open("rb").close()
+    return file
