@@ -94,14 +94,18 @@ EVENTS: dict[str, Event] = {
         "A sink has taken records for good.", ("sink", "feed", "records", "bytes", "seconds")
     ),
     "record_refused": Event(
-        "A sink refused one record; it is set aside as a failed item.",
-        ("sink", "feed", "revision", "reason", "repeated"),
+        "A sink refused one record; it is set aside as a failed item and tried again after a pause.",
+        ("sink", "feed", "revision", "attempts", "status", "reason", "repeated"),
+    ),
+    "record_parked": Event(
+        "A sink refused one record for the last time; it waits for a person or for a change of its document.",
+        ("sink", "feed", "revision", "attempts", "status", "reason", "repeated"),
     ),
     "sink_failed": Event(
-        "A sink takes nothing now; the records are handed over again after a pause.",
-        ("sink", "reason", "hint", "next_try_seconds", "repeated"),
+        "A sink takes nothing of a feed now; the records are handed over again after a pause.",
+        ("sink", "feed", "reason", "hint", "next_try_seconds", "repeated"),
     ),
-    "sink_recovered": Event("A sink that had failed takes records again.", ("sink",)),
+    "sink_recovered": Event("A sink that had failed takes records of a feed again.", ("sink", "feed")),
     "sink_fell_behind": Event(
         "A sink gave up its claim on a feed's log; it catches up by scanning the feed.", ("sink", "feed")
     ),

@@ -18,7 +18,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from cdc_daemon.redaction import HIDDEN, hide_passwords
+from cdc_daemon.redaction import HIDDEN, SHORTEST_SECRET, hide_passwords
 
 Format = Literal["auto", "json", "console"]
 
@@ -28,8 +28,6 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-
-_SHORTEST_SECRET = 6  # a shorter one, replaced wherever it occurs, would tear ordinary words apart
 
 
 def configure(
@@ -105,7 +103,7 @@ class _Redaction:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted(
-            (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True
+            (secret for secret in secrets if len(secret) >= SHORTEST_SECRET), key=len, reverse=True
         )
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

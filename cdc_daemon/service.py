@@ -6,20 +6,22 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
 from cdc_daemon import __version__
-from cdc_daemon.capture.catalogue import schema_exists
-from cdc_daemon.errors import CdcError, DatabaseUnavailable, InstallError
+from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.redaction import printable
 from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
+from cdc_daemon.workers import installation
 from cdc_daemon.workers.bells import Bells
-from cdc_daemon.workers.delivery import SinkWorker
+from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
@@ -29,6 +31,9 @@ LOCK_TIMEOUT_SECONDS = 2.0
 """How long a pass waits for a table that is being altered; it tries again after that."""
 
 EXIT_AT_ONCE = 130
+
+LONGEST_REASON = 500
+"""What is kept of a target's words, in characters."""
 
 log = get_logger()
 
@@ -44,12 +49,14 @@ class Service:
         self._settings = settings
         self._dsn = dsn
         self._registry = Registry(settings, dsn)
-        self._bells = Bells(settings.feeds, settings.sinks)
+        deliveries = [(sink, feed) for feed, each in settings.feeds.items() for sink in each.sinks]
+        self._bells = Bells(settings.feeds, deliveries)
         self._connect_for = partial(
             connect, dsn, search_path=settings.database.search_path, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS
         )
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
-        self._sink_workers = [self._sink_worker(name) for name in settings.sinks]
+        self._cleaned = partial(printable, secrets=tuple(settings.secrets()), longest=LONGEST_REASON)
+        self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; a second signal leaves at once, and nothing is lost either way.
@@ -65,7 +72,7 @@ class Service:
         # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
         longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
         supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
-        workers: list[Worker] = [*self._feed_workers, *self._sink_workers, self._watcher(), self._rotator()]
+        workers: list[Worker] = [*self._feed_workers, *self._deliveries, self._watcher(), self._rotator()]
         for worker in workers:
             supervisor.add(worker)
         with _leaving_on_signals() as leave:
@@ -86,19 +93,30 @@ class Service:
         started = time.monotonic()
         with _leaving_on_signals() as leave:
             self._started()
-            patience = self._settings.daemon.drain_seconds
-            catch_ups: list[Callable[[threading.Event], None]] = [
-                *(worker.catch_up for worker in self._feed_workers),
-                *(partial(worker.catch_up, patience_seconds=patience) for worker in self._sink_workers),
-            ]
-            for catch_up in catch_ups:
+            for worker in self._feed_workers:
                 try:
-                    catch_up(leave)
+                    worker.catch_up(leave)
                 except CdcError as error:
                     failures.append(error)
+            failures += self._deliver(leave)
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
             raise failures[0]
+
+    def _deliver(self, leave: threading.Event) -> list[CdcError]:
+        """Catch up with every delivery side by side: a sink that is down is waited for once."""
+        failures: list[CdcError] = []
+        patience = self._settings.daemon.drain_seconds
+        with ThreadPoolExecutor(max_workers=max(1, len(self._deliveries))) as pool:
+            waiting = [
+                pool.submit(worker.catch_up, leave, patience_seconds=patience) for worker in self._deliveries
+            ]
+            for each in waiting:
+                try:
+                    each.result()
+                except CdcError as error:
+                    failures.append(error)
+        return failures
 
     def _started(self) -> None:
         log.info(
@@ -112,12 +130,7 @@ class Service:
 
     def _require_schema(self) -> None:
         with self._connect("start") as connection:
-            if not schema_exists(connection):
-                raise InstallError(
-                    "nothing is installed in this database",
-                    where="schema cdc",
-                    hint="run `cdc-daemon install`",
-                )
+            installation.require_current(connection)
 
     def _connect(self, purpose: str) -> Connection:
         return self._connect_for(purpose=purpose)
@@ -136,15 +149,19 @@ class Service:
 
     def _wake_sinks(self, feed: str) -> None:
         for sink in self._settings.feeds[feed].sinks:
-            self._bells.ring_sink(sink)
+            self._bells.ring_delivery(sink, feed)
 
-    def _sink_worker(self, name: str) -> SinkWorker:
-        return SinkWorker(
-            name,
-            connect=partial(self._connect, f"sink {name}"),
+    def _delivery(self, sink: str, feed: str) -> DeliveryWorker:
+        settings = self._settings.sinks[sink]
+        return DeliveryWorker(
+            sink,
+            feed,
+            connect=partial(self._connect, f"sink {sink}, feed {feed}"),
             bells=self._bells,
-            open_sink=partial(self._settings.sinks[name].open, name),
-            feeds=partial(self._registry.definitions, name),
+            open_sink=partial(settings.open, sink),
+            definition=partial(self._registry.definition, feed),
+            max_attempts=settings.max_attempts,
+            cleaned=self._cleaned,
         )
 
     def _watcher(self) -> Watcher:

@@ -25,6 +25,9 @@ class SinkStatus:
     Attributes:
         pending: revisions that it lacks, at most.
         failure: why it takes nothing now, if so.
+        parked: failed items that are not tried again by themselves.
+        paused: a person has paused the delivery.
+        snapshot: a full snapshot is under way or asked for.
     """
 
     sink: str
@@ -34,6 +37,9 @@ class SinkStatus:
     failed_items: int
     failure: str | None
     attempts: int
+    parked: int = 0
+    paused: bool = False
+    snapshot: bool = False
 
 
 @dataclass(frozen=True)

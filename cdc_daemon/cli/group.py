@@ -13,7 +13,11 @@ from cdc_daemon.cli.failures import exit_code_of, lines_of
 from cdc_daemon.cli.invocation import Invocation
 from cdc_daemon.errors import CdcError
 
-COMMANDS = ("init", "check", "plan", "install", "run", "status", "resync", "uninstall")
+COMMANDS = (
+    *("init", "check", "plan", "install", "run", "status", "resync"),
+    *("failed", "retry", "replay", "pause", "resume", "sinks"),
+    "uninstall",
+)
 """Each is a function of its name in a module of its name, in the order in which a newcomer needs them."""
 
 

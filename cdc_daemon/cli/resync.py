@@ -6,6 +6,7 @@ import threading
 
 import click
 
+from cdc_daemon.cli.deliveries import pairs
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.resync import Resync
@@ -35,22 +36,10 @@ def resync(feeds: tuple[str, ...], by_key: tuple[str, ...], force: bool, wait: b
       cdc-daemon resync products
       cdc-daemon resync products --by-key sku=A-1 --force --wait
     """
-    where = _pairs(by_key)
+    where = pairs(by_key, "--by-key")
     settings = invocation().settings()
     for name in chosen(settings, feeds):
         _resync(settings, name, where, force=force, wait=wait)
-
-
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for pair in given:
-        column, sign, value = pair.partition("=")
-        if not sign or not column:
-            raise click.BadParameter(f"{pair!r} is not COLUMN=VALUE", param_hint="--by-key")
-        if column in pairs:
-            raise click.BadParameter(f"{column} is given twice", param_hint="--by-key")
-        pairs[column] = value
-    return pairs
 
 
 def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool, wait: bool) -> None:

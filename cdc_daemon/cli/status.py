@@ -70,7 +70,12 @@ def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
     yield (
         f"  sink {sink.sink}: undelivered {sink.pending:,}   delivered {sink.delivered:,}   "
         f"last {_moment(sink.delivered_at)}   failed items {sink.failed_items:,}"
+        + (f" ({sink.parked:,} parked)" if sink.parked else "")
     )
+    if sink.paused:
+        yield "    paused: `cdc-daemon resume` lets it go on"
+    if sink.snapshot:
+        yield "    a full snapshot is being delivered"
     if sink.failure:
         yield f"    takes nothing after {sink.attempts} tries: {sink.failure}"
 

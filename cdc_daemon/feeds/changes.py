@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -44,13 +44,17 @@ class Page:
     Attributes:
         revision: everything up to it was read (following the log).
         scan_key: text values of the last key (scanning the stored feed); None at its end.
-        full: as many rows as asked for: there may be more.
+        rows: how many rows of the log or of the stored feed it covers.
+        full: as many rows or bytes as asked for: there may be more.
+        cut: it ended for its bytes.
     """
 
     changes: Sequence[Change]
     revision: int
     scan_key: list[str] | None
+    rows: int
     full: bool
+    cut: bool
 
 
 @dataclass(frozen=True)
@@ -59,39 +63,106 @@ class Changes:
 
     feed: FeedDefinition
 
-    def follow(self, connection: Connection, *, revision: int, caught_up: int, limit: int) -> Page:
+    def follow(
+        self, connection: Connection, *, revision: int, caught_up: int, limit: int, max_bytes: int
+    ) -> Page:
         """The next page of the log after `revision`.
 
         Args:
             caught_up: where the sink last had everything; fields changed since then count as changed.
             limit: most log rows to read.
+            max_bytes: most bytes of documents; a single larger one comes alone.
         """
         rows = connection.execute(
-            self._follow, {"revision": revision, "caught_up": caught_up, "limit": limit}
+            self._follow,
+            {"revision": revision, "caught_up": caught_up, "limit": limit, "bytes": max_bytes},
         ).fetchall()
         changes = [self._change(row) for row in rows if row[1] is not None]
-        return Page(changes, rows[-1][0] if rows else revision, None, len(rows) == limit)
+        cut = bool(rows) and len(rows) < rows[0][7]
+        return Page(
+            changes,
+            rows[-1][0] if rows else revision,
+            None,
+            rows=len(rows),
+            full=cut or len(rows) == limit,
+            cut=cut,
+        )
 
     def scan(
-        self, connection: Connection, *, revision: int, until: int, after: Sequence[str] | None, limit: int
+        self,
+        connection: Connection,
+        *,
+        revision: int,
+        until: int,
+        after: Sequence[str] | None,
+        snapshot: bool,
+        limit: int,
+        max_bytes: int,
     ) -> Page:
-        """The next page of the stored feed in key order: rows with `revision` < their revision <= `until`."""
-        parameters: dict[str, object] = {"revision": revision, "until": until, "limit": limit}
+        """The next page of the stored feed in key order: rows with `revision` < their revision <= `until`.
+
+        Args:
+            snapshot: tell also what is gone to a receiver to whom all is new.
+            limit, max_bytes: as in `follow`.
+        """
+        parameters: dict[str, object] = {
+            "revision": revision,
+            "until": until,
+            "snapshot": snapshot,
+            "limit": limit,
+            "bytes": max_bytes,
+        }
         if after is not None:
             parameters |= {f"after_{n}": value for n, value in enumerate(after, start=1)}
         rows = connection.execute(self._scan_on if after is not None else self._scan, parameters).fetchall()
         changes = [self._change(row) for row in rows]
-        full = len(rows) == limit
-        return Page(changes, until, rows[-1][7] if full else None, full)
+        cut = bool(rows) and len(rows) < rows[0][7]
+        full = cut or len(rows) == limit
+        return Page(changes, until, rows[-1][8] if full else None, rows=len(rows), full=full, cut=cut)
 
-    def by_key(self, connection: Connection, keys: Sequence[str]) -> list[Change]:
-        """Some documents as they are now; every field counts as changed.
+    def due(self, connection: Connection, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
+        """A sink's failed items whose next attempt has come.
 
-        Args:
-            keys: JSON objects of the key columns.
+        Returns:
+            Their documents as they are now, every field counted as changed, and the keys (JSON objects) of
+            those that are stored no more. One that has changed since is in neither: it comes in its order.
         """
-        rows = connection.execute(self._by_key, {"keys": list(keys)}).fetchall()
-        return [self._change(row) for row in rows]
+        rows = connection.execute(
+            self._due, {"sink": sink, "name": self.feed.name, "limit": limit}
+        ).fetchall()
+        present = [self._change(row) for row in rows if row[0] is not None]
+        return present, [row[1] for row in rows if row[0] is None]
+
+    def replay_some(self, connection: Connection, sink: str, where: Mapping[str, str]) -> int:
+        """Have documents delivered once more: those with these values in key columns.
+
+        Returns:
+            How many there are.
+        """
+        matches = sql.SQL(" AND ").join(
+            sql.SQL("{} = {}::pg_catalog.text::{}").format(
+                sql.Identifier("s", name),
+                sql.Placeholder(f"value_{n}"),
+                type_name(self.feed.types[name]),
+            )
+            for n, name in enumerate(where, start=1)
+        )
+        query = statement(
+            "feed.replay_some",
+            key_object=self._key_object,
+            feed=sql.Identifier(self.feed.table),
+            matches=matches,
+        )
+        values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
+        return connection.execute(query, {"sink": sink, "name": self.feed.name, **values}).rowcount
+
+    def revision_before(self, connection: Connection, moment: datetime) -> int:
+        """The last revision that was stored before a moment; found by reading all rows."""
+        row = connection.execute(
+            statement("feed.revision_before", feed=sql.Identifier(self.feed.table)),
+            {"name": self.feed.name, "since": moment},
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def _change(self, row: Sequence[Any]) -> Change:
         revision, key, deleted, digest, document, captured_at, changed = row[:7]
@@ -119,19 +190,14 @@ class Changes:
         ).as_bytes()
 
     @cached_property
-    def _by_key(self) -> bytes:
+    def _due(self) -> bytes:
         feed = self.feed
         return statement(
-            "feed.by_key",
-            key_object=self._key_object,
+            "feed.due",
+            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             fields=text_array(feed.fields),
             feed=sql.Identifier(feed.table),
-            same_key=sql.SQL(" AND ").join(
-                sql.SQL("{} = (w.key OPERATOR(pg_catalog.->>) {})::{}").format(
-                    sql.Identifier("s", name), sql.Literal(name), type_name(feed.types[name])
-                )
-                for name in feed.key
-            ),
+            same_key=same(feed.key, "s", "k"),
         ).as_bytes()
 
     @cached_property

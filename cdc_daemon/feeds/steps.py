@@ -76,6 +76,7 @@ def drop(name: str) -> Step:
             rendered("feed.drop_revision", revision=sql.Identifier(feed.revision)),
             statement("feed_state.forget_sinks_of", feed=literal),
             statement("feed_state.forget_failures_of", feed=literal),
+            statement("feed_state.forget_delivered_of", feed=literal),
             statement("feed_state.forget", feed=literal),
         ),
     )
@@ -96,6 +97,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
                 _drop_tables(feed),
                 statement("feed_state.forget_sinks_of", feed=literal),
                 statement("feed_state.forget_failures_of", feed=literal),
+                statement("feed_state.forget_delivered_of", feed=literal),
                 statement("feed_state.forget", feed=literal),
                 *_create_objects(feed, stamp),
                 _register(wanted),

@@ -1,81 +1,78 @@
-"""One sink's worker: takes what changed in its feeds, hands it over, and only then moves its cursor."""
+"""Delivering one feed to one sink: what changed is handed over, and only then the cursor moves."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
-import orjson
 import psycopg
 
-from cdc_daemon.errors import DatabaseUnavailable, RecordsRefused, SinkUnavailable
-from cdc_daemon.feeds.changes import Change, Changes, Page
+from cdc_daemon.errors import DatabaseUnavailable, SinkUnavailable
+from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.session import Connection, first_line
-from cdc_daemon.pg.statements import statement
-from cdc_daemon.sinks.batches import split
-from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
-from cdc_daemon.workers import lease
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.delivered_documents import DeliveredDocuments
+from cdc_daemon.workers.delivery_pass import DeliveryPass
+from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.hand_over import HandOver, SinkFault
+from cdc_daemon.workers.sink_cursor import SinkCursor
 
 IDLE_SECONDS = 5.0
-"""How often a sink looks for itself: for failed items that are due, and leases that ran out."""
+"""How often a delivery looks for itself, for instance for a lease that ran out."""
+
+SESSION_SECONDS = 60.0
+"""A delivery that has nothing to do for so long gives its session back until it is woken."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
-RETRIED_AT_ONCE = 20
-"""Failed items tried again between two pages: a thousand of them must not delay what is new."""
+BEAT_SECONDS = 30.0
 
 log = get_logger()
 
 
-class _LeaseLost(Exception):
-    """Another daemon delivers this feed to this sink."""
+class DeliveryWorker:
+    """Delivers one feed to one sink until it is stopped.
 
-
-@dataclass(frozen=True)
-class Position:
-    """How far a sink has a feed; see cdc.sink_state."""
-
-    revision: int
-    caught_up: int
-    scan_key: list[str] | None
-    scan_until: int | None
-
-
-class SinkWorker:
-    """Delivers to one sink until it is stopped. No transaction is open during a send.
+    Each pair of sink and feed has a thread and a sink of its own: one that hangs delays no other.
 
     Args:
-        open_sink: makes the sink; called again after it failed.
-        feeds: definitions of the feeds that it takes, by name, as far as they are known by now.
+        sink, feed: names.
+        open_sink: makes the sink; called again after the session was lost.
+        definition: the feed's, None as long as it is not planned.
+        max_attempts: after so many a failed item is parked.
+        cleaned: makes a target's words fit for people and logs.
     """
 
     def __init__(
         self,
-        name: str,
+        sink: str,
+        feed: str,
         *,
         connect: Callable[[], Connection],
         bells: Bells,
         open_sink: Callable[[], Sink],
-        feeds: Callable[[], dict[str, FeedDefinition]],
+        definition: Callable[[], FeedDefinition | None],
+        max_attempts: int,
+        cleaned: Callable[[str], str],
     ) -> None:
-        self.name = f"sink {name}"
-        self._sink_name = name
+        self.name = f"sink {sink}, feed {feed}"
+        self._sink_name = sink
+        self._feed = feed
         self._connect = connect
         self._bells = bells
         self._open_sink = open_sink
-        self._feeds = feeds
-        self._changes: dict[str, Changes] = {}
-        self._renew_at = 0.0
+        self._definition = definition
+        self._max_attempts = max_attempts
+        self._cleaned = cleaned
         self._failing = False
+        self._failures = 0
         self._throttle = Throttle()
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
@@ -84,31 +81,18 @@ class SinkWorker:
         Raises:
             DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
         """
-        pause = FIRST_PAUSE_SECONDS
-        with self._connect() as connection:
-            sink = self._open_sink()
+        while not stop.is_set():
+            beat()
             try:
-                while not stop.is_set():
-                    beat()
-                    try:
-                        if not self._round(connection, sink):
-                            self._bells.await_sink(self._sink_name, IDLE_SECONDS)
-                        pause = FIRST_PAUSE_SECONDS
-                    except SinkUnavailable as error:
-                        seconds = pause * random.uniform(0.5, 1.0)  # noqa: S311 # jitter
-                        if error.retry_after_seconds is not None:
-                            seconds = error.retry_after_seconds
-                        self._failed(error, seconds)
-                        stop.wait(seconds)
-                        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                with self._session() as (connection, sink):
+                    self._work(connection, sink, stop, beat)
             except psycopg.OperationalError as error:
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
-            finally:
-                sink.close()
-                self._release(connection)
+            if not stop.is_set():
+                self._bells.await_delivery(self._sink_name, self._feed, SESSION_SECONDS)
 
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
-        """Deliver everything that its feeds hold now.
+        """Deliver everything that the feed holds now; nothing while the delivery is paused.
 
         Args:
             patience_seconds: how long a sink that takes nothing is tried again.
@@ -117,253 +101,121 @@ class SinkWorker:
             SinkUnavailable: it took nothing for that long.
         """
         deadline = time.monotonic() + patience_seconds
-        pause = FIRST_PAUSE_SECONDS
+        with self._session() as (connection, sink):
+            cursor = self._cursor(connection, sink)
+            work: DeliveryPass | None = None
+            while not stop.is_set():
+                work = work or self._pass(connection, sink, cursor)
+                if work is None:
+                    return  # the feed has told why it can't be planned
+                try:
+                    if work.run() == "worked":
+                        self._succeeded()
+                    elif not cursor.is_behind():
+                        return
+                    else:
+                        stop.wait(0.05)  # another daemon delivers
+                except SinkUnavailable as error:
+                    pause = self._failed(cursor, error)
+                    work.failures = self._failures
+                    if time.monotonic() + pause > deadline:
+                        raise
+                    stop.wait(pause)
+
+    @contextmanager
+    def _session(self) -> Generator[tuple[Connection, Sink]]:
         with self._connect() as connection:
             sink = self._open_sink()
             try:
-                while not stop.is_set():
-                    try:
-                        worked = self._round(connection, sink)
-                        if not worked and not self._behind(connection):
-                            return
-                        if not worked:
-                            stop.wait(0.05)  # another daemon delivers
-                    except SinkUnavailable as error:
-                        if time.monotonic() + pause > deadline:
-                            raise
-                        self._failed(error, pause)
-                        stop.wait(pause)
-                        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                yield connection, sink
             finally:
                 sink.close()
-                self._release(connection)
+                with suppress(psycopg.OperationalError):  # then the lease runs out by itself
+                    self._cursor(connection, sink).release()
 
-    def _round(self, connection: Connection, sink: Sink) -> bool:
-        """One page of every feed; false if none had anything.
-
-        Raises:
-            SinkUnavailable: the sink takes nothing of some feed now; the others had their turn.
-        """
-        worked, failure = False, None
-        for feed, definition in self._feeds().items():
-            changes = self._changes.get(feed)
-            if changes is None or changes.feed is not definition:
-                changes = self._changes[feed] = Changes(definition)
-                connection.execute(statement("sink_state.register"), {"sink": self._sink_name, "feed": feed})
-            try:
-                worked = self._deliver_page(connection, sink, changes) or worked
-                self._retry_failed_items(connection, sink, changes)
-            except SinkUnavailable as error:
-                connection.execute(
-                    statement("sink_state.fail"),
-                    {"sink": self._sink_name, "feed": feed, "failure": str(error)},
-                )
-                failure = failure or error
-            except _LeaseLost:
-                continue  # whoever has it delivers the same from the same place
-        if failure is not None:
-            raise failure
-        return worked
-
-    def _deliver_page(self, connection: Connection, sink: Sink, changes: Changes) -> bool:
-        feed = changes.feed.name
-        if not self._look(connection, "sink_state.look", feed):
-            return False  # an idle sink writes nothing
-        position = self._lease(connection, sink, feed)
-        page = self._read(connection, changes, position, sink.batch_records)
-        after = _after(position, page)
-        if after == position:
-            return False
-        records = [_record(feed, change) for change in page.changes]
-        started = time.monotonic()
-        for batch in split(records, sink.batch_records, sink.batch_bytes):
-            self._hand_over(connection, sink, feed, batch)
-        self._advance(connection, sink, feed, position, after, len(records))
-        if records:
-            log.info(
-                "batch_delivered",
-                sink=self._sink_name,
-                feed=feed,
-                records=len(records),
-                bytes=sum(len(record.data or b"") for record in records),
-                seconds=round(time.monotonic() - started, 4),
-            )
-            self._recovered()
-        return True
-
-    def _look(self, connection: Connection, query: str, feed: str) -> bool:
-        row = connection.execute(statement(query), {"sink": self._sink_name, "feed": feed}).fetchone()
-        return bool(row and row[0])
-
-    def _lease(self, connection: Connection, sink: Sink, feed: str) -> Position:
-        """Take or keep the lease for longer than one `deliver` can last.
-
-        Raises:
-            _LeaseLost: somebody else has it.
-        """
-        keys = {"sink": self._sink_name, "feed": feed}
-        holder = connection.execute(statement("sink_state.leased_by"), keys).fetchone()
-        dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
-        seconds = sink.timeout_seconds + lease.MARGIN_SECONDS
-        row = connection.execute(
-            statement("sink_state.lease"),
-            {**keys, "owner": lease.this_process(), "dead": dead, "seconds": seconds},
-        ).fetchone()
-        if row is None:
-            raise _LeaseLost
-        self._renew_at = time.monotonic() + lease.MARGIN_SECONDS / 2
-        return Position(*row)
-
-    def _retry_failed_items(self, connection: Connection, sink: Sink, changes: Changes) -> None:
-        """Hand over, each alone, the refused documents whose next attempt has come, as they are now."""
-        feed = changes.feed.name
-        if not self._look(connection, "sink_state.is_due", feed):
-            return
-        self._lease(connection, sink, feed)
-        keys = {"sink": self._sink_name, "feed": feed, "limit": RETRIED_AT_ONCE}
-        due = [key for (key,) in connection.execute(statement("sink_state.due_items"), keys)]
-        for change in changes.by_key(connection, due):
-            self._hand_over(connection, sink, feed, [_record(feed, change)])
-
-    def _read(self, connection: Connection, changes: Changes, position: Position, limit: int) -> Page:
-        if position.scan_until is None:
-            return changes.follow(
-                connection, revision=position.revision, caught_up=position.caught_up, limit=limit
-            )
-        return changes.scan(
-            connection,
-            revision=position.revision,
-            until=position.scan_until,
-            after=position.scan_key,
-            limit=limit,
-        )
-
-    def _hand_over(self, connection: Connection, sink: Sink, feed: str, batch: Sequence[Record]) -> None:
-        """Deliver a batch; one that is refused as a whole is halved until the bad records stand alone."""
-        if time.monotonic() > self._renew_at:
-            self._lease(connection, sink, feed)
-        try:
-            refused = {refusal.key: refusal for refusal in sink.deliver(feed, batch)}
-        except RecordsRefused as refusal:
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                self._hand_over(connection, sink, feed, batch[:middle])
-                self._hand_over(connection, sink, feed, batch[middle:])
-                return
-            self._refused(connection, feed, batch[0], refusal.what)
-        else:
-            for record in batch:
-                if record.key in refused:
-                    self._refused(connection, feed, record, refused[record.key].reason)
-            if self._has_failed_items(connection, feed):
-                keys = [record.key.decode() for record in batch if record.key not in refused]
-                connection.execute(
-                    statement("sink_state.accepted"), {"sink": self._sink_name, "feed": feed, "keys": keys}
-                )
-
-    def _refused(self, connection: Connection, feed: str, record: Record, reason: str) -> None:
-        self._throttle.log(
-            log.warning,
-            "record_refused",
-            key=feed,
-            sink=self._sink_name,
-            feed=feed,
-            revision=record.revision,
-            reason=reason,
-        )
-        connection.execute(
-            statement("sink_state.refuse"),
-            {
-                "sink": self._sink_name,
-                "feed": feed,
-                "key": record.key.decode(),
-                "revision": record.revision,
-                "reason": reason,
-                "pause": 30.0,
-            },
-        )
-
-    def _has_failed_items(self, connection: Connection, feed: str) -> bool:
-        row = connection.execute(
-            statement("sink_state.failed_items"), {"sink": self._sink_name, "feed": feed}
-        ).fetchone()
-        return bool(row and row[0])
-
-    def _advance(
-        self,
-        connection: Connection,
-        sink: Sink,
-        feed: str,
-        position: Position,
-        after: Position,
-        records: int,
+    def _work(
+        self, connection: Connection, sink: Sink, stop: threading.Event, beat: Callable[[], None]
     ) -> None:
-        scan_key = orjson.dumps(after.scan_key).decode() if after.scan_key is not None else None
-        connection.execute(
-            statement("sink_state.advance"),
-            {
-                "sink": self._sink_name,
-                "feed": feed,
-                "owner": lease.this_process(),
-                "from": position.revision,
-                "scanned_until": position.scan_until,
-                "revision": after.revision,
-                "caught_up": after.caught_up,
-                "scan_key": scan_key,
-                "scan_until": after.scan_until,
-                "records": records,
-                "seconds": sink.timeout_seconds + lease.MARGIN_SECONDS,
-            },
+        """Deliver until stopped, or until there has been nothing to do for a while."""
+        cursor = self._cursor(connection, sink)
+        work: DeliveryPass | None = None
+        last_work = time.monotonic()
+        while not stop.is_set():
+            beat()
+            if work is None or work.changes.feed is not self._definition():
+                work = self._pass(connection, sink, cursor)
+            try:
+                step = work.run() if work is not None else "busy"
+            except SinkUnavailable as error:
+                _wait(stop, self._failed(cursor, error), beat)
+                last_work = time.monotonic()
+                if work is not None:
+                    work.failures = self._failures
+                continue
+            if step != "idle":
+                last_work = time.monotonic()
+            elif time.monotonic() - last_work > SESSION_SECONDS:
+                return
+            if step == "worked":
+                self._succeeded()
+                continue
+            self._bells.await_delivery(self._sink_name, self._feed, IDLE_SECONDS)
+
+    def _pass(self, connection: Connection, sink: Sink, cursor: SinkCursor) -> DeliveryPass | None:
+        """What delivers in this session; None as long as the feed is not there."""
+        definition = self._definition()
+        if definition is None or not cursor.register():
+            return None
+        delivered = DeliveredDocuments(connection, self._sink_name, self._feed)
+        if not sink.wants_previous:
+            delivered.forget()  # what is delivered from now on isn't noted
+        failed_items = FailedItems(
+            connection, self._sink_name, self._feed, self._max_attempts, self._cleaned, self._throttle
+        )
+        hand_over = HandOver(
+            sink, self._feed, cursor.renew, failed_items, delivered if sink.wants_previous else None
+        )
+        return DeliveryPass(
+            connection, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
         )
 
-    def _behind(self, connection: Connection) -> bool:
-        row = connection.execute(
-            statement("sink_state.is_behind"), {"sink": self._sink_name, "feeds": list(self._feeds())}
-        ).fetchone()
-        return bool(row and row[0])
+    def _cursor(self, connection: Connection, sink: Sink) -> SinkCursor:
+        return SinkCursor(connection, self._sink_name, self._feed, sink.timeout_seconds)
 
-    def _release(self, connection: Connection) -> None:
-        if not connection.closed and not connection.broken:
-            connection.execute(
-                statement("sink_state.release"), {"sink": self._sink_name, "owner": lease.this_process()}
-            )
-
-    def _failed(self, error: SinkUnavailable, seconds: float) -> None:
+    def _failed(self, cursor: SinkCursor, error: SinkUnavailable) -> float:
+        """Note that the sink takes nothing; returns the pause until the next try, in seconds."""
+        longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
+        pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 # jitter, not a secret
+        if error.retry_after_seconds is not None:
+            pause = error.retry_after_seconds
+        self._failures += 1
+        self._failing = True
+        reason = self._cleaned(str(error))
+        cursor.fail(reason, pause)
         self._throttle.log(
             log.warning,
             "sink_failed",
             key=error.what,
             sink=self._sink_name,
-            reason=str(error),
+            feed=self._feed,
+            reason=reason,
             hint=error.hint,
-            next_try_seconds=round(seconds, 2),
+            next_try_seconds=round(pause, 2),
+            **({"exc_info": error.__cause__} if isinstance(error, SinkFault) else {}),
         )
-        self._failing = True
+        return pause
 
-    def _recovered(self) -> None:
+    def _succeeded(self) -> None:
+        self._failures = 0
         if self._failing:
-            log.info("sink_recovered", sink=self._sink_name)
+            log.info("sink_recovered", sink=self._sink_name, feed=self._feed)
         self._failing = False
 
 
-def _after(position: Position, page: Page) -> Position:
-    """Where the sink stands once it has the page."""
-    if position.scan_until is not None:
-        if page.full:
-            return Position(position.revision, position.caught_up, page.scan_key, position.scan_until)
-        return Position(position.scan_until, position.scan_until, None, None)
-    caught_up = position.caught_up if page.full else page.revision
-    return Position(page.revision, caught_up, None, None)
-
-
-def _record(feed: str, change: Change) -> Record:
-    return Record(
-        feed=feed,
-        key=change.key.encode(),
-        op="delete" if change.deleted else "upsert",
-        revision=change.revision,
-        hash=change.hash,
-        changed=change.changed,
-        captured_at=change.captured_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        data=change.document.encode() if change.document is not None else None,
-    )
+def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> None:
+    """Wait, giving signs of life: a target may ask for an hour."""
+    deadline = time.monotonic() + seconds
+    while not stop.wait(max(0.0, min(BEAT_SECONDS, deadline - time.monotonic()))):
+        beat()
+        if time.monotonic() >= deadline:
+            return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,9 +11,8 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture import catalogue, steps
-from cdc_daemon.errors import FeedError
+from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
-from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, connect, first_line, object_name
@@ -55,7 +54,14 @@ def wanted_steps(
     owner = read_owner(connection, settings)
     usable = owner.usable or for_script
     installed = catalogue.read_installed(connection)
-    found: list[Step] = [] if installed.schema else [_migration()]
+    found = list(_migrations(_last_migration(connection) if installed.schema else 0))
+    upgrade = bool(found) and installed.schema
+    if upgrade and not complete:
+        raise InstallError(
+            "was installed by an earlier version",
+            where="schema cdc",
+            hint="run `cdc-daemon install`",
+        )
     if usable:
         found += _owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
@@ -69,6 +75,8 @@ def wanted_steps(
         # Feeds first: a feed without its triggers would wait for changes that never come.
         found += feed_steps.removals(stored, keep=wanted)
         found += steps.removals(installed, keep=sources)
+        if installed.schema and not upgrade:
+            found += _removed_deliveries(connection, settings)
     if for_script and found:
         found.append(_rights(connection))
     return found
@@ -107,8 +115,6 @@ def install(
             lock_timeout_seconds=settings.database.lock_timeout_seconds,
             attempts=settings.database.install_attempts,
         )
-        if complete:
-            connection.execute(statement("sink_state.forget_unknown", sinks=text_array(list(settings.sinks))))
     return found
 
 
@@ -177,12 +183,62 @@ def default_owner(connection: Connection) -> str:
     return object_name("cdc_owner", connection.info.dbname)
 
 
-def _migration() -> Step:
-    path = sql_directory() / "migrations" / "0001_schema.sql"
-    text = re.sub(r"^\s*--.*$\n?", "", path.read_text("utf-8"), flags=re.MULTILINE)
-    pieces = [sql.SQL(piece.strip()) for piece in text.split(";") if piece.strip()]  # pyright: ignore[reportArgumentType]
-    recorded = statement("installation.record_migration", number=sql.Literal(1), name=sql.Literal(path.stem))
-    return Step("create", "schema cdc", (*pieces, recorded))
+def _migrations(after: int) -> Iterator[Step]:
+    """The files of sql/migrations whose numbers are above this one, in their order."""
+    for path in sorted((sql_directory() / "migrations").glob("*.sql")):
+        number = int(path.stem.split("_", 1)[0])
+        if number <= after:
+            continue
+        text = re.sub(r"^\s*--.*$\n?", "", path.read_text("utf-8"), flags=re.MULTILINE)
+        pieces = [sql.SQL(piece.strip()) for piece in text.split(";") if piece.strip()]  # pyright: ignore[reportArgumentType]
+        recorded = statement(
+            "installation.record_migration", number=sql.Literal(number), name=sql.Literal(path.stem)
+        )
+        what = "schema cdc" if number == 1 else f"migration {path.stem} of schema cdc"
+        yield Step("create", what, (*pieces, recorded))
+
+
+def require_current(connection: Connection) -> None:
+    """See that schema cdc is there, as this version makes it.
+
+    Raises:
+        InstallError: it is not.
+    """
+    if not catalogue.schema_exists(connection):
+        raise InstallError(
+            "nothing is installed in this database", where="schema cdc", hint="run `cdc-daemon install`"
+        )
+    if any(True for _ in _migrations(_last_migration(connection))):
+        raise InstallError(
+            "was installed by an earlier version", where="schema cdc", hint="run `cdc-daemon install`"
+        )
+
+
+def _last_migration(connection: Connection) -> int:
+    row = connection.execute(statement("installation.last_migration")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _removed_deliveries(connection: Connection, settings: Settings) -> Iterator[Step]:
+    """What is kept for sinks that the configuration does not name, or that don't take a feed any more."""
+    wanted = {(sink, name) for name, feed in settings.feeds.items() for sink in feed.sinks}
+    for sink, feed in connection.execute(statement("sink_state.deliveries")).fetchall():
+        if (sink, feed) not in wanted and feed in settings.feeds:  # with a feed goes all that is kept for it
+            yield Step(
+                "drop",
+                f"delivery of feed {feed} to sink {sink}",
+                tuple(
+                    statement(f"{noun}.forget", sink=sql.Literal(sink), feed=sql.Literal(feed))
+                    for noun in ("sink_state", "failed_item", "delivered_document")
+                ),
+            )
+    for sink, feed, *_ in connection.execute(statement("delivery_pause.list")).fetchall():
+        if sink not in {"*", *settings.sinks} or feed not in {"*", *settings.feeds}:
+            yield Step(
+                "drop",
+                f"pause of sink {sink}, feed {feed}",
+                (statement("delivery_pause.forget", sink=sql.Literal(sink), feed=sql.Literal(feed)),),
+            )
 
 
 def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import secrets
 from functools import cache
 from pathlib import Path
 
@@ -11,29 +11,31 @@ MARGIN_SECONDS = 10.0
 """Added to a sink's timeout: a lease never runs out while its holder may still be sending."""
 
 
-@cache
-def this_process() -> str:
-    """A name that no other process has, on any machine, ever: host, boot, pid, start time."""
-    return f"{socket.gethostname()} {_boot()} {os.getpid()} {_started(os.getpid())}"
-
-
 def is_dead(owner: str) -> bool:
-    """Whether the holder of a lease is known to be gone: it was a process of this boot of this host.
+    """Whether the holder of a lease is known to be gone: it was a process of a place that we look into.
 
     A daemon that was killed and started again goes on at once instead of waiting for its own lease to end.
+    A lost session of the database would be no proof: a daemon that is cut off from the database may well be
+    sending still, and what it sends late would come after what its successor sends.
     """
     parts = owner.split(" ")
-    if len(parts) != 4 or parts[:2] != [socket.gethostname(), _boot()] or _boot() == "unknown":
+    if len(parts) != 4 or parts[0] != _place() or not parts[0]:
         return False
-    return _started(int(parts[2])) != parts[3]
+    return _started(int(parts[1])) != parts[2]
 
 
 @cache
-def _boot() -> str:
+def _place() -> str:
+    """Boot and PID namespace; empty where the system does not tell (not Linux).
+
+    Containers share the boot and often the name of their host, and number their processes alike. A process
+    whose number means nothing here must not be taken for one that is gone.
+    """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return "unknown"
+        return ""
 
 
 def _started(pid: int) -> str:
@@ -43,3 +45,8 @@ def _started(pid: int) -> str:
     except OSError:
         return ""
     return text.rpartition(")")[2].split()[19]
+
+
+# Made once, before there are threads: two of them that made one each would shut each other out.
+THIS_PROCESS = f"{_place()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
+"""A name that no other process has, on any machine, ever: place, pid, start time, random digits."""

@@ -48,14 +48,11 @@ class Registry:
         )
         return plan, sources
 
-    def definitions(self, sink: str) -> dict[str, FeedDefinition]:
-        """The feeds that a sink takes, as far as they are planned."""
+    def definition(self, feed: str) -> FeedDefinition | None:
+        """A feed, None as long as it is not planned."""
         with self._lock:
-            return {
-                name: plan.definition
-                for name, plan in self._plans.items()
-                if sink in self._settings.feeds[name].sinks
-            }
+            plan = self._plans.get(feed)
+            return plan.definition if plan else None
 
     def feeds(self) -> list[FeedDefinition]:
         """Every feed that is planned."""

@@ -185,6 +185,8 @@ class FeedSync:
                 # In the sequence alone. As the feed's last revision it would be one that no log entry has,
                 # and the sinks of a feed without documents would strive for it for ever.
                 self._raise_epoch(locked.revision)
+                # Receivers hold what is of that future and will never be deleted.
+                self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             self._require_entities()
             _, count, last = self._add_pending(
                 resolve.every_entity(self._feed),

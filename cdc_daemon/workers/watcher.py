@@ -18,7 +18,7 @@ BUSY_SECONDS = 5.0
 
 
 class Watcher:
-    """Polls for unread entries, pending entities and undelivered revisions, and rings the bells.
+    """Polls for unread entries, pending entities, undelivered revisions, due failed items; rings the bells.
 
     It takes no lock and no xid, so an idle database stays idle; one query serves all feeds and sinks.
 
@@ -72,13 +72,13 @@ class Watcher:
     def _look(self, connection: Connection, query: sql.Composed) -> float:
         """Ring for who has work; seconds until the next that is known of, 0 or less if there was some."""
         found = connection.execute(query).fetchall()
-        for kind, name, seconds in found:
+        for feed, sink, seconds in found:
             if seconds > 0:
                 continue
-            if kind == "feed":
-                self._bells.ring_feed(name)
+            if sink is None:
+                self._bells.ring_feed(feed)
             else:
-                self._bells.ring_sink(name)
+                self._bells.ring_delivery(sink, feed)
         return min((seconds for *_, seconds in found), default=math.inf)
 
     def _query(self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]) -> sql.Composed:
@@ -92,7 +92,7 @@ class Watcher:
         ]
         rest = [
             statement("watcher.waiting", feeds=_texts(self._feeds)),
-            statement("watcher.behind", sinks=_texts(self._sinks)),
+            statement("watcher.behind", sinks=_texts(self._sinks), feeds=_texts(self._feeds)),
         ]
         return sql.SQL("\nUNION\n").join([*unread, *due, *rest])
 

@@ -215,6 +215,8 @@ FROM cdc.{feed} AS s
 -- The next page of a feed's log, with the documents as they are now. A row whose document has a later
 -- revision comes without it: that revision is further on in the log. What changed is gathered from the
 -- earlier revisions that the sink may not have had, each found by its number.
+-- The page ends before the document with which it would take more than the bytes asked for. (Documents that are
+-- stored out of line are counted without being held: only pointers to them are materialised.)
 WITH RECURSIVE page AS MATERIALIZED (
     SELECT l.revision, l.previous, l.changed, {log_keys}
     FROM cdc.{log} AS l
@@ -224,6 +226,13 @@ WITH RECURSIVE page AS MATERIALIZED (
 ), current AS MATERIALIZED (
     SELECT p.revision, p.previous, p.changed, s.deleted, s.hash, s.document, s.captured_at, {key_object} AS key
     FROM page AS p LEFT JOIN cdc.{feed} AS s ON {same_key} AND s.revision = p.revision
+), counted AS MATERIALIZED (
+    SELECT c.revision, COALESCE(pg_catalog.octet_length(c.document::pg_catalog.text), 0) AS bytes
+    FROM current AS c
+), fitting AS (
+    SELECT t.revision
+    FROM (SELECT n.revision, n.bytes, pg_catalog.sum(n.bytes) OVER (ORDER BY n.revision) AS total FROM counted AS n) AS t
+    WHERE t.total - t.bytes < %(bytes)s::pg_catalog.int8
 ), chain AS (
     SELECT c.revision AS head, c.previous, c.changed FROM current AS c WHERE c.key IS NOT NULL
     UNION ALL
@@ -236,27 +245,68 @@ WITH RECURSIVE page AS MATERIALIZED (
     GROUP BY c.head
 )
 SELECT c.revision, c.key::pg_catalog.text, c.deleted, pg_catalog.encode(c.hash, 'hex'),
-       c.document::pg_catalog.text, c.captured_at, COALESCE(g.changed, '{{}}')
-FROM current AS c LEFT JOIN gathered AS g ON g.head = c.revision
+       c.document::pg_catalog.text, c.captured_at, COALESCE(g.changed, '{{}}'), (SELECT pg_catalog.count(*) FROM page)
+FROM fitting JOIN current AS c USING (revision) LEFT JOIN gathered AS g ON g.head = c.revision
 ORDER BY c.revision
 
 -- name: scan
 -- The next page of the stored feed in key order, for a sink that is new or far behind: rows that changed
--- since its cursor, up to the revision from which it will follow the log.
+-- since its cursor, up to the revision from which it will follow the log. To whom all is new, what is gone is
+-- nothing; a full snapshot tells it too, for the receiver may hold it. Bounded by bytes as the log's page is.
+WITH page AS MATERIALIZED (
+    SELECT s.*
+    FROM cdc.{feed} AS s
+    WHERE s.revision > %(revision)s::pg_catalog.int8 AND s.revision <= %(until)s::pg_catalog.int8
+      AND (%(snapshot)s OR NOT (s.deleted AND %(revision)s::pg_catalog.int8 = 0)) {after}
+    ORDER BY {stored_keys}
+    LIMIT %(limit)s
+), counted AS MATERIALIZED (
+    SELECT s.revision, pg_catalog.row_number() OVER (ORDER BY {stored_keys}) AS place,
+           COALESCE(pg_catalog.octet_length(s.document::pg_catalog.text), 0) AS bytes
+    FROM page AS s
+), fitting AS (
+    SELECT t.revision, t.place
+    FROM (SELECT n.*, pg_catalog.sum(n.bytes) OVER (ORDER BY n.place) AS total FROM counted AS n) AS t
+    WHERE t.total - t.bytes < %(bytes)s::pg_catalog.int8
+)
 SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s.hash, 'hex'),
-       s.document::pg_catalog.text, s.captured_at, {fields}, pg_catalog.json_build_array({key_texts})
-FROM cdc.{feed} AS s
-WHERE s.revision > %(revision)s::pg_catalog.int8 AND s.revision <= %(until)s::pg_catalog.int8
-  AND NOT (s.deleted AND %(revision)s::pg_catalog.int8 = 0) {after}
-ORDER BY {stored_keys}
+       s.document::pg_catalog.text, s.captured_at, {fields}, (SELECT pg_catalog.count(*) FROM page),
+       pg_catalog.json_build_array({key_texts})
+FROM fitting AS t JOIN page AS s ON s.revision = t.revision
+ORDER BY t.place
+
+-- name: due
+-- Documents whose next attempt has come, as they are now. One with a later revision than was refused is left to the
+-- normal order; one that is stored no more comes without a revision. The key as JSON is turned into values by the
+-- stored feed's own row type: a cast from text knows nothing of composite types or arrays.
+SELECT s.revision, COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), s.deleted,
+       pg_catalog.encode(s.hash, 'hex'), s.document::pg_catalog.text, s.captured_at, {fields}
+FROM cdc.failed_item AS i
+CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
+LEFT JOIN cdc.{feed} AS s ON {same_key}
+WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalog.clock_timestamp()
+  AND (s.revision IS NULL OR s.revision = i.revision)
+ORDER BY i.next_attempt_at
 LIMIT %(limit)s
 
--- name: by_key
--- Some documents as they are now, by their keys as JSON objects.
-SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s.hash, 'hex'),
-       s.document::pg_catalog.text, s.captured_at, {fields}
-FROM pg_catalog.unnest(%(keys)s::pg_catalog.text[]::pg_catalog.jsonb[]) AS w (key)
-JOIN cdc.{feed} AS s ON {same_key}
+-- name: replay_some
+-- Some documents are due to be delivered once more, whatever became of them before and whatever the target has.
+WITH chosen AS (
+    SELECT {key_object}::pg_catalog.jsonb AS key, s.revision FROM cdc.{feed} AS s WHERE {matches}
+), forgotten AS (
+    DELETE FROM cdc.delivered_document AS d USING chosen AS c
+    WHERE d.sink = %(sink)s AND d.feed = %(name)s AND d.key = c.key
+)
+INSERT INTO cdc.failed_item AS i (sink, feed, key, revision, attempts, reason, next_attempt_at)
+SELECT %(sink)s, %(name)s, c.key, c.revision, 0, 'replay', pg_catalog.clock_timestamp() FROM chosen AS c
+ON CONFLICT (sink, feed, key) DO UPDATE
+SET revision = EXCLUDED.revision, attempts = 0, next_attempt_at = EXCLUDED.next_attempt_at
+
+-- name: revision_before
+-- The last revision that was stored before a moment.
+SELECT COALESCE(pg_catalog.min(s.revision) - 1, (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(name)s))
+FROM cdc.{feed} AS s
+WHERE s.modified_at >= %(since)s::pg_catalog.timestamptz
 
 -- name: scan_after
 -- Continues after the last key that the sink had.

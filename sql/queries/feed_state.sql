@@ -106,6 +106,9 @@ DELETE FROM cdc.sink_state WHERE feed = {feed}
 -- name: forget_failures_of
 DELETE FROM cdc.failed_item WHERE feed = {feed}
 
+-- name: forget_delivered_of
+DELETE FROM cdc.delivered_document WHERE feed = {feed}
+
 -- name: installed
 SELECT feed, definition, sources, columns FROM cdc.feed_state ORDER BY feed
 

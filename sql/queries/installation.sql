@@ -23,6 +23,9 @@ SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL
 -- name: record_migration
 INSERT INTO cdc.migration (number, name) VALUES ({number}, {name})
 
+-- name: last_migration
+SELECT COALESCE(pg_catalog.max(number), 0) FROM cdc.migration
+
 -- name: use_schema
 GRANT USAGE ON SCHEMA cdc TO {role}
 

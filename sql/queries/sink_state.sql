@@ -4,6 +4,17 @@ INSERT INTO cdc.sink_state (sink, feed, scan_until)
 SELECT %(sink)s, f.feed, NULLIF(f.revision, 0) FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 ON CONFLICT (sink, feed) DO NOTHING
 
+-- name: is_registered
+SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s)
+
+-- name: look
+-- Whether a sink lacks something of a feed, and whether failed items are due; read-only. Nothing while it is paused.
+SELECT d.behind, d.due FROM cdc.delivery AS d
+WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
+
+-- name: leased_by
+SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
+
 -- name: lease
 -- Takes or keeps the right to deliver this feed to this sink; nobody else sends until it runs out.
 UPDATE cdc.sink_state
@@ -11,75 +22,46 @@ SET leased_by = %(owner)s, leased_until = pg_catalog.clock_timestamp() + pg_cata
 WHERE sink = %(sink)s AND feed = %(feed)s
   AND (leased_by IS NULL OR leased_by = %(owner)s OR leased_by = %(dead)s
        OR leased_until < pg_catalog.clock_timestamp())
-RETURNING revision, caught_up, scan_key, scan_until
-
--- name: look
--- Whether a sink lacks something of a feed; read-only.
-SELECT s.revision < f.revision OR s.scan_until IS NOT NULL
-FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
-WHERE s.sink = %(sink)s AND s.feed = %(feed)s
-
--- name: leased_by
-SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
+RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted
 
 -- name: release
 -- Lets go at the end, so that another daemon may go on at once.
-UPDATE cdc.sink_state SET leased_by = NULL, leased_until = NULL WHERE sink = %(sink)s AND leased_by = %(owner)s
+UPDATE cdc.sink_state SET leased_by = NULL, leased_until = NULL
+WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 
 -- name: advance
 -- Compare and set: the cursor moves only for who still holds the lease and only from where it was read. That
 -- includes the mode: a sink that gave up its claim on the log while it was sending must scan, for the log's
--- next revisions may be gone already.
+-- next revisions may be gone already; and one that was told to begin anew must not go on with the old scan.
+-- Nothing is in flight now, so the lease need not last longer than until the next page.
 UPDATE cdc.sink_state
 SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %(scan_key)s::jsonb,
-    scan_until = %(scan_until)s::int8, attempts = 0, failure = NULL, failed_at = NULL,
+    scan_until = %(scan_until)s::int8, snapshot = snapshot AND %(scan_until)s::int8 IS NOT NULL,
+    attempts = 0, failure = NULL, failed_at = NULL,
     delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp(),
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s AND revision = %(from)s::int8
   AND scan_until IS NOT DISTINCT FROM %(scanned_until)s::int8
+  AND scan_key IS NOT DISTINCT FROM %(scanned_key)s::jsonb
+  AND snapshot = %(snapshot)s AND NOT snapshot_wanted
+
+-- name: begin_snapshot
+-- Begins the full snapshot that was asked for: every stored document, and what is gone, up to the last revision.
+UPDATE cdc.sink_state AS s
+SET revision = 0, caught_up = 0, scan_key = NULL, scan_until = NULLIF(f.revision, 0), snapshot = f.revision > 0,
+    snapshot_wanted = false
+FROM cdc.feed_state AS f
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND s.leased_by = %(owner)s AND f.feed = s.feed
+RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snapshot_wanted
 
 -- name: fail
--- The sink takes nothing; the cursor stays.
+-- The sink takes nothing; the cursor stays, and so does the lease over the pause: two daemons would try twice as often.
 UPDATE cdc.sink_state
-SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp())
+SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp()),
+    leased_until = CASE WHEN leased_by = %(owner)s THEN
+        GREATEST(leased_until, pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s))
+    ELSE leased_until END
 WHERE sink = %(sink)s AND feed = %(feed)s
-
--- name: refuse
--- A document that the sink refused alone. A later attempt comes after a growing pause, or with a new revision.
-INSERT INTO cdc.failed_item (sink, feed, key, revision, reason, next_attempt_at)
-VALUES (%(sink)s, %(feed)s, %(key)s::jsonb, %(revision)s, %(reason)s,
-        pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(pause)s))
-ON CONFLICT (sink, feed, key) DO UPDATE
-SET attempts = CASE WHEN failed_item.revision = EXCLUDED.revision THEN failed_item.attempts + 1 ELSE 1 END,
-    revision = EXCLUDED.revision, reason = EXCLUDED.reason,
-    next_attempt_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(
-        secs => LEAST(3600, %(pause)s * 2 ^ LEAST(failed_item.attempts, 12)))
-
--- name: accepted
--- What the sink takes now is no failed item any more.
-DELETE FROM cdc.failed_item
-WHERE sink = %(sink)s AND feed = %(feed)s AND key = ANY (%(keys)s::pg_catalog.text[]::jsonb[])
-
--- name: failed_items
-SELECT pg_catalog.count(*) FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s
-
--- name: is_due
--- Whether a failed item's next attempt has come; read-only.
-SELECT EXISTS (
-    SELECT FROM cdc.failed_item
-    WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.clock_timestamp()
-)
-
--- name: due_items
--- Failed items whose next attempt has come.
-SELECT key::text FROM cdc.failed_item
-WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.clock_timestamp()
-ORDER BY next_attempt_at
-LIMIT %(limit)s
-
--- name: forget_unknown
--- Sinks that the configuration names no more.
-DELETE FROM cdc.sink_state WHERE NOT (sink = ANY ({sinks}))
 
 -- name: claim
 -- The revision up to which no sink needs a feed's log. A scanning sink will follow it from scan_until on.
@@ -94,8 +76,32 @@ WHERE f.feed = s.feed AND s.feed = %(feed)s AND s.scan_until IS NULL AND f.revis
 RETURNING s.sink
 
 -- name: is_behind
--- Whether a sink lacks a revision of any of these feeds.
-SELECT EXISTS (
-    SELECT FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
-    WHERE s.sink = %(sink)s AND s.feed = ANY (%(feeds)s) AND (s.revision < f.revision OR s.scan_until IS NOT NULL)
-)
+-- Whether a sink lacks a revision of a feed that it may have now.
+SELECT d.behind FROM cdc.delivery AS d
+WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
+
+-- name: want_snapshots
+-- After a restore: every sink of the feed gets everything anew.
+UPDATE cdc.sink_state SET snapshot_wanted = true WHERE feed = %(feed)s
+
+-- name: want_snapshot
+UPDATE cdc.sink_state SET snapshot_wanted = true WHERE sink = %(sink)s AND feed = %(feed)s
+
+-- name: go_back
+-- Deliver what has a later revision than this once more: by a scan, for the log may not reach back so far. A full
+-- snapshot that is under way or wanted will bring it anyway.
+UPDATE cdc.sink_state AS s
+SET revision = LEAST(s.revision, %(revision)s::int8), caught_up = LEAST(s.caught_up, %(revision)s::int8),
+    scan_key = NULL, scan_until = NULLIF(f.revision, 0)
+FROM cdc.feed_state AS f
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND f.feed = s.feed AND NOT s.snapshot AND NOT s.snapshot_wanted
+
+-- name: deliveries
+-- What anything is kept for, by sink and feed.
+SELECT sink, feed FROM cdc.sink_state
+UNION SELECT sink, feed FROM cdc.failed_item
+UNION SELECT sink, feed FROM cdc.delivered_document
+ORDER BY 1, 2
+
+-- name: forget
+DELETE FROM cdc.sink_state WHERE sink = {sink} AND feed = {feed}

@@ -11,6 +11,11 @@ WHERE f.feed = %(feed)s
 -- How far a sink has a feed.
 SELECT GREATEST(f.revision - s.revision, 0), s.delivered, s.delivered_at,
        (SELECT pg_catalog.count(*) FROM cdc.failed_item AS i WHERE i.sink = s.sink AND i.feed = s.feed),
-       s.failure, s.attempts
-FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
+       s.failure, s.attempts,
+       (SELECT pg_catalog.count(*) FROM cdc.failed_item AS i
+        WHERE i.sink = s.sink AND i.feed = s.feed AND i.next_attempt_at IS NULL),
+       d.paused, s.snapshot OR s.snapshot_wanted
+FROM cdc.sink_state AS s
+JOIN cdc.feed_state AS f ON f.feed = s.feed
+JOIN cdc.delivery AS d ON d.sink = s.sink AND d.feed = s.feed
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s

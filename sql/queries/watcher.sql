@@ -1,6 +1,6 @@
 -- name: unread
 -- Feeds that have entries of one changelog to read; read-only, takes no lock and no xid.
-SELECT 'feed', f.feed, 0::pg_catalog.float8
+SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND EXISTS (
     SELECT FROM cdc.{changelog} AS e
@@ -10,14 +10,14 @@ WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND EXISTS (
 
 -- name: waiting
 -- Feeds that have no cursor yet, or entities in the slow lane.
-SELECT 'feed', f.feed, 0::pg_catalog.float8
+SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = ANY ({feeds}) AND (f.cursor IS NULL OR f.pending_position < f.pending_end)
 
 -- name: due
 -- In how many seconds the next document of a feed wants to be recomputed, if within an hour. now() is the start
 -- of this statement, so it can use the index. (min() HAVING it is not NULL: PostgreSQL 18 can't plan that here.)
-SELECT 'feed', {feed}, EXTRACT(epoch FROM s.refresh_at - pg_catalog.clock_timestamp())::pg_catalog.float8
+SELECT {feed}, NULL, EXTRACT(epoch FROM s.refresh_at - pg_catalog.clock_timestamp())::pg_catalog.float8
 FROM (
     SELECT s.refresh_at FROM cdc.{table} AS s
     WHERE s.refresh_at <= pg_catalog.now() + interval '1 hour'
@@ -26,7 +26,9 @@ FROM (
 ) AS s
 
 -- name: behind
--- Sinks that lack revisions of a feed.
-SELECT 'sink', s.sink, 0::pg_catalog.float8
-FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed
-WHERE s.sink = ANY ({sinks}) AND (s.revision < f.revision OR s.scan_until IS NOT NULL)
+-- Sinks that lack revisions of a feed, or have failed items that are due. One that fails is not among them while
+-- somebody has its lease: who has it tries again by itself, and looking at it would keep us from resting.
+SELECT d.feed, d.sink, 0::pg_catalog.float8
+FROM cdc.delivery AS d
+WHERE d.sink = ANY ({sinks}) AND d.feed = ANY ({feeds}) AND (d.behind OR d.due) AND NOT d.paused AND NOT d.awaited
+  AND NOT (d.failing AND d.leased_until > pg_catalog.clock_timestamp())

@@ -15,7 +15,7 @@ from cdc_daemon.settings import Settings, load
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
-from cdc_daemon.workers.delivery import SinkWorker
+from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
@@ -65,7 +65,7 @@ class Shop:
     dsn: str
     sink: Choosy
     feed: FeedWorker
-    delivery: SinkWorker
+    delivery: DeliveryWorker
 
     def catch_up(self) -> None:
         stop = threading.Event()
@@ -88,7 +88,11 @@ def shop(database: str, connect: Connect, tmp_path: Path) -> Shop:
 def _installed(dsn: str, settings: Settings) -> Shop:
     with session_to(dsn) as session:
         install(session, dsn, settings, [plan_feed(session, settings, "products")])
-    registry, bells, sink = Registry(settings, dsn), Bells(["products"], ["target"]), Choosy(refused=set())
+    registry, bells, sink = (
+        Registry(settings, dsn),
+        Bells(["products"], [("target", "products")]),
+        Choosy(refused=set()),
+    )
     return Shop(
         dsn,
         sink,
@@ -101,12 +105,15 @@ def _installed(dsn: str, settings: Settings) -> Shop:
             batch_entities=1000,
             max_pass_entities=5000,
         ),
-        SinkWorker(
+        DeliveryWorker(
             "target",
+            "products",
             connect=lambda: session_to(dsn),
             bells=bells,
             open_sink=lambda: sink,
-            feeds=lambda: registry.definitions("target"),
+            definition=lambda: registry.definition("products"),
+            max_attempts=3,
+            cleaned=str,
         ),
     )
 

@@ -12,7 +12,7 @@ from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
-from cdc_daemon.workers.delivery import SinkWorker
+from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.registry import Registry
 from tests.acceptance.command import FILE_SINK, eventually, execute
 from tests.conftest import Connect
@@ -54,12 +54,15 @@ def test_a_sink_that_gives_up_its_claim_while_it_is_sending_misses_nothing(
     with session_to(database) as session:
         registry.plan_and_install(session, "items")
     sink = Slow(lambda: feeds.rotate(log_limit_rows=1))
-    worker = SinkWorker(
+    worker = DeliveryWorker(
         SINK,
+        "items",
         connect=lambda: session_to(database),
-        bells=Bells(["items"], [SINK]),
+        bells=Bells(["items"], [(SINK, "items")]),
         open_sink=lambda: sink,
-        feeds=lambda: registry.definitions(SINK),
+        definition=lambda: registry.definition("items"),
+        max_attempts=20,
+        cleaned=str,
     )
     worker.catch_up(threading.Event(), patience_seconds=0)
     assert feeds.value("SELECT count(*) FROM cdc.feed_items_log") == 0  # its claim was indeed given up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,12 +21,17 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
 def commands() -> dict[str, click.Command]:
     """`cdc-daemon` and every command below it, by name."""
-    context = click.Context(main)
-    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    return {
-        "cdc-daemon": main,
-        **{f"cdc-daemon {name}": command for name, command in found.items() if command},
-    }
+    return dict(_below("cdc-daemon", main))
+
+
+def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found:
+                yield from _below(f"{name} {inner}", found)
 
 
 def heading(name: str, command: click.Command) -> str:

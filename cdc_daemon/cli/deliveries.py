@@ -1,0 +1,80 @@
+"""Options of the commands that concern deliveries, and what they name."""
+
+from __future__ import annotations
+
+import click
+
+from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.settings import Settings
+from cdc_daemon.settings.faults import did_you_mean
+
+sink_option = click.option("--sink", metavar="SINK", help="Only this sink.")
+feed_option = click.option("--feed", metavar="FEED", help="Only this feed.")
+
+
+def require_known(
+    settings: Settings, *, sink: str | None, feed: str | None, one_of_them: bool = False
+) -> None:
+    """See that what was named is configured.
+
+    Args:
+        one_of_them: at least one must be named.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if one_of_them and sink is None and feed is None:
+        raise click.UsageError("Name a sink (--sink), a feed (--feed), or both.")
+    faults: list[tuple[str, str, str | None]] = []
+    if sink is not None and sink not in settings.sinks:
+        faults.append((f"sink {sink}", "is not configured", did_you_mean(sink, settings.sinks)))
+    if feed is not None and feed not in settings.feeds:
+        faults.append((f"feed {feed}", "is not configured", did_you_mean(feed, settings.feeds)))
+    if not faults and sink and feed and sink not in settings.feeds[feed].sinks:
+        faults.append((f"feed {feed}", f"does not go to sink {sink}", "look at feeds.<name>.sinks"))
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def feeds_of(settings: Settings, sink: str, feed: str | None = None) -> list[str]:
+    """The feeds that a sink takes, or the one that was named."""
+    return [name for name, each in settings.feeds.items() if sink in each.sinks and feed in {None, name}]
+
+
+def place(sink: str | None, feed: str | None) -> str:
+    """What was named, for a person."""
+    named = [f"sink {sink}"] if sink else []
+    return ", ".join([*named, *([f"feed {feed}"] if feed else [])])
+
+
+def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    """`COLUMN=VALUE` words as a mapping.
+
+    Raises:
+        click.BadParameter: one has another form, or a column is given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        column, sign, value = pair.partition("=")
+        if not sign or not column:
+            raise click.BadParameter(f"{pair!r} is not COLUMN=VALUE", param_hint=option)
+        if column in found:
+            raise click.BadParameter(f"{column} is given twice", param_hint=option)
+        found[column] = value
+    return found
+
+
+def require_key_columns(settings: Settings, feed: str, where: dict[str, str]) -> None:
+    """See that values are of key columns.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    key = settings.feeds[feed].key
+    faults: list[tuple[str, str, str | None]] = [
+        (f"feed {feed}", f"{name!r} is no key column", did_you_mean(name, key))
+        for name in where
+        if name not in key
+    ]
+    if faults:
+        raise ConfigurationError(faults)

@@ -1,0 +1,32 @@
+"""`cdc-daemon pause`: stop deliveries for a while."""
+
+from __future__ import annotations
+
+import click
+
+from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.workers import control
+
+
+@click.command(short_help="Stop deliveries for a while.")
+@sink_option
+@feed_option
+@click.option("--reason", help="Why, for whoever reads the status.")
+def pause(sink: str | None, feed: str | None, reason: str | None) -> None:
+    """Stop delivering to a sink, or a feed to all sinks, or one feed to one sink, until `resume`.
+
+    A batch that is being sent is finished. Documents are kept up to date meanwhile; when delivery goes on,
+    the sink gets the latest state of what changed. The pause is kept in the database: it holds for every
+    daemon, and over restarts.
+
+    \b
+    Examples:
+      cdc-daemon pause --sink catalog --reason "moves to another host"
+      cdc-daemon pause --sink catalog --feed products
+    """
+    settings = invocation().settings()
+    require_known(settings, sink=sink, feed=feed, one_of_them=True)
+    with session(settings, "pause") as (connection, _):
+        control.pause(connection, sink, feed, reason=reason)
+    click.echo(f"{place(sink, feed)}: paused.")

@@ -1,0 +1,33 @@
+"""`cdc-daemon resume`: let deliveries go on."""
+
+from __future__ import annotations
+
+import click
+
+from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.errors import CdcError
+from cdc_daemon.workers import control
+
+
+@click.command(short_help="Let paused deliveries go on.")
+@sink_option
+@feed_option
+def resume(sink: str | None, feed: str | None) -> None:
+    """Take back a pause that was made with the same options.
+
+    \b
+    Example:
+      cdc-daemon resume --sink catalog
+    """
+    settings = invocation().settings()
+    require_known(settings, sink=sink, feed=feed, one_of_them=True)
+    with session(settings, "resume") as (connection, _):
+        if not control.resume(connection, sink, feed):
+            there = [place(each.sink, each.feed) for each in control.pauses(connection)]
+            raise CdcError(
+                "is not paused",
+                where=place(sink, feed),
+                hint=f"paused are: {'; '.join(there)}" if there else "nothing is paused",
+            )
+    click.echo(f"{place(sink, feed)}: resumed.")

@@ -1,0 +1,48 @@
+"""`cdc-daemon retry`: failed items once more."""
+
+from __future__ import annotations
+
+import click
+
+from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
+from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.errors import CdcError
+from cdc_daemon.workers import control
+
+
+@click.command(short_help="Try failed items now.")
+@click.argument("feed", required=False, metavar="[FEED]")
+@click.option(
+    "--key",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only documents with this value in a key column; several are joined by AND.",
+)
+@sink_option
+@click.option("--all", "every", is_flag=True, help="Those of every feed.")
+def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool) -> None:
+    """Have the failed items of FEED tried now, parked ones too.
+
+    For when the reason is gone: the receiver was mended, a right was given. They begin anew, with all their
+    attempts before them. The running daemon hands them over.
+
+    \b
+    Examples:
+      cdc-daemon retry products
+      cdc-daemon retry products --key sku=A-1
+      cdc-daemon retry --all
+    """
+    if (feed is None) != every:
+        raise click.UsageError("Name a feed, or give --all.")
+    where = pairs(key, "--key")
+    if where and feed is None:
+        raise click.UsageError("--key needs a feed.")
+    settings = invocation().settings()
+    require_known(settings, sink=sink, feed=feed)
+    if feed is not None:
+        require_key_columns(settings, feed, where)
+    with session(settings, "retry") as (connection, _):
+        count = control.retry(connection, [feed] if feed else list(settings.feeds), where, sink=sink)
+    if where and not count:
+        raise CdcError("no failed item has this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
+    click.echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} due now.")

@@ -1,0 +1,72 @@
+"""`cdc-daemon sinks`: try whether a sink can be reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from cdc_daemon.cli.deliveries import feed_option, feeds_of, require_known
+from cdc_daemon.cli.failures import lines_of
+from cdc_daemon.cli.invocation import invocation
+from cdc_daemon.errors import CdcError, SinkUnavailable
+from cdc_daemon.settings import Settings
+from cdc_daemon.sinks.sink import ProbeStep
+
+
+@click.group(short_help="Try whether a sink can be reached.")
+def sinks() -> None:
+    """Look after sinks.
+
+    \b
+    Example:
+      cdc-daemon sinks test catalog
+    """
+
+
+@sinks.command(short_help="Try the way to a sink, step by step.")
+@click.argument("name", metavar="NAME")
+@feed_option
+def test(name: str, feed: str | None) -> None:
+    """Try the way to the sink NAME, for each feed that it takes, and tell what every step found.
+
+    Nothing is changed at the target, and the database is not needed: `run` may be running or not.
+
+    \b
+    Example:
+      cdc-daemon sinks test catalog --feed products
+    """
+    settings = invocation().settings()
+    require_known(settings, sink=name, feed=feed)
+    feeds = feeds_of(settings, name, feed)
+    if not feeds:
+        raise CdcError("takes no feed", where=f"sink {name}", hint="name it in feeds.<name>.sinks")
+    failures: list[CdcError] = []
+    for each in feeds:
+        click.echo(f"sink {name}, feed {each}")
+        for step, seconds in _timed(settings, name, each):
+            passed = "ok" if step.failure is None else "failed"
+            click.echo(f"  {step.name:<14} {passed:<7} {seconds * 1000:8.1f} ms  {step.said}".rstrip())
+            if step.failure is not None:
+                failures.append(step.failure)
+                for line in lines_of(step.failure):
+                    click.echo(f"    {line}")
+    if failures:
+        raise SinkUnavailable(
+            f"{len(failures)} of {len(feeds)} feeds can't be delivered",
+            where=f"sink {name}",
+            hint="see above",
+        )
+
+
+def _timed(settings: Settings, name: str, feed: str) -> Iterator[tuple[ProbeStep, float]]:
+    """The steps of a probe, each with how long it took, in seconds."""
+    sink = settings.sinks[name].open(name)
+    try:
+        started = time.monotonic()
+        for step in sink.probe(feed):
+            yield step, time.monotonic() - started
+            started = time.monotonic()
+    finally:
+        sink.close()

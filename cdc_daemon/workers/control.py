@@ -1,0 +1,151 @@
+"""What a person does to deliveries: pause, resume, replay, retry. The daemon sees it within a second."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cdc_daemon.errors import CdcError
+from cdc_daemon.feeds.changes import Changes
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+EVERY = "*"
+"""Stands for all sinks, or all feeds, of a pause."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A delivery that a person has paused.
+
+    Attributes:
+        sink, feed: names; None for all.
+    """
+
+    sink: str | None
+    feed: str | None
+    reason: str | None
+    paused_at: datetime
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """A document that a sink refused.
+
+    Attributes:
+        key: a JSON object.
+        attempts: of this revision; 0 if it was asked for again and not tried yet.
+        status, reason: the target's own.
+        next_attempt_at: None: it is parked.
+    """
+
+    sink: str
+    feed: str
+    key: str
+    revision: int
+    attempts: int
+    status: str | None
+    reason: str
+    first_failed_at: datetime
+    next_attempt_at: datetime | None
+
+
+def pause(connection: Connection, sink: str | None, feed: str | None, *, reason: str | None) -> None:
+    """Stop a delivery after the batch at hand; None is all sinks, or all feeds."""
+    connection.execute(
+        statement("delivery_pause.pause"), {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason}
+    )
+
+
+def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
+    """Take a pause back; false if there is none of exactly these."""
+    found = connection.execute(
+        statement("delivery_pause.resume"), {"sink": sink or EVERY, "feed": feed or EVERY}
+    )
+    return bool(found.rowcount)
+
+
+def pauses(connection: Connection) -> list[Pause]:
+    """Every pause there is."""
+    return [
+        Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, reason, paused_at)
+        for sink, feed, reason, paused_at in connection.execute(statement("delivery_pause.list"))
+    ]
+
+
+def failed_items(
+    connection: Connection, feeds: Sequence[str], *, sink: str | None = None
+) -> list[FailedItem]:
+    """Failed items of some feeds, the oldest first."""
+    rows = connection.execute(statement("failed_item.list"), {"feeds": list(feeds), "sink": sink}).fetchall()
+    return [FailedItem(*row) for row in rows]
+
+
+def retry(
+    connection: Connection, feeds: Sequence[str], where: Mapping[str, str], *, sink: str | None = None
+) -> int:
+    """Have failed items tried now, parked ones too, with all their attempts before them.
+
+    Args:
+        where: only those with these values in key columns.
+
+    Returns:
+        How many there are.
+    """
+    return connection.execute(
+        statement("failed_item.retry"),
+        {"feeds": list(feeds), "sink": sink, "names": list(where), "values": list(where.values())},
+    ).rowcount
+
+
+def replay_all(connection: Connection, sink: str, feed: str) -> None:
+    """Have a sink get a whole feed once more, as a full snapshot."""
+    with connection.transaction():
+        _require_delivery(connection, sink, feed)
+        connection.execute(statement("sink_state.want_snapshot"), {"sink": sink, "feed": feed})
+        _forget_newer(connection, sink, feed, revision=0)
+
+
+def replay_since(connection: Connection, sink: str, changes: Changes, moment: datetime) -> None:
+    """Have a sink get once more what was stored since a moment."""
+    feed = changes.feed.name
+    with connection.transaction():
+        _require_delivery(connection, sink, feed)
+        revision = changes.revision_before(connection, moment)
+        connection.execute(
+            statement("sink_state.go_back"), {"sink": sink, "feed": feed, "revision": revision}
+        )
+        _forget_newer(connection, sink, feed, revision=revision)
+
+
+def replay_some(connection: Connection, sink: str, changes: Changes, where: Mapping[str, str]) -> int:
+    """Have a sink get some documents once more.
+
+    Args:
+        where: values of key columns, as text.
+
+    Returns:
+        How many there are.
+    """
+    with connection.transaction():
+        _require_delivery(connection, sink, changes.feed.name)
+        return changes.replay_some(connection, sink, where)
+
+
+def _require_delivery(connection: Connection, sink: str, feed: str) -> None:
+    row = connection.execute(statement("sink_state.is_registered"), {"sink": sink, "feed": feed}).fetchone()
+    if not (row and row[0]):
+        raise CdcError(
+            "nothing was delivered yet",
+            where=f"sink {sink}, feed {feed}",
+            hint="start the daemon: a new sink gets the whole feed by itself",
+        )
+
+
+def _forget_newer(connection: Connection, sink: str, feed: str, *, revision: int) -> None:
+    """What goes out again in the normal order is no failed item, and replaces what the target has."""
+    connection.execute(
+        statement("failed_item.forget_newer"), {"sink": sink, "feed": feed, "revision": revision}
+    )
+    connection.execute(statement("delivered_document.forget_of"), {"sink": sink, "feed": feed})

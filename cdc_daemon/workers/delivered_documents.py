@@ -1,0 +1,69 @@
+"""What a target may have of each document, for sinks that deliver patches: `cdc.delivered_document`.
+
+Written before a send and after its answer, so that a crash between the two leaves both documents: the one
+that was acknowledged, and the one that perhaps arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.sinks.record import Record
+
+MOST_DOCUMENTS = 8
+"""After so many sends without an answer of one document nothing is known of it, and it goes as a whole."""
+
+
+@dataclass(frozen=True)
+class DeliveredDocuments:
+    """Those of one sink and feed."""
+
+    connection: Connection
+    sink: str
+    feed: str
+
+    def sending(self, records: Sequence[Record]) -> list[Record]:
+        """Note that these are about to be sent; gives them with what the target may have (`previous`)."""
+        if not records:
+            return []
+        rows = self.connection.execute(
+            statement("delivered_document.sending"),
+            {**self._place, **_documents(records), "most": MOST_DOCUMENTS},
+        ).fetchall()
+        before: dict[str, list[str | None]] = dict(rows)
+        return [replace(record, previous=_previous(before.get(record.key.decode()))) for record in records]
+
+    def taken(self, records: Sequence[Record]) -> None:
+        """The target has exactly these now."""
+        present = [record for record in records if record.data is not None]
+        gone = [record.key.decode() for record in records if record.data is None]
+        if present:
+            self.connection.execute(
+                statement("delivered_document.taken"), {**self._place, **_documents(present)}
+            )
+        if gone:
+            self.connection.execute(statement("delivered_document.gone"), {**self._place, "keys": gone})
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.connection.execute(statement("delivered_document.forget_of"), self._place)
+
+    @property
+    def _place(self) -> dict[str, object]:
+        return {"sink": self.sink, "feed": self.feed}
+
+
+def _documents(records: Sequence[Record]) -> dict[str, object]:
+    return {
+        "keys": [record.key.decode() for record in records],
+        "documents": [None if record.data is None else record.data.decode() for record in records],
+    }
+
+
+def _previous(documents: Sequence[str | None] | None) -> tuple[bytes, ...]:
+    if documents is None or None in documents:
+        return ()
+    return tuple(document.encode() for document in documents if document is not None)

@@ -1,0 +1,142 @@
+"""One page of a feed's changes from the log to a sink, and the failed items whose time has come."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Literal
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.feeds.changes import Change, Changes, Page
+from cdc_daemon.log import get_logger
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.sinks.batches import split
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Sink
+from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.hand_over import HandOver
+from cdc_daemon.workers.sink_cursor import LeaseLost, Position, SinkCursor
+
+RETRIED_AT_ONCE = 20
+"""Failed items tried again between two pages: a thousand of them must not delay what is new."""
+
+POSTPONED_SECONDS = 30.0
+"""Pause of failed items that are due while the sink takes nothing."""
+
+Step = Literal["worked", "idle", "busy"]
+"""What a step found: something to do, nothing, or another daemon at the delivery."""
+
+log = get_logger()
+
+
+@dataclass
+class DeliveryPass:
+    """The work of one session: no transaction is open during a send.
+
+    Attributes:
+        failures: how often in a row the sink took nothing.
+    """
+
+    connection: Connection
+    sink: Sink
+    changes: Changes
+    cursor: SinkCursor
+    failed_items: FailedItems
+    hand_over: HandOver
+    failures: int = 0
+    # How many rows to read: fewer than the sink takes while it is the bytes that fill a page.
+    _rows: int = field(default=0, init=False)
+
+    def run(self) -> Step:
+        """Deliver the next page and what is due.
+
+        Raises:
+            SinkUnavailable: the sink takes nothing; the cursor stays.
+        """
+        behind, due = self.cursor.look()
+        try:
+            worked = behind and self._deliver_page()
+            if due:
+                self._retry()
+        except LeaseLost:
+            return "busy"  # whoever has it delivers the same from the same place
+        return "worked" if worked else "idle"
+
+    def _deliver_page(self) -> bool:
+        position = self.cursor.lease()
+        if position.snapshot_wanted:
+            position = self.cursor.begin_snapshot()
+            if self.hand_over.delivered:
+                self.hand_over.delivered.forget()
+        page = self._read(position)
+        after = position.after(page)
+        if after == position:
+            return False
+        records = self.failed_items.without_refused(
+            [self._record(change, position) for change in page.changes]
+        )
+        started = time.monotonic()
+        for batch in split(records, self.sink.batch_records, self.sink.batch_bytes):
+            self.hand_over.deliver(batch, failures=self.failures)
+        self.cursor.advance(position, after, len(records))
+        self.failures = 0
+        if records:
+            log.info(
+                "batch_delivered",
+                sink=self.sink.name,
+                feed=self.changes.feed.name,
+                records=len(records),
+                bytes=sum(len(record.data or b"") for record in records),
+                seconds=round(time.monotonic() - started, 4),
+            )
+        return True
+
+    def _read(self, position: Position) -> Page:
+        limit = min(self._rows or self.sink.batch_records, self.sink.batch_records)
+        if position.scan_until is None:
+            page = self.changes.follow(
+                self.connection,
+                revision=position.revision,
+                caught_up=position.caught_up,
+                limit=limit,
+                max_bytes=self.sink.batch_bytes,
+            )
+        else:
+            page = self.changes.scan(
+                self.connection,
+                revision=position.revision,
+                until=position.scan_until,
+                after=position.scan_key,
+                snapshot=position.snapshot,
+                limit=limit,
+                max_bytes=self.sink.batch_bytes,
+            )
+        # Every row that is read is measured, which takes reading its document: few are read in vain.
+        self._rows = page.rows + 1 if page.cut else 2 * limit
+        return page
+
+    def _retry(self) -> None:
+        """Hand over, each alone, the refused documents whose next attempt has come, as they are now."""
+        position = self.cursor.lease()
+        present, gone = self.changes.due(self.connection, self.sink.name, limit=RETRIED_AT_ONCE)
+        self.failed_items.forget(gone)
+        try:
+            for change in present:
+                self.hand_over.attempt(self._record(change, position))
+        except SinkUnavailable as error:
+            # The next page will tell. It is not for a failed item to keep what is new waiting.
+            self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
+
+    def _record(self, change: Change, position: Position) -> Record:
+        return Record(
+            feed=self.changes.feed.name,
+            key=change.key.encode(),
+            op="delete" if change.deleted else "upsert",
+            revision=change.revision,
+            hash=change.hash,
+            changed=change.changed,
+            captured_at=change.captured_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            data=change.document.encode() if change.document is not None else None,
+            snapshot=position.scan_until if position.snapshot else None,
+        )

@@ -1,0 +1,113 @@
+"""Documents that a sink refused: `cdc.failed_item`; docs/delivery.md has the states and their edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cdc_daemon.log import Throttle, get_logger
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.sinks.record import Record
+
+BASE_SECONDS = 2.0
+LONGEST_SECONDS = 3600.0
+"""The pause before an attempt is random between 0 and BASE * 2 ^ attempts, or this."""
+
+log = get_logger()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One record and why the sink did not take it."""
+
+    record: Record
+    reason: str
+    status: str | int | None
+
+
+@dataclass(frozen=True)
+class FailedItems:
+    """Those of one sink and feed.
+
+    Attributes:
+        max_attempts: after so many an item is parked.
+        cleaned: makes a target's words fit for people and logs.
+    """
+
+    connection: Connection
+    sink: str
+    feed: str
+    max_attempts: int
+    cleaned: Callable[[str], str]
+    throttle: Throttle
+
+    def refuse(self, refused: Sequence[Refused]) -> None:
+        """Note what was refused; the next attempt comes after a pause, or never."""
+        if not refused:
+            return
+        rows = self.connection.execute(
+            statement("failed_item.refuse"),
+            {
+                **self._place,
+                "keys": [one.record.key.decode() for one in refused],
+                "revisions": [one.record.revision for one in refused],
+                "statuses": [
+                    None if one.status is None else self.cleaned(str(one.status)) for one in refused
+                ],
+                "reasons": [self.cleaned(one.reason) for one in refused],
+                "max_attempts": self.max_attempts,
+                "base": BASE_SECONDS,
+                "cap": LONGEST_SECONDS,
+            },
+        ).fetchall()
+        by_revision = {one.record.revision: one for one in refused}
+        for revision, attempts, parked in rows:
+            one = by_revision[revision]
+            fields = {
+                "sink": self.sink,
+                "feed": self.feed,
+                "revision": revision,
+                "attempts": attempts,
+                "status": one.status,
+                "reason": self.cleaned(one.reason),
+            }
+            if parked:
+                self.throttle.log(log.warning, "record_parked", key=self.feed, **fields)
+            else:
+                self.throttle.log(log.warning, "record_refused", key=self.feed, **fields)
+
+    def accept(self, records: Sequence[Record]) -> None:
+        """What the sink has taken is no failed item any more."""
+        if records and self._any():
+            self.forget([record.key.decode() for record in records])
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop items by their keys, JSON objects."""
+        if keys:
+            self.connection.execute(statement("failed_item.accepted"), {**self._place, "keys": list(keys)})
+
+    def without_refused(self, records: Sequence[Record]) -> list[Record]:
+        """The records but for those that were refused at this very revision: they have times of their own."""
+        if not records or not self._any():
+            return list(records)
+        revisions = [record.revision for record in records]
+        refused = {
+            revision
+            for (revision,) in self.connection.execute(
+                statement("failed_item.of_revisions"), {**self._place, "revisions": revisions}
+            )
+        }
+        return [record for record in records if record.revision not in refused]
+
+    def postpone(self, seconds: float) -> None:
+        """The sink takes nothing: what is due waits, and the attempt does not count."""
+        self.connection.execute(statement("failed_item.postpone"), {**self._place, "seconds": seconds})
+
+    def _any(self) -> bool:
+        row = self.connection.execute(statement("failed_item.any"), self._place).fetchone()
+        return bool(row and row[0])
+
+    @property
+    def _place(self) -> dict[str, object]:
+        return {"sink": self.sink, "feed": self.feed}

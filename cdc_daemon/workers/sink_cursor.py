@@ -1,0 +1,168 @@
+"""How far a sink has a feed: its row in `cdc.sink_state`, and the lease that lets one daemon deliver."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from cdc_daemon.feeds.changes import Page
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers import lease
+
+
+class LeaseLost(Exception):
+    """Another daemon delivers this feed to this sink."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the sink stands; see cdc.sink_state.
+
+    Attributes:
+        snapshot: the scan under way is a full snapshot.
+        snapshot_wanted: one was asked for and has not begun.
+    """
+
+    revision: int
+    caught_up: int
+    scan_key: list[str] | None
+    scan_until: int | None
+    snapshot: bool = False
+    snapshot_wanted: bool = False
+
+    def after(self, page: Page) -> Position:
+        """Where it stands once it has the page."""
+        if self.scan_until is not None:
+            if page.full:
+                return Position(self.revision, self.caught_up, page.scan_key, self.scan_until, self.snapshot)
+            return Position(self.scan_until, self.scan_until, None, None)
+        return Position(page.revision, self.caught_up if page.full else page.revision, None, None)
+
+
+@dataclass
+class SinkCursor:
+    """One sink's cursor in one feed.
+
+    Attributes:
+        timeout_seconds: the longest that one send may take.
+    """
+
+    connection: Connection
+    sink: str
+    feed: str
+    timeout_seconds: float
+    _renew_at: float = 0.0
+
+    def register(self) -> bool:
+        """Begin with all that is stored, if the sink is new to the feed; false if there is no such feed."""
+        if not self._is("sink_state.is_registered"):
+            self.connection.execute(statement("sink_state.register"), self._keys)
+            return self._is("sink_state.is_registered")
+        return True
+
+    def look(self) -> tuple[bool, bool]:
+        """Whether it lacks something and whether failed items are due; neither while it is paused."""
+        row = self.connection.execute(statement("sink_state.look"), self._keys).fetchone()
+        return (bool(row[0]), bool(row[1])) if row else (False, False)
+
+    def is_behind(self) -> bool:
+        """Whether it lacks something that it may have now."""
+        return self._is("sink_state.is_behind")
+
+    def lease(self) -> Position:
+        """Take or keep the lease for longer than one `deliver` can last.
+
+        Raises:
+            LeaseLost: somebody else has it.
+        """
+        holder = self.connection.execute(statement("sink_state.leased_by"), self._keys).fetchone()
+        dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
+        row = self.connection.execute(
+            statement("sink_state.lease"),
+            {
+                **self._keys,
+                "owner": lease.THIS_PROCESS,
+                "dead": dead,
+                "seconds": self.timeout_seconds + lease.MARGIN_SECONDS,
+            },
+        ).fetchone()
+        if row is None:
+            raise LeaseLost
+        self._renew_at = time.monotonic() + lease.MARGIN_SECONDS / 2
+        return Position(*row)
+
+    def renew(self) -> None:
+        """Before a send: keep the lease if it was taken some time ago.
+
+        Raises:
+            LeaseLost: it ran out and somebody else has it.
+        """
+        if time.monotonic() > self._renew_at:
+            self.lease()
+
+    def begin_snapshot(self) -> Position:
+        """Begin the full snapshot that was asked for.
+
+        Raises:
+            LeaseLost: somebody else has the lease.
+        """
+        row = self.connection.execute(
+            statement("sink_state.begin_snapshot"), {**self._keys, "owner": lease.THIS_PROCESS}
+        ).fetchone()
+        if row is None:
+            raise LeaseLost
+        return Position(*row)
+
+    def advance(self, before: Position, after: Position, records: int) -> None:
+        """Move from where the page was read; nothing moves if the cursor is not there any more."""
+        self.connection.execute(
+            statement("sink_state.advance"),
+            {
+                **self._keys,
+                "owner": lease.THIS_PROCESS,
+                "from": before.revision,
+                "scanned_until": before.scan_until,
+                "scanned_key": _json(before.scan_key),
+                "snapshot": before.snapshot,
+                "revision": after.revision,
+                "caught_up": after.caught_up,
+                "scan_key": _json(after.scan_key),
+                "scan_until": after.scan_until,
+                "records": records,
+                "seconds": lease.MARGIN_SECONDS,
+            },
+        )
+
+    def fail(self, failure: str, pause_seconds: float) -> None:
+        """Say why the sink takes nothing, and keep the lease over the pause: the cursor stays."""
+        self.connection.execute(
+            statement("sink_state.fail"),
+            {
+                **self._keys,
+                "owner": lease.THIS_PROCESS,
+                "failure": failure,
+                "seconds": pause_seconds + lease.MARGIN_SECONDS,
+            },
+        )
+
+    def release(self) -> None:
+        """Let another daemon go on at once."""
+        if not self.connection.closed and not self.connection.broken:
+            self.connection.execute(
+                statement("sink_state.release"), {**self._keys, "owner": lease.THIS_PROCESS}
+            )
+
+    @property
+    def _keys(self) -> dict[str, object]:
+        return {"sink": self.sink, "feed": self.feed}
+
+    def _is(self, query: str) -> bool:
+        row = self.connection.execute(statement(query), self._keys).fetchone()
+        return bool(row and row[0])
+
+
+def _json(scan_key: list[str] | None) -> str | None:
+    return orjson.dumps(scan_key).decode() if scan_key is not None else None

@@ -1,0 +1,12 @@
+-- name: pause
+INSERT INTO cdc.delivery_pause (sink, feed, reason) VALUES (%(sink)s, %(feed)s, %(reason)s)
+ON CONFLICT (sink, feed) DO UPDATE SET reason = EXCLUDED.reason
+
+-- name: resume
+DELETE FROM cdc.delivery_pause WHERE sink = %(sink)s AND feed = %(feed)s
+
+-- name: list
+SELECT p.sink, p.feed, p.reason, p.paused_at FROM cdc.delivery_pause AS p ORDER BY p.sink, p.feed
+
+-- name: forget
+DELETE FROM cdc.delivery_pause WHERE sink = {sink} AND feed = {feed}

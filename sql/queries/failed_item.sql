@@ -1,0 +1,70 @@
+-- name: refuse
+-- Documents that the sink refused, each alone. A later attempt comes after a growing pause with full jitter
+-- (sleep = random(0, min(cap, base * 2 ^ attempt)): "Exponential Backoff And Jitter", AWS Architecture Blog); after the
+-- last one the item is parked. With a new revision the attempts begin anew.
+WITH refused AS (
+    SELECT r.*, COALESCE(CASE WHEN i.revision = r.revision THEN i.attempts END, 0) + 1 AS attempts
+    FROM UNNEST(
+        %(keys)s::pg_catalog.text[]::pg_catalog.jsonb[], %(revisions)s::pg_catalog.int8[],
+        %(statuses)s::pg_catalog.text[], %(reasons)s::pg_catalog.text[]
+    ) AS r (key, revision, status, reason)
+    LEFT JOIN cdc.failed_item AS i ON i.sink = %(sink)s AND i.feed = %(feed)s AND i.key = r.key
+)
+INSERT INTO cdc.failed_item AS i (sink, feed, key, revision, attempts, status, reason, first_failed_at, next_attempt_at)
+SELECT %(sink)s, %(feed)s, r.key, r.revision, r.attempts, r.status, r.reason, pg_catalog.clock_timestamp(),
+       CASE WHEN r.attempts < %(max_attempts)s THEN
+           pg_catalog.clock_timestamp() + pg_catalog.make_interval(
+               secs => pg_catalog.random() * LEAST(%(cap)s, %(base)s * 2 ^ LEAST(r.attempts, 30)))
+       END
+FROM refused AS r
+ON CONFLICT (sink, feed, key) DO UPDATE
+SET attempts = EXCLUDED.attempts, revision = EXCLUDED.revision, status = EXCLUDED.status, reason = EXCLUDED.reason,
+    first_failed_at = CASE WHEN i.revision = EXCLUDED.revision AND i.attempts > 0 THEN i.first_failed_at
+                      ELSE EXCLUDED.first_failed_at END,
+    next_attempt_at = EXCLUDED.next_attempt_at
+RETURNING i.revision, i.attempts, i.next_attempt_at IS NULL
+
+-- name: postpone
+-- The sink took nothing, so the attempt does not count.
+UPDATE cdc.failed_item
+SET next_attempt_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
+WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.clock_timestamp()
+
+-- name: accepted
+-- What the sink takes now is no failed item any more.
+DELETE FROM cdc.failed_item
+WHERE sink = %(sink)s AND feed = %(feed)s AND key = ANY (%(keys)s::pg_catalog.text[]::pg_catalog.jsonb[])
+
+-- name: any
+SELECT EXISTS (SELECT FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s)
+
+-- name: of_revisions
+-- Those of these revisions that were refused already: each has a time of its own for the next attempt.
+SELECT revision FROM cdc.failed_item
+WHERE sink = %(sink)s AND feed = %(feed)s AND attempts > 0
+  AND revision = ANY (%(revisions)s::pg_catalog.int8[])
+
+-- name: list
+-- Failed items, the oldest first.
+SELECT i.sink, i.feed, i.key::pg_catalog.text, i.revision, i.attempts, i.status, i.reason, i.first_failed_at,
+       i.next_attempt_at
+FROM cdc.failed_item AS i
+WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
+ORDER BY i.first_failed_at, i.sink, i.feed, i.key
+
+-- name: retry
+-- Failed items, parked ones too, are due now and have all their attempts before them.
+UPDATE cdc.failed_item AS i
+SET attempts = 0, next_attempt_at = pg_catalog.clock_timestamp()
+WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
+    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
+)
+
+-- name: forget
+DELETE FROM cdc.failed_item WHERE sink = {sink} AND feed = {feed}
+
+-- name: forget_newer
+-- What will be delivered again in the normal order.
+DELETE FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s AND revision > %(revision)s::int8
