@@ -50,16 +50,21 @@ class Authorization(ABC):
 
 @dataclass(frozen=True)
 class Fixed(Authorization):
-    """The same text always: a bearer token, or name and password."""
+    """The same text always: a bearer token, or name and password.
+
+    Attributes:
+        hidden: what must not be shown beside it.
+    """
 
     value: str | None = field(default=None, repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def header(self, until: float) -> str | None:
         _ = until
         return self.value
 
     def secrets(self) -> tuple[str, ...]:
-        return () if self.value is None else (self.value,)
+        return self.hidden if self.value is None else (self.value, *self.hidden)
 
 
 def basic(user: str, password: str) -> str:

@@ -11,6 +11,10 @@ from cdc_daemon.errors import SinkUnavailable
 _TRIED_AGAIN = "look at the target's log; it is tried again"
 
 
+class UnusableFile(OSError):
+    """A file that is set holds no certificate or key, or none that fits."""
+
+
 def unavailable(error: OSError | HTTPException, *, where: str, timeout_seconds: float) -> SinkUnavailable:
     """The failure of an exchange as an error of ours."""
     what, hint = _explained(error, timeout_seconds)
@@ -21,6 +25,8 @@ def _explained(  # noqa: PLR0911 - one a cause
     error: OSError | HTTPException, timeout_seconds: float
 ) -> tuple[str, str]:
     match error:
+        case UnusableFile():
+            return str(error), "correct the file, or client_key_password"
         case TimeoutError():
             return (
                 f"no whole answer within {timeout_seconds:g} s",
@@ -37,7 +43,10 @@ def _explained(  # noqa: PLR0911 - one a cause
                 "does the target want a client certificate? Set client_certificate_file, or renew its file",
             )
         case ssl.SSLError():
-            return f"TLS failed: {error.reason or error}", "correct url: does the port speak https?"
+            return (
+                f"TLS failed: {error.reason or error}",
+                "correct url: does the port speak https? Or does the target want client_certificate_file?",
+            )
         case socket.gaierror():
             return (
                 f"its name can't be resolved: {error.strerror}",

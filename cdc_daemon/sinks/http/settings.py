@@ -18,6 +18,7 @@ from cdc_daemon.sinks.frames import Compression, known_here
 from cdc_daemon.sinks.http import signature
 from cdc_daemon.sinks.http.authorization import Authorization, ClientCredentials, Fixed, Token, basic
 from cdc_daemon.sinks.http.client import Client
+from cdc_daemon.sinks.http.failure import UnusableFile
 from cdc_daemon.sinks.http.item_errors import ItemErrors
 from cdc_daemon.sinks.http.pacing import Pacing
 from cdc_daemon.sinks.http.request import Composer
@@ -262,7 +263,8 @@ class HttpSettings(FormattedSettings, frozen=True):
         if self.token is not None:
             return Fixed(f"Bearer {self.token.get_secret_value()}")
         if self.user is not None and self.password is not None:
-            return Fixed(basic(self.user, self.password.get_secret_value()))
+            password = self.password.get_secret_value()
+            return Fixed(basic(self.user, password), hidden=(password,))
         if self.oauth2_token_url and self.oauth2_client_id and self.oauth2_client_secret:
             more = {"scope": self.oauth2_scope, "audience": self.oauth2_audience}
             return ClientCredentials(
@@ -287,15 +289,20 @@ class HttpSettings(FormattedSettings, frozen=True):
 
     def _tls(self) -> ssl.SSLContext:
         """Read anew for every client: certificates are renewed while the daemon runs."""
-        context = ssl.create_default_context(cafile=_readable(self.ca_file))
-        if self.client_certificate_file is not None:
-            password = self.client_key_password
-            context.load_cert_chain(
-                _readable(self.client_certificate_file) or "",
-                _readable(self.client_key_file),
-                # Without a text OpenSSL would ask for one on the terminal.
-                "" if password is None else password.get_secret_value(),
-            )
+        used = self.ca_file
+        try:
+            context = ssl.create_default_context(cafile=_readable(used))
+            if self.client_certificate_file is not None:
+                used = self.client_certificate_file
+                password = self.client_key_password
+                context.load_cert_chain(
+                    _readable(used) or "",
+                    _readable(self.client_key_file),
+                    # Without a text OpenSSL would ask for one on the terminal.
+                    "" if password is None else password.get_secret_value(),
+                )
+        except ssl.SSLError as error:
+            raise UnusableFile(f"{used} can't be used: {error.reason or error}") from error
         return context
 
 

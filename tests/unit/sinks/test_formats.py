@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ class Settings(FormattedSettings, frozen=True):
         raise NotImplementedError
 
 
-FORMATS: tuple[FormatName, ...] = ("records", "documents", "cloudevents")
+FORMATS: tuple[FormatName, ...] = ("records", "documents", "cloudevents", "merge-patch")
 
 
 def spoken(name: FormatName, **settings: Any) -> Format:
@@ -75,6 +76,36 @@ def test_a_cloud_event_of_a_delete_has_no_data() -> None:
     assert not {"data", "datacontenttype"} & set(event)
 
 
+def test_a_replayed_event_is_another_event_of_the_same_revision() -> None:
+    event = json.loads(spoken("cloudevents").encode(replace(record(7), snapshot=12)))
+    assert (event["id"], event["revision"], event["snapshot"]) == ("7-12", "7", "12")
+
+
+def test_a_patch_stands_in_the_place_of_the_document_where_it_is_known_what_the_target_has() -> None:
+    known = replace(record(7, b'{"a":1.10,"b":2}'), previous=(b'{"a":1.1,"b":2}', b'{"a":1.10,"c":0}'))
+    said = json.loads(spoken("merge-patch").encode(known), parse_float=str)
+    assert list(said) == ["feed", "key", "op", "revision", "hash", "changed", "captured_at", "patch"]
+    assert said["patch"] == {"a": "1.10", "b": 2, "c": None}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        record(7),
+        record(7, None),
+        replace(record(7, None), previous=(b"{}",)),
+        replace(record(7, b'{"a":null}'), previous=(b"{}",)),
+    ],
+    ids=["nothing is known", "a delete", "a delete of what is known", "a new null"],
+)
+def test_what_is_no_patch_is_said_as_in_records(whole: Record) -> None:
+    assert spoken("merge-patch").encode(whole) == whole.encode()
+
+
+def test_only_patches_want_what_the_target_has() -> None:
+    assert [name for name in FORMATS if spoken(name).wants_previous] == ["merge-patch"]
+
+
 def test_the_source_of_events_is_the_one_that_is_set() -> None:
     event = spoken("cloudevents", event_source="//shop.example/{sink}/{feed}").encode(record(7))
     assert json.loads(event)["source"] == "//shop.example/catalog/products"
@@ -111,6 +142,7 @@ def test_the_media_type_is_that_of_format_and_framing() -> None:
         "records": "application/json",
         "documents": "application/json",
         "cloudevents": "application/cloudevents-batch+json",
+        "merge-patch": "application/json",
     }
     assert {spoken(name).content_type("ndjson") for name in FORMATS} == {"application/x-ndjson"}
     assert spoken("cloudevents").media_type == "application/cloudevents+json"

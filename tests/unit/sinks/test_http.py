@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
-from typing import Protocol
 
 import pytest
 from pydantic import SecretStr
@@ -21,27 +18,10 @@ from cdc_daemon import __version__
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
 from cdc_daemon.sinks.http.answer import LONGEST_RETRY_AFTER_SECONDS, retry_after
-from tests.unit.sinks.conftest import CERTIFICATE
+from tests.unit.sinks.conftest import CERTIFICATE, Opened
 from tests.unit.sinks.target import Target, answer, raw, record
 
 SECRET = "s3cret-token-of-nobody"  # noqa: S105 - looked for in errors
-
-
-class Opened(Protocol):
-    def __call__(self, url: str, **settings: object) -> HttpSink: ...
-
-
-@pytest.fixture
-def opened() -> Iterator[Opened]:
-    """Opens a sink of these settings, and closes it at the end."""
-    with ExitStack() as stack:
-
-        def open_(url: str, **settings: object) -> HttpSink:
-            sink = HttpSettings.model_validate({"url": url, **settings}).open("catalog")
-            stack.callback(sink.close)
-            return sink
-
-        yield open_
 
 
 @pytest.fixture
@@ -104,29 +84,62 @@ def test_a_server_that_never_answers_over_any_connection_is_not_asked_without_en
     assert len(target.requests) == 3
 
 
-def test_gzip_shrinks_what_is_sent(opened: Opened, target: Target) -> None:
-    sink = opened(target.url, compression="gzip")
-    sink.deliver("products", [record(n) for n in range(100)])
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_compression_shrinks_what_is_sent(opened: Opened, target: Target, compression: str) -> None:
+    opened(target.url, compression=compression).deliver("products", [record(n) for n in range(100)])
     (request,) = target.requests
-    assert request.headers["Content-Encoding"] == "gzip"
-    whole = gzip.decompress(request.body)
-    assert len(json.loads(whole)) == 100
-    assert len(request.body) < len(whole) / 4
+    assert request.headers["Content-Encoding"] == compression
+    assert len(request.items) == 100
+    assert len(request.body) < len(request.content) / 4
 
 
+def test_lines_are_sent_where_they_are_set(opened: Opened, target: Target) -> None:
+    opened(target.url, framing="ndjson").deliver("products", [record(1), record(2)])
+    (request,) = target.requests
+    assert request.headers["Content-Type"] == "application/x-ndjson"
+    assert [json.loads(line)["revision"] for line in request.body.splitlines()] == [1, 2]
+    assert request.body.endswith(b"\n")
+
+
+def test_documents_are_sent_bare_where_they_are_set(opened: Opened, target: Target) -> None:
+    opened(target.url, format="documents").deliver("products", [record(1), record(2, None)])
+    assert json.loads(target.requests[0].body) == [{"a": 1}, {"sku": "p2", "deleted": True}]
+
+
+def test_events_are_sent_as_a_batch_of_them(opened: Opened, target: Target) -> None:
+    opened(target.url, format="cloudevents", event_source="/{sink}").deliver("products", [record(1)])
+    (request,) = target.requests
+    assert request.headers["Content-Type"] == "application/cloudevents-batch+json"
+    assert [(event["source"], event["id"]) for event in request.items] == [("/catalog", "1")]
+
+
+def test_only_a_sink_of_patches_wants_what_the_target_has(opened: Opened, target: Target) -> None:
+    sink = opened(target.url, format="merge-patch")
+    assert sink.wants_previous
+    assert not opened(target.url).wants_previous
+    sink.deliver("products", [replace(record(2, b'{"a":2,"b":1}'), previous=(b'{"a":1,"b":1}',))])
+    (item,) = target.requests[0].items
+    assert item["patch"] == {"a": "2"}
+    assert "data" not in item
+
+
+@pytest.mark.parametrize("format_", ["records", "documents"])
 def test_the_idempotency_key_is_the_same_over_retries_and_another_for_another_batch(
-    opened: Opened, target: Target
+    opened: Opened, target: Target, format_: str
 ) -> None:
-    first, second = opened(target.url), opened(target.url)  # the second as after a restart
+    first, second = (opened(target.url, format=format_) for _ in range(2))  # the second as after a restart
     target.script.append(answer(503))
     with pytest.raises(SinkUnavailable):
         first.deliver("products", [record(1), record(2)])
     second.deliver("products", [record(1), record(2)])
     second.deliver("products", [record(1)])
     second.deliver("products", [record(1, b'{"a":2}')])
+    # Back to what it was, in a later revision; and sent again because a person asked for it.
+    second.deliver("products", [replace(record(1), revision=9)])
+    second.deliver("products", [replace(record(1), snapshot=10)])
     keys = [request.headers["Idempotency-Key"] for request in target.requests]
     assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
+    assert len(set(keys)) == 5
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
