@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that cuts connections, or goes silent, when it is told to."""
+"""A TCP proxy on loopback that cuts connections, is slow, or goes silent, when it is told to."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class Proxy:
     Attributes:
         port: where it listens.
         passed: bytes that went from clients to the server.
+        answered: bytes that went back.
+        delay_seconds: how long each piece waits before it is passed on.
+        connections: how many there have been.
     """
 
     def __init__(self, target: int | str) -> None:
@@ -25,15 +28,28 @@ class Proxy:
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._clients: set[socket.socket] = set()
         self._cut_after: int | None = None
+        self._cut_answers_after: int | None = None
         self._silent = threading.Event()
         self._ended = False
+        self._stopping = threading.Event()
         self.passed = 0
+        self.answered = 0
+        self.delay_seconds = 0.0
+        self.connections = 0
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run)
 
     def cut_after(self, more: int) -> None:
         """Reset every connection, and refuse new ones, once clients have sent this many bytes more."""
         self._cut_after = self.passed + more
+
+    def cut_answers_after(self, more: int) -> None:
+        """The same once the server has sent this many bytes more."""
+        self._cut_answers_after = self.answered + more
+
+    def cut_now(self) -> None:
+        """Reset every connection; new ones go through."""
+        self._waker.send(b"c")
 
     def be_silent(self) -> None:
         """Take what comes and pass nothing on any more, in either direction."""
@@ -42,6 +58,8 @@ class Proxy:
     def heal(self) -> None:
         """Pass everything again, on new connections."""
         self._cut_after = None
+        self._cut_answers_after = None
+        self.delay_seconds = 0.0
         self._silent.clear()
         self._waker.send(b"c")  # those that were held would go on with a hole in them
 
@@ -63,7 +81,7 @@ class Proxy:
     def _accept(self) -> None:
         client, _ = self._listener.accept()
         try:
-            if self._cut_after is not None and self.passed >= self._cut_after:
+            if self._is_cut():
                 raise OSError("cut")  # noqa: TRY301 - as if the server refused
             server = _connected(self._target)
         except OSError:
@@ -73,6 +91,7 @@ class Proxy:
             self._pairs[one] = other
             self._selector.register(one, selectors.EVENT_READ)
         self._clients.add(client)
+        self.connections += 1
 
     def _pass(self, source: socket.socket) -> None:
         try:
@@ -82,17 +101,30 @@ class Proxy:
                 return
             if self._silent.is_set():
                 return
-            if source in self._clients:
-                self.passed += len(content)
-                if self._cut_after is not None and self.passed >= self._cut_after:
-                    # What was sent before the cut did arrive: that is what makes it hard.
-                    keep = len(content) - (self.passed - self._cut_after)
-                    self._pairs[source].sendall(content[: max(0, keep)])
-                    self._reset_all()
-                    return
+            if self.delay_seconds:
+                self._stopping.wait(self.delay_seconds)
+            excess = self._count(source, len(content))
+            if self._is_cut():
+                # What was sent before the cut did arrive: that is what makes it hard.
+                self._pairs[source].sendall(content[: max(0, len(content) - excess)])
+                self._reset_all()
+                return
             self._pairs[source].sendall(content)
         except OSError:
             self._end(source)
+
+    def _count(self, source: socket.socket, size: int) -> int:
+        """Count what came; how much of it is past the cut of its way."""
+        if source in self._clients:
+            self.passed += size
+            return 0 if self._cut_after is None else self.passed - self._cut_after
+        self.answered += size
+        return 0 if self._cut_answers_after is None else self.answered - self._cut_answers_after
+
+    def _is_cut(self) -> bool:
+        return (self._cut_after is not None and self.passed >= self._cut_after) or (
+            self._cut_answers_after is not None and self.answered >= self._cut_answers_after
+        )
 
     def _reset_all(self) -> None:
         for one in list(self._pairs):
@@ -112,6 +144,7 @@ class Proxy:
     def stop(self) -> None:
         """Reset every connection and listen no more."""
         self._ended = True
+        self._stopping.set()
         self._waker.send(b"e")
         self._thread.join()
         self._reset_all()

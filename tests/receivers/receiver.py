@@ -24,12 +24,14 @@ class Receiver(ABC):
         address: of the server: its port on 127.0.0.1 or the path of its socket; None where there is none.
         keeps_history: whether it holds every record that came and not only the last of each key.
         drops_repetitions: whether a record that comes twice is there once.
+        batches_at_once: how many batches one call of `deliver` takes, to send them side by side.
     """
 
     kind: ClassVar[str]
     address: int | str | None = None
     keeps_history: bool = False
     drops_repetitions: bool = False
+    batches_at_once: int = 1
 
     def __init__(self) -> None:
         self._sinks: list[Sink] = []

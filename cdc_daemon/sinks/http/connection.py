@@ -10,6 +10,7 @@ from http.client import IncompleteRead, RemoteDisconnected
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 from urllib3.response import HTTPResponse
 
 from cdc_daemon.sinks.http import deadline
@@ -52,12 +53,16 @@ class WatchedConnection(HTTPConnection):
     _answers = 0
 
     def _new_conn(self) -> socket.socket:
-        # Overridden as urllib3's own contrib.socks does it. Errors go up as they are.
+        # Overridden as urllib3's own contrib.socks does it.
         limit = deadline.current()
         until = time.monotonic() + limit.remaining
         if isinstance(self.timeout, int | float):
             until = min(until, time.monotonic() + self.timeout)
-        made = connected_socket(self.host, self.port, until)
+        try:
+            made = connected_socket(self.host, self.port, until)
+        except OSError as error:
+            # As it is, ECONNRESET would be taken for one of sending, after which an answer is looked for.
+            raise NewConnectionError(self, str(error)) from error
         # urllib3 leaves the limit for connecting on it, also for sending the body.
         made.settimeout(limit.remaining)
         self._let_go()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.receivers.files import ArchiveReceiver, FileReceiver, StdoutReceiver
+from tests.receivers.http import HttpReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
 from tests.receivers.receiver import Receiver
@@ -21,6 +22,10 @@ def _stdout(request: pytest.FixtureRequest) -> StdoutReceiver:
 
 RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
     "archive": lambda request: ArchiveReceiver(request.getfixturevalue("tmp_path")),
+    "http": lambda _: HttpReceiver(),
+    "http-parallel": lambda _: HttpReceiver(
+        in_flight=4, batch_records=3, framing="ndjson", format="merge-patch"
+    ),
     "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
     "postgres": lambda _: PostgresReceiver(unique()),
     "redis": lambda _: RedisReceiver(shared(REDIS), unique()),
@@ -30,6 +35,7 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
 """By name: what gives a test a receiver of its own, on a server that tests share."""
 
 MORTAL: dict[str, Callable[[], Receiver]] = {
+    "http": HttpReceiver,
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
     "redis-stream": lambda: RedisStreamReceiver(own(REDIS, unique()), unique()),

@@ -108,6 +108,8 @@ def test_a_server_that_falls_silent_is_given_up_in_time(receiver: Receiver, prox
 
 @pytest.mark.parametrize("answer", [b"", b"\0\1\2 nonsense\r\n" * 100, b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_what_answers_with_something_else_is_said(receiver: Receiver, answer: bytes) -> None:
+    if receiver.kind == "http" and answer.startswith(b"HTTP"):
+        return  # that is a good answer there
     with _answering(answer) as port:
         sink = receiver.sink(port, timeout_seconds=2.0)
         started = time.monotonic()

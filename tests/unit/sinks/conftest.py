@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
-from tests.unit.sinks.target import Target, serving
+from tests.receivers.http import Target, serving
 
 # A key and certificate for 127.0.0.1 that nothing outside these tests trusts; valid until 2120.
 CERTIFICATE = Path(__file__).parent / "loopback.pem"

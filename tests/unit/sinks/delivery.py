@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
@@ -38,6 +39,7 @@ def deliver_all(
             tries -= 1
             if tries < 0:
                 raise NeverTaken from error
+            threading.Event().wait(min(error.retry_after_seconds or 0.0, 1.0))  # a pause that was asked for
             failed()
             waiting.append(batch)
         except RecordsRefused:

@@ -14,7 +14,8 @@ from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.sink import Sink
-from tests.unit.sinks.target import Target, record
+from tests.receivers.http import Target
+from tests.unit.sinks.target import record
 
 
 @dataclass

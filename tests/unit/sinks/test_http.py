@@ -18,8 +18,9 @@ from cdc_daemon import __version__
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
 from cdc_daemon.sinks.http.answer import LONGEST_RETRY_AFTER_SECONDS, retry_after
+from tests.receivers.http import Target, answer, raw
 from tests.unit.sinks.conftest import CERTIFICATE, Opened
-from tests.unit.sinks.target import Target, answer, raw, record
+from tests.unit.sinks.target import record
 
 SECRET = "s3cret-token-of-nobody"  # noqa: S105 - looked for in errors
 

@@ -17,8 +17,9 @@ from cdc_daemon.settings import load
 from cdc_daemon.sinks.http import HttpSettings
 from cdc_daemon.sinks.http.authorization import ClientCredentials, Token
 from cdc_daemon.sinks.http.client import Client
+from tests.receivers.http import Script, Target, answer, serving
 from tests.unit.sinks.conftest import Opened
-from tests.unit.sinks.target import Script, Target, answer, record, serving
+from tests.unit.sinks.target import record
 
 SECRET = "hush/hush+ä"  # noqa: S105 - looked for in errors; signs that have to be encoded
 

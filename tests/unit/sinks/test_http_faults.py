@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
 from cdc_daemon.sinks.record import Record
-from tests.proxy import HEALTHY, Fault, Proxy, proxying
+from tests.receivers.http import Target, answer
+from tests.receivers.http_faults import BROKEN, FAULTS, NOT_NOW, UNTIMELY
+from tests.receivers.proxy import Proxy, proxied
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.delivery import deliver_all
-from tests.unit.sinks.faults import BROKEN, FAULTS, NOT_NOW, UNTIMELY
-from tests.unit.sinks.target import Target, answer, record
+from tests.unit.sinks.target import record
 
 SHORT = 0.3  # seconds: a fault that is ended by the time limit costs that
 
@@ -108,63 +110,70 @@ def test_an_answer_that_holds_the_sink_refuses_no_record(opened: Opened, target:
 
 
 def through(opened: Opened, target: Target, proxy: Proxy, **given: object) -> HttpSink:
-    path = target.url.partition("/feeds")[2]
-    return opened(
-        f"http://127.0.0.1:{proxy.port}/feeds{path}", batch_records=5, timeout_seconds=SHORT, **given
-    )
+    url = target.url.replace(f":{target.port}", f":{proxy.port}")
+    return opened(url, batch_records=5, timeout_seconds=SHORT, **given)
 
 
-def upstream(target: Target) -> tuple[str, int]:
-    host, _, port = target.url.split("/")[2].partition(":")
-    return host, int(port)
-
-
-CUTS = {
-    "before the first byte": Fault(sent=0),
-    "within the headers": Fault(sent=40),
-    "within the body": Fault(sent=600),
-    "before the answer": Fault(answered=0),
-    "within the answer's status line": Fault(answered=10),
-    "within the answer's headers": Fault(answered=30),
-    "dropped within the body": Fault(sent=600, drop=True),
-    "dropped before the answer": Fault(answered=0, drop=True),
-    "delayed": Fault(delay_seconds=0.02),
+CUTS: dict[str, Callable[[Proxy], None]] = {
+    "before the first byte": lambda proxy: proxy.cut_after(0),
+    "within the headers": lambda proxy: proxy.cut_after(40),
+    "within the body": lambda proxy: proxy.cut_after(600),
+    "within a later request": lambda proxy: proxy.cut_after(2500),
+    "before the answer": lambda proxy: proxy.cut_answers_after(0),
+    "within the answer's status line": lambda proxy: proxy.cut_answers_after(10),
+    "within the answer's headers": lambda proxy: proxy.cut_answers_after(30),
+    "within a later answer": lambda proxy: proxy.cut_answers_after(200),
+    "silence": Proxy.be_silent,
 }
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("in_flight", [1, 4])
 @pytest.mark.parametrize("cut", sorted(CUTS))
 def test_the_target_ends_with_the_feed_wherever_a_connection_is_cut(
-    opened: Opened, target: Target, cut: str, in_flight: int
+    opened: Opened, target: Target, cut: str, in_flight: int, is_kept: bool
 ) -> None:
     rounds = changes(keys=20, rounds=2)
-    with proxying(*upstream(target)) as proxy:
-        proxy.faults.extend([CUTS[cut]] * 3)
+    with proxied(target.port) as proxy:
         sink = through(opened, target, proxy, in_flight=in_flight)
-        delivered(sink, rounds)
+        if is_kept:
+            sink.deliver("products", rounds[0])
+        CUTS[cut](proxy)
+        failures: list[int] = []
+
+        def failed() -> None:
+            failures.append(1)
+            proxy.heal()
+
+        for batch in rounds:
+            assert deliver_all(sink, "products", batch, failed=failed) == []
+        sink.close()
+    assert failures
+    assert target.documents() == feed_of(rounds)
+
+
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_a_slow_way_is_only_slow(opened: Opened, target: Target, in_flight: int) -> None:
+    rounds = changes(keys=20, rounds=2)
+    with proxied(target.port) as proxy:
+        proxy.delay_seconds = 0.002
+        url = target.url.replace(f":{target.port}", f":{proxy.port}")
+        sink = opened(url, batch_records=5, in_flight=in_flight)
+        for batch in rounds:
+            assert deliver_all(sink, "products", batch, tries=0) == []
         sink.close()
     assert target.documents() == feed_of(rounds)
 
 
 def test_kept_connections_that_are_cut_are_replaced_without_a_failure(opened: Opened, target: Target) -> None:
-    with proxying(*upstream(target)) as proxy:
+    with proxied(target.port) as proxy:
         sink = through(opened, target, proxy, in_flight=4)
         first, second = changes(keys=20, rounds=2)
         sink.deliver("products", first)
-        assert 1 <= proxy.connections <= 4
         before = proxy.connections
-        proxy.cut_all()
+        assert 1 <= before <= 4
+        proxy.cut_now()
         sink.deliver("products", second)
         assert proxy.connections > before
         sink.close()
     assert target.documents() == feed_of([first, second])
-
-
-def test_a_healthy_proxy_changes_nothing(opened: Opened, target: Target) -> None:
-    with proxying(*upstream(target)) as proxy:
-        proxy.faults.append(HEALTHY)
-        sink = through(opened, target, proxy)
-        sink.deliver("products", [record(1)])
-        sink.close()
-        assert proxy.connections == 1
-    assert len(target.requests) == 1

@@ -12,9 +12,10 @@ import pytest
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings
 from cdc_daemon.sinks.record import Record
+from tests.receivers.http import Script, Target, answer
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.delivery import deliver_all
-from tests.unit.sinks.target import Script, Target, answer, record
+from tests.unit.sinks.target import record
 
 
 def keys(target: Target) -> list[list[str]]:
@@ -93,14 +94,7 @@ def test_a_record_that_is_refused_for_good_is_found_among_many(opened: Opened, t
     sink = opened(target.url, batch_records=4, in_flight=4)
     bad = b'{"sku":"p13"}'
 
-    original = target.step
-
-    def step(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        if b'"p13"' in body:
-            target.script.appendleft(answer(422, b"p13 is bad"))
-        original(handler, body)
-
-    target.step = step  # type: ignore[method-assign]
+    target.admit = lambda request, _: answer(422, b"p13 is bad") if b'"p13"' in request.body else None
     assert deliver_all(sink, "products", [record(number) for number in range(16)]) == [bad]
 
 
@@ -145,7 +139,7 @@ def test_a_target_that_takes_four_at_once_is_soon_sent_about_four(opened: Opened
         target.ended.wait(0.005)  # what the work of a request takes it
         answer(204)(handler)
 
-    target.admit = lambda under_way: answer(429, Retry_After="0") if under_way > 4 else busy
+    target.admit = lambda _, under_way: answer(429, Retry_After="0") if under_way > 4 else busy
     number = 0
     pushed_back: list[int] = []
     for _ in range(12):
@@ -185,14 +179,7 @@ def test_what_can_not_begin_in_time_says_so(opened: Opened, target: Target) -> N
 
 def test_413_halves_the_batch_and_the_size_is_remembered(opened: Opened, target: Target) -> None:
     sink = opened(target.url, batch_records=100)
-    original = target.step
-
-    def step(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        if len(body) > 3000:
-            target.script.appendleft(answer(413))
-        original(handler, body)
-
-    target.step = step  # type: ignore[method-assign]
+    target.admit = lambda request, _: answer(413) if len(request.body) > 3000 else None
     assert sink.deliver("products", [record(number) for number in range(40)]) == []
     assert len(target.documents()) == 40
     refused = sum(not request.taken for request in target.requests)

@@ -9,9 +9,10 @@ import pytest
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.sink import Refusal
+from tests.receivers.http import Target, answer
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.delivery import deliver_all
-from tests.unit.sinks.target import Target, answer, record
+from tests.unit.sinks.target import record
 
 RECORDS = [record(number) for number in range(4)]
 
@@ -82,15 +83,7 @@ def test_an_error_that_names_no_record_of_the_request_is_looked_for_by_halving(
     opened: Opened, target: Target, item: dict[str, Any]
 ) -> None:
     sink = opened(target.url, errors_path="errors")
-    target.admit = lambda _: None
-    original = target.step
-
-    def step(handler: Any, body: bytes) -> None:
-        if b'"p2"' in body:
-            target.script.appendleft(said({"errors": [item]}))
-        original(handler, body)
-
-    target.step = step  # type: ignore[method-assign]
+    target.admit = lambda request, _: said({"errors": [item]}) if b'"p2"' in request.body else None
     with pytest.raises(RecordsRefused, match="did not say which"):
         sink.deliver("products", RECORDS)
     assert deliver_all(sink, "products", RECORDS) == [b'{"sku":"p2"}']

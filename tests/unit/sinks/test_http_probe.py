@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.receivers.http import Target, answer
 from tests.unit.sinks.conftest import CERTIFICATE, Opened
-from tests.unit.sinks.target import Target, answer
 
 
 def probed(sink: object) -> list[tuple[str, bool]]:

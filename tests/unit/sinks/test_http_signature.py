@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, signature
+from tests.receivers.http import Request, Target, answer
 from tests.unit.sinks.conftest import Opened
-from tests.unit.sinks.target import Request, Target, answer, record
+from tests.unit.sinks.target import record
 
 OLD, NEW = (b"o" * 24, b"n" * 32)
 

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings
+from tests.receivers.http import Target, serving
 from tests.unit.sinks.conftest import Opened
-from tests.unit.sinks.target import Target, record, serving
+from tests.unit.sinks.target import record
 
 PASSWORD = "of-the-key"  # noqa: S105 - of a key that ends with the test
 

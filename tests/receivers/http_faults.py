@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 
-from tests.unit.sinks.target import Script, Target, answer, raw
+from tests.receivers.http import Script, Target, answer, raw
 
 
 def _never(target: Target) -> Script:
