@@ -130,7 +130,7 @@ class Recompute:
             query=feed.query(with_parameters=True),
             affected_query=self.affected("q"),
             fresh_identity=columns(feed.stored, of="fresh"),
-            revision=sql.Literal(f"cdc.{feed.revision}"),
+            revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
             same_key=same(feed.key, "s", "d"),

@@ -22,7 +22,7 @@ from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 
-FEED_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+FEED_NAME = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
 SINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -217,13 +217,21 @@ class _Loading:
 
     def _check_feed_names(self) -> None:
         names = self._sections.names("feeds")
+        seen: dict[str, str] = {}
         for name in names:
             place = ("feeds", name)
+            first = seen.setdefault(name.lower(), name)
+            if first != name:
+                self._faults.add(
+                    place,
+                    f"differs from {shown(first)} by small and capital letters only",
+                    "variables CDC_FEEDS_…, and files on some systems, could mean both",
+                )
             if not FEED_NAME.fullmatch(name):
                 self._faults.add(
                     place,
                     f"{shown(name)} can't be the name of a feed",
-                    "a small letter, then at most 39 small letters, digits and _ (a table is named after it)",
+                    "a small letter, then at most 39 letters, digits and _ (a table is named after it)",
                 )
             elif name == "state":
                 self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")

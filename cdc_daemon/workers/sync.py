@@ -447,6 +447,9 @@ class FeedSync:
 
     def _raise_epoch(self, revision: int) -> None:
         self._connection.execute(
-            statement("sync.restart_revisions", revision=sql.Literal(f"cdc.{self._feed.revision}")),
+            statement(
+                "sync.restart_revisions",
+                revision=sql.Literal(f"cdc.{sql.Identifier(self._feed.revision).as_string()}"),
+            ),
             {"revision": revision},
         )

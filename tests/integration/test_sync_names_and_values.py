@@ -24,6 +24,16 @@ def test_a_key_may_have_any_name(database: str, tmp_path: Path, name: str, more:
     assert record["data"] == {name: 1, "price": 3}
 
 
+def test_a_feed_may_have_capitals_in_its_name(database: str, tmp_path: Path) -> None:
+    feed = Feed("SELECT id, price FROM item", key=("id",))
+    feeds = Synced(tmp_path, database, feeds={"itemPrices": feed})
+    feeds.sync()
+    (record,) = feeds.delivered_by("UPDATE item SET price = 0 WHERE id = 1", feed="itemPrices")
+    assert record["feed"] == "itemPrices"
+    restored = "UPDATE cdc.feed_state SET history = 'another cluster/1/1'"
+    assert len(feeds.delivered_by(restored, feed="itemPrices")) == 5
+
+
 REVIEWS = """
 CREATE TABLE item (id int PRIMARY KEY);
 CREATE TABLE review (id int PRIMARY KEY, item_id bigint, stars int);

@@ -262,6 +262,14 @@ def test_a_feed_whose_name_can_not_be_part_of_a_tables_name_is_refused(write: Wr
     assert "can't be the name of a feed" in only_fault(path)[1]
 
 
+def test_feeds_whose_names_differ_in_capitals_alone_are_refused(write: Write) -> None:
+    path = write(MINIMAL + '[feeds.proDucts]\nquery = "products.sql"\nkey = ["sku"]\n')
+    assert only_fault(path)[:2] == (
+        f"{path}: feeds.proDucts",
+        "differs from 'products' by small and capital letters only",
+    )
+
+
 @pytest.mark.parametrize("name", ["products_log", "products_log_0", "products_revision"])
 def test_feeds_whose_tables_would_meet_are_refused(write: Write, name: str) -> None:
     path = write(MINIMAL + f'[feeds.{name}]\nquery = "products.sql"\nkey = ["sku"]\n')

@@ -26,6 +26,7 @@ ALTER TABLE catalog_product_entity_int
     ADD FOREIGN KEY (attribute_id) REFERENCES eav_attribute ON DELETE CASCADE,
     ADD FOREIGN KEY (store_id) REFERENCES store ON DELETE CASCADE;
 CREATE INDEX ON catalog_product_entity_int (attribute_id, store_id, value);
+CREATE INDEX ON catalog_product_entity_int (value, attribute_id);
 CREATE INDEX ON catalog_product_entity_int (store_id);
 
 ALTER TABLE catalog_product_entity_text

@@ -15,6 +15,7 @@ ALTER TABLE sales_order_item
     ADD FOREIGN KEY (order_id) REFERENCES sales_order ON DELETE CASCADE,
     ADD FOREIGN KEY (store_id) REFERENCES store ON DELETE SET NULL;
 CREATE INDEX ON sales_order_item (order_id);
+CREATE INDEX ON sales_order_item (product_id);
 CREATE INDEX ON sales_order_item (store_id);
 
 ALTER TABLE sales_order_address
