@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.effects import Finished, Values
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Verdict
+from cdc_daemon.analysis.places import Place
+from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text
 from cdc_daemon.analysis.scopes import (
     WHOLE_ROW,
@@ -26,7 +28,6 @@ from cdc_daemon.analysis.scopes import (
     Source,
     scopes_of,
 )
-from cdc_daemon.analysis.verdicts import judge
 from cdc_daemon.analysis.walk import walk
 
 
@@ -44,17 +45,18 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     Raises:
         FeedError: a column can't be resolved.
     """
-    verdicts = tuple(judge(query, catalogue))
     try:
         tree = parse(query.definition)
     except Unreadable as error:
-        return _everything(query, catalogue, verdicts, f"the query can't be parsed: {error}", None)
+        everything = _everything(query, catalogue, f"the query can't be parsed: {error}", None)
+        return completed(everything, query, catalogue, None, None)
     understood = render(tree)
     text = Text(query.feed, catalogue, Functions(catalogue))
     try:
         body = Builder(text).build(tree.copy())
     except NotUnderstood as reason:
-        return _everything(query, catalogue, verdicts, str(reason), understood)
+        everything = _everything(query, catalogue, str(reason), understood)
+        return completed(everything, query, catalogue, tree, None)
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
     for scope in scopes_of(body):
@@ -73,18 +75,20 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         collected[fragment.source.origin].add(
             query, body, positions, fragment, statement(fragment, bound), tuple(bound)
         )
-    occurrences = tuple(found.occurrence() for found in collected.values())
+    places = table_places(query, tree)
+    occurrences = tuple(found.occurrence(places.get(found.source.place)) for found in collected.values())
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
-    return Analysis(
+    analysis = Analysis(
         query.feed,
         _told_apart(occurrences),
-        verdicts,
+        (),
         query.definition,
         understood,
         tuple(text.readings.values()),
         nullable,
         frozenset(null_extended) if nullable else frozenset(),
     )
+    return completed(analysis, query, catalogue, tree, body)
 
 
 def _finish(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
@@ -124,7 +128,7 @@ class _Collected:
         ]
         self.routes.append((route, made))
 
-    def occurrence(self) -> Occurrence:
+    def occurrence(self, place: Place | None) -> Occurrence:
         every = [route for route, _ in self.routes if route.kind is RouteKind.ALL]
         kept = [(route, made) for route, made in self.routes if not every or route is every[0]]
         table = self.source.table
@@ -140,6 +144,7 @@ class _Collected:
             tuple(sorted(links)),
             tuple(sorted(self.columns | links)),
             tuple(route for route, _ in kept) or (Route(RouteKind.ALL, (), "", _NO_WAY),),
+            *(place or ()),
         )
 
 
@@ -177,19 +182,15 @@ def _told_apart(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
         seen[occurrence.alias] = seen.get(occurrence.alias, 0) + 1
         number = seen[occurrence.alias]
         alias = occurrence.alias if number == 1 else f"{occurrence.alias}#{number}"
-        result.append(
-            Occurrence(occurrence.table, alias, occurrence.links, occurrence.columns, occurrence.routes)
-        )
+        result.append(replace(occurrence, alias=alias))
     return tuple(result)
 
 
-def _everything(
-    query: FeedQuery, catalogue: Catalogue, verdicts: tuple[Verdict, ...], reason: str, understood: str | None
-) -> Analysis:
+def _everything(query: FeedQuery, catalogue: Catalogue, reason: str, understood: str | None) -> Analysis:
     """Every column of every table: the answer to a query that is not understood."""
     route = Route(RouteKind.ALL, (), "", reason)
     occurrences = tuple(
         Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))
         for name, table in catalogue.tables.items()
     )
-    return Analysis(query.feed, occurrences, verdicts, query.definition, understood, nullable=query.entity)
+    return Analysis(query.feed, occurrences, (), query.definition, understood, nullable=query.entity)

@@ -120,6 +120,7 @@ class Builder:
             limited=_limited(tree),
             grouped=group is not None or distinct is not None,
             used={uid: _used(source, used) for uid, source in select.sources.items()},
+            select=tree,
         )
         sets = grouping_sets(group)
         if sets is None:

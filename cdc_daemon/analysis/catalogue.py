@@ -16,8 +16,21 @@ class TableName(NamedTuple):
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def quoted(self) -> str:
+        """As it stands in a statement."""
+        return ".".join(map(quoted_name, self))
 
-RelationKind = Literal["table", "materialized view", "foreign table", "system catalogue", "sequence"]
+
+def quoted_name(name: str) -> str:
+    """An identifier as it stands in a statement for people: quoted where it must be."""
+    plain = name.isascii() and name.isidentifier() and name.islower()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+RelationKind = Literal[
+    "table", "temporary table", "materialized view", "foreign table", "system catalogue", "sequence"
+]
 """What a relation is to a feed; partitioned tables are tables. Only tables can be followed, views are looked
 into."""
 
@@ -56,6 +69,10 @@ class Table:
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
         indexes: the columns of each valid index without predicate, up to its first expression.
         kind: anything but `table` is refused; its columns are there so that the rest can be judged.
+        readable: the role may SELECT the columns that the query uses.
+        row_security: it is active for the role.
+        unlogged: a crash empties it.
+        foreign_parts: its partitions that are foreign tables, at any depth.
     """
 
     name: TableName
@@ -66,6 +83,15 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     kind: RelationKind = "table"
     indexes: tuple[tuple[str, ...], ...] = ()
+    readable: bool = True
+    row_security: bool = False
+    unlogged: bool = False
+    foreign_parts: tuple[str, ...] = ()
+
+    @property
+    def watchable(self) -> bool:
+        """A trigger on it sees its changes."""
+        return self.kind == "table"
 
 
 @dataclass(frozen=True)
@@ -76,12 +102,14 @@ class View:
         oid: its pg_class.oid.
         definition: its query, resolved like `FeedQuery.definition`.
         columns: the names of its columns, in order.
+        readable: the role may SELECT from it.
     """
 
     name: TableName
     oid: int
     definition: str
     columns: tuple[str, ...]
+    readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +120,12 @@ class Function:
         volatility: as declared (`pg_proc.provolatile`).
         kind: what it is to a SELECT; a procedure can't be called in one.
         returns_set: it may yield several rows for one call.
+        arguments: the types of its parameters, as in `Column.type`.
+        language: `pg_language.lanname`.
+        body: its source, for functions in SQL and procedural languages.
+        reads: relations recorded for its body (`BEGIN ATOMIC`).
+        extension: the one that it belongs to.
+        executable: the role may call it.
     """
 
     schema: str
@@ -100,6 +134,21 @@ class Function:
     kind: Literal["function", "aggregate", "window"] = "function"
     oid: int = 0
     returns_set: bool = False
+    arguments: tuple[str, ...] = ()
+    language: str = "internal"
+    body: str = ""
+    reads: tuple[TableName, ...] = ()
+    extension: str | None = None
+    executable: bool = True
+
+    def __str__(self) -> str:
+        """As PostgreSQL writes a call of it."""
+        return self.name if self.schema == "pg_catalog" else f"{self.schema}.{self.name}"
+
+    @property
+    def compiled(self) -> bool:
+        """Its source is not in the database."""
+        return self.language in ("c", "internal")
 
 
 @dataclass(frozen=True)
@@ -111,12 +160,14 @@ class Catalogue:
         views: those that the query reads, and those that they read.
         dependencies: what PostgreSQL itself recorded for the query and these views (`pg_depend`): per
             relation, its columns.
+        role: who reads, as it stands in a statement.
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
     functions: tuple[Function, ...] = ()
     dependencies: Mapping[TableName, frozenset[str]] = field(default_factory=dict[TableName, frozenset[str]])
     views: Mapping[TableName, View] = field(default_factory=dict[TableName, View])
+    role: str = "cdc"
 
 
 @dataclass(frozen=True)
@@ -137,6 +188,7 @@ class FeedQuery:
         outputs: every output column, in order.
         key: output columns that identify a document.
         entity: output columns that identify the unit of recomputation.
+        reads: tables that it declares for its functions; None if it declares nothing.
     """
 
     feed: str
@@ -145,3 +197,4 @@ class FeedQuery:
     outputs: tuple[Output, ...]
     key: tuple[str, ...]
     entity: tuple[str, ...]
+    reads: tuple[TableName, ...] | None = None

@@ -45,8 +45,9 @@ class FromItems:
     def __init__(self, text: Text, bodies: Bodies) -> None:
         self._text = text
         self._bodies = bodies
-        # The view whose definition is being read.
+        # The view whose definition is being read, and the place where the feed's query reads it.
         self._view: TableName | None = None
+        self._place: int | None = None
 
     def read(self, select: Select, tree: exp.Select) -> None:
         """Gather the sources, joins and conditions of a SELECT's FROM."""
@@ -158,7 +159,7 @@ class FromItems:
         name = TableName(node.db or "pg_catalog", node.name)
         if name in self._text.catalogue.views:
             return self._viewed(node, self._text.catalogue.views[name])
-        table = self._text.catalogue.tables.get(name)
+        table = self._text.catalogue.tables.get(name) or self._temporary(node)
         if table is None:
             raise FeedError(
                 f"the catalogue has no table {name}",
@@ -166,6 +167,13 @@ class FromItems:
                 hint="read the catalogue again: the table was dropped or renamed a moment ago",
             )
         return self._table(node, table)
+
+    def _temporary(self, node: exp.Table) -> Table | None:
+        """A temporary table, which the definition names without its schema: it is always in sight."""
+        if node.db:
+            return None
+        every = self._text.catalogue.tables.values()
+        return next((t for t in every if t.kind == "temporary table" and t.name.name == node.name), None)
 
     def _table(self, node: exp.Table, table: Table) -> Source:
         renamed = alias_columns(node)
@@ -180,13 +188,16 @@ class FromItems:
             table=table,
             real=dict(zip(visible, real, strict=True)),
             origin=node.meta["origin"],
+            place=node.meta["origin"] if self._place is None else self._place,
         )
 
     def _viewed(self, node: exp.Table, view: View) -> Source:
         """A view is a derived table that routes may visit under its name."""
-        outside, self._view = self._view, view.name
+        outside = self._view, self._place
+        self._view = view.name
+        self._place = node.meta["origin"] if self._place is None else self._place
         body = self._bodies.body(self._text.view(view), None, {})
-        self._view = outside
+        self._view, self._place = outside
         renamed = alias_columns(node)
         return Source(
             uid=self._text.take(node.alias_or_name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.catalogue import Catalogue
+from cdc_daemon.analysis.catalogue import Catalogue, quoted_name
 from cdc_daemon.analysis.plan import Analysis, Verdict
 
 
@@ -19,16 +19,11 @@ def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdic
             told.add((visit.table, visit.columns))
             if not visit.columns or any(index[0] in visit.columns for index in table.indexes if index):
                 continue
-            columns = ", ".join(_quoted(name) for name in visit.columns)
-            where = f"{_quoted(visit.table.schema)}.{_quoted(visit.table.name)}"
+            columns = ", ".join(map(quoted_name, visit.columns))
+            where = visit.table.quoted
             yield Verdict(
-                refusal=False,
+                "missing-index",
                 what=f"each change of {occurrence.table} reads all of {visit.table}: "
                 f"no index begins with {columns}",
                 hint=f"CREATE INDEX CONCURRENTLY ON {where} ({columns});",
             )
-
-
-def _quoted(name: str) -> str:
-    plain = name.isascii() and name.isidentifier() and name.islower()
-    return name if plain else '"' + name.replace('"', '""') + '"'

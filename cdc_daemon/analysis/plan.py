@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.verdicts import VERDICTS, Accepting
 
 
 class RouteKind(StrEnum):
@@ -55,6 +56,8 @@ class Occurrence:
         links: the link columns that its routes need, sorted.
         columns: every column whose change can change a document or its membership, sorted.
         routes: their union reaches every entity that a changed row touches.
+        line, column: 1-based place in the user's text, None where it can't be told. Of a table inside a view:
+            the view's.
     """
 
     table: TableName
@@ -62,6 +65,8 @@ class Occurrence:
     links: tuple[str, ...]
     columns: tuple[str, ...]
     routes: tuple[Route, ...]
+    line: int | None = None
+    column: int | None = None
 
     @property
     def kind(self) -> RouteKind:
@@ -77,17 +82,30 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A construct that is refused (`refusal`) or allowed with a warning.
+    """A construct that is refused or allowed with a warning.
 
     Attributes:
+        name: one of `VERDICTS`.
         line, column: 1-based place in the user's text, where known.
+        accepted: the feed's configuration allows it (`accept`).
     """
 
-    refusal: bool
+    name: str
     what: str
     hint: str
     line: int | None = None
     column: int | None = None
+    accepted: bool = False
+
+    @property
+    def refusal(self) -> bool:
+        """The feed can't be used as it is."""
+        return VERDICTS[self.name].refused and not self.accepted
+
+    @property
+    def unwatched(self) -> bool:
+        """It is accepted that changes of what it is about are not seen."""
+        return self.accepted and VERDICTS[self.name].accepting is Accepting.UNWATCHED
 
 
 @dataclass(frozen=True)
@@ -109,6 +127,7 @@ class Analysis:
         views: the same for each view that was looked into.
         nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
         document with such a NULL has no entity: the feed must stop, not lose it.
+        unwatched: what it reads and no trigger can watch; no occurrence is there for it.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
         join alone; no route tells of it, for a route yields entities.
     """
@@ -121,3 +140,4 @@ class Analysis:
     views: tuple[Reading, ...] = ()
     nullable: tuple[str, ...] = ()
     null_extended: frozenset[str] = frozenset()
+    unwatched: frozenset[TableName] = frozenset()

@@ -56,6 +56,7 @@ class Source:
         body: for a derived table, CTE or subquery: what it selects from.
         outer: columns of other sources that it refers to (LATERAL, correlation).
         origin: the same for all copies of one place in the definition (a CTE that is read twice).
+        place: the origin where the feed's query reads it: for a table inside a view, that of the view.
         membership, left: for `left IN (subquery)` and friends.
         join: for a subquery in an outer join's ON: that join.
         itself: in the step of a recursive CTE: it is that CTE.
@@ -70,6 +71,7 @@ class Source:
     body: Body | None = None
     outer: frozenset[Ref] = frozenset()
     origin: int = 0
+    place: int = 0
     membership: Membership = Membership.NONE
     left: tuple[Tree, ...] = ()
     join: OuterJoin | None = None
@@ -167,6 +169,7 @@ class Scope:
         limited: LIMIT, OFFSET or FETCH: any row of the scope may come or go with any other.
         grouped: rows are merged by GROUP BY or DISTINCT, so an equal value may stand for this row's own.
         used: per source, its columns that this scope or a subquery in it refers to.
+        select: the SELECT itself, its columns resolved.
     """
 
     sources: Mapping[str, Source]
@@ -181,6 +184,7 @@ class Scope:
     grouped: bool = False
 
     used: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    select: exp.Select | None = None
 
 
 @dataclass(eq=False)

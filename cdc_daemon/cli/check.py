@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
 import click
 import psycopg
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.plan import Analysis, RouteKind, Verdict
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.errors import CdcError, ConfigurationError, FeedError
 from cdc_daemon.pg.session import Connection, first_line
-from cdc_daemon.settings import Settings
-from cdc_daemon.workers.planning import FeedPlan, plan_feed
+from cdc_daemon.settings import FeedSettings, Settings
+from cdc_daemon.verdicts import Accepting
+from cdc_daemon.workers.planning import QueryRefused, place_of, plan_feed
 
-Fault = tuple[str, str, str | None]
+
+class Fault(NamedTuple):
+    """What `check` tells; `verdict` is its name, if it is one."""
+
+    where: str
+    what: str
+    hint: str | None
+    verdict: str | None = None
+
+
+@dataclass
+class _Found:
+    """Everything that `check` found."""
+
+    faults: list[Fault] = field(default_factory=list[Fault])
+    warnings: list[Fault] = field(default_factory=list[Fault])
+    accepted: list[Fault] = field(default_factory=list[Fault])
 
 
 @click.command(short_help="Are configuration and queries right?")
@@ -24,7 +45,8 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
     """Check the configuration and, against the database, the queries of every FEED (default: all).
 
     Nothing is changed. Each fault is one line with its place and what to do about it; warnings are about what
-    works, but could cost more than you expect.
+    works, but could cost more than you expect. A verdict about a query has its name in brackets, by which the
+    feed can accept it (`accept`).
 
     \b
     Exit code: 0 if all is well, 2 if there are faults, 3 if the database can't be reached.
@@ -34,66 +56,72 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
       cdc-daemon check
       cdc-daemon check products --json
     """
-    faults: list[Fault] = []
-    warnings: list[Fault] = []
+    found = _Found()
     names: list[str] = []
     try:
         settings = invocation().settings()
         names = chosen(settings, feeds)
         with session(settings, "check") as (connection, _):
             for name in names:
-                found = _plan(connection, settings, name)
-                if isinstance(found, FeedPlan):
-                    warnings += _warnings(settings, found)
-                else:
-                    faults += found
+                _check(connection, settings, name, found)
     except ConfigurationError as error:
-        faults += error.faults
-    _show(names, faults, warnings, as_json=as_json)
-    if faults:
+        found.faults += (Fault(*fault) for fault in error.faults)
+    _show(names, found, as_json=as_json)
+    if found.faults:
         click.get_current_context().exit(ConfigurationError.exit_code)
 
 
-def _plan(connection: Connection, settings: Settings, name: str) -> FeedPlan | list[Fault]:
+def _check(connection: Connection, settings: Settings, name: str, found: _Found) -> None:
+    """Add what is to be said about one feed."""
+    feed = settings.feeds[name]
     try:
-        return plan_feed(connection, settings, name)
+        plan = plan_feed(connection, settings, name)
+    except QueryRefused as error:
+        found.faults += (_told(feed, verdict) for verdict in error.verdicts)
     except FeedError as error:
-        return error.faults(name)
+        found.faults += (Fault(*fault) for fault in error.faults(name))
     except CdcError:
         raise
     except psycopg.Error as error:
         if connection.closed:
             raise
-        return [(f"feed {name}", first_line(error), None)]
+        found.faults.append(Fault(f"feed {name}", first_line(error), None))
+    else:
+        for verdict in (*plan.analysis.verdicts, *_whole_feeds(feed, plan.analysis)):
+            (found.accepted if verdict.accepted else found.warnings).append(_told(feed, verdict))
 
 
-def _warnings(settings: Settings, plan: FeedPlan) -> list[Fault]:
-    """What is accepted with a word: verdicts, and tables whose every change means every entity."""
-    query = settings.feeds[plan.definition.name].query
-    found: list[Fault] = []
-    for verdict in plan.analysis.verdicts:
-        place = f":{verdict.line}:{verdict.column}" if verdict.line else ""
-        found.append((f"{query}{place}", verdict.what, verdict.hint))
-    for occurrence in plan.analysis.occurrences:
+def _told(feed: FeedSettings, verdict: Verdict) -> Fault:
+    what = f"{verdict.what}; {Accepting.UNWATCHED}" if verdict.unwatched else verdict.what
+    return Fault(place_of(feed.query, verdict), what, verdict.hint, verdict.name)
+
+
+def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:
+    """A verdict for each table whose every change means every entity."""
+    for occurrence in analysis.occurrences:
         if occurrence.kind is RouteKind.ALL:
-            what = f"any change of {occurrence.table} ({occurrence.alias}) recomputes every document"
-            found.append((str(query), f"{what}: {occurrence.reason or 'no narrower route'}", None))
-    return found
+            yield Verdict(
+                "every-entity",
+                f"any change of {occurrence.table} ({occurrence.alias}) recomputes every document: "
+                f"{occurrence.reason or 'no narrower route'}",
+                "look whether the reason can be avoided; or accept it, if the table seldom changes",
+                occurrence.line,
+                occurrence.column,
+                accepted="every-entity" in feed.accept,
+            )
 
 
-def _show(names: list[str], faults: list[Fault], warnings: list[Fault], *, as_json: bool) -> None:
+def _show(names: list[str], found: _Found, *, as_json: bool) -> None:
     if as_json:
-        told = {
-            kind: [dict(zip(("where", "what", "hint"), fault, strict=True)) for fault in found]
-            for kind, found in (("faults", faults), ("warnings", warnings))
-        }
+        told = {kind: [fault._asdict() for fault in faults] for kind, faults in vars(found).items()}
         echo_json({"feeds": names, **told})
         return
-    for warning in warnings:
-        click.echo(fault_line(*warning, label="Warning"), err=True)
-    for fault in faults:
-        click.echo(fault_line(*fault), err=True)
-    if not faults:
+    for label, faults in (("Accepted", found.accepted), ("Warning", found.warnings), ("Error", found.faults)):
+        for fault in faults:
+            name = f" [{fault.verdict}]" if fault.verdict else ""
+            hint = None if label == "Accepted" else fault.hint
+            click.echo(fault_line(fault.where, f"{fault.what}{name}", hint, label=label), err=True)
+    if not found.faults:
         click.echo(
             f"All is well: {', '.join(names)}." if names else "All is well, but no feed is configured."
         )

@@ -9,6 +9,7 @@ from cdc_daemon.errors import ConfigurationError, FeedError
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
+from cdc_daemon.verdicts import Accepting
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 
 
@@ -64,7 +65,9 @@ def _occurrence(occurrence: Occurrence) -> dict[str, object]:
 
 def _verdict(verdict: Verdict) -> dict[str, object]:
     return {
-        "refusal": verdict.refusal,
+        "name": verdict.name,
+        "accepted": verdict.accepted,
+        "unwatched": verdict.unwatched,
         "what": verdict.what,
         "hint": verdict.hint,
         "line": verdict.line,
@@ -90,8 +93,16 @@ def lines_of_plan(plan: FeedPlan) -> Iterator[str]:
             if route.kind in {RouteKind.JOIN, RouteKind.PARTIAL}:
                 yield from (f"      {line}" for line in route.sql.splitlines())
     for verdict in plan.analysis.verdicts:
-        place = f" (line {verdict.line})" if verdict.line else ""
-        yield f"  warning{place}: {verdict.what}. Try: {verdict.hint}"
+        yield _verdict_line(verdict)
+
+
+def _verdict_line(verdict: Verdict) -> str:
+    place = f" at {verdict.line}:{verdict.column}" if verdict.line else ""
+    if verdict.unwatched:
+        return f"  accepted{place}: {verdict.what}; {Accepting.UNWATCHED} [{verdict.name}]"
+    if verdict.accepted:
+        return f"  accepted{place}: {verdict.what} [{verdict.name}]"
+    return f"  warning{place}: {verdict.what} [{verdict.name}]. Try: {verdict.hint}"
 
 
 def lines_of_steps(steps: Sequence[Step]) -> Iterator[str]:

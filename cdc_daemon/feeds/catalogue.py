@@ -37,6 +37,7 @@ def describe(
     key: Sequence[str],
     entity: Sequence[str],
     search_path: str,
+    reads: Sequence[str] | None = None,
 ) -> tuple[FeedQuery, Catalogue]:
     """Resolve a feed's query on the server and read what it depends on; nothing stays behind.
 
@@ -45,13 +46,17 @@ def describe(
         text: the user's SELECT.
         key, entity: output columns, by name.
         search_path: schemas in which the query finds its tables, as in `SET search_path`.
+        reads: tables that the feed declares for its functions, spelled as in a query; None: nothing is
+            declared.
 
     Raises:
         FeedError: PostgreSQL refuses the query (with the line and column in `text`), or a key or entity
         column is not among its outputs.
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
+        role = _reader(cursor, feed)
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": search_path})
+        declared = _declared(cursor, feed, reads or ())
         create_view(cursor, "catalogue.create_view", text, feed)
         # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
@@ -66,19 +71,17 @@ def describe(
             for oid, columns in cursor.execute(statement("catalogue.dependencies"), {"view": view}).fetchall()
         }
         views = {
-            oid: View(TableName(schema, name), oid, text_, tuple(names))
-            for oid, schema, name, text_, names in cursor.execute(
+            oid: View(TableName(schema, name), oid, text_, tuple(names), readable)
+            for oid, schema, name, text_, names, readable in cursor.execute(
                 statement("catalogue.views"), {"relations": list(depended)}
             ).fetchall()
         }
         functions = tuple(
-            Function(schema, name, _VOLATILITY[volatility], _KIND[kind], oid, many)
-            for schema, name, volatility, kind, many, oid in cursor.execute(
-                statement("catalogue.functions"), {"views": [view, *views]}
-            ).fetchall()
-            if kind in _KIND
+            _function(*row)
+            for row in cursor.execute(statement("catalogue.functions"), {"views": [view, *views]}).fetchall()
         )
-        tables = _tables(cursor, depended.keys() - views.keys())
+        used = {oid: columns for oid, columns in depended.items() if oid not in views}
+        tables = _tables(cursor, {**{oid: list[str]() for oid in declared}, **used})
     catalogue = Catalogue(
         tables={table.name: table for table in tables.values()},
         functions=functions,
@@ -86,8 +89,77 @@ def describe(
             tables[oid].name: frozenset(columns) for oid, columns in depended.items() if oid in tables
         },
         views={each.name: each for each in views.values()},
+        role=role,
     )
-    return FeedQuery(feed, text, definition, outputs, tuple(key), tuple(entity)), catalogue
+    query = FeedQuery(
+        feed,
+        text,
+        definition,
+        outputs,
+        tuple(key),
+        tuple(entity),
+        None if reads is None else tuple(tables[oid].name for oid in declared),
+    )
+    return query, catalogue
+
+
+def _reader(cursor: psycopg.Cursor[tuple[Any, ...]], feed: str) -> str:
+    """The role that reads, quoted.
+
+    Raises:
+        FeedError: it may not create temporary views.
+    """
+    role, temporary, database = cursor.execute(statement("catalogue.reader")).fetchall()[0]
+    if not temporary:
+        raise FeedError(
+            f"the role {role} may not create temporary views in database {database}, which describe a query",
+            where=f"feed {feed}",
+            hint=f"GRANT TEMPORARY ON DATABASE {database} TO {role}",
+        )
+    return str(role)
+
+
+def _declared(cursor: psycopg.Cursor[tuple[Any, ...]], feed: str, names: Sequence[str]) -> list[int]:
+    found: list[int] = []
+    for name, oid in cursor.execute(statement("catalogue.declared"), {"names": list(names)}).fetchall():
+        if oid is None:
+            raise FeedError(
+                f"`reads` names {name}, which is no table that the role can see",
+                where=f"feed {feed}",
+                hint='write "schema.table" as in a query',
+            )
+        found.append(oid)
+    return list(dict.fromkeys(found))
+
+
+def _function(
+    schema: str,
+    name: str,
+    volatility: str,
+    kind: str,
+    many: bool,
+    oid: int,
+    arguments: list[str],
+    language: str,
+    body: str,
+    reads: list[tuple[str, str]] | None,
+    extension: str | None,
+    executable: bool,
+) -> Function:
+    return Function(
+        schema,
+        name,
+        _VOLATILITY[volatility],
+        _KIND[kind],
+        oid,
+        returns_set=many,
+        arguments=tuple(arguments),
+        language=language,
+        body=body,
+        reads=tuple(TableName(*each) for each in reads or ()),
+        extension=extension,
+        executable=executable,
+    )
 
 
 def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, feed: str) -> None:
@@ -118,7 +190,10 @@ def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedErr
     what = error.diag.message_primary or str(error)
     hint = error.diag.message_hint
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        hint = hint or "grant the daemon's role SELECT on what the query reads"
+        hint = (
+            hint
+            or "grant the daemon's role USAGE on the schemas and SELECT on the tables that the query reads"
+        )
     elif isinstance(error, psycopg.errors.DuplicateColumn):
         hint = "two output columns have this name: rename one with AS"
     elif isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in what:
@@ -152,13 +227,21 @@ def check_outputs(feed: str, outputs: Sequence[Output], *, key: Iterable[str], e
             )
 
 
-def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], oids: Iterable[int]) -> dict[int, Table]:
-    relations = {"relations": list(oids)}
+def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence[str]]) -> dict[int, Table]:
+    """Relations by oid.
+
+    Args:
+        used: the columns that the query uses, as far as PostgreSQL recorded them.
+    """
+    relations = {"relations": list(used)}
     columns: dict[int, dict[str, Column]] = {}
-    for oid, name, type_, carried_as, not_null in cursor.execute(
+    unreadable: set[tuple[int, str]] = set()
+    for oid, name, type_, carried_as, not_null, readable in cursor.execute(
         statement("catalogue.columns"), relations
     ).fetchall():
         columns.setdefault(oid, {})[name] = Column(name, type_, carried_as, not_null)
+        if not readable:
+            unreadable.add((oid, name))
     unique: dict[int, list[tuple[str, ...]]] = {}
     primary: dict[int, tuple[str, ...]] = {}
     for oid, is_primary, names in cursor.execute(statement("catalogue.unique_keys"), relations).fetchall():
@@ -185,6 +268,13 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], oids: Iterable[int]) -> dic
             foreign_keys=tuple(foreign.get(oid, ())),
             kind=kind,
             indexes=tuple(indexes.get(oid, ())),
+            readable=whole
+            or bool(used[oid] and not any((oid, column) in unreadable for column in used[oid])),
+            row_security=row_security,
+            unlogged=unlogged,
+            foreign_parts=tuple(foreign_parts),
         )
-        for oid, schema, name, kind in cursor.execute(statement("catalogue.relations"), relations).fetchall()
+        for oid, schema, name, kind, whole, row_security, unlogged, foreign_parts in cursor.execute(
+            statement("catalogue.relations"), relations
+        ).fetchall()
     }

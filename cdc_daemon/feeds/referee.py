@@ -35,6 +35,8 @@ def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]
     occurrences = list(analysis.occurrences)
     verdicts = list(analysis.verdicts)
     for table, columns in dependencies.items():
+        if table in analysis.unwatched:
+            continue
         mine = [n for n, occurrence in enumerate(occurrences) if occurrence.table == table]
         if not mine:
             reason = "PostgreSQL records it for the query, and the analysis found no place where it is read"
@@ -49,7 +51,7 @@ def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]
             named = ", ".join(sorted(lacking))
             verdicts.append(
                 Verdict(
-                    refusal=False,
+                    "unnamed-column",
                     what=f"{table}: the query depends on {named} without naming it",
                     hint="nothing to do: changes of it are captured, too",
                 )

@@ -19,6 +19,7 @@ from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSett
 from cdc_daemon.settings.sections import FILE_ENDING, Sections, keys
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
+from cdc_daemon.verdicts import VERDICTS, Accepting
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -186,6 +187,7 @@ class _Loading:
         text = self._query(given.get("query"), (*place, "query"))
         sinks = self._sections.names("sinks")
         self._check_sinks(given.get("sinks"), sinks, (*place, "sinks"))
+        self._check_verdicts(given.get("accept"), (*place, "accept"))
         if feed is None or text is None:
             return None
         return feed.model_copy(
@@ -196,6 +198,21 @@ class _Loading:
         for sink in cast("list[object]", given) if isinstance(given, list) else []:
             if isinstance(sink, str) and sink not in known:
                 self._faults.add(place, f"names {shown(sink)}, which is no sink", did_you_mean(sink, known))
+
+    def _check_verdicts(self, given: object, place: Place) -> None:
+        for name in cast("list[object]", given) if isinstance(given, list) else []:
+            if not isinstance(name, str):
+                continue
+            if name not in VERDICTS:
+                self._faults.add(
+                    place, f"names {shown(name)}, which is no verdict", did_you_mean(name, VERDICTS)
+                )
+            elif VERDICTS[name].accepting is Accepting.NEVER:
+                self._faults.add(
+                    place,
+                    f"names {shown(name)}: {Accepting.NEVER}",
+                    "leave it out here, and change the query",
+                )
 
     def _query(self, path: object, place: Place) -> str | None:
         if not isinstance(path, str):

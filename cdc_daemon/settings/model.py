@@ -191,6 +191,14 @@ class FeedSettings(_Section):
     hash_exclude: Names = Field(
         default=(), description="Output columns whose change alone does not make a document changed."
     )
+    reads: Names | None = Field(
+        default=None,
+        description="Tables, as `schema.table`, that functions of the query read; each of their changes "
+        "recomputes every document. `[]`: the functions read none.",
+    )
+    accept: Names = Field(
+        default=(), description="Verdicts that are accepted for this feed, by name ([Verdicts](#verdicts))."
+    )
 
 
 class Settings(_Section):

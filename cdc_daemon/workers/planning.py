@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import Catalogue, TableName
-from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.analysis.completed import accepting
+from cdc_daemon.analysis.places import SqlText
+from cdc_daemon.analysis.plan import Analysis, Verdict
+from cdc_daemon.analysis.verdicts import statements
 from cdc_daemon.capture.catalogue import Captured, read_source
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
@@ -19,6 +23,9 @@ from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import FeedSettings, Settings
+from cdc_daemon.verdicts import VERDICTS, Accepting
+
+_NEVER = frozenset(name for name, each in VERDICTS.items() if each.accepting is Accepting.NEVER)
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         FeedError: the query or its settings can't be used; the message says where and what to do.
     """
     feed = settings.feeds[name]
+    # Before PostgreSQL is asked: it refuses some of these, too, but without their place.
+    _refuse(feed, [each for each in statements(SqlText(feed.text)) if each.name in _NEVER])
     query, catalogue = describe(
         connection,
         feed=name,
@@ -85,26 +94,41 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         key=feed.key,
         entity=feed.entity,
         search_path=settings.database.search_path,
+        reads=feed.reads,
     )
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
-    _check_verdicts(feed, analysis)
-    analysis = check_routes(connection, analysis, catalogue)
+    _refuse(feed, accepting(analysis, feed.accept).verdicts)
+    analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
     definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
     _check_links(definition, analysis)
     return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))
 
 
-def _check_verdicts(feed: FeedSettings, analysis: Analysis) -> None:
-    refused = [
-        (f"{feed.query}:{verdict.line}:{verdict.column}" if verdict.line else str(feed.query), verdict)
-        for verdict in analysis.verdicts
-        if verdict.refusal
-    ]
+class QueryRefused(FeedError):
+    """A feed's query has verdicts that its configuration does not accept.
+
+    Args:
+        query: its file.
+        verdicts: the refusals, at least one.
+    """
+
+    def __init__(self, query: Path, verdicts: Sequence[Verdict]) -> None:
+        told = [(place_of(query, each), f"{each.what} [{each.name}]", each.hint) for each in verdicts]
+        where, what, hint = told[0]
+        super().__init__(what, where=where, hint=hint, more=told[1:])
+        self.verdicts = tuple(verdicts)
+
+
+def place_of(query: Path, verdict: Verdict) -> str:
+    """The place of a verdict as editors take it: file, line, column."""
+    return f"{query}:{verdict.line}:{verdict.column}" if verdict.line else str(query)
+
+
+def _refuse(feed: FeedSettings, verdicts: Iterable[Verdict]) -> None:
+    refused = [verdict for verdict in verdicts if verdict.refusal]
     if refused:
-        (where, first), *others = refused
-        more = [(place, verdict.what, verdict.hint) for place, verdict in others]
-        raise FeedError(first.what, where=where, hint=first.hint, more=more)
+        raise QueryRefused(feed.query, refused)
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:

@@ -59,7 +59,8 @@ GROUP BY d.refobjid
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid),
        ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
              WHERE a.attrelid = c.oid AND a.attnum > 0
-             ORDER BY a.attnum)::pg_catalog.text[]
+             ORDER BY a.attnum)::pg_catalog.text[],
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind = 'v'
@@ -68,26 +69,87 @@ ORDER BY 2, 3
 
 -- name: functions
 -- Functions, aggregates and window functions that the query or one of the views calls, built-in ones too
--- (pg_depend leaves those out).
-SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset, p.oid
-FROM pg_catalog.pg_rewrite AS r,
-     pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':(?:funcid|aggfnoid|winfnoid) (\d+)', 'g') AS m
-JOIN pg_catalog.pg_proc AS p ON p.oid = m[1]::pg_catalog.oid
+-- (pg_depend leaves those out), by name, operator or cast; those that aggregates of yours are made of, and those that a body calls for which
+-- PostgreSQL records that (BEGIN ATOMIC).
+WITH RECURSIVE called AS (
+    SELECT m[1]::pg_catalog.oid AS oid
+    FROM pg_catalog.pg_rewrite AS r,
+         pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
+                                   ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') AS m
+    WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
+    UNION
+    SELECT f.oid
+    FROM called
+    CROSS JOIN LATERAL (
+        SELECT d.refobjid
+        FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = called.oid
+          AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+        UNION ALL
+        SELECT u.part
+        FROM pg_catalog.pg_aggregate AS a
+        CROSS JOIN LATERAL pg_catalog.unnest(ARRAY[a.aggtransfn::pg_catalog.oid, a.aggfinalfn]) AS u (part)
+        WHERE a.aggfnoid = called.oid AND u.part <> 0
+    ) AS f (oid)
+)
+SELECT DISTINCT n.nspname, p.proname, p.provolatile::pg_catalog.text, p.prokind::pg_catalog.text, p.proretset, p.oid,
+       ARRAY(SELECT pg_catalog.format_type(t.type, -1)
+             FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) WITH ORDINALITY AS t (type, place)
+             ORDER BY t.place)::pg_catalog.text[],
+       l.lanname,
+       CASE WHEN l.lanname IN ('c', 'internal') THEN '' ELSE p.prosrc END,
+       (SELECT pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_array(k.nspname, c.relname))
+        FROM pg_catalog.pg_depend AS d
+        JOIN pg_catalog.pg_class AS c ON c.oid = d.refobjid AND c.relkind <> 'c'
+        JOIN pg_catalog.pg_namespace AS k ON k.oid = c.relnamespace
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass),
+       (SELECT e.extname
+        FROM pg_catalog.pg_depend AS d
+        JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+          AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass),
+       pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+FROM called
+JOIN pg_catalog.pg_proc AS p ON p.oid = called.oid AND p.prokind <> 'p'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
-ORDER BY 1, 2
+JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+ORDER BY 1, 2, 6
+
+-- name: reader
+-- The role that reads, as it stands in a statement, and whether it may create the temporary view that describes
+-- a query.
+SELECT pg_catalog.quote_ident(current_user),
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
+       pg_catalog.quote_ident(pg_catalog.current_database())
+
+-- name: declared
+-- The relations that a feed declares for its functions, found as its query would find them; NULL for a name that
+-- is none.
+SELECT d.name, pg_catalog.to_regclass(d.name)::pg_catalog.oid
+FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS d (name)
 
 -- name: relations
--- Relations by oid.
+-- Relations by oid: what they are, whether the role may read them whole, and what would keep their changes or
+-- rows from being seen. A composite type has no rows.
 SELECT c.oid, n.nspname, c.relname,
        CASE WHEN n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'system catalogue'
             WHEN c.relkind = 'm' THEN 'materialized view'
             WHEN c.relkind = 'f' THEN 'foreign table'
             WHEN c.relkind = 'S' THEN 'sequence'
-            ELSE 'table' END
+            WHEN c.relpersistence = 't' THEN 'temporary table'
+            ELSE 'table' END,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+       c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid),
+       c.relpersistence = 'u',
+       ARRAY(SELECT pg_catalog.concat_ws('.', k.nspname, f.relname)
+             FROM pg_catalog.pg_partition_tree(c.oid) AS t
+             JOIN pg_catalog.pg_class AS f ON f.oid = t.relid AND f.relkind = 'f' AND c.relkind = 'p'
+             JOIN pg_catalog.pg_namespace AS k ON k.oid = f.relnamespace
+             ORDER BY 1)::pg_catalog.text[]
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[])
+WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind <> 'c'
 ORDER BY 2, 3
 
 -- name: columns
@@ -96,7 +158,7 @@ ORDER BY 2, 3
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
-       a.attnotnull
+       a.attnotnull, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

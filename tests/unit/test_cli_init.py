@@ -62,7 +62,7 @@ def test_the_defaults_that_the_starter_shows_are_the_defaults(tmp_path: Path) ->
     shown = load(tmp_path / "cdc.toml", {})
     assert shown.daemon == plain.daemon
     assert shown.database == plain.database.model_copy(update={"owner_role": "cdc_owner"})
-    assert shown.feeds["example"] == plain.feeds["example"]
+    assert shown.feeds["example"] == plain.feeds["example"].model_copy(update={"reads": ("public.tax_rate",)})
     assert shown.sinks["out"] == plain.sinks["out"]
     assert {sink.type for sink in shown.sinks.values()} == set(SINKS)
 

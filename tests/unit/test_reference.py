@@ -1,7 +1,8 @@
-"""`docs/reference.md` and the program say the same: commands, settings, log events."""
+"""`docs/reference.md` and the program say the same: commands, settings, verdicts, log events."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from cdc_daemon.cli import main
 from cdc_daemon.events import EVENTS, Event
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, holds_secret, settable
 from cdc_daemon.sinks.registry import SINKS
+from cdc_daemon.verdicts import VERDICTS, Accepting
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
@@ -116,6 +118,32 @@ def test_every_setting_is_in_the_reference_with_its_default_and_meaning_and_noth
         title: [(name, default, meaning) for name, (default, meaning) in rows(model).items()]
         for title, model in sections().items()
     }
+
+
+def test_every_verdict_is_in_the_reference_with_its_meaning_and_nothing_else() -> None:
+    assert _tables()["Verdicts"] == [
+        (
+            name,
+            "refused" if verdict.refused else "warned about",
+            verdict.meaning,
+            "-" if verdict.accepting is Accepting.AS_IT_IS else verdict.accepting.name.lower(),
+        )
+        for name, verdict in VERDICTS.items()
+    ]
+
+
+def test_every_verdict_that_the_package_gives_is_registered_and_the_other_way_round() -> None:
+    """Their names stand as literals where they are given, but for what is looked up by kind."""
+    given: set[str] = set()
+    for path in (Path(__file__).parents[2] / "cdc_daemon").rglob("*.py"):
+        if path.name != "verdicts.py":
+            strings = {
+                node.value
+                for node in ast.walk(ast.parse(path.read_text("utf-8")))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+            given |= strings & set(VERDICTS)
+    assert given == set(VERDICTS)
 
 
 def test_every_event_is_in_the_reference_with_its_fields_and_meaning_and_nothing_else() -> None:

@@ -17,7 +17,7 @@ FUNCTIONS = (
     Function("pg_catalog", "now", "stable"),
     Function("pg_catalog", "random", "volatile"),
     Function("pg_catalog", "lower", "immutable"),
-    Function("shop", "tax", "stable"),
+    Function("shop", "tax", "stable", language="sql", body="SELECT $1 * 2"),
 )
 RESOLVED = "SELECT p.id FROM shop.product p"
 
@@ -89,9 +89,9 @@ def test_what_is_in_order_raises_no_verdict(text: str) -> None:
     assert verdicts(text) == []
 
 
-def test_a_function_that_may_read_tables_is_warned_about() -> None:
+def test_a_function_that_may_read_tables_is_refused() -> None:
     (verdict,) = verdicts("SELECT p.id, shop.tax(p.price) AS tax FROM product p", "tax")
 
-    assert not verdict.refusal
+    assert verdict.refusal
     assert "IMMUTABLE" in verdict.hint
     assert verdict.column == 19

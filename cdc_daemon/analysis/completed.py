@@ -1,0 +1,65 @@
+"""What completes an analysis when its routes are found: verdicts, places, declared tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.places import Place, Places, SqlText
+from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.analysis.scopes import Body
+from cdc_daemon.analysis.verdicts import judge
+
+_DECLARED = (
+    "the feed declares it for a function (reads), and which documents a row of it changes is not known; "
+    "write the function's query out in the feed's to have it followed"
+)
+
+
+def table_places(query: FeedQuery, tree: exp.Query) -> Mapping[int, Place]:
+    """Where each table of the definition stands in the text, by its number in `find_all(exp.Table)`."""
+    return Places(SqlText(query.text), SqlText(query.definition)).of_tables(tree)
+
+
+def completed(
+    analysis: Analysis, query: FeedQuery, catalogue: Catalogue, tree: exp.Query | None, body: Body | None
+) -> Analysis:
+    """The analysis with everything that is not a route.
+
+    Args:
+        tree: the definition; None if it could not be parsed.
+        body: its scopes; None if it was not understood.
+    """
+    unwatched = frozenset(name for name, table in catalogue.tables.items() if not table.watchable)
+    occurrences = (*_placed(analysis, query), *_declared(query, catalogue))
+    return replace(
+        analysis,
+        occurrences=tuple(each for each in occurrences if each.table not in unwatched),
+        verdicts=judge(query, catalogue, tree, body),
+        unwatched=unwatched,
+    )
+
+
+def accepting(analysis: Analysis, names: Collection[str]) -> Analysis:
+    """The analysis with the verdicts of these names accepted, as the feed's configuration says."""
+    verdicts = (replace(each, accepted=each.name in names) for each in analysis.verdicts)
+    return replace(analysis, verdicts=tuple(verdicts))
+
+
+def _placed(analysis: Analysis, query: FeedQuery) -> Iterator[Occurrence]:
+    """The occurrences, those of a query that was not understood at the first place of their table."""
+    places = Places(SqlText(query.text), SqlText(query.definition))
+    for occurrence in analysis.occurrences:
+        whole = occurrence.alias == str(occurrence.table)
+        place = places.of_relation(occurrence.table) if whole else None
+        yield occurrence if place is None else replace(occurrence, line=place.line, column=place.column)
+
+
+def _declared(query: FeedQuery, catalogue: Catalogue) -> Iterator[Occurrence]:
+    """A source table for each that the feed declares: every change of it means every entity."""
+    route = Route(RouteKind.ALL, (), "", _DECLARED)
+    for name in query.reads or ():
+        yield Occurrence(name, "reads", (), tuple(sorted(catalogue.tables[name].columns)), (route,))

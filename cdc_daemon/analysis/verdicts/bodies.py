@@ -1,0 +1,77 @@
+"""What the body of a function in SQL or PL/pgSQL shows of what it reads.
+
+PostgreSQL records it for `BEGIN ATOMIC` bodies only (pg_depend). Of all others only the text is there. What
+is found here is evidence, its absence is none: dynamic SQL and calls of further functions are not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot.tokenizer_core import TokenType
+
+from cdc_daemon.analysis.places import SqlText, spelling
+
+# FROM is a part of these calls: extract(year FROM day), IS DISTINCT FROM.
+_CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay", "position"})
+_CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "timeofday"})
+_CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
+
+
+def relation_read(body: str) -> str | None:
+    """A relation that a body reads, as it is spelled there; `EXECUTE` for dynamic SQL; None if none shows."""
+    text = SqlText(body)
+    callers: list[str] = [""]
+    for n, token in enumerate(text.tokens):
+        word = _word(text, n)
+        if token.token_type is TokenType.L_PAREN:
+            callers.append(_word(text, n - 1))
+        elif token.token_type is TokenType.R_PAREN and len(callers) > 1:
+            callers.pop()
+        elif word == "execute":
+            return "EXECUTE"
+        elif word in ("from", "join", "using") and callers[-1] not in _CALLS_WITH_FROM:
+            if word == "from" and _word(text, n - 1) == "distinct":
+                continue
+            name = _relation(text, n + 1)
+            if name is not None:
+                return name
+    return None
+
+
+def reads_clock(body: str) -> bool:
+    """Whether the time of day stands in a body."""
+    text = SqlText(body)
+    words = {_word(text, n) for n in range(len(text.tokens))}
+    return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
+
+
+def _relation(text: SqlText, n: int) -> str | None:
+    """The name at a token, if it is that of a relation: not a subquery, not a function's."""
+    while _word(text, n) in ("only", "lateral"):
+        n += 1
+    parts = list(_parts(text, n))
+    after = n + 2 * len(parts) - 1
+    if not parts or text.type_of(after) is TokenType.L_PAREN:
+        return None
+    return ".".join(parts)
+
+
+def _parts(text: SqlText, n: int) -> Iterator[str]:
+    """The members of a dotted name."""
+    while n < len(text.tokens):
+        token = text.tokens[n]
+        plain = token.text.replace("_", "a").isalnum() and token.token_type is not TokenType.STRING
+        if token.token_type is not TokenType.IDENTIFIER and not plain:
+            return
+        yield token.text
+        if text.type_of(n + 1) is not TokenType.DOT:
+            return
+        n += 2
+
+
+def _word(text: SqlText, n: int) -> str:
+    if not 0 <= n < len(text.tokens):
+        return ""
+    token = text.tokens[n]
+    return "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)

@@ -1,0 +1,110 @@
+"""What is refused and what is warned about, as PostgreSQL resolves it: tests/fixtures/verdicts.
+
+A case stands below `-- case:`, the feed's settings below `-- accept:` and `-- reads:`, and each verdict that
+it gets in a line `-- verdict: name line:column words of its message or remedy`, in order; `none` if nothing
+is to be said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.completed import accepting
+from cdc_daemon.analysis.places import SqlText
+from cdc_daemon.analysis.plan import Verdict
+from cdc_daemon.analysis.verdicts import statements
+from cdc_daemon.feeds.catalogue import describe
+from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.verdicts import VERDICTS, Accepting
+
+DIRECTORY = Path(__file__).parents[1] / "fixtures" / "verdicts"
+THEMES = ("statements", "clocks", "functions", "relations", "orders", "views")
+
+
+class Case(NamedTuple):
+    name: str
+    accept: tuple[str, ...]
+    reads: tuple[str, ...] | None
+    expected: tuple[tuple[str, str, str], ...]
+    query: str
+
+
+def cases(theme: str) -> Iterator[Case]:
+    for piece in (DIRECTORY / f"{theme}.sql").read_text("utf-8").split("-- case: ")[1:]:
+        name, *lines = piece.strip("\n").split("\n")
+        notes = [line[3:].split(": ", 1) for line in lines if re.match(r"-- (accept|reads|verdict): ", line)]
+        query = "\n".join(lines[len(notes) :]).rstrip()
+        settings = {key: tuple(value.split(", ")) for key, value in notes if key != "verdict"}
+        found = [value.split(" ", 2) for key, value in notes if key == "verdict" and value != "none"]
+        expected = tuple((verdict, place, words) for verdict, place, words in found)
+        yield Case(name, settings.get("accept", ()), settings.get("reads"), expected, query)
+
+
+@pytest.fixture(scope="module")
+def reader(server: Any) -> Iterator[psycopg.Connection[Any]]:
+    """A session of the role `reader` in a database with the schema of the cases."""
+    with server.fresh_database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        role = f"reader_{uuid4().hex[:8]}"  # roles are the server's, which other workers use, too
+        connection.execute(f"CREATE ROLE {role}")
+        try:
+            connection.execute((DIRECTORY / "schema.sql").read_text("utf-8").replace("reader", role).encode())
+            connection.execute(f"SET SESSION AUTHORIZATION {role}")
+            connection.execute("CREATE TEMPORARY TABLE scratch (id integer PRIMARY KEY)")
+            yield connection
+        finally:
+            connection.execute("RESET SESSION AUTHORIZATION")
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:
+    """As `plan_feed` does it: what can't be accepted is found before PostgreSQL is asked."""
+    early = [
+        verdict
+        for verdict in statements(SqlText(case.query))
+        if VERDICTS[verdict.name].accepting is Accepting.NEVER
+    ]
+    if early:
+        return early
+    query, catalogue = describe(
+        connection,
+        feed="shop",
+        text=case.query,
+        key=(),
+        entity=(),
+        search_path="public",
+        reads=case.reads,
+    )
+    first = (query.outputs[0].name,)
+    query = replace(query, key=first, entity=first)
+    analysis = referee(analyse(query, catalogue), catalogue.dependencies)
+    return list(accepting(check_routes(connection, analysis, catalogue), case.accept).verdicts)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_each_case_gets_its_verdicts_with_their_places(theme: str, reader: psycopg.Connection[Any]) -> None:
+    for case in cases(theme):
+        found = judged(reader, case)
+
+        told = [(v.name, f"{v.line}:{v.column}" if v.line else "-") for v in found]
+        assert told == [(name, place) for name, place, _ in case.expected], (case.name, found)
+        for verdict, (_, _, words) in zip(found, case.expected, strict=True):
+            told_of = re.sub(r"reader_\w{8}", "reader", f"{verdict.what} {verdict.hint}")
+            assert words in told_of, (case.name, verdict)
+            assert verdict.accepted == (verdict.name in case.accept), case.name
+
+
+def test_every_verdict_has_a_case_and_every_theme_a_query_that_passes() -> None:
+    every = {theme: list(cases(theme)) for theme in THEMES}
+    shown = {name for found in every.values() for case in found for name, _, _ in case.expected}
+    # `check` tells `every-entity` (test_cli), the referee `unnamed-column` (test_analysis_catalogue).
+    assert shown | {"every-entity", "unnamed-column"} == set(VERDICTS)
+    assert all(any(not case.expected for case in found) for found in every.values())
