@@ -18,7 +18,7 @@ INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check test-containers bench clean
+.PHONY: help demo test test-servers check test-nightly test-containers bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -41,6 +41,9 @@ check: $(VENV)/installed-dev ## Style, types and the layers of the package
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter' pyproject.toml; then \
 		echo $(BIN)/lint-imports; $(BIN)/lint-imports; fi
+
+test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000)
+	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 0 --numprocesses 2 tests/integration/properties
 
 test-containers: $(VENV)/installed-dev ## The integration tests on a server in Docker (CDC_TEST_IMAGE=postgres:17)
 	$(BIN)/python -m tests.containers $(PYTEST_ARGS)

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -21,6 +22,22 @@ from tests import servers
 from tests.receivers import postgres, processes
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
+
+# How long properties are tried. `ci` takes the same examples at each run, about a minute of them, and shows a
+# failure as it was found: shrinking it takes minutes. `nightly` (`make test-nightly`) takes others each time.
+hypothesis.settings.register_profile(
+    "ci",
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
+hypothesis.settings.register_profile(
+    "nightly", max_examples=int(os.environ.get("CDC_TEST_EXAMPLES", "5000")), deadline=None, print_blob=True
+)
+hypothesis.settings.load_profile("ci")
 
 _stack = pytest.StashKey[ExitStack]()
 _chosen = pytest.StashKey[tuple[str, ...]]()

@@ -1,0 +1,117 @@
+"""What changed between two states of a database, rows and documents, and whether the routes name it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.plan import Analysis, RouteKind
+from cdc_daemon.feeds.catalogue import describe
+from cdc_daemon.feeds.referee import check_routes, referee
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Followed(NamedTuple):
+    """A query whose documents are watched; `entity` are output columns of it."""
+
+    query: str
+    entity: tuple[str, ...]
+    analysis: Analysis
+
+
+class Outcome(NamedTuple):
+    """One delta, seen by one query.
+
+    Attributes:
+        named: how many entities its routes name, of those routes that bind all of the entity.
+        changed: how many entities have other documents than before.
+        missed: those of them that no route names.
+    """
+
+    named: int
+    changed: int
+    missed: list[str]
+
+
+def follow(
+    connection: Connection, query: str, entity: Sequence[str], search_path: str, analysis: Any = analyse
+) -> Followed:
+    """Analyse a query as the daemon does; `analysis` stands in for `analyse`."""
+    described, catalogue = describe(
+        connection, feed="feed", text=query, key=entity, entity=entity, search_path=search_path
+    )
+    found = referee(analysis(described, catalogue), catalogue.dependencies)
+    return Followed(query, tuple(entity), check_routes(connection, found, catalogue))
+
+
+def remember(connection: Connection, tables: Sequence[str], followed: Sequence[Followed]) -> None:
+    """Keep this state of tables and documents, to be compared with a later one."""
+    for table in tables:
+        _execute(
+            connection, f"DROP TABLE IF EXISTS old_{table}; CREATE TEMP TABLE old_{table} AS TABLE {table}"
+        )
+    for number, each in enumerate(followed):
+        entity = ", ".join(f"q.{name}" for name in each.entity)
+        _execute(
+            connection,
+            f"DROP TABLE IF EXISTS before_{number}; CREATE TEMP TABLE before_{number} AS "
+            f"SELECT {entity}, q::text AS document FROM ({each.query}) q",
+        )
+
+
+def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
+    """Compare what was remembered with what is there now.
+
+    Args:
+        number: the query's place among those that were remembered.
+    """
+    entity = followed.entity
+    columns = ", ".join(entity)
+    of_query = ", ".join(f"q.{column}" for column in entity)
+    identity = ", ".join(f"{column}::text" for column in entity)
+    pieces = [
+        f"""changed AS (
+            SELECT DISTINCT {columns} FROM (
+                SELECT {columns}, sum(w) OVER (PARTITION BY ({identity}), document) AS w
+                FROM (SELECT {columns}, document, 1 AS w FROM before_{number}
+                      UNION ALL
+                      SELECT {of_query}, q::text, -1 FROM ({followed.query}) q) AS states) AS weighed
+            WHERE w <> 0 AND {" AND ".join(f"{column} IS NOT NULL" for column in entity)})"""
+    ]
+    matches: list[str] = []
+    everything: list[str] = []
+    for occurrence in followed.analysis.occurrences:
+        table = occurrence.table.name
+        links = ", ".join(occurrence.links) or "1 AS nothing"
+        image = f"ROW({', '.join(occurrence.columns)})::text"
+        delta = f"""SELECT * FROM (SELECT {links}, sum(w) OVER (PARTITION BY image) AS w$ FROM (
+            SELECT *, {image} AS image, 1 AS w FROM old_{table}
+            UNION ALL SELECT *, {image}, -1 FROM {table}) AS states) AS weighed WHERE w$ <> 0"""
+        for route in occurrence.routes:
+            place = len(pieces)
+            if route.kind == RouteKind.ALL:
+                matches.append(f"EXISTS ({delta})")
+                continue
+            pieces.append(f"r{place} AS (WITH delta AS ({delta}) {route.sql})")
+            same = " AND ".join(f"r.{column} = changed.{column}" for column in route.bound)
+            matches.append(f"EXISTS (SELECT FROM r{place} AS r WHERE {same})")
+            if len(route.bound) == len(entity):
+                everything.append(f"SELECT {columns} FROM r{place}")
+    row = _execute(
+        connection,
+        f"""WITH {", ".join(pieces)}
+        SELECT (SELECT count(*) FROM ({" UNION ".join(everything) or "SELECT 1 WHERE false"}) AS n),
+               (SELECT count(*) FROM changed),
+               ARRAY(SELECT changed::text FROM changed WHERE NOT ({" OR ".join(matches) or "false"}))""",
+    ).fetchone()
+    assert row is not None
+    return Outcome(*row)
+
+
+def _execute(connection: Connection, text: str) -> psycopg.Cursor[tuple[Any, ...]]:
+    return connection.execute(sql.SQL(text))  # pyright: ignore[reportArgumentType] # a test's own statement
