@@ -193,7 +193,7 @@ class Changes:
     def _due(self) -> bytes:
         feed = self.feed
         return statement(
-            "feed.due",
+            "feed.due_failed_items",
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             fields=text_array(feed.fields),
             feed=sql.Identifier(feed.table),

@@ -30,12 +30,18 @@ def texts(file: str) -> Mapping[str, str]:
 
     Args:
         file: path below `sql/` without the ending, such as `queries/feed_state`.
+
+    Raises:
+        ValueError: two statements have one name; the first would never be executed.
     """
     content = (sql_directory() / f"{file}.sql").read_text("utf-8")
     pieces = _NAME.split(content)
+    names = pieces[1::2]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"sql/{file}.sql: two statements are called {', '.join(sorted(twice))}")
     return {
         name: _SENTENCE.sub("", body.strip() + "\n").strip()
-        for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+        for name, body in zip(names, pieces[2::2], strict=True)
     }
 
 

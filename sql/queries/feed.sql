@@ -275,7 +275,7 @@ SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s
 FROM fitting AS t JOIN page AS s ON s.revision = t.revision
 ORDER BY t.place
 
--- name: due
+-- name: due_failed_items
 -- Documents whose next attempt has come, as they are now. One with a later revision than was refused is left to the
 -- normal order; one that is stored no more comes without a revision. The key as JSON is turned into values by the
 -- stored feed's own row type: a cast from text knows nothing of composite types or arrays.
