@@ -28,8 +28,8 @@ IDLE_SECONDS = 60.0
 REPAIR_SECONDS = (1.0, 30.0)
 """First and longest pause between two tries of a stopped feed."""
 
-Step = Literal["worked", "idle", "busy"]
-"""What a step found: something to do, nothing, or another daemon at the feed."""
+Step = Literal["worked", "idle", "busy", "again"]
+"""What a step found: something to do, nothing, another daemon at the feed, or cause to try again."""
 
 log = get_logger()
 
@@ -78,16 +78,11 @@ class FeedWorker:
             while not stop.is_set():
                 beat()
                 try:
-                    sync = sync or self._plan(connection)
-                    if self._step(sync, stop, beat) != "worked":
+                    sync, done = self._try_step(connection, sync, stop, beat)
+                    if done in {"idle", "busy"}:
                         self._bells.await_feed(self._feed, IDLE_SECONDS)
-                    pause = REPAIR_SECONDS[0]
-                except PASSING as error:
-                    log.debug("pass_retried", feed=self._feed, reason=first_line(error))
-                    stop.wait(0.02)
-                except DefinitionDiffers as difference:
-                    self._changed(difference)
-                    sync = None
+                    if done != "again":
+                        pause = REPAIR_SECONDS[0]
                 except (CdcError, psycopg.Error) as error:
                     self._stop_feed(connection, self._reason(connection, error))
                     sync = None
@@ -105,26 +100,35 @@ class FeedWorker:
             sync: FeedSync | None = None
             while not stop.is_set():
                 try:
-                    sync = sync or self._plan(connection)
-                    done = self._step(sync, stop, _no_watchdog)
+                    sync, done = self._try_step(connection, sync, stop, _no_watchdog)
                     if done == "idle" and _is_drained(connection, self._feed):
                         return
-                    if done != "worked":
+                    if done in {"idle", "busy"}:
                         stop.wait(0.05)  # another daemon is at it
-                except PASSING as error:
-                    log.debug("pass_retried", feed=self._feed, reason=first_line(error))
-                    stop.wait(0.02)
-                except DefinitionDiffers as difference:
-                    self._changed(difference)
-                    sync = None
                 except (CdcError, psycopg.Error) as error:
                     reason = self._reason(connection, error)
                     self._stop_feed(connection, reason)
                     raise FeedError(reason, where=f"feed {self._feed}") from error
 
-    def _changed(self, difference: DefinitionDiffers) -> None:
-        log.warning("feed_changed", feed=self._feed, reason=difference.what)
-        self._must_resync = True
+    def _try_step(
+        self,
+        connection: Connection,
+        sync: FeedSync | None,
+        stop: threading.Event,
+        beat: Callable[[], None],
+    ) -> tuple[FeedSync | None, Step]:
+        """One step, with a plan made anew where `sync` is None; what passes by itself is "again"."""
+        try:
+            sync = sync or self._plan(connection)
+            return sync, self._step(sync, stop, beat)
+        except PASSING as error:
+            log.debug("pass_retried", feed=self._feed, reason=first_line(error))
+            stop.wait(0.02)
+            return sync, "again"
+        except DefinitionDiffers as difference:
+            log.warning("feed_changed", feed=self._feed, reason=difference.what)
+            self._must_resync = True
+            return None, "again"
 
     def _plan(self, connection: Connection) -> FeedSync:
         plan, sources = self._plan_and_install(connection, self._feed)

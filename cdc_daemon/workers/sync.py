@@ -7,7 +7,7 @@ snapshot never goes back; every commit is covered within one pass of becoming vi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -21,6 +21,7 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.recompute import Entity, Recompute, Recomputed
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
@@ -28,10 +29,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
-
-AIM_SECONDS = 0.2
-"""How long a chunk of the slow lane should take: fresh changes wait no longer than this."""
-
+from cdc_daemon.workers.slow_lane import SlowLane
 
 # They pass by themselves within moments; nobody has to know.
 PASSING = (
@@ -73,7 +71,7 @@ class FeedSync:
         self._recompute = Recompute(plan.definition)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._chunk_entities = batch_entities
+        self._lane = SlowLane(connection, self._feed, self._recompute, batch_entities=batch_entities)
         self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
@@ -187,8 +185,8 @@ class FeedSync:
                 self._raise_epoch(locked.revision)
                 # Receivers hold what is of that future and will never be deleted.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
-            self._require_entities()
-            _, count, last = self._add_pending(
+            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
+            added = self._lane.add(
                 resolve.every_entity(self._feed),
                 {},
                 reason="history changed"
@@ -205,43 +203,20 @@ class FeedSync:
                 cursor=until,
                 fingerprint=found,
                 history=self._history,
-                pending_end=last,
+                pending_end=added.last,
             )
-        return count
+        return added.entities
 
     def drain(self) -> Pass | None:
         """Recompute a chunk of the slow lane; None if there is none or another daemon is at it.
 
         The size of a chunk follows the time that the last one took, so that fresh changes never wait long.
         """
-        started = time.monotonic()
         with self._snapshot() as (_, locked):
             if locked is None or locked.cursor is None or not locked.has_pending:
                 return None
             self._check(locked)
-            rows = self._connection.execute(
-                self._next_pending, {"after": locked.pending_position, "limit": self._chunk_entities}
-            ).fetchall()
-            now = datetime.now(UTC)
-            done = Recomputed()
-            for force in (False, True):
-                entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
-                if entities:
-                    done += self._recompute(self._connection, entities, captured_at=now, force=force)
-            end = len(rows) < self._chunk_entities
-            position = locked.pending_end if end else rows[-1][0]
-            chunk = Pass("slow", Delta(), done.entities, done, time.monotonic() - started)
-            state.drained(
-                self._connection,
-                self._feed.name,
-                position=position,
-                revision=done.revision,
-                last_pass=chunk.fields(),
-            )
-            if position >= locked.pending_end:
-                self._empty_pending()
-        self._adapt(chunk.seconds)
-        return chunk
+            return self._lane.recompute_chunk(locked)
 
     def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
         """Put entities into the slow lane: all, or those whose documents have these values.
@@ -255,18 +230,16 @@ class FeedSync:
                 return None
             self._check(locked)
             if not where:
-                self._require_entities()
+                require_entities(self._connection, self._feed, self._plan.analysis.nullable)
             affected = (
                 resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
             )
             values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
-            number, count, last = self._add_pending(
-                affected, values, reason=reason, force=force, keep_nulls=not where
-            )
+            added = self._lane.add(affected, values, reason=reason, force=force, keep_nulls=not where)
             self._connection.execute(
-                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": last}
+                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": added.last}
             )
-        return number, count
+        return added.request, added.entities
 
     def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
         """Mark the requests that are through: (id, entities, reason, seconds) of each."""
@@ -336,7 +309,7 @@ class FeedSync:
         entities = [row for row in rows if None not in row]
         extended = self._plan.analysis.null_extended
         if len(entities) < len(rows) or not found.tables.isdisjoint(extended):
-            self._require_entities()
+            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
         return entities
 
     def _paths(self, found: Delta) -> list[Path]:
@@ -356,67 +329,9 @@ class FeedSync:
         else:
             reason = "large delta"
             affected = resolve.entities_touched(self._feed, paths)
-        self._require_entities()
-        _, count, last = self._add_pending(
-            affected, {"since": since}, reason=reason, force=False, keep_nulls=reason != "large delta"
-        )
-        return count, last, reason
-
-    def _require_entities(self) -> None:
-        """See that every document has an entity.
-
-        A route yields NULL both for a row that reaches nothing and for a document whose entity became NULL.
-        The latter has lost its old entity, so its document would be taken for gone: the query is asked.
-
-        Raises:
-            FeedError: some have none; up to three are named.
-        """
-        nullable = self._plan.analysis.nullable
-        if not nullable:
-            return
-        rows = self._connection.execute(resolve.without_entity(self._feed, nullable)).fetchall()
-        if rows:
-            raise self._without_entity(": " + "; ".join(text for (text,) in rows))
-
-    def _add_pending(
-        self,
-        affected: sql.Composable,
-        parameters: Mapping[str, object],
-        *,
-        reason: str,
-        force: bool,
-        keep_nulls: bool,
-    ) -> tuple[int, int, int]:
-        """Fill pending: (number of the request, entities, last position)."""
-        try:
-            row = self._connection.execute(
-                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
-                {**parameters, "force": force},
-            ).fetchone()
-        except psycopg.errors.NotNullViolation as error:
-            raise self._without_entity("") from error
-        count, first, last = row or (0, 0, 0)
-        if not count:
-            return 0, 0, 0
-        request = self._connection.execute(
-            statement("feed_state.add_resync"),
-            {
-                "feed": self._feed.name,
-                "reason": reason,
-                "force": force,
-                "entities": count,
-                "first": first,
-                "last": last,
-            },
-        ).fetchone()
-        return (request[0] if request else 0), count, last
-
-    def _without_entity(self, which: str) -> FeedError:
-        return FeedError(
-            f"entity ({', '.join(self._feed.entity)}) is NULL in some document{which}",
-            where=f"feed {self._feed.name}",
-            hint="make the query leave out rows without an entity",
-        )
+        require_entities(self._connection, self._feed, self._plan.analysis.nullable)
+        added = self._lane.add(affected, {"since": since}, reason=reason, keep_nulls=reason != "large delta")
+        return added.entities, added.last, reason
 
     def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
         done = Recomputed()
@@ -427,23 +342,6 @@ class FeedSync:
                 captured_at=captured_at or datetime.now(UTC),
             )
         return done
-
-    @property
-    def _next_pending(self) -> sql.Composed:
-        return resolve.next_pending(self._feed)
-
-    def _empty_pending(self) -> None:
-        pending = sql.Identifier(self._feed.pending)
-        try:
-            with self._connection.transaction():
-                self._connection.execute(statement("feed.lock_pending", pending=pending))
-                self._connection.execute(statement("feed.empty_pending", pending=pending))
-        except psycopg.errors.LockNotAvailable:
-            return  # a dump or a status query reads it: it is emptied after the next drain
-
-    def _adapt(self, seconds: float) -> None:
-        factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))
-        self._chunk_entities = max(50, min(int(self._chunk_entities * factor), 5 * self._batch_entities))
 
     def _raise_epoch(self, revision: int) -> None:
         self._connection.execute(

@@ -1,0 +1,140 @@
+"""The slow lane: entities that wait to be recomputed, so that fresh changes need not wait behind them.
+
+Everything here runs inside a transaction of `FeedSync`, which holds the feed's state row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.entities import without_entity
+from cdc_daemon.feeds.recompute import Recompute, Recomputed
+from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.passes import Delta, Pass
+
+AIM_SECONDS = 0.2
+"""How long a chunk should take: fresh changes wait no longer than this."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was put into the slow lane.
+
+    Attributes:
+        request: its number (cdc.resync.id), 0 if there was nothing to put.
+        last: the position of its last entity.
+    """
+
+    request: int = 0
+    entities: int = 0
+    last: int = 0
+
+
+class SlowLane:
+    """One feed's pending entities.
+
+    Args:
+        batch_entities: how many a first chunk takes; later ones follow the time that the one before took.
+    """
+
+    def __init__(
+        self, connection: Connection, feed: FeedDefinition, recompute: Recompute, *, batch_entities: int
+    ) -> None:
+        self._connection = connection
+        self._feed = feed
+        self._recompute = recompute
+        self._chunk_entities = batch_entities
+        self._most_entities = 5 * batch_entities
+        self._next_pending = resolve.next_pending(feed).as_bytes()
+
+    def add(
+        self,
+        affected: sql.Composable,
+        parameters: Mapping[str, object],
+        *,
+        reason: str,
+        force: bool = False,
+        keep_nulls: bool,
+    ) -> Added:
+        """Append the entities that a SELECT yields.
+
+        Args:
+            affected: see `resolve`; of these parameters.
+            force: give every document a new revision, changed or not.
+            keep_nulls: whether a NULL entity is to raise, because the query itself yields it.
+
+        Raises:
+            FeedError: a document has no entity.
+        """
+        try:
+            row = self._connection.execute(
+                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
+                {**parameters, "force": force},
+            ).fetchone()
+        except psycopg.errors.NotNullViolation as error:
+            raise without_entity(self._feed) from error
+        count, first, last = row or (0, 0, 0)
+        if not count:
+            return Added()
+        request = self._connection.execute(
+            statement("feed_state.add_resync"),
+            {
+                "feed": self._feed.name,
+                "reason": reason,
+                "force": force,
+                "entities": count,
+                "first": first,
+                "last": last,
+            },
+        ).fetchone()
+        return Added(request[0] if request else 0, count, last)
+
+    def recompute_chunk(self, locked: FeedState) -> Pass:
+        """Recompute the next entities, and empty the lane after the last."""
+        started = time.monotonic()
+        rows = self._connection.execute(
+            self._next_pending, {"after": locked.pending_position, "limit": self._chunk_entities}
+        ).fetchall()
+        now = datetime.now(UTC)
+        done = Recomputed()
+        for force in (False, True):
+            entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
+            if entities:
+                done += self._recompute(self._connection, entities, captured_at=now, force=force)
+        end = len(rows) < self._chunk_entities
+        position = locked.pending_end if end else rows[-1][0]
+        chunk = Pass("slow", Delta(), done.entities, done, time.monotonic() - started)
+        state.drained(
+            self._connection,
+            self._feed.name,
+            position=position,
+            revision=done.revision,
+            last_pass=chunk.fields(),
+        )
+        if position >= locked.pending_end:
+            self._empty()
+        self._adapt(chunk.seconds)
+        return chunk
+
+    def _empty(self) -> None:
+        pending = sql.Identifier(self._feed.pending)
+        try:
+            with self._connection.transaction():
+                self._connection.execute(statement("feed.lock_pending", pending=pending))
+                self._connection.execute(statement("feed.empty_pending", pending=pending))
+        except psycopg.errors.LockNotAvailable:
+            return  # a dump or a status query reads it: it is emptied after the next drain
+
+    def _adapt(self, seconds: float) -> None:
+        factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))
+        self._chunk_entities = max(50, min(int(self._chunk_entities * factor), self._most_entities))
