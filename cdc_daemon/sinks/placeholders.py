@@ -17,14 +17,8 @@ def checked(template: str) -> str:
 
 
 def checked_with_key(template: str) -> str:
-    """The same of a template that may hold `{key}` too, and of which each key makes another text.
-
-    Raises:
-        ValueError: it holds another placeholder, a conversion or a format, or not `{key}`.
-    """
-    if "{key}" not in _checked(template, (*NAMES, "key")):
-        raise ValueError("must hold {key}: each document needs a name of its own")
-    return template
+    """The same of a template that may hold `{key}` too."""
+    return _checked(template, (*NAMES, "key"))
 
 
 def _checked(template: str, names: tuple[str, ...]) -> str:

@@ -43,6 +43,12 @@ def _checked_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _checked_key(template: str) -> str:
+    if "{key}" not in placeholders.checked_with_key(template):
+        raise ValueError("must hold {key}: each document needs a hash of its own")
+    return template
+
+
 class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
     """`type = "redis"`."""
 
@@ -56,7 +62,7 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
         description="`hash`: one for each document, with its latest state; `stream`: one for each feed, with "
         "every change, in the `format` that is set.",
     )
-    key: Annotated[str, AfterValidator(placeholders.checked_with_key)] = Field(
+    key: Annotated[str, AfterValidator(_checked_key)] = Field(
         default="{feed}:{key}",
         description="Name of a document's hash; `{feed}`, `{sink}` and `{key}` stand for their names and for "
         "the values of the key with `:` between them.",

@@ -23,6 +23,8 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "file": "cdc_daemon.sinks.file:FileSettings",
         "http": "cdc_daemon.sinks.http:HttpSettings",
+        "kafka": "cdc_daemon.sinks.kafka:KafkaSettings",
+        "nats": "cdc_daemon.sinks.nats:NatsSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
         "redis": "cdc_daemon.sinks.redis:RedisSettings",
         "stdout": "cdc_daemon.sinks.stdout:StdoutSettings",

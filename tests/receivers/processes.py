@@ -56,6 +56,10 @@ class Kind(ABC):
     def is_ready(self, ports: list[int]) -> bool:
         """Whether it takes what tests will ask; any OSError counts as not yet."""
 
+    def chosen_ports(self, folder: Path) -> list[int]:
+        """The ports of a server that chooses them itself, as soon as they are known."""
+        return []
+
     def environment(self, folder: Path, ports: list[int]) -> Mapping[str, str]:
         """Variables that it needs beside those of the tests."""
         return {}
@@ -125,12 +129,20 @@ class Server:
         """Kill it; what it had on its disk stays."""
         _end(self.keeper)
 
-    def restart(self) -> None:
-        """Kill it, and start it again on the same ports."""
-        self.stop()
-        self.start()
+    def pause(self) -> None:
+        """Have it do nothing, as on a machine that hangs."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End the pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in psutil.Process(self.keeper).children(recursive=True):
+            process.send_signal(number)
 
     def _is_ready(self) -> bool:
+        self.ports = self.ports or self.kind.chosen_ports(self.folder)
         try:
             return self.kind.is_ready(self.ports)
         except OSError:

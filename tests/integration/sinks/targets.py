@@ -9,6 +9,8 @@ import pytest
 
 from tests.receivers.files import ArchiveReceiver, FileReceiver, StdoutReceiver
 from tests.receivers.http import HttpReceiver
+from tests.receivers.kafka import KAFKA, KafkaReceiver
+from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
 from tests.receivers.receiver import Receiver
@@ -27,6 +29,8 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
         in_flight=4, batch_records=3, framing="ndjson", format="merge-patch"
     ),
     "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
+    "kafka": lambda _: KafkaReceiver(shared(KAFKA), unique()),
+    "nats": lambda _: NatsReceiver(shared(NATS), unique()),
     "postgres": lambda _: PostgresReceiver(unique()),
     "redis": lambda _: RedisReceiver(shared(REDIS), unique()),
     "redis-stream": lambda _: RedisStreamReceiver(shared(REDIS), unique()),
@@ -36,6 +40,8 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
 
 MORTAL: dict[str, Callable[[], Receiver]] = {
     "http": HttpReceiver,
+    "kafka": lambda: KafkaReceiver(own(KAFKA, unique()), unique()),
+    "nats": lambda: NatsReceiver(own(NATS, unique()), unique()),
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
     "redis-stream": lambda: RedisStreamReceiver(own(REDIS, unique()), unique()),
@@ -49,3 +55,6 @@ def unique() -> str:
 
 
 WITHOUT_SERVER = frozenset({"archive", "file", "stdout"})
+
+PAST_A_PROXY = frozenset({"kafka"})
+"""Kinds whose client asks the server for its address, and goes there."""

@@ -12,7 +12,7 @@ import pytest
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.targets import RECEIVERS, WITHOUT_SERVER
+from tests.integration.sinks.targets import PAST_A_PROXY, RECEIVERS, WITHOUT_SERVER
 from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.processes import free_ports
 from tests.receivers.proxy import Proxy, proxied
@@ -35,10 +35,17 @@ def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
     made.close()
 
 
+@pytest.fixture(params=sorted(set(RECEIVERS) - WITHOUT_SERVER - PAST_A_PROXY))
+def proxied_receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
+    made = RECEIVERS[request.param](request)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def proxy(receiver: Receiver) -> Iterator[Proxy]:
-    assert receiver.address is not None
-    with proxied(receiver.address) as proxy:
+def proxy(proxied_receiver: Receiver) -> Iterator[Proxy]:
+    assert proxied_receiver.address is not None
+    with proxied(proxied_receiver.address) as proxy:
         yield proxy
 
 
@@ -77,9 +84,9 @@ def test_a_server_that_was_killed_and_came_back_gets_what_it_lacks(mortal: Recei
 
 @pytest.mark.parametrize("more", [1, 300, 2_500, 20_000, 60_000])
 def test_a_connection_cut_in_the_middle_of_a_batch_loses_nothing(
-    receiver: Receiver, proxy: Proxy, more: int
+    proxied_receiver: Receiver, proxy: Proxy, more: int
 ) -> None:
-    sink = receiver.sink(proxy.port, timeout_seconds=5.0)
+    sink = proxied_receiver.sink(proxy.port, timeout_seconds=5.0)
     deliver(sink, FIRST)
     proxy.cut_after(more)
     with pytest.raises(SinkUnavailable) as raised:
@@ -88,11 +95,11 @@ def test_a_connection_cut_in_the_middle_of_a_batch_loses_nothing(
     proxy.heal()
     until_taken(sink, SECOND)
     sink.close()
-    assert receiver.documents(FEED) == state([*FIRST, *SECOND])
+    assert proxied_receiver.documents(FEED) == state([*FIRST, *SECOND])
 
 
-def test_a_server_that_falls_silent_is_given_up_in_time(receiver: Receiver, proxy: Proxy) -> None:
-    sink = receiver.sink(proxy.port, timeout_seconds=2.0)
+def test_a_server_that_falls_silent_is_given_up_in_time(proxied_receiver: Receiver, proxy: Proxy) -> None:
+    sink = proxied_receiver.sink(proxy.port, timeout_seconds=2.0)
     deliver(sink, FIRST)
     proxy.be_silent()
     started = time.monotonic()
@@ -103,7 +110,7 @@ def test_a_server_that_falls_silent_is_given_up_in_time(receiver: Receiver, prox
     proxy.heal()
     until_taken(sink, SECOND)
     sink.close()
-    assert receiver.documents(FEED) == state([*FIRST, *SECOND])
+    assert proxied_receiver.documents(FEED) == state([*FIRST, *SECOND])
 
 
 @pytest.mark.parametrize("answer", [b"", b"\0\1\2 nonsense\r\n" * 100, b"HTTP/1.1 200 OK\r\n\r\n"])
@@ -134,8 +141,8 @@ def test_a_port_on_which_nobody_listens_is_said(receiver: Receiver) -> None:
     sink.close()
 
 
-def test_a_sink_can_be_closed_whatever_state_it_is_in(receiver: Receiver, proxy: Proxy) -> None:
-    sink = receiver.sink(proxy.port, timeout_seconds=2.0)
+def test_a_sink_can_be_closed_whatever_state_it_is_in(proxied_receiver: Receiver, proxy: Proxy) -> None:
+    sink = proxied_receiver.sink(proxy.port, timeout_seconds=2.0)
     sink.close()
     deliver(sink, FIRST)
     proxy.be_silent()

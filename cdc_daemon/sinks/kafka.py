@@ -1,0 +1,242 @@
+"""The sink that produces documents to Kafka topics, with a tombstone for each delete."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.tls import TlsSettings
+
+_OF_THE_RECORD = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.POLICY_VIOLATION,
+    }
+)
+_TIMED_OUT = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - codes of the client's own begin so
+_HINTS: Mapping[str, str] = {
+    "_TRANSPORT": "are the brokers up, and bootstrap_servers right?",
+    "_ALL_BROKERS_DOWN": "are the brokers up, and bootstrap_servers right?",
+    "_MSG_TIMED_OUT": "are the brokers up, and bootstrap_servers right? Else raise timeout_seconds",
+    "_AUTHENTICATION": "correct user and password",
+    "_SSL": "set ca_file to the authority that signed the brokers' certificates",
+    "SASL_AUTHENTICATION_FAILED": "correct user and password",
+    "TOPIC_AUTHORIZATION_FAILED": "allow the user to write to the topic",
+    "CLUSTER_AUTHORIZATION_FAILED": "allow the user idempotent writes",
+    "UNKNOWN_TOPIC_OR_PART": "make the topic, or let the brokers make it",
+    "_UNKNOWN_TOPIC": "make the topic, or let the brokers make it",
+    "NOT_ENOUGH_REPLICAS": "look at the topic's replicas; delivery goes on by itself",
+}
+
+
+def _checked_topic(template: str) -> str:
+    filled = placeholders.filled(placeholders.checked(template), feed="feed", sink="sink")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", filled):
+        raise ValueError("must be letters, digits, `.`, `_` and `-`, at most 200")
+    return template
+
+
+class KafkaSettings(TlsSettings, frozen=True):
+    """`type = "kafka"`."""
+
+    type: Literal["kafka"] = Field(default="kafka", description="Kind of sink.")
+    bootstrap_servers: str = Field(
+        min_length=1, description="Brokers to begin with: `host:9092`, several with commas between them."
+    )
+    topic: Annotated[str, AfterValidator(_checked_topic)] = Field(
+        default="{feed}", description="Topic of a feed; `{feed}` and `{sink}` stand for their names."
+    )
+    security: Literal["plaintext", "tls"] = Field(
+        default="plaintext", description="`tls`, or `plaintext` within a network that is trusted."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None,
+        description="How user and password are shown: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.",
+    )
+    user: str | None = Field(default=None, description="User that authenticates.")
+    password: SecretStr | None = Field(
+        default=None, description="Password of that user. A secret: better `password_file`."
+    )
+    compression: Literal["none", "gzip", "lz4", "zstd", "snappy"] = Field(
+        default="lz4", description="`none`, `gzip`, `lz4`, `zstd` or `snappy`."
+    )
+    max_message_bytes: int = Field(
+        default=1_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="Size past which a document is refused, in bytes; the topic must take as much.",
+    )
+
+    @model_validator(mode="after")
+    def _whole_authentication(self) -> Self:
+        if len({one is None for one in (self.sasl_mechanism, self.user, self.password)}) > 1:
+            raise ValueError("must have sasl_mechanism, user and password, or none of them")
+        return self
+
+    def open(self, name: str) -> KafkaSink:
+        return KafkaSink(
+            name, self.batch_records, self.batch_bytes, self.timeout_seconds, self.topic, self._client()
+        )
+
+    def _client(self) -> dict[str, object]:
+        """What librdkafka is configured with (its CONFIGURATION.md)."""
+        milliseconds = int(self.timeout_seconds * 1000)
+        files = {
+            "ssl.ca.location": self.ca_file,
+            "ssl.certificate.location": self.client_certificate_file,
+            "ssl.key.location": self.client_key_file or self.client_certificate_file,
+        }
+        secrets = {"ssl.key.password": self.client_key_password, "sasl.password": self.password}
+        protocol = ("sasl_" if self.sasl_mechanism else "") + (
+            "ssl" if self.security == "tls" else "plaintext"
+        )
+        return {
+            "bootstrap.servers": self.bootstrap_servers,
+            "client.id": "cdc-daemon",
+            "security.protocol": protocol,
+            # Acknowledged by all replicas in sync; what the client itself repeats is written once, in order.
+            "enable.idempotence": True,
+            # As the Java client: streams of others that are partitioned by the same keys can be joined.
+            "partitioner": "murmur2_random",
+            "compression.type": self.compression,
+            "message.max.bytes": self.max_message_bytes,
+            # Given up by the client before we do: what we tell as failed must not be sent later.
+            "message.timeout.ms": max(1000, milliseconds * 9 // 10),
+            "socket.connection.setup.timeout.ms": min(max(1000, milliseconds), 30_000),
+            "linger.ms": 0,
+            "logger": logging.getLogger("librdkafka"),
+            **{name: str(file) for name, file in files.items() if file is not None},
+            **{name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None},
+            **({"sasl.mechanism": self.sasl_mechanism, "sasl.username": self.user} if self.user else {}),
+        }
+
+
+@dataclass
+class KafkaSink(Sink):
+    """Documents as messages by key; the last one of a key is its state, also for a compacted topic.
+
+    Attributes:
+        topic: with placeholders.
+        client: what librdkafka is configured with.
+    """
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    topic: str
+    client: Mapping[str, object] = field(repr=False)
+    _producer: Producer | None = field(default=None, init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Produce the records and await the report of each; see `Sink.deliver`."""
+        topic = placeholders.filled(self.topic, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, topic {topic}"
+        deadline = time.monotonic() + self.timeout_seconds
+        try:
+            if self._producer is None:
+                self._producer = Producer(dict(self.client))
+            if not records:
+                self._producer.list_topics(timeout=self.timeout_seconds)
+                return ()
+            return self._produce(self._producer, topic, records, deadline)
+        except KafkaException as error:
+            self.close()
+            raise _unavailable(_error_of(error), where) from error
+
+    def close(self) -> None:
+        """Give up what was not sent; the next `deliver` makes another client."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # It would go on sending what we call failed, behind what comes next.
+            producer.purge()
+            producer.poll(0)
+
+    def _produce(
+        self, producer: Producer, topic: str, records: Sequence[Record], deadline: float
+    ) -> list[Refusal]:
+        failures: list[tuple[Record, KafkaError]] = []
+
+        def note(record: Record, error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failures.append((record, error))
+
+        for record in records:
+            while True:
+                try:
+                    producer.produce(
+                        topic,
+                        key=record.key,
+                        value=record.data,
+                        headers=_headers(record),
+                        on_delivery=functools.partial(note, record),
+                    )
+                except BufferError:  # the client's queue is full
+                    producer.poll(min(0.1, _left(deadline)))
+                    continue
+                except KafkaException as error:
+                    if _error_of(error).code() not in _OF_THE_RECORD:
+                        raise
+                    failures.append((record, _error_of(error)))
+                break
+        if producer.flush(_left(deadline)):
+            raise KafkaException(KafkaError(_TIMED_OUT))
+        refusals: list[Refusal] = []
+        for record, failure in failures:
+            if failure.code() not in _OF_THE_RECORD:
+                raise KafkaException(failure)
+            refusals.append(Refusal(record.key, failure.str(), failure.name()))
+        return refusals
+
+
+def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
+    headers: list[tuple[str, str | bytes | None]] = [
+        ("feed", record.feed),
+        ("op", record.op),
+        ("revision", str(record.revision)),
+        ("captured_at", record.captured_at),
+        ("changed", json.dumps(record.changed, ensure_ascii=False)),
+    ]
+    if record.hash is not None:
+        headers.append(("hash", record.hash))
+    if record.snapshot is not None:
+        headers.append(("snapshot", str(record.snapshot)))
+    return headers
+
+
+def _left(deadline: float) -> float:
+    """Seconds until then.
+
+    Raises:
+        KafkaException: none.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise KafkaException(KafkaError(_TIMED_OUT))
+    return left
+
+
+def _error_of(error: KafkaException) -> KafkaError:
+    inner: KafkaError = error.args[0]
+    return inner
+
+
+def _unavailable(error: KafkaError, where: str) -> SinkUnavailable:
+    hint = _HINTS.get(error.name(), "look at the brokers' log; it is tried again")
+    return SinkUnavailable(f"{error.str()} ({error.name()})", where=where, hint=hint)

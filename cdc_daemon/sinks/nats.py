@@ -1,0 +1,254 @@
+"""The sink that publishes records to a JetStream stream of NATS."""
+
+# nats-py leaves the options of its methods untyped, and so the methods.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from pydantic import AfterValidator, Field, SecretStr
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.event_loop import EventLoop
+from cdc_daemon.sinks.formats import Format, FormattedSettings
+from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.tls import TlsSettings
+
+_TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
+_LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
+_CLOSE_SECONDS = 2.0
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    for server in url.get_secret_value().split(","):
+        parts = urlsplit(server.strip())
+        if parts.scheme not in {"nats", "tls"} or not parts.hostname:
+            raise ValueError("must begin with nats:// or tls:// and a host; several have commas between them")
+    return url
+
+
+def _checked_subject(template: str) -> str:
+    words = placeholders.checked_with_key(template).split(".")
+    if not all(re.fullmatch(r"[\x21-\x7e]+", word) and word not in {"*", ">"} for word in words):
+        raise ValueError("must be words of ASCII with dots between them, without blanks and wildcards")
+    if any("{key}" in word for word in words[:-1]) or ("{key}" in words[-1] and words[-1] != "{key}"):
+        raise ValueError("must have {key} as its last word, if at all: a key may be several words")
+    return template
+
+
+class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
+    """`type = "nats"`."""
+
+    type: Literal["nats"] = Field(default="nats", description="Kind of sink.")
+    url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
+        description="The servers: `nats://user:password@host:4222`, with TLS `tls://…`; several have commas "
+        "between them. A secret: with a password in it better `url_file`."
+    )
+    token: SecretStr | None = Field(
+        default=None, description="Token that authorizes. A secret: better `token_file`."
+    )
+    subject: Annotated[str, AfterValidator(_checked_subject)] = Field(
+        default="cdc.{feed}",
+        description="Subject of a record; `{feed}` and `{sink}` stand for their names, `{key}` as its last "
+        "word for the values of the key.",
+    )
+    stream: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
+        default="cdc", description="Stream that must take the subject."
+    )
+    create: bool = Field(default=True, description="Make the stream if it is not there.")
+    duplicate_window_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="How long a stream that is made remembers message ids, in seconds.",
+    )
+
+    def open(self, name: str) -> NatsSink:
+        return NatsSink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            settings=self,
+            format=self.format_for(name),
+        )
+
+
+@dataclass
+class _Session:
+    """A connection and what tells of its end."""
+
+    client: Client
+    stream: JetStreamContext
+    lost: asyncio.Event
+
+
+@dataclass
+class NatsSink(Sink):
+    """Records as messages with an id; what comes again within the stream's window is dropped there."""
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    settings: NatsSettings = field(repr=False)
+    format: Format = field(repr=False)
+    _loop: EventLoop = field(init=False, repr=False)
+    _session: _Session | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._loop = EventLoop(f"nats of sink {self.name}")
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Publish the records and await the stream's acknowledgements; see `Sink.deliver`."""
+        where = f"sink {self.name}, feed {feed}"
+        try:
+            return self._loop.run(self._deliver(records), self.timeout_seconds)
+        except (nats.errors.Error, OSError, ValueError) as error:  # ValueError: what came is no protocol
+            self.close()
+            raise self._explained(error, where) from error
+
+    def close(self) -> None:
+        """Close the connection; the next `deliver` opens one."""
+        session, self._session = self._session, None
+        if session is not None:
+            with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+                self._loop.run(session.client.close(), _CLOSE_SECONDS)
+        self._loop.close()
+
+    async def _deliver(self, records: Sequence[Record]) -> list[Refusal]:
+        if self._session is None or self._session.lost.is_set():
+            self._session = await self._connected()
+        session = self._session
+        if not records:
+            await session.stream.stream_info(self.settings.stream)
+            return []
+        sent: list[tuple[Record, asyncio.Future[api.PubAck]]] = []
+        refusals: list[Refusal] = []
+        for record in records:
+            try:
+                sent.append((record, await self._publish(session.stream, record)))
+            except nats.errors.MaxPayloadError as error:
+                refusals.append(Refusal(record.key, str(error), "max_payload"))
+        await _all_or_lost([acknowledged for _, acknowledged in sent], session.lost)
+        for record, acknowledged in sent:
+            failure = acknowledged.exception()
+            if isinstance(failure, APIError) and failure.err_code == _TOO_LARGE_FOR_THE_STREAM:
+                refusals.append(Refusal(record.key, str(failure.description), failure.err_code))
+            elif failure is not None:
+                raise failure
+        return refusals
+
+    async def _publish(self, stream: JetStreamContext, record: Record) -> asyncio.Future[api.PubAck]:
+        key = shortened(tokens(record.key), _LONGEST_KEY_BYTES)
+        subject = placeholders.filled(self.settings.subject, feed=record.feed, sink=self.name, key=key)
+        headers = {
+            "Nats-Msg-Id": _message_id(record),
+            "Content-Type": self.format.media_type,
+            "Cdc-Op": record.op,
+            "Cdc-Revision": str(record.revision),
+        }
+        return await stream.publish_async(
+            subject, self.format.encode(record), stream=self.settings.stream, headers=headers
+        )
+
+    async def _connected(self) -> _Session:
+        lost = asyncio.Event()
+
+        async def note_loss() -> None:
+            lost.set()
+
+        async def ignore(_: Exception) -> None:
+            """What goes wrong is raised where it is awaited."""
+
+        settings = self.settings
+        url = settings.url.get_secret_value()
+        client = Client()
+        try:
+            await client.connect(
+                [server.strip() for server in url.split(",")],
+                name=f"cdc-daemon {self.name}",
+                token=settings.token.get_secret_value() if settings.token else None,
+                tls=settings.tls_context() if "tls://" in url else None,
+                # The daemon pauses and tries again; a client that does the same would send what was given up.
+                allow_reconnect=False,
+                connect_timeout=max(1, int(self.timeout_seconds)),
+                error_cb=ignore,
+                disconnected_cb=note_loss,
+                closed_cb=note_loss,
+            )
+        except BaseException:
+            await client.close()  # also its socket
+            raise
+        session = _Session(client, client.jetstream(timeout=self.timeout_seconds), lost)
+        if settings.create:
+            await self._create(session.stream)
+        return session
+
+    async def _create(self, stream: JetStreamContext) -> None:
+        try:
+            await stream.stream_info(self.settings.stream)
+        except NotFoundError:
+            everything = self.settings.subject.replace("{key}", ">")
+            await stream.add_stream(
+                name=self.settings.stream,
+                subjects=[placeholders.filled(everything, feed="*", sink=self.name)],
+                storage=api.StorageType.FILE,
+                duplicate_window=self.settings.duplicate_window_seconds,
+            )
+
+    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
+        what, hint = str(error) or type(error).__name__, "look at the server's log; it is tried again"
+        match error:
+            case TimeoutError():
+                what = f"not everything was acknowledged within {self.timeout_seconds:g} s"
+            case NoStreamResponseError() | NotFoundError():
+                hint = f"make a stream {self.settings.stream} that takes the subject, or set create = true"
+            case APIError():
+                hint = "look at the stream's limits and subjects: nats stream info"
+            case nats.errors.AuthorizationError():
+                hint = "correct user, password or token"
+            case OSError() | nats.errors.NoServersError():
+                hint = "is the server up, and url right? Where it asks for TLS, url begins with tls://"
+            case _:
+                pass
+        return SinkUnavailable(what, where=where, hint=hint)
+
+
+async def _all_or_lost(acknowledged: Sequence[asyncio.Future[api.PubAck]], lost: asyncio.Event) -> None:
+    """Wait for every acknowledgement.
+
+    Raises:
+        ConnectionError: the connection ended before; without this, each batch would wait for its time limit.
+    """
+    if not acknowledged:
+        return
+    all_there = asyncio.ensure_future(asyncio.wait(acknowledged))
+    ended = asyncio.ensure_future(lost.wait())
+    try:
+        await asyncio.wait({all_there, ended}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.cancel()
+        all_there.cancel()
+    if not all(one.done() for one in acknowledged):
+        raise ConnectionError("the connection ended before everything was acknowledged")
+
+
+def _message_id(record: Record) -> str:
+    """The same for what comes again; another one for what a person asks for again."""
+    version = record.hash[:16] if record.hash else "deleted"
+    again = "" if record.snapshot is None else f"-{record.snapshot}"
+    return f"{record.feed}-{record.revision}-{version}{again}"
