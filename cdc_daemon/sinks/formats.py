@@ -47,7 +47,7 @@ def framed(items: Iterable[bytes], framing: Framing) -> bytes:
     """Encoded records as one body: a JSON array, or lines that each end in a line feed."""
     if framing == "ndjson":
         return b"".join([item + b"\n" for item in items])
-    return b"[" + b",".join(items) + b"]"
+    return b"[%b]" % b",".join(items)
 
 
 class FormattedSettings(SinkSettings, frozen=True):
@@ -125,7 +125,7 @@ def _patched(record: Record) -> bytes:
     patch = None if record.data is None else merge_patch(record.data, record.previous)
     if patch is None:
         return record.encode()
-    return orjson.dumps(record.members() | {"patch": orjson.Fragment(patch)})
+    return record.encode_with(b"patch", patch)
 
 
 _FORMATS: Mapping[FormatName, Callable[[str, str], Format]] = {

@@ -44,14 +44,19 @@ class Record:
         """About how many bytes `encode` yields: key and document, without the names around them."""
         return len(self.key) + (0 if self.data is None else len(self.data))
 
-    def members(self) -> dict[str, object]:
-        """What `encode` yields, but for the document.
+    def encode(self) -> bytes:
+        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
+        return self.encode_with(b"data", b"null" if self.data is None else on_one_line(self.data))
+
+    def encode_with(self, name: bytes, value: bytes) -> bytes:
+        """The same with another member in the place of `data`.
 
         `snapshot` is a member only where it has a value.
+
+        Args:
+            value: JSON on one line.
         """
-        members: dict[str, object] = {
-            "feed": self.feed,
-            "key": orjson.Fragment(on_one_line(self.key)),
+        told: dict[str, object] = {
             "op": self.op,
             "revision": self.revision,
             "hash": self.hash,
@@ -59,13 +64,15 @@ class Record:
             "captured_at": self.captured_at,
         }
         if self.snapshot is not None:
-            members["snapshot"] = self.snapshot
-        return members
-
-    def encode(self) -> bytes:
-        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
-        data = None if self.data is None else orjson.Fragment(on_one_line(self.data))
-        return orjson.dumps(self.members() | {"data": data})
+            told["snapshot"] = self.snapshot
+        # A third of the time of one dumps() of everything: this is what a document costs a sink most.
+        return b'{"feed":%b,"key":%b,%b,"%b":%b}' % (
+            orjson.dumps(self.feed),
+            on_one_line(self.key),
+            orjson.dumps(told)[1:-1],
+            name,
+            value,
+        )
 
 
 def on_one_line(json: bytes) -> bytes:

@@ -28,7 +28,6 @@ class Deadline:
         self._lock = threading.Lock()
         self._passed = False
         self._watched: socket.socket | None = None
-        self._timer: threading.Timer | None = None
 
     @property
     def remaining(self) -> float:
@@ -51,7 +50,8 @@ class Deadline:
             if self._passed:
                 _shut_down(descriptor)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Shut down what is watched: the moment has come."""
         with self._lock:
             self._passed = True
             if self._watched is not None:
@@ -59,19 +59,55 @@ class Deadline:
 
     def __enter__(self) -> Self:
         _current.deadline = self
-        self._timer = threading.Timer(self.remaining, self._end)
-        self._timer.daemon = True
-        self._timer.start()
+        _watch.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _current.deadline = None
-        if self._timer is not None:
-            self._timer.cancel()
+        _watch.remove(self)
         with self._lock:
             self._watched = None
+
+
+class _Watch:
+    """One thread that ends deadlines when they come: a timer of its own for each would cost a thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._set: set[Deadline] = set()
+        self._wakes_at = float("inf")
+        self._thread: threading.Thread | None = None
+
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._set.add(deadline)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif deadline.at < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, deadline: Deadline) -> None:
+        with self._changed:
+            self._set.discard(deadline)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                due = [one for one in self._set if one.at <= now]
+                self._set.difference_update(due)
+                if not due:
+                    # A deadline that was kept wakes it for nothing, once: cheaper than a wake at each end.
+                    self._wakes_at = min((one.at for one in self._set), default=float("inf"))
+                    self._changed.wait(None if self._wakes_at == float("inf") else self._wakes_at - now)
+            for one in due:
+                one.end()
+
+
+_watch = _Watch()
 
 
 def current() -> Deadline:

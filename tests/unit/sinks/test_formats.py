@@ -146,3 +146,16 @@ def test_the_media_type_is_that_of_format_and_framing() -> None:
     }
     assert {spoken(name).content_type("ndjson") for name in FORMATS} == {"application/x-ndjson"}
     assert spoken("cloudevents").media_type == "application/cloudevents+json"
+
+
+@pytest.mark.parametrize(
+    ("items", "array", "lines"),
+    [
+        ([], b"[]", b""),
+        ([b"1"], b"[1]", b"1\n"),
+        ([b"1", b"2"], b"[1,2]", b"1\n2\n"),
+        ([b"1", b"2", b"3"], b"[1,2,3]", b"1\n2\n3\n"),
+    ],
+)
+def test_any_number_is_framed(items: list[bytes], array: bytes, lines: bytes) -> None:
+    assert (framed(items, "array"), framed(items, "ndjson")) == (array, lines)

@@ -1,0 +1,68 @@
+"""The sinks, one after the other, each against its client library."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+
+import urllib3
+
+from bench.contest import FEED, contest, records
+from bench.figure import Figure
+from bench.http_target import receiving
+from bench.place import Place
+from cdc_daemon.sinks.batches import split
+from cdc_daemon.sinks.formats import framed
+from cdc_daemon.sinks.http import HttpSettings
+
+BATCH = 500
+RECEIVER_MILLISECONDS = 5.0
+"""What a receiver takes for a request, beside reading it."""
+
+
+def measure(place: Place) -> Iterator[Figure]:
+    """The figures of every sink."""
+    yield from _http(place)
+
+
+def _http(place: Place) -> Iterator[Figure]:
+    documents = records(place.rounds(100_000, 20_000))
+    payloads = [
+        framed([one.encode() for one in batch], "array") for batch in split(documents, BATCH, 1 << 30)
+    ]
+    with receiving(RECEIVER_MILLISECONDS) as port:
+        url = f"http://127.0.0.1:{port}/feeds/{FEED}"
+        for in_flight in (1, 8, 32):
+            settings = HttpSettings(url=url, in_flight=in_flight, batch_records=BATCH)
+            yield from contest(
+                place,
+                f"http, {in_flight} in flight",
+                sink=lambda settings=settings: settings.open("bench"),
+                documents=documents,
+                bare=lambda in_flight=in_flight: _post_all(url, payloads, in_flight),
+            )
+
+
+def _post_all(url: str, payloads: Sequence[bytes], threads: int) -> None:
+    """A tight loop with the library: its pool, and so many threads that post until nothing is left."""
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    for payload in payloads:
+        waiting.put(payload)
+    headers = {"Content-Type": "application/json"}
+    parts = urllib3.util.parse_url(url)
+    with urllib3.HTTPConnectionPool(parts.host or "", parts.port, maxsize=threads) as pool:
+
+        def post() -> None:
+            while True:
+                try:
+                    payload = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                assert pool.request("POST", parts.request_uri, body=payload, headers=headers).status == 204
+
+        senders = [threading.Thread(target=post) for _ in range(threads)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
