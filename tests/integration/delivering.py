@@ -1,0 +1,209 @@
+"""One feed, a sink that does as a test tells it, and what delivers the one to the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import connect as session_to
+from cdc_daemon.settings import Settings, load
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.delivery import DeliveryWorker
+from cdc_daemon.workers.feed_worker import FeedWorker
+from cdc_daemon.workers.installation import install
+from cdc_daemon.workers.planning import plan_feed
+from cdc_daemon.workers.registry import Registry
+from tests.acceptance.command import eventually
+
+CONFIGURATION = """
+[database]
+dsn = "{dsn}"
+[feeds.products]
+query = "products.sql"
+key = [{key}]
+entity = ["id"]
+[sinks.target]
+type = "stdout"
+"""
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass
+class Choosy(Sink):
+    """A target that refuses or breaks at some keys, as a receiver with a schema and faults of its own would.
+
+    Attributes:
+        refused: keys that make it refuse the batch as a whole.
+        named: keys that it refuses by name, taking the others.
+        breaks: keys at which it fails as if it were down.
+        bug: keys at which its program is wrong.
+        calls: the keys of each call of `deliver`.
+    """
+
+    name: str = "target"
+    batch_records: int = 100
+    batch_bytes: int = 1 << 20
+    timeout_seconds: float = 1.0
+    wants_previous: bool = False
+    refused: set[str] = field(default_factory=set[str])
+    named: set[str] = field(default_factory=set[str])
+    breaks: set[str] = field(default_factory=set[str])
+    bug: set[str] = field(default_factory=set[str])
+    is_down: bool = False
+    taken: list[Record] = field(default_factory=list[Record])
+    calls: list[list[str]] = field(default_factory=list[list[str]])
+    during: Callable[[], None] = lambda: None
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        keys = [record.key.decode() for record in records]
+        self.calls.append(keys)
+        if self.is_down or _any_of(self.breaks, keys):
+            raise SinkUnavailable("is down", where=feed)
+        if _any_of(self.bug, keys):
+            raise TypeError("a fault")
+        if _any_of(self.refused, keys):
+            raise RecordsRefused("does not like it", where=feed, status=422)
+        self.during()
+        refused = [
+            Refusal(record.key, "not this one", "E7")
+            for record in records
+            if _any_of(self.named, [record.key.decode()])
+        ]
+        self.taken += [record for record in records if record.key not in {one.key for one in refused}]
+        return refused
+
+    def close(self) -> None:
+        pass
+
+    def taken_keys(self) -> list[bytes]:
+        """Of all that was taken, in order."""
+        return [record.key for record in self.taken]
+
+
+def _any_of(wanted: set[str], keys: Sequence[str]) -> bool:
+    return any(f'"{one}"' in key for one in wanted for key in keys)
+
+
+@dataclass
+class Delivering:
+    """One feed of products and its sink, caught up on demand."""
+
+    dsn: str
+    folder: Path
+    sink: Choosy
+    max_attempts: int = MAX_ATTEMPTS
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.registry = Registry(self.settings, self.dsn)
+        self.bells = Bells(["products"], [("target", "products")])
+        self.feed = FeedWorker(
+            "products",
+            connect=self.session,
+            bells=self.bells,
+            plan_and_install=self.registry.plan_and_install,
+            written=self.bells.ring_feed,
+            batch_entities=1000,
+            max_pass_entities=5000,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.folder / "cdc.toml", {})
+
+    def session(self) -> Connection:
+        return session_to(self.dsn)
+
+    def worker(self) -> DeliveryWorker:
+        """A new one, as after a restart."""
+        return DeliveryWorker(
+            "target",
+            "products",
+            connect=lambda: session_to(self.dsn, purpose="delivery"),
+            bells=self.bells,
+            open_sink=lambda: self.sink,
+            definition=lambda: self.registry.definition("products"),
+            max_attempts=self.max_attempts,
+            cleaned=str,
+        )
+
+    def catch_up(self, *statements: str) -> None:
+        """Execute the statements, bring the feed up to date and deliver."""
+        self.execute(*statements)
+        self.feed.catch_up(threading.Event())
+        self.deliver()
+
+    def deliver(self, *, patience_seconds: float = 0) -> None:
+        self.worker().catch_up(self.stop, patience_seconds=patience_seconds)
+
+    def execute(self, *statements: str) -> None:
+        with self.session() as session:
+            for text in statements:
+                session.execute(cast("LiteralString", text))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.session() as session:
+            return session.execute(cast("LiteralString", query)).fetchall()
+
+    def failed(self, columns: str = "key ->> 'sku', attempts, next_attempt_at IS NULL") -> list[Any]:
+        """Failed items: key, attempts, parked."""
+        return self.rows(f"SELECT {columns} FROM cdc.failed_item ORDER BY key")
+
+    def make_due(self) -> None:
+        """The pauses of failed items are over."""
+        self.execute("UPDATE cdc.failed_item SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+
+    def lose_session_at(self, table: str, operation: str, when: str, act: Callable[[], object]) -> None:
+        """Do something that delivers, and end the session of the delivery in the middle of one statement.
+
+        Args:
+            table, operation, when: the statement: `cdc.failed_item`, `INSERT`, a condition over NEW and OLD.
+            act: what delivers; what it raises for the loss is not told.
+        """
+        self.execute(
+            "CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM pg_advisory_xact_lock(4711);"
+            " RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END $$",
+            f"CREATE TRIGGER wait_here BEFORE {operation} ON {table} FOR EACH ROW WHEN ({when})"
+            " EXECUTE FUNCTION wait_here()",
+        )
+        waiting = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
+        with self.session() as holder:
+            holder.execute("SELECT pg_advisory_lock(4711)")
+            thread = threading.Thread(target=_quietly, args=(act,))
+            thread.start()
+            eventually("the statement is reached", lambda: bool(self.rows(f"SELECT 1 {waiting}")))
+            self.execute(f"SELECT pg_terminate_backend(pid) {waiting}")
+            thread.join(30)
+            assert not thread.is_alive()
+        self.execute(f"DROP TRIGGER wait_here ON {table}", "DROP FUNCTION wait_here()")
+
+
+def _quietly(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception as error:  # the loss of the session, in whatever form it is told
+        print(f"as wanted: {error}")
+
+
+def installed(
+    dsn: str,
+    folder: Path,
+    query: str = "SELECT id, sku, name FROM product",
+    key: str = '"sku"',
+) -> Delivering:
+    """The feed, installed and ready, nothing synced."""
+    (folder / "products.sql").write_text(query)
+    (folder / "cdc.toml").write_text(CONFIGURATION.format(dsn=dsn, key=key))
+    found = Delivering(dsn, folder, Choosy())
+    with found.session() as session:
+        install(session, dsn, found.settings, [plan_feed(session, found.settings, "products")])
+    return found

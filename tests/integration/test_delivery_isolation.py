@@ -1,0 +1,206 @@
+"""What is bad keeps nothing back but itself: a document, a sink, a feed; and a page is bounded."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.feeds.changes import Changes
+from cdc_daemon.service import Service
+from cdc_daemon.settings import load
+from cdc_daemon.workers import delivery
+from cdc_daemon.workers.installation import install
+from cdc_daemon.workers.planning import plan_feed
+from tests.acceptance.command import eventually
+from tests.conftest import Connect
+from tests.integration.delivering import Delivering, installed
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("fault", ["breaks", "bug"])
+def test_a_document_at_which_the_sink_always_fails_keeps_no_other_back(
+    delivering: Delivering, fault: str
+) -> None:
+    setattr(delivering.sink, fault, {"sku7", "sku8", "sku40"})
+    delivering.feed.catch_up(threading.Event())
+    delivering.deliver(patience_seconds=20)
+    assert len(set(delivering.sink.taken_keys())) == 47
+    assert delivering.failed("key ->> 'sku', status") == [
+        ("sku40", "unavailable"),
+        ("sku7", "unavailable"),
+        ("sku8", "unavailable"),
+    ]
+    setattr(delivering.sink, fault, set())
+    delivering.make_due()
+    delivering.deliver()
+    assert (len(set(delivering.sink.taken_keys())), delivering.failed()) == (50, [])
+
+
+def test_it_is_found_also_where_it_fills_a_page_alone(delivering: Delivering) -> None:
+    delivering.sink.breaks = {"sku7"}
+    delivering.sink.batch_records = 1
+    delivering.feed.catch_up(threading.Event())
+    delivering.deliver(patience_seconds=20)
+    assert len(delivering.sink.taken) == 49
+    assert delivering.failed("key ->> 'sku'") == [("sku7",)]
+
+
+def test_no_document_is_blamed_for_a_sink_that_is_down(delivering: Delivering) -> None:
+    delivering.sink.is_down = True
+    delivering.feed.catch_up(threading.Event())
+    with pytest.raises(SinkUnavailable):
+        delivering.deliver(patience_seconds=0.5)
+    assert delivering.failed() == []
+    # After some failures the documents stay at home: an empty batch tells as much.
+    assert delivering.sink.calls[0] != []
+    assert delivering.sink.calls[-1] == []
+
+
+def test_where_a_sink_takes_nothing_but_an_empty_batch_each_try_blames_one_document_at_most(
+    delivering: Delivering,
+) -> None:
+    delivering.sink.breaks = {f"sku{n}" for n in range(1, 51)}
+    delivering.feed.catch_up(threading.Event())
+    with pytest.raises(SinkUnavailable):
+        delivering.deliver(patience_seconds=0.3)
+    tries = delivering.sink.calls.count([])
+    assert 0 < len(delivering.failed()) <= tries
+    delivering.sink.breaks = set()
+    delivering.deliver()
+    delivering.make_due()
+    delivering.deliver()
+    delivering.make_due()
+    delivering.deliver()
+    assert (len(set(delivering.sink.taken_keys())), delivering.failed()) == (50, [])
+
+
+def test_a_page_ends_before_it_holds_more_bytes_than_a_batch(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    connect().execute(
+        "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
+        "INSERT INTO product SELECT n, 'sku' || n, repeat('x', 100000) FROM generate_series(1, 200) AS n;"
+        "INSERT INTO product VALUES (300, 'large', repeat('y', 3000000)), (301, 'small', 'z')"
+    )
+    delivering = installed(database, tmp_path)
+    delivering.sink.batch_bytes, delivering.sink.batch_records = 1_000_000, 500
+    delivering.feed.catch_up(threading.Event())
+    definition = delivering.registry.definition("products")
+    assert definition is not None
+    with delivering.session() as session:
+        page = Changes(definition).scan(
+            session, revision=0, until=1 << 60, after=None, snapshot=False, limit=500, max_bytes=1_000_000
+        )
+        assert len(page.changes) < 15
+        assert page.cut
+    delivering.deliver()  # the scan of what is stored
+    delivering.execute("UPDATE product SET name = name || '.'")
+    delivering.feed.catch_up(threading.Event())
+    with delivering.session() as session:
+        (last,) = delivering.rows("SELECT revision FROM cdc.sink_state")
+        page = Changes(definition).follow(
+            session, revision=last[0], caught_up=last[0], limit=500, max_bytes=1_000_000
+        )
+        assert len(page.changes) < 15
+        assert page.cut
+    delivering.deliver()
+    assert len(delivering.sink.taken) == 2 * 202
+    assert max(len(call) for call in delivering.sink.calls) < 15
+
+
+def test_memory_stays_flat_while_a_sink_is_down_and_many_documents_change(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    connect().execute(
+        "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
+        "INSERT INTO product SELECT n, 'sku' || n, repeat('x', 5000) FROM generate_series(1, 2000) AS n"
+    )
+    delivering = installed(database, tmp_path)
+    delivering.sink.is_down, delivering.sink.batch_bytes = True, 100_000
+    delivering.feed.catch_up(threading.Event())
+    tracemalloc.start()
+    try:
+        for n in range(5):
+            delivering.execute(f"UPDATE product SET name = name || {n}")
+            delivering.feed.catch_up(threading.Event())
+            with pytest.raises(SinkUnavailable):
+                delivering.deliver(patience_seconds=0.05)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000  # of the 10 MB that changed five times
+    delivering.sink.is_down = False
+    delivering.deliver()
+    # The latest state of what changed, and not every step.
+    assert len(delivering.sink.taken) == 2000
+    assert all(b"x01234" in (record.data or b"") for record in delivering.sink.taken)
+
+
+def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Delivering, tmp_path: Path) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        assert go_on.wait(30)
+
+    delivering.sink.during = hang
+    thread = threading.Thread(target=delivering.catch_up)
+    thread.start()
+    try:
+        assert reached.wait(30)
+        # The other feed's worker has a sink and a thread of its own.
+        (tmp_path / "names.sql").write_text("SELECT id, name FROM product")
+        config = tmp_path / "cdc.toml"
+        config.write_text(
+            config.read_text().replace('type = "stdout"', f'type = "file"\npath = "{tmp_path}/{{feed}}"')
+            + '[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
+        )
+        settings = load(config, {})
+        with delivering.session() as session:
+            plans = [plan_feed(session, settings, name) for name in settings.feeds]
+            install(session, delivering.dsn, settings, plans)
+        service = Service(settings, delivering.dsn)
+        (feed,) = [each for each in service._feed_workers if each.name == "feed names"]
+        (names,) = [each for each in service._deliveries if each.name.endswith("names")]
+        feed.catch_up(threading.Event())
+        names.catch_up(threading.Event(), patience_seconds=5)
+        assert len((tmp_path / "names").read_bytes().splitlines()) == 50
+    finally:
+        go_on.set()
+        thread.join(30)
+    assert len(delivering.sink.taken) == 50
+
+
+def test_an_idle_delivery_gives_its_session_back_and_wakes_when_it_is_rung(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "SESSION_SECONDS", 1.0)
+    monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.1)
+    delivering.catch_up()
+    stop = threading.Event()
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cdc-daemon: delivery'"
+    monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.1)
+    worker = delivering.worker()
+    thread = threading.Thread(target=worker.run, args=(stop, lambda: None))
+    thread.start()
+    try:
+        eventually("it has a session", lambda: delivering.rows(sessions) == [(1,)])
+        monkeypatch.setattr(delivery, "SESSION_SECONDS", 0.2)
+        eventually("it gave the session back", lambda: delivering.rows(sessions) == [(0,)])
+        monkeypatch.setattr(delivery, "SESSION_SECONDS", 60.0)
+        delivering.execute("UPDATE product SET name = 'b' WHERE id = 7")
+        delivering.feed.catch_up(threading.Event())
+        delivering.bells.ring_delivery("target", "products")
+        eventually("the change arrives", lambda: len(delivering.sink.taken) == 51)
+    finally:
+        stop.set()
+        delivering.bells.ring_all()
+        thread.join(30)
