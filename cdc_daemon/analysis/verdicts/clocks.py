@@ -37,7 +37,8 @@ _OFFER = (
 )
 _REWRITE = (
     "a row that is not there can't say when it comes: yield the row always and decide inside the document "
-    "(CASE WHEN … THEN …), or put the condition into the ON of a LEFT JOIN"
+    "(CASE WHEN … THEN …), or put the condition into the ON of a LEFT JOIN; if another document of the same "
+    "entity is always there and tells the time for all of them, accept this"
 )
 
 
