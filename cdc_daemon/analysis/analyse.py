@@ -11,7 +11,7 @@ from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
-from cdc_daemon.analysis.effects import Finished, Values
+from cdc_daemon.analysis.effects import Finished, Values, Wanted
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
@@ -66,7 +66,8 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
                 found.columns |= _columns(scope, source)
 
     null_extended: set[str] = set()
-    for fragment, values in walk(body, frozenset(positions[name] for name in query.entity), _finish):
+    entity = frozenset(positions[name] for name in query.entity)
+    for fragment, values in walk(body, Wanted(entity, entity), _finish):
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
         if any(isinstance(value.unnest(), exp.Null) for value in bound.values()):
             if fragment.source.table is not None:

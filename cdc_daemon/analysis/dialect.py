@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
 Tree: TypeAlias = exp.Expr
 
@@ -43,6 +44,12 @@ def _not(generator: Any, negation: exp.Not) -> str:
     return str(generator.binary(match, operator) if operator else generator.not_sql(negation))
 
 
+def _trim(generator: Any, trim: exp.Trim) -> str:
+    """`TRIM(LEADING FROM a)`, which sqlglot would write LTRIM(a): to PostgreSQL another expression."""
+    parts = [trim.args.get("position"), generator.sql(trim, "expression")]
+    return f"TRIM({' '.join([*(str(part) for part in parts if part), 'FROM', generator.sql(trim, 'this')])})"
+
+
 class Definition(Postgres):
     """The dialect that `pg_get_viewdef` writes."""
 
@@ -55,6 +62,13 @@ class Definition(Postgres):
         def _values_to_select(self, values: Any) -> Any:
             """VALUES as it stands; sqlglot would make SELECT * FROM (VALUES …) of it."""
             return values
+
+        def _parse_function_call(self, *args: Any, **options: Any) -> Any:
+            """`"substring"(a, 1)` is the function of that name, SUBSTRING(a FROM 1) a grammar of its own."""
+            if self._curr.token_type is TokenType.IDENTIFIER:
+                options["anonymous"] = True
+            parse: Any = super()._parse_function_call
+            return parse(*args, **options)
 
         def _parse_lateral(self) -> Any:
             """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
@@ -69,6 +83,7 @@ class Definition(Postgres):
             exp.Pow: _power,
             exp.Sqrt: _root,
             exp.Not: _not,
+            exp.Trim: _trim,
         }
 
 

@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.cases import Case, cases
+from cdc_daemon.analysis.cases import Case, all_matched, cases
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
 from cdc_daemon.analysis.names import null_of
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Reach, Value, substitute
-from cdc_daemon.analysis.scopes import Conjunct, Given, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.siblings import again, partition_arms
 
 Values: TypeAlias = Mapping[int, Value]
@@ -28,34 +28,73 @@ Continue: TypeAlias = Callable[[Fragment, Values, Sequence[Conjunct]], Iterator[
 knows of outer columns."""
 
 
+_OUTER = "$outer"
+
 LIMITED = "a LIMIT lets any row come or go with any other"
-_WINDOW = "a window lets a row change every row of its partition"
+_WINDOW = "a window or DISTINCT ON lets a row change every row of its partition"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the scopes around want of a query.
+
+    Attributes:
+        outputs: by position, those that they refer to.
+        leading: those of them that lead to the entity; the others are merely shown.
+        outer: the columns of scopes around that lead there; None: any of them may.
+    """
+
+    outputs: frozenset[int]
+    leading: frozenset[int]
+    outer: frozenset[Ref] | None = None
 
 
 @dataclass
 class Plan:
-    """What is settled once for a scope and the outputs wanted of it."""
+    """What is settled once for a scope and what is wanted of it.
+
+    Attributes:
+        outputs: those wanted that a row's values can give.
+        open: the conditions on outer columns.
+        goals: what leads to the entity; `others` are sought where a goal can't be had.
+        before, siblings: per source, what its changed rows may visit on their way to the goals, and to the
+            keys of each set of siblings.
+    """
 
     scope: Scope
     outputs: Mapping[int, Tree]
     open: Sequence[Conjunct]
     goals: Sequence[Tree]
+    others: Sequence[Tree]
     before: Mapping[str, frozenset[str]]
     siblings: Sequence[Mapping[str, frozenset[str]]]
 
 
-def plan_of(scope: Scope, outputs: Mapping[int, Tree]) -> Plan:
+def plan_of(scope: Scope, wanted: Wanted) -> Plan:
+    """Settle the ranks of a scope's sources."""
+    outputs = {n: scope.outputs[n] for n in sorted(wanted.outputs) if scope.bindable[n]}
     open_ = [q for q in scope.conjuncts if any(ref.source not in scope.sources for ref in q.refs)]
-    plan = Plan(scope, outputs, open_, [], {}, [])
-    opens = _open_goals(plan)
-    plan.goals = [*outputs.values(), *opens]
-    plan.before = settle(scope, plan.goals)
-    plan.siblings = [settle(scope, [*keys, *opens]) for keys in scope.siblings]
-    return plan
+    leading = [q for q in open_ if wanted.outer is None or q.refs & wanted.outer]
+    shared, _ = _shared(scope, outputs)
+    goals = [
+        *(tree for n, tree in shared.items() if n in wanted.leading),
+        *_open_goals(scope, leading),
+    ]
+    every = [*shared.values(), *_open_goals(scope, open_)]
+    goals = goals or every
+    return Plan(
+        scope,
+        outputs,
+        open_,
+        goals,
+        every,
+        settle(scope, goals),
+        [settle(scope, [*keys, *_open_goals(scope, leading)]) for keys in scope.siblings],
+    )
 
 
-def _open_goals(plan: Plan) -> list[Tree]:
-    return [tree for q in plan.open for tree in _inner_goals(plan.scope, q)]
+def _open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
+    return [tree for q in open_ for tree in _inner_goals(scope, q)]
 
 
 def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
@@ -68,6 +107,35 @@ def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
             yield exp.Tuple(expressions=[column(*ref) for ref in inner])
 
 
+def wanted_of(plan: Plan, source: Source) -> Wanted:
+    """What a scope wants of a query inside it: all columns that it refers to, and which of them lead on."""
+    scope = plan.scope
+    outputs = frozenset(n for n, name in enumerate(source.columns) if name in scope.used[source.uid])
+    case = all_matched(scope)
+    given = {f"{ref.source}.{ref.column}": ref for ref in source.outer if ref.source in scope.sources}
+    usable = [q for q in scope.conjuncts if case.holds(q)]
+    usable += [_equal_to(ref, column(_OUTER, name)) for name, ref in given.items()]
+    names = () if source.subquery else scope.used[source.uid]
+    start = {Ref(source.uid, name): Value(column(source.uid, name)) for name in names}
+    reach = Reach(scope, usable, plan.before[source.uid], start)
+    reach.bind(plan.goals)
+    leads = reach.leads(plan.goals)
+    leading = frozenset(n for n in outputs if Ref(source.uid, source.columns[n]) in leads)
+    if source.membership is not Membership.NONE:
+        leading = outputs
+    outer = frozenset(given[ref.column] for ref in leads if ref.source == _OUTER)
+    if not leading and not outer:
+        return Wanted(outputs, outputs)
+    return Wanted(outputs, leading, outer)
+
+
+def _equal_to(ref: Ref, value: Tree) -> Conjunct:
+    """A condition that a column has a value that is known."""
+    at = column(*ref)
+    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Given.EXACT)
+    return Conjunct(exp.EQ(this=at, expression=value), frozenset({ref}), sides, given=True)
+
+
 def effects(
     plan: Plan,
     source: Source,
@@ -78,7 +146,7 @@ def effects(
 ) -> Iterator[Finished]:
     """Every route from a changed row of one source through its scope."""
     scope = plan.scope
-    outputs, notes = _shared(plan)
+    outputs, notes = _shared(scope, plan.outputs)
     for case in cases(scope, source.uid, mentioned(outputs.values())):
         reach = reach_of(plan, case, source.uid, start, extra)
         found = values_of(reach, case, outputs)
@@ -92,7 +160,8 @@ def effects(
     for keys, before in zip(scope.siblings, plan.siblings, strict=True):
         if _among(plan.outputs, keys).keys() == plan.outputs.keys():
             continue  # the whole partition has the values that were bound already
-        own = Plan(scope, plan.outputs, plan.open, [*keys, *_open_goals(plan)], before, ())
+        goals = [*keys, *_open_goals(scope, plan.open)]
+        own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
         for case in cases(scope, source.uid, mentioned(keys)):
             reach = reach_of(own, case, source.uid, start, extra)
             found = values_of(reach, case, dict(enumerate(keys)))
@@ -117,13 +186,14 @@ def _rest_of_partition(
     second = again(plan.scope)
     outputs = {n: second.outputs[n] for n in plan.outputs}
     rows = frozenset(uid for uid, source in second.sources.items() if not source.subquery)
-    everything = Plan(second, outputs, (), list(outputs.values()), dict.fromkeys(second.sources, rows), ())
+    goals = list(outputs.values())
+    everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
     for arm in partition_arms(plan.scope, second, known):
         for case in cases(second, None, mentioned(outputs.values())):
             reach = reach_of(everything, case, None, {}, arm.conjuncts)
             found = values_of(reach, case, outputs)
             hops, conditions = reach.compiled(list(found.values()), None)
-            grown = fragment.grown(hops, (*arm.conditions, *conditions))
+            grown = fragment.guarded(arm.conditions).grown(hops, conditions)
             yield from proceed(grown, _handed_on(second, found), opened)
 
 
@@ -137,17 +207,16 @@ def mentioned(trees: Iterable[Tree]) -> frozenset[str]:
     return frozenset(ref.source for tree in trees for ref in refs_of(tree))
 
 
-def _shared(plan: Plan) -> tuple[Mapping[int, Tree], Sequence[str]]:
+def _shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree], Sequence[str]]:
     """The outputs to bind for the changed row that all it changes share, and why not all.
 
     A LIMIT or DISTINCT ON over windows can't be told apart into partitions; other windows are (`effects`).
     """
-    scope = plan.scope
     if scope.limited:
         return {}, [LIMITED]
     if not scope.chained:
-        return plan.outputs, []
-    shared = plan.outputs
+        return outputs, []
+    shared = outputs
     for keys in scope.siblings:
         shared = _among(shared, keys)
     return shared, [_WINDOW]
@@ -169,7 +238,10 @@ def reach_of(
     usable = [q for q in (*extra, *plan.scope.conjuncts) if case.holds(q)]
     allowed = plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
     reach = Reach(plan.scope, usable, frozenset(uid for uid in allowed if case.visible(uid)), start)
-    reach.bind([in_case(case, goal) for goal in plan.goals])
+    goals = [in_case(case, goal) for goal in plan.goals]
+    reach.bind(goals)
+    if not all(reach.knows(goal) for goal in goals):
+        reach.bind([in_case(case, goal) for goal in plan.others])
     return reach
 
 

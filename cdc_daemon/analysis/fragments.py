@@ -78,6 +78,8 @@ class Fragment:
     Attributes:
         source: the table whose row changed.
         closure: what it reads in the delta's place, once it went through a recursive CTE.
+        guards: conditions that are never left out, nor what they refer to: without them the route would be
+            one from every change.
         notes: why something could not be bound on the way.
     """
 
@@ -85,7 +87,11 @@ class Fragment:
     closure: Closure | None = None
     hops: tuple[Hop, ...] = ()
     conditions: tuple[Tree, ...] = ()
+    guards: tuple[Tree, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def guarded(self, guards: Iterable[Tree]) -> Fragment:
+        return replace(self, guards=(*self.guards, *guards))
 
     def grown(self, hops: Iterable[Hop], conditions: Iterable[Tree], notes: Iterable[str] = ()) -> Fragment:
         return replace(
@@ -97,7 +103,7 @@ class Fragment:
 
     def pruned(self, bound: Iterable[Tree]) -> Fragment:
         """Without the visits that nothing refers to any more: they only narrow, and cost."""
-        bound = list(bound)
+        bound = [*bound, *self.guards]
         hops, conditions = _needed(self.hops, self.conditions, bound)
         closure = self.closure
         if closure is not None:
@@ -110,10 +116,14 @@ class Fragment:
 def _needed(
     hops: Sequence[Hop], conditions: Sequence[Tree], bound: Iterable[Tree]
 ) -> tuple[tuple[Hop, ...], tuple[Tree, ...]]:
-    needed = {alias for tree in bound for alias in aliases(tree)}
-    for hop in reversed(hops):
-        if hop.uid in needed:
-            needed |= hop.needs
+    needed: set[str] = set()
+    waiting = [alias for tree in bound for alias in aliases(tree)]
+    needs = {hop.uid: hop.needs for hop in hops}
+    while waiting:
+        alias = waiting.pop()
+        if alias not in needed:
+            needed.add(alias)
+            waiting += needs.get(alias, ())
     visited = {hop.uid for hop in hops}
     return (
         tuple(hop for hop in hops if hop.uid in needed),
@@ -155,7 +165,7 @@ def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
         links=frozenset(_columns_of(select, DELTA)),
         outputs=tuple(render(tree) for tree in bound.values()),
         hops=frozenset(hops),
-        conditions=frozenset(render(condition) for condition in fragment.conditions),
+        conditions=frozenset(map(render, (*fragment.conditions, *fragment.guards))),
         visits=tuple(dict.fromkeys(_visits(fragment))),
     )
 
@@ -166,7 +176,7 @@ def _select(fragment: Fragment, bound: Mapping[str, Tree]) -> exp.Select:
         known = DELTA
     else:
         start, known = _closure(fragment.closure), fragment.closure.alias
-    return _joined(start, known, fragment.hops, fragment.conditions, bound)
+    return _joined(start, known, fragment.hops, (*fragment.conditions, *fragment.guards), bound)
 
 
 def _joined(

@@ -19,8 +19,10 @@ from cdc_daemon.analysis.scopes import Ref, Scope, Source
 def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     """For each source, those that its changed rows may visit.
 
-    Repeatedly the source that binds most goals with the fewest visits of those settled before. Any order is
-    sound; a good one makes short routes. Functions in FROM hold no rows of their own and rank below all.
+    Repeatedly the source that binds most columns of the goals with the fewest visits of those settled before;
+    of equals, a parent before its children: there are more of these, they change more often, and the one that
+    comes later may visit the one before. Any order is sound; a good one makes short routes. Functions in FROM
+    hold no rows of their own and rank below all.
 
     Args:
         goals: expressions over the scope's columns that are wanted.
@@ -28,19 +30,21 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     settled = frozenset(uid for uid, source in scope.sources.items() if _constant(source))
     unsettled = [uid for uid, source in scope.sources.items() if not source.subquery and uid not in settled]
     before: dict[str, frozenset[str]] = {}
-    usable = [q for q in scope.conjuncts if all_matched(scope).holds(q)]
+    matched = all_matched(scope)
+    usable = [q for q in scope.conjuncts if matched.holds(q)]
+    depth = _depths(scope)
+    # What may be visited only grows: each reach goes on from where it stood.
+    reaches = {uid: Reach(scope, usable, settled, _own_columns(scope, uid)) for uid in unsettled}
     while unsettled:
-        best: tuple[tuple[int, int, int], str] | None = None
+        best: tuple[tuple[int, int, int, int], str] | None = None
         for order, uid in enumerate(unsettled):
-            reach = Reach(scope, usable, settled, _own_columns(scope, uid))
+            reach = reaches[uid]
+            reach.visitable = settled
             reach.bind(goals)
-            values = [value for goal in goals if (value := reach.value(goal)) is not None and value.anchored]
-            hops = frozenset[str]().union(*(value.hops for value in values))
-            score = (-len(values), len(hops), order)
+            bound, visits = reach.score(goals)
+            score = (-bound, depth[uid], visits, order)
             if best is None or score < best[0]:
                 best = (score, uid)
-            if len(values) == len(goals) and not hops:
-                break
         if best is None:
             raise AssertionError("an unsettled source was scored")
         before[best[1]] = settled
@@ -50,6 +54,40 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
         if source.subquery:  # never visited, so it may visit everything
             before[uid] = settled
     return before
+
+
+def _depths(scope: Scope) -> Mapping[str, int]:
+    """How many generations of parents each source has: tables that are joined to it by their unique key."""
+    joined: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for q in scope.conjuncts:
+        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None and not q.implied else ():
+            if (
+                own.column is not None
+                and other.column is not None
+                and own.column.source != other.column.source
+            ):
+                pair = (own.column.source, other.column.source)
+                joined.setdefault(pair, set()).add((own.column.column, other.column.column))
+    parents: dict[str, set[str]] = {uid: set() for uid in scope.sources}
+    for (child, parent), columns in joined.items():
+        by_key = _unique(scope, parent, {theirs for _, theirs in columns})
+        if by_key and child in parents and not _unique(scope, child, {mine for mine, _ in columns}):
+            parents[child].add(parent)
+    depths = dict.fromkeys(scope.sources, 0)
+    for _ in scope.sources:  # as many rounds as there can be generations; a cycle ends with them
+        grown = {uid: max((depths[each] + 1 for each in parents[uid]), default=0) for uid in depths}
+        if grown == depths:
+            break
+        depths = grown
+    return depths
+
+
+def _unique(scope: Scope, uid: str, columns: set[str]) -> bool:
+    source = scope.sources.get(uid)
+    if source is None or source.table is None:
+        return False
+    real = {source.real[name] for name in columns if name in source.real}
+    return any(real.issuperset(key) for key in source.table.unique_keys if key)
 
 
 def _constant(source: Source) -> bool:

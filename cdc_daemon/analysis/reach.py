@@ -7,8 +7,9 @@ sets of columns; trees are copied for what is kept only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -49,13 +50,17 @@ class Hop:
     needs: frozenset[str]
 
 
+_Visit: TypeAlias = tuple[str, Conjunct | None, frozenset[str]]
+"""A source, the condition that leads to it, and what must be visited with it."""
+
+
 @dataclass
 class Reach:
     """The closure of one changed source.
 
     Attributes:
         conjuncts: those that hold for the rows in question.
-        visitable: sources that did not change, by the ranks.
+        visitable: sources that did not change, by the ranks; more may be added between two calls of `bind`.
         start: what is known of the changed row.
     """
 
@@ -66,21 +71,40 @@ class Reach:
     _exact: dict[Ref, Value] = field(init=False)
     _equal: dict[Ref, Value] = field(init=False)
     _links: dict[str, Conjunct | None] = field(init=False, default_factory=dict[str, Conjunct | None])
+    _together: dict[str, frozenset[str]] = field(init=False, default_factory=dict[str, frozenset[str]])
+    _news: list[Conjunct] = field(init=False)
+    _naming: dict[Ref, list[Conjunct]] = field(init=False, default_factory=dict[Ref, list[Conjunct]])
+    _touching: dict[str, list[Conjunct]] = field(init=False, default_factory=dict[str, list[Conjunct]])
 
     def __post_init__(self) -> None:
         self._equal = dict(self.start)
         self._exact = {ref: value for ref, value in self.start.items() if value.exact}
+        self._news = [q for q in self.conjuncts if q.sides is not None]
+        for q in self._news:
+            for ref in q.refs:
+                self._naming.setdefault(ref, []).append(q)
+        for q in self.conjuncts:
+            for uid in q.sources:
+                self._touching.setdefault(uid, []).append(q)
 
     def bind(self, goals: Iterable[Tree]) -> None:
         """Propagate, and visit the nearest source while a goal is missing and something can be visited."""
         goals = list(goals)
         self._propagate()
-        while any(self.value(goal) is None for goal in goals):
-            nearest = self._nearest(goals)
-            if nearest is None:
+        while missing := [goal for goal in goals if not self.knows(goal)]:
+            visits = self._nearest(missing) or self._compound()
+            if not visits:
                 return
-            self._visit(*nearest)
+            for visit in visits:
+                self._visit(*visit)
             self._propagate()
+
+    def knows(self, tree: Tree) -> bool:
+        """Whether `value` has an answer."""
+        at = tree.unnest()
+        if isinstance(at, exp.Column):
+            return next(iter(refs_of(at))) in self._equal
+        return self._exact.keys() >= refs_of(tree)
 
     def value(self, tree: Tree) -> Value | None:
         """An expression over the scope's columns as one over delta and hops, if all of it is known."""
@@ -89,9 +113,33 @@ class Reach:
             ref = next(iter(refs_of(at)))
             return self._equal.get(ref)
         refs = refs_of(tree)
-        if not all(ref in self._exact for ref in refs):
+        if not self._exact.keys() >= refs:
             return None
         return self._substituted(tree, refs, self._exact, exact=True)
+
+    def score(self, goals: Iterable[Tree]) -> tuple[int, int]:
+        """How many columns of the goals are known by the changed row, and how many visits that takes."""
+        bound = 0
+        hops: frozenset[str] = frozenset()
+        for goal in goals:
+            known = self._equal if isinstance(goal.unnest(), exp.Column) else self._exact
+            for ref in refs_of(goal):
+                if ref in known and known[ref].anchored:
+                    bound += 1
+                    hops |= known[ref].hops
+        return bound, len(hops)
+
+    def leads(self, goals: Iterable[Tree]) -> frozenset[Ref]:
+        """The columns that were known in the beginning from which the goals' values come."""
+        values = [value for goal in goals if (value := self.value(goal)) is not None]
+        kept = frozenset[str]().union(*(value.hops for value in values))
+        trees = [value.tree for value in values]
+        for uid, link in self._links.items():
+            if uid in kept:
+                trees.append(self._item(self.scope.sources[uid], kept))
+                if link is not None and (tree := self._condition(link, kept)) is not None:
+                    trees.append(tree)
+        return frozenset(ref for tree in trees for ref in refs_of(tree) if ref.source not in kept)
 
     def opened(self, tree: Tree, inner: Iterable[Ref], *, plain: bool) -> Value | None:
         """A condition's side with its inner columns replaced and its outer ones kept; None if one is not
@@ -102,7 +150,7 @@ class Reach:
         """
         known = self._equal if plain else self._exact
         inner = frozenset(inner)
-        if not all(ref in known for ref in inner):
+        if not known.keys() >= inner:
             return None
         exact = bool(inner) and all(known[ref].exact for ref in inner)
         return self._substituted(tree, inner, known, exact=exact)
@@ -110,35 +158,33 @@ class Reach:
     # Propagation
 
     def _propagate(self) -> None:
-        moving = True
-        while moving:
-            moving = False
-            for q in self.conjuncts:
-                if q.sides is None:
-                    continue
-                for target, source in (q.sides, q.sides[::-1]):
-                    moving = self._carry(q, target, source) or moving
+        while self._news:
+            q = self._news.pop(0)
+            if q.sides is None:
+                raise AssertionError("only equalities carry values on")
+            for target, source in (q.sides, q.sides[::-1]):
+                self._carry(q, target, source)
 
-    def _carry(self, q: Conjunct, target: Side, source: Side) -> bool:
+    def _carry(self, q: Conjunct, target: Side, source: Side) -> None:
         ref = target.column
         if ref is None or ref.source not in self.scope.sources or ref in self._exact:
-            return False
+            return
         value = self._side(source)
         if value is None:
-            return False
+            return
         exact = value.exact and q.identical
         if ref in self._equal and not exact:
-            return False
+            return
         carried = replace(value, exact=exact)
         self._equal.setdefault(ref, carried)
         if exact:
             self._exact[ref] = carried
-        return True
+        self._news += self._naming.get(ref, ())
 
     def _side(self, side: Side) -> Value | None:
         if side.column is not None:
             return self._equal.get(side.column)
-        if not all(ref in self._exact for ref in side.refs):
+        if not self._exact.keys() >= side.refs:
             return None
         value = self._substituted(side.tree, side.refs, self._exact, exact=False)
         if side.given is not None:
@@ -161,46 +207,127 @@ class Reach:
 
     # Hops
 
-    def _nearest(self, goals: Sequence[Tree]) -> tuple[str, Conjunct | None, frozenset[str]] | None:
-        best: tuple[tuple[int, int, int], str, Conjunct | None, frozenset[str]] | None = None
+    def _nearest(self, goals: Sequence[Tree]) -> list[_Visit]:
+        """The visit that needs fewest others, an equality before other conditions."""
+        best: tuple[tuple[int, int, int], _Visit] | None = None
         missing = {ref.source for goal in goals for ref in refs_of(goal) if ref not in self._equal}
         for order, uid in enumerate(self.scope.sources):
-            if uid not in self.visitable or uid in self._links:
+            if not self._may_visit(uid) or not self._exact.keys() >= self.scope.sources[uid].outer:
                 continue
-            source = self.scope.sources[uid]
-            if source.subquery or not all(ref in self._exact for ref in source.outer):
-                continue
-            for q, needs in self._ways(source):
-                if q is not None and q.free and not (uid in q.sources if q.sources else uid in missing):
-                    continue
+            for q, needs in self._ways(self.scope.sources[uid], unbound=uid in missing):
                 score = (len(needs), 1 if q is None or q.sides is None else 0, order)
                 if best is None or score < best[0]:
-                    best = (score, uid, q, needs)
-        return None if best is None else best[1:]
+                    best = (score, (uid, q, needs))
+        return [] if best is None else [best[1]]
 
-    def _ways(self, source: Source) -> Iterable[tuple[Conjunct | None, frozenset[str]]]:
+    def _may_visit(self, uid: str) -> bool:
+        return uid in self.visitable and uid not in self._links and not self.scope.sources[uid].subquery
+
+    def _ways(self, source: Source, *, unbound: bool) -> Iterator[tuple[Conjunct | None, frozenset[str]]]:
         feeders = self._hops(source.outer)
         if any(self._exact[ref].anchored for ref in source.outer):
             yield None, feeders
-        for q in self.conjuncts:
-            if q.free:
-                yield q, feeders
+        if unbound:
+            for q in self.conjuncts:
+                if q.free and not q.sources:
+                    yield q, feeders
+        for q in self._touching.get(source.uid, ()):
+            if q.implied:
                 continue
-            if source.uid not in q.sources:
-                continue
-            others: set[Ref] = set()
-            equal: set[Ref] = set()
-            for side in q.sides or ():
-                if side.column is not None and side.column.source != source.uid:
-                    equal.add(side.column)
-            others = {ref for ref in q.refs if ref.source != source.uid} - equal
-            if not all(ref in self._exact for ref in others) or not all(ref in self._equal for ref in equal):
+            others, equal = self._needs(q, frozenset({source.uid}))
+            if not self._exact.keys() >= others or not self._equal.keys() >= equal:
                 continue
             anchored = any(self._exact[ref].anchored for ref in others) or any(
                 self._equal[ref].anchored for ref in equal
             )
             if anchored or q.given:
                 yield q, feeders | self._hops(others) | self._hops(equal, self._equal)
+
+    def _needs(self, q: Conjunct, visited: frozenset[str]) -> tuple[frozenset[Ref], frozenset[Ref]]:
+        """What must be known for a condition on visited sources: columns' own values, or equal ones."""
+        equal = frozenset(
+            side.column
+            for side in q.sides or ()
+            if side.column is not None and side.column.source not in visited
+        )
+        return frozenset(ref for ref in q.refs if ref.source not in visited) - equal, equal
+
+    def _compound(self) -> list[_Visit]:
+        """Visits that find a row only together: of a function or LATERAL, and of the sources that feed it.
+
+        `p, unnest(p.tags) AS t(tag)` with t.tag known: no row of p is known yet, so all are read. Of several
+        sources that neither feed nor equal each other that would be their product: these are not visited.
+        """
+        best: tuple[tuple[int, int], list[_Visit]] | None = None
+        for q in self.conjuncts:
+            unknown = frozenset(ref.source for ref in q.refs if self._is_open(ref))
+            together = None if q.implied else self._with_feeders(unknown)
+            if not together:
+                continue
+            others, equal = self._needs(q, frozenset(together))
+            if not self._exact.keys() >= others or not self._equal.keys() >= equal:
+                continue
+            if not q.given and not any(self._equal[ref].anchored for ref in others | equal):
+                continue
+            links = self._connected(together)
+            if links is None:
+                continue
+            needs = self._hops(others) | self._hops(equal, self._equal) | frozenset(together)
+            score = (len(together), 1 if q.sides is None else 0)
+            if best is None or score < best[0]:
+                links[-1] = q if len(together) == 1 or links[-1] is None else links[-1]
+                best = (score, [(uid, link, needs) for uid, link in zip(together, links, strict=True)])
+        if best is None:
+            return []
+        for uid, _, needs in best[1]:
+            self._together[uid] = needs
+        return best[1]
+
+    def _connected(self, together: Sequence[str]) -> list[Conjunct | None] | None:
+        """How each of some sources is joined to those before it; None if that would be a product.
+
+        A source that others feed is joined by what it refers to, which is no condition.
+        """
+        links: list[Conjunct | None] = [None]
+        for n, uid in enumerate(together[1:], start=1):
+            known = frozenset(together[: n + 1])
+            link = next(
+                (
+                    q
+                    for q in self._touching.get(uid, ())
+                    if q.sides is not None and not q.implied and len(q.sources) > 1 and q.sources <= known
+                ),
+                None,
+            )
+            if link is None and not self.scope.sources[uid].outer:
+                return None
+            links.append(link)
+        return links
+
+    def _is_open(self, ref: Ref) -> bool:
+        """Whether a column is unknown, or of a source that can't be visited for want of what feeds it."""
+        source = self.scope.sources.get(ref.source)
+        if source is None or ref.source in self._links:
+            return False
+        return ref not in self._equal or not self._exact.keys() >= source.outer
+
+    def _with_feeders(self, uids: frozenset[str]) -> list[str] | None:
+        """Some sources and those that they refer to, in order; None if one of them can't be visited."""
+        found: set[str] = set()
+        waiting = list(uids)
+        while waiting:
+            uid = waiting.pop()
+            if uid in found:
+                continue
+            if not self._may_visit(uid):
+                return None
+            found.add(uid)
+            for ref in self.scope.sources[uid].outer:
+                if ref not in self._exact:
+                    if ref.source not in self.scope.sources:
+                        return None
+                    waiting.append(ref.source)
+        return [uid for uid in self.scope.sources if uid in found]
 
     def _hops(self, refs: Iterable[Ref], known: Mapping[Ref, Value] | None = None) -> frozenset[str]:
         hops: frozenset[str] = frozenset()
@@ -223,6 +350,7 @@ class Reach:
             value = Value(tree, exact=True, hops=hops, type=type_)
             self._exact[ref] = value
             self._equal.setdefault(ref, value)
+            self._news += self._naming.get(ref, ())
 
     # What is kept of it
 
@@ -238,13 +366,16 @@ class Reach:
         linked: dict[Conjunct, Tree] = {}
         alone: list[tuple[Conjunct, Tree]] = []
         for q in self.conjuncts:
+            of_hops = q.free or bool(q.sources & kept)
+            if q.implied or not (of_hops or q.sources == frozenset((changed,))):
+                continue
             tree = self._condition(q, kept)
             if tree is None:
                 continue
             linked[q] = tree
-            if q.free or q.sources & kept:
+            if of_hops:
                 trees.append(tree)
-            elif changed is not None and q.sources == frozenset((changed,)):
+            else:
                 alone.append((q, tree))
         hops: list[Hop] = []
         for uid, link in self._links.items():
@@ -255,6 +386,8 @@ class Reach:
             needs = aliases(item) if source.outer else frozenset[str]()
             if link is not None:
                 needs |= aliases(linked[link])
+            # Of sources that were visited together each is found only with the others.
+            needs |= self._together.get(uid, frozenset())
             hops.append(Hop(uid, item, needs - {uid}))
         fragile = any(_may_fail(tree) for tree in (*trees, *(value.tree for value in values)))
         for q, tree in alone:
@@ -314,8 +447,10 @@ def aliases(tree: Tree) -> frozenset[str]:
 
 
 def _selective(tree: Tree) -> bool:
-    """Whether a condition pins a column to constants."""
-    return isinstance(tree, (exp.EQ, exp.In)) and isinstance(tree.this.unnest(), (exp.Column, exp.Cast))
+    """Whether a condition pins a column to constants, or to what begins with one."""
+    return isinstance(tree, (exp.EQ, exp.In, exp.Like)) and isinstance(
+        tree.this.unnest(), (exp.Column, exp.Cast)
+    )
 
 
 def _may_fail(tree: Tree) -> bool:

@@ -138,6 +138,7 @@ class Conjunct:
         identical: an equality of two columns whose equal values are the same in every respect.
         given: it holds values of the changed row (it came out of a subquery or LATERAL).
         free: it may stand alone between the changed row and a source (a rider of NOT IN).
+        implied: it follows from others by the keys of the catalogue; it carries values, and is never written.
     """
 
     tree: Tree
@@ -149,6 +150,7 @@ class Conjunct:
     join: OuterJoin | None = None
     span: frozenset[str] | None = None
     free: bool = False
+    implied: bool = False
 
     @cached_property
     def sources(self) -> frozenset[str]:

@@ -26,7 +26,18 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.closures import closure_over, step_alone
 from cdc_daemon.analysis.dialect import column
-from cdc_daemon.analysis.effects import LIMITED, Continue, Finished, Plan, Values, effects, merged, plan_of
+from cdc_daemon.analysis.effects import (
+    LIMITED,
+    Continue,
+    Finished,
+    Plan,
+    Values,
+    Wanted,
+    effects,
+    merged,
+    plan_of,
+    wanted_of,
+)
 from cdc_daemon.analysis.fragments import DELTA, Fragment
 from cdc_daemon.analysis.membership import membership_arms
 from cdc_daemon.analysis.names import output_type, type_of
@@ -36,7 +47,7 @@ from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, Se
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
-def walk(body: Body, wanted: frozenset[int], proceed: Continue) -> Iterator[Finished]:
+def walk(body: Body, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     """Every route from a changed row inside `body` over its wanted outputs, taken on by `proceed`."""
     if isinstance(body, SetOperation):
         return _walk_arms(body, wanted, proceed)
@@ -45,8 +56,8 @@ def walk(body: Body, wanted: frozenset[int], proceed: Continue) -> Iterator[Fini
     return _walk_scope(body, wanted, proceed)
 
 
-def _walk_scope(body: Scope, wanted: frozenset[int], proceed: Continue) -> Iterator[Finished]:
-    plan = plan_of(body, {n: body.outputs[n] for n in wanted if body.bindable[n]})
+def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
+    plan = plan_of(body, wanted)
     for source in body.sources.values():
         if source.table is not None:
             start = {
@@ -58,11 +69,11 @@ def _walk_scope(body: Scope, wanted: frozenset[int], proceed: Continue) -> Itera
             }
             yield from effects(plan, source, Fragment(source), start, (), proceed)
         elif source.body is not None:
-            positions = frozenset(n for n, name in enumerate(source.columns) if name in body.used[source.uid])
-            yield from walk(source.body, positions, _from_inside(plan, source, proceed))
+            inner = wanted_of(plan, source)
+            yield from walk(source.body, inner, _from_inside(plan, source, proceed))
 
 
-def _walk_arms(body: SetOperation, wanted: frozenset[int], proceed: Continue) -> Iterator[Finished]:
+def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         if body.limited:
             fragment, values = fragment.grown((), (), (LIMITED,)), {}
@@ -73,15 +84,15 @@ def _walk_arms(body: SetOperation, wanted: frozenset[int], proceed: Continue) ->
         return proceed(fragment, values, open_)
 
     # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
-    same = {n for n in wanted if len(body.arms) == 1 or output_type(body, n) is not None}
+    same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
     for part in body.arms:
         yield from walk(part, wanted, arm)
 
 
-def _walk_recursion(body: Recursion, wanted: frozenset[int], proceed: Continue) -> Iterator[Finished]:
+def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     """Two ways, each of which reaches everything: the better one is taken, never a part of each."""
     last = list(_from_last_change(body, wanted, proceed))
-    carried = frozenset(n for n in wanted if n < len(body.step.outputs) and _carried(body, n))
+    carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
         return iter(last)
     first = list(_from_first_change(body, carried, proceed))
@@ -93,22 +104,22 @@ def _least_bound(routes: Sequence[Finished]) -> tuple[int, int]:
     return (min(bound, default=0), -len(bound))
 
 
-def _from_last_change(body: Recursion, wanted: frozenset[int], proceed: Continue) -> Iterator[Finished]:
+def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     """A row derives from a row of the base in steps. From the last step that a change touched on, the others
     join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
 
     def seed(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
         # What is known of outer columns is left out: it would have to travel through every step.
         grown, further = closure_over(body, fragment, values)
-        lost = [body.names[n] for n in sorted(wanted - further.keys())]
+        lost = [body.names[n] for n in sorted(wanted.outputs - further.keys())]
         notes = [_COMPUTED.format(", ".join(lost))] if lost else []
         return proceed(
-            grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted}, ()
+            grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted.outputs}, ()
         )
 
     every = frozenset(range(len(body.step.outputs)))
-    yield from walk(body.base, every, seed)
-    yield from walk(step_alone(body), every, seed)
+    yield from walk(body.base, Wanted(every, every), seed)
+    yield from walk(step_alone(body), Wanted(every, every), seed)
 
 
 def _from_first_change(body: Recursion, carried: frozenset[int], proceed: Continue) -> Iterator[Finished]:
@@ -118,8 +129,8 @@ def _from_first_change(body: Recursion, carried: frozenset[int], proceed: Contin
     def distinct(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         return proceed(fragment, merged(values) if body.distinct else values, open_)
 
-    yield from walk(body.base, carried, distinct)
-    yield from walk(body.step, carried, distinct)
+    yield from walk(body.base, Wanted(carried, carried), distinct)
+    yield from walk(body.step, Wanted(carried, carried), distinct)
 
 
 def _carried(body: Recursion, n: int) -> bool:
@@ -135,7 +146,7 @@ def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
         start = {Ref(source.uid, source.columns[n]): value for n, value in values.items()}
         for arm in membership_arms(plan.scope, source, start):
             yield from effects(
-                plan, source, fragment.grown((), arm.conditions), start, (*here, *arm.conjuncts), proceed
+                plan, source, fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts), proceed
             )
 
     return go_on

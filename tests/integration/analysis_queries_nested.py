@@ -204,6 +204,9 @@ NESTED = {
         "SELECT p.id, c.name FROM p LEFT JOIN LATERAL unnest(p.tags) AS t(tag) ON true "
         "LEFT JOIN c ON c.id = t.tag",
     ),
+    "values joined": Case(
+        "n", "SELECT v.n, c.name FROM (VALUES (1, 'a'), (2, 'b')) v(n, w) JOIN c ON c.id = v.n"
+    ),
     "function in the select list": Case("id", "SELECT p.id, unnest(p.tags) AS tag FROM p"),
     "beyond a lateral": Case(
         "id",
@@ -275,6 +278,18 @@ NESTED = {
         "cat",
         "SELECT p.cat, count(*) AS n, rank() OVER (PARTITION BY p.cat % 2 ORDER BY count(*)) AS r FROM p "
         "GROUP BY p.cat",
+    ),
+    "window over a key of a neighbour": Case(
+        "id", "SELECT p.id, count(*) OVER (PARTITION BY o.state) AS n FROM p JOIN o ON o.id = p.id"
+    ),
+    "distinct on of a nullable neighbour": Case(
+        "id",
+        "SELECT DISTINCT ON (x.parent) y.name, y.id FROM c x LEFT JOIN c y ON y.parent = x.id "
+        "ORDER BY x.parent, y.id, y.name",
+    ),
+    "distinct on of a merged key": Case(
+        "cust",
+        "SELECT DISTINCT ON (id) y.cust, y.state FROM c x NATURAL FULL JOIN o y ORDER BY id, y.cust, y.state",
     ),
     "window building on another": Case(
         "id",
