@@ -67,8 +67,7 @@ class Definition(Postgres):
             """`"substring"(a, 1)` is the function of that name, SUBSTRING(a FROM 1) a grammar of its own."""
             if self._curr.token_type is TokenType.IDENTIFIER:
                 options["anonymous"] = True
-            parse: Any = super()._parse_function_call
-            return parse(*args, **options)
+            return cast("Any", super())._parse_function_call(*args, **options)
 
         def _parse_lateral(self) -> Any:
             """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
