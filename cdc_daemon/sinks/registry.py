@@ -26,6 +26,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "kafka": "cdc_daemon.sinks.kafka:KafkaSettings",
         "nats": "cdc_daemon.sinks.nats:NatsSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
+        "rabbitmq": "cdc_daemon.sinks.rabbitmq:RabbitmqSettings",
         "redis": "cdc_daemon.sinks.redis:RedisSettings",
         "stdout": "cdc_daemon.sinks.stdout:StdoutSettings",
     }

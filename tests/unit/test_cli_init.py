@@ -14,7 +14,12 @@ from cdc_daemon.settings import load
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, settable
 from cdc_daemon.sinks.registry import SINKS
 
-FORMS = {"mirror-dsn": "dbname=shop", "redis-url": "redis://cache/0", "nats-url": "nats://events"}
+FORMS = {
+    "mirror-dsn": "dbname=shop",
+    "redis-url": "redis://cache/0",
+    "nats-url": "nats://events",
+    "rabbitmq-url": "amqp://queue",
+}
 """What stands in the secrets' files of the starter, where it must have a form."""
 
 

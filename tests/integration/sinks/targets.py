@@ -13,6 +13,7 @@ from tests.receivers.kafka import KAFKA, KafkaReceiver
 from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
+from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver, RabbitmqTopicReceiver
 from tests.receivers.receiver import Receiver
 from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
 
@@ -32,6 +33,8 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
     "kafka": lambda _: KafkaReceiver(shared(KAFKA), unique()),
     "nats": lambda _: NatsReceiver(shared(NATS), unique()),
     "postgres": lambda _: PostgresReceiver(unique()),
+    "rabbitmq": lambda _: RabbitmqReceiver(shared(RABBITMQ), unique()),
+    "rabbitmq-topic": lambda _: RabbitmqTopicReceiver(shared(RABBITMQ), unique()),
     "redis": lambda _: RedisReceiver(shared(REDIS), unique()),
     "redis-stream": lambda _: RedisStreamReceiver(shared(REDIS), unique()),
     "stdout": _stdout,
@@ -43,6 +46,7 @@ MORTAL: dict[str, Callable[[], Receiver]] = {
     "kafka": lambda: KafkaReceiver(own(KAFKA, unique()), unique()),
     "nats": lambda: NatsReceiver(own(NATS, unique()), unique()),
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
+    "rabbitmq": lambda: RabbitmqReceiver(own(RABBITMQ, unique()), unique()),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
     "redis-stream": lambda: RedisStreamReceiver(own(REDIS, unique()), unique()),
 }

@@ -1,0 +1,235 @@
+"""The sink that publishes records to RabbitMQ, each confirmed by the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import aio_pika
+from aio_pika.abc import AbstractConnection, AbstractExchange, HeadersType
+from aio_pika.exceptions import (
+    AMQPError,
+    AMQPException,
+    AuthenticationError,
+    ChannelInvalidStateError,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    ProbableAuthenticationError,
+    PublishError,
+)
+from aiormq.exceptions import ConnectionNotAllowed
+from pydantic import AfterValidator, Field, SecretStr
+
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.event_loop import EventLoop
+from cdc_daemon.sinks.formats import Format, FormattedSettings
+from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.tls import TlsSettings
+
+_LONGEST_KEY_BYTES = 180  # of 255 that a routing key may have
+_CLOSE_SECONDS = 2.0
+_FAILURES = (
+    AMQPException,
+    AMQPError,
+    OSError,
+    ValueError,  # what came is no AMQP
+    # The connection ended meanwhile:
+    ChannelInvalidStateError,
+    asyncio.CancelledError,
+)
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
+        raise ValueError("must begin with amqp:// or amqps:// (TLS) and a host")
+    return url
+
+
+class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
+    """`type = "rabbitmq"`."""
+
+    type: Literal["rabbitmq"] = Field(default="rabbitmq", description="Kind of sink.")
+    url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
+        description="The broker: `amqp://user:password@host:5672/vhost`, with TLS `amqps://…`. A secret: "
+        "with a password in it better `url_file`."
+    )
+    exchange: str = Field(
+        default="",
+        description="Exchange to publish to; it must be there. Default: the default exchange, whose routing "
+        "keys are names of queues.",
+    )
+    routing_key: Annotated[str, AfterValidator(placeholders.checked_with_key)] = Field(
+        default="{feed}",
+        description="Routing key of a record; `{feed}` and `{sink}` stand for their names, `{key}` for the "
+        "values of the key with `.` between them.",
+    )
+    create: bool = Field(
+        default=True,
+        description="With the default exchange: make the feed's queue, durable, if it is not there.",
+    )
+    mandatory: bool = Field(
+        default=True,
+        description="Whether a record that reaches no queue counts as refused; else the broker drops it.",
+    )
+
+    def open(self, name: str) -> RabbitmqSink:
+        return RabbitmqSink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            settings=self,
+            format=self.format_for(name),
+        )
+
+    @property
+    def routes_by_key(self) -> bool:
+        """Whether records of one feed have different routing keys."""
+        return "{key}" in self.routing_key
+
+
+@dataclass
+class RabbitmqSink(Sink):
+    """Records as persistent messages; each is confirmed, or returned where no queue takes it."""
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    settings: RabbitmqSettings = field(repr=False)
+    format: Format = field(repr=False)
+    _loop: EventLoop = field(init=False, repr=False)
+    _connection: AbstractConnection | None = field(default=None, init=False, repr=False)
+    _exchange: AbstractExchange | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._loop = EventLoop(f"rabbitmq of sink {self.name}")
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Publish the records and await the broker's confirmations; see `Sink.deliver`."""
+        where = f"sink {self.name}, feed {feed}"
+        try:
+            answers = self._loop.run(self._publish(feed, records), self.timeout_seconds)
+            return self._judged(records, answers, where)
+        except ChannelPreconditionFailed as error:
+            self.close()
+            if "message size" in str(error):
+                raise RecordsRefused(str(error), where=where, status=406) from error
+            raise self._explained(error, where) from error
+        except _FAILURES as error:
+            self.close()
+            raise self._explained(error, where) from error
+
+    def close(self) -> None:
+        """Close the connection; the next `deliver` opens one."""
+        connection, self._connection, self._exchange = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(*_FAILURES):
+                self._loop.run(connection.close(), _CLOSE_SECONDS)
+        self._loop.close()
+
+    async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
+        exchange = await self._opened(feed)
+        messages = [self._message(record) for record in records]
+        # The broker confirms in any order, and a round trip for each would take a hundred times as long.
+        sent = [
+            exchange.publish(message, self._routing_key(record), mandatory=self.settings.mandatory)
+            for message, record in zip(messages, records, strict=True)
+        ]
+        return [*await asyncio.gather(*sent, return_exceptions=True)]
+
+    def _message(self, record: Record) -> aio_pika.Message:
+        headers: HeadersType = {"feed": record.feed, "op": record.op, "revision": record.revision}
+        return aio_pika.Message(
+            self.format.encode(record),
+            headers=headers,
+            content_type=self.format.media_type,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=f"{record.feed}-{record.revision}",
+            type=record.op,
+            app_id="cdc-daemon",
+        )
+
+    def _routing_key(self, record: Record) -> str:
+        key = shortened(tokens(record.key), _LONGEST_KEY_BYTES) if self.settings.routes_by_key else ""
+        return placeholders.filled(self.settings.routing_key, feed=record.feed, sink=self.name, key=key)
+
+    async def _opened(self, feed: str) -> AbstractExchange:
+        if self._connection is not None and self._exchange is not None and not self._connection.is_closed:
+            return self._exchange
+        settings = self.settings
+        url = settings.url.get_secret_value()
+        self._connection = await aio_pika.connect(
+            url,
+            ssl_context=settings.tls_context() if url.startswith("amqps:") else None,
+            client_properties={"connection_name": f"cdc-daemon {self.name}"},
+            timeout=self.timeout_seconds,
+        )
+        channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        if settings.exchange:
+            self._exchange = await channel.get_exchange(settings.exchange)
+            return self._exchange
+        if settings.create and not settings.routes_by_key:
+            await self._make_queue(self._connection, feed)
+        self._exchange = channel.default_exchange
+        return self._exchange
+
+    async def _make_queue(self, connection: AbstractConnection, feed: str) -> None:
+        name = placeholders.filled(self.settings.routing_key, feed=feed, sink=self.name)
+        looking = await connection.channel()
+        try:
+            # As it is: to declare it otherwise than somebody else did is an error.
+            await looking.get_queue(name)
+        except ChannelNotFoundEntity:  # which ends the channel
+            making = await connection.channel()
+            await making.declare_queue(name, durable=True)
+            await making.close()
+        else:
+            await looking.close()
+
+    def _judged(self, records: Sequence[Record], answers: Sequence[object], where: str) -> list[Refusal]:
+        returned: list[Refusal] = []
+        failures: list[BaseException] = []
+        for record, answer in zip(records, answers, strict=True):
+            if isinstance(answer, PublishError):
+                returned.append(Refusal(record.key, f"no queue takes {self._routing_key(record)}", 312))
+            elif isinstance(answer, BaseException):
+                failures.append(answer)
+        if failures:
+            raise failures[0]
+        if returned and len(returned) == len(records) and not self.settings.routes_by_key:
+            # Of the routing, not of the records: all that come would be refused alike.
+            raise SinkUnavailable(
+                returned[0].reason,
+                where=where,
+                hint="bind a queue, or set mandatory = false where records may be dropped",
+            )
+        return returned
+
+    def _explained(self, error: BaseException, where: str) -> SinkUnavailable:
+        what, hint = str(error) or type(error).__name__, "look at the broker's log; it is tried again"
+        match error:
+            case TimeoutError():
+                what = f"not everything was confirmed within {self.timeout_seconds:g} s"
+                hint = "is the broker up, or blocked by an alarm of memory or disk? Look at its log"
+            case DeliveryError():
+                what = "the broker does not take it (nack)"
+                hint = "is the queue full (overflow reject-publish)? Delivery goes on by itself"
+            case AuthenticationError() | ProbableAuthenticationError() | ConnectionNotAllowed():
+                hint = "correct user, password and vhost in url"
+            case ChannelNotFoundEntity():
+                hint = "make the exchange, or correct its name"
+            case OSError():
+                hint = "is the broker up, and url right?"
+            case _:
+                pass
+        return SinkUnavailable(what, where=where, hint=hint)
