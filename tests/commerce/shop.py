@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "sql" / "commerce"
 SHOP = ROOT / "tests" / "fixtures" / "commerce" / "shop.sql"
 

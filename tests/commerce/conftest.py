@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import servers
-from tests.integration.commerce import shop
+from tests.commerce import shop
 
 
 @pytest.fixture(scope="session")
