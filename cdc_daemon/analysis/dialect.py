@@ -67,7 +67,8 @@ class Definition(Postgres):
             """`"substring"(a, 1)` is the function of that name, SUBSTRING(a FROM 1) a grammar of its own."""
             if self._curr.token_type is TokenType.IDENTIFIER:
                 options["anonymous"] = True
-            return cast("Any", super())._parse_function_call(*args, **options)
+            parsed: Any = super()._parse_function_call(*args, **options)  # pyright: ignore[reportUnknownMemberType]
+            return parsed
 
         def _parse_lateral(self) -> Any:
             """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
