@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.completed import completed, table_places
+from cdc_daemon.analysis.conditions import Condition, any_of
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.effects import Finished, Values, Wanted
+from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
@@ -59,12 +61,18 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         return completed(everything, query, catalogue, tree, None)
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
+    moments = not names_moments(query.text)
     for scope in scopes_of(body):
         for source in scope.sources.values():
             if source.table is not None:
                 found = collected.setdefault(source.origin, _Collected(source))
                 found.columns |= _columns(scope, source)
+                found.filters.append(row_filter(scope, source, moments=moments))
 
+    overlooked = _overlooked(text, collected)
+    for found in collected.values():
+        if found.source.table is not None and found.source.table.name in overlooked:
+            found.filters.append(None)
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
     for fragment, values in walk(body, Wanted(entity, entity), _finish):
@@ -106,6 +114,7 @@ class _Collected:
     source: Source
     columns: set[str] = field(default_factory=set[str])
     routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
+    filters: list[Condition | None] = field(default_factory=list[Condition | None])
 
     def add(
         self,
@@ -145,8 +154,21 @@ class _Collected:
             tuple(sorted(links)),
             tuple(sorted(self.columns | links)),
             tuple(route for route, _ in kept) or (Route(RouteKind.ALL, (), "", _NO_WAY),),
-            *(place or ()),
+            line=place.line if place else None,
+            column=place.column if place else None,
+            row_filter=self._row_filter(),
         )
+
+    def _row_filter(self) -> Condition | None:
+        known = [condition for condition in self.filters if condition is not None]
+        return any_of(known) if len(known) == len(self.filters) else None
+
+
+def _overlooked(text: Text, collected: Mapping[int, _Collected]) -> set[TableName]:
+    """Tables that are named in more places than were followed: every row of them is captured."""
+    places = {name for origin, name in text.places.items() if origin not in collected}
+    views = text.catalogue.views.keys() & places
+    return places if views <= text.readings.keys() else set(text.catalogue.tables)
 
 
 def _columns(scope: Scope, source: Source) -> set[str]:

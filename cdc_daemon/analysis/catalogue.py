@@ -43,12 +43,14 @@ class Column:
         type: `format_type(atttypid, -1)`, schema-qualified unless in pg_catalog (`bpchar`, not `character`).
         carried_as: the built-in base type in which an entry carries it: `type` itself, or `text`.
         not_null: no NULL can be in it.
+        virtual: it is computed when it is read, so capture does not see it.
     """
 
     name: str
     type: str
     carried_as: str
     not_null: bool
+    virtual: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.conditions import Condition
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
 
@@ -58,6 +59,7 @@ class Occurrence:
         routes: their union reaches every entity that a changed row touches.
         line, column: 1-based place in the user's text, None where it can't be told. Of a table inside a view:
             the view's.
+        row_filter: what a row fulfils that can matter here; None if any row can.
     """
 
     table: TableName
@@ -67,6 +69,7 @@ class Occurrence:
     routes: tuple[Route, ...]
     line: int | None = None
     column: int | None = None
+    row_filter: Condition | None = None
 
     @property
     def kind(self) -> RouteKind:

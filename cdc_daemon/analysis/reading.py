@@ -60,6 +60,7 @@ class Text:
 
     Attributes:
         readings: each view's definition as it was read.
+        places: what each place where a relation is named reads, by its number.
     """
 
     def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
@@ -67,6 +68,7 @@ class Text:
         self.catalogue = catalogue
         self.functions = functions
         self.readings: dict[TableName, Reading] = {}
+        self.places: dict[int, TableName] = {}
         self._taken: set[str] = {"delta"}
         self._views: dict[TableName, exp.Query] = {}
         self._places = 0
@@ -84,6 +86,8 @@ class Text:
         """Number the places where tables are read; copies of a place keep its number."""
         for node in tree.find_all(exp.Table):
             node.meta["origin"] = self._places
+            if node.db:
+                self.places[self._places] = TableName(node.db, node.name)
             self._places += 1
 
     def view(self, view: View) -> exp.Query:

@@ -65,7 +65,7 @@ def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Fini
                     column(DELTA, source.real[visible]), type=type_of(source, visible)
                 )
                 for visible in body.used[source.uid]
-                if visible in source.real
+                if visible in source.real and not source.table.columns[source.real[visible]].virtual
             }
             yield from effects(plan, source, Fragment(source), start, (), proceed)
         elif source.body is not None:

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
+from cdc_daemon.analysis.conditions import AllOf, AnyOf, Comparison, Condition, NullTest, any_of
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.statements import rendered
 
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
+_OR = sql.SQL(" OR ")
 
 
 def render(source: Source) -> sql.Composed:
@@ -22,9 +24,9 @@ def render(source: Source) -> sql.Composed:
     return rendered(
         "capture.body",
         declarations=sql.SQL("\n").join(link.declaration() for link in links),
-        update=_one_row(source, links),
-        insert=_all_rows("new_rows", "cdc_rows", [(link.array, link) for link in links]),
-        delete=_all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
+        update=_update(source, links),
+        insert=_all_rows(source, "new_rows", "cdc_rows", [(link.array, link) for link in links]),
+        delete=_all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links]),
         forget=_lines(sql.SQL("{} := NULL;").format(link.array) for link in links),
         entries=_entries(source, links),
     )
@@ -89,21 +91,57 @@ def _lines(pieces: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL("\n        ").join(pieces)
 
 
-def _all_rows(rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedLink]]) -> sql.Composed:
+def _all_rows(
+    source: Source, rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedLink]]
+) -> sql.Composed:
     return rendered(
         "capture.all_rows",
         rows=sql.Identifier(rows),
+        where=sql.SQL("" if source.filters is None else " WHERE ") + _counts(source, "r"),
         into=_COMMA.join([sql.Identifier(count), *(array for array, _ in links)]),
         aggregates=_continued(sql.SQL("pg_catalog.array_agg({})").format(link.of("r")) for _, link in links),
     )
 
 
-def _both_sides(links: list[_CarriedLink]) -> sql.Composed:
+def _counts(source: Source, *aliases: str) -> sql.Composed:
+    """Whether one of these rows fulfils a condition under which the table is captured; empty without any."""
+    if source.filters is None:
+        return sql.Composed([])
+    condition = any_of(source.filters)
+    return sql.SQL("({})").format(_OR.join(_fulfils(condition, alias) for alias in aliases))
+
+
+def _fulfils(condition: Condition, alias: str) -> sql.Composed:
+    """A condition on a row, in which nothing is looked up through the search path of whoever writes.
+
+    An IN list would be: its `=` is the first one in sight.
+    """
+    match condition:
+        case AllOf() | AnyOf():
+            joined = _AND if isinstance(condition, AllOf) else _OR
+            return sql.SQL("({})").format(joined.join(_fulfils(part, alias) for part in condition.parts))
+        case NullTest():
+            form = "{} IS NOT NULL" if condition.negated else "{} IS NULL"
+            return sql.SQL(form).format(sql.Identifier(alias, condition.column))
+        case Comparison():
+            column = sql.Identifier(alias, condition.column)
+            operator = sql.SQL("OPERATOR(pg_catalog.{})").format(sql.SQL(condition.operator))  # pyright: ignore[reportArgumentType] # of a closed set
+            type_ = sql.Identifier("pg_catalog", condition.type)
+            values = [sql.Literal(value) for value in condition.values]
+            if len(values) == 1:
+                return sql.SQL("{} {} {}::{}").format(column, operator, values[0], type_)
+            every = sql.SQL("ANY" if condition.operator == "=" else "ALL")
+            return sql.SQL("{} {} {} (ARRAY[{}]::{}[])").format(
+                column, operator, every, _COMMA.join(values), type_
+            )
+
+
+def _both_sides(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     """Without a primary key the rows of many can't be paired: every one of them counts as changed."""
     return _lines(
         [
-            _all_rows("old_rows", "cdc_rows", [(link.array, link) for link in links]),
-            _all_rows("new_rows", "cdc_more", [(link.more, link) for link in links]),
+            _all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links]),
+            _all_rows(source, "new_rows", "cdc_more", [(link.more, link) for link in links]),
             _append(links),
         ]
     )
@@ -111,6 +149,17 @@ def _both_sides(links: list[_CarriedLink]) -> sql.Composed:
 
 def _append(links: list[_CarriedLink]) -> sql.Composed:
     return _lines([rendered("capture.append"), *(link.append() for link in links)])
+
+
+def _update(source: Source, links: list[_CarriedLink]) -> sql.Composed:
+    if source.filters is None:
+        return _one_row(source, links)
+    return rendered(
+        "capture.if_any_counts",
+        new_counts=_counts(source, "n"),
+        old_counts=_counts(source, "o"),
+        then=_one_row(source, links),
+    )
 
 
 def _one_row(source: Source, links: list[_CarriedLink]) -> sql.Composed:
@@ -124,7 +173,7 @@ def _one_row(source: Source, links: list[_CarriedLink]) -> sql.Composed:
             [sql.SQL("{} AS {}, ").format(link.of("o"), sql.Identifier(link.name)) for link in links]
         ),
         moved=_different(links) if links else sql.SQL("false"),
-        many_rows=_changed_rows(source, links) if source.primary_key else _both_sides(links),
+        many_rows=_changed_rows(source, links) if source.primary_key else _both_sides(source, links),
         old_columns=_columns(source, "o"),
         new_columns=_columns(source, "n"),
     )
@@ -140,6 +189,7 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         "same_key": _AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
         "old_columns": _columns(source, "o"),
         "new_columns": _columns(source, "n"),
+        "counts": _counts(source, "o", "n") + sql.SQL("" if source.filters is None else " AND "),
     }
     old_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("o", first_key))
     new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))

@@ -6,18 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cdc_daemon.analysis.catalogue import Table, TableName
+from cdc_daemon.analysis.conditions import loads
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 
 def read_source(
-    connection: Connection, table: Table, *, links: Iterable[str], columns: Iterable[str]
+    connection: Connection,
+    table: Table,
+    *,
+    links: Iterable[str],
+    columns: Iterable[str],
+    filters: Iterable[str] | None = None,
 ) -> Source:
     """How one source table has to be captured.
 
     Args:
         links, columns: what the feeds want of it together, by column name.
+        filters: conditions (JSON) of which a row has to fulfil one; None if every row is wanted.
     """
     named = [table.columns[name] for name in sorted(set(links))]
     spelled = sorted({column.carried_as for column in named})
@@ -45,6 +52,7 @@ def read_source(
             TableName(schema, name)
             for schema, name in connection.execute(statement("capture.leaves"), {"relation": table.oid})
         ),
+        filters=None if filters is None else tuple(loads(each) for each in sorted(filters)),
     )
 
 
@@ -56,11 +64,17 @@ class InstalledTrigger:
 
 @dataclass(frozen=True)
 class Captured:
-    """What an earlier install recorded of a source table; `body` is the md5 of its function's body."""
+    """What an earlier install recorded of a source table; empty: nothing of it is captured.
+
+    Attributes:
+        body: md5 of its function's body.
+        filters: conditions (JSON) of which a row has to fulfil one; None: every row is captured.
+    """
 
     links: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     body: str = ""
+    filters: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True)
@@ -97,8 +111,10 @@ def read_installed(connection: Connection) -> Installed:
     return Installed(
         schema=True,
         sources={
-            TableName(schema, table): Captured(tuple(links), tuple(columns), body)
-            for schema, table, links, columns, body in connection.execute(
+            TableName(schema, table): Captured(
+                tuple(links), tuple(columns), body, None if filters is None else frozenset(filters)
+            )
+            for schema, table, links, columns, body, filters in connection.execute(
                 statement("capture.installed_sources")
             )
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.conditions import Condition
 from cdc_daemon.pg.session import object_name
 
 
@@ -39,6 +40,7 @@ class Source:
         columns: the columns whose change matters, sorted; virtual generated ones replaced by their inputs.
         primary_key: pairs of column name and whether it must be compared as text; empty without a key.
         leaves: partitions and inheritance children, which need triggers of their own.
+        filters: a row is captured if it fulfils one of them; None: every row is.
     """
 
     table: TableName
@@ -47,6 +49,7 @@ class Source:
     columns: tuple[str, ...]
     primary_key: tuple[tuple[str, bool], ...]
     leaves: tuple[TableName, ...] = ()
+    filters: tuple[Condition, ...] | None = None
 
     @property
     def changelog(self) -> str:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from cdc_daemon import __version__
 from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.conditions import dumps
 from cdc_daemon.capture import body
 from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger
 from cdc_daemon.capture.source import TRIGGERS, Link, Source
@@ -168,7 +169,9 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     present = installed.functions.get(source.function)
     links = tuple(link.name for link in source.links)
-    if present == digest and installed.sources.get(source.table) == Captured(links, source.columns, digest):
+    filters = None if source.filters is None else sorted(map(dumps, source.filters))
+    wanted = Captured(links, source.columns, digest, None if filters is None else frozenset(filters))
+    if present == digest and installed.sources.get(source.table) == wanted:
         return
     function = sql.Identifier(source.function)
     statements = [
@@ -184,6 +187,7 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
             function=sql.Literal(source.function),
             links=_text_array(links),
             columns=_text_array(source.columns),
+            filters=sql.SQL("NULL") if filters is None else _text_array(filters),
             body=sql.Literal(digest),
         ),
     ]

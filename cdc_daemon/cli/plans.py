@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cdc_daemon.analysis.conditions import text
 from cdc_daemon.analysis.plan import Occurrence, RouteKind, Verdict
 from cdc_daemon.errors import ConfigurationError, FeedError
 from cdc_daemon.pg.ddl import Step
@@ -55,6 +56,7 @@ def _occurrence(occurrence: Occurrence) -> dict[str, object]:
         "kind": occurrence.kind,
         "links": occurrence.links,
         "columns": occurrence.columns,
+        "rows": None if occurrence.row_filter is None else text(occurrence.row_filter),
         "reason": occurrence.reason,
         "routes": [
             {"kind": route.kind, "bound": route.bound, "sql": route.sql, "reason": route.reason}
@@ -86,6 +88,8 @@ def lines_of_plan(plan: FeedPlan) -> Iterator[str]:
         yield f"  {occurrence.table} as {occurrence.alias}: {occurrence.kind}"
         yield f"    used columns  {', '.join(occurrence.columns) or '-'}"
         yield f"    link columns  {', '.join(occurrence.links) or '-'}"
+        if occurrence.row_filter is not None:
+            yield f"    rows that count  {text(occurrence.row_filter)}"
         for route in occurrence.routes:
             bound = f"({', '.join(route.bound)})" if route.bound else "every entity"
             reason = f": {route.reason}" if route.reason else ""

@@ -113,7 +113,9 @@ def _all(analysis: Analysis, reason: str) -> Analysis:
     route = Route(RouteKind.ALL, (), "", reason)
     return replace(
         analysis,
-        occurrences=tuple(replace(each, links=(), routes=(route,)) for each in analysis.occurrences),
+        occurrences=tuple(
+            replace(each, links=(), routes=(route,), row_filter=None) for each in analysis.occurrences
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 from psycopg import sql
 
 from cdc_daemon import __version__
@@ -17,11 +18,17 @@ from cdc_daemon.pg.statements import rendered, statement
 
 @dataclass(frozen=True)
 class WantedFeed:
-    """A feed with what it reads: source tables as `schema.table`, used columns as `schema.table.column`."""
+    """A feed with what it reads: source tables as `schema.table`, used columns as `schema.table.column`.
+
+    Attributes:
+        filters: per source table, the conditions (JSON) of which a row has to fulfil one to matter to the
+            feed; a table that is not named matters whole.
+    """
 
     definition: FeedDefinition
     sources: tuple[str, ...]
     columns: tuple[str, ...]
+    filters: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class InstalledFeed:
     definition: str
     sources: frozenset[str]
     columns: frozenset[str]
+    filters: Mapping[str, Sequence[str]]
     layout: str | None
     refreshes: bool
 
@@ -44,9 +52,13 @@ def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
     }
     return {
         feed: InstalledFeed(
-            definition, frozenset(sources), frozenset(used), *tables.get(f"feed_{feed}", (None, False))
+            definition,
+            frozenset(sources),
+            frozenset(used),
+            filters,
+            *tables.get(f"feed_{feed}", (None, False)),
         )
-        for feed, definition, sources, used in connection.execute(statement("feed_state.installed"))
+        for feed, definition, sources, used, filters in connection.execute(statement("feed_state.installed"))
     }
 
 
@@ -110,7 +122,8 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
     elif (
         installed.definition != feed.digest
         or installed.sources != frozenset(wanted.sources)
-        or not installed.columns >= frozenset(wanted.columns)
+        or installed.columns != frozenset(wanted.columns)
+        or installed.filters != wanted.filters
     ):
         yield Step("replace", f"definition of feed {feed.name}", (_register(wanted),))
 
@@ -122,6 +135,7 @@ def _register(wanted: WantedFeed) -> sql.Composed:
         definition=sql.Literal(wanted.definition.digest),
         sources=text_array(wanted.sources),
         columns=text_array(wanted.columns),
+        filters=sql.Literal(orjson.dumps(wanted.filters).decode()),
     )
 
 

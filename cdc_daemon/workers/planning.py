@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, TableName
+from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName
 from cdc_daemon.analysis.completed import accepting
+from cdc_daemon.analysis.conditions import dumps, fits, loads
 from cdc_daemon.analysis.places import SqlText
 from cdc_daemon.analysis.plan import Analysis, Verdict
 from cdc_daemon.analysis.verdicts import statements
@@ -54,6 +55,21 @@ class FeedPlan:
         return {table: tuple(sorted(names)) for table, names in found.items()}
 
     @cached_property
+    def filters(self) -> dict[TableName, frozenset[str]]:
+        """Per source table, the conditions (JSON) of which a row has to fulfil one to matter to this feed.
+
+        A table of which every row may matter is not among them.
+        """
+        found: dict[TableName, set[str] | None] = {}
+        for occurrence in self.analysis.occurrences:
+            known = found.setdefault(occurrence.table, set())
+            if known is None or occurrence.row_filter is None:
+                found[occurrence.table] = None
+            else:
+                known.add(dumps(occurrence.row_filter))
+        return {table: frozenset(known) for table, known in found.items() if known is not None}
+
+    @cached_property
     def dependencies(self) -> Dependencies:
         """What the catalogue fingerprint covers."""
         tables = self.catalogue.tables
@@ -75,6 +91,7 @@ class FeedPlan:
             self.definition,
             tuple(sorted(map(str, self.columns))),
             tuple(sorted(f"{table}.{name}" for table, names in self.columns.items() for name in names)),
+            {str(table): sorted(self.filters[table]) for table in sorted(self.filters)},
         )
 
 
@@ -202,6 +219,18 @@ def plan_sources(
                 # A column that is gone stops the feed that needs it; capture goes on for the others.
                 links=links | {name for name in kept.links if name in described.columns},
                 columns=columns | {name for name in kept.columns if name in described.columns},
+                filters=_filters(described, kept, [plan for plan in plans if table in plan.columns]),
             )
         )
     return found
+
+
+def _filters(table: Table, kept: Captured, plans: Sequence[FeedPlan]) -> frozenset[str] | None:
+    """The conditions under which the feeds together want a table's rows; None if they want all."""
+    found = [plan.filters.get(table.name) for plan in plans]
+    if kept.filters is None or None in found:
+        return None
+    types = {name: column.type for name, column in table.columns.items()}
+    # A condition on a column that is gone or has another type is one of a feed that stops or is planned anew.
+    still = frozenset(each for each in kept.filters if fits(loads(each), types))
+    return still.union(*(each for each in found if each is not None))

@@ -35,8 +35,10 @@ WHERE a.attrelid = %(relation)s AND a.attgenerated = 'v' AND NOT a.attisdropped
 SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 
 -- name: installed_sources
--- What earlier installs recorded.
-SELECT schema_name, table_name, links, columns, body FROM cdc.source ORDER BY 1, 2
+-- What earlier installs recorded; one before migration 3 has no filters.
+SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
+       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null')
+FROM cdc.source AS s ORDER BY 1, 2
 
 -- name: installed_functions
 -- Capture functions as they stand: a body replaced by hand has another digest.
@@ -63,11 +65,12 @@ WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.
 
 -- name: record_source
 -- Remembers what was installed on a source table.
-INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, body)
-VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {body})
+INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, filters, body)
+VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {filters}, {body})
 ON CONFLICT (schema_name, table_name) DO UPDATE
 SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
-    function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, body = EXCLUDED.body, installed_at = pg_catalog.now()
+    function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, filters = EXCLUDED.filters,
+    body = EXCLUDED.body, installed_at = pg_catalog.now()
 
 -- name: distrust
 -- Whoever reads this table has to be resynced: changes of it may have gone uncaptured.

@@ -158,7 +158,7 @@ ORDER BY 2, 3
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
-       a.attnotnull, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       a.attnotnull, a.attgenerated = 'v', pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

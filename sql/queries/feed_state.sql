@@ -88,13 +88,18 @@ FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
 WHERE r.id = %(id)s
 
 -- name: wanted
--- Registers a feed, or its changed definition: then only a resync can make it right.
-INSERT INTO cdc.feed_state (feed, definition, sources, columns)
-VALUES ({feed}, {definition}, {sources}, {columns})
+-- Registers a feed, or its changed definition: then only a resync can make it right. So it does where the feed
+-- needs columns or rows that may not have been captured for it: a table that was filtered and is not any more, or
+-- by a condition that was not among those it was filtered by.
+INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters)
+VALUES ({feed}, {definition}, {sources}, {columns}, {filters})
 ON CONFLICT (feed) DO UPDATE
 SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCLUDED.columns,
+    filters = EXCLUDED.filters,
     cursor = CASE WHEN feed_state.definition = EXCLUDED.definition AND feed_state.sources <@ EXCLUDED.sources
                    AND feed_state.sources @> EXCLUDED.sources AND feed_state.columns @> EXCLUDED.columns
+                   AND NOT EXISTS (SELECT FROM pg_catalog.jsonb_each(feed_state.filters) AS f (source, conditions)
+                                   WHERE (f.conditions @> (EXCLUDED.filters -> f.source)) IS NOT TRUE)
              THEN feed_state.cursor END
 
 -- name: forget
@@ -110,7 +115,9 @@ DELETE FROM cdc.failed_item WHERE feed = {feed}
 DELETE FROM cdc.delivered_document WHERE feed = {feed}
 
 -- name: installed
-SELECT feed, definition, sources, columns FROM cdc.feed_state ORDER BY feed
+-- One before migration 3 has no filters.
+SELECT f.feed, f.definition, f.sources, f.columns, COALESCE(pg_catalog.to_jsonb(f.*) -> 'filters', '{{}}')
+FROM cdc.feed_state AS f ORDER BY f.feed
 
 -- name: cursors
 -- Every feed's cursor, to see whether they cover a point in time.

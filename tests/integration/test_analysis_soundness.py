@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from collections.abc import Mapping
 
 import psycopg
+import pytest
 
-from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
+from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, SCHEMA, Case
 from tests.integration.properties.delta import Connection, follow, outcome, remember
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 
-def test_every_changed_entity_is_named(database: str) -> None:
+@pytest.mark.parametrize("cases", [CASES, FILTERED], ids=["every construct", "constant filters"])
+def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str) -> None:
     """Documents of an entity that changed, appeared or vanished are always among those that a route names."""
     chance = random.Random(20240229)  # noqa: S311 # the same batches each time
     with psycopg.connect(database, autocommit=True) as connection:
@@ -25,7 +28,7 @@ def test_every_changed_entity_is_named(database: str) -> None:
         connection.execute(SCHEMA)
         followed = {
             name: follow(connection, case.query, case.entity.split(","), "public")
-            for name, case in CASES.items()
+            for name, case in cases.items()
         }
         changed: Counter[str] = Counter()
         for _ in range(12):

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.conditions import text
 from cdc_daemon.analysis.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
@@ -89,9 +90,12 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
         table = occurrence.table.name
         links = ", ".join(occurrence.links) or "1 AS nothing"
         image = f"ROW({', '.join(occurrence.columns)})::text"
+        # Capture leaves out a row that no use of its table wants. Here each route does without what *its* use
+        # of the table does not want, old or new: fewer rows can't be captured.
+        wanted = "" if occurrence.row_filter is None else f"WHERE {text(occurrence.row_filter)}"
         delta = f"""SELECT * FROM (SELECT {links}, sum(w) OVER (PARTITION BY image) AS w$ FROM (
-            SELECT *, {image} AS image, 1 AS w FROM old_{table}
-            UNION ALL SELECT *, {image}, -1 FROM {table}) AS states) AS weighed WHERE w$ <> 0"""
+            SELECT *, {image} AS image, 1 AS w FROM old_{table} {wanted}
+            UNION ALL SELECT *, {image}, -1 FROM {table} {wanted}) AS states) AS weighed WHERE w$ <> 0"""
         for route in occurrence.routes:
             place = len(pieces)
             if route.kind == RouteKind.ALL:
