@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from cdc_daemon.errors import CdcError, SinkUnavailable
+from cdc_daemon.errors import CdcError, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http.answer import NotAuthorized
 from cdc_daemon.sinks.http.authorization import Authorization
 from cdc_daemon.sinks.http.connection import connected_socket
@@ -63,16 +63,18 @@ def _last_steps(
         yield ProbeStep("authorization", failure=error)
         return
     scheme = "nothing is set" if value is None else f"{value.partition(' ')[0]} is sent"
-    failure: CdcError | None = None
+    said, failure = "took an empty batch", None
     try:
         accept()
     except NotAuthorized as error:
         yield ProbeStep("authorization", scheme, error)
         return
+    except RecordsRefused as error:
+        said = f"refused an empty batch, as it may: {error.what}"
     except CdcError as error:
-        failure = error
+        said, failure = "", error
     yield ProbeStep("authorization", scheme)
-    yield ProbeStep("accept", "took an empty batch" if failure is None else "", failure)
+    yield ProbeStep("accept", said, failure)
 
 
 def _described(secured: ssl.SSLSocket) -> str:

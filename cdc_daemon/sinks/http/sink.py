@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from urllib.parse import quote, urlsplit
@@ -87,8 +88,12 @@ class HttpSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """POST the records and return once the target has them; see `Sink.deliver`."""
+        if not records:
+            with suppress(RecordsRefused):  # it was reached, and let us in: that is what is asked
+                self._knock(feed)
+            return ()
         until = time.monotonic() + self.timeout_seconds
-        batches = list(split(records, self._request_records, self._bytes_now())) or [[]]
+        batches = list(split(records, self._request_records, self._bytes_now()))
         try:
             if len(batches) == 1:
                 return self._send(feed, batches[0], until, alone=True)
@@ -104,7 +109,7 @@ class HttpSink(Sink):
             timeout_seconds=self.timeout_seconds,
             tls=self._tls,
             authorization=self._authorization,
-            accept=lambda: self.deliver(feed, ()),
+            accept=lambda: self._knock(feed),
         )
 
     def close(self) -> None:
@@ -117,6 +122,10 @@ class HttpSink(Sink):
     def url_of(self, feed: str) -> str:
         """Where the records of a feed go."""
         return placeholders.filled(self._url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
+
+    def _knock(self, feed: str) -> None:
+        """POST an empty batch; a receiver may well refuse it."""
+        self._send(feed, (), time.monotonic() + self.timeout_seconds, alone=True)
 
     def _where(self, feed: str) -> str:
         return f"sink {self.name}, feed {feed}, {self.url_of(feed).partition('?')[0]}"

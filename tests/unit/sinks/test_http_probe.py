@@ -92,7 +92,16 @@ def test_a_server_of_tokens_that_gives_none_ends_it_at_authorization(opened: Ope
     assert probed(sink) == [("DNS", True), ("TCP", True), ("authorization", False)]
 
 
-@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_target_that_refuses_an_empty_batch_is_reached_all_the_same(opened: Opened, target: Target) -> None:
+    target.script.extend([answer(400, b"nothing in it")] * 2)
+    sink = opened(target.url)
+    *_, last = sink.probe("products")
+    assert (last.name, last.failure) == ("accept", None)
+    assert last.said == "refused an empty batch, as it may: answered 400 Bad Request: nothing in it"
+    assert sink.deliver("products", ()) == ()
+
+
+@pytest.mark.parametrize("status", [404, 500])
 def test_a_target_that_takes_nothing_ends_it_at_accept(opened: Opened, target: Target, status: int) -> None:
     target.script.append(answer(status))
     assert probed(opened(target.url)) == [
