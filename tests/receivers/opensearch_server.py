@@ -1,0 +1,180 @@
+"""What the bulk API of OpenSearch does with external versions, in a small server: `python … PORT FOLDER`.
+
+No OpenSearch can be had from Debian or PyPI. This one follows its documentation: index and delete with
+`version_type` external and external_gte, tombstones of deletes, types of fields that the first document fixes
+(a mapping), shapes and codes of its errors, and a search for all documents. It keeps what it acknowledged.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_MOST_BYTES = 100 * 1024 * 1024  # http.max_content_length
+_LONGEST_ID_BYTES = 512
+
+
+class Indices:
+    """Documents by index and id, each with its version; a deleted one keeps its version."""
+
+    def __init__(self, journal: Path) -> None:
+        self._lock = threading.Lock()
+        self._documents: dict[str, dict[str, tuple[int, str | None]]] = {}
+        self._types: dict[str, dict[str, str]] = {}
+        if journal.exists():
+            for line in journal.read_text("utf-8").split("\n")[:-1]:
+                index, identity, version, source = json.loads(line)
+                self._documents.setdefault(index, {})[identity] = (version, source)
+        self._journal = journal.open("a", encoding="utf-8")
+
+    def bulk(self, body: bytes) -> list[dict[str, Any]]:
+        """The items of the response.
+
+        Raises:
+            ValueError: the request as a whole can't be read.
+        """
+        if not body.endswith(b"\n"):
+            raise ValueError("The bulk request must be terminated by a newline [\\n]")
+        lines = body.decode().split("\n")[:-1]
+        actions: list[tuple[str, dict[str, Any], str | None]] = []
+        while lines:
+            ((name, where),) = json.loads(lines.pop(0)).items()
+            if name not in {"index", "delete"}:
+                raise ValueError(f"Malformed action/metadata line, found [{name}]")
+            if len(where["_id"].encode()) > _LONGEST_ID_BYTES:
+                raise ValueError(f"id [{where['_id']}] is too long, must be no longer than 512 bytes")
+            actions.append((name, where, lines.pop(0) if name == "index" else None))
+        with self._lock:
+            items = [{name: self._apply(where, source)} for name, where, source in actions]
+            self._journal.flush()
+        return items
+
+    def _apply(self, where: dict[str, Any], source: str | None) -> dict[str, Any]:
+        index, identity, version = where["_index"], where["_id"], where["version"]
+        answer = {"_index": index, "_id": identity}
+        if index != index.lower():
+            return _failed(answer, 400, "invalid_index_name_exception", "must be lowercase")
+        documents = self._documents.setdefault(index, {})
+        known, before = documents.get(identity, (-1, None))
+        gte = where.get("version_type") == "external_gte"
+        if known > version or (known == version and not gte):
+            reason = (
+                f"[{identity}]: version conflict, current version [{known}] is higher or equal to [{version}]"
+            )
+            return _failed(answer, 409, "version_conflict_engine_exception", reason)
+        if source is not None and (reason := self._mapped(index, source)):
+            return _failed(answer, 400, "mapper_parsing_exception", reason)
+        documents[identity] = (version, source)
+        self._journal.write(json.dumps([index, identity, version, source]) + "\n")
+        if source is None:
+            found = before is not None
+            return {**answer, "status": 200 if found else 404, "result": "deleted" if found else "not_found"}
+        return {**answer, "status": 201 if before is None else 200, "_version": version}
+
+    def _mapped(self, index: str, source: str) -> str | None:
+        """Why the document does not fit the mapping; fields that are new are added to it."""
+        try:
+            document = json.loads(source)
+        except ValueError as error:
+            return f"failed to parse: {error}"
+        if not isinstance(document, dict):
+            return "failed to parse: Malformed content, found extra data after parsing: START_ARRAY"
+        types = self._types.setdefault(index, {})
+        for name, value in document.items():
+            kind = "object" if isinstance(value, dict) else "text"
+            if value is None or isinstance(value, list):
+                continue
+            if types.setdefault(name, kind) != kind:
+                return f"failed to parse field [{name}] of type [{types[name]}]"
+        return None
+
+    def search(self, index: str) -> list[dict[str, Any]] | None:
+        """The hits of a search for everything; None for no such index."""
+        with self._lock:
+            documents = self._documents.get(index)
+            if documents is None:
+                return None
+            return [
+                {"_id": identity, "_version": version, "_source": source}
+                for identity, (version, source) in documents.items()
+                if source is not None
+            ]
+
+
+def _failed(answer: dict[str, Any], status: int, kind: str, reason: str) -> dict[str, Any]:
+    return {**answer, "status": status, "error": {"type": kind, "reason": reason}}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    indices: Indices
+
+    def do_GET(self) -> None:
+        self._answer(200, b'{"version":{"distribution":"opensearch","number":"2.0.0"}}')
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        path = urlsplit(self.path).path
+        if path == "/_bulk":
+            self._bulk(length, body)
+        elif path.endswith("/_search"):
+            hits = self.indices.search(path.split("/")[1])
+            if hits is None:
+                self._fail(404, "index_not_found_exception", "no such index")
+                return
+            # The source is given back as it came, as OpenSearch does.
+            shown = [
+                json.dumps({**hit, "_source": 0}).replace('"_source": 0', f'"_source": {hit["_source"]}')
+                for hit in hits
+            ]
+            self._answer(200, f'{{"hits":{{"hits":[{",".join(shown)}]}}}}'.encode())
+        else:
+            self._fail(405, "method_not_allowed", path)
+
+    def _bulk(self, length: int, body: bytes) -> None:
+        if length > _MOST_BYTES:
+            self._fail(413, "content_too_large", "too large")
+        elif "json" not in self.headers.get("Content-Type", ""):
+            self._fail(406, "content_type", "Content-Type header is not supported")
+        else:
+            try:
+                items = self.indices.bulk(body)
+            except (ValueError, IndexError) as error:
+                self._fail(400, "illegal_argument_exception", str(error))
+                return
+            errors = any("error" in next(iter(item.values())) for item in items)
+            self._answer(200, json.dumps({"errors": errors, "items": items}).encode())
+
+    def _fail(self, status: int, kind: str, reason: str) -> None:
+        error = {"error": {"type": kind, "reason": reason}, "status": status}
+        self._answer(status, json.dumps(error).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method we replace
+        """Requests are not printed."""
+
+
+def main(port: int, folder: Path) -> None:
+    """Serve until killed."""
+    Handler.indices = Indices(folder / "journal")
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))
