@@ -129,7 +129,7 @@ class _Collected:
         if not bound:
             route = Route(RouteKind.ALL, (), "", reason)
         else:
-            whole = RouteKind.JOIN if made.hops else RouteKind.DIRECT
+            whole = RouteKind.DIRECT if made.direct else RouteKind.JOIN
             route = Route(RouteKind.PARTIAL if reason else whole, bound, made.sql, reason, made.visits)
         if any(old.bound == bound and before.includes(made) for old, before in self.routes):
             return
@@ -172,9 +172,7 @@ def _overlooked(text: Text, collected: Mapping[int, _Collected]) -> set[TableNam
 
 
 def _columns(scope: Scope, source: Source) -> set[str]:
-    used = scope.used[source.uid]
-    names = source.columns if WHOLE_ROW in used else used
-    return {source.real[name] for name in names if name != WHOLE_ROW}
+    return {source.real[name] for name in scope.used[source.uid] if name != WHOLE_ROW}
 
 
 def _reason(

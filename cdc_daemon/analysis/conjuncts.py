@@ -110,10 +110,7 @@ def reduce_outer_joins(joins: Sequence[OuterJoin], conjuncts: Sequence[Conjunct]
         for join in list(remaining):
             for arm in (0, 1):
                 if join.nullable[arm] and any(
-                    _always_holds(q, remaining)
-                    and q.strict & join.sides[arm]
-                    and not _within(q, join.sides[arm])
-                    for q in conjuncts
+                    _always_holds(q, remaining) and q.strict & join.sides[arm] for q in conjuncts
                 ):
                     join.nullable = (False, join.nullable[1]) if arm == 0 else (join.nullable[0], False)
                     changed = True
@@ -132,10 +129,6 @@ def _always_holds(q: Conjunct, joins: Sequence[OuterJoin]) -> bool:
     return q.span is None or not any(
         join.nullable[arm] and q.span <= join.sides[arm] for join in joins for arm in (0, 1)
     )
-
-
-def _within(q: Conjunct, sources: frozenset[str]) -> bool:
-    return q.span is not None and q.span <= sources
 
 
 def _equality(tree: Tree) -> tuple[Tree, Tree] | None:

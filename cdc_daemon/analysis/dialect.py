@@ -111,7 +111,8 @@ def parse(text: str) -> exp.Query:
 
 def render(tree: Tree, *, pretty: bool = False) -> str:
     """A tree as SQL for PostgreSQL."""
-    return tree.sql(dialect=Definition, pretty=pretty, normalize_functions=False, comments=False)
+    # Nothing that PostgreSQL writes is transformed while it is written, so it needs no copy of the tree.
+    return tree.sql(dialect=Definition, pretty=pretty, normalize_functions=False, comments=False, copy=False)
 
 
 def quoted(name: str) -> exp.Identifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sqlglot import exp
 
@@ -142,9 +143,24 @@ class Statement:
     sql: str
     links: frozenset[str]
     outputs: tuple[str, ...]
-    hops: frozenset[str]
-    conditions: frozenset[str]
     visits: tuple[Visit, ...]
+    fragment: Fragment
+
+    @property
+    def direct(self) -> bool:
+        """Whether it reads nothing but the delta."""
+        return not self.fragment.hops and self.fragment.closure is None
+
+    @cached_property
+    def hops(self) -> frozenset[str]:
+        """What it visits."""
+        closure = self.fragment.closure
+        hops = frozenset(render(hop.item) for hop in self.fragment.hops)
+        return hops if closure is None else hops | {render(_closure(closure))}
+
+    @cached_property
+    def conditions(self) -> frozenset[str]:
+        return frozenset(map(render, (*self.fragment.conditions, *self.fragment.guards)))
 
     def includes(self, other: Statement) -> bool:
         """Whether every row of `other` is certainly a row of this one: the same with fewer conditions."""
@@ -157,16 +173,12 @@ def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
     """A SELECT from `delta` of the bound entity columns."""
     fragment = fragment.pruned(bound.values())
     select = _select(fragment, bound)
-    hops = {render(hop.item) for hop in fragment.hops}
-    if fragment.closure is not None:
-        hops.add(render(_closure(fragment.closure)))
     return Statement(
         sql=render(select, pretty=True),
         links=frozenset(_columns_of(select, DELTA)),
         outputs=tuple(render(tree) for tree in bound.values()),
-        hops=frozenset(hops),
-        conditions=frozenset(map(render, (*fragment.conditions, *fragment.guards))),
         visits=tuple(dict.fromkeys(_visits(fragment))),
+        fragment=fragment,
     )
 
 
@@ -183,8 +195,7 @@ def _joined(
     start: Tree | None, known: str, hops: Sequence[Hop], conditions: Sequence[Tree], bound: Mapping[str, Tree]
 ) -> exp.Select:
     """A SELECT from hops joined one by one, to a first item or (inside LATERAL) to what is known outside."""
-    distinct = {render(condition): condition for condition in conditions}
-    waiting = [(condition, aliases(condition)) for condition in distinct.values()]
+    waiting = [(condition, aliases(condition)) for condition in dict.fromkeys(conditions)]
     select = exp.Select(expressions=[exp.alias_(tree.copy(), quoted(name)) for name, tree in bound.items()])
     aliased = {known}
     own = _take(waiting, aliased)
@@ -256,17 +267,18 @@ def _visits(fragment: Fragment) -> Iterator[Visit]:
 
 
 def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visit]:
+    found: dict[str, set[str]] = {}
+    for condition in conditions:
+        if isinstance(condition, exp.EQ):
+            for side in (condition.this.unnest(), condition.expression.unnest()):
+                plain = side.this.unnest() if isinstance(side, exp.Cast) else side
+                if isinstance(plain, exp.Column):
+                    found.setdefault(plain.table, set()).add(plain.name)
     for hop in hops:
-        if not isinstance(hop.item, exp.Table) or hop.item.args["alias"].args.get("columns"):
-            continue  # not a table under its own column names
-        found: set[str] = set()
-        for condition in conditions:
-            if isinstance(condition, exp.EQ):
-                for side in (condition.this.unnest(), condition.expression.unnest()):
-                    plain = side.this.unnest() if isinstance(side, exp.Cast) else side
-                    if isinstance(plain, exp.Column) and plain.table == hop.uid:
-                        found.add(plain.name)
-        yield Visit(TableName(hop.item.db, hop.item.name), tuple(sorted(found)))
+        # Others than tables under their own column names have no index of these names.
+        if isinstance(hop.item, exp.Table) and not hop.item.args["alias"].args.get("columns"):
+            columns = tuple(sorted(found.get(hop.uid, ())))
+            yield Visit(TableName(hop.item.db, hop.item.name), columns)
 
 
 def _take(waiting: list[tuple[Tree, frozenset[str]]], known: set[str]) -> list[Tree]:

@@ -73,30 +73,54 @@ class Reach:
     _links: dict[str, Conjunct | None] = field(init=False, default_factory=dict[str, Conjunct | None])
     _together: dict[str, frozenset[str]] = field(init=False, default_factory=dict[str, frozenset[str]])
     _news: list[Conjunct] = field(init=False)
+    # Sources to which no way was found with what is known.
+    _exhausted: frozenset[str] = field(init=False, default=frozenset())
     _naming: dict[Ref, list[Conjunct]] = field(init=False, default_factory=dict[Ref, list[Conjunct]])
     _touching: dict[str, list[Conjunct]] = field(init=False, default_factory=dict[str, list[Conjunct]])
+    _feeding: dict[Ref, list[str]] = field(init=False, default_factory=dict[Ref, list[str]])
+    # Sources that a condition on something known refers to; every source, if one may be visited for nothing.
+    _frontier: set[str] = field(init=False, default_factory=set[str])
+    _roaming: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self._equal = dict(self.start)
         self._exact = {ref: value for ref, value in self.start.items() if value.exact}
         self._news = [q for q in self.conjuncts if q.sides is not None]
-        for q in self._news:
+        self._roaming = any(q.free and not q.sources for q in self.conjuncts)
+        for q in self.conjuncts:
             for ref in q.refs:
                 self._naming.setdefault(ref, []).append(q)
-        for q in self.conjuncts:
             for uid in q.sources:
                 self._touching.setdefault(uid, []).append(q)
+            if q.given:
+                self._frontier |= q.sources
+        for uid, source in self.scope.sources.items():
+            for ref in source.outer:
+                self._feeding.setdefault(ref, []).append(uid)
+        for ref in self.start:
+            self._learnt(ref)
+
+    def _learnt(self, ref: Ref) -> None:
+        """A column became known: what refers to it may be within reach."""
+        self._frontier.update(self._feeding.get(ref, ()))
+        for q in self._naming.get(ref, ()):
+            self._frontier |= q.sources
+            if q.sides is not None:
+                self._news.append(q)
 
     def bind(self, goals: Iterable[Tree]) -> None:
         """Propagate, and visit the nearest source while a goal is missing and something can be visited."""
         goals = list(goals)
         self._propagate()
         while missing := [goal for goal in goals if not self.knows(goal)]:
-            visits = self._nearest(missing) or self._compound()
+            further = self.visitable - self._exhausted
+            visits = (self._nearest(missing, further) or self._compound(further)) if further else []
             if not visits:
+                self._exhausted = self.visitable
                 return
             for visit in visits:
                 self._visit(*visit)
+            self._exhausted = frozenset()
             self._propagate()
 
     def knows(self, tree: Tree) -> bool:
@@ -179,7 +203,7 @@ class Reach:
         self._equal.setdefault(ref, carried)
         if exact:
             self._exact[ref] = carried
-        self._news += self._naming.get(ref, ())
+        self._learnt(ref)
 
     def _side(self, side: Side) -> Value | None:
         if side.column is not None:
@@ -207,12 +231,15 @@ class Reach:
 
     # Hops
 
-    def _nearest(self, goals: Sequence[Tree]) -> list[_Visit]:
+    def _nearest(self, goals: Sequence[Tree], among: frozenset[str]) -> list[_Visit]:
         """The visit that needs fewest others, an equality before other conditions."""
         best: tuple[tuple[int, int, int], _Visit] | None = None
         missing = {ref.source for goal in goals for ref in refs_of(goal) if ref not in self._equal}
-        for order, uid in enumerate(self.scope.sources):
-            if not self._may_visit(uid) or not self._exact.keys() >= self.scope.sources[uid].outer:
+        near = among if self._roaming else among & self._frontier
+        for order, uid in enumerate(self.scope.sources if near else ()):
+            if uid not in near or not self._may_visit(uid):
+                continue
+            if not self._exact.keys() >= self.scope.sources[uid].outer:
                 continue
             for q, needs in self._ways(self.scope.sources[uid], unbound=uid in missing):
                 score = (len(needs), 1 if q is None or q.sides is None else 0, order)
@@ -252,7 +279,7 @@ class Reach:
         )
         return frozenset(ref for ref in q.refs if ref.source not in visited) - equal, equal
 
-    def _compound(self) -> list[_Visit]:
+    def _compound(self, among: frozenset[str]) -> list[_Visit]:
         """Visits that find a row only together: of a function or LATERAL, and of the sources that feed it.
 
         `p, unnest(p.tags) AS t(tag)` with t.tag known: no row of p is known yet, so all are read. Of several
@@ -260,9 +287,11 @@ class Reach:
         """
         best: tuple[tuple[int, int], list[_Visit]] | None = None
         for q in self.conjuncts:
+            if not q.given and self._equal.keys().isdisjoint(q.refs):
+                continue
             unknown = frozenset(ref.source for ref in q.refs if self._is_open(ref))
-            together = None if q.implied else self._with_feeders(unknown)
-            if not together:
+            together = None if q.implied or not unknown else self._with_feeders(unknown)
+            if not together or among.isdisjoint(together):
                 continue
             others, equal = self._needs(q, frozenset(together))
             if not self._exact.keys() >= others or not self._equal.keys() >= equal:
@@ -339,7 +368,7 @@ class Reach:
         self._links[uid] = link
         hops = needs | {uid}
         source = self.scope.sources[uid]
-        for name in (*source.columns, WHOLE_ROW):
+        for name in self.scope.used.get(uid, frozenset((*source.columns, WHOLE_ROW))):
             ref = Ref(uid, name)
             tree = (
                 exp.Column(this=exp.Star(), table=column(uid, "x").args["table"])
@@ -350,7 +379,7 @@ class Reach:
             value = Value(tree, exact=True, hops=hops, type=type_)
             self._exact[ref] = value
             self._equal.setdefault(ref, value)
-            self._news += self._naming.get(ref, ())
+            self._learnt(ref)
 
     # What is kept of it
 

@@ -38,7 +38,7 @@ def subqueries(_join: str) -> str:
 
 @pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN"])
 @pytest.mark.parametrize("shape", [chain, star, subqueries])
-def test_forty_tables_are_analysed_in_about_a_second(shape: Callable[[str], str], join: str) -> None:
+def test_forty_tables_are_analysed_in_less_than_a_second(shape: Callable[[str], str], join: str) -> None:
     catalogue = Catalogue({each.name: each for each in map(table, range(TABLES))})
     text = shape(join)
     query = FeedQuery("feed", text, text, (Output("id", "integer"),), ("id",), ("id",))
@@ -49,6 +49,5 @@ def test_forty_tables_are_analysed_in_about_a_second(shape: Callable[[str], str]
         assert len(analysis.occurrences) == TABLES
         return time.process_time() - began
 
-    # A second is the aim and about twice what a quiet machine takes. Three tell a loaded one from the naive
-    # closure, which took six; the least of three, because other work can only make it slower.
-    assert min(measured() for _ in range(3)) < 3.0
+    # The least of three: other work on the machine can only make it slower.
+    assert min(measured() for _ in range(3)) < 1.0
