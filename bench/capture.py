@@ -14,16 +14,53 @@ from cdc_daemon.pg.session import Connection
 
 _FEEDS = ("products", "prices", "categories")
 _LEAST_THROUGHPUT = Aim(0.80, at_least=True)
+_LEAST_THROUGHPUT_UNWANTED = Aim(0.80, at_least=True)
 _LONGEST_STATEMENT = Aim(1.8)
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """Throughput of single rows, one UPDATE of every product's price, and the room that entries take."""
+    """Throughput of single rows, one UPDATE of every product's price, and the room that entries take.
+
+    Then the same of single rows that no feed wants, by the constants in its query, and of those beside them.
+    """
     products = place.scale(200_000, 10_000)
     with place.shop("capture", products, _FEEDS) as shop, shop.connect() as connection:
         shop.cdc.call("install")
         yield from _single_rows(place, shop, connection)
         yield from _one_statement(place, shop, connection)
+    own = {"colors": "product_id"}
+    with place.shop("filters", products, (), own=own, delivering=False) as shop, shop.connect() as connection:
+        shop.cdc.call("install")
+        yield from _filtered(place, shop, connection)
+
+
+def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
+    """Rows of an EAV table, of the attribute that a feed reads and of another one."""
+    seconds = place.rounds(5, 2)
+    for kind, script, aim in (
+        ("that no feed wants", "update_season", _LEAST_THROUGHPUT_UNWANTED),
+        ("beside them", "update_color", None),
+    ):
+
+        def throughput(script: str = script) -> float:
+            settled(connection)
+            return _pgbench(place, shop, script, clients=1, seconds=seconds, synchronous="off")[1]
+
+        def captured(run: Callable[[], float] = throughput) -> float:
+            connection.execute(query("enable_capture_of_attributes"))
+            return run()
+
+        def plain(run: Callable[[], float] = throughput) -> float:
+            connection.execute(query("disable_capture_of_attributes"))
+            return run()
+
+        connection.execute("VACUUM attribute_value")
+        yield Pairs.taken(place.rounds(9, 2), below=plain, above=captured).ratio(
+            f"capture: throughput of single-row UPDATEs of rows {kind}, synchronous_commit off",
+            aim=aim,
+            unit="a second",
+            scale=f"{shop.products:,} products, {seconds} s each",
+        )
 
 
 def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
@@ -41,7 +78,9 @@ def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[F
         bytes_before = _changelog_bytes(connection)
 
         def throughput(clients: int = clients, synchronous: str = synchronous) -> tuple[int, float]:
-            return _pgbench(place, shop, clients=clients, seconds=seconds, synchronous=synchronous)
+            return _pgbench(
+                place, shop, "update_price", clients=clients, seconds=seconds, synchronous=synchronous
+            )
 
         def captured(
             run: Callable[[], tuple[int, float]] = throughput, counts: list[int] = transactions
@@ -118,13 +157,15 @@ def _changelog_bytes(connection: Connection) -> int:
     return int(row[0])
 
 
-def _pgbench(place: Place, shop: Shop, *, clients: int, seconds: int, synchronous: str) -> tuple[int, float]:
-    """Transactions, and how many a second."""
+def _pgbench(
+    place: Place, shop: Shop, script: str, *, clients: int, seconds: int, synchronous: str
+) -> tuple[int, float]:
+    """Transactions of a script in `bench/sql/`, and how many a second."""
     command = [
         place.program("pgbench"),
         "--no-vacuum",
         "--protocol=prepared",
-        f"--file={FOLDER}/update_price.pgbench",
+        f"--file={FOLDER}/{script}.pgbench",
     ]
     command += [f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={seconds}"]
     command += [f"--define=products={shop.products}", shop.dsn]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 import tomllib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
 
 from bench.daemon import Installed
-from bench.queries import query
+from bench.queries import FOLDER, query
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.session import Connection, connect
@@ -71,12 +72,19 @@ class Place:
 
     @contextmanager
     def shop(
-        self, name: str, products: int, feeds: Sequence[str], *, delivering: bool = True
+        self,
+        name: str,
+        products: int,
+        feeds: Sequence[str],
+        *,
+        own: Mapping[str, str] = MappingProxyType({}),
+        delivering: bool = True,
     ) -> Generator[Shop]:
         """A filled shop; capture is not installed. Gone when the block ends.
 
         Args:
             feeds: those of the demo to configure.
+            own: feeds whose queries are in `bench/sql/`, each with its key column.
             delivering: to a file sink; otherwise there is no sink.
         """
         dsn = self.server.create_database(name)
@@ -87,7 +95,8 @@ class Place:
                 shop.load(connection, products=products)
                 connection.execute("VACUUM ANALYZE")
             configuration = folder / "cdc.toml"
-            configuration.write_text(_configuration(folder, feeds, delivering=delivering), "utf-8")
+            text = _configuration(folder, feeds, own, delivering=delivering)
+            configuration.write_text(text, "utf-8")
             yield Shop(products, dsn, Installed(configuration, dsn), folder / "out")
         finally:
             shutil.rmtree(folder)
@@ -108,14 +117,17 @@ def seconds_of(connection: Connection, name: str) -> float:
     return time.monotonic() - started
 
 
-def _configuration(folder: Path, feeds: Sequence[str], *, delivering: bool) -> str:
-    """The demo's configuration with some of its feeds, every path absolute."""
+def _configuration(folder: Path, feeds: Sequence[str], own: Mapping[str, str], *, delivering: bool) -> str:
+    """The demo's configuration with some of its feeds and others, every path absolute."""
     configured = tomllib.loads((DEMO / "cdc.toml").read_text("utf-8"))["feeds"]
     lines = ["[daemon]", f"state_dir = {_text(folder / 'state')}"]
     for feed in feeds:
         settings = configured[feed]
         lines += [f"[feeds.{feed}]", f"query = {_text(DEMO / settings['query'])}"]
         lines += [f"{name} = {settings[name]!r}" for name in ("key", "entity")]
+        lines += [] if delivering else ["sinks = []"]
+    for feed, key in own.items():
+        lines += [f"[feeds.{feed}]", f"query = {_text(FOLDER / f'{feed}.sql')}", f"key = [{key!r}]"]
         lines += [] if delivering else ["sinks = []"]
     if delivering:
         lines += ["[sinks.file]", 'type = "file"', f"path = {_text(folder / 'out' / '{feed}.ndjson')}"]

@@ -1,0 +1,1 @@
+ALTER TABLE attribute_value DISABLE TRIGGER cdc_capture_update

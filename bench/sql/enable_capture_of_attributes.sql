@@ -1,0 +1,1 @@
+ALTER TABLE attribute_value ENABLE ALWAYS TRIGGER cdc_capture_update
