@@ -24,14 +24,16 @@ Documents = dict[str, dict[str, Any]]
 """Documents by the text of their key (a JSON array of the key columns)."""
 
 
-def settings(dsn: str, folder: Path) -> Settings:
-    """The shipped configuration, with this database and files in this folder."""
+def settings(dsn: str, folder: Path, *, only: tuple[str, ...] = ()) -> Settings:
+    """The shipped configuration, with this database, files in this folder, and all feeds or `only` these."""
     environ = {
         "CDC_DATABASE_DSN": dsn,
         "CDC_DAEMON_STATE_DIR": str(folder / "state"),
         "CDC_SINKS_OUT_PATH": str(folder / "{feed}.ndjson"),
     }
-    return load(CONFIG, environ)
+    loaded = load(CONFIG, environ)
+    feeds = {name: feed for name, feed in loaded.feeds.items() if not only or name in only}
+    return loaded.model_copy(update={"feeds": feeds})
 
 
 class Pack:
@@ -39,14 +41,15 @@ class Pack:
 
     Args:
         stack: closes its connections.
+        only: these feeds instead of all.
 
     Attributes:
         read: per feed, the names of the tables that it reads.
     """
 
-    def __init__(self, dsn: str, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, dsn: str, folder: Path, stack: ExitStack, *, only: tuple[str, ...] = ()) -> None:
         self.dsn = dsn
-        self.settings = settings(dsn, folder)
+        self.settings = settings(dsn, folder, only=only)
         self._stack = stack
         self._queries = self._connect()
         self._syncs: dict[str, FeedSync] = {}

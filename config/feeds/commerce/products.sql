@@ -440,7 +440,11 @@ INNER JOIN (
         COALESCE(scope.config ->> 'cataloginventory/item_options/manage_stock', '1') AS manage_stock,
         COALESCE(scope.config ->> 'cataloginventory/item_options/backorders', '0') AS backorders,
         COALESCE(scope.config ->> 'cataloginventory/item_options/min_qty', '0') AS min_qty,
-        COALESCE(scope.config ->> 'cataloginventory/item_options/notify_stock_qty', '1') AS notify_qty
+        COALESCE(scope.config ->> 'cataloginventory/item_options/notify_stock_qty', '1') AS notify_qty,
+        scope.config ->> 'cataloginventory/item_options/min_sale_qty' AS min_sale_qty,
+        scope.config ->> 'cataloginventory/item_options/max_sale_qty' AS max_sale_qty,
+        scope.config ->> 'cataloginventory/item_options/enable_qty_increments' AS enable_qty_increments,
+        scope.config ->> 'cataloginventory/item_options/qty_increments' AS qty_increments
     FROM (
         SELECT
             view.store_id,
@@ -465,7 +469,11 @@ INNER JOIN (
                 'cataloginventory/item_options/manage_stock',
                 'cataloginventory/item_options/backorders',
                 'cataloginventory/item_options/min_qty',
-                'cataloginventory/item_options/notify_stock_qty'
+                'cataloginventory/item_options/notify_stock_qty',
+                'cataloginventory/item_options/min_sale_qty',
+                'cataloginventory/item_options/max_sale_qty',
+                'cataloginventory/item_options/enable_qty_increments',
+                'cataloginventory/item_options/qty_increments'
             )
             AND (c.scope = 'default' OR c.scope = 'websites' AND c.scope_id = view.website_id
                 OR c.scope = 'stores' AND c.scope_id = view.store_id)
@@ -641,15 +649,29 @@ CROSS JOIN LATERAL (
             WHEN si.product_id IS NOT NULL
                 THEN json_build_object(
                     'manageStock', item.managed,
-                    'cartMinQty', si.min_sale_qty,
-                    'cartMaxQty', si.max_sale_qty,
+                    'cartMinQty', CASE
+                        WHEN si.use_config_min_sale_qty = 0 THEN si.min_sale_qty
+                        -- One number, or a JSON object with one for each customer group.
+                        WHEN s.min_sale_qty ~ '^[0-9.]+$' THEN s.min_sale_qty::numeric
+                        ELSE 1
+                    END,
+                    'cartMaxQty', CASE
+                        WHEN si.use_config_max_sale_qty = 0 THEN si.max_sale_qty
+                        ELSE COALESCE(s.max_sale_qty::numeric, 10000)
+                    END,
                     'backorders', CASE
                         WHEN NOT item.backorders THEN 'no'
                         WHEN si.backorders = 2 THEN 'allow_and_notify'
                         ELSE 'allow'
                     END,
-                    'enableQtyIncrements', si.enable_qty_increments = 1,
-                    'qtyIncrements', si.qty_increments
+                    'enableQtyIncrements', CASE
+                        WHEN si.use_config_enable_qty_inc = 0 THEN si.enable_qty_increments = 1
+                        ELSE COALESCE(s.enable_qty_increments = '1', false)
+                    END,
+                    'qtyIncrements', CASE
+                        WHEN si.use_config_qty_increments = 0 THEN si.qty_increments
+                        ELSE COALESCE(s.qty_increments::numeric, 1)
+                    END
                 )
         END AS terms
     FROM (
@@ -668,7 +690,9 @@ CROSS JOIN LATERAL (
             counted.qty + reserved.qty AS qty_for_sale,
             composite.in_stock AS composite
         FROM (
-            SELECT sum(i.quantity) FILTER (WHERE i.status = 1) AS qty, bool_or(i.status = 1) AS has_stock
+            SELECT
+                CASE WHEN count(*) > 0 THEN COALESCE(sum(i.quantity) FILTER (WHERE i.status = 1), 0) END AS qty,
+                bool_or(i.status = 1) AS has_stock
             FROM inventory_source_item AS i
             INNER JOIN inventory_source AS source ON source.source_code = i.source_code
             INNER JOIN inventory_source_stock_link AS l ON l.source_code = i.source_code
