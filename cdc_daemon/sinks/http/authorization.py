@@ -105,10 +105,19 @@ class ClientCredentials(Authorization):
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def header(self, until: float) -> str | None:
-        with self.token.asking:
+        # Another request may be asking: its end may be later than ours.
+        if not self.token.asking.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise SinkUnavailable(
+                "no token came in time",
+                where=self._where(),
+                hint="is oauth2_token_url right, and that server up?",
+            )
+        try:
             if self.token.value is None or self.clock() >= self.token.renew_at:
                 self._renew(until)
             return f"Bearer {self.token.value}"
+        finally:
+            self.token.asking.release()
 
     def refused(self, header: str | None) -> bool:
         """A token may be withdrawn before its end: the next request asks for another one."""

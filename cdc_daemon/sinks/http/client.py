@@ -86,9 +86,8 @@ class Client:
                 try:
                     return self._exchange(target, body, headers, limit)
                 except StaleConnection:
-                    if limit.passed:
-                        break
-        raise TimeoutError("cut off")
+                    continue
+        raise http.client.RemoteDisconnected("every connection ended without an answer")
 
     def close(self) -> None:
         """End the connections; the next `post` opens another."""

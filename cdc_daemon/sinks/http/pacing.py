@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 DECREASE = 0.5
 """What a sign of congestion leaves of the window."""
 
+LONGEST_PAUSE_SECONDS = 5.0
+"""The longest pause that is sat out in a call; a longer one is the caller's, who can be stopped in it."""
+
 
 @dataclass
 class Window:
@@ -118,11 +121,13 @@ class Pacing:
             until: how long to wait for it at most, on the clock.
 
         Raises:
-            TimeoutError: there was none by then.
+            TimeoutError: there was none by then, or the target asked for a pause that is not to be sat out.
         """
         with self._changed:
             while (wait := self._wait_seconds(now := self._clock())) != 0:
                 left = until - now
+                if self._paused_until - now > LONGEST_PAUSE_SECONDS:
+                    raise TimeoutError("a long pause")
                 if left <= 0 or (wait is not None and wait > left):
                     raise TimeoutError("no turn in time")
                 self._changed.wait(left if wait is None else wait)
@@ -160,3 +165,4 @@ class Pacing:
             now = self._clock()
             self._window.shrink(sent_at=sent_at, now=now)
             self._paused_until = max(self._paused_until, now + pause_seconds)
+            self._changed.notify_all()

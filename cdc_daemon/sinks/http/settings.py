@@ -230,6 +230,14 @@ class HttpSettings(FormattedSettings, frozen=True):
         return self
 
     @model_validator(mode="after")
+    def _rate_in_time(self) -> Self:
+        if self.requests_per_second is not None and self.requests_per_second * self.timeout_seconds < 1:
+            raise ValueError(
+                "must let a request begin within timeout_seconds: raise it or requests_per_second"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _whole_certificate(self) -> Self:
         if self.client_certificate_file is None and (self.client_key_file or self.client_key_password):
             raise ValueError("must have client_certificate_file, if it has a key")

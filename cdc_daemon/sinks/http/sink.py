@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
@@ -20,7 +20,7 @@ from cdc_daemon.sinks.http.authorization import Authorization
 from cdc_daemon.sinks.http.client import Answer, Client
 from cdc_daemon.sinks.http.failure import unavailable
 from cdc_daemon.sinks.http.item_errors import ItemErrors
-from cdc_daemon.sinks.http.pacing import Pacing
+from cdc_daemon.sinks.http.pacing import LONGEST_PAUSE_SECONDS, Pacing
 from cdc_daemon.sinks.http.probe import steps
 from cdc_daemon.sinks.http.request import Composer, Message
 from cdc_daemon.sinks.record import Record
@@ -31,9 +31,6 @@ REMEMBERED_SECONDS = 600.0
 
 PAUSE_SECONDS = 0.5
 """The pause after a pushback that names none, in a call of which other requests may have been taken."""
-
-LONGEST_PAUSE_SECONDS = 5.0
-"""The longest pause that a call sits out; a longer one is the caller's, who can be stopped in it."""
 
 
 class HttpSink(Sink):
@@ -80,7 +77,7 @@ class HttpSink(Sink):
         self._in_flight = in_flight
         self._connected = connected
         self._tls = tls
-        self._smaller: tuple[int, float] | None = None
+        self._smaller = (request_bytes, float("-inf"))  # bytes, and until when
         self._opening = threading.Lock()
         self._client: Client | None = None
         self._senders: ThreadPoolExecutor | None = None
@@ -135,11 +132,18 @@ class HttpSink(Sink):
     ) -> Sequence[Refusal]:
         if self._senders is None:
             self._senders = ThreadPoolExecutor(self._in_flight, thread_name_prefix=f"sink-{self.name}")
-        sent = [self._senders.submit(self._send, feed, batch, until, alone=False) for batch in batches]
-        _, waiting = wait(sent, return_when=FIRST_EXCEPTION)
-        # What has not begun by the first failure need not: all comes again. What has begun ends in time.
-        for future in waiting:
-            future.cancel()
+        failed = threading.Event()
+
+        def send(batch: Sequence[Record]) -> Sequence[Refusal]:
+            if failed.is_set():
+                return ()  # the call fails, and all of it comes again
+            try:
+                return self._send(feed, batch, until, alone=False)
+            except BaseException:
+                failed.set()
+                raise
+
+        sent = [self._senders.submit(send, batch) for batch in batches]
         wait(sent)
         return _together(sent)
 
@@ -244,12 +248,8 @@ class HttpSink(Sink):
                 self._client = None
 
     def _bytes_now(self) -> int:
-        if self._smaller is not None:
-            size, until = self._smaller
-            if time.monotonic() < until:
-                return size
-            self._smaller = None
-        return self._request_bytes
+        smaller, until = self._smaller
+        return smaller if time.monotonic() < until else self._request_bytes
 
     def _fit(self) -> None:
         """Ask for as much at a time as can be under way at once: then a call is one round."""
@@ -267,8 +267,6 @@ def _together(sent: Sequence[Future[Sequence[Refusal]]]) -> Sequence[Refusal]:
     failures: list[SinkUnavailable] = []
     refused: RecordsRefused | None = None
     for future in sent:
-        if future.cancelled():
-            continue
         try:
             refusals += future.result()
         except SinkUnavailable as error:

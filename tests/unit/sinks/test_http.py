@@ -191,12 +191,12 @@ def test_a_redirect_is_not_followed(sink: HttpSink, target: Target, status: int)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_pause_that_the_target_asks_for_is_handed_on(sink: HttpSink, target: Target, status: int) -> None:
+def test_the_pause_that_the_target_asks_for_is_handed_on(opened: Opened, target: Target, status: int) -> None:
     later = datetime.now(UTC) + timedelta(seconds=90)
     for asked, low, high in [("7", 7, 7), (format_datetime(later, usegmt=True), 80, 91)]:
         target.script.append(answer(status, Retry_After=asked))
         with pytest.raises(SinkUnavailable) as raised:
-            sink.deliver("products", [record(1)])
+            opened(target.url).deliver("products", [record(1)])
         assert raised.value.retry_after_seconds is not None
         assert low <= raised.value.retry_after_seconds <= high
 

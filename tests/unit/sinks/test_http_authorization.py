@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,6 +245,14 @@ def test_no_token_holds_the_sink_and_says_why_without_the_secret(
     assert not target.requests
     issuer.script.append(token("t1"))
     sink.deliver("products", [record(1)])
+
+
+def test_who_waits_for_a_token_that_another_asks_for_waits_no_longer_than_it_may(issuer: Target) -> None:
+    authorization = asking(issuer, Clock())
+    with authorization.token.asking, pytest.raises(SinkUnavailable, match="no token came in time"):
+        authorization.header(time.monotonic() + 0.01)
+    issuer.script.append(token("t1"))
+    assert authorization.header(1e9) == "Bearer t1"
 
 
 def test_a_server_of_tokens_that_is_down_or_silent_holds_the_sink(

@@ -70,7 +70,7 @@ def test_one_failure_holds_the_call_and_what_has_not_begun_is_not_sent(
     target.script.extend([answer(500)] * 100)
     with pytest.raises(SinkUnavailable, match="500"):
         sink.deliver("products", [record(number) for number in range(50)])
-    assert len(target.requests) < 50
+    assert len(target.requests) <= 3
 
 
 def test_a_refusal_beside_requests_that_were_taken_is_a_refusal_of_the_call(
@@ -170,7 +170,7 @@ def test_requests_a_second_are_kept_to(opened: Opened, target: Target) -> None:
 
 
 def test_what_can_not_begin_in_time_says_so(opened: Opened, target: Target) -> None:
-    sink = opened(target.url, batch_records=1, in_flight=8, requests_per_second=0.5, timeout_seconds=1)
+    sink = opened(target.url, batch_records=1, in_flight=8, requests_per_second=1, timeout_seconds=1)
     with pytest.raises(SinkUnavailable, match="no request could begin within 1 s") as raised:
         sink.deliver("products", [record(1), record(2)])
     assert "requests_per_second" in str(raised.value.hint)

@@ -125,18 +125,42 @@ def test_a_turn_that_ends_lets_the_next_one_begin() -> None:
     assert [begun.get_nowait(), begun.get_nowait()] == ["first", "second"]
 
 
-def test_nothing_begins_in_a_pause_and_who_can_not_wait_for_its_end_hears_it_at_once() -> None:
+def test_nothing_begins_in_a_long_pause_and_who_asks_hears_it_at_once() -> None:
     clock = Clock()
     pacing = Pacing(8, clock=clock)
     pacing.pushed_back(sent_at=clock.now, pause_seconds=30)
     assert pacing.paused_seconds == 30
-    with pytest.raises(TimeoutError), pacing.turn(until=clock.now + 29):
-        pass
+    for until in (clock.now + 29, clock.now + 1000):
+        with pytest.raises(TimeoutError), pacing.turn(until=until):
+            pass
     clock.now += 30
     with pacing.turn(until=clock.now) as begun_at:
         assert begun_at == clock.now
     assert pacing.paused_seconds == 0
     assert pacing.window == 4
+
+
+def test_a_short_pause_is_sat_out_and_a_long_one_that_comes_meanwhile_is_not() -> None:
+    pacing = Pacing(1)
+    pacing.pushed_back(sent_at=0, pause_seconds=0.02)
+    with pacing.turn(until=time.monotonic() + 10):
+        assert pacing.paused_seconds == 0
+
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            with pacing.turn(until=time.monotonic() + 10):
+                ended.put("turn")
+        except TimeoutError as error:
+            ended.put(str(error))
+
+    pacing.pushed_back(sent_at=time.monotonic(), pause_seconds=4)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    pacing.pushed_back(sent_at=time.monotonic(), pause_seconds=600)
+    assert ended.get(timeout=3) == "a long pause"
+    thread.join()
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one_short() -> None:

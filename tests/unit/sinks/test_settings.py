@@ -86,6 +86,7 @@ def test_every_kind_is_registered_under_its_own_type(kind: str) -> None:
         ("http", {"url": "https://a/", "framing": "csv"}, "framing", "'array' or 'ndjson'"),
         ("http", {"url": "https://a/", "in_flight": 0}, "in_flight", "greater than or equal to 1"),
         ("http", {"url": "https://a/", "requests_per_second": 0}, "requests_per_second", "greater than 0"),
+        ("http", {"url": "https://a/", "requests_per_second": 0.03}, "", "begin within timeout_seconds"),
     ],
 )
 def test_a_fault_names_the_field_and_the_rule(
