@@ -253,8 +253,11 @@ class _Loading:
             elif name == "state":
                 self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
             for other in names:
-                # cdc.feed_<other>_log, its segments and its sequence stand beside cdc.feed_<name>.
-                if name.startswith((f"{other}_log", f"{other}_revision")):
+                # cdc.feed_<other>_log, its segments, sequence and indexes stand beside cdc.feed_<name>.
+                if name.startswith((f"{other}_log", f"{other}_revision")) or name in {
+                    f"{other}_entity",
+                    f"{other}_refresh_at",
+                }:
                     self._faults.add(
                         place, f"would share a table's name with feed {shown(other)}", "rename one of the two"
                     )

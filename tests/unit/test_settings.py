@@ -270,7 +270,9 @@ def test_feeds_whose_names_differ_in_capitals_alone_are_refused(write: Write) ->
     )
 
 
-@pytest.mark.parametrize("name", ["products_log", "products_log_0", "products_revision"])
+@pytest.mark.parametrize(
+    "name", ["products_log", "products_log_0", "products_revision", "products_entity", "products_refresh_at"]
+)
 def test_feeds_whose_tables_would_meet_are_refused(write: Write, name: str) -> None:
     path = write(MINIMAL + f'[feeds.{name}]\nquery = "products.sql"\nkey = ["sku"]\n')
     assert only_fault(path)[:2] == (
