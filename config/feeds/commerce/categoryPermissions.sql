@@ -31,7 +31,7 @@ SELECT
     CASE
         WHEN whom.value = '2'
             THEN (
-                SELECT COALESCE(json_agg(sha1(u.id) ORDER BY u.id::int), '[]')
+                SELECT COALESCE(json_agg(sha1(u.id) ORDER BY u.id::int, u.id), '[]')
                 FROM unnest(string_to_array(named.value, ',')) AS u (id)
             )
     END
@@ -59,7 +59,7 @@ SELECT
     CASE
         WHEN whom.value <> ''
             THEN (
-                SELECT json_agg(sha1(u.id) ORDER BY u.id::int)
+                SELECT json_agg(sha1(u.id) ORDER BY u.id::int, u.id)
                 FROM unnest(string_to_array(whom.value, ',')) AS u (id)
             )
     END

@@ -87,7 +87,10 @@ SELECT
                         'additionalInformation', (
                             SELECT
                                 COALESCE(
-                                    json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key), '[]'
+                                    json_agg(
+                                        json_build_object('name', e.key, 'value', e.value) ORDER BY e.key, e.value
+                                    ),
+                                    '[]'
                                 )
                             FROM json_each_text(
                                 CASE WHEN i.additional_data LIKE '{%}' THEN i.additional_data::json END
@@ -280,7 +283,7 @@ SELECT
         '[]'
     ) AS "shipments",
     (
-        SELECT COALESCE(json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key), '[]')
+        SELECT COALESCE(json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key, e.value), '[]')
         FROM json_each_text(paid.additional_information) AS e
     ) AS "additionalInformation"
 FROM sales_order AS o

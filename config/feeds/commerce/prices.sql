@@ -180,7 +180,7 @@ CROSS JOIN LATERAL (
             t.entity_id = p.entity_id
             AND t.website_id IN (0, w.website_id)
             AND (t.all_groups = 1 OR t.customer_group_id = g.customer_group_id)
-        ORDER BY t.qty, t.all_groups, t.website_id DESC
+        ORDER BY t.qty, t.all_groups, t.website_id DESC, t.value_id
     ) AS best
 ) AS tier
 LEFT JOIN catalogrule_product_price AS rule

@@ -103,11 +103,11 @@ CROSS JOIN LATERAL (
         -- or the website before one that names neither.
         SELECT
             count(*) AS categories,
-            (array_agg(m.view ORDER BY m.level DESC, m.customer_group_id, m.website_id)
+            (array_agg(m.view ORDER BY m.level DESC, m.customer_group_id, m.website_id, m.view)
                 FILTER (WHERE m.view <> 0 AND m.is_theirs))[1] AS sees,
-            (array_agg(m.price ORDER BY m.level DESC, m.customer_group_id, m.website_id)
+            (array_agg(m.price ORDER BY m.level DESC, m.customer_group_id, m.website_id, m.price)
                 FILTER (WHERE m.price <> 0 AND m.is_theirs))[1] AS sees_price,
-            (array_agg(m.checkout ORDER BY m.level DESC, m.customer_group_id, m.website_id)
+            (array_agg(m.checkout ORDER BY m.level DESC, m.customer_group_id, m.website_id, m.checkout)
                 FILTER (WHERE m.checkout <> 0 AND m.is_theirs))[1] AS buys
         FROM catalog_category_entity AS c
         LEFT JOIN LATERAL (

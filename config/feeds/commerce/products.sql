@@ -61,7 +61,7 @@ SELECT
     state.status = 'Enabled' AND stock.is_in_stock AS "buyable",
     -- What the shop defined, and what stands elsewhere in Commerce and is no attribute there.
     (
-        SELECT json_agg(a.attribute ORDER BY a.code)
+        SELECT json_agg(a.attribute ORDER BY a.code, a.attribute)
         FROM (
             SELECT
                 e.key AS code,
@@ -615,7 +615,7 @@ LEFT JOIN LATERAL (
     INNER JOIN eav_attribute AS a ON a.attribute_id = x.attribute_id
     INNER JOIN tax_class AS tc ON tc.class_id = x.value
     WHERE x.entity_id = p.entity_id AND x.store_id IN (0, s.store_id) AND a.attribute_code = 'tax_class_id'
-    ORDER BY x.store_id DESC
+    ORDER BY x.store_id DESC, tc.class_id
     LIMIT 1
 ) AS tax ON true
 LEFT JOIN LATERAL (
@@ -767,7 +767,6 @@ CROSS JOIN LATERAL (
     SELECT
         jsonb_agg(
             jsonb_build_object(
-                'id', mg.value_id,
                 'type', mg.media_type,
                 'file', mg.value,
                 'said', COALESCE(named.labels, '{}'),
@@ -812,24 +811,24 @@ CROSS JOIN LATERAL (
                 'types', m.roles,
                 'sort_order', m.position,
                 'video_attributes', m.video
-            ) ORDER BY m.position, m.value_id
+            ) ORDER BY m.position, m.place
         ) AS gallery,
         json_agg(
             json_build_object(
                 'resource', json_build_object('url', m.url, 'label', m.label, 'roles', m.roles),
                 'sortOrder', m.position::text
-            ) ORDER BY m.position, m.value_id
+            ) ORDER BY m.position, m.place
         ) FILTER (WHERE m.media_type = 'image') AS images,
         json_agg(
             json_build_object(
                 'preview', json_build_object('url', m.url, 'label', m.label, 'roles', m.roles),
                 'video', m.video,
                 'sortOrder', m.position::text
-            ) ORDER BY m.position, m.value_id
+            ) ORDER BY m.position, m.place
         ) FILTER (WHERE m.media_type = 'external-video') AS videos
     FROM (
         SELECT
-            (e.item ->> 'id')::int AS value_id,
+            e.place,
             e.item ->> 'type' AS media_type,
             s.base_url || 'media/catalog/product' || (e.item ->> 'file') AS url,
             COALESCE(
@@ -846,7 +845,7 @@ CROSS JOIN LATERAL (
                 WHERE eav.value ->> role.code = e.item ->> 'file'
             ) AS roles,
             COALESCE(e.item -> 'video' -> s.store_id::text, e.item -> 'video' -> '0') AS video
-        FROM jsonb_array_elements(shown.media) AS e (item)
+        FROM jsonb_array_elements(shown.media) WITH ORDINALITY AS e (item, place)
         WHERE
             COALESCE(
                 e.item -> 'said' -> s.store_id::text ->> 'disabled', e.item -> 'said' -> '0' ->> 'disabled', '0'
@@ -860,10 +859,13 @@ CROSS JOIN LATERAL (
             json_build_object(
                 'url', u.request_path,
                 'parameters', (
-                    SELECT COALESCE(json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key), '[]')
+                    SELECT
+                        COALESCE(
+                            json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key, e.value), '[]'
+                        )
                     FROM json_each_text(CASE WHEN u.metadata LIKE '{%}' THEN u.metadata::json END) AS e
                 )
-            ) ORDER BY u.request_path
+            ) ORDER BY u.request_path, u.url_rewrite_id
         ) AS list
     FROM url_rewrite AS u
     WHERE
