@@ -29,6 +29,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
         "rabbitmq": "cdc_daemon.sinks.rabbitmq:RabbitmqSettings",
         "redis": "cdc_daemon.sinks.redis:RedisSettings",
+        "s3": "cdc_daemon.sinks.s3:S3Settings",
         "stdout": "cdc_daemon.sinks.stdout:StdoutSettings",
     }
 )

@@ -17,6 +17,7 @@ from tests.receivers.processes import own, shared
 from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver, RabbitmqTopicReceiver
 from tests.receivers.receiver import Receiver
 from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
+from tests.receivers.s3 import S3, S3Receiver
 
 
 def _stdout(request: pytest.FixtureRequest) -> StdoutReceiver:
@@ -39,6 +40,7 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
     "rabbitmq-topic": lambda _: RabbitmqTopicReceiver(shared(RABBITMQ), unique()),
     "redis": lambda _: RedisReceiver(shared(REDIS), unique()),
     "redis-stream": lambda _: RedisStreamReceiver(shared(REDIS), unique()),
+    "s3": lambda _: S3Receiver(shared(S3), unique()),
     "stdout": _stdout,
 }
 """By name: what gives a test a receiver of its own, on a server that tests share."""
@@ -51,6 +53,7 @@ MORTAL: dict[str, Callable[[], Receiver]] = {
     "postgres": lambda: PostgresReceiver(unique(), mortal=True),
     "rabbitmq": lambda: RabbitmqReceiver(own(RABBITMQ, unique()), unique()),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
+    "s3": lambda: S3Receiver(own(S3, unique()), unique()),
     "redis-stream": lambda: RedisStreamReceiver(own(REDIS, unique()), unique()),
 }
 """The same with a server of the test's own, which it may stop."""

@@ -1,0 +1,272 @@
+"""The sink that writes objects of lines to S3, or to what speaks its protocol, with a manifest for each."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import boto3
+import orjson
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
+from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal, Sink
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_ENDINGS: Mapping[str, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+_CLOCKS_DIFFER = timedelta(hours=1)
+_HINTS: Mapping[str, str] = {
+    "403": "give the credentials s3:ListBucket on the bucket and s3:PutObject below prefix",
+    "404": "make the bucket, or correct its name",
+    "409": "another daemon writes the same object at this moment; it is tried again",
+    "301": "set region to the bucket's",
+}
+
+
+def _checked_prefix(template: str) -> str:
+    if not placeholders.checked(template).endswith("/") or template.startswith("/"):
+        raise ValueError("must end with / and not begin with it")
+    if "{feed}" not in template:
+        raise ValueError("must hold {feed}: each feed has objects of its own")
+    return template
+
+
+def _checked_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must begin with https:// or http:// and a host")
+    return url
+
+
+class S3Settings(FormattedSettings, frozen=True):
+    """`type = "s3"`."""
+
+    type: Literal["s3"] = Field(default="s3", description="Kind of sink.")
+    batch_records: int = Field(
+        default=10_000, ge=1, le=100_000, description="Most records handed over at once, in records."
+    )
+    batch_bytes: int = Field(
+        default=32 * 1024 * 1024,
+        ge=1,
+        le=1024 * 1024 * 1024,
+        description="Most bytes handed over at once, in bytes; a single larger document still goes, alone.",
+    )
+    bucket: str = Field(min_length=3, description="Bucket to write to; it must be there.")
+    prefix: Annotated[str, AfterValidator(_checked_prefix)] = Field(
+        default="{feed}/",
+        description="What the names of a feed's objects begin with; `{feed}` and `{sink}` stand for their "
+        "names.",
+    )
+    compression: Annotated[Compression, AfterValidator(known_here)] = Field(
+        default="gzip", description="`gzip`, `zstd` or `none`."
+    )
+    region: str | None = Field(default=None, description="Region of the bucket. Default: the environment's.")
+    endpoint_url: Annotated[str, AfterValidator(_checked_endpoint)] | None = Field(
+        default=None, description="Where the service is, if it is not Amazon's: `https://host:9000`."
+    )
+    access_key_id: str | None = Field(
+        default=None,
+        description="Access key. Default: what boto3 finds (environment, profile, role of the machine).",
+    )
+    secret_access_key: SecretStr | None = Field(
+        default=None, description="Secret of that key. A secret: better `secret_access_key_file`."
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
+    )
+
+    @model_validator(mode="after")
+    def _whole_key(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("must have access_key_id and secret_access_key, or neither")
+        return self
+
+    def open(self, name: str) -> S3Sink:
+        return S3Sink(
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            settings=self,
+            format=self.format_for(name),
+            frames=frames(self.compression),
+        )
+
+
+@dataclass
+class S3Sink(Sink):
+    """Objects that are named by what is in them, and manifests that say which of them count, in order.
+
+    The manifest is written after its object: a crash between the two leaves an object that no manifest names,
+    and the batch that comes again finds it there and writes the manifest. After both, it finds both.
+    """
+
+    name: str
+    batch_records: int
+    batch_bytes: int
+    timeout_seconds: float
+    settings: S3Settings = field(repr=False)
+    format: Format = field(repr=False)
+    frames: Frames = field(repr=False)
+    _client: S3Client | None = field(default=None, init=False, repr=False)
+    _last_manifest: str = field(default="", init=False, repr=False)
+    _half_time: float = field(default=0.0, init=False, repr=False)
+
+    def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        """Write one object, then its manifest; see `Sink.deliver`."""
+        prefix = placeholders.filled(self.settings.prefix, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            self._half_time = time.monotonic() + self.timeout_seconds / 2
+            if not records:
+                self._client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
+                return ()
+            self._write(self._client, prefix, feed, records)
+        except (ClientError, BotoCoreError, OSError) as error:
+            self.close()
+            raise self._explained(error, where) from error
+        return ()
+
+    def close(self) -> None:
+        """Close the connections; the next `deliver` opens one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _write(self, client: S3Client, prefix: str, feed: str, records: Sequence[Record]) -> None:
+        lines = framed((self.format.encode(record) for record in records), "ndjson")
+        digest = hashlib.sha256(lines).hexdigest()
+        last = max(record.revision for record in records)
+        name = f"{prefix}records/{last:020}-{digest[:16]}.ndjson{_ENDINGS[self.settings.compression]}"
+        body = self.frames.packed(lines)
+        written = self._put_new(client, name, body)
+        if not written and self._has_manifest(client, prefix, name, digest):
+            return
+        manifest = {
+            "feed": feed,
+            "object": name,
+            "sha256": digest,
+            "bytes": len(body),
+            "records": len(records),
+            "first_revision": min(record.revision for record in records),
+            "last_revision": last,
+        }
+        self._last_manifest = self._next_manifest(client, prefix)
+        self._put_new(
+            client, f"{prefix}manifests/{self._last_manifest}-{digest[:16]}.json", orjson.dumps(manifest)
+        )
+
+    def _put_new(self, client: S3Client, name: str, body: bytes) -> bool:
+        """Write an object; false if there is one of that name (which then holds the same)."""
+        self._begin_in_time()
+        try:
+            answer = client.put_object(Bucket=self.settings.bucket, Key=name, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if _status(error) == 412:
+                return False
+            raise
+        if not answer.get("ETag"):
+            raise ConnectionError("what answered is no S3: it named no ETag")
+        return True
+
+    def _has_manifest(self, client: S3Client, prefix: str, name: str, digest: str) -> bool:
+        """Whether a manifest names the object; its name ends with the object's digest."""
+        self._begin_in_time()
+        written_at = client.head_object(Bucket=self.settings.bucket, Key=name)["LastModified"]
+        after = f"{prefix}manifests/{_stamp(written_at - _CLOCKS_DIFFER)}"
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.settings.bucket, Prefix=f"{prefix}manifests/", StartAfter=after
+        )
+        for page in pages:
+            self._begin_in_time()
+            if any(one.get("Key", "").endswith(f"-{digest[:16]}.json") for one in page.get("Contents", [])):
+                return True
+        return False
+
+    def _next_manifest(self, client: S3Client, prefix: str) -> str:
+        """A moment that sorts behind every manifest that is there, also if a clock was set back."""
+        now = _stamp(datetime.now(UTC))
+        if not self._last_manifest:
+            begins = f"{prefix}manifests/"
+            answer = client.list_objects_v2(
+                Bucket=self.settings.bucket, Prefix=begins, StartAfter=f"{begins}{now}"
+            )
+            names = [one.get("Key", "").removeprefix(begins) for one in answer.get("Contents", [])]
+            self._last_manifest = max((name.partition("-")[0] for name in names), default="")
+        if now > self._last_manifest:
+            return now
+        moment = datetime.strptime(self._last_manifest, _STAMP).replace(tzinfo=UTC)
+        return _stamp(moment + timedelta(microseconds=1))
+
+    def _begin_in_time(self) -> None:
+        """Stop between two requests rather than end later than `timeout_seconds`: each may take half of it.
+
+        Raises:
+            TimeoutError: half of the time is over. What was written stays, and the next try finds it.
+        """
+        if time.monotonic() > self._half_time:
+            raise TimeoutError("the service was too slow for all that a batch needs")
+
+    def _connected(self) -> S3Client:
+        settings = self.settings
+        secret = settings.secret_access_key
+        connect_timeout = min(10.0, self.timeout_seconds / 8)
+        session = boto3.Session()  # the one that all threads share is not safe to make clients with
+        return session.client(  # pyright: ignore[reportUnknownMemberType] - other services have no stubs here
+            "s3",
+            region_name=settings.region or (None if settings.endpoint_url is None else "us-east-1"),
+            endpoint_url=settings.endpoint_url,
+            aws_access_key_id=settings.access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            verify=None if settings.ca_file is None else str(settings.ca_file),
+            config=Config(
+                connect_timeout=connect_timeout,
+                read_timeout=self.timeout_seconds / 2 - connect_timeout,
+                retries={"total_max_attempts": 1},  # the daemon pauses and tries the whole again
+                s3={"addressing_style": "auto" if settings.endpoint_url is None else "path"},
+                user_agent_extra="cdc-daemon",
+            ),
+        )
+
+    def _explained(self, error: ClientError | BotoCoreError | OSError, where: str) -> SinkUnavailable:
+        if isinstance(error, ClientError):
+            told = error.response.get("Error", {})
+            hint = _HINTS.get(str(_status(error)), "look at what the service says; it is tried again")
+            return SinkUnavailable(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)
+        what, hint = str(error), "is the service up, and endpoint_url right? boto3 also needs credentials"
+        if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
+            what, hint = (
+                str(error) or "no answer in time",
+                "look at the service's load; raise timeout_seconds",
+            )
+        return SinkUnavailable(what, where=where, hint=hint)
+
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+
+
+def _stamp(moment: datetime) -> str:
+    """A moment that sorts as text: 20250102T030405.678901Z."""
+    return moment.astimezone(UTC).strftime(_STAMP)
+
+
+def _status(error: ClientError) -> int:
+    found = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return int(found)

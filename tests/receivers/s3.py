@@ -1,0 +1,95 @@
+"""S3, as moto's server plays it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from tests.receivers.processes import Kind, Server, answers
+from tests.receivers.receiver import Documents, Receiver, Seen, folded, seen
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+class Moto(Kind):
+    """moto's server; what it holds is in memory."""
+
+    name = "s3"
+    seconds = 60.0
+
+    def command(self, folder: Path, ports: list[int]) -> list[str]:
+        return [sys.executable, "-P", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(ports[0])]
+
+    def is_ready(self, ports: list[int]) -> bool:
+        return answers(ports[0], b"GET / HTTP/1.0\r\n\r\n", b"200")
+
+
+S3 = Moto()
+
+
+class S3Receiver(Receiver):
+    """A bucket of the test's own."""
+
+    kind = "s3"
+    keeps_history = True
+    drops_repetitions = True
+
+    def __init__(self, server: Server, name: str) -> None:
+        super().__init__()
+        self._server = server
+        self.bucket = name
+        self.address = server.port
+        self.client: S3Client = boto3.Session().client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=f"http://127.0.0.1:{server.port}",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - of no account
+        )
+        self.client.create_bucket(Bucket=name)
+
+    def settings(self, port: int | None = None) -> dict[str, object]:
+        return {
+            "bucket": self.bucket,
+            "prefix": "shop/{feed}/",
+            "compression": "none",
+            "endpoint_url": f"http://127.0.0.1:{port or self.address}",
+            "access_key_id": "test",
+            "secret_access_key": "test",
+        }
+
+    def names(self, prefix: str) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return sorted(one.get("Key", "") for page in pages for one in page.get("Contents", []))
+
+    def content(self, name: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=name)["Body"].read()
+
+    def manifests(self, feed: str) -> list[dict[str, Any]]:
+        return [json.loads(self.content(name)) for name in self.names(f"shop/{feed}/manifests/")]
+
+    def seen(self, feed: str) -> list[Seen]:
+        """The records in the order of the manifests."""
+        objects = [manifest["object"] for manifest in self.manifests(feed)]
+        return [seen(line) for name in objects for line in self.content(name).splitlines()]
+
+    def documents(self, feed: str) -> Documents:
+        return folded(self.seen(feed))
+
+    def history(self, feed: str) -> list[tuple[str, int]]:
+        return [(record.key, record.revision) for record in self.seen(feed)]
+
+    def stop(self) -> None:
+        self._server.pause()
+
+    def start(self) -> None:
+        self._server.go_on()
+
+    def close(self) -> None:
+        super().close()
+        self.client.close()
