@@ -105,7 +105,7 @@ class DeliveryWorker:
             cursor = self._cursor(connection, sink)
             work: DeliveryPass | None = None
             while not stop.is_set():
-                work = work or self._pass(connection, sink, cursor)
+                work = work or self._pass(connection, sink, cursor, _no_watchdog)
                 if work is None:
                     return  # the feed has told why it can't be planned
                 try:
@@ -143,7 +143,7 @@ class DeliveryWorker:
         while not stop.is_set():
             beat()
             if work is None or work.changes.feed is not self._definition():
-                work = self._pass(connection, sink, cursor)
+                work = self._pass(connection, sink, cursor, beat)
             try:
                 step = work.run() if work is not None else "busy"
             except SinkUnavailable as error:
@@ -161,7 +161,9 @@ class DeliveryWorker:
                 continue
             self._bells.await_delivery(self._sink_name, self._feed, IDLE_SECONDS)
 
-    def _pass(self, connection: Connection, sink: Sink, cursor: SinkCursor) -> DeliveryPass | None:
+    def _pass(
+        self, connection: Connection, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]
+    ) -> DeliveryPass | None:
         """What delivers in this session; None as long as the feed is not there."""
         definition = self._definition()
         if definition is None or not cursor.register():
@@ -172,8 +174,13 @@ class DeliveryWorker:
         failed_items = FailedItems(
             connection, self._sink_name, self._feed, self._max_attempts, self._cleaned, self._throttle
         )
+
+        def before_send() -> None:
+            beat()  # a batch that is halved again and again, and each half waited for, takes long
+            cursor.renew()
+
         hand_over = HandOver(
-            sink, self._feed, cursor.renew, failed_items, delivered if sink.wants_previous else None
+            sink, self._feed, before_send, failed_items, delivered if sink.wants_previous else None
         )
         return DeliveryPass(
             connection, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
@@ -219,3 +226,7 @@ def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> No
         beat()
         if time.monotonic() >= deadline:
             return
+
+
+def _no_watchdog() -> None:
+    """`catch_up` is watched by whoever called it."""

@@ -285,7 +285,7 @@ FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
 LEFT JOIN cdc.{feed} AS s ON {same_key}
 WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalog.clock_timestamp()
-  AND (s.revision IS NULL OR s.revision = i.revision)
+  AND (s.revision IS NULL OR s.revision <= i.revision)
 ORDER BY i.next_attempt_at
 LIMIT %(limit)s
 

@@ -25,7 +25,10 @@ from tests.acceptance.mortal import register
 
 FEED = Feed("SELECT id, name FROM product")
 ADVISORY = 4712
-WAITING = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {ADVISORY} AND NOT granted"
+WAITING = (
+    "FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+    f" WHERE d.datname = current_database() AND locktype = 'advisory' AND objid = {ADVISORY} AND NOT granted"
+)
 
 
 class Mortal(Command):

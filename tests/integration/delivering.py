@@ -175,7 +175,10 @@ class Delivering:
             f"CREATE TRIGGER wait_here BEFORE {operation} ON {table} FOR EACH ROW WHEN ({when})"
             " EXECUTE FUNCTION wait_here()",
         )
-        waiting = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
+        waiting = (
+            "FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+            " WHERE d.datname = current_database() AND locktype = 'advisory' AND objid = 4711 AND NOT granted"
+        )
         with self.session() as holder:
             holder.execute("SELECT pg_advisory_lock(4711)")
             thread = threading.Thread(target=_quietly, args=(act,))
