@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cdc_daemon.errors import CdcError, RecordsRefused, SinkUnavailable
@@ -85,7 +86,8 @@ class HandOver:
         is halved where the sink fails.
         """
         self.before_send()
-        self._deliver(())
+        with suppress(RecordsRefused):  # it was understood: the sink is up
+            self._deliver(())
         self._is_up = True
         self._narrow(batch)
 
