@@ -30,6 +30,18 @@ def _bytes(content: bytes) -> Callable[[Target], Script]:
     return lambda _: raw(content)
 
 
+def _kept(content: bytes) -> Callable[[Target], Script]:
+    """Bytes as they are; the connection stays open."""
+
+    def make(_: Target) -> Script:
+        def send(handler: BaseHTTPRequestHandler) -> None:
+            handler.wfile.write(content)
+
+        return send
+
+    return make
+
+
 def _status(status: int, **headers: str) -> Callable[[Target], Script]:
     return lambda _: answer(status, b"not now", **headers)
 
@@ -70,6 +82,16 @@ NOT_NOW: Mapping[str, Callable[[Target], Script]] = {
 }
 """Answers that hold the sink."""
 
+TALKATIVE: Mapping[str, Callable[[Target], Script]] = {
+    "more than its length says": _kept(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more"),
+    "two answers to one request": _kept(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2),
+    "an announcement before the answer": _kept(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    ),
+}
+"""Good answers with more around them, over a connection that is kept."""
+
 TOO_LARGE: Mapping[str, Callable[[Target], Script]] = {"413": _status(413)}
 
-FAULTS: Mapping[str, Callable[[Target], Script]] = UNTIMELY | BROKEN | NOT_NOW | TOO_LARGE
+FAULTS: Mapping[str, Callable[[Target], Script]] = UNTIMELY | BROKEN | NOT_NOW | TALKATIVE | TOO_LARGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import time
+from http import HTTPStatus
 from http.client import HTTPResponse as PlainResponse
 from http.client import IncompleteRead, RemoteDisconnected
 from typing import Any
@@ -30,8 +31,11 @@ class _Lines(io.BufferedReader):
         return self.last
 
 
-class WholeHeaders(PlainResponse):
-    """An answer whose headers have an end: http.client takes headers that break off for whole ones."""
+class FinalAnswer(PlainResponse):
+    """An answer whose headers have an end, after those that only announce it.
+
+    http.client takes headers that break off for whole ones, and 103 (Early Hints) for an answer.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -39,7 +43,10 @@ class WholeHeaders(PlainResponse):
 
     def begin(self) -> None:
         super().begin()
-        if self._lines.last == b"":
+        while self._lines.last and HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = self.msg = None  # type: ignore[assignment] # as before the first begin()
+            super().begin()
+        if not self._lines.last:
             self.close()
             raise IncompleteRead(b"")
 
@@ -47,7 +54,7 @@ class WholeHeaders(PlainResponse):
 class WatchedConnection(HTTPConnection):
     """A connection whose every exchange is watched by the deadline of its thread."""
 
-    response_class = WholeHeaders
+    response_class = FinalAnswer
 
     _duplicate: socket.socket | None = None
     _answers = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
@@ -24,11 +24,13 @@ def steps(
     timeout_seconds: float,
     tls: Callable[[], ssl.SSLContext],
     authorization: Authorization,
+    headers: Iterable[str],
     accept: Callable[[], object],
 ) -> Iterator[ProbeStep]:
     """DNS, TCP, TLS (for https), authorization, accept; the last is the one that failed, or `accept`.
 
     Args:
+        headers: names of those that are set.
         accept: POSTs an empty batch.
     """
     parts = urlsplit(url)
@@ -50,11 +52,11 @@ def steps(
     except (OSError, HTTPException) as error:
         yield ProbeStep(step, failure=unavailable(error, where=where, timeout_seconds=timeout_seconds))
         return
-    yield from _last_steps(authorization, accept, time.monotonic() + timeout_seconds)
+    yield from _last_steps(authorization, headers, accept, time.monotonic() + timeout_seconds)
 
 
 def _last_steps(
-    authorization: Authorization, accept: Callable[[], object], until: float
+    authorization: Authorization, headers: Iterable[str], accept: Callable[[], object], until: float
 ) -> Iterator[ProbeStep]:
     """Whether the target lets it in shows only in its answer, so one request tells both."""
     try:
@@ -62,7 +64,8 @@ def _last_steps(
     except SinkUnavailable as error:
         yield ProbeStep("authorization", failure=error)
         return
-    scheme = "nothing is set" if value is None else f"{value.partition(' ')[0]} is sent"
+    sent = [*([] if value is None else [value.partition(" ")[0]]), *headers]
+    scheme = f"sent: {', '.join(sent)}" if sent else "nothing is set"
     said, failure = "took an empty batch", None
     try:
         accept()

@@ -106,6 +106,7 @@ class HttpSink(Sink):
             timeout_seconds=self.timeout_seconds,
             tls=self._tls,
             authorization=self._authorization,
+            headers=self._composer.headers,
             accept=lambda: self._knock(feed),
         )
 

@@ -13,7 +13,7 @@ from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
 from cdc_daemon.sinks.record import Record
 from tests.receivers.http import Target, answer
-from tests.receivers.http_faults import BROKEN, FAULTS, NOT_NOW, UNTIMELY
+from tests.receivers.http_faults import BROKEN, FAULTS, NOT_NOW, TALKATIVE, UNTIMELY
 from tests.receivers.proxy import Proxy, proxied
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.delivery import deliver_all
@@ -99,6 +99,18 @@ def test_what_is_no_whole_answer_is_no_delivery(opened: Opened, target: Target, 
     with pytest.raises(SinkUnavailable) as raised:
         opened(target.url).deliver("products", [record(1)])
     assert raised.value.hint
+
+
+@pytest.mark.parametrize("fault", sorted(TALKATIVE))
+def test_a_good_answer_with_more_around_it_is_one_delivery(
+    opened: Opened, target: Target, fault: str
+) -> None:
+    target.script.append(TALKATIVE[fault](target))
+    sink = opened(target.url)
+    assert sink.deliver("products", [record(1)]) == ()
+    target.script.append(answer(500))  # which must not be taken for the rest of the answer before
+    with pytest.raises(SinkUnavailable, match="500"):
+        sink.deliver("products", [record(2)])
 
 
 @pytest.mark.parametrize("fault", sorted(NOT_NOW))

@@ -17,7 +17,7 @@ def probed(sink: object) -> list[tuple[str, bool]]:
 
 
 def test_every_step_to_a_target_that_is_well_passes(opened: Opened, target: Target) -> None:
-    steps = list(opened(target.url, token="of-nobody").probe("products"))  # noqa: S106 # of nobody
+    steps = list(opened(target.url, token="of-nobody", headers={"X-Tenant": "shop"}).probe("products"))  # noqa: S106 # of nobody
     assert [(step.name, step.failure) for step in steps] == [
         ("DNS", None),
         ("TCP", None),
@@ -27,7 +27,7 @@ def test_every_step_to_a_target_that_is_well_passes(opened: Opened, target: Targ
     assert [step.said for step in steps] == [
         "127.0.0.1: 127.0.0.1",
         f"connected to 127.0.0.1 port {target.url.split(':')[2].split('/')[0]}",
-        "Bearer is sent",
+        "sent: Bearer, X-Tenant",
         "took an empty batch",
     ]
     (request,) = target.requests
