@@ -12,6 +12,7 @@ from cdc_daemon.analysis.ctes import Cte, declared
 from cdc_daemon.analysis.dialect import Tree, spelled
 from cdc_daemon.analysis.from_items import FromItems, value_columns
 from cdc_daemon.analysis.groups import grouping_sets, variants
+from cdc_daemon.analysis.keys import implied
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.reading import NotUnderstood, Select, Text
 from cdc_daemon.analysis.scopes import (
@@ -105,6 +106,11 @@ class Builder:
             output.this if isinstance(output, exp.Alias) else output for output in tree.expressions
         )
         used = select.used | refs_of(tree)
+        columns = {uid: _used(source, used) for uid, source in select.sources.items()}
+        for q in list(implied(select.sources, select.conjuncts, columns)):
+            select.conjuncts.append(q)
+            for ref in q.refs:
+                columns[ref.source] |= {ref.column}
         joins = reduce_outer_joins(select.joins, select.conjuncts)
         for source in select.sources.values():
             source.join = source.join if source.join in joins else None
@@ -119,7 +125,7 @@ class Builder:
             chained=chained,
             limited=_limited(tree),
             grouped=group is not None or distinct is not None,
-            used={uid: _used(source, used) for uid, source in select.sources.items()},
+            used=columns,
             select=tree,
         )
         sets = grouping_sets(group)

@@ -117,6 +117,7 @@ def _conjunct(q: Conjunct, uids: dict[str, str], joins: dict[OuterJoin, OuterJoi
         strict=_uids(q.strict, uids),
         join=None if q.join is None else joins[q.join],
         span=None if q.span is None else _uids(q.span, uids),
+        implied=q.implied,
     )
 
 

@@ -244,8 +244,11 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
             unreadable.add((oid, name))
     unique: dict[int, list[tuple[str, ...]]] = {}
     primary: dict[int, tuple[str, ...]] = {}
-    for oid, is_primary, names in cursor.execute(statement("catalogue.unique_keys"), relations).fetchall():
-        unique.setdefault(oid, []).append(tuple(names))
+    for oid, is_primary, covers, names in cursor.execute(
+        statement("catalogue.unique_keys"), relations
+    ).fetchall():
+        if covers:
+            unique.setdefault(oid, []).append(tuple(names))
         if is_primary:
             primary[oid] = tuple(names)
     indexes: dict[int, list[tuple[str, ...]]] = {}

@@ -166,8 +166,12 @@ WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0 AND NO
 ORDER BY a.attrelid, a.attnum
 
 -- name: unique_keys
--- Their unique indexes without predicate, expression or deferral, the primary key first.
+-- Their unique indexes without predicate, expression or deferral, the primary key first, and whether they hold
+-- for all that a query reads of the table: an index of a table doesn't cover those that inherit from it.
 SELECT i.indrelid, i.indisprimary,
+       NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
+                   JOIN pg_catalog.pg_class AS c ON c.oid = h.inhparent AND c.relkind <> 'p'
+                   WHERE h.inhparent = i.indrelid),
        ARRAY(SELECT a.attname
              FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -195,7 +199,8 @@ WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisvalid AND i.
 ORDER BY i.indrelid, i.indexrelid
 
 -- name: foreign_keys
--- Their foreign keys.
+-- Their foreign keys, where every row that a query reads of the table fulfils them: not yet validated ones, and
+-- those of a table that others inherit from, leave some out.
 SELECT c.conrelid, n.nspname, f.relname,
        ARRAY(SELECT a.attname FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
@@ -206,7 +211,10 @@ SELECT c.conrelid, n.nspname, f.relname,
 FROM pg_catalog.pg_constraint AS c
 JOIN pg_catalog.pg_class AS f ON f.oid = c.confrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.relnamespace
-WHERE c.contype = 'f' AND c.conrelid = ANY (%(relations)s::pg_catalog.oid[])
+WHERE c.contype = 'f' AND c.conrelid = ANY (%(relations)s::pg_catalog.oid[]) AND c.convalidated
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
+                  JOIN pg_catalog.pg_class AS o ON o.oid = h.inhparent AND o.relkind <> 'p'
+                  WHERE h.inhparent = c.conrelid)
 ORDER BY c.conrelid, c.conname
 
 -- name: create_understood

@@ -242,6 +242,13 @@ NESTED = {
     "entity through the same row": Case(
         "sku", "SELECT y.sku, i.n FROM p x JOIN p y ON y.id = x.id JOIN i ON i.pid = x.id"
     ),
+    "the same row beyond left joins": Case(
+        "sku",
+        "SELECT y.sku, i.n FROM i LEFT JOIN p x ON x.id = i.pid LEFT JOIN p y ON y.id = x.id AND y.cat > 1",
+    ),
+    "the same row in one condition": Case(
+        "id", "SELECT x.id, count(*) AS n FROM p x JOIN p y ON y.id = x.id OR y.cat = x.cat GROUP BY x.id"
+    ),
     "row in any": Case(
         "id", "SELECT p.id FROM p WHERE ROW(p.id, p.cat) = ANY (SELECT ps.pid, ps.sid FROM ps)"
     ),

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from cdc_daemon.analysis.plan import Route
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
@@ -96,6 +97,17 @@ class Daemon:
         """`cdc-daemon uninstall`: what is left behind."""
         with self._connect() as connection:
             return installation.uninstall(connection, self.dsn, self.settings)
+
+    def routes(self, feed: str, table: str) -> list[Route]:
+        """The routes of every place where a feed reads a table of schema public."""
+        with self._connect() as connection:
+            (plan,) = plan_feeds(connection, self.settings, [feed])
+        return [
+            route
+            for occurrence in plan.analysis.occurrences
+            if occurrence.table == ("public", table)
+            for route in occurrence.routes
+        ]
 
     def run_once(self) -> None:
         """`cdc-daemon run --once`."""

@@ -119,6 +119,15 @@ def _table(name: TableName, number: int, lines: list[str]) -> Table:
         if line.startswith("PRIMARY KEY"):
             key = tuple(re.findall(r"\w+", line)[2:])
             continue
+        if line.startswith("UNIQUE"):
+            unique.append(tuple(re.findall(r"\w+", line)[1:]))
+            continue
+        if line.startswith("FOREIGN KEY"):
+            own, table, referenced_ = re.findall(r"\((.*?)\) REFERENCES shop\.(\w+) \((.*?)\)", line + ")")[0]
+            foreign.append(
+                ForeignKey(tuple(own.split(", ")), TableName("shop", table), tuple(referenced_.split(", ")))
+            )
+            continue
         spelled, type_ = re.findall(r'^("[^"]+"|\w+) (.*)$', line)[0]
         column = spelled.strip('"')
         type_, _, references = type_.partition(" REFERENCES ")
