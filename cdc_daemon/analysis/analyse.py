@@ -130,7 +130,8 @@ class _Collected:
             route = Route(RouteKind.ALL, (), "", reason)
         else:
             whole = RouteKind.DIRECT if made.direct else RouteKind.JOIN
-            route = Route(RouteKind.PARTIAL if reason else whole, bound, made.sql, reason, made.visits)
+            kind = RouteKind.PARTIAL if reason else whole
+            route = Route(kind, bound, made.sql, reason, made.visits, made.opaque)
         if any(old.bound == bound and before.includes(made) for old, before in self.routes):
             return
         self.routes = [

@@ -70,6 +70,8 @@ class Table:
         primary_key: its columns, empty without one.
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
         indexes: the columns of each valid index without predicate, up to its first expression.
+        index_expressions: the first expression of each such index that begins with one.
+        partitioned: it has partitions, so no index of it can be built concurrently.
         kind: anything but `table` is refused; its columns are there so that the rest can be judged.
         readable: the role may SELECT the columns that the query uses.
         row_security: it is active for the role.
@@ -89,6 +91,8 @@ class Table:
     row_security: bool = False
     unlogged: bool = False
     foreign_parts: tuple[str, ...] = ()
+    index_expressions: tuple[str, ...] = ()
+    partitioned: bool = False
 
     @property
     def watchable(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.lookups import lookups
 from cdc_daemon.analysis.places import Place, Places, SqlText
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.scopes import Body
@@ -40,6 +41,7 @@ def completed(
         occurrences=tuple(each for each in occurrences if each.table not in unwatched),
         verdicts=judge(query, catalogue, tree, body),
         unwatched=unwatched,
+        lookups=lookups(body, query.entity) if body is not None else (),
     )
 
 

@@ -151,6 +151,11 @@ class Statement:
         """Whether it reads nothing but the delta."""
         return not self.fragment.hops and self.fragment.closure is None
 
+    @property
+    def opaque(self) -> bool:
+        """Whether it reads more than tables, or goes through a recursion."""
+        return self.fragment.closure is not None or not all(map(_is_table, self.fragment.hops))
+
     @cached_property
     def hops(self) -> frozenset[str]:
         """What it visits."""
@@ -267,18 +272,41 @@ def _visits(fragment: Fragment) -> Iterator[Visit]:
 
 
 def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visit]:
+    order = {hop.uid: n for n, hop in enumerate(hops)}
     found: dict[str, set[str]] = {}
+    computed: dict[str, set[str]] = {}
     for condition in conditions:
-        if isinstance(condition, exp.EQ):
-            for side in (condition.this.unnest(), condition.expression.unnest()):
-                plain = side.this.unnest() if isinstance(side, exp.Cast) else side
-                if isinstance(plain, exp.Column):
-                    found.setdefault(plain.table, set()).add(plain.name)
+        named = aliases(condition) & order.keys()
+        if not isinstance(condition, exp.EQ) or not named:
+            continue
+        # Its rows are found when the last of them is visited; the others were found by something else.
+        last = max(named, key=order.__getitem__)
+        for side in (condition.this.unnest(), condition.expression.unnest()):
+            plain = side.this.unnest() if isinstance(side, exp.Cast) else side
+            if isinstance(plain, exp.Column):
+                if plain.table == last:
+                    found.setdefault(last, set()).add(plain.name)
+            elif aliases(side) == frozenset({last}):
+                computed.setdefault(last, set()).add(in_index(side))
     for hop in hops:
         # Others than tables under their own column names have no index of these names.
-        if isinstance(hop.item, exp.Table) and not hop.item.args["alias"].args.get("columns"):
-            columns = tuple(sorted(found.get(hop.uid, ())))
-            yield Visit(TableName(hop.item.db, hop.item.name), columns)
+        if isinstance(hop.item, exp.Table) and _is_table(hop):
+            table = TableName(hop.item.db, hop.item.name)
+            keys = (tuple(sorted(each.get(hop.uid, ()))) for each in (found, computed))
+            yield Visit(table, *keys)
+
+
+def _is_table(hop: Hop) -> bool:
+    """Whether a hop reads a table, under its own column names."""
+    return isinstance(hop.item, exp.Table) and not hop.item.args["alias"].args.get("columns")
+
+
+def in_index(tree: Tree) -> str:
+    """An expression over one table as it would stand in an index of it."""
+    copy = tree.unnest().copy()
+    for node in copy.find_all(exp.Column):
+        node.set("table", None)
+    return render(copy)
 
 
 def _take(waiting: list[tuple[Tree, frozenset[str]]], known: set[str]) -> list[Tree]:

@@ -1,29 +1,65 @@
-"""Visits that would read a whole table for want of an index."""
+"""Lookups that would read a whole table for want of an index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.catalogue import Catalogue, quoted_name
-from cdc_daemon.analysis.plan import Analysis, Verdict
+from cdc_daemon.analysis.catalogue import Catalogue, Table, quoted_name
+from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.plan import Analysis, Verdict, Visit
+
+
+def served(visit: Visit, table: Table) -> bool:
+    """Whether an index of the table begins with something by which the visit finds its rows."""
+    if any(index[0] in visit.columns for index in table.indexes if index):
+        return True
+    return bool({_normal(each) for each in table.index_expressions} & set(map(_normal, visit.expressions)))
+
+
+def create_index(visit: Visit, table: Table) -> str | None:
+    """The statement that would give a visit its index; None if it finds its rows by nothing."""
+    keys = [quoted_name(name) for name in visit.columns] or [f"({each})" for each in visit.expressions[:1]]
+    how = "CREATE INDEX" if table.partitioned else "CREATE INDEX CONCURRENTLY"
+    return f"{how} ON {table.name.quoted} ({', '.join(keys)});" if keys else None
 
 
 def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdict]:
-    """A warning for each table that a route visits by columns with which no index of it begins, each once."""
-    told: set[tuple[object, ...]] = set()
+    """A warning for each lookup without an index, each once."""
+    told: set[str] = set()
     for occurrence in analysis.occurrences:
         for visit in (visit for route in occurrence.routes for visit in route.visits):
-            table = catalogue.tables.get(visit.table)
-            if table is None or (visit.table, visit.columns) in told:
-                continue
-            told.add((visit.table, visit.columns))
-            if not visit.columns or any(index[0] in visit.columns for index in table.indexes if index):
-                continue
-            columns = ", ".join(map(quoted_name, visit.columns))
-            where = visit.table.quoted
-            yield Verdict(
-                "missing-index",
-                what=f"each change of {occurrence.table} reads all of {visit.table}: "
-                f"no index begins with {columns}",
-                hint=f"CREATE INDEX CONCURRENTLY ON {where} ({columns});",
-            )
+            create = _wanted(visit, catalogue)
+            if create is not None and create not in told:
+                told.add(create)
+                by = ", ".join(visit.columns or visit.expressions)
+                yield Verdict(
+                    "missing-index",
+                    f"each change of {occurrence.table} reads all of {visit.table}: "
+                    f"no index begins with {by}",
+                    create,
+                    occurrence.line,
+                    occurrence.column,
+                )
+    wanted = [(visit, _wanted(visit, catalogue)) for visit in analysis.lookups]
+    if wanted and all(create is not None for _, create in wanted):
+        visit, create = wanted[0]
+        if create is not None and create not in told:
+            by = ", ".join(visit.columns or visit.expressions)
+            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
+            yield Verdict("missing-index", what, create)
+
+
+def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:
+    """The index that a visit lacks."""
+    table = catalogue.tables.get(visit.table)
+    if table is None or not table.watchable or served(visit, table):
+        return None
+    return create_index(visit, table)
+
+
+def _normal(expression: str) -> str:
+    """An expression as the analysis writes it, so that two spellings of one are equal."""
+    try:
+        return render(parse(f"SELECT {expression}").expressions[0].unnest())
+    except Unreadable:
+        return expression

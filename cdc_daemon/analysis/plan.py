@@ -21,10 +21,16 @@ class RouteKind(StrEnum):
 
 @dataclass(frozen=True)
 class Visit:
-    """A table that a route reads on its way, and the columns by which it finds the rows, sorted."""
+    """A table that is read on the way, and by what its rows are found.
+
+    Attributes:
+        columns: those that are compared for equality, sorted.
+        expressions: those over its columns that are, as they would stand in an index of it.
+    """
 
     table: TableName
     columns: tuple[str, ...]
+    expressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class Route:
             NULLs possible, duplicates possible. Empty for `all`.
         reason: why it is not better than it is, for `partial` and `all`.
         visits: the tables that it reads besides the delta.
+        opaque: it reads subqueries, too, or goes through a recursion, of which statistics tell nothing.
     """
 
     kind: RouteKind
@@ -45,6 +52,7 @@ class Route:
     sql: str
     reason: str | None = None
     visits: tuple[Visit, ...] = ()
+    opaque: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ class Analysis:
         nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
         document with such a NULL has no entity: the feed must stop, not lose it.
         unwatched: what it reads and no trigger can watch; no occurrence is there for it.
+        lookups: the tables in which a recomputation looks an entity up; one with an index is enough.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
         join alone; no route tells of it, for a route yields entities.
     """
@@ -144,3 +153,4 @@ class Analysis:
     nullable: tuple[str, ...] = ()
     null_extended: frozenset[str] = frozenset()
     unwatched: frozenset[TableName] = frozenset()
+    lookups: tuple[Visit, ...] = ()

@@ -252,8 +252,11 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
         if is_primary:
             primary[oid] = tuple(names)
     indexes: dict[int, list[tuple[str, ...]]] = {}
-    for oid, names in cursor.execute(statement("catalogue.indexes"), relations).fetchall():
+    expressions: dict[int, list[str]] = {}
+    for oid, names, expression in cursor.execute(statement("catalogue.indexes"), relations).fetchall():
         indexes.setdefault(oid, []).append(tuple(names))
+        if expression is not None:
+            expressions.setdefault(oid, []).append(expression)
     foreign: dict[int, list[ForeignKey]] = {}
     for oid, schema, table, own, referenced in cursor.execute(
         statement("catalogue.foreign_keys"), relations
@@ -276,8 +279,18 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
             row_security=row_security,
             unlogged=unlogged,
             foreign_parts=tuple(foreign_parts),
+            index_expressions=tuple(expressions.get(oid, ())),
+            partitioned=partitioned,
         )
-        for oid, schema, name, kind, whole, row_security, unlogged, foreign_parts in cursor.execute(
-            statement("catalogue.relations"), relations
-        ).fetchall()
+        for (
+            oid,
+            schema,
+            name,
+            kind,
+            whole,
+            row_security,
+            unlogged,
+            foreign_parts,
+            partitioned,
+        ) in cursor.execute(statement("catalogue.relations"), relations).fetchall()
     }

@@ -146,7 +146,8 @@ SELECT c.oid, n.nspname, c.relname,
              FROM pg_catalog.pg_partition_tree(c.oid) AS t
              JOIN pg_catalog.pg_class AS f ON f.oid = t.relid AND f.relkind = 'f' AND c.relkind = 'p'
              JOIN pg_catalog.pg_namespace AS k ON k.oid = f.relnamespace
-             ORDER BY 1)::pg_catalog.text[]
+             ORDER BY 1)::pg_catalog.text[],
+       c.relkind = 'p'
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind <> 'c'
@@ -183,7 +184,7 @@ WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
 
 -- name: indexes
--- The columns of their indexes that can serve any lookup, up to the first expression.
+-- The columns of their indexes that can serve any lookup, up to the first expression; that one, if it is the first.
 SELECT i.indrelid,
        ARRAY(SELECT a.attname
              FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
@@ -193,7 +194,8 @@ SELECT i.indrelid,
                                        FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[])
                                             WITH ORDINALITY AS e (attnum, place)
                                        WHERE e.attnum = 0), 1000)
-             ORDER BY k.place)::pg_catalog.text[]
+             ORDER BY k.place)::pg_catalog.text[],
+       CASE WHEN i.indkey[0] = 0 THEN pg_catalog.pg_get_indexdef(i.indexrelid, 1, false) END
 FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisvalid AND i.indpred IS NULL
 ORDER BY i.indrelid, i.indexrelid

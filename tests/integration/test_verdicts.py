@@ -27,7 +27,7 @@ from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
 DIRECTORY = Path(__file__).parents[1] / "fixtures" / "verdicts"
-THEMES = ("statements", "clocks", "functions", "relations", "orders", "views")
+THEMES = ("statements", "clocks", "functions", "relations", "orders", "views", "indexes")
 
 
 class Case(NamedTuple):

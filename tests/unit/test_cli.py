@@ -157,7 +157,7 @@ def test_plan_shows_routes_and_what_would_be_installed(call: Call) -> None:
     assert "delta" in stock["routes"][0]["sql"]
     assert set(told["objects"]) == {"create", "replace", "drop"}
     assert "trigger cdc_capture_insert on public.stock" in told["objects"]["create"]
-    for line in ("public.stock as s: join", "create  trigger cdc_capture_insert on public.stock"):
+    for line in ("public.stock as s at 4:11: join", "create  trigger cdc_capture_insert on public.stock"):
         assert line in call("plan").stdout
 
 

@@ -1,0 +1,74 @@
+"""A picture of plans: table → route → feed, for Mermaid (https://mermaid.js.org) or Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cdc_daemon.analysis.forecast import Forecast, about
+from cdc_daemon.analysis.plan import Occurrence, RouteKind
+from cdc_daemon.workers.survey import Survey
+
+Edge = tuple[str, str, str, RouteKind]
+"""Table, feed, what stands on the arrow, and the kind of the route."""
+
+
+def mermaid(surveys: Sequence[Survey]) -> Iterator[str]:
+    """The lines of a Mermaid flowchart."""
+    yield "flowchart LR"
+    edges = list(_edges(surveys))
+    names = _numbered(edges)
+    for name, number in names.items():
+        kind, _, shown = name.partition(":")
+        left, right = ("[(", ")]") if kind == "table" else ("([", "])")
+        yield f'    n{number}{left}"{_mermaid_text(shown)}"{right}'
+    for table, feed, label, kind in edges:
+        arrow = "==>" if kind is RouteKind.ALL else "-->"
+        ends = names[f"table:{table}"], names[f"feed:{feed}"]
+        yield f'    n{ends[0]} {arrow}|"{_mermaid_text(label)}"| n{ends[1]}'
+
+
+def dot(surveys: Sequence[Survey]) -> Iterator[str]:
+    """The lines of a Graphviz graph."""
+    yield "digraph plan {"
+    yield "    rankdir=LR;"
+    edges = list(_edges(surveys))
+    for name, number in _numbered(edges).items():
+        kind, _, shown = name.partition(":")
+        shape = "cylinder" if kind == "table" else "note"
+        yield f"    n{number} [shape={shape}, label={_dot_text(shown)}];"
+    names = _numbered(edges)
+    for table, feed, label, kind in edges:
+        style = ", style=bold" if kind is RouteKind.ALL else ""
+        ends = names[f"table:{table}"], names[f"feed:{feed}"]
+        yield f"    n{ends[0]} -> n{ends[1]} [label={_dot_text(label)}{style}];"
+    yield "}"
+
+
+def _edges(surveys: Sequence[Survey]) -> Iterator[Edge]:
+    for survey in surveys:
+        found = zip(survey.plan.analysis.occurrences, survey.forecasts, strict=True)
+        for occurrence, forecast in found:
+            label = _label(occurrence, forecast)
+            yield str(occurrence.table), survey.plan.definition.name, label, occurrence.kind
+
+
+def _label(occurrence: Occurrence, forecast: Forecast) -> str:
+    way = str(occurrence.kind)
+    over = dict.fromkeys(str(visit.table) for route in occurrence.routes for visit in route.visits)
+    if over:
+        way += f" over {', '.join(over)}"
+    number = "" if forecast.worst is None else f"; at most about {about(forecast.worst)}"
+    return f"{occurrence.alias}: {way}{number}"
+
+
+def _numbered(edges: Sequence[Edge]) -> dict[str, int]:
+    names = [f"table:{table}" for table, *_ in edges] + [f"feed:{feed}" for _, feed, *_ in edges]
+    return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+def _mermaid_text(text: str) -> str:
+    return text.replace("#", "#35;").replace('"', "#quot;")
+
+
+def _dot_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,108 @@
+"""The output of `plan --json`; docs/reference.md describes it, and programs rely on its names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdc_daemon.analysis.catalogue import Catalogue
+from cdc_daemon.analysis.conditions import text
+from cdc_daemon.analysis.forecast import Forecast
+from cdc_daemon.analysis.indexes import create_index, served
+from cdc_daemon.analysis.plan import Occurrence, Route, Verdict, Visit
+from cdc_daemon.feeds.explain import Explained
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.workers.survey import Survey
+
+
+def as_json(surveys: Sequence[Survey], steps: Sequence[Step]) -> dict[str, object]:
+    """The whole: feeds by name, and the objects that `install` would touch."""
+    objects: dict[str, list[str]] = {"create": [], "replace": [], "drop": []}
+    for step in steps:
+        objects[step.action].append(step.what)
+    return {"feeds": {each.plan.definition.name: _feed(each) for each in surveys}, "objects": objects}
+
+
+def _feed(survey: Survey) -> dict[str, object]:
+    definition, analysis, catalogue = survey.plan.definition, survey.plan.analysis, survey.plan.catalogue
+    recompute = next((each for each in survey.explained if each.occurrence is None), None)
+    return {
+        "key": definition.key,
+        "entity": definition.entity,
+        "entities": survey.entities,
+        "occurrences": [
+            _occurrence(occurrence, forecast, survey)
+            for occurrence, forecast in zip(analysis.occurrences, survey.forecasts, strict=True)
+        ],
+        "recompute": {
+            "lookups": [_visit(visit, catalogue) for visit in analysis.lookups],
+            "explain": None if recompute is None else _explained(recompute),
+        },
+        "verdicts": [_verdict(verdict) for verdict in analysis.verdicts],
+    }
+
+
+def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> dict[str, object]:
+    return {
+        "table": str(occurrence.table),
+        "alias": occurrence.alias,
+        "line": occurrence.line,
+        "column": occurrence.column,
+        "kind": occurrence.kind,
+        "reason": occurrence.reason,
+        "links": occurrence.links,
+        "columns": occurrence.columns,
+        "rows": None if occurrence.row_filter is None else text(occurrence.row_filter),
+        "forecast": {
+            "typical": forecast.typical,
+            "worst": forecast.worst,
+            "not_analysed": [str(table) for table in forecast.not_analysed],
+        },
+        "routes": [_route(route, survey) for route in occurrence.routes],
+    }
+
+
+def _route(route: Route, survey: Survey) -> dict[str, object]:
+    explained = next((each for each in survey.explained if each.route is route), None)
+    return {
+        "kind": route.kind,
+        "bound": route.bound,
+        "sql": route.sql,
+        "reason": route.reason,
+        "visits": [_visit(visit, survey.plan.catalogue) for visit in route.visits],
+        "explain": None if explained is None else _explained(explained),
+    }
+
+
+def _visit(visit: Visit, catalogue: Catalogue) -> dict[str, object]:
+    table = catalogue.tables.get(visit.table)
+    indexed = None if table is None else served(visit, table)
+    return {
+        "table": str(visit.table),
+        "columns": visit.columns,
+        "expressions": visit.expressions,
+        "indexed": indexed,
+        "create_index": create_index(visit, table) if table is not None and not indexed else None,
+    }
+
+
+def _explained(explained: Explained) -> dict[str, object]:
+    return {
+        "cost": explained.cost,
+        "rows": explained.rows,
+        "flags": explained.flags,
+        "failed": explained.failed,
+        "plan": explained.plan,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    return {
+        "name": verdict.name,
+        "refused": verdict.refusal,
+        "accepted": verdict.accepted,
+        "unwatched": verdict.unwatched,
+        "what": verdict.what,
+        "hint": verdict.hint,
+        "line": verdict.line,
+        "column": verdict.column,
+    }

@@ -1,0 +1,115 @@
+"""A feed's plan for people: each place where its query reads a table, and what a change there leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdc_daemon.analysis.catalogue import Catalogue
+from cdc_daemon.analysis.conditions import text
+from cdc_daemon.analysis.forecast import Forecast, about
+from cdc_daemon.analysis.indexes import create_index, served
+from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind, Verdict, Visit
+from cdc_daemon.feeds.explain import Explained
+from cdc_daemon.verdicts import Accepting
+from cdc_daemon.workers.survey import Survey
+
+
+def lines_of_plan(survey: Survey) -> Iterator[str]:
+    """One feed."""
+    definition, analysis, catalogue = survey.plan.definition, survey.plan.analysis, survey.plan.catalogue
+    entity = "" if definition.entity == definition.key else f", entity ({', '.join(definition.entity)})"
+    number = "" if survey.entities is None else f", about {_entities(survey.entities)}"
+    yield f"feed {definition.name}, key ({', '.join(definition.key)}){entity}{number}"
+    for occurrence, forecast in zip(analysis.occurrences, survey.forecasts, strict=True):
+        explained = [each for each in survey.explained if each.occurrence is occurrence]
+        yield from _occurrence(occurrence, forecast, catalogue, explained)
+    if analysis.lookups:
+        yield "  recomputing an entity"
+        for visit in analysis.lookups:
+            yield f"    looks it up in {_lookup(visit, catalogue)}"
+    for each in survey.explained:
+        if each.occurrence is None:
+            if not analysis.lookups:
+                yield "  recomputing an entity"
+            yield from _plan(each)
+    for verdict in analysis.verdicts:
+        yield _verdict(verdict)
+
+
+def _occurrence(
+    occurrence: Occurrence, forecast: Forecast, catalogue: Catalogue, explained: list[Explained]
+) -> Iterator[str]:
+    place = f" at {occurrence.line}:{occurrence.column}" if occurrence.line else ""
+    yield f"  {occurrence.table} as {occurrence.alias}{place}: {occurrence.kind}"
+    yield f"    used columns  {', '.join(occurrence.columns) or '-'}"
+    yield f"    link columns  {', '.join(occurrence.links) or '-'}"
+    if occurrence.row_filter is not None:
+        yield f"    rows that count  {text(occurrence.row_filter)}"
+    yield f"    one changed row reaches {reached(occurrence, forecast)}"
+    for route in occurrence.routes:
+        yield from _route(route, catalogue)
+        for each in explained:
+            if each.route is route:
+                yield from _plan(each)
+
+
+def _route(route: Route, catalogue: Catalogue) -> Iterator[str]:
+    bound = f"({', '.join(route.bound)})" if route.bound else "every entity"
+    reason = f": {route.reason}" if route.reason else ""
+    yield f"    {route.kind} to {bound}{reason}"
+    if route.kind in {RouteKind.JOIN, RouteKind.PARTIAL}:
+        yield from (f"      {line}" for line in route.sql.splitlines())
+    for visit in route.visits:
+        yield f"      visits {_lookup(visit, catalogue)}"
+
+
+def _lookup(visit: Visit, catalogue: Catalogue) -> str:
+    """A table, by what its rows are found, and whether an index serves that."""
+    by = ", ".join((*visit.columns, *visit.expressions))
+    found = f"{visit.table} by {by}" if by else f"every row of {visit.table}"
+    table = catalogue.tables.get(visit.table)
+    if table is None:
+        return f"{found} (a view)"
+    if not by or served(visit, table):
+        return f"{found}, with an index" if by else found
+    return f"{found}, without an index: {create_index(visit, table)}"
+
+
+def _plan(explained: Explained) -> Iterator[str]:
+    if explained.failed is not None:
+        yield f"      explain: not planned: {explained.failed}"
+        return
+    rows = about(explained.rows)
+    yield f"      explain: cost {explained.cost:,.0f}, about {rows} {'row' if rows == '1' else 'rows'}"
+    for flag in explained.flags:
+        yield f"      explain: {flag}"
+
+
+def reached(occurrence: Occurrence, forecast: Forecast) -> str:
+    """How many entities one changed row reaches, in words."""
+    if occurrence.kind is RouteKind.ALL:
+        return (
+            "every entity" if forecast.worst is None else f"every entity, about {_entities(forecast.worst)}"
+        )
+    if forecast.not_analysed:
+        tables = ", ".join(table.quoted for table in forecast.not_analysed)
+        return f"a number that can't be told: no statistics; run ANALYZE {tables}"
+    if forecast.typical is None or forecast.worst is None:
+        return "a number that statistics don't tell (a subquery, a view or an expression is in the way)"
+    typical, worst = about(forecast.typical), about(forecast.worst)
+    more = "" if typical == worst else f", at worst {worst}"
+    return f"about {_entities(forecast.typical)}{more}"
+
+
+def _entities(number: float) -> str:
+    shown = about(number)
+    return f"{shown} entity" if shown == "1" else f"{shown} entities"
+
+
+def _verdict(verdict: Verdict) -> str:
+    place = f" at {verdict.line}:{verdict.column}" if verdict.line else ""
+    if verdict.unwatched:
+        return f"  accepted{place}: {verdict.what}; {Accepting.UNWATCHED} [{verdict.name}]"
+    if verdict.accepted:
+        return f"  accepted{place}: {verdict.what} [{verdict.name}]"
+    return f"  warning{place}: {verdict.what} [{verdict.name}]. Try: {verdict.hint}"

@@ -1,0 +1,190 @@
+"""How PostgreSQL would run a feed's statements: for one changed row of each table, and for one entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.feeds.definition import FeedDefinition, texts
+from cdc_daemon.feeds.recompute import Recompute
+from cdc_daemon.pg.session import Connection, first_line, identifiers
+from cdc_daemon.pg.statements import statement
+
+LARGE_TABLE_ROWS = 10_000
+"""Reading all of a table with more rows is worth a word."""
+
+SAMPLE_SECONDS = 5
+"""Longest that finding a sample may take."""
+
+Plan = Mapping[str, Any]
+
+# Nodes that compute rows out of others: a filter above one of them runs after all of these were computed.
+_COMPUTED = frozenset(
+    {"Subquery Scan", "CTE Scan", "WindowAgg", "Aggregate", "Group", "Unique", "Result", "Limit"}
+)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What PostgreSQL plans for one statement.
+
+    Attributes:
+        occurrence: whose route it is; None for the recomputation of an entity.
+        route: the route.
+        rows, cost: the planner's, at the top.
+        flags: what will be slow, in sentences.
+        plan: as EXPLAIN (FORMAT JSON) gave it.
+        failed: why there is no plan.
+    """
+
+    occurrence: Occurrence | None
+    route: Route | None
+    rows: float = 0.0
+    cost: float = 0.0
+    flags: tuple[str, ...] = ()
+    plan: Plan | None = None
+    failed: str | None = None
+
+
+def explain(
+    connection: Connection,
+    feed: FeedDefinition,
+    analysis: Analysis,
+    rows: Mapping[TableName, float | None],
+) -> list[Explained]:
+    """Plan every route for one changed row, and the recomputation of a sample entity; nothing stays behind.
+
+    Args:
+        connection: in autocommit mode and outside a transaction; left as it was.
+        rows: about how many rows each table has.
+    """
+    found = [
+        _route(connection, occurrence, route, rows)
+        for occurrence in analysis.occurrences
+        for route in occurrence.routes
+        if route.kind is not RouteKind.ALL
+    ]
+    return [*found, _recompute(connection, feed, rows)]
+
+
+def _route(
+    connection: Connection, occurrence: Occurrence, route: Route, rows: Mapping[TableName, float | None]
+) -> Explained:
+    table = sql.Identifier(*occurrence.table)
+    text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(
+                statement(
+                    "explain.limit_time",
+                ),
+                {"milliseconds": SAMPLE_SECONDS * 1000},
+            )
+            connection.execute(
+                statement("explain.create_delta", links=identifiers(occurrence.links), table=table)
+            )
+            connection.execute(statement("explain.analyze_delta"))
+            plan = connection.execute(statement("explain.route", route=text)).fetchall()[0][0][0]["Plan"]
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise
+        return Explained(occurrence, route, failed=first_line(error))
+    except psycopg.Error as error:
+        return Explained(occurrence, route, failed=first_line(error))
+    return Explained(
+        occurrence, route, plan["Plan Rows"], plan["Total Cost"], tuple(_scans(plan, rows)), plan
+    )
+
+
+def _recompute(
+    connection: Connection, feed: FeedDefinition, rows: Mapping[TableName, float | None]
+) -> Explained:
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(statement("explain.limit_time"), {"milliseconds": SAMPLE_SECONDS * 1000})
+            entity = _sample(connection, feed)
+            if entity is None:
+                return Explained(None, None, failed="the query yields no entity to try it with")
+            explained = statement(
+                "explain.recompute",
+                query=feed.query(with_parameters=True),
+                affected=Recompute(feed).affected("q"),
+            )
+            # Twice: an array of one value is planned, and written, as a plain comparison.
+            parameters = {f"entity_{n}": [value, value] for n, value in enumerate(entity, start=1)}
+            # Values are written into the statement: with parameters it could not be explained.
+            with psycopg.ClientCursor(connection) as cursor:
+                plan: Plan = cursor.execute(explained, parameters).fetchall()[0][0][0]["Plan"]
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise
+        return Explained(None, None, failed=first_line(error))
+    except psycopg.Error as error:
+        return Explained(None, None, failed=first_line(error))
+    scans = (
+        f"{scan}; a LATERAL subquery that names the entity would read its own" for scan in _scans(plan, rows)
+    )
+    flags = (*_not_pushed_down(plan, entity), *scans)
+    return Explained(None, None, plan["Plan Rows"], plan["Total Cost"], flags, plan)
+
+
+def _sample(connection: Connection, feed: FeedDefinition) -> Sequence[str] | None:
+    """The text values of an entity: one that is stored, else one that the query yields."""
+    values = texts(feed.entity, of="q")
+    ((stored,),) = connection.execute(
+        statement("explain.is_stored"), {"name": f'cdc."{feed.table}"'}
+    ).fetchall()
+    if stored:
+        found = connection.execute(
+            statement("explain.sample_stored", texts=values, feed=sql.Identifier(feed.table))
+        ).fetchall()
+        if found:
+            return found[0]
+    query = feed.query(with_parameters=False)
+    found = connection.execute(statement("explain.sample", texts=values, query=query)).fetchall()
+    return found[0] if found else None
+
+
+def _nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[str]:
+    """Large tables of which every row is read: one after the other, or by an index without a condition."""
+    sizes = {table.name: number for table, number in rows.items()}
+    whole = (
+        node["Relation Name"]
+        for node in _nodes(plan)
+        if node["Node Type"] == "Seq Scan"
+        or (node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node)
+    )
+    for name in dict.fromkeys(whole):
+        number = sizes.get(name)
+        if number is not None and number > LARGE_TABLE_ROWS:
+            yield f"reads all of {name} (about {number:,.0f} rows)"
+
+
+def _tests(condition: str, entity: Sequence[str]) -> bool:
+    """Whether a node's filter is the entity's condition, in which each value stands twice."""
+    return "ANY (" in condition and any(condition.count(value) >= 2 for value in entity)
+
+
+def _not_pushed_down(plan: Plan, entity: Sequence[str]) -> Iterator[str]:
+    """The entity's condition above rows that were computed first."""
+    for node in _nodes(plan):
+        condition = str(node.get("Filter", ""))
+        if node["Node Type"] in _COMPUTED and _tests(condition, entity):
+            named = node.get("CTE Name") or node.get("Alias")
+            where = f"{node['Node Type']} {named}" if named else node["Node Type"]
+            yield (
+                f"the entity's condition is not pushed down: all rows of {where} are computed, then filtered "
+                "(a CTE that is read twice, a window not partitioned by the entity, a LIMIT)"
+            )

@@ -1,0 +1,44 @@
+"""What a plan will cost: forecasts from statistics and, if asked for, PostgreSQL's own plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdc_daemon.analysis.forecast import Forecast, forecast
+from cdc_daemon.feeds.explain import Explained, explain
+from cdc_daemon.feeds.statistics import expected_entities, read_statistics
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.workers.planning import FeedPlan
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A feed's plan with what it will cost.
+
+    Attributes:
+        entities: about how many the feed has; None if that can't be told.
+        forecasts: one for each occurrence, in their order.
+        explained: each route but `all` for one changed row, then the recomputation of one entity; empty
+            unless asked for.
+    """
+
+    plan: FeedPlan
+    entities: float | None
+    forecasts: tuple[Forecast, ...]
+    explained: tuple[Explained, ...] = ()
+
+
+def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -> Survey:
+    """Read statistics for a plan, and have its statements explained if wanted; nothing is changed."""
+    tables = plan.catalogue.tables
+    statistics = read_statistics(connection, tables.values())
+    # Without statistics of the tables that hold the entities the planner's number is made up.
+    holders = {visit.table for visit in plan.analysis.lookups} or set(tables)
+    known = all(statistics[name].rows is not None for name in holders if name in statistics)
+    entities = expected_entities(connection, plan.definition) if known else None
+    forecasts = tuple(
+        forecast(occurrence, plan.catalogue, statistics, entities) for occurrence in plan.analysis.occurrences
+    )
+    rows = {name: found.rows for name, found in statistics.items()}
+    plans = explain(connection, plan.definition, plan.analysis, rows) if explained else []
+    return Survey(plan, entities, forecasts, tuple(plans))

@@ -1,0 +1,35 @@
+-- name: limit_time
+-- For this transaction only: a sample must not take longer than a person waits.
+SELECT pg_catalog.set_config('statement_timeout', %(milliseconds)s::pg_catalog.text, true)
+
+-- name: create_delta
+-- The delta of one changed row of a table, with statistics: a plan for a delta of unknown size would be another.
+CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
+SELECT {links} FROM {table} LIMIT 1
+
+-- name: analyze_delta
+ANALYZE pg_temp.delta
+
+-- name: route
+EXPLAIN (FORMAT JSON) {route}
+
+-- name: sample_stored
+-- An entity of the stored feed.
+SELECT {texts} FROM cdc.{feed} AS q WHERE NOT q.deleted LIMIT 1
+
+-- name: is_stored
+SELECT pg_catalog.to_regclass(%(name)s) IS NOT NULL
+
+-- name: sample
+-- An entity that the query yields.
+SELECT {texts} FROM (
+{query}
+) AS q LIMIT 1
+
+-- name: recompute
+-- How the rows of some entities are found, as when they are recomputed.
+EXPLAIN (FORMAT JSON)
+SELECT * FROM (
+{query}
+) AS q
+WHERE {affected}
