@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -27,7 +28,7 @@ IDLE_SECONDS = 5.0
 """How often a delivery looks for itself, for instance for a lease that ran out."""
 
 SESSION_SECONDS = 60.0
-"""A delivery that has nothing to do for so long gives its session back until it is woken."""
+"""A delivery that had nothing to do for so long gives its session back, until it is rung or as long again."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
@@ -139,7 +140,7 @@ class DeliveryWorker:
         """Deliver until stopped, or until there has been nothing to do for a while."""
         cursor = self._cursor(connection, sink)
         work: DeliveryPass | None = None
-        last_work = time.monotonic()
+        last_work = -math.inf
         while not stop.is_set():
             beat()
             if work is None or work.changes.feed is not self._definition():

@@ -58,7 +58,7 @@ class DeliveryPass:
         try:
             worked = behind and self._deliver_page()
             if due:
-                self._retry()
+                worked = self._retry() or worked
         except LeaseLost:
             return "busy"  # whoever has it delivers the same from the same place
         return "worked" if worked else "idle"
@@ -116,8 +116,12 @@ class DeliveryPass:
         self._rows = page.rows + 1 if page.cut else 2 * limit
         return page
 
-    def _retry(self) -> None:
-        """Hand over, each alone, the refused documents whose next attempt has come, as they are now."""
+    def _retry(self) -> bool:
+        """Hand over, each alone, the refused documents whose next attempt has come, as they are now.
+
+        Returns:
+            Whether there may be more.
+        """
         position = self.cursor.lease()
         present, gone = self.changes.due(self.connection, self.sink.name, limit=RETRIED_AT_ONCE)
         self.failed_items.forget(gone)
@@ -127,6 +131,8 @@ class DeliveryPass:
         except SinkUnavailable as error:
             # The next page will tell. It is not for a failed item to keep what is new waiting.
             self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
+            return False
+        return len(present) + len(gone) == RETRIED_AT_ONCE
 
     def _record(self, change: Change, position: Position) -> Record:
         return Record(

@@ -7,9 +7,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
+from cdc_daemon.pg.statements import statement
 from cdc_daemon.service import Service
 from cdc_daemon.settings import load
 from cdc_daemon.workers import delivery
@@ -179,23 +181,47 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
     assert len(delivering.sink.taken) == 50
 
 
+def test_the_watcher_rests_while_who_has_the_lease_waits_for_a_sink_that_is_down(
+    delivering: Delivering,
+) -> None:
+    delivering.sink.is_down = True
+    with pytest.raises(SinkUnavailable):
+        delivering.catch_up()
+    names = [sql.SQL("ARRAY[{}]::text[]").format(sql.Literal(name)) for name in ("target", "products")]
+    behind = statement("watcher.behind", sinks=names[0], feeds=names[1])
+    with delivering.session() as session:
+        # Its worker has ended and given the lease back: another daemon may try.
+        assert session.execute(behind).fetchall() == [("products", "target", 0.0)]
+        session.execute(
+            "UPDATE cdc.sink_state SET leased_by = 'another', leased_until = now() + interval '1 minute'"
+        )
+        assert session.execute(behind).fetchall() == []
+        session.execute("UPDATE cdc.sink_state SET leased_until = now() - interval '1 second'")
+        assert session.execute(behind).fetchall() == [("products", "target", 0.0)]
+        session.execute(
+            "UPDATE cdc.sink_state SET failure = NULL, leased_until = now() + interval '1 minute'"
+        )
+        assert session.execute(behind).fetchall() == [("products", "target", 0.0)]
+        session.execute("INSERT INTO cdc.delivery_pause VALUES ('*', 'products')")
+        assert session.execute(behind).fetchall() == []
+
+
 def test_an_idle_delivery_gives_its_session_back_and_wakes_when_it_is_rung(
     delivering: Delivering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "SESSION_SECONDS", 1.0)
-    monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.1)
-    delivering.catch_up()
-    stop = threading.Event()
+    monkeypatch.setattr(delivery, "SESSION_SECONDS", 60.0)
+    monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.05)
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cdc-daemon: delivery'"
-    monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.1)
-    worker = delivering.worker()
-    thread = threading.Thread(target=worker.run, args=(stop, lambda: None))
+    delivering.feed.catch_up(threading.Event())
+    stop = threading.Event()
+    thread = threading.Thread(target=delivering.worker().run, args=(stop, lambda: None))
     thread.start()
     try:
-        eventually("it has a session", lambda: delivering.rows(sessions) == [(1,)])
-        monkeypatch.setattr(delivery, "SESSION_SECONDS", 0.2)
+        eventually("everything arrives", lambda: len(delivering.sink.taken) == 50)
+        assert delivering.rows(sessions) == [(1,)]
+        monkeypatch.setattr(delivery, "SESSION_SECONDS", 0.1)
         eventually("it gave the session back", lambda: delivering.rows(sessions) == [(0,)])
-        monkeypatch.setattr(delivery, "SESSION_SECONDS", 60.0)
+        assert delivering.rows("SELECT leased_by FROM cdc.sink_state") == [(None,)]
         delivering.execute("UPDATE product SET name = 'b' WHERE id = 7")
         delivering.feed.catch_up(threading.Event())
         delivering.bells.ring_delivery("target", "products")
