@@ -52,7 +52,9 @@ class FeedStatus:
         rows, tombstones: stored documents that exist and that are gone.
         pending: entities in the slow lane.
         unread: entries that it has not read.
-        lag_seconds: age of the oldest of them, 0.0 when there is none.
+        due: documents whose time (`_refresh_at`) has come.
+        lag_seconds: age of the oldest of these entries, or how long a document has been due; 0.0 when there
+            is none.
         last_pass: the fields of the last `pass_finished` that had entries.
     """
 
@@ -62,6 +64,7 @@ class FeedStatus:
     tombstones: int = 0
     pending: int = 0
     unread: int = 0
+    due: int = 0
     lag_seconds: float = 0.0
     reason: str | None = None
     synced_at: datetime | None = None
@@ -96,11 +99,13 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
     row = connection.execute(statement("status.feed"), {"feed": name}).fetchone()
     if row is None:
         return FeedStatus(name, "missing")
-    has_cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs = row
+    has_cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
     rows, tombstones = counts or (0, 0)
     unread, lag = _unread(connection, name, changelogs) if has_cursor else (0, 0.0)
+    waiting = connection.execute(statement("status.due", feed=table)).fetchone() if refreshes else None
+    due, due_seconds = waiting or (0, 0.0)
     state = "stopped" if reason else "new" if not has_cursor else "syncing" if pending else "live"
     return FeedStatus(
         feed=name,
@@ -109,7 +114,8 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
         tombstones=tombstones,
         pending=pending,
         unread=unread,
-        lag_seconds=lag,
+        due=due,
+        lag_seconds=max(lag, round(due_seconds, 3)),
         reason=reason,
         synced_at=synced_at,
         last_pass=last_pass,

@@ -61,7 +61,8 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
         return
     yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   pending {feed.pending:,}"
     last_pass = _moment(feed.last_pass_at)
-    yield f"  lag {feed.lag_seconds:.3f} s   unread entries {feed.unread:,}   last pass {last_pass}"
+    due = f"   due {feed.due:,}" if feed.due else ""
+    yield f"  lag {feed.lag_seconds:.3f} s   unread entries {feed.unread:,}{due}   last pass {last_pass}"
     for sink in feed.sinks:
         yield from _lines_of_sink(sink)
 

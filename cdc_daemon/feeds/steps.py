@@ -125,7 +125,10 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         or installed.columns != frozenset(wanted.columns)
         or installed.filters != wanted.filters
     ):
-        yield Step("replace", f"definition of feed {feed.name}", (_register(wanted),))
+        # The column stays: a daemon that has the older query may still look there. Its times are nobody's.
+        lost = installed.refreshes and not feed.refreshes
+        forget = [rendered("feed.forget_times", feed=sql.Identifier(feed.table))] if lost else []
+        yield Step("replace", f"definition of feed {feed.name}", (*forget, _register(wanted)))
 
 
 def _register(wanted: WantedFeed) -> sql.Composed:
@@ -185,7 +188,6 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
 
 
 def _refresh_at(feed: FeedDefinition) -> list[sql.Composed]:
-    """The column and its index, once needed, stay: a daemon that has the older query may still look there."""
     if not feed.refreshes:
         return []
     table = sql.Identifier(feed.table)

@@ -34,6 +34,10 @@ ALTER TABLE cdc.{feed} ADD COLUMN IF NOT EXISTS refresh_at pg_catalog.timestampt
 -- name: refresh_index
 CREATE INDEX IF NOT EXISTS {index} ON cdc.{feed} (refresh_at) WHERE refresh_at IS NOT NULL
 
+-- name: forget_times
+-- The query no longer says when it wants to be asked.
+UPDATE cdc.{feed} SET refresh_at = NULL WHERE refresh_at IS NOT NULL
+
 -- name: revision
 -- CACHE 1: numbers are drawn under the feed's row lock and must grow in commit order.
 -- One that is there goes on: a feed that is stored anew must not number below what its receivers have seen.

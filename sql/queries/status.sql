@@ -1,11 +1,20 @@
 -- name: feed
--- A feed's state row, with the changelogs that it reads.
+-- A feed's state row, with the changelogs that it reads, and whether its documents may have times of their own.
 SELECT f.cursor IS NOT NULL, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
-             WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1)
+             WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1),
+       EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+               WHERE a.attrelid = pg_catalog.to_regclass('cdc.feed_' || f.feed) AND a.attname = 'refresh_at')
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
+
+-- name: due
+-- How many documents want to be recomputed by now, and for how many seconds the first has.
+SELECT pg_catalog.count(*),
+       COALESCE(EXTRACT(epoch FROM pg_catalog.now() - pg_catalog.min(s.refresh_at)), 0)::pg_catalog.float8
+FROM cdc.{feed} AS s
+WHERE s.refresh_at <= pg_catalog.now()
 
 -- name: sink
 -- How far a sink has a feed.

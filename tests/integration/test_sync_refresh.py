@@ -270,7 +270,7 @@ def test_a_query_may_gain_times_and_lose_them_and_nothing_is_sent_for_it(
     shop = Synced(tmp_path, database, schema=SHOP, feeds={"products": plain})
     shop.sync()
     timed = Feed("SELECT id, name, '2999-01-01'::timestamptz AS _refresh_at FROM product")
-    for feed, kept in ((timed, 6), (plain, 6), (timed, 6)):
+    for feed, kept in ((timed, 6), (plain, 0), (timed, 6)):
         shop.feeds["products"] = feed
         shop.configure()
         shop.install()
@@ -414,3 +414,17 @@ def test_what_came_due_while_a_killed_daemon_was_away_is_taken_by_the_next(shop:
     assert second.end() == 0
     assert price(shop, 4) == 50
     shop.assert_equal_to_the_query()
+
+
+def test_status_tells_how_long_documents_have_been_due(shop: Synced) -> None:
+    def told() -> tuple[int, bool]:
+        products = shop.status()["products"]
+        return products["due"], products["lag_seconds"] > 60
+
+    shop.sync(rule("id <= 3", 50, "58 minutes"))
+    assert told() == (0, False)
+    let_an_hour_pass(shop)
+    assert told() == (3, True)
+    assert "due 3" in shop.call("status")
+    shop.sync()
+    assert told() == (0, False)
