@@ -16,7 +16,7 @@ from cdc_daemon.errors import CdcError
 COMMANDS = (
     *("init", "check", "plan", "install", "run", "status", "resync"),
     *("failed", "retry", "replay", "pause", "resume", "sinks"),
-    "uninstall",
+    *("uninstall", "commerce"),
 )
 """Each is a function of its name in a module of its name, in the order in which a newcomer needs them."""
 

@@ -1,0 +1,36 @@
+"""What follows from a product's number alone."""
+
+from __future__ import annotations
+
+from cdc_daemon.commerce.kinds import BLOCK, Kind, is_variant, kind_of
+from cdc_daemon.commerce.size import Size
+from cdc_daemon.commerce.words import ADJECTIVES, NOUNS
+
+
+def sku(product: int) -> str:
+    return f"SKU-{product:07}"
+
+
+def moment(number: int) -> str:
+    """When it was made and last changed, as a timestamp of PostgreSQL."""
+    day, minute = divmod(number * 37 % 500_000, 1440)
+    return f"2024-{day // 30 % 12 + 1:02}-{day % 28 + 1:02} {minute // 60:02}:{minute % 60:02}:00"
+
+
+def name(product: int, size: Size) -> str:
+    """The variants of a family are called alike."""
+    kind = kind_of(product, size.products)
+    alike = kind is Kind.CONFIGURABLE or is_variant(product, size.products)
+    family = (product - 1) // BLOCK
+    place = 0 if alike else product
+    adjective = ADJECTIVES[(family * 7 + place) % len(ADJECTIVES)]
+    return f"{adjective} {NOUNS[(family * 3 + place) % len(NOUNS)]} {product}"
+
+
+def url_key(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def websites_of(product: int, size: Size) -> list[int]:
+    """The first website sells everything, the others a part."""
+    return [n for n in range(1, size.websites + 1) if n == 1 or (product * 31 + n * 17) % 10 < 7]
