@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import urllib3
 
+from bench import brokers
 from bench.contest import FEED, contest, records
 from bench.figure import Figure
 from bench.http_target import receiving
@@ -24,6 +25,7 @@ RECEIVER_MILLISECONDS = 5.0
 def measure(place: Place) -> Iterator[Figure]:
     """The figures of every sink."""
     yield from _http(place)
+    yield from brokers.measure(place)
 
 
 def _http(place: Place) -> Iterator[Figure]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import re
 import time
@@ -11,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
+import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -211,7 +211,7 @@ def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
         ("op", record.op),
         ("revision", str(record.revision)),
         ("captured_at", record.captured_at),
-        ("changed", json.dumps(record.changed, ensure_ascii=False)),
+        ("changed", orjson.dumps(record.changed)),
     ]
     if record.hash is not None:
         headers.append(("hash", record.hash))

@@ -6,6 +6,10 @@ import hashlib
 import json
 from urllib.parse import quote
 
+import orjson
+
+_with_digits = json.JSONDecoder(parse_float=str, parse_int=str)
+
 
 def joined(key: bytes) -> str:
     """The values of a key, with `:` between them: `A-1:de`; a `:` or `%` in one is written `%3A`, `%25`.
@@ -31,8 +35,10 @@ def shortened(text: str, longest: int) -> str:
 
 
 def _values(key: bytes) -> list[str]:
-    # Numbers keep the digits that they were written with: 1.10 is no 1.1 here.
-    members: dict[str, object] = json.loads(key, parse_float=str, parse_int=str)
+    # orjson takes a twentieth of the time, and loses the digits of what is no small integer: 1.10 is no 1.1.
+    members: dict[str, object] = orjson.loads(key)
+    if any(not isinstance(value, str | int) for value in members.values()):
+        members = _with_digits.decode(key.decode())
     return [
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         for value in members.values()

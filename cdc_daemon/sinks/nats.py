@@ -153,7 +153,7 @@ class NatsSink(Sink):
         return refusals
 
     async def _publish(self, stream: JetStreamContext, record: Record) -> asyncio.Future[api.PubAck]:
-        key = shortened(tokens(record.key), _LONGEST_KEY_BYTES)
+        key = shortened(tokens(record.key), _LONGEST_KEY_BYTES) if "{key}" in self.settings.subject else ""
         subject = placeholders.filled(self.settings.subject, feed=record.feed, sink=self.name, key=key)
         headers = {
             "Nats-Msg-Id": _message_id(record),

@@ -207,6 +207,8 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Ref
     if len(items) != len(records):
         hint = "correct url: which program listens there?"
         raise SinkUnavailable("answered with something else than a bulk response", where=where, hint=hint)
+    if cast("dict[str, object]", answer).get("errors") is False:
+        return []
     refusals: list[Refusal] = []
     for record, item in zip(records, items, strict=True):
         (result,) = item.values()

@@ -33,8 +33,8 @@ class Indices:
                 self._documents.setdefault(index, {})[identity] = (version, source)
         self._journal = journal.open("a", encoding="utf-8")
 
-    def bulk(self, body: bytes) -> list[dict[str, Any]]:
-        """The items of the response.
+    def bulk(self, body: bytes, index: str | None) -> list[dict[str, Any]]:
+        """The items of the response; `index` is for the actions that name none.
 
         Raises:
             ValueError: the request as a whole can't be read.
@@ -43,13 +43,16 @@ class Indices:
             raise ValueError("The bulk request must be terminated by a newline [\\n]")
         lines = body.decode().split("\n")[:-1]
         actions: list[tuple[str, dict[str, Any], str | None]] = []
-        while lines:
-            ((name, where),) = json.loads(lines.pop(0)).items()
+        at = 0
+        while at < len(lines):
+            ((name, where),) = json.loads(lines[at]).items()
+            where.setdefault("_index", index)
             if name not in {"index", "delete"}:
                 raise ValueError(f"Malformed action/metadata line, found [{name}]")
             if len(where["_id"].encode()) > _LONGEST_ID_BYTES:
                 raise ValueError(f"id [{where['_id']}] is too long, must be no longer than 512 bytes")
-            actions.append((name, where, lines.pop(0) if name == "index" else None))
+            actions.append((name, where, lines[at + 1] if name == "index" else None))
+            at += 2 if name == "index" else 1
         with self._lock:
             items = [{name: self._apply(where, source)} for name, where, source in actions]
             self._journal.flush()
@@ -125,8 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         path = urlsplit(self.path).path
-        if path == "/_bulk":
-            self._bulk(length, body)
+        if path.endswith("/_bulk"):
+            self._bulk(length, body, path.split("/")[1] if path != "/_bulk" else None)
         elif path.endswith("/_search"):
             hits = self.indices.search(path.split("/")[1])
             if hits is None:
@@ -141,14 +144,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._fail(405, "method_not_allowed", path)
 
-    def _bulk(self, length: int, body: bytes) -> None:
+    def _bulk(self, length: int, body: bytes, index: str | None) -> None:
         if length > _MOST_BYTES:
             self._fail(413, "content_too_large", "too large")
         elif "json" not in self.headers.get("Content-Type", ""):
             self._fail(406, "content_type", "Content-Type header is not supported")
         else:
             try:
-                items = self.indices.bulk(body)
+                items = self.indices.bulk(body, index)
             except (ValueError, IndexError) as error:
                 self._fail(400, "illegal_argument_exception", str(error))
                 return
