@@ -123,7 +123,7 @@ def test_an_answer_that_holds_the_sink_refuses_no_record(opened: Opened, target:
 
 def through(opened: Opened, target: Target, proxy: Proxy, **given: object) -> HttpSink:
     url = target.url.replace(f":{target.port}", f":{proxy.port}")
-    return opened(url, batch_records=5, timeout_seconds=SHORT, **given)
+    return opened(url, **{"batch_records": 5, "timeout_seconds": SHORT, **given})
 
 
 CUTS: dict[str, Callable[[Proxy], None]] = {
@@ -179,7 +179,7 @@ def test_a_slow_way_is_only_slow(opened: Opened, target: Target, in_flight: int)
 
 def test_kept_connections_that_are_cut_are_replaced_without_a_failure(opened: Opened, target: Target) -> None:
     with proxied(target.port) as proxy:
-        sink = through(opened, target, proxy, in_flight=4)
+        sink = through(opened, target, proxy, in_flight=4, timeout_seconds=30)
         first, second = changes(keys=20, rounds=2)
         sink.deliver("products", first)
         before = proxy.connections
