@@ -11,6 +11,10 @@ from pydantic import Field, SecretStr, model_validator
 from cdc_daemon.sinks.settings import SinkSettings
 
 
+class UnusableFile(OSError):
+    """A file that is set holds no certificate or key, or none that fits."""
+
+
 class TlsSettings(SinkSettings, frozen=True):
     """The files that TLS needs; the server is always verified."""
 
@@ -39,14 +43,18 @@ class TlsSettings(SinkSettings, frozen=True):
         """The context that verifies the server and shows our certificate.
 
         Raises:
-            OSError: a file can't be read, or holds something else (ssl.SSLError).
+            OSError: a file can't be read, or holds something else (UnusableFile).
         """
-        context = ssl.create_default_context(cafile=_readable(self.ca_file))
-        certificate = _readable(self.client_certificate_file)
-        if certificate is not None:
-            # Without a text OpenSSL would ask for one on the terminal.
-            password = self.client_key_password.get_secret_value() if self.client_key_password else ""
-            context.load_cert_chain(certificate, _readable(self.client_key_file), password)
+        used = self.ca_file
+        try:
+            context = ssl.create_default_context(cafile=_readable(used))
+            if self.client_certificate_file is not None:
+                used = self.client_certificate_file
+                # Without a text OpenSSL would ask for one on the terminal.
+                password = self.client_key_password.get_secret_value() if self.client_key_password else ""
+                context.load_cert_chain(_readable(used) or "", _readable(self.client_key_file), password)
+        except ssl.SSLError as error:
+            raise UnusableFile(f"{used} can't be used: {error.reason or error}") from error
         return context
 
 

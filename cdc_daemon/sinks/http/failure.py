@@ -7,12 +7,9 @@ import ssl
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.tls import UnusableFile
 
 _TRIED_AGAIN = "look at the target's log; it is tried again"
-
-
-class UnusableFile(OSError):
-    """A file that is set holds no certificate or key, or none that fits."""
 
 
 def unavailable(error: OSError | HTTPException, *, where: str, timeout_seconds: float) -> SinkUnavailable:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import ssl
 import threading
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -18,12 +16,12 @@ from cdc_daemon.sinks.frames import Compression, known_here
 from cdc_daemon.sinks.http import signature
 from cdc_daemon.sinks.http.authorization import Authorization, ClientCredentials, Fixed, Token, basic
 from cdc_daemon.sinks.http.client import Client
-from cdc_daemon.sinks.http.failure import UnusableFile
 from cdc_daemon.sinks.http.item_errors import ItemErrors
 from cdc_daemon.sinks.http.pacing import Pacing
 from cdc_daemon.sinks.http.request import Composer
 from cdc_daemon.sinks.http.sink import HttpSink
 from cdc_daemon.sinks.settings import SecretLines
+from cdc_daemon.sinks.tls import TlsSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -111,7 +109,7 @@ class _Shared:
             return self._pacing
 
 
-class HttpSettings(FormattedSettings, frozen=True):
+class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
     """`type = "http"`."""
 
     type: Literal["http"] = Field(default="http", description="Kind of sink.")
@@ -191,22 +189,6 @@ class HttpSettings(FormattedSettings, frozen=True):
         description="Member that holds the record's key instead: as an object, or as the value of a key of "
         "one column.",
     )
-    ca_file: Path | None = Field(
-        default=None,
-        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
-    )
-    client_certificate_file: Path | None = Field(
-        default=None,
-        description="PEM file of a certificate to show to the target, and of those up to its authority.",
-    )
-    client_key_file: Path | None = Field(
-        default=None, description="PEM file of its private key, if that is not in the same file."
-    )
-    client_key_password: SecretStr | None = Field(
-        default=None,
-        description="Password of that key. A secret: better `client_key_password_file`.",
-    )
-
     _shared: _Shared = PrivateAttr(default_factory=_Shared)
 
     @model_validator(mode="after")
@@ -237,12 +219,6 @@ class HttpSettings(FormattedSettings, frozen=True):
             )
         return self
 
-    @model_validator(mode="after")
-    def _whole_certificate(self) -> Self:
-        if self.client_certificate_file is None and (self.client_key_file or self.client_key_password):
-            raise ValueError("must have client_certificate_file, if it has a key")
-        return self
-
     def open(self, name: str) -> HttpSink:
         headers = {header: value.get_secret_value() for header, value in self.headers.items()}
         secret = self.webhook_secret
@@ -264,7 +240,7 @@ class HttpSettings(FormattedSettings, frozen=True):
             pacing=self._shared.pacing(self.in_flight, self.requests_per_second),
             in_flight=self.in_flight,
             connected=self._connected,
-            tls=self._tls,
+            tls=self.tls_context,
         )
 
     def _authorization(self, name: str) -> Authorization:
@@ -290,32 +266,7 @@ class HttpSettings(FormattedSettings, frozen=True):
     def _connected(self, url: str) -> Client:
         return Client(
             url,
-            context=self._tls() if urlsplit(url).scheme == "https" else None,
+            context=self.tls_context() if urlsplit(url).scheme == "https" else None,
             connections=self.in_flight,
             connect_seconds=self.connect_timeout_seconds,
         )
-
-    def _tls(self) -> ssl.SSLContext:
-        """Read anew for every client: certificates are renewed while the daemon runs."""
-        used = self.ca_file
-        try:
-            context = ssl.create_default_context(cafile=_readable(used))
-            if self.client_certificate_file is not None:
-                used = self.client_certificate_file
-                password = self.client_key_password
-                context.load_cert_chain(
-                    _readable(used) or "",
-                    _readable(self.client_key_file),
-                    # Without a text OpenSSL would ask for one on the terminal.
-                    "" if password is None else password.get_secret_value(),
-                )
-        except ssl.SSLError as error:
-            raise UnusableFile(f"{used} can't be used: {error.reason or error}") from error
-        return context
-
-
-def _readable(file: Path | None) -> Path | None:
-    """The file, or an error that names it: that of the ssl module does not."""
-    if file is not None:
-        file.open("rb").close()
-    return file
