@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,15 +43,27 @@ class Rotation:
         return self.seconds is not None and modified_at // self.seconds != time.time() // self.seconds
 
 
+_turns: dict[Path, threading.Lock] = {}
+_looking = threading.Lock()
+
+
+def _turn(path: Path) -> threading.Lock:
+    """What the writers of this process hold while they write the file at a path."""
+    with _looking:
+        return _turns.setdefault(path.absolute(), threading.Lock())
+
+
 class LineFile:
     """An append-only file whose every line is whole, whatever interrupted the writer before.
 
     The lock is held only while lines are written: daemons on one machine take turns with a feed, and the one
-    whose turn is over must not keep the other from the file.
+    whose turn is over must not keep the other from the file. Within a process, where several feeds may go to
+    one file, each waits for its turn.
     """
 
     def __init__(self, path: Path, frames: Frames, rotation: Rotation) -> None:
         self._path = path
+        self._turn = _turn(path)
         self._frames = frames
         self._rotation = rotation
         self._descriptor: int | None = None
@@ -67,6 +80,10 @@ class LineFile:
             OSError: from the file system.
         """
         content = self._frames.packed(lines)
+        with self._turn:
+            self._append(content)
+
+    def _append(self, content: bytes) -> None:
         descriptor, end = self._repaired()
         if self._rotation.is_due(end, os.fstat(descriptor).st_mtime, len(content)):
             self._set_aside(descriptor)
@@ -93,8 +110,9 @@ class LineFile:
         Raises: as `append` does.
         """
         if self._path.exists():
-            descriptor = self._locked()
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            with self._turn:
+                descriptor = self._locked()
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             return
         folder = next(folder for folder in self._path.parents if folder.exists())
         if not folder.is_dir():

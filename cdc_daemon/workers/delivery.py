@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-from cdc_daemon.errors import DatabaseUnavailable, SinkUnavailable
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import Throttle, get_logger
@@ -126,13 +126,25 @@ class DeliveryWorker:
     @contextmanager
     def _session(self) -> Generator[tuple[Connection, Sink]]:
         with self._connect() as connection:
-            sink = self._open_sink()
+            sink = self._opened()
             try:
                 yield connection, sink
             finally:
                 sink.close()
                 with suppress(psycopg.OperationalError):  # then the lease runs out by itself
                     self._cursor(connection, sink).release()
+
+    def _opened(self) -> Sink:
+        try:
+            return self._open_sink()
+        except CdcError:
+            raise
+        except Exception as error:  # of a sink that somebody else wrote: it must not end the daemon
+            raise SinkFault(
+                f"can't be opened: {type(error).__name__}: {error}",
+                where=self.name,
+                hint="correct its settings; if they are right, please report it",
+            ) from error
 
     def _work(
         self, connection: Connection, sink: Sink, stop: threading.Event, beat: Callable[[], None]

@@ -76,17 +76,18 @@ class DeliveryPass:
         records = self.failed_items.without_refused(
             [self._record(change, position) for change in page.changes]
         )
-        started = time.monotonic()
+        started, before = time.monotonic(), self.hand_over.taken
         for batch in split(records, self.sink.batch_records, self.sink.batch_bytes):
             self.hand_over.deliver(batch, failures=self.failures)
-        self.cursor.advance(position, after, len(records))
+        taken = self.hand_over.taken - before
+        self.cursor.advance(position, after, taken)
         self.failures = 0
-        if records:
+        if taken:
             log.info(
                 "batch_delivered",
                 sink=self.sink.name,
                 feed=self.changes.feed.name,
-                records=len(records),
+                records=taken,
                 bytes=sum(len(record.data or b"") for record in records),
                 seconds=round(time.monotonic() - started, 4),
             )

@@ -27,6 +27,7 @@ class HandOver:
     Attributes:
         before_send: keeps the lease.
         delivered: for a sink that wants to know what the target has.
+        taken: records that the sink has taken so far.
     """
 
     sink: Sink
@@ -34,6 +35,7 @@ class HandOver:
     before_send: Callable[[], None]
     failed_items: FailedItems
     delivered: DeliveredDocuments | None
+    taken: int = field(default=0, init=False)
     # Something was taken since a record was last blamed for a failure, or since the sink last failed.
     _is_up: bool = field(default=False, init=False)
 
@@ -120,6 +122,7 @@ class HandOver:
         refused = {refusal.key: refusal for refusal in self._deliver(records)}
         self._is_up = True
         taken = [record for record in batch if record.key not in refused]
+        self.taken += len(taken)
         if self.delivered:
             self.delivered.taken(taken)
         self.failed_items.refuse(
@@ -134,8 +137,10 @@ class HandOver:
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
         try:
             return self.sink.deliver(self.feed, records)
-        except CdcError:
+        except (SinkUnavailable, RecordsRefused):
             raise
+        except CdcError as error:
+            raise SinkUnavailable(error.what, where=error.where, hint=error.hint) from error
         except Exception as error:  # of a sink that somebody else wrote: it must not end the daemon
             raise SinkFault(
                 f"a fault in its program: {type(error).__name__}: {error}",

@@ -19,7 +19,7 @@ from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from tests.acceptance.command import eventually
 from tests.conftest import Connect
-from tests.integration.delivering import Delivering, installed
+from tests.integration.delivering import Choosy, Delivering, installed
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +179,19 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
         go_on.set()
         thread.join(30)
     assert len(delivering.sink.taken) == 50
+
+
+def test_a_sink_that_can_not_be_opened_is_a_sink_that_takes_nothing(delivering: Delivering) -> None:
+    delivering.feed.catch_up(threading.Event())
+    worker = delivering.worker()
+
+    def broken() -> Choosy:
+        raise ValueError("a fault")
+
+    worker._open_sink = broken
+    # What the supervisor takes for a failure that passes: it tries again, and the daemon goes on.
+    with pytest.raises(SinkUnavailable, match="can't be opened: ValueError: a fault"):
+        worker.run(threading.Event(), lambda: None)
 
 
 def test_the_watcher_rests_while_who_has_the_lease_waits_for_a_sink_that_is_down(

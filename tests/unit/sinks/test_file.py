@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,21 @@ def test_no_descriptor_stays_open(sink: FileSink, path: Path) -> None:
     os.close(holder)
     sink.close()
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+
+
+def test_feeds_that_go_to_one_file_at_the_same_time_take_turns(path: Path) -> None:
+    feeds = ["products", "prices", "categories"]
+    settings = FileSettings(path=str(path))
+
+    def deliver(feed: str) -> None:
+        sink = settings.open("archive")
+        for number in range(20):
+            sink.deliver(feed, [record(number, feed=feed), record(number, feed=feed)])
+        sink.close()
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(deliver, feed) for feed in feeds]:
+            done.result()  # none was told that another one holds the file
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for feed in feeds:
+        assert [line["revision"] for line in lines if line["feed"] == feed] == [n // 2 for n in range(40)]
