@@ -331,6 +331,64 @@ CASES = {
         "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t",
     ),
     **NESTED,
+    "rollup of two": Case(
+        "cat,g",
+        "SELECT coalesce(p.cat, 0) AS cat, grouping(p.cat, p.sku) AS g, count(*) AS n FROM p "
+        "GROUP BY ROLLUP (p.cat, p.sku)",
+    ),
+    "condition on the preserved side in on": Case(
+        "id", "SELECT p.id, ps.qty FROM p LEFT JOIN ps ON ps.pid = p.id AND p.cat = 2"
+    ),
+    "window by two columns that may be NULL": Case(
+        "id", "SELECT i.id, count(*) OVER (PARTITION BY nullif(i.oid, 1), nullif(i.oid, 2)) AS n FROM i"
+    ),
+    "cast in a join": Case("id", "SELECT p.id, x.attr FROM p JOIN a x ON x.val = p.id::text"),
+    "limit around a union": Case("id", "SELECT p.id FROM p UNION SELECT c.id FROM c ORDER BY 1 LIMIT 2"),
+    "tree with its root": Case(
+        "root",
+        "WITH RECURSIVE t AS (SELECT c.id, c.id AS root FROM c WHERE c.parent IS NULL UNION "
+        "SELECT c.id, t.root FROM c JOIN t ON c.parent = t.id) "
+        "SELECT t.root, count(*) AS n, string_agg(t.id::text, ',' ORDER BY t.id) AS ids "
+        "FROM t GROUP BY t.root",
+    ),
+    "tree with the names of ancestors": Case(
+        "id",
+        "WITH RECURSIVE t AS (SELECT c.id, c.name, 0 AS depth FROM c WHERE c.parent IS NULL UNION ALL "
+        "SELECT c.id, t.name || c.name, t.depth + 1 FROM c JOIN t ON c.parent = t.id WHERE t.depth < 3) "
+        "SELECT t.id, string_agg(t.name, ',' ORDER BY t.name) AS names FROM t GROUP BY t.id",
+    ),
+    "tree over another table": Case(
+        "id",
+        "WITH RECURSIVE t AS (SELECT c.id FROM c WHERE c.parent IS NULL UNION SELECT c.id FROM c "
+        "JOIN t ON c.parent = t.id JOIN o ON o.id = c.id) SELECT t.id FROM t",
+    ),
+    "entity beyond an anti-join": Case(
+        "k",
+        "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat "
+        "WHERE c.id IS NULL GROUP BY 1",
+    ),
+    "entity that takes NULL from a left join": Case(
+        "k",
+        "SELECT coalesce(ps.sid, p.cat) AS k, count(*) AS n FROM p LEFT JOIN ps ON ps.pid = p.id "
+        "WHERE coalesce(ps.sid, p.cat) > 0 GROUP BY 1",
+    ),
+    "not in a set that may hold NULL": Case(
+        "id", "SELECT p.id FROM p WHERE p.id NOT IN (SELECT c.parent FROM c WHERE c.id = 1)"
+    ),
+    "window by the key of a left join": Case(
+        "id", "SELECT p.id, count(*) OVER (PARTITION BY s.id) AS n FROM p LEFT JOIN s ON s.id = p.cat"
+    ),
+    "distinct on over a window": Case(
+        "k",
+        "SELECT DISTINCT ON (i.oid) i.id * 10 + i.n AS k, i.oid, count(*) OVER (PARTITION BY i.pid) AS c "
+        "FROM i ORDER BY i.oid, 3, 1",
+    ),
+    "not in beyond a left join": Case(
+        "id",
+        "SELECT p.id FROM p LEFT JOIN s ON s.id = p.cat "
+        "WHERE s.id NOT IN (SELECT x.id FROM s x WHERE x.web = 1)",
+    ),
+    "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
 FILTERED = {

@@ -1,0 +1,397 @@
+"""Every rule of the analysis, and a change of its text that takes the rule out."""
+
+from __future__ import annotations
+
+from tests.mutations.mutants import Mutation
+
+SOUND = (
+    Mutation(
+        "a hop goes over sources of lower rank only",
+        "ranks",
+        "before[best[1]] = settled",
+        "before[best[1]] = frozenset(scope.sources) - {best[1]}",
+        killed_by=(
+            "the order and item trap",
+            "three tables in the entity",
+        ),
+    ),
+    Mutation(
+        "a changed row beyond an outer join leaves a NULL-extended row behind",
+        "cases",
+        "        yield own\n",
+        "",
+        killed_by=(
+            "entity beyond an anti-join",
+            "entity beyond a left join",
+        ),
+    ),
+    Mutation(
+        "an entity from the nullable side is looked for in the match, too",
+        "cases",
+        "        if mentioned & join.sides[own]:\n            yield MATCHED\n",
+        "",
+        killed_by=(
+            "view read twice",
+            "entity that takes NULL from a left join",
+        ),
+    ),
+    Mutation(
+        "a full join leaves the other side NULL, too",
+        "cases",
+        "        if join.nullable[1 - own]:\n            yield 1 - own\n",
+        "",
+        killed_by=("correlated subquery in on of a full join",),
+    ),
+    Mutation(
+        "an entity that another join may leave NULL has a route for that case",
+        "cases",
+        "        yield from arms\n",
+        "",
+        killed_by=(
+            "entity beyond a left join",
+            "entity beyond an anti-join",
+        ),
+    ),
+    Mutation(
+        "a row with NULLs was not asked for the ON of its join",
+        "cases",
+        "        if q.join is not None and self.states.get(q.join) != MATCHED and not "
+        "self._witnessed(q.join):\n"
+        "            return False\n",
+        "",
+        killed_by=("condition on the preserved side in on",),
+    ),
+    Mutation(
+        "WHERE saw NULLs where a join found no match",
+        "cases",
+        "        return state is not None and state != arm\n",
+        "        return True\n",
+        killed_by=("entity beyond an anti-join",),
+    ),
+    Mutation(
+        "only a strict condition turns an outer join into an inner one",
+        "conjuncts",
+        '        and negated != bool(test.args.get("negate"))\n',
+        "",
+        killed_by=("entity beyond an anti-join",),
+    ),
+    Mutation(
+        "a function that takes NULL is not strict",
+        "conjuncts",
+        "_PASSING_NULL = (exp.Paren,",
+        "_PASSING_NULL = (exp.Anonymous, exp.Paren,",
+        killed_by=("entity that takes NULL from a left join",),
+    ),
+    Mutation(
+        "equal numerics are not the same value",
+        "conjuncts",
+        '        "smallint",\n',
+        '        "smallint",\n        "numeric",\n',
+        killed_by=("equal is not identical",),
+    ),
+    Mutation(
+        "only an equality of identical types carries the value itself",
+        "reach",
+        "        exact = value.exact and q.identical\n",
+        "        exact = value.exact\n",
+        killed_by=("equal is not identical",),
+    ),
+    Mutation(
+        "a group's value is equal to the row's, no more",
+        "effects",
+        "    return {n: replace(value, exact=False, hops",
+        "    return {n: replace(value, hops",
+        killed_by=(
+            "text of a group",
+            "text of a union",
+        ),
+    ),
+    Mutation(
+        "a cast to text is not the column itself",
+        "conjuncts",
+        "        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in _TEXTS:\n"
+        "            return Side(tree, refs, None)\n",
+        "",
+        killed_by=(
+            "join by a cast",
+            "cast in a join",
+        ),
+    ),
+    Mutation(
+        "NOT IN: rows with NULL on the left change when the set becomes empty",
+        "membership",
+        "    if left_nullable:\n",
+        "    if False:\n",
+        killed_by=(
+            "not in",
+            "in as a value",
+        ),
+    ),
+    Mutation(
+        "NOT IN: a NULL that appears changes every row",
+        "membership",
+        "    if right_nullable:\n",
+        "    if False:\n",
+        killed_by=(
+            "in as a value",
+            "not in",
+        ),
+    ),
+    Mutation(
+        "NOT IN is not IN",
+        "subqueries",
+        "    positive = not isinstance(test, exp.NEQ)\n",
+        "    positive = True\n    root = test\n",
+        killed_by=(
+            "not in",
+            "in as a value",
+        ),
+    ),
+    Mutation(
+        "a window lets a row change its whole partition",
+        "effects",
+        "    for keys, before in zip(scope.siblings, plan.siblings, strict=True):\n",
+        "    for keys, before in ():\n",
+        killed_by=(
+            "two windows",
+            "window building on another",
+        ),
+    ),
+    Mutation(
+        "a partition whose key is NULL is a partition",
+        "siblings",
+        "    both_null = exp.Is(this=enclosed(key), expression=exp.Null())\n",
+        "    both_null = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(2))\n",
+        killed_by=(
+            "two windows",
+            "window building on another",
+        ),
+    ),
+    Mutation(
+        "several keys that may be NULL are compared as GROUP BY does",
+        "siblings",
+        "    kind = exp.EQ if strict else exp.NullSafeEQ\n",
+        "    kind = exp.EQ\n",
+        killed_by=("window by two columns that may be NULL",),
+    ),
+    Mutation(
+        "the old and the new row of a partition: its rows are looked up anew",
+        "effects",
+        "    second = again(plan.scope)\n",
+        "    second = plan.scope\n",
+        killed_by=("window beyond a join",),
+    ),
+    Mutation(
+        "a named window has its partition",
+        "build",
+        '                keys = tuple(window.args.get("partition_by") or ()) or keys\n',
+        "                keys = keys or tuple(tree.expressions[0].find_all(exp.Column))\n",
+        killed_by=(
+            "window building on another",
+            "named window",
+        ),
+    ),
+    Mutation(
+        "DISTINCT ON chooses among the rows of its keys",
+        "build",
+        '            keys.append(tuple(distinct.args["on"].expressions))\n',
+        "            pass\n",
+        killed_by=("distinct on, another entity",),
+    ),
+    Mutation(
+        "DISTINCT ON over windows",
+        "build",
+        "            chained = bool(keys)\n",
+        "            chained = False\n",
+        killed_by=("distinct on over a window",),
+    ),
+    Mutation(
+        "LIMIT lets any row come or go",
+        "effects",
+        "    if scope.limited:\n        return {}, [LIMITED]\n",
+        "",
+        killed_by=(
+            "limit over many",
+            "limit",
+        ),
+    ),
+    Mutation(
+        "LIMIT around a set operation",
+        "walk",
+        "        if body.limited:\n",
+        "        if False:\n",
+        killed_by=("limit around a union",),
+    ),
+    Mutation(
+        "a set operation merges equal rows",
+        "walk",
+        "        elif body.distinct:\n            values = merged(values)\n",
+        "        elif body.distinct:\n            pass\n",
+        killed_by=("text of a union",),
+    ),
+    Mutation(
+        "every arm of a set operation is walked",
+        "walk",
+        "    for part in body.arms:\n",
+        "    for part in body.arms[:1]:\n",
+        killed_by=(
+            "cube",
+            "rollup of two tables",
+        ),
+    ),
+    Mutation(
+        "a whole row is every column",
+        "scopes",
+        "Ref(node.table, WHOLE_ROW if isinstance(node.this, exp.Star) else node.name)",
+        "Ref(node.table, 'id' if isinstance(node.this, exp.Star) else node.name)",
+        killed_by=("whole row",),
+    ),
+    Mutation(
+        "of two routes the wider is kept",
+        "fragments",
+        "self.conditions <= other.conditions",
+        "self.conditions >= other.conditions",
+        killed_by=(
+            "not equal to all of each",
+            "view read twice",
+        ),
+    ),
+    Mutation(
+        "a grouping set leaves the other keys NULL",
+        "groups",
+        "            if text not in present:\n",
+        "            if False:\n",
+        killed_by=(
+            "cube",
+            "rollup of two tables",
+        ),
+    ),
+    Mutation(
+        "grouping() is a constant of its set",
+        "groups",
+        "            child.replace(exp.Literal.number(number))\n",
+        "            child.replace(exp.Literal.number(0))\n",
+        killed_by=(
+            "cube",
+            "rollup of two",
+        ),
+    ),
+    Mutation(
+        "a recursion goes on to the rows that follow",
+        "closures",
+        '    alias = f"{body.itself}$affected"\n',
+        "    return fragment, {n: value for n, value in values.items() if n in known}\n"
+        '    alias = f"{body.itself}$affected"\n',
+        killed_by=(
+            "tree with paths",
+            "tree joined",
+        ),
+    ),
+    Mutation(
+        "a changed step may not visit the recursion's own rows",
+        "closures",
+        "replace(body.step.sources[body.itself], item=None)",
+        "replace(body.step.sources[body.itself])",
+        killed_by=("tree, root and node",),
+    ),
+    Mutation(
+        "only what every step hands on unchanged is known from the first change",
+        "walk",
+        "    return isinstance(output, exp.Column) and output.table == itself.uid and "
+        "output.name == itself.columns[n]\n",
+        "    return True\n",
+        killed_by=(
+            "tree, root and node",
+            "step with a left join",
+        ),
+    ),
+)
+"""Without one of these an entity is missed: a feed would go stale."""
+
+PRECISE = (
+    Mutation(
+        "subqueries in HAVING and ORDER BY are read",
+        "build",
+        '    clauses = ("group", "having", "order", "distinct", "limit", "offset")\n',
+        '    clauses = ("group", "order", "distinct", "limit", "offset")\n',
+        fixtures=("scalar_subqueries",),
+    ),
+    Mutation(
+        "an equality carries a value without a visit",
+        "reach",
+        "        self._equal.setdefault(ref, carried)\n        if exact:\n",
+        "        if exact:\n",
+        fixtures=("inner_joins",),
+    ),
+    Mutation(
+        "a constant narrows the delta",
+        "reach",
+        "            if fragile or _selective(q.tree):\n",
+        "            if fragile:\n",
+        fixtures=("inner_joins",),
+    ),
+    Mutation(
+        "what a subquery knows of outer columns leads out of it",
+        "effects",
+        "    for q in (*plan.open, *further):\n",
+        "    for q in further:\n",
+        fixtures=("semi_joins",),
+    ),
+    Mutation(
+        "IN ties the outer value to the subquery's",
+        "membership",
+        "    if source.membership is Membership.POSITIVE:\n        return [equal]\n",
+        "    if source.membership is Membership.POSITIVE:\n        return [Arm()]\n",
+        fixtures=("semi_joins",),
+    ),
+    Mutation(
+        "rows are compared member by member",
+        "conjuncts",
+        "        if len(left) == len(right) > 1:\n",
+        "        if False:\n",
+        fixtures=("inner_joins",),
+    ),
+    Mutation(
+        "varchar as text is the same value",
+        "conjuncts",
+        '_TEXTS = frozenset({"text", "character varying"})\n',
+        "_TEXTS = frozenset[str]()\n",
+        fixtures=("values_of_types",),
+    ),
+    Mutation(
+        "a partition that binds the entity already has no siblings",
+        "effects",
+        "            continue  # the whole partition has the values that were bound already\n",
+        "            pass\n",
+        fixtures=("windows",),
+    ),
+    Mutation(
+        "WHERE on the nullable side makes an inner join of it",
+        "build",
+        "        joins = reduce_outer_joins(select.joins, select.conjuncts)\n",
+        "        joins = select.joins\n",
+        fixtures=("outer_joins",),
+    ),
+    Mutation(
+        "a subquery in ON decides what matches",
+        "from_items",
+        "                side | subqueries if null else side\n",
+        "                side\n",
+        fixtures=("scalar_subqueries",),
+    ),
+    Mutation(
+        "the step of a recursion is walked, not the base alone",
+        "walk",
+        "    yield from walk(step_alone(body), Wanted(every, every), seed)\n",
+        "",
+        fixtures=("recursion",),
+    ),
+    Mutation(
+        "the base of a recursion is walked",
+        "walk",
+        "    yield from walk(body.base, Wanted(every, every), seed)\n",
+        "",
+        fixtures=("recursion",),
+    ),
+)
+"""Without one of these no entity is missed, but more of them than need be are recomputed."""

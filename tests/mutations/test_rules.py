@@ -1,0 +1,106 @@
+"""Taking a rule out of the analysis makes it lose an entity, or a documented route: no rule stands untested.
+
+A mutation whose text is not found any more fails, too: it has to follow the code.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cache
+
+import psycopg
+import pytest
+
+from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.errors import FeedError
+from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
+from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
+from tests.integration.test_analysis_soundness import change, insertion
+from tests.mutations.mutants import Analyse, Mutation, mutant
+from tests.mutations.rules import PRECISE, SOUND
+from tests.unit.analysis.fixtures import CATALOGUE, Fixture, differences, fixtures
+
+# Which of two equal values stands for a group is the server's choice: the analysis must not count on either.
+# (Their documents change without a change of rows, too, so they are no cases of the other tests.)
+_ARBITRARY = {
+    "text of a group": Case(
+        "k", "SELECT g.price::text AS k, g.n FROM (SELECT p.price, count(*) AS n FROM p GROUP BY p.price) g"
+    ),
+    "text of a union": Case(
+        "k",
+        "SELECT g.price::text AS k FROM (SELECT price FROM p WHERE cat > 1 UNION SELECT price FROM p) g",
+    ),
+}
+_BATCHES = 150
+_REFILL = 6
+"""Batches after which the tables are filled anew, with few rows or many: the fewer, the more each decides."""
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off;"
+            "SET client_min_messages = error"
+        )
+        connection.execute(SCHEMA.encode())
+        yield connection
+
+
+@pytest.mark.parametrize("mutation", SOUND, ids=lambda mutation: mutation.rule)
+def test_without_the_rule_an_entity_is_missed(connection: Connection, mutation: Mutation) -> None:
+    with mutant(mutation) as without:
+        followed = [_followed(connection, name, without) for name in mutation.killed_by]
+    if any(each is None for each in followed):
+        return  # a route that can't be planned is refused when the feed is planned
+    assert _loses_one(connection, [each for each in followed if each is not None]), mutation
+
+
+@pytest.mark.parametrize("mutation", PRECISE, ids=lambda mutation: mutation.rule)
+def test_without_the_rule_a_documented_route_is_another(mutation: Mutation) -> None:
+    with mutant(mutation) as without:
+        assert any(_differs(fixture, without) for fixture in _places(mutation.fixtures)), mutation
+
+
+def _followed(connection: Connection, name: str, without: Analyse) -> Followed | None:
+    case = _ARBITRARY.get(name) or CASES[name]
+    try:
+        return follow(connection, case.query, case.entity.split(","), "public", without)
+    except (FeedError, KeyError, AssertionError):
+        return None
+
+
+def _loses_one(connection: Connection, followed: list[Followed]) -> bool:
+    chance = random.Random(7)  # noqa: S311 # the same batches each time
+    tables = list(COLUMNS)
+    for batch in range(_BATCHES):
+        if batch % _REFILL == 0:
+            connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
+            for table in tables * (3 if batch % (2 * _REFILL) else 8):
+                connection.execute(insertion(chance, table).encode())
+        remember(connection, tables, followed)
+        change(connection, chance)
+        try:
+            if any(outcome(connection, number, each).missed for number, each in enumerate(followed)):
+                return True
+        except psycopg.Error:
+            return True  # a route that fails stops the feed
+    return False
+
+
+@cache
+def _places(places: tuple[str, ...]) -> list[Fixture]:
+    return [fixture for fixture in fixtures() if fixture.place in places]
+
+
+def _differs(fixture: Fixture, without: Analyse) -> bool:
+    outputs = tuple(Output(name, "text") for name in fixture.entity)
+    query = FeedQuery("feed", fixture.query, fixture.query, outputs, fixture.entity, fixture.entity)
+    found = {
+        occurrence.alias: (occurrence.kind.value, occurrence.links, occurrence.reason or "")
+        for occurrence in without(query, CATALOGUE).occurrences
+        if "." not in occurrence.alias  # a query that is not understood takes the whole catalogue
+    }
+    return bool(differences(fixture, found))
