@@ -46,6 +46,7 @@ class FeedError(CdcError):
 
     Args:
         more: what else is wrong with it, each a (where, what, hint).
+        at: line and column in the feed's query, from 1.
     """
 
     exit_code = 2
@@ -57,9 +58,20 @@ class FeedError(CdcError):
         where: str | None = None,
         hint: str | None = None,
         more: Sequence[tuple[str, str, str | None]] = (),
+        at: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.more = tuple(more)
+        self.at = at
+
+    def told_of(self, feed: str) -> str:
+        """The error where the feed's name stands before it already."""
+        named = f"feed {feed}"
+        if self.where == named:
+            return self.what
+        if self.where is not None and self.where.startswith(f"{named}, "):
+            return f"{self.where.removeprefix(f'{named}, ')}: {self.what}"
+        return str(self)
 
     def faults(self, feed: str) -> list[tuple[str, str, str | None]]:
         """Everything that is wrong with the feed."""

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture.catalogue import schema_exists
-from cdc_daemon.errors import CdcError, InstallError
+from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
@@ -148,7 +148,8 @@ def _drift(connection: Connection, settings: Settings) -> list[str]:
         try:
             plans.append(plan_feed(connection, settings, name))
         except (CdcError, psycopg.Error) as error:
-            found.append(f"feed {name} can't be planned: {first_line(error)}")
+            told = error.told_of(name) if isinstance(error, FeedError) else first_line(error)
+            found.append(f"feed {name} can't be planned: {told}")
     try:
         steps = wanted_steps(connection, settings, plans, complete=not found)
     except (InstallError, psycopg.Error) as error:

@@ -286,7 +286,7 @@ def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visi
             if isinstance(plain, exp.Column):
                 if plain.table == last:
                     found.setdefault(last, set()).add(plain.name)
-            elif aliases(side) == frozenset({last}):
+            elif aliases(side) == frozenset({last}) and not isinstance(side, (exp.Any, exp.All)):
                 computed.setdefault(last, set()).add(in_index(side))
     for hop in hops:
         # Others than tables under their own column names have no index of these names.

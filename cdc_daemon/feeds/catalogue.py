@@ -182,11 +182,11 @@ def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, f
 
 
 def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedError:
-    place = f"feed {feed}"
+    place, at = f"feed {feed}", None
     position = error.diag.statement_position
     if position is not None and 0 <= (offset := int(position) - 1 - before) <= len(text):
-        line = text.count("\n", 0, offset) + 1
-        place += f", line {line}, column {offset - (text.rfind(chr(10), 0, offset) + 1) + 1}"
+        at = (text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+        place += f", line {at[0]}, column {at[1]}"
     what = error.diag.message_primary or str(error)
     hint = error.diag.message_hint
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
@@ -199,7 +199,10 @@ def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedErr
     elif isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in what:
         what, hint = "the file holds several statements", "a feed's query is one SELECT, alone in its file"
     return FeedError(
-        what, where=place, hint=hint or "run the query in psql with the same search_path and mend it"
+        what,
+        where=place,
+        hint=hint or "run the query in psql with the same search_path and mend it",
+        at=at,
     )
 
 

@@ -220,9 +220,10 @@ class FeedWorker:
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
             rows = error.recompute.explain_duplicates(connection, error.parameters)
-            return f"{error}: {rows}. Try: {error.hint}"
+            return f"{error.told_of(self._feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
-            return f"{error}. Try: {error.hint}" if error.hint else str(error)
+            told = error.told_of(self._feed) if isinstance(error, FeedError) else str(error)
+            return f"{told}. Try: {error.hint}" if error.hint else told
         if isinstance(error, CdcError):
             raise error
         return first_line(error)

@@ -104,15 +104,22 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     feed = settings.feeds[name]
     # Before PostgreSQL is asked: it refuses some of these, too, but without their place.
     _refuse(feed, [each for each in statements(SqlText(feed.text)) if each.name in _NEVER])
-    query, catalogue = describe(
-        connection,
-        feed=name,
-        text=feed.text,
-        key=feed.key,
-        entity=feed.entity,
-        search_path=settings.database.search_path,
-        reads=feed.reads,
-    )
+    try:
+        query, catalogue = describe(
+            connection,
+            feed=name,
+            text=feed.text,
+            key=feed.key,
+            entity=feed.entity,
+            search_path=settings.database.search_path,
+            reads=feed.reads,
+        )
+    except FeedError as error:
+        if error.at is None:
+            raise
+        line, column = error.at
+        where = f"{feed.query}:{line}:{column}"
+        raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
@@ -180,7 +187,7 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
     for name in feed.hash_exclude:
         if name not in definition.types:
             raise FeedError(
-                f"hash_exclude names {name!r}, which the query does not yield",
+                f"names {name!r}, which the query does not yield",
                 where=f"feeds.{definition.name}.hash_exclude",
                 hint=f"the query yields {', '.join(definition.types)}",
             )

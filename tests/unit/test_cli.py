@@ -369,3 +369,18 @@ def test_a_right_that_the_role_lacks_comes_with_its_grant(
         assert result.stderr.count("products") == 1, "the feed is named once"
     finally:
         administrator.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_what_postgresql_refuses_has_the_place_in_the_file_and_names_the_feed_once(
+    call: Call, folder: Path
+) -> None:
+    assert call("install").exit_code == 0
+    (folder / "products.sql").write_text("SELECT sku\nFROM nowhere")
+    assert call("check").stderr.startswith(
+        f'Error: {folder}/products.sql:2:6: relation "nowhere" does not exist'
+    )
+    (folder / "products.sql").write_text("SELECT id FROM product")
+    for told in (call("check").stderr, call("run", "--once").stderr, call("status").stdout):
+        assert 'key column "sku" is not among the query\'s outputs' in told
+        assert "feed products: feed products" not in told
+        assert "planned: feed products" not in told
