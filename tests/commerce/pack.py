@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from psycopg import sql
 
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.pg.session import Connection, connect
-from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_sources
@@ -37,7 +37,7 @@ def settings(dsn: str, folder: Path, *, only: tuple[str, ...] = ()) -> Settings:
 
 
 class Pack:
-    """Every feed, installed and synced; planned once, for planning takes longer than a pass.
+    """Every feed, installed and synced; planned once, for planning takes much longer than a pass.
 
     Args:
         stack: closes its connections.
@@ -56,7 +56,6 @@ class Pack:
         self.read: dict[str, frozenset[str]] = {}
         plans = plan_feeds(self._queries, self.settings, list(self.settings.feeds))
         install(self._queries, dsn, self.settings, plans)
-        Service(self.settings, dsn).run_once()
         for plan in plans:
             feed = plan.definition.name
             self.read[feed] = frozenset(table.name for table in plan.columns)
@@ -67,6 +66,9 @@ class Pack:
                 batch_entities=self.settings.daemon.batch_entities,
                 max_pass_entities=self.settings.daemon.max_pass_entities,
             )
+            begun = self._syncs[feed].begin(pause=Event().wait, waiting=lambda _: None)
+            assert begun is not None
+            self.sync(feed)
 
     def _connect(self) -> Connection:
         return self._stack.enter_context(connect(self.dsn, purpose="test"))

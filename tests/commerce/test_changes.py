@@ -15,6 +15,9 @@ from tests.commerce import shop
 from tests.commerce.changes import CHANGES
 from tests.commerce.pack import Documents, Pack, differences
 
+# Planning thirteen feeds takes seconds, on a loaded machine a minute.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def pack(

@@ -24,6 +24,9 @@ from tests import servers
 from tests.commerce import shop
 from tests.commerce.pack import settings
 
+# Planning thirteen feeds takes seconds, on a loaded machine a minute.
+pytestmark = pytest.mark.timeout(300)
+
 EXPECTED = shop.SHOP.parent / "expected"
 FEEDS = sorted(path.stem for path in EXPECTED.glob("*.json"))
 IN_PART = ("products", "productAttributes")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from cdc_daemon.analysis.plan import RouteKind
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.pg.session import connect
 from tests.commerce.pack import settings
 from tests.commerce.shop import ROOT
+
+# Planning thirteen feeds takes seconds, on a loaded machine a minute.
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_only_what_the_documentation_gives_reasons_for_recomputes_a_whole_feed(
