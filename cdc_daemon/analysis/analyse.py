@@ -184,8 +184,15 @@ def _reason(
     missing = [name for name in query.entity if name not in bound]
     computed = [name for name in missing if not _bindable(body, positions[name])]
     if computed:
-        return f"{', '.join(computed)} is not a value of single rows (an aggregate, a window or a subquery)"
-    return f"no condition of the query leads from {fragment.source.alias} to {', '.join(missing)}"
+        return (
+            f"{', '.join(computed)} is not a value of single rows (an aggregate, a window or a subquery): "
+            "name columns of rows in `entity`"
+        )
+    alias, wanted = fragment.source.alias, ", ".join(missing)
+    return (
+        f"no condition of the query leads from {alias} to {wanted}: compare a column of {alias} for equality "
+        f"with one that belongs to {wanted}, or yield a key of {alias} and name it in `entity`"
+    )
 
 
 def _bindable(body: Body, n: int) -> bool:

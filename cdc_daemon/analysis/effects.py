@@ -30,8 +30,14 @@ knows of outer columns."""
 
 _OUTER = "$outer"
 
-LIMITED = "a LIMIT lets any row come or go with any other"
-_WINDOW = "a window or DISTINCT ON lets a row change every row of its partition"
+LIMITED = (
+    "a LIMIT lets any row come or go with any other: take the first rows of each entity in a LATERAL "
+    "subquery that names it"
+)
+_WINDOW = (
+    "a window or DISTINCT ON lets a row change every row of its partition, from which nothing leads to the "
+    "entity: PARTITION BY, or DISTINCT ON, a column that it determines"
+)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:
                 "every-entity",
                 f"any change of {occurrence.table} ({occurrence.alias}) recomputes every document: "
                 f"{occurrence.reason or 'no narrower route'}",
-                "look whether the reason can be avoided; or accept it, if the table seldom changes",
+                "rewrite the query as the reason says; or accept it, if the table seldom changes",
                 occurrence.line,
                 occurrence.column,
                 accepted="every-entity" in feed.accept,
