@@ -30,9 +30,10 @@ from cdc_daemon.workers.planning import plan_feed
 def replay(sink: str, feed: str | None, since: str | None, key: tuple[str, ...], every: bool) -> None:
     """Have SINK get documents once more as they are stored now, without computing them anew.
 
-    For when a receiver lost what it had, or was restored to an earlier state. With --all each record carries
-    the number of the snapshot, and deletes come too, so that a receiver can drop what is not in it. What
-    changes meanwhile is delivered as ever. The running daemon does the work.
+    For when a receiver lost what it had, or was restored to an earlier state. Revisions stay what they were:
+    --since and --key bring what a receiver that compares them lacks. With --all each record carries the
+    number of the snapshot, which says to take it in any case, and deletes come too, so that a receiver can
+    drop what is not in it. What changes meanwhile is delivered as ever. The running daemon does the work.
 
     \b
     Examples:
