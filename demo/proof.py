@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,17 @@ def query_documents(connection: psycopg.Connection[Any], query: str, key: Sequen
         query: the feed's SELECT.
         key: the feed's key columns.
     """
+    own = sql.SQL(query)  # pyright: ignore[reportArgumentType] # the user's own, executed as it is
+    described = connection.execute(sql.SQL("SELECT * FROM (\n{}\n) AS q LIMIT 0").format(own)).description
+    # Columns whose names begin with _ steer the daemon and are in no document.
+    fields = [column.name for column in described or () if not column.name.startswith("_")]
     statement = sql.SQL(
-        "SELECT json_build_array({key})::text, row_to_json(document)::text FROM (\n{query}\n) AS document"
+        "SELECT json_build_array({key})::text, (SELECT row_to_json(d)::text FROM (SELECT {fields}) AS d)"
+        " FROM (\n{query}\n) AS q"
     ).format(
-        key=sql.SQL(", ").join(sql.Identifier("document", column) for column in key),
-        query=sql.SQL(query),  # pyright: ignore[reportArgumentType] # the user's own, executed as it is
+        key=sql.SQL(", ").join(sql.Identifier("q", column) for column in key),
+        fields=sql.SQL(", ").join(sql.Identifier("q", field) for field in fields),
+        query=own,
     )
     # A record is one line: line ends between JSON's tokens (json_agg writes them) become blanks.
     return {
@@ -81,10 +88,27 @@ def query_documents(connection: psycopg.Connection[Any], query: str, key: Sequen
     }
 
 
-def compare(delivered: Documents, wanted: Documents) -> Difference:
-    """Both directions: what is missing, what is too much, what is not the same."""
+def compare(delivered: Documents, wanted: Documents, *, without: Collection[str] = ()) -> Difference:
+    """Both directions: what is missing, what is too much, what is not the same.
+
+    Args:
+        without: fields whose change alone is no change of the document (`hash_exclude`): an older value of
+            theirs may have been delivered.
+    """
+
+    def same(one: bytes, other: bytes) -> bool:
+        return one == other or (bool(without) and _parsed(one, without) == _parsed(other, without))
+
     return Difference(
         missing=sorted(wanted.keys() - delivered.keys()),
         surplus=sorted(delivered.keys() - wanted.keys()),
-        other=sorted(name for name in wanted.keys() & delivered.keys() if wanted[name] != delivered[name]),
+        other=sorted(
+            name for name in wanted.keys() & delivered.keys() if not same(wanted[name], delivered[name])
+        ),
     )
+
+
+def _parsed(document: bytes, without: Collection[str]) -> dict[str, Any]:
+    """The other fields, numbers with their digits."""
+    fields: dict[str, Any] = json.loads(document, parse_float=str, parse_int=str)
+    return {name: value for name, value in fields.items() if name not in without}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import click
@@ -10,6 +15,12 @@ import click
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.commerce.load import create
 from cdc_daemon.commerce.size import Size
+from cdc_daemon.commerce.traffic import Traffic
+from cdc_daemon.pg.session import connect
+from cdc_daemon.settings import Settings
+
+EDITS_A_LANE = 50
+"""How many edits a second one session makes with ease."""
 
 
 @click.group(short_help="A made-up shop to try the commerce feeds with.")
@@ -74,3 +85,61 @@ def seed(
             rows += len(part.lines)
             bar.update(part.weight)
     click.echo(f"{rows:,} rows: {products:,} products, {orders:,} orders.")
+
+
+@commerce.command(short_help="Edit the shop as its people and customers do.")
+@click.option(
+    "--rate", type=click.FloatRange(0.1, 10_000), default=20, show_default=True, help="Edits a second."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(0, min_open=True), help="How long; until Ctrl-C if not given."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Which edits come.")
+def traffic(rate: float, seconds: float | None, seed: int) -> None:
+    """Change prices and stock, place and ship orders, translate, import, move, delete.
+
+    Each edit is a transaction of its own. They come at an even pace; where the database is too slow for it,
+    what was reached is told at the end.
+
+    \b
+    Example:
+      cdc-daemon --config config/commerce.toml commerce traffic --rate 100 --seconds 60
+    """
+    settings = invocation().settings()
+    lanes = max(1, round(rate / EDITS_A_LANE))
+    stop = threading.Event()
+    started = time.monotonic()
+    with session(settings, "commerce traffic") as (connection, dsn):
+        Traffic(connection, random.Random(seed))  # noqa: S311 # is there a shop at all?
+        with ThreadPoolExecutor(lanes) as pool:
+            running = [
+                pool.submit(_lane, settings, dsn, stop, rate / lanes, f"{seed}/{lane}", seconds)
+                for lane in range(lanes)
+            ]
+            try:
+                done = sum((each.result() for each in running), Counter[str]())
+            except KeyboardInterrupt:
+                stop.set()
+                done = sum((each.result() for each in running), Counter[str]())
+            finally:
+                stop.set()  # one lane's error ends the others
+    passed = time.monotonic() - started
+    for kind, count in done.most_common():
+        click.echo(f"{count:8,}  {kind}")
+    click.echo(f"{done.total():8,}  edits in {passed:.1f} s: {done.total() / passed:.1f} a second")
+
+
+def _lane(
+    settings: Settings, dsn: str, stop: threading.Event, rate: float, seed: str, seconds: float | None
+) -> Counter[str]:
+    with connect(dsn, search_path=settings.database.search_path, purpose="commerce traffic") as connection:
+        edits = Traffic(connection, random.Random(seed))  # noqa: S311 # the same edits for the same seed
+        started = time.monotonic()
+        while not stop.is_set():
+            passed = time.monotonic() - started
+            due = edits.done.total() / rate
+            if seconds is not None and max(passed, due) >= seconds:
+                break
+            if not stop.wait(max(0.0, due - passed)):
+                edits.edit()
+        return edits.done

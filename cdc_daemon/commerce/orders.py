@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from enum import IntEnum
 
 from cdc_daemon.commerce.kinds import Kind, kind_of
 from cdc_daemon.commerce.lines import Lines
@@ -29,6 +30,24 @@ def batch(size: Size, first: int) -> Lines:
     for order in range(first, min(first + BATCH, size.orders + 1)):
         writer.write(order, chance)
     return lines
+
+
+class Stage(IntEnum):
+    """How far an order is."""
+
+    PLACED = 0
+    INVOICED = 1
+    SHIPPED = 2
+    REFUNDED = 3
+
+    @property
+    def state(self) -> str:
+        return ("new", "processing", "complete", "closed")[self]
+
+
+def _some_stage(chance: random.Random) -> Stage:
+    (stage,) = chance.choices(list(Stage), (25, 15, 56, 4))
+    return stage
 
 
 class OrderLines:
@@ -140,14 +159,22 @@ class OrderLines:
         self._comment = lines.into("sales_creditmemo_comment", "parent_id", "comment", "created_at")
         self._reservation = lines.into("inventory_reservation", "stock_id", "sku", "quantity", "metadata")
 
-    def write(self, order: int, chance: random.Random) -> None:
-        """One order: placed by all, then invoiced, shipped, refunded by fewer and fewer."""
+    def write(self, order: int, chance: random.Random, stage: Stage | None = None) -> None:
+        """One order with everything that belongs to it.
+
+        Args:
+            order: its number; those of its items and documents follow from it.
+            stage: by chance if not given.
+        """
         size, when = self._size, moment(order)
         view = chance.randint(1, size.store_views)
-        invoiced, shipped = chance.random() < 0.75, chance.random() < 0.8
-        shipped = shipped and invoiced
-        refunded = shipped and chance.random() < 0.06
-        state = "closed" if refunded else "complete" if shipped else "processing" if invoiced else "new"
+        stage = _some_stage(chance) if stage is None else stage
+        invoiced, shipped, refunded = (
+            stage >= Stage.INVOICED,
+            stage >= Stage.SHIPPED,
+            stage >= Stage.REFUNDED,
+        )
+        state = stage.state
         items: list[tuple[int, int, int, float]] = []
         for n in range(chance.randint(1, ITEMS)):
             product = 1 + int(size.products * chance.random() ** 2)  # few sell most
