@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries_nested import NESTED, VIEWS
+from tests.integration.analysis_queries_nested import VIEWS
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
@@ -330,7 +330,6 @@ CASES = {
         "c.parent FROM c "
         "JOIN t ON c.parent = t.id) SELECT t.id, t.parent FROM t",
     ),
-    **NESTED,
     "rollup of two": Case(
         "cat,g",
         "SELECT coalesce(p.cat, 0) AS cat, grouping(p.cat, p.sku) AS g, count(*) AS n FROM p "

@@ -130,6 +130,9 @@ NESTED = {
         "WITH t AS NOT MATERIALIZED (SELECT p.id, p.cat FROM p) SELECT c.id, x.id AS best FROM c LEFT JOIN "
         "LATERAL (SELECT t.id FROM t WHERE t.cat = c.id ORDER BY t.id LIMIT 1) x ON true",
     ),
+}
+
+COMBINED = {
     # groups
     "grouping sets": Case(
         "cat",

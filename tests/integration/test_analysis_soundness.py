@@ -11,12 +11,17 @@ import psycopg
 import pytest
 
 from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, SCHEMA, Case
+from tests.integration.analysis_queries_nested import COMBINED, NESTED
 from tests.integration.properties.delta import Connection, follow, outcome, remember
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 
-@pytest.mark.parametrize("cases", [CASES, FILTERED], ids=["every construct", "constant filters"])
+@pytest.mark.parametrize(
+    "cases",
+    [CASES, NESTED, COMBINED, FILTERED],
+    ids=["every construct", "views and recursion", "groups, functions and joins", "constant filters"],
+)
 def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str) -> None:
     """Documents of an entity that changed, appeared or vanished are always among those that a route names."""
     chance = random.Random(20240229)  # noqa: S311 # the same batches each time
