@@ -4,16 +4,36 @@
 is a changed row of some table inside S whose route, evaluated over the *current* tables, yields that row's
 values in all columns that the route binds.
 
-**Why** (induction over scopes). A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery
-in an expression counts as a source. If no source changed, the tuple and what it yields are the same in both
-states. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or
-new. If it is a query itself, a row of its result appeared or disappeared, and by induction a changed row
-inside has a route to that row's values. From there the closure goes on over conditions that hold for the
-tuple (`cases.py` says which do when a row is NULL-extended) and visits only sources of lower rank: these did
-not change, so the current tables hold their rows as the tuple has them. Leaving out a condition, a visit or a
-column names too many rows, never too few. GROUP BY and DISTINCT merge rows that agree on what is bound; a
-window, DISTINCT ON or LIMIT lets a row change others of its partition, which have effects of their own
-(`effects`).
+**Why** (induction over scopes). In brackets the test that fails without a step: a query of
+tests/integration/analysis_queries*.py, which random changes are tried on, or of tests/fixtures/analysis.
+
+1. A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an expression counts as a
+   source. If no source changed, the tuple and what it yields are the same in both states.
+2. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or new.
+   If it is a query itself (a derived table, a CTE, a view), a row of its result appeared or disappeared, and
+   by induction a changed row inside has a route to that row's values ["a view is looked into"].
+3. From there the closure goes on over conditions that hold for the tuple; `cases.py` says which do when a row
+   is NULL-extended ["null-safe beyond a left join"]. It visits only sources of lower rank: these did not
+   change, so the current tables hold their rows as the tuple has them ["the order and item trap"]. Leaving
+   out a condition, a visit or a column names too many rows, never too few.
+4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
+   one whose row GROUP BY, DISTINCT or a UNION merged with others.
+5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those
+   for which NULL decides ["not in", "in as a value"].
+6. GROUP BY and DISTINCT merge rows that agree on what is bound. With grouping sets S is the union of one
+   SELECT for each set, whose other keys are NULL ["rollup of two tables"].
+7. A window, DISTINCT ON or LIMIT lets a row change others of its partition: they did not change themselves,
+   so they are found in the current tables by the partition's key ["window by another column", "distinct on,
+   another entity"]. An uncorrelated LIMIT has no key: every row ["limit"].
+8. A row of a recursive CTE derives from a row of its base in steps. Of the steps that a change touched take
+   the *last*: its row has a route as in any scope, but never over the CTE itself, whose rows may have
+   changed ["tree, root and node"]; all further steps join rows that did not change, so they are found over
+   the current tables, step by step ["tree by union"]. Or take the *first*: the row before it is in the CTE
+   now as it was, so this step alone may visit the CTE, and knows what further steps carry unchanged ["a
+   column that the recursion carries is found in its current rows"]. Each way reaches everything; a part of
+   each would not.
+9. Two rows that agree on a unique key are one row, and a foreign key agrees with the row that it refers to:
+   what the catalogue says of a table's rows holds in both states ["the same value is not the same row"].
 
 An entity column is never NULL (a feed whose query yields one stops), so a route to NULL is no route.
 """

@@ -249,6 +249,9 @@ COMBINED = {
         "sku",
         "SELECT y.sku, i.n FROM i LEFT JOIN p x ON x.id = i.pid LEFT JOIN p y ON y.id = x.id AND y.cat > 1",
     ),
+    "the same value is not the same row": Case(
+        "sku", "SELECT y.sku, i.n FROM p x JOIN p y ON y.cat = x.cat JOIN i ON i.pid = x.id"
+    ),
     "the same row in one condition": Case(
         "id", "SELECT x.id, count(*) AS n FROM p x JOIN p y ON y.id = x.id OR y.cat = x.cat GROUP BY x.id"
     ),

@@ -1,0 +1,24 @@
+"""The proof that stands above the code names tests that are there."""
+
+from __future__ import annotations
+
+import re
+
+from cdc_daemon.analysis import walk
+from tests.integration.analysis_queries import CASES
+from tests.integration.analysis_queries_nested import COMBINED, NESTED
+from tests.unit.analysis.fixtures import fixtures
+
+
+def test_every_step_of_the_claim_names_a_test() -> None:
+    steps = re.split(r"^\d\. ", walk.__doc__ or "", flags=re.MULTILINE)[1:]
+    named = [
+        re.sub(r"\s+", " ", name)
+        for step in steps
+        for brackets in re.findall(r"\[(\".*?\")\]", step, re.DOTALL)
+        for name in re.findall(r"\"(.*?)\"", brackets, re.DOTALL)
+    ]
+
+    assert len(steps) == 9
+    assert len(named) > len(steps)
+    assert not set(named) - {*CASES, *NESTED, *COMBINED, *(fixture.name for fixture in fixtures())}
