@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries_nested import VIEWS
+from tests.integration.analysis_queries_nested import COMBINED, NESTED, VIEWS
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
@@ -27,7 +27,7 @@ COLUMNS = {
 }
 
 
-CASES = {
+PLAIN = {
     # joins
     "one table": Case("id", "SELECT id, sku FROM p WHERE cat > 1"),
     "foreign key": Case("id", "SELECT i.id, i.n, o.state FROM i JOIN o ON o.id = i.oid"),
@@ -389,6 +389,8 @@ CASES = {
     ),
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
+
+CASES = {**PLAIN, **NESTED, **COMBINED}
 
 FILTERED = {
     "eav": Case(

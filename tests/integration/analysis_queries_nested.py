@@ -171,7 +171,7 @@ COMBINED = {
         "(SELECT p.cat AS k FROM p UNION SELECT c.parent FROM c) EXCEPT (SELECT s.web FROM s INTERSECT "
         "SELECT o.cust FROM o)",
     ),
-    "limit around a union": Case(
+    "limit around a union of each": Case(
         "id",
         "SELECT p.id, t.n FROM p CROSS JOIN LATERAL (SELECT i.n FROM i WHERE i.pid = p.id UNION ALL "
         "SELECT ps.qty FROM ps WHERE ps.pid = p.id ORDER BY 1 LIMIT 1) t",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import psycopg
 import pytest
 
-from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, SCHEMA, Case
+from tests.integration.analysis_queries import COLUMNS, FILTERED, PLAIN, SCHEMA, Case
 from tests.integration.analysis_queries_nested import COMBINED, NESTED
 from tests.integration.properties.delta import Connection, follow, outcome, remember
 
@@ -19,7 +19,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [CASES, NESTED, COMBINED, FILTERED],
+    [PLAIN, NESTED, COMBINED, FILTERED],
     ids=["every construct", "views and recursion", "groups, functions and joins", "constant filters"],
 )
 def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str) -> None:
