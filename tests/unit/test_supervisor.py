@@ -220,18 +220,20 @@ def test_pauses_grow_to_the_longest_and_differ_by_jitter(monkeypatch: pytest.Mon
 
 
 def test_a_stop_wakes_the_workers_and_waits_for_the_work_at_hand(stream: io.StringIO) -> None:
-    finished = threading.Event()
+    begun, finished = threading.Event(), threading.Event()
 
     class Busy:
         name = "busy"
 
         def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
             beat()
+            begun.set()
             run.woken.wait(PATIENCE_SECONDS)
             assert stop.is_set()
             finished.set()
 
     with running(Busy()) as run:
+        assert begun.wait(PATIENCE_SECONDS)
         run.end()
     assert finished.is_set()
     assert run.unstopped == []
