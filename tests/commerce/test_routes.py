@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from cdc_daemon.analysis.plan import RouteKind
 from cdc_daemon.cli.plans import plan_feeds
@@ -31,3 +33,36 @@ def test_only_what_the_documentation_gives_reasons_for_recomputes_a_whole_feed(
     assert f"each of {len(places)} places" in page
     warned = [(plan.definition.name, verdict) for plan in plans for verdict in plan.analysis.verdicts]
     assert [(feed, verdict) for feed, verdict in warned if not verdict.accepted] == []
+
+
+@pytest.mark.parametrize(
+    ("feed", "table", "column"),
+    [
+        ("products", "catalog_product_entity", "entity_id"),
+        ("prices", "catalog_product_entity", "entity_id"),
+        ("inventoryStockStatus", "catalog_product_entity", "entity_id"),
+        ("productOverrides", "catalog_product_entity", "entity_id"),
+        ("variants", "catalog_product_super_link", "product_id"),
+        ("categories", "catalog_category_entity", "entity_id"),
+        ("orders", "sales_order", "entity_id"),
+        ("reviews", "review", "review_id"),
+        ("scopesWebsite", "store_website", "website_id"),
+        ("categoryPermissions", "magento_catalogpermissions", "permission_id"),
+    ],
+)
+def test_entities_are_pushed_down_to_the_table_that_has_them(
+    database: str, tmp_path: Path, feed: str, table: str, column: str
+) -> None:
+    """A batch must not read other entities; which index serves is the planner's choice, by size."""
+    configuration = settings(database, tmp_path).feeds[feed]
+    with connect(database) as connection:
+        explain = sql.SQL(
+            "EXPLAIN (COSTS OFF) SELECT * FROM (\n{}\n) AS q WHERE {} = ANY ('{{1,2}}')"
+        ).format(
+            sql.SQL(configuration.text),  # pyright: ignore[reportArgumentType] # executed as it is
+            sql.Identifier("q", *configuration.entity),
+        )
+        lines = [line for (line,) in connection.execute(explain)]
+    scan = next(n for n, line in enumerate(lines) if re.search(rf" on {table} ", line))
+    conditions = itertools.takewhile(lambda line: "->" not in line, lines[scan + 1 :])
+    assert any(re.search(rf"\b{column} = ANY", line) for line in conditions), "\n".join(lines)

@@ -1,5 +1,6 @@
 -- One document per permission, and one for each of the four defaults that hold where there is none.
 SELECT
+    m.permission_id AS "_permission_id",
     m.permission_id::text AS "id",
     m.category_id::text AS "categoryId",
     w.code AS "websiteCode",
@@ -18,6 +19,7 @@ FROM magento_catalogpermissions AS m
 LEFT JOIN store_website AS w ON w.website_id = m.website_id
 UNION ALL
 SELECT
+    d.number,
     'default/' || d.field,
     NULL,
     NULL,
@@ -36,17 +38,21 @@ SELECT
             )
     END
 FROM (
-    SELECT 'browseCategory' AS field, 'catalog/magento_catalogpermissions/grant_catalog_category_view' AS path
+    SELECT
+        -1 AS number,
+        'browseCategory' AS field,
+        'catalog/magento_catalogpermissions/grant_catalog_category_view' AS path
     UNION ALL
-    SELECT 'displayProductPrice', 'catalog/magento_catalogpermissions/grant_catalog_product_price'
+    SELECT -2, 'displayProductPrice', 'catalog/magento_catalogpermissions/grant_catalog_product_price'
     UNION ALL
-    SELECT 'checkoutItems', 'catalog/magento_catalogpermissions/grant_checkout_items'
+    SELECT -3, 'checkoutItems', 'catalog/magento_catalogpermissions/grant_checkout_items'
 ) AS d
 LEFT JOIN core_config_data AS whom ON whom.path = d.path AND whom.scope = 'default' AND whom.scope_id = 0
 LEFT JOIN core_config_data AS named
     ON named.path = d.path || '_groups' AND named.scope = 'default' AND named.scope_id = 0
 UNION ALL
 SELECT
+    d.number,
     'default/' || d.field,
     NULL,
     NULL,
@@ -63,5 +69,7 @@ SELECT
                 FROM unnest(string_to_array(whom.value, ',')) AS u (id)
             )
     END
-FROM (SELECT 'search' AS field, 'catalog/magento_catalogpermissions/deny_catalog_search' AS path) AS d
+FROM (
+    SELECT -4 AS number, 'search' AS field, 'catalog/magento_catalogpermissions/deny_catalog_search' AS path
+) AS d
 LEFT JOIN core_config_data AS whom ON whom.path = d.path AND whom.scope = 'default' AND whom.scope_id = 0

@@ -1,5 +1,6 @@
 -- One document per active rating and store view that shows it.
 SELECT
+    r.rating_id AS "_rating_id",
     r.rating_id::text AS "ratingId",
     s.code AS "storeViewCode",
     COALESCE(t.value, r.rating_code) AS "name",

@@ -1,5 +1,6 @@
 -- One document per customer group: the websites that it exists in.
 SELECT
+    g.customer_group_id AS "_customer_group_id",
     g.customer_group_id::text AS "customerGroupId",
     sha1(g.customer_group_id::text) AS "customerGroupCode",
     -- Every group names every website that does not exclude it: a new website concerns all of them.

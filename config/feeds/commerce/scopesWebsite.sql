@@ -1,5 +1,6 @@
 -- One document per website: its stores, and the store views of each.
 SELECT
+    w.website_id AS "_website_id",
     w.website_id::text AS "websiteId",
     w.code AS "websiteCode",
     COALESCE(

@@ -1,4 +1,5 @@
 ALTER TABLE store_website ADD PRIMARY KEY (website_id), ADD UNIQUE (code);
+CREATE INDEX ON store_website (default_group_id);
 
 ALTER TABLE store_group
     ADD PRIMARY KEY (group_id),
