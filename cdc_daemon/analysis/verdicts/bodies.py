@@ -14,7 +14,8 @@ from cdc_daemon.analysis.places import SqlText, spelling
 
 # FROM is a part of these calls: extract(year FROM day), IS DISTINCT FROM.
 _CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay", "position"})
-_CLOCKS = frozenset({"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "timeofday"})
+_RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
+_CLOCKS = frozenset({"now", "transaction_timestamp"}) | _RUNNING
 _CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 
 
@@ -44,6 +45,12 @@ def reads_clock(body: str) -> bool:
     text = SqlText(body)
     words = {_word(text, n) for n in range(len(text.tokens))}
     return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
+
+
+def runs_on(body: str) -> bool:
+    """Whether a body reads a clock that goes on within a transaction."""
+    text = SqlText(body)
+    return any(text.named(name, called=True) for name in _RUNNING)
 
 
 def _relation(text: SqlText, n: int) -> str | None:

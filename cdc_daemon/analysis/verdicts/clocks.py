@@ -20,7 +20,7 @@ from cdc_daemon.analysis.functions import AGGREGATES
 from cdc_daemon.analysis.places import Place, SqlText, in_parentheses
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.scopes import expressions_without_queries
-from cdc_daemon.analysis.verdicts.bodies import reads_clock
+from cdc_daemon.analysis.verdicts.bodies import reads_clock, runs_on
 from cdc_daemon.analysis.verdicts.subject import Subject, is_call
 
 REFRESH_AT = "_refresh_at"
@@ -58,7 +58,8 @@ def clocks(subject: Subject) -> Iterator[Verdict]:
         if not own and not is_clock_function(function):
             continue
         shown = f"{function}() reads the clock and" if own else f"{function}()"
-        if allowed and (own or function.name not in _RUNNING):
+        running = runs_on(function.body) if own else function.name in _RUNNING
+        if allowed and not running:
             continue
         hint = "use now(), which stands still within a transaction" if allowed else _OFFER
         for place in _places(subject, function):

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
 
 from cdc_daemon.analysis.dialect import Tree
 from cdc_daemon.analysis.places import STAR, in_parentheses, is_cte
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.verdicts.subject import Subject
 
+_BEFORE_QUERY = (
+    TokenType.L_PAREN,
+    TokenType.UNION,
+    TokenType.EXCEPT,
+    TokenType.INTERSECT,
+    TokenType.ALL,
+)
+
 
 def stars(subject: Subject) -> Iterator[Verdict]:
     """Stars that stand for the columns of a table; those of a derived table or CTE are named in it."""
+    yield from _table_commands(subject)
     tree = subject.text.tree
     if tree is None:
         return
@@ -32,6 +42,18 @@ def stars(subject: Subject) -> Iterator[Verdict]:
                 first = node.args.get("table") or node.this
                 place = subject.text.place_at((node.this if star else first).meta["start"])
                 yield subject.verdict("star", what, hint, place)
+
+
+def _table_commands(subject: Subject) -> Iterator[Verdict]:
+    """`TABLE product`, which is SELECT * FROM product."""
+    text = subject.text
+    for n, token in enumerate(text.tokens):
+        begins = n == 0 or text.type_of(n - 1) in _BEFORE_QUERY
+        if begins and token.token_type is TokenType.TABLE:
+            what = "TABLE takes every column, also those that are added later"
+            yield subject.verdict(
+                "star", what, "SELECT the columns that the documents need", text.place(token)
+            )
 
 
 def _columns(select: exp.Select) -> Iterator[exp.Column]:
