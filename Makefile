@@ -18,7 +18,7 @@ INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check test-nightly test-containers bench clean
+.PHONY: help demo test test-servers check test-nightly test-containers bench bench-precision clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -50,6 +50,9 @@ test-containers: $(VENV)/installed-dev ## The integration tests on a server in D
 
 bench: $(VENV)/installed-dev ## Measure, and print the ratios
 	$(BIN)/python -m bench
+
+bench-precision: $(VENV)/installed-dev ## How many entities are recomputed for one that changes, query by query
+	$(BIN)/python -m bench.precision
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) var out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

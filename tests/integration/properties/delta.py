@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     """One delta, seen by one query.
 
     Attributes:
-        named: how many entities its routes name, of those routes that bind all of the entity.
+        named: how many entities its routes name, of those that were there before or are now.
         changed: how many entities have other documents than before.
         missed: those of them that no route names.
     """
@@ -82,10 +82,11 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
                 FROM (SELECT {columns}, document, 1 AS w FROM before_{number}
                       UNION ALL
                       SELECT {of_query}, q::text, -1 FROM ({followed.query}) q) AS states) AS weighed
-            WHERE w <> 0 AND {" AND ".join(f"{column} IS NOT NULL" for column in entity)})"""
+            WHERE w <> 0 AND {" AND ".join(f"{column} IS NOT NULL" for column in entity)})""",
+        f"""entities AS (
+            SELECT {columns} FROM before_{number} UNION SELECT {of_query} FROM ({followed.query}) q)""",
     ]
     matches: list[str] = []
-    everything: list[str] = []
     for occurrence in followed.analysis.occurrences:
         table = occurrence.table.name
         links = ", ".join(occurrence.links) or "1 AS nothing"
@@ -104,14 +105,13 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
             pieces.append(f"r{place} AS (WITH delta AS ({delta}) {route.sql})")
             same = " AND ".join(f"r.{column} = changed.{column}" for column in route.bound)
             matches.append(f"EXISTS (SELECT FROM r{place} AS r WHERE {same})")
-            if len(route.bound) == len(entity):
-                everything.append(f"SELECT {columns} FROM r{place}")
+    reached = " OR ".join(matches) or "false"
     row = _execute(
         connection,
         f"""WITH {", ".join(pieces)}
-        SELECT (SELECT count(*) FROM ({" UNION ".join(everything) or "SELECT 1 WHERE false"}) AS n),
+        SELECT (SELECT count(*) FROM entities AS changed WHERE {reached}),
                (SELECT count(*) FROM changed),
-               ARRAY(SELECT changed::text FROM changed WHERE NOT ({" OR ".join(matches) or "false"}))""",
+               ARRAY(SELECT changed::text FROM changed WHERE NOT ({reached}))""",
     ).fetchone()
     assert row is not None
     return Outcome(*row)
