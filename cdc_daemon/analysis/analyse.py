@@ -196,10 +196,15 @@ def _reason(
 
 
 def _bindable(body: Body, n: int) -> bool:
+    """Whether an output is a value of single rows, also of those in a derived table that it comes from."""
     if isinstance(body, SetOperation):
         return all(_bindable(arm, n) for arm in body.arms)
     if isinstance(body, Recursion):
         return n < len(body.step.outputs) and _bindable(body.base, n) and _bindable(body.step, n)
+    output = body.outputs[n].unnest()
+    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
+    if source is not None and source.body is not None and output.name in source.columns:
+        return _bindable(source.body, source.columns.index(output.name))
     return body.bindable[n]
 
 

@@ -8,7 +8,7 @@ from cdc_daemon.analysis.ctes import Cte, declared
 from cdc_daemon.analysis.dialect import Tree, column, quoted
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.reading import Bodies, NotUnderstood, Text
-from cdc_daemon.analysis.scopes import Recursion, Scope, Source, scopes_of
+from cdc_daemon.analysis.scopes import Recursion, Scope, Source, refs_of, scopes_of
 
 
 def read_recursion(
@@ -37,7 +37,9 @@ def read_recursion(
     alias = exp.TableAlias(this=quoted(itself.uid), columns=[quoted(each) for each in itself.columns])
     itself.item = exp.Subquery(this=rows.copy(), alias=alias)
     distinct = bool(union.args.get("distinct"))
-    return Recursion(base, step, itself.uid, columns, distinct), rows
+    outside = around.uids() if around is not None else frozenset[str]()
+    correlated = any(ref.source in outside for ref in refs_of(rows))
+    return Recursion(base, step, itself.uid, columns, distinct, correlated), rows
 
 
 def _itself(name: str, step: Scope) -> Source:

@@ -208,6 +208,7 @@ class Recursion:
         itself: the source of `step` that is the CTE; its item reads all rows that the CTE has.
         names: of the step's columns, then of those that SEARCH and CYCLE add.
         distinct: UNION, so an equal value may stand for a row's own.
+        correlated: it refers to columns of the query around it.
     """
 
     base: Body
@@ -215,6 +216,7 @@ class Recursion:
     itself: str
     names: tuple[str, ...]
     distinct: bool
+    correlated: bool
 
 
 Body: TypeAlias = Scope | SetOperation | Recursion

@@ -64,6 +64,10 @@ from cdc_daemon.analysis.names import output_type, type_of
 from cdc_daemon.analysis.reach import Value
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
 
+_CORRELATED = (
+    "WITH RECURSIVE refers to columns of the query around it: write it once, for all rows that it may start "
+    "from, with that start as a column that its steps carry, and join it by that column"
+)
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
@@ -132,7 +136,7 @@ def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Ite
         # What is known of outer columns is left out: it would have to travel through every step.
         grown, further = closure_over(body, fragment, values)
         lost = [body.names[n] for n in sorted(wanted.outputs - further.keys())]
-        notes = [_COMPUTED.format(", ".join(lost))] if lost else []
+        notes = [_CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
         return proceed(
             grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted.outputs}, ()
         )

@@ -198,6 +198,11 @@ def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedErr
         hint = "two output columns have this name: rename one with AS"
     elif isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in what:
         what, hint = "the file holds several statements", "a feed's query is one SELECT, alone in its file"
+    elif "data-modifying" in what:
+        what, hint = (
+            "the query changes data in WITH",
+            "a feed's query reads: take INSERT, UPDATE and DELETE out",
+        )
     return FeedError(
         what,
         where=place,

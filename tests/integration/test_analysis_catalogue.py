@@ -119,6 +119,13 @@ def test_a_second_statement_is_never_run(connection: psycopg.Connection[Any]) ->
     assert connection.execute("SELECT to_regclass('product') IS NOT NULL").fetchone() == (True,)
 
 
+def test_a_query_that_changes_data_is_refused(connection: psycopg.Connection[Any]) -> None:
+    with pytest.raises(FeedError, match="changes data in WITH") as caught:
+        read(connection, "WITH gone AS (DELETE FROM maker RETURNING id) SELECT id FROM gone")
+
+    assert "take INSERT, UPDATE and DELETE out" in str(caught.value.hint)
+
+
 def test_a_missing_key_column_names_the_nearest_output(connection: psycopg.Connection[Any]) -> None:
     with pytest.raises(FeedError) as caught:
         read(connection, "SELECT id AS productId FROM product", "productId")
