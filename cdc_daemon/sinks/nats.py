@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -176,13 +177,14 @@ class NatsSink(Sink):
 
         settings = self.settings
         url = settings.url.get_secret_value()
+        tls = settings.tls_context() if "tls://" in url else None
         client = Client()
         try:
             await client.connect(
                 [server.strip() for server in url.split(",")],
                 name=f"cdc-daemon {self.name}",
                 token=settings.token.get_secret_value() if settings.token else None,
-                tls=settings.tls_context() if "tls://" in url else None,
+                tls=tls,
                 # The daemon pauses and tries again; a client that does the same would send what was given up.
                 allow_reconnect=False,
                 connect_timeout=max(1, int(self.timeout_seconds)),
@@ -191,7 +193,8 @@ class NatsSink(Sink):
                 closed_cb=note_loss,
             )
         except BaseException:
-            await client.close()  # also its socket
+            with contextlib.suppress(TimeoutError):  # it waits for an end of TLS that never began
+                await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
         session = _Session(client, client.jetstream(timeout=self.timeout_seconds), lost)
         if settings.create:
@@ -221,6 +224,8 @@ class NatsSink(Sink):
                 hint = "look at the stream's limits and subjects: nats stream info"
             case nats.errors.AuthorizationError():
                 hint = "correct user, password or token"
+            case ssl.SSLCertVerificationError():
+                hint = "set ca_file to the authority that signed its certificate, or renew it"
             case OSError() | nats.errors.NoServersError():
                 hint = "is the server up, and url right? Where it asks for TLS, url begins with tls://"
             case _:

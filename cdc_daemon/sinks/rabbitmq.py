@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -228,6 +229,8 @@ class RabbitmqSink(Sink):
                 hint = "correct user, password and vhost in url"
             case ChannelNotFoundEntity():
                 hint = "make the exchange, or correct its name"
+            case ssl.SSLCertVerificationError():
+                hint = "set ca_file to the authority that signed its certificate, or renew it"
             case OSError():
                 hint = "is the broker up, and url right?"
             case _:

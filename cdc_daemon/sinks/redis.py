@@ -26,6 +26,7 @@ from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _HINTS = (
+    ("CERTIFICATE_VERIFY_FAILED", "set ca_file to the authority that signed its certificate, or renew it"),
     ("WRONGPASS", "correct user and password in url"),
     ("NOAUTH", "set user and password in url"),
     ("NOPERM", "give the user the commands EVALSHA, SCRIPT, and those on hashes and streams"),

@@ -16,7 +16,10 @@ from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
 
-ENTRY_POINTS = "[cdc_daemon.sinks]\nmortal = tests.acceptance.mortal:MortalSettings\n"
+ENTRY_POINTS = """[cdc_daemon.sinks]
+mortal = tests.acceptance.mortal:MortalSettings
+dying = tests.acceptance.dying:DyingSettings
+"""
 
 
 class MortalSettings(SinkSettings, frozen=True):
