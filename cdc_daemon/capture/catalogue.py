@@ -83,12 +83,14 @@ class Installed:
 
     Attributes:
         functions: md5 of the body that each capture function has.
+        owners: who owns each capture function.
         changelogs: per changelog or segment, its columns' types.
     """
 
     schema: bool = False
     sources: Mapping[TableName, Captured] = field(default_factory=dict[TableName, Captured])
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    owners: Mapping[str, str] = field(default_factory=dict[str, str])
     triggers: Mapping[tuple[TableName, str], InstalledTrigger] = field(
         default_factory=dict[tuple[TableName, str], InstalledTrigger]
     )
@@ -108,6 +110,7 @@ def read_installed(connection: Connection) -> Installed:
     changelogs: dict[str, dict[str, str]] = {}
     for changelog, column, type_ in connection.execute(statement("capture.installed_links")):
         changelogs.setdefault(changelog, {})[column] = type_
+    functions = connection.execute(statement("capture.installed_functions")).fetchall()
     return Installed(
         schema=True,
         sources={
@@ -118,7 +121,8 @@ def read_installed(connection: Connection) -> Installed:
                 statement("capture.installed_sources")
             )
         },
-        functions=dict(connection.execute(statement("capture.installed_functions")).fetchall()),
+        functions={name: body for name, body, _ in functions},
+        owners={name: owner for name, _, owner in functions},
         triggers={
             (TableName(schema, table), trigger): InstalledTrigger(always, function)
             for schema, table, trigger, always, function in connection.execute(
@@ -127,3 +131,9 @@ def read_installed(connection: Connection) -> Installed:
         },
         changelogs=changelogs,
     )
+
+
+def unwritable(connection: Connection, owner: str) -> frozenset[str]:
+    """The changelogs to which this role, if there is one, can add no entry; schema cdc must be there."""
+    rows = connection.execute(statement("capture.unwritable"), {"owner": owner}).fetchall()
+    return frozenset(changelog for (changelog,) in rows)

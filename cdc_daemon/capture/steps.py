@@ -11,7 +11,7 @@ from cdc_daemon import __version__
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.conditions import dumps
 from cdc_daemon.capture import body
-from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger
+from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger, unwritable
 from cdc_daemon.capture.source import TRIGGERS, Link, Source
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, object_name
@@ -29,9 +29,12 @@ def steps(
     Args:
         owner: NOLOGIN role that is to own the capture functions; None leaves them with the installing role.
     """
+    mended = unwritable(connection, owner) if owner and installed.schema else frozenset[str]()
     for source in wanted:
         text = body.render(source).as_string(connection)
         yield from _changelog(source, installed, owner)
+        if owner and source.changelog in mended and source.changelog in installed.changelogs:
+            yield Step("replace", f"rights on cdc.{source.changelog}", _grants(source, owner))
         yield from _function(source, installed, text, owner)
         yield from _triggers(source, installed)
 
@@ -90,7 +93,6 @@ def stamp(text: str) -> sql.Literal:
 
 def _changelog(source: Source, installed: Installed, owner: str | None) -> Iterator[Step]:
     columns = installed.changelogs.get(source.changelog)
-    first, second = source.segments
     if columns is None:
         statements = [
             rendered("changelog.changelog", changelog=sql.Identifier(source.changelog)),
@@ -117,19 +119,7 @@ def _changelog(source: Source, installed: Installed, owner: str | None) -> Itera
             )
         )
         if owner:
-            statements += [
-                rendered(
-                    "changelog.grant_writer",
-                    first=sql.Identifier(first),
-                    second=sql.Identifier(second),
-                    owner=sql.Identifier(owner),
-                ),
-                rendered(
-                    "changelog.grant_sequence",
-                    sequence=sql.Identifier(source.sequence),
-                    owner=sql.Identifier(owner),
-                ),
-            ]
+            statements += _grants(source, owner)
         yield Step("create", f"changelog cdc.{source.changelog}", tuple(statements))
         return
     for link in source.links:
@@ -149,6 +139,23 @@ def _changelog(source: Source, installed: Installed, owner: str | None) -> Itera
                     _add_link(source, link),
                 ),
             )
+
+
+def _grants(source: Source, owner: str) -> tuple[sql.Composed, ...]:
+    first, second = source.segments
+    return (
+        rendered(
+            "changelog.grant_writer",
+            first=sql.Identifier(first),
+            second=sql.Identifier(second),
+            owner=sql.Identifier(owner),
+        ),
+        rendered(
+            "changelog.grant_sequence",
+            sequence=sql.Identifier(source.sequence),
+            owner=sql.Identifier(owner),
+        ),
+    )
 
 
 def _carries(array: str, link: Link) -> bool:
@@ -171,7 +178,8 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
     links = tuple(link.name for link in source.links)
     filters = None if source.filters is None else sorted(map(dumps, source.filters))
     wanted = Captured(links, source.columns, digest, None if filters is None else frozenset(filters))
-    if present == digest and installed.sources.get(source.table) == wanted:
+    owned = owner is None or installed.owners.get(source.function) == owner
+    if owned and present == digest and installed.sources.get(source.table) == wanted:
         return
     function = sql.Identifier(source.function)
     statements = [

@@ -41,10 +41,25 @@ SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
 FROM cdc.source AS s ORDER BY 1, 2
 
 -- name: installed_functions
--- Capture functions as they stand: a body replaced by hand has another digest.
-SELECT p.proname, pg_catalog.md5(p.prosrc)
+-- Capture functions as they stand: a body replaced by hand has another digest; and their owners.
+SELECT p.proname, pg_catalog.md5(p.prosrc), pg_catalog.pg_get_userbyid(p.proowner)
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'cdc'::pg_catalog.regnamespace AND p.proname LIKE 'capture\_%'
+
+-- name: unwritable
+-- Changelogs to which a role can add no entry (none exists yet, perhaps): every write of their source tables would
+-- fail. A dump that was restored without privileges, or into a database of another name, leaves them so.
+SELECT s.changelog
+FROM cdc.source AS s
+LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = %(owner)s
+WHERE r.oid IS NULL OR EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace
+      AND (c.relname IN (s.changelog || '_0', s.changelog || '_1')
+           AND NOT pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT')
+           OR c.relname = s.changelog || '_version_id_seq'
+           AND NOT pg_catalog.has_sequence_privilege(r.oid, c.oid, 'USAGE'))
+)
 
 -- name: installed_triggers
 -- Capture triggers on any table, whether they fire always, and what they call.

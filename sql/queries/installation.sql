@@ -18,7 +18,8 @@ GRANT USAGE, CREATE ON SCHEMA cdc TO {owner}
 
 -- name: owner_may_enter
 SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL
-   AND pg_catalog.has_schema_privilege(%(owner)s, 'cdc', 'USAGE, CREATE')
+   AND pg_catalog.has_schema_privilege(%(owner)s, 'cdc', 'USAGE')
+   AND pg_catalog.has_schema_privilege(%(owner)s, 'cdc', 'CREATE')
 
 -- name: record_migration
 INSERT INTO cdc.migration (number, name) VALUES ({number}, {name})

@@ -188,6 +188,37 @@ def test_what_was_damaged_by_hand_shows_as_drift_and_an_install_mends_it(
     daemon.assert_in_step()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "REVOKE INSERT ON cdc.changelog_public_item_0 FROM {owner}",
+        "REVOKE USAGE ON SEQUENCE cdc.changelog_public_item_version_id_seq FROM {owner}",
+        "REVOKE USAGE ON SCHEMA cdc FROM {owner}",
+        "ALTER FUNCTION cdc.capture_public_item() OWNER TO CURRENT_USER",
+    ],
+)
+def test_rights_that_a_restored_dump_lacks_show_as_drift_and_an_install_gives_them(
+    daemon: Daemon, shop: Session, damage: str
+) -> None:
+    daemon.install()
+    [owner] = shop.execute(
+        "SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'capture_public_item'"
+    ).fetchone() or ("",)
+    shop.execute(damage.format(owner=owner))
+    assert daemon.wanted()
+    daemon.install()
+    assert not daemon.wanted()
+    writer = f"writer_{shop.info.dbname}"
+    shop.execute(f"CREATE ROLE {writer}")
+    try:
+        shop.execute(f"GRANT SELECT, UPDATE ON item TO {writer}; SET ROLE {writer}")
+        shop.execute("UPDATE item SET code = 'written' WHERE id = 1")
+    finally:
+        shop.execute("RESET ROLE")
+        shop.execute(f"DROP OWNED BY {writer}; DROP ROLE {writer}")
+    daemon.assert_in_step()
+
+
 def test_a_feed_that_is_no_longer_configured_goes_with_the_triggers_that_only_it_needed(
     daemon: Daemon, shop: Session
 ) -> None:
