@@ -195,6 +195,20 @@ def test_a_table_that_the_analysis_lacks_is_taken_as_all(connection: psycopg.Con
     assert (added.kind, added.columns) == (RouteKind.ALL, ("name",))
 
 
+def test_a_column_that_the_analysis_lacks_is_added_with_a_warning(
+    connection: psycopg.Connection[Any],
+) -> None:
+    query, catalogue = read(connection, "SELECT id FROM product")
+
+    widened = referee(analyse(query, catalogue), {PRODUCT: frozenset({"id", "price"})})
+
+    (occurrence,) = widened.occurrences
+    assert (occurrence.kind, occurrence.columns) == (RouteKind.DIRECT, ("id", "price"))
+    (verdict,) = widened.verdicts
+    assert (verdict.name, verdict.refusal) == ("unnamed-column", False)
+    assert "price" in verdict.what
+
+
 def test_a_query_that_was_misread_takes_all(connection: psycopg.Connection[Any]) -> None:
     query, catalogue = read(connection, "SELECT id, @ price AS p FROM product")
 
