@@ -17,8 +17,9 @@ from cdc_daemon.analysis.cases import cases
 from cdc_daemon.analysis.dialect import Tree, column
 from cdc_daemon.analysis.effects import in_case, mentioned, values_of
 from cdc_daemon.analysis.fragments import Closure, Fragment, Step
+from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type, typed_null
-from cdc_daemon.analysis.reach import Reach, Value
+from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Recursion, Ref, Scope
 
 

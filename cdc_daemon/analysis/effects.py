@@ -11,9 +11,10 @@ from sqlglot import exp
 from cdc_daemon.analysis.cases import Case, all_matched, cases
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
+from cdc_daemon.analysis.known import Value, substitute
 from cdc_daemon.analysis.names import null_of
 from cdc_daemon.analysis.ranks import settle
-from cdc_daemon.analysis.reach import Reach, Value, substitute
+from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.siblings import again, partition_arms
 

@@ -10,8 +10,9 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import Tree, column, quoted, render
+from cdc_daemon.analysis.known import aliases
 from cdc_daemon.analysis.plan import Visit
-from cdc_daemon.analysis.reach import Hop, aliases
+from cdc_daemon.analysis.reach import Hop
 from cdc_daemon.analysis.scopes import Source
 
 DELTA = "delta"

@@ -11,8 +11,8 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree
 from cdc_daemon.analysis.fragments import in_index
+from cdc_daemon.analysis.known import aliases
 from cdc_daemon.analysis.plan import Visit
-from cdc_daemon.analysis.reach import aliases
 from cdc_daemon.analysis.scopes import Body, Scope, SetOperation
 
 

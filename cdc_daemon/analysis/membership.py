@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, enclosed
-from cdc_daemon.analysis.reach import Value
+from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.scopes import (
     Body,
     Conjunct,

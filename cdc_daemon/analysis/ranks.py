@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from cdc_daemon.analysis.cases import all_matched
 from cdc_daemon.analysis.dialect import Tree, column
-from cdc_daemon.analysis.reach import Reach, Value
+from cdc_daemon.analysis.known import Value
+from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Ref, Scope, Source
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
+from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import Arm, never_null
-from cdc_daemon.analysis.reach import Value
 from cdc_daemon.analysis.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
 
 

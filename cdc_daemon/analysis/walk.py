@@ -59,9 +59,9 @@ from cdc_daemon.analysis.effects import (
     wanted_of,
 )
 from cdc_daemon.analysis.fragments import DELTA, Fragment
+from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import membership_arms
 from cdc_daemon.analysis.names import output_type, type_of
-from cdc_daemon.analysis.reach import Value
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
 
 _CORRELATED = (

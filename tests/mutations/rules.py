@@ -91,7 +91,7 @@ SOUND = (
     ),
     Mutation(
         "only an equality of identical types carries the value itself",
-        "reach",
+        "known",
         "        exact = value.exact and q.identical\n",
         "        exact = value.exact\n",
         killed_by=("equal is not identical",),
@@ -318,7 +318,7 @@ PRECISE = (
     ),
     Mutation(
         "an equality carries a value without a visit",
-        "reach",
+        "known",
         "        self._equal.setdefault(ref, carried)\n        if exact:\n",
         "        if exact:\n",
         fixtures=("inner_joins",),
