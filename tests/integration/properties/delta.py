@@ -50,6 +50,15 @@ def follow(
     return Followed(query, tuple(entity), check_routes(connection, found, catalogue))
 
 
+def accepted(connection: Connection, query: str) -> bool:
+    """Whether PostgreSQL takes the query: the grammar knows its rules of grouping but roughly."""
+    try:
+        _execute(connection, f"EXPLAIN {query}")
+    except psycopg.ProgrammingError:
+        return False
+    return True
+
+
 def remember(connection: Connection, tables: Sequence[str], followed: Sequence[Followed]) -> None:
     """Keep this state of tables and documents, to be compared with a later one."""
     for table in tables:

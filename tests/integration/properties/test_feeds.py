@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.daemon import Daemon
 from tests.integration.properties.changes import change, filling
+from tests.integration.properties.delta import accepted
 from tests.integration.properties.queries import Feed, Grammar
 from tests.integration.properties.schemas import Chance, Schema, schema
 
@@ -113,6 +114,7 @@ def installed(database: str, folder: Path, trial: Trial) -> Iterator[Daemon]:
         place.mkdir()
         daemon = Daemon(place, database, database={"search_path": SCHEMA})
         try:
+            assume(all(accepted(connection, feed.sql) for feed, _ in trial.feeds))
             for number, (feed, key) in enumerate(trial.feeds):
                 daemon.feed(f"f{number}", feed.sql, key=key, entity=list(feed.entity))
             daemon.install()

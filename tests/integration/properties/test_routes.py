@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from cdc_daemon.analysis.plan import RouteKind
 from tests.integration.properties.changes import change, filling
-from tests.integration.properties.delta import Connection, follow, outcome, remember
+from tests.integration.properties.delta import Connection, accepted, follow, outcome, remember
 from tests.integration.properties.queries import Feed, Grammar
 from tests.integration.properties.schemas import Chance, Schema, schema
 
@@ -59,6 +59,7 @@ def test_every_changed_entity_is_named(connection: Connection, trial: Trial) -> 
         f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; SET search_path = {SCHEMA}"
     )
     connection.execute(trial.schema.ddl)
+    assume(all(accepted(connection, feed.sql) for feed in trial.feeds))
     followed = [follow(connection, feed.sql, feed.entity, SCHEMA) for feed in trial.feeds]
     for each in followed:
         kinds = [occurrence.kind for occurrence in each.analysis.occurrences]
