@@ -45,7 +45,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         each.
 
     Raises:
-        FeedError: a column can't be resolved.
+        FeedError: the query reads a system column.
     """
     try:
         tree = parse(query.definition)
@@ -56,7 +56,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     text = Text(query.feed, catalogue, Functions(catalogue))
     try:
         body = Builder(text).build(tree.copy())
-    except NotUnderstood as reason:
+    except (NotUnderstood, Unreadable) as reason:
         everything = _everything(query, catalogue, str(reason), understood)
         return completed(everything, query, catalogue, tree, None)
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}

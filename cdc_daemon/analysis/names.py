@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.dialect import Tree, quoted
+from cdc_daemon.analysis.dialect import Tree, Unreadable, quoted
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Recursion, Ref, SetOperation, Source
 from cdc_daemon.errors import FeedError
+
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
 
 @dataclass
@@ -46,7 +48,8 @@ class Sight:
         """Point a column at its source.
 
         Raises:
-            FeedError: nothing in sight has it; never skipped, for a column not followed is a change not seen.
+            FeedError, Unreadable: nothing in sight has it; never skipped, for a column not followed is a
+            change not seen.
         """
         name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
         at: Sight | None = self
@@ -75,16 +78,22 @@ class Sight:
             node.set("table", quoted(having[0].uid))
         return bool(having)
 
-    def unresolved(self, name: str, table: str | None, found: int) -> FeedError:
-        """The error for a column that `found` sources have, when it must be one."""
+    def unresolved(self, name: str, table: str | None, found: int) -> FeedError | Unreadable:
+        """The error for a column that `found` sources have, when it must be one.
+
+        PostgreSQL has resolved it, so what is no system column was misread: the query is taken whole.
+        """
         what = f"{table}.{name}" if table else name
-        where = f"feed {self.feed}"
-        if found > 1:
-            return FeedError(f'column "{what}" could be one of several', where=where, hint="qualify it")
-        return FeedError(
-            f'column "{what}" is not a column of any source table in sight',
-            where=where,
-            hint="system columns such as xmin or ctid can't be followed; use a column of the table",
+        if name in _SYSTEM_COLUMNS:
+            return FeedError(
+                f'column "{what}" is not a column of any source table in sight',
+                where=f"feed {self.feed}",
+                hint="system columns such as xmin or ctid can't be followed; use a column of the table",
+            )
+        return Unreadable(
+            f'column "{what}" could be one of several'
+            if found > 1
+            else f'nothing in sight is called "{what}"'
         )
 
 

@@ -67,10 +67,7 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
 
     Returns:
         The same analysis with warnings added; where PostgreSQL reads the query otherwise than the analysis
-        did, every occurrence becomes `all`.
-
-    Raises:
-        FeedError: PostgreSQL can't plan a route: a defect of ours, shown with the statement.
+        did, every occurrence becomes `all`, and so does one with a route that PostgreSQL can't plan.
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
@@ -79,13 +76,9 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
             if not all(_same_query(cursor, analysis.feed, reading) for reading in readings):
                 reason = "it can't be analysed: PostgreSQL reads the query otherwise than the analysis does"
                 analysis = _all(analysis, reason)
-        verdicts = list(analysis.verdicts)
-        for occurrence in analysis.occurrences:
-            for route in occurrence.routes:
-                if route.kind is not RouteKind.ALL:
-                    _explain(cursor, analysis.feed, occurrence, route)
-    verdicts += missing_indexes(analysis, catalogue)
-    return replace(analysis, verdicts=tuple(verdicts))
+        occurrences = tuple(_planned(cursor, occurrence) for occurrence in analysis.occurrences)
+    analysis = replace(analysis, occurrences=occurrences)
+    return replace(analysis, verdicts=(*analysis.verdicts, *missing_indexes(analysis, catalogue)))
 
 
 def _same_query(cursor: Cursor, feed: str, reading: Reading) -> bool:
@@ -119,23 +112,32 @@ def _all(analysis: Analysis, reason: str) -> Analysis:
     )
 
 
-def _explain(cursor: Cursor, feed: str, occurrence: Occurrence, route: Route) -> None:
+def _planned(cursor: Cursor, occurrence: Occurrence) -> Occurrence:
+    """The occurrence, or as `all` where PostgreSQL can't plan one of its routes: a defect of ours."""
     try:
-        with cursor.connection.transaction(force_rollback=True):
-            cursor.execute(
-                statement(
-                    "catalogue.create_delta",
-                    links=identifiers(occurrence.links),
-                    table=sql.Identifier(*occurrence.table),
-                )
-            )
-            text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
-            cursor.execute(statement("catalogue.explain", route=text))
+        for route in occurrence.routes:
+            if route.kind is not RouteKind.ALL:
+                _explain(cursor, occurrence, route)
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        raise FeedError(
-            f"the route from {occurrence.table} can't be planned: {first_line(error)}",
-            where=f"feed {feed}",
-            hint=f"this is a defect of cdc-daemon: report it with the query and this statement: {route.sql}",
-        ) from error
+        reason = (
+            f"its route can't be planned ({first_line(error)}): this is a defect of cdc-daemon, "
+            "please report it with the query"
+        )
+        route = Route(RouteKind.ALL, (), "", reason)
+        return replace(occurrence, links=(), routes=(route,), row_filter=None)
+    return occurrence
+
+
+def _explain(cursor: Cursor, occurrence: Occurrence, route: Route) -> None:
+    with cursor.connection.transaction(force_rollback=True):
+        cursor.execute(
+            statement(
+                "catalogue.create_delta",
+                links=identifiers(occurrence.links),
+                table=sql.Identifier(*occurrence.table),
+            )
+        )
+        text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
+        cursor.execute(statement("catalogue.explain", route=text))

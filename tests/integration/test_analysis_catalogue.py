@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -207,6 +208,36 @@ def test_a_column_that_the_analysis_lacks_is_added_with_a_warning(
     (verdict,) = widened.verdicts
     assert (verdict.name, verdict.refusal) == ("unnamed-column", False)
     assert "price" in verdict.what
+
+
+def test_a_route_that_postgresql_cannot_plan_takes_all_and_asks_to_be_reported(
+    connection: psycopg.Connection[Any],
+) -> None:
+    query, catalogue = read(connection, "SELECT id FROM product")
+    analysis = analyse(query, catalogue)
+    (occurrence,) = analysis.occurrences
+    broken = replace(occurrence, routes=(replace(occurrence.routes[0], sql="SELECT delta.gone FROM delta"),))
+
+    (checked,) = check_routes(connection, replace(analysis, occurrences=(broken,)), catalogue).occurrences
+
+    assert (checked.kind, checked.links) == (RouteKind.ALL, ())
+    assert "delta.gone" in str(checked.reason)
+    assert "report it" in str(checked.reason)
+
+
+def test_a_name_that_the_parser_takes_for_a_column_takes_all(connection: psycopg.Connection[Any]) -> None:
+    query, catalogue = read(connection, "SELECT id, sku IS NFC NORMALIZED AS normal FROM product")
+
+    (occurrence,) = analyse(query, catalogue).occurrences
+
+    assert occurrence.kind is RouteKind.ALL
+
+
+def test_system_columns_stop_the_feed(connection: psycopg.Connection[Any]) -> None:
+    query, catalogue = read(connection, "SELECT id, xmin::text AS version FROM product")
+
+    with pytest.raises(FeedError, match="xmin"):
+        analyse(query, catalogue)
 
 
 def test_a_query_that_was_misread_takes_all(connection: psycopg.Connection[Any]) -> None:

@@ -47,7 +47,10 @@ def follow(
         connection, feed="feed", text=query, key=entity, entity=entity, search_path=search_path
     )
     found = referee(analysis(described, catalogue), catalogue.dependencies)
-    return Followed(query, tuple(entity), check_routes(connection, found, catalogue))
+    found = check_routes(connection, found, catalogue)
+    defects = [each.reason for each in found.occurrences if "defect of cdc-daemon" in (each.reason or "")]
+    assert not defects, f"{defects}\n{query}"
+    return Followed(query, tuple(entity), found)
 
 
 def accepted(connection: Connection, query: str) -> bool:
