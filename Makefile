@@ -24,7 +24,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
 		printf '  make %-16s %s\n' "$$name" "$$what"; done
 
-demo: $(VENV)/installed-demo ## A sample shop, live changes, and the proof that the documents are right (DEMO_SECONDS=30)
+demo: $(VENV)/installed-demo ## A shop with the commerce feeds, live changes, and the proof (DEMO_PRODUCTS=2000 DEMO_SECONDS=30)
 	@$(BIN)/python -m demo
 
 test: $(VENV)/installed-dev test-servers ## The whole test suite (PYTEST_ARGS=… for a part of it)

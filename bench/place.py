@@ -14,14 +14,12 @@ from types import MappingProxyType
 import psycopg
 from psycopg import sql
 
+from bench import shop
 from bench.daemon import Installed
 from bench.queries import FOLDER, query
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.session import Connection, connect
-from demo import shop
-
-DEMO = Path(shop.__file__).parent.parent
 
 # Durable (the defaults), with memory for the larger shop; both sides of every ratio have the same.
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
@@ -83,7 +81,7 @@ class Place:
         """A filled shop; capture is not installed. Gone when the block ends.
 
         Args:
-            feeds: those of the demo to configure.
+            feeds: those of `bench/shop/` to configure.
             own: feeds whose queries are in `bench/sql/`, each with its key column.
             delivering: to a file sink; otherwise there is no sink.
         """
@@ -118,12 +116,12 @@ def seconds_of(connection: Connection, name: str) -> float:
 
 
 def _configuration(folder: Path, feeds: Sequence[str], own: Mapping[str, str], *, delivering: bool) -> str:
-    """The demo's configuration with some of its feeds and others, every path absolute."""
-    configured = tomllib.loads((DEMO / "cdc.toml").read_text("utf-8"))["feeds"]
+    """The shop's configuration with some of its feeds and others, every path absolute."""
+    configured = tomllib.loads((shop.FOLDER / "cdc.toml").read_text("utf-8"))["feeds"]
     lines = ["[daemon]", f"state_dir = {_text(folder / 'state')}"]
     for feed in feeds:
         settings = configured[feed]
-        lines += [f"[feeds.{feed}]", f"query = {_text(DEMO / settings['query'])}"]
+        lines += [f"[feeds.{feed}]", f"query = {_text(shop.FOLDER / settings['query'])}"]
         lines += [f"{name} = {settings[name]!r}" for name in ("key", "entity")]
         lines += [] if delivering else ["sinks = []"]
     for feed, key in own.items():

@@ -1,1 +1,1 @@
-"""`make demo`: a shop, live changes, and the proof that what was delivered is what the queries say."""
+"""`make demo`: the commerce feeds of a made-up shop, live changes, and the proof of what was delivered."""

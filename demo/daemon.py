@@ -56,15 +56,21 @@ class Daemon:
 
     Args:
         configuration: the file.
-        dsn: the database, handed over by the environment.
+        dsn, state: the database, and the folder for its state, handed over by the environment.
     """
 
-    def __init__(self, configuration: Path, dsn: str) -> None:
+    def __init__(self, configuration: Path, dsn: str, *, state: Path) -> None:
         self._command = [sys.executable, "-m", "cdc_daemon", "--config", str(configuration)]
-        self._environment = {**os.environ, "CDC_DATABASE_DSN": dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
+        settings = {
+            "CDC_DATABASE_DSN": dsn,
+            "CDC_DAEMON_STATE_DIR": str(state),
+            "CDC_DAEMON_LOG_FORMAT": "json",
+        }
+        self._environment = {**os.environ, **settings}
         self._by_feed: dict[str, Figures] = {}
         self._lock = threading.Lock()
         self._ready = threading.Event()
+        self._unplanned: set[str] = set()
         self._said: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -91,7 +97,7 @@ class Daemon:
         self._wait(arguments)
 
     def start(self) -> None:
-        """Start `cdc-daemon run`, and return when it says that it runs.
+        """Start `cdc-daemon run`, and return when it has planned its feeds and follows them.
 
         Raises:
             CommandFailed: it ended instead.
@@ -177,8 +183,15 @@ class Daemon:
         elif event.get("event") == "batch_delivered":
             found = Figures(delivered=event["records"])
         else:
-            if event.get("event") == "daemon_started":
-                self._ready.set()
+            self._note(event)
             return
         with self._lock:
             self._by_feed[event["feed"]] = self._by_feed.get(event["feed"], Figures()) + found
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event.get("event") == "daemon_started":
+            self._unplanned = set(event["feeds"])
+        elif event.get("event") == "feed_planned":
+            self._unplanned.discard(event["feed"])
+            if not self._unplanned:
+                self._ready.set()

@@ -1,4 +1,4 @@
--- The documents of demo/feeds/products.sql as one would write them by hand for a whole shop: every list in one
+-- The documents of bench/shop/feeds/products.sql as one would write them by hand for a whole shop: every list in one
 -- grouped join instead of one subquery a document. The benchmark checks that the documents are the same.
 CREATE TABLE products_by_hand AS
 WITH views AS (

@@ -134,12 +134,5 @@ def _lane(
 ) -> Counter[str]:
     with connect(dsn, search_path=settings.database.search_path, purpose="commerce traffic") as connection:
         edits = Traffic(connection, random.Random(seed))  # noqa: S311 # the same edits for the same seed
-        started = time.monotonic()
-        while not stop.is_set():
-            passed = time.monotonic() - started
-            due = edits.done.total() / rate
-            if seconds is not None and max(passed, due) >= seconds:
-                break
-            if not stop.wait(max(0.0, due - passed)):
-                edits.edit()
+        edits.at_pace(rate, stop, seconds)
         return edits.done

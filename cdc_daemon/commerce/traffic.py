@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -85,6 +87,23 @@ class Traffic:
         (kind,) = self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
         self.make(kind)
         return kind
+
+    def at_pace(self, rate: float, stop: threading.Event, seconds: float | None = None) -> None:
+        """Make edits at an even pace; where the database is too slow for it, one right after the other.
+
+        Args:
+            rate: edits a second.
+            stop: ends it when it is set, after the edit at hand.
+            seconds: how long; until `stop` if None.
+        """
+        started, first = time.monotonic(), self.done.total()
+        while not stop.is_set():
+            passed = time.monotonic() - started
+            due = (self.done.total() - first) / rate
+            if seconds is not None and max(passed, due) >= seconds:
+                return
+            if not stop.wait(max(0.0, due - passed)):
+                self.edit()
 
     def make(self, kind: str) -> None:
         """Make an edit of this kind."""

@@ -1,4 +1,4 @@
-"""The sample shop: its tables, and any number of products to fill them with (also for the benchmarks)."""
+"""The small shop of most measurements: its tables, three feeds, and rows for any number of products."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""`python -m demo.shop DSN`: load the sample shop into an empty database."""
+"""`python -m bench.shop DSN`: load the small shop into an empty database."""
 
 from __future__ import annotations
 
 import click
 import psycopg
 
-from demo import shop
+from bench import shop
 
 
 @click.command()
@@ -13,7 +13,7 @@ from demo import shop
 @click.option("--products", default=10_000, show_default=True, help="How many products.")
 @click.option("--seed", default=1, show_default=True, help="Of everything that looks like chance.")
 def main(dsn: str, products: int, seed: int) -> None:
-    """Load the sample shop into the empty database at DSN."""
+    """Load the small shop into the empty database at DSN."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         shop.load(connection, products=products, seed=seed)
 
