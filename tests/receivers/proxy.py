@@ -27,6 +27,7 @@ class Proxy:
         self._waker, self._woken = socket.socketpair()
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._clients: set[socket.socket] = set()
+        self._said_all: set[socket.socket] = set()
         self._cut_after: int | None = None
         self._cut_answers_after: int | None = None
         self._silent = threading.Event()
@@ -97,7 +98,7 @@ class Proxy:
         try:
             content = source.recv(65536)
             if not content:
-                self._end(source)
+                self._half_close(source)
                 return
             if self._silent.is_set():
                 return
@@ -130,12 +131,33 @@ class Proxy:
         for one in list(self._pairs):
             self._end(one)
 
+    def _half_close(self, source: socket.socket) -> None:
+        """One side has said all: the other one hears so behind what is still on its way to it.
+
+        A reset in its place would throw away an answer that was sent and not read yet.
+        """
+        other = self._pairs[source]
+        self._selector.unregister(source)
+        self._said_all.add(source)
+        if other not in self._said_all:
+            other.shutdown(socket.SHUT_WR)
+            return
+        for one in (source, other):
+            self._forget(one)
+            one.close()
+
     def _end(self, source: socket.socket) -> None:
         for one in (source, self._pairs.get(source)):
-            if one is not None and self._pairs.pop(one, None) is not None:
-                self._clients.discard(one)
-                self._selector.unregister(one)
+            if one is not None and one in self._pairs:
+                if one not in self._said_all:
+                    self._selector.unregister(one)
+                self._forget(one)
                 _reset(one)
+
+    def _forget(self, one: socket.socket) -> None:
+        del self._pairs[one]
+        self._clients.discard(one)
+        self._said_all.discard(one)
 
     def start(self) -> None:
         """Listen."""
