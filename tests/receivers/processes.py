@@ -30,9 +30,14 @@ OWNER_VARIABLE = "CDC_TEST_OWNER"
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 # -P: redis.py, http.py and the like beside it are not what an import of these names means.
-_started: dict[
-    int, subprocess.Popen[bytes]
-] = {}  # kept, for Popen complains when it is dropped before its end
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    """The keepers end by themselves, after this process has: Popen need not complain that they still run."""
+    for keeper in _started.values():
+        keeper.returncode = 0
 
 
 class Kind(ABC):
