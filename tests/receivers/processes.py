@@ -6,6 +6,7 @@ and ends with the session, also when a worker or the session itself is killed.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import json
