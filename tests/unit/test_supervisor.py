@@ -51,12 +51,12 @@ def failing(error: Exception) -> Callable[[Callable[[], None]], None]:
 class Running:
     """A supervisor in a thread of its own, as the main thread would run it."""
 
-    def __init__(self, made: Supervisor, drain_seconds: float) -> None:
+    def __init__(self, made: Supervisor, drain_seconds: float, woken: threading.Event) -> None:
         self.supervisor = made
         self.leave = threading.Event()
         self.error: Exception | None = None
         self.unstopped: list[str] = []
-        self.woken = threading.Event()
+        self._woken = woken
         self._drain_seconds = drain_seconds
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -64,7 +64,7 @@ class Running:
     def _run(self) -> None:
         try:
             self.unstopped = self.supervisor.run(
-                self.leave, drain_seconds=self._drain_seconds, wake=self.woken.set
+                self.leave, drain_seconds=self._drain_seconds, wake=self._woken.set
             )
         except WorkerGivenUp as error:
             self.error = error
@@ -79,11 +79,15 @@ class Running:
 
 
 @contextmanager
-def running(*workers: supervisor.Worker, drain_seconds: float = PATIENCE_SECONDS) -> Iterator[Running]:
+def running(
+    *workers: supervisor.Worker,
+    drain_seconds: float = PATIENCE_SECONDS,
+    woken: threading.Event | None = None,
+) -> Iterator[Running]:
     made = Supervisor(jitter=lambda: 0.0)
     for worker in workers:
         made.add(worker)
-    run = Running(made, drain_seconds)
+    run = Running(made, drain_seconds, woken or threading.Event())
     try:
         yield run
     finally:
@@ -228,11 +232,13 @@ def test_a_stop_wakes_the_workers_and_waits_for_the_work_at_hand(stream: io.Stri
         def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
             beat()
             begun.set()
-            run.woken.wait(PATIENCE_SECONDS)
+            woken.wait(PATIENCE_SECONDS)
             assert stop.is_set()
             finished.set()
 
-    with running(Busy()) as run:
+    # Made here: the worker's thread may well be at its wait before `running` has returned.
+    woken = threading.Event()
+    with running(Busy(), woken=woken) as run:
         assert begun.wait(PATIENCE_SECONDS)
         run.end()
     assert finished.is_set()
@@ -309,7 +315,7 @@ def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) ->
 
     made = Supervisor(longest_silence_seconds=0.0)
     made.add(Hanging())
-    run = Running(made, PATIENCE_SECONDS)
+    run = Running(made, PATIENCE_SECONDS, threading.Event())
     try:
         assert told(systemd, "") == "READY=1"
         assert told(systemd, "") == "STATUS=hanging hangs"
