@@ -27,7 +27,7 @@ def _lookups(body: Body, n: int) -> Iterator[Visit]:
     if isinstance(body, SetOperation):
         for arm in body.arms:
             yield from _lookups(arm, n)
-    elif isinstance(body, Scope):
+    elif isinstance(body, Scope) and body.bindable[n]:  # no index has an aggregate of its rows
         yield from _of_output(body, body.outputs[n])
 
 
