@@ -91,7 +91,8 @@ class Text:
             self._places += 1
 
     def view(self, view: View) -> exp.Query:
-        """A view's definition, to be rewritten in place.
+        """A view's definition, to be rewritten in place; its SELECTs have the view's name with them: places
+        in it are of another text.
 
         Raises:
             NotUnderstood: it can't be parsed.
@@ -103,5 +104,7 @@ class Text:
                 raise NotUnderstood(f"the view {view.name} can't be parsed: {error}") from error
             self.readings[view.name] = Reading(view.definition, render(tree))
             self.number(tree)
+            for select in tree.find_all(exp.Select):
+                select.meta["view"] = view.name
             self._views[view.name] = tree
         return self._views[view.name].copy()

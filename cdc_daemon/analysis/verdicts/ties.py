@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import Tree, quoted, render
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.scopes import (
@@ -57,7 +58,7 @@ def _aggregates(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[
                     f"{node.name}() orders by what several rows may share: {_list(scope, keys)} leaves ties"
                 )
                 hint = f"add {_unique(scope, missing)} at the end of its ORDER BY"
-                yield subject.verdict("ties", what, hint, subject.places.of_call(node))
+                yield _told(subject, select, node, what, hint)
 
 
 def _limits(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
@@ -76,7 +77,17 @@ def _limits(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verd
         word = "LIMIT" if limited else "DISTINCT ON"
         what = f"{word} takes the first of several rows, and ORDER BY {_list(scope, keys)} leaves ties"
         hint = f"add {_unique(scope, missing)} at the end of the ORDER BY"
-        yield subject.verdict("ties", what, hint, subject.places.of_order(order))
+        yield _told(subject, select, order, what, hint)
+
+
+def _told(subject: Subject, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
+    """A verdict about a call or an ORDER BY of a SELECT: at its place, or that of the view it stands in."""
+    view: TableName | None = select.meta.get("view")
+    if view is not None:
+        return subject.verdict("ties", f"in view {view}: {what}", hint, subject.place_of(view))
+    places = subject.places
+    place = places.of_order(node) if isinstance(node, exp.Order) else places.of_call(node)
+    return subject.verdict("ties", what, hint, place)
 
 
 def _undetermined(scope: Scope, keys: Iterable[Tree], wanted: frozenset[Ref]) -> frozenset[Ref]:
@@ -94,7 +105,7 @@ def _unique(scope: Scope, missing: frozenset[Ref]) -> str:
             keys = [key for key in (source.table.primary_key, *source.table.unique_keys) if key]
             visible = {real: name for name, real in source.real.items()}
             columns = [visible[name] for name in keys[0]] if keys else columns or list(source.columns)
-        found += [f"{source.alias}.{name}" for name in columns or source.columns]
+        found += [f"{_alias(scope, uid)}.{name}" for name in columns or source.columns]
     return ", ".join(found)
 
 
@@ -105,6 +116,13 @@ def _list(scope: Scope, keys: Sequence[Tree]) -> str:
         copy = key.copy()
         for node in copy.find_all(exp.Column):
             if node.table in scope.sources:
-                node.set("table", quoted(scope.sources[node.table].alias))
+                node.set("table", quoted(_alias(scope, node.table)))
         found.append(render(copy))
     return ", ".join(found)
+
+
+def _alias(scope: Scope, uid: str) -> str:
+    """A source's alias as it stands in the text of this SELECT: without the names of the views around it."""
+    alias = scope.sources[uid].alias
+    within = scope.select is not None and "view" in scope.select.meta
+    return alias.rpartition(".")[2] if within else alias
