@@ -43,7 +43,7 @@ check: $(VENV)/installed-dev ## Style, types and the layers of the package
 		echo $(BIN)/lint-imports; $(BIN)/lint-imports; fi
 
 test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000)
-	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 0 --numprocesses 2 tests/integration/properties
+	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
 
 test-containers: $(VENV)/installed-dev ## The integration tests on a server in Docker (CDC_TEST_IMAGE=postgres:17)
 	$(BIN)/python -m tests.containers $(PYTEST_ARGS)

@@ -52,7 +52,7 @@ def measure(connection: Connection) -> dict[str, Precision]:
             connection.execute(insertion(chance, table).encode())
     found = dict.fromkeys(followed, Precision(0, 0))
     for _ in range(STATEMENTS):
-        remember(connection, list(COLUMNS), list(followed.values()))
+        remember(connection, list(followed.values()))
         connection.execute(_statement(chance).encode())
         for number, (name, each) in enumerate(followed.items()):
             seen = outcome(connection, number, each)

@@ -23,11 +23,12 @@ from tests.receivers import postgres, processes
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
-# How long properties are tried. `ci` takes the same examples at each run, about a minute of them, and shows a
-# failure as it was found: shrinking it takes minutes. `nightly` (`make test-nightly`) takes others each time.
+# How long properties are tried. `ci` takes the same examples at each run, some hundreds of both tests and all
+# servers together, and shows a failure as it was found: shrinking it takes minutes. `nightly` (`make
+# test-nightly`) takes others each time.
 hypothesis.settings.register_profile(
     "ci",
-    max_examples=80,
+    max_examples=150,
     deadline=None,
     derandomize=True,
     database=None,

@@ -40,7 +40,7 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
             for table in COLUMNS:
                 connection.execute(insertion(chance, table))
         for batch in range(BATCHES):
-            remember(connection, list(COLUMNS), list(followed.values()))
+            remember(connection, list(followed.values()))
             script = change(connection, chance)
             for number, (name, each) in enumerate(followed.items()):
                 seen = outcome(connection, number, each)

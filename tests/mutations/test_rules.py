@@ -80,7 +80,7 @@ def _loses_one(connection: Connection, followed: list[Followed]) -> bool:
             connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
             for table in tables * (3 if batch % (2 * _REFILL) else 8):
                 connection.execute(insertion(chance, table).encode())
-        remember(connection, tables, followed)
+        remember(connection, followed)
         change(connection, chance)
         try:
             if any(outcome(connection, number, each).missed for number, each in enumerate(followed)):

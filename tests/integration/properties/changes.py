@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.integration.properties.schemas import VALUES, Chance, Column, Schema, Table
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.integration.properties.schemas import MOMENT, VALUES, Chance, Column, Schema, Table
+
+_COPY = "COPY "
 
 
 def filling(chance: Chance, schema: Schema) -> list[str]:
@@ -14,7 +21,19 @@ def change(chance: Chance, schema: Schema) -> str:  # noqa: PLR0911 # one for ea
     """One statement; it may fail, as a writer's may."""
     table = chance.of(schema.tables)
     match chance.weighed(
-        {"update": 34, "insert": 26, "delete": 16, "same": 8, "upsert": 6, "together": 8, "truncate": 2}
+        {
+            "update": 32,
+            "insert": 22,
+            "delete": 14,
+            "same": 6,
+            "upsert": 6,
+            "together": 8,
+            "update from": 6,
+            "delete using": 5,
+            "merge": 7,
+            "copy": 5,
+            "truncate": 2,
+        }
     ):
         case "insert":
             return insertion(chance, table)
@@ -40,12 +59,40 @@ def change(chance: Chance, schema: Schema) -> str:  # noqa: PLR0911 # one for ea
                 f"WITH gone AS (DELETE FROM {other.name} WHERE {number} IN ({', '.join(numbers)})) "
                 f"DELETE FROM {table.name}{where(chance, table)}"
             )
+        case "update from":
+            other = chance.of(schema.tables)
+            column = chance.of(table.columns)
+            return (
+                f"UPDATE {table.name} AS x SET {column.name} = {_of_other(chance, column, other)} "
+                f"FROM {other.name} AS y WHERE {_joined(chance, table, other)}"
+            )
+        case "delete using":
+            other = chance.of(schema.tables)
+            return (
+                f"DELETE FROM {table.name} AS x USING {other.name} AS y WHERE {_joined(chance, table, other)}"
+            )
+        case "merge":
+            return _merge(chance, table, chance.of(schema.tables))
+        case "copy":
+            return _copy(chance, table)
         case "truncate":
             return f"TRUNCATE {table.name}{' CASCADE' * chance.percent(50)}"
         case _:
             columns = chance.some(table.columns, 1, 2)
             sets = ", ".join(f"{column.name} = {_new(chance, table, column)}" for column in columns)
             return f"UPDATE {table.name} SET {sets}{where(chance, table)}"
+
+
+def execute(connection: psycopg.Connection[Any], statement: str) -> None:
+    """Execute a statement; a COPY has its rows below it, as in a dump."""
+    if statement.startswith("MERGE") and connection.info.server_version < 150000:
+        return
+    if not statement.startswith(_COPY):
+        connection.execute(sql.SQL(statement))  # pyright: ignore[reportArgumentType] # a test's own statement
+        return
+    head, rows = statement.split("\n", 1)
+    with connection.cursor() as cursor, cursor.copy(sql.SQL(head)) as copy:  # pyright: ignore[reportArgumentType]
+        copy.write(rows)
 
 
 def insertion(chance: Chance, table: Table) -> str:
@@ -62,7 +109,7 @@ def where(chance: Chance, table: Table) -> str:
         return ""
     if not column.not_null and chance.percent(20):
         return f" WHERE {column.name} IS NULL"
-    if column.type in ("json", "jsonb"):
+    if column.type in ("json", "jsonb", MOMENT):
         return f" WHERE {column.name} IS NOT NULL"
     return f" WHERE {column.name} = {chance.of(VALUES[column.type])}::{column.type}"
 
@@ -70,6 +117,8 @@ def where(chance: Chance, table: Table) -> str:
 def value(chance: Chance, column: Column) -> str:
     if not column.not_null and chance.percent(20):
         return "NULL"
+    if column.type == MOMENT:
+        return f"clock_timestamp() + interval '{chance.of(('-1 day', '40 ms', '80 ms'))}'"
     return chance.of(VALUES[column.type])
 
 
@@ -80,3 +129,48 @@ def _new(chance: Chance, table: Table, column: Column) -> str:
     if column.type == "integer" and chance.percent(15):
         return f"{column.name} % 4 + 1"
     return value(chance, column)
+
+
+def _of_other(chance: Chance, column: Column, other: Table) -> str:
+    """A value for a column: one of the other table's row `y`, where it has one of this type."""
+    found = [f"y.{each.name}" for each in other.columns if each.type == column.type]
+    return chance.of(found) if found and chance.percent(80) else value(chance, column)
+
+
+def _joined(chance: Chance, table: Table, other: Table) -> str:
+    own = chance.of([c for c in table.columns if c.type == "integer"])
+    theirs = chance.of([c for c in other.columns if c.type == "integer"])
+    narrowed = f" AND y.{theirs.name} = {chance.number(1, 4)}" * chance.percent(50)
+    return f"x.{own.name} = y.{theirs.name}{narrowed}"
+
+
+def _merge(chance: Chance, table: Table, other: Table) -> str:
+    """A MERGE from rows that are distinct in what they are joined by: else it may fail where a join would
+    not."""
+    own = chance.of([c for c in table.columns if c.type == "integer"])
+    theirs = chance.of([c for c in other.columns if c.type == "integer"])
+    column = chance.of(table.columns)
+    delete = f"WHEN MATCHED AND x.{own.name} > {chance.number(1, 4)} THEN DELETE " * chance.percent(40)
+    update = f"WHEN MATCHED THEN UPDATE SET {column.name} = {_of_other(chance, column, other)} "
+    values = ", ".join(_of_other(chance, each, other) for each in table.columns)
+    insert = f"WHEN NOT MATCHED THEN INSERT VALUES ({values})" * chance.percent(60)
+    return (
+        f"MERGE INTO {table.name} AS x USING (SELECT DISTINCT ON ({theirs.name}) * FROM {other.name} "
+        f"ORDER BY {theirs.name}, ({other.name.rpartition('.')[2]}.*)::text) AS y "
+        f"ON x.{own.name} = y.{theirs.name} {delete}{update}{insert}"
+    )
+
+
+def _copy(chance: Chance, table: Table) -> str:
+    rows = [
+        "\t".join(_copied(chance, column) for column in table.columns) for _ in range(chance.number(1, 3))
+    ]
+    return "\n".join((f"{_COPY}{table.name} FROM STDIN", *rows, ""))
+
+
+def _copied(chance: Chance, column: Column) -> str:
+    """A value in COPY's text format."""
+    if column.type == MOMENT:
+        return "-infinity"
+    literal = value(chance, column)
+    return r"\N" if literal == "NULL" else literal.strip("'").replace("\\", "\\\\")

@@ -9,10 +9,12 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.conditions import text
 from cdc_daemon.analysis.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
+from tests.integration.properties.terms import View
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,14 +64,24 @@ def accepted(connection: Connection, query: str) -> bool:
     return True
 
 
-def remember(connection: Connection, tables: Sequence[str], followed: Sequence[Followed]) -> None:
-    """Keep this state of tables and documents, to be compared with a later one."""
-    for table in tables:
+def created(connection: Connection, view: View) -> bool:
+    """Whether PostgreSQL takes the view; if it does, it is there."""
+    try:
+        _execute(connection, view.ddl)
+    except psycopg.ProgrammingError:
+        return False
+    return True
+
+
+def remember(connection: Connection, followed: Sequence[Followed]) -> None:
+    """Keep this state of documents, and of the tables that they are made of, to compare a later one with."""
+    for table in {occurrence.table for each in followed for occurrence in each.analysis.occurrences}:
         _execute(
-            connection, f"DROP TABLE IF EXISTS old_{table}; CREATE TEMP TABLE old_{table} AS TABLE {table}"
+            connection,
+            f"DROP TABLE IF EXISTS {_old(table)}; CREATE TEMP TABLE {_old(table)} AS TABLE {table.quoted}",
         )
     for number, each in enumerate(followed):
-        entity = ", ".join(f"q.{name}" for name in each.entity)
+        entity = ", ".join(f"q.{quoted(name)}" for name in each.entity)
         _execute(
             connection,
             f"DROP TABLE IF EXISTS before_{number}; CREATE TEMP TABLE before_{number} AS "
@@ -83,7 +95,7 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
     Args:
         number: the query's place among those that were remembered.
     """
-    entity = followed.entity
+    entity = [quoted(name) for name in followed.entity]
     columns = ", ".join(entity)
     of_query = ", ".join(f"q.{column}" for column in entity)
     identity = ", ".join(f"{column}::text" for column in entity)
@@ -100,22 +112,22 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
     ]
     matches: list[str] = []
     for occurrence in followed.analysis.occurrences:
-        table = occurrence.table.name
-        links = ", ".join(occurrence.links) or "1 AS nothing"
-        image = f"ROW({', '.join(occurrence.columns)})::text"
+        links = ", ".join(map(quoted, occurrence.links)) or "1 AS nothing"
+        image = f"ROW({', '.join(map(quoted, occurrence.columns))})::text"
         # Capture leaves out a row that no use of its table wants. Here each route does without what *its* use
         # of the table does not want, old or new: fewer rows can't be captured.
         wanted = "" if occurrence.row_filter is None else f"WHERE {text(occurrence.row_filter)}"
         delta = f"""SELECT * FROM (SELECT {links}, sum(w) OVER (PARTITION BY image) AS w$ FROM (
-            SELECT *, {image} AS image, 1 AS w FROM old_{table} {wanted}
-            UNION ALL SELECT *, {image}, -1 FROM {table} {wanted}) AS states) AS weighed WHERE w$ <> 0"""
+            SELECT *, {image} AS image, 1 AS w FROM {_old(occurrence.table)} {wanted}
+            UNION ALL SELECT *, {image}, -1 FROM {occurrence.table.quoted} {wanted}) AS states) AS weighed
+            WHERE w$ <> 0"""
         for route in occurrence.routes:
             place = len(pieces)
             if route.kind == RouteKind.ALL:
                 matches.append(f"EXISTS ({delta})")
                 continue
             pieces.append(f"r{place} AS (WITH delta AS ({delta}) {route.sql})")
-            same = " AND ".join(f"r.{column} = changed.{column}" for column in route.bound)
+            same = " AND ".join(f"r.{column} = changed.{column}" for column in map(quoted, route.bound))
             matches.append(f"EXISTS (SELECT FROM r{place} AS r WHERE {same})")
     reached = " OR ".join(matches) or "false"
     row = _execute(
@@ -127,6 +139,15 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
     ).fetchone()
     assert row is not None
     return Outcome(*row)
+
+
+def quoted(name: str) -> str:
+    """A name as it can stand in any statement."""
+    return sql.Identifier(name).as_string()
+
+
+def _old(table: TableName) -> str:
+    return quoted(f"old {table}")
 
 
 def _execute(connection: Connection, text: str) -> psycopg.Cursor[tuple[Any, ...]]:

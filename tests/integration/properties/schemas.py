@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+import psycopg
 from hypothesis import strategies as st
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "numeric": ("1.0", "1.00", "2", "2.0", "3"),
     "text": ("'a'", "'A'", "'b'", "'1'", "'2'"),
     "varchar(8)": ("'a'", "'b'", "'2'", "'a '"),
+    "citext": ("'a'", "'A'", "'b'", "'B'"),
     "char(2)": ("'a'", "'b '", "'1'"),
     "date": ("'2024-02-28'", "'2024-02-29'", "'2024-03-01'"),
     "timestamptz": ("'2024-02-29 12:00 UTC'", "'2024-02-29 13:00 UTC'"),
@@ -35,13 +37,21 @@ VALUES: dict[str, tuple[str, ...]] = {
     "json": ('\'{"b": 1, "a": 1}\'', "'{\"a\":1}'"),
     "bytea": ("'\\x00'", "'\\x01ff'"),
 }
-TYPES = """
+SEARCH_PATH = "property, public"
+"""In `public` stands what every example has: types of extensions."""
+ELSEWHERE = '"Another Place"'
+CLEAN = f"DROP SCHEMA IF EXISTS property, {ELSEWHERE} CASCADE"
+_TYPES = f"""
+CREATE SCHEMA property;
+CREATE SCHEMA {ELSEWHERE};
 CREATE TYPE size AS ENUM ('s', 'm', 'l');
 CREATE DOMAIN small AS integer CHECK (value < 5000);
 CREATE TYPE pair AS (x integer, y text);
 """
+MOMENT = "timestamp with time zone"
+"""A `timestamptz` whose values lie before and soon after now: `_refresh_at` is made of it."""
 NUMBERS = ("integer", "bigint", "numeric", "small", "double precision")
-TEXTS = ("text", "varchar(8)", "char(2)")
+TEXTS = ("text", "varchar(8)", "char(2)", "citext")
 # Equal values of these are the same in every respect.
 SAME = (
     "integer",
@@ -91,6 +101,8 @@ class Chance:
 
 
 class Column(NamedTuple):
+    """A column of a table; `name` is spelled as SQL needs it."""
+
     name: str
     type: str
     not_null: bool
@@ -99,7 +111,15 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
+    """A table.
+
+    Attributes:
+        name: as SQL needs it, quoted and with its schema where it must be.
+        letter: what names of its columns and aliases begin with.
+    """
+
     name: str
+    letter: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     ddl: str
@@ -111,27 +131,43 @@ class Schema:
 
     @property
     def ddl(self) -> str:
-        return TYPES + "\n".join(table.ddl for table in self.tables)
+        return _TYPES + "\n".join(table.ddl for table in self.tables)
 
 
-def schema(chance: Chance) -> Schema:
-    """Two to four tables; each has an `id`, other columns have names of their own."""
+def schema(chance: Chance, *, moments: bool = False) -> Schema:
+    """Two to four tables; each has an `id`, other columns have names of their own.
+
+    Args:
+        moments: the first of them has a column `due` of the time of day.
+    """
     tables: list[Table] = []
     for number in range(chance.number(2, 4)):
-        tables.append(_table(chance, "abcd"[number], tables))
+        tables.append(_table(chance, "abcd"[number], tables, moments=moments and number == 0))
     return Schema(tuple(tables))
 
 
-def _table(chance: Chance, name: str, before: Sequence[Table]) -> Table:
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """Install what an example needs only once in a database."""
+    try:
+        connection.execute("CREATE EXTENSION citext SCHEMA public")
+    except psycopg.errors.FeatureNotSupported:  # this server has no extensions
+        connection.execute("CREATE DOMAIN public.citext AS text")
+
+
+def _table(chance: Chance, letter: str, before: Sequence[Table], *, moments: bool) -> Table:
+    name = _table_name(chance, letter, before)
     key = chance.weighed({"primary": 6, "none": 2, "two": 1})
     columns = [Column("id", "integer", key != "none")]
     lines = ["id integer" + (" PRIMARY KEY" if key == "primary" else "")]
     parents = [table.name for table in before if table.primary_key == ("id",)] + (
         [name] if key == "primary" else []
     )
+    second_key = ""
     for number in range(1, chance.number(2, 5) + 1):
-        column = f"{name}{number}"
+        column = f'"{letter.upper()} {number}"' if chance.percent(12) else f"{letter}{number}"
         second = key == "two" and number == 1
+        if second:
+            second_key = column
         if parents and not second and chance.percent(45):
             parent = chance.of(parents)
             action = chance.of(("NO ACTION", "CASCADE", "SET NULL"))
@@ -147,7 +183,26 @@ def _table(chance: Chance, name: str, before: Sequence[Table]) -> Table:
         not_null = second or chance.percent(25)
         columns.append(Column(column, type_, not_null))
         lines.append(f"{column} {type_}{' NOT NULL' * not_null}")
+    if moments:
+        columns.append(Column("due", MOMENT, not_null=False))
+        lines.append(f"due {MOMENT}")
     if key == "two":
-        lines.append(f"PRIMARY KEY (id, {name}1)")
-    keys = {"primary": ("id",), "two": ("id", f"{name}1"), "none": ()}[key]
-    return Table(name, tuple(columns), keys, f"CREATE TABLE {name} ({', '.join(lines)});")
+        lines.append(f"PRIMARY KEY (id, {second_key})")
+    keys = {"primary": ("id",), "two": ("id", second_key), "none": ()}[key]
+    return Table(name, letter, tuple(columns), keys, f"CREATE TABLE {name} ({', '.join(lines)});")
+
+
+def _table_name(chance: Chance, letter: str, before: Sequence[Table]) -> str:
+    """Most have plain names; some must be quoted, some stand in a schema outside the search path, where one
+    may have the name that another table has inside it."""
+    match chance.weighed({"plain": 72, "mixed case": 8, "a word of SQL": 4, "elsewhere": 16}):
+        case "mixed case":
+            return f'"{letter.upper()} Table"'
+        case "a word of SQL":
+            return f'"{("select", "order", "user", "group")[len(before)]}"'
+        case "elsewhere" if letter == "b" and before[0].name == "a":
+            return f"{ELSEWHERE}.a"
+        case "elsewhere":
+            return f"{ELSEWHERE}.{letter}"
+        case _:
+            return letter

@@ -1,0 +1,106 @@
+"""Random conditions: equalities of every spelling, membership, EXISTS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.integration.properties.schemas import NO_EQUALITY, NUMBERS, TEXTS
+from tests.integration.properties.terms import Col, Terms, comparable
+
+
+class Conditions(Terms):
+    """The productions of conditions."""
+
+    def _equality(self, some: Sequence[Col], others: Sequence[Col], *, plain: bool = False) -> str | None:  # noqa: PLR0911 # one for each production
+        pairs = [(a, b) for a in some for b in others if comparable(a.type, b.type)]
+        if not pairs:
+            return None
+        same = [(a, b) for a, b in pairs if a.type == b.type == "integer"]
+        a, b = self.chance.of(same if same and self.chance.percent(60) else pairs)
+        if plain or a.merged or b.merged:
+            return f"{a.sql} = {b.sql}"
+        how = self.chance.weighed({"=": 76, "row": 5, "null-safe": 6, "lower": 4, "cast": 4, "sum": 5})
+        if how == "row":
+            c, d = self.chance.of(pairs)
+            return f"({a.sql}, {c.sql}) = ({b.sql}, {d.sql})"
+        if how == "null-safe":
+            return f"{a.sql} IS NOT DISTINCT FROM {b.sql}"
+        if how == "lower" and a.type in TEXTS and b.type in TEXTS:
+            return f"lower({a.sql}) = lower({b.sql})"
+        if how == "cast":
+            return f"{a.sql}::text = {b.sql}::text"
+        if how == "sum" and a.type == "integer" and b.type == "integer":
+            return f"{a.sql} = {b.sql} + 1"
+        return f"{a.sql} = {b.sql}"
+
+    def _predicate(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:  # noqa: PLR0911 # one for each production
+        kind = self.chance.weighed(
+            {
+                "constant": 28,
+                "null": 10,
+                "columns": 14,
+                "list": 6,
+                "between": 5,
+                "or": 7,
+                "not": 3,
+                "exists": 9 if depth > 0 else 0,
+                "in": 9 if depth > 0 else 0,
+                "quantified": 6 if depth > 0 else 0,
+                "scalar": 4 if depth > 0 else 0,
+                "case": 3,
+            }
+        )
+        comparables = [c for c in cols if c.type not in NO_EQUALITY]
+        if not comparables or kind == "null":
+            return f"{self.chance.of(cols).sql} IS {'NOT ' * self.chance.percent(50)}NULL"
+        col = self.chance.of(comparables)
+        match kind:
+            case "columns":
+                return self._equality(comparables, [*comparables, *outer]) or f"{col.sql} IS NOT NULL"
+            case "list":
+                values = f"{self._literal(col.type)}, {self._literal(col.type)}"
+                return f"{col.sql} {'NOT ' * self.chance.percent(30)}IN ({values})"
+            case "between":
+                numbers = [c for c in comparables if c.type in NUMBERS]
+                if len(numbers) > 1:
+                    a, b = self.chance.of(numbers), self.chance.of(numbers)
+                    return f"{a.sql} {self.chance.of(('<', '<=', '>', '<>'))} {b.sql}"
+                return f"{col.sql} >= {self._literal(col.type)}"
+            case "or":
+                return f"({self._predicate(depth - 1, cols, outer)} OR {self._predicate(0, cols, outer)})"
+            case "not":
+                return f"NOT ({self._predicate(depth - 1, cols, outer)})"
+            case "case":
+                when, then = (self._predicate(0, cols, outer) for _ in range(2))
+                return f"CASE WHEN {when} THEN {then} ELSE false END"
+            case "exists":
+                query = self._body(depth - 1, (*cols, *outer))
+                return f"{'NOT ' * self.chance.percent(50)}EXISTS ({query.sql})"
+            case "in" | "quantified":
+                return self._membership(depth, comparables, outer, kind)
+            case "scalar":
+                aggregate = self._scalar(depth, [*cols, *outer], "integer")
+                operator = self.chance.of(("=", ">", "<", "IS NOT DISTINCT FROM"))
+                return f"{aggregate} {operator} {self.chance.number(0, 3)}"
+            case _:
+                operator = self.chance.of(("=", "=", "=", "<>", ">", "<="))
+                return f"{col.sql} {operator} {self._literal(col.type)}"
+
+    def _membership(self, depth: int, cols: Sequence[Col], outer: Sequence[Col], kind: str) -> str:
+        safe = [
+            c
+            for c in cols
+            if c.type in ("integer", "text", "bigint", "date", "numeric", "small", "varchar(8)", "citext")
+        ]
+        if not safe:
+            return f"{cols[0].sql} IS NOT NULL"
+        left = self.chance.some(safe, 1, 2 if self.chance.percent(20) else 1)
+        around = (*cols, *outer) if self.chance.percent(40) else ()
+        query = self._select(depth - 1, around, [col.type for col in left], plain=self.chance.percent(70))
+        row = left[0].sql if len(left) == 1 else f"({', '.join(col.sql for col in left)})"
+        how = (
+            self.chance.of(("= ANY", "<> ALL", "> ALL", "< ANY"))
+            if kind == "quantified"
+            else self.chance.of(("IN", "NOT IN"))
+        )
+        return f"{row} {how} ({query.sql})"
