@@ -14,7 +14,7 @@ from cdc_daemon.cli.invocation import Invocation
 from cdc_daemon.errors import CdcError
 
 COMMANDS = (
-    *("init", "check", "plan", "install", "run", "status", "resync"),
+    *("init", "check", "plan", "estimate", "install", "run", "status", "resync"),
     *("failed", "retry", "replay", "pause", "resume", "sinks"),
     *("uninstall", "commerce"),
 )
@@ -87,6 +87,7 @@ def main(context: click.Context, config: Path, log_level: str | None, log_format
       export CDC_CONFIG=shop/cdc.toml
       cdc-daemon check                 are configuration and queries right?
       cdc-daemon plan                  what is captured, and what would be installed?
+      cdc-daemon estimate              how much will it be, and how long will it take?
       cdc-daemon install               triggers and tables, without making writers wait
       cdc-daemon run                   the daemon
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.config import JsonDict
 
+from cdc_daemon.sinks.limits import Limits
 from cdc_daemon.sinks.sink import Sink
 
 RELATIVE_PATH: JsonDict = {"relative_path": True}
@@ -58,6 +59,11 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
         description="How often a record that the target refuses is handed over before it is parked; the "
         "pauses between grow to an hour.",
     )
+
+    @property
+    def limits(self) -> Limits:
+        """What the target is asked to take, for an estimate; a kind with more limits than these says so."""
+        return Limits(self.batch_records, self.batch_bytes)
 
     @abstractmethod
     def open(self, name: str) -> Sink:

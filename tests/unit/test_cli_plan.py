@@ -63,7 +63,8 @@ def fields(value: object, path: str = "") -> Iterator[str]:
 
 def documented() -> set[str]:
     found: set[str] = set()
-    for line in REFERENCE.read_text("utf-8").splitlines():
+    section = REFERENCE.read_text("utf-8").split("### `cdc-daemon plan", 1)[1].split("\n### ", 1)[0]
+    for line in section.splitlines():
         if re.match(r"\| (feeds\.NAME|objects)\.", line):
             first, *others = line.split("|")[1].strip().split(", ")
             parent = first.rpartition(".")[0]

@@ -20,6 +20,7 @@ from cdc_daemon.sinks.http.item_errors import ItemErrors
 from cdc_daemon.sinks.http.pacing import Pacing
 from cdc_daemon.sinks.http.request import Composer
 from cdc_daemon.sinks.http.sink import HttpSink
+from cdc_daemon.sinks.limits import Limits
 from cdc_daemon.sinks.settings import SecretLines
 from cdc_daemon.sinks.tls import TlsSettings
 
@@ -218,6 +219,11 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
                 "must let a request begin within timeout_seconds: raise it or requests_per_second"
             )
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """The same with the rate; how soon the target answers is not known before it is asked."""
+        return Limits(self.batch_records, self.batch_bytes, self.requests_per_second)
 
     def open(self, name: str) -> HttpSink:
         headers = {header: value.get_secret_value() for header, value in self.headers.items()}

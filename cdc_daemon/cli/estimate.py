@@ -1,0 +1,44 @@
+"""`cdc-daemon estimate`: how much will it be, and how long will it take?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from cdc_daemon.cli import plans
+from cdc_daemon.cli.estimate_text import lines_of_estimate
+from cdc_daemon.cli.invocation import chosen, invocation, session
+from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
+from cdc_daemon.estimate import estimate as estimated
+
+
+@click.command(short_help="How much will a first sync be, and how long will it take?")
+@feeds_argument
+@json_option
+def estimate(feeds: tuple[str, ...], as_json: bool) -> None:
+    """Reckon documents, bytes, requests and time of a first sync of every FEED (default: all).
+
+    Documents are counted, by the feed's query. Their sizes and the speed of recomputing them come from a
+    sample of entities, the requests from the limits of the sinks. Numbers that are not certain have a range
+    behind them. Nothing is installed or written: the server is told that it must not.
+
+    \b
+    Examples:
+      cdc-daemon estimate
+      cdc-daemon estimate products prices
+      CDC_SINKS_CATALOG_REQUESTS_PER_SECOND=2 cdc-daemon estimate --json
+    """
+    settings = invocation().settings()
+    names = chosen(settings, feeds)
+    with session(settings, "estimate") as (connection, _):
+        definitions = [plan.definition for plan in plans.plan_feeds(connection, settings, names)]
+        # Counting a large feed takes minutes; standard output is for what is found.
+        with click.progressbar(length=len(names), label="Counting", file=sys.stderr) as bar:
+            found = estimated(connection, settings, definitions, done=lambda _: bar.update(1))
+    if as_json:
+        echo_json(asdict(found))
+        return
+    for line in lines_of_estimate(found):
+        click.echo(line)

@@ -1,0 +1,182 @@
+"""The estimate of feeds over a database: samples of their queries, set against the limits of their sinks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from statistics import median
+
+from psycopg import IsolationLevel
+
+from cdc_daemon.estimate.arithmetic import (
+    ZERO,
+    Range,
+    delivery_seconds,
+    longest,
+    mean_size,
+    recompute_seconds,
+    requests,
+    with_remainders,
+)
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.sample import Sample, sample
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
+from cdc_daemon.sinks.limits import Limits
+from cdc_daemon.workers.slow_lane import AIM_SECONDS
+
+
+@dataclass(frozen=True)
+class DocumentSize:
+    """Bytes of the sampled documents, each with its key."""
+
+    least: int
+    median: float
+    most: int
+
+
+@dataclass(frozen=True)
+class SinkEstimate:
+    """What a sink will be asked to take.
+
+    Attributes:
+        delivery_seconds: how long its rate makes that take; None where no rate is set.
+        seconds: recomputing and delivering, which overlap.
+    """
+
+    documents: int
+    bytes: Range
+    requests: Range
+    delivery_seconds: Range | None
+    seconds: Range
+
+
+@dataclass(frozen=True)
+class FeedEstimate:
+    """What a first sync of one feed comes to.
+
+    Attributes:
+        documents, entities: exact.
+        sampled_entities: how many of them were recomputed for the rest.
+        document_bytes: None if there are no documents.
+        bytes: all documents with their keys, as `batch_bytes` counts them.
+        recompute_seconds: computing and storing all of it, in one session.
+        sinks: by name.
+    """
+
+    documents: int
+    entities: int
+    sampled_entities: int
+    document_bytes: DocumentSize | None
+    bytes: Range
+    recompute_seconds: Range
+    sinks: Mapping[str, SinkEstimate]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a first sync of some feeds comes to.
+
+    Attributes:
+        feeds: by name.
+        recompute_seconds: of all of them: at best as long as the longest, with a core of the server for
+            each; else as long as one after the other.
+        sinks: by name, what each will be asked to take of all these feeds together, for its rate holds
+            over all.
+    """
+
+    feeds: Mapping[str, FeedEstimate]
+    recompute_seconds: Range
+    sinks: Mapping[str, SinkEstimate]
+
+
+def estimate(
+    connection: Connection,
+    settings: Settings,
+    feeds: Iterable[FeedDefinition],
+    *,
+    done: Callable[[str], None] = lambda _: None,
+) -> Estimate:
+    """Count the documents of feeds, sample them, and reckon what delivering them takes; nothing is written.
+
+    Args:
+        connection: in autocommit mode and outside a transaction; left as it was.
+        done: called with the name of each feed that was sampled.
+    """
+    limits = {name: sink.limits for name, sink in settings.sinks.items()}
+    found: dict[str, FeedEstimate] = {}
+    for feed in feeds:
+        wanted = settings.feeds[feed.name].sinks
+        found[feed.name] = _feed(_sampled(connection, feed), {name: limits[name] for name in wanted})
+        done(feed.name)
+    sinks = {
+        name: _together(name, taken, limits[name])
+        for name in settings.sinks
+        if (taken := [each for each in found.values() if name in each.sinks])
+    }
+    return Estimate(found, _recomputed(found.values()), sinks)
+
+
+def _sampled(connection: Connection, feed: FeedDefinition) -> Sample:
+    """A sample in a transaction that can't write, which the server sees to."""
+    before = connection.isolation_level, connection.read_only
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction():
+            return sample(connection, feed)
+    finally:
+        connection.isolation_level, connection.read_only = before
+
+
+def _feed(sampled: Sample, limits: Mapping[str, Limits]) -> FeedEstimate:
+    runs = [run.sizes for run in sampled.runs]
+    sizes = [size for run in runs for size in run]
+    size = mean_size(runs, sampled.documents)
+    total = (size * sampled.documents).rounded()
+    timings = [(run.entities, run.seconds) for run in sampled.runs]
+    recomputing = recompute_seconds(sampled.entities, timings, sampled.listing_seconds).rounded(3)
+    sinks: dict[str, SinkEstimate] = {}
+    for name, limit in limits.items():
+        number = requests(sampled.documents, size, runs, limit)
+        delivering = delivery_seconds(number, limit)
+        if delivering is None or delivering.likely < recomputing.likely:
+            transactions = math.ceil(recomputing.likely / AIM_SECONDS)
+            number = with_remainders(number, sampled.documents, transactions)
+        sinks[name] = _sink(sampled.documents, total, number, recomputing, limit)
+    return FeedEstimate(
+        documents=sampled.documents,
+        entities=sampled.entities,
+        sampled_entities=sum(run.entities for run in sampled.runs),
+        document_bytes=DocumentSize(min(sizes), median(sizes), max(sizes)) if sizes else None,
+        bytes=total,
+        recompute_seconds=recomputing,
+        sinks=sinks,
+    )
+
+
+def _sink(documents: int, size: Range, number: Range, recomputing: Range, limits: Limits) -> SinkEstimate:
+    delivering = delivery_seconds(number, limits)
+    if delivering is None:
+        return SinkEstimate(documents, size, number, None, recomputing)
+    return SinkEstimate(
+        documents, size, number, delivering.rounded(3), longest(recomputing, delivering).rounded(3)
+    )
+
+
+def _together(name: str, feeds: Sequence[FeedEstimate], limits: Limits) -> SinkEstimate:
+    return _sink(
+        sum(feed.documents for feed in feeds),
+        reduce(add, (feed.bytes for feed in feeds)),
+        reduce(add, (feed.sinks[name].requests for feed in feeds)),
+        _recomputed(feeds),
+        limits,
+    )
+
+
+def _recomputed(feeds: Collection[FeedEstimate]) -> Range:
+    times = [feed.recompute_seconds for feed in feeds]
+    one_by_one = reduce(add, times, ZERO)
+    return Range(max((each.low for each in times), default=0), one_by_one.likely, one_by_one.high)

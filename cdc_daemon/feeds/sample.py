@@ -1,0 +1,119 @@
+"""How many documents a feed's query yields now, and some of them: how large they are, how long they take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.recompute import Entity, Recompute
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+RUNS = 10
+"""How many runs of neighbouring entities are sampled."""
+
+RUN_ENTITIES = 200
+"""How many entities a run has at most. Feeds of up to RUNS times as many are sampled as a whole."""
+
+ENOUGH_SECONDS = 10.0
+"""After this time no further run is taken, as soon as there are two."""
+
+_COMMA = sql.SQL(", ")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring entities that were recomputed together, without being stored.
+
+    Attributes:
+        sizes: bytes of each of their documents with its key, as `batch_bytes` counts them.
+    """
+
+    entities: int
+    sizes: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A feed's query at one moment.
+
+    Attributes:
+        documents, entities: exactly as many as it yields.
+        listing_seconds: how long it took to find that out, which a first sync does, too.
+        runs: none if there are no entities; all entities are in them if these are few.
+    """
+
+    documents: int
+    entities: int
+    listing_seconds: float
+    runs: tuple[Run, ...]
+
+
+def sample(connection: Connection, feed: FeedDefinition) -> Sample:
+    """Count what a feed's query yields and recompute some of its entities; nothing is stored.
+
+    Args:
+        connection: in a REPEATABLE READ transaction, so that entities that were counted are still there.
+    """
+    started = time.monotonic()
+    rows = connection.execute(_entities(feed), {"runs": RUNS, "run_entities": RUN_ENTITIES}).fetchall()
+    listing_seconds = time.monotonic() - started
+    documents, entities = rows[0][:2]
+    chosen: dict[int, list[Entity]] = {}
+    for _, _, run, entity in rows:
+        if run is not None:
+            chosen.setdefault(run, []).append(tuple(entity))
+    query = _documents(feed).as_bytes()
+    runs: list[Run] = []
+    for run in _scattered(len(chosen)):
+        runs.append(_recompute(connection, query, chosen[run]))
+        if len(runs) > 1 and sum(each.seconds for each in runs) > ENOUGH_SECONDS:
+            break
+    return Sample(documents, entities, listing_seconds, tuple(runs))
+
+
+def _scattered(number: int) -> list[int]:
+    """The numbers below `number` in an order of which every beginning is spread over all of them."""
+    return sorted(range(number), key=lambda n: f"{n:08b}"[::-1])
+
+
+def _recompute(connection: Connection, query: bytes, entities: Sequence[Entity]) -> Run:
+    parameters = {
+        f"entity_{n}": list(values) for n, values in enumerate(zip(*entities, strict=True), start=1)
+    }
+    started = time.monotonic()
+    ((sizes, _),) = connection.execute(query, parameters).fetchall()
+    return Run(len(entities), tuple(sizes), time.monotonic() - started)
+
+
+def _entities(feed: FeedDefinition) -> sql.Composed:
+    # Named by number: an entity column may be called as one of the statement's own.
+    names = [sql.Identifier(f"entity_{n}") for n in range(1, len(feed.entity) + 1)]
+    return statement(
+        "estimate.entities",
+        named=_COMMA.join(
+            sql.SQL("{} AS {}").format(sql.Identifier("q", column), name)
+            for column, name in zip(feed.entity, names, strict=True)
+        ),
+        entities=columns(feed.entity, of="q"),
+        query=feed.query(with_parameters=True),
+        texts=_COMMA.join(sql.SQL("e.{}::pg_catalog.text").format(name) for name in names),
+    )
+
+
+def _documents(feed: FeedDefinition) -> sql.Composed:
+    whole = feed.hashed_fields == feed.fields
+    return statement(
+        "estimate.documents",
+        key=feed.document(feed.key),
+        document=feed.document(feed.fields),
+        hashed=sql.SQL("NULL::pg_catalog.json") if whole else feed.document(feed.hashed_fields),
+        hash_of=sql.Identifier("fresh", "document" if whole else "hashed"),
+        query=feed.query(with_parameters=True),
+        affected=Recompute(feed).affected("q"),
+    )
