@@ -107,6 +107,10 @@ class SinkUnavailable(CdcError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NotAuthorized(SinkUnavailable):
+    """A sink wants to know who this is, or does not let it in; tried again like anything that passes."""
+
+
 class RecordsRefused(CdcError):
     """A sink understood a batch and refused it: the same bytes would be refused again.
 

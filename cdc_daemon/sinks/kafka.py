@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -14,11 +15,13 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
+from cdc_daemon.sinks.unreachable import Names
 
 _OF_THE_RECORD = frozenset(
     {
@@ -29,13 +32,25 @@ _OF_THE_RECORD = frozenset(
         KafkaError.POLICY_VIOLATION,
     }
 )
+_NOT_AUTHORIZED = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - as below
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
 _TIMED_OUT = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - codes of the client's own begin so
+# The client goes on trying whatever is wrong with a connection; what it raises in the end is one of these.
+_FOR_ANY_REASON = frozenset({_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001 - as above
 _HINTS: Mapping[str, str] = {
     "_TRANSPORT": "are the brokers up, and bootstrap_servers right?",
     "_ALL_BROKERS_DOWN": "are the brokers up, and bootstrap_servers right?",
     "_MSG_TIMED_OUT": "are the brokers up, and bootstrap_servers right? Else raise timeout_seconds",
     "_AUTHENTICATION": "correct user and password",
-    "_SSL": "set ca_file to the authority that signed the brokers' certificates",
+    "_RESOLVE": "correct bootstrap_servers, or look at the name service",
+    "_SSL": "set ca_file to the authority that signed the brokers' certificates; do they ask for "
+    "client_certificate_file?",
     "SASL_AUTHENTICATION_FAILED": "correct user and password",
     "TOPIC_AUTHORIZATION_FAILED": "allow the user to write to the topic",
     "CLUSTER_AUTHORIZATION_FAILED": "allow the user idempotent writes",
@@ -91,8 +106,20 @@ class KafkaSettings(TlsSettings, frozen=True):
 
     def open(self, name: str) -> KafkaSink:
         return KafkaSink(
-            name, self.batch_records, self.batch_bytes, self.timeout_seconds, self.topic, self._client()
+            name,
+            self.batch_records,
+            self.batch_bytes,
+            self.timeout_seconds,
+            self.topic,
+            self._client(),
+            servers=self._servers(),
+            tls=self.tls_context if self.security == "tls" else None,
         )
+
+    def _servers(self) -> list[Server]:
+        """Where to begin; a word of the security protocol may stand before each, as librdkafka takes it."""
+        urls = [server.strip().rpartition("://")[2] for server in self.bootstrap_servers.split(",")]
+        return [Server.of_url(f"//{url}", 9092) for url in urls if url]
 
     def _client(self) -> dict[str, object]:
         """What librdkafka is configured with (its CONFIGURATION.md)."""
@@ -134,6 +161,7 @@ class KafkaSink(Sink):
     Attributes:
         topic: with placeholders.
         client: what librdkafka is configured with.
+        servers, tls: what of that a probe looks for by itself.
     """
 
     name: str
@@ -142,23 +170,44 @@ class KafkaSink(Sink):
     timeout_seconds: float
     topic: str
     client: Mapping[str, object] = field(repr=False)
+    servers: Sequence[Server] = ()
+    tls: Callable[[], ssl.SSLContext] | None = field(default=None, repr=False)
     _producer: Producer | None = field(default=None, init=False, repr=False)
+    _trouble: KafkaError | None = field(default=None, init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Produce the records and await the report of each; see `Sink.deliver`."""
         topic = placeholders.filled(self.topic, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, topic {topic}"
         deadline = time.monotonic() + self.timeout_seconds
+        self._trouble = None
         try:
             if self._producer is None:
-                self._producer = Producer(dict(self.client))
+                self._producer = Producer({**self.client, "error_cb": self._note})
             if not records:
                 self._producer.list_topics(timeout=self.timeout_seconds)
                 return ()
             return self._produce(self._producer, topic, records, deadline)
         except KafkaException as error:
+            if self._producer is not None:
+                self._producer.poll(0)  # what it has not told yet
+            failure, trouble = _error_of(error), self._trouble
             self.close()
-            raise _unavailable(_error_of(error), where) from error
+            if failure.code() in _FOR_ANY_REASON and trouble is not None:
+                failure = trouble
+            raise _unavailable(failure, where) from error
+
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, who we are, and ask for the topics; see `Sink.probe`."""
+        way = Way(
+            self.servers,
+            f"sink {self.name}, feed {feed}",
+            self.timeout_seconds,
+            names=Names(server="bootstrap_servers"),
+            tls=self.tls,
+        )
+        shown = ["user", "password"] if "sasl.username" in self.client else []
+        return probed(way, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Give up what was not sent; the next `deliver` makes another client."""
@@ -167,6 +216,11 @@ class KafkaSink(Sink):
             # It would go on sending what we call failed, behind what comes next.
             producer.purge()
             producer.poll(0)
+
+    def _note(self, trouble: KafkaError) -> None:
+        """What the client tells of its connections; that all are down says nothing of the reason."""
+        if trouble.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
+            self._trouble = trouble
 
     def _produce(
         self, producer: Producer, topic: str, records: Sequence[Record], deadline: float
@@ -238,5 +292,7 @@ def _error_of(error: KafkaException) -> KafkaError:
 
 
 def _unavailable(error: KafkaError, where: str) -> SinkUnavailable:
-    hint = _HINTS.get(error.name(), "look at the brokers' log; it is tried again")
-    return SinkUnavailable(f"{error.str()} ({error.name()})", where=where, hint=hint)
+    name = "_SSL" if "SSL routines" in error.str() else error.name()  # of an alert after the handshake
+    hint = _HINTS.get(name, "look at the brokers' log; it is tried again")
+    kind = NotAuthorized if error.code() in _NOT_AUTHORIZED else SinkUnavailable
+    return kind(f"{error.str()} ({error.name()})", where=where, hint=hint)

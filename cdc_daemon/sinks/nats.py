@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -20,18 +21,26 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
+from cdc_daemon.sinks.unreachable import NoTls
 
 _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
 _LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
 _CLOSE_SECONDS = 2.0
+_LONGEST_GREETING_BYTES = 65_536
+# The client raises what a server says in the handshake as an error without a class of its own.
+_NOT_AUTHORIZED = re.compile(
+    r"(?i)authorization violation|authentication (?:timeout|expired)|permissions viol"
+)
+_LET_IN = "correct user, password or token, or set them"
 
 
 def _checked_url(url: SecretStr) -> SecretStr:
@@ -87,6 +96,14 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
             format=self.format_for(name),
         )
 
+    def urls(self) -> list[str]:
+        """One for each server; a password may be in them."""
+        return [server.strip() for server in self.url.get_secret_value().split(",")]
+
+    def uses_tls(self) -> bool:
+        """Whether the connection is to be secured."""
+        return any(url.startswith("tls://") for url in self.urls())
+
 
 @dataclass
 class _Session:
@@ -95,6 +112,7 @@ class _Session:
     client: Client
     stream: JetStreamContext
     lost: asyncio.Event
+    stream_is_there: bool = False
 
 
 @dataclass
@@ -122,6 +140,20 @@ class NatsSink(Sink):
             self.close()
             raise self._explained(error, where) from error
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, who we are, and for the stream; see `Sink.probe`."""
+        settings = self.settings
+        urls = settings.urls()
+        way = Way(
+            [Server.of_url(url, 4222) for url in urls],
+            f"sink {self.name}, feed {feed}",
+            self.timeout_seconds,
+            tls=settings.tls_context if settings.uses_tls() else None,
+            before_tls=_read_greeting,
+        )
+        shown = [*user_and_password(urlsplit(urls[0])), *(["token"] if settings.token else [])]
+        return probed(way, shown, lambda: self.deliver(feed, ()))
+
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""
         session, self._session = self._session, None
@@ -135,8 +167,12 @@ class NatsSink(Sink):
             self._session = await self._connected()
         session = self._session
         if not records:
-            await session.stream.stream_info(self.settings.stream)
+            await self._is_there(session.stream)
             return []
+        if self.settings.create and not session.stream_is_there:
+            if not await self._is_there(session.stream):
+                await self._create(session.stream)
+            session.stream_is_there = True
         sent: list[tuple[Record, asyncio.Future[api.PubAck]]] = []
         refusals: list[Refusal] = []
         for record in records:
@@ -176,12 +212,11 @@ class NatsSink(Sink):
             """What goes wrong is raised where it is awaited."""
 
         settings = self.settings
-        url = settings.url.get_secret_value()
-        tls = settings.tls_context() if "tls://" in url else None
+        tls = settings.tls_context() if settings.uses_tls() else None
         client = Client()
         try:
             await client.connect(
-                [server.strip() for server in url.split(",")],
+                settings.urls(),
                 name=f"cdc-daemon {self.name}",
                 token=settings.token.get_secret_value() if settings.token else None,
                 tls=tls,
@@ -196,22 +231,30 @@ class NatsSink(Sink):
             with contextlib.suppress(TimeoutError):  # it waits for an end of TLS that never began
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
-        session = _Session(client, client.jetstream(timeout=self.timeout_seconds), lost)
-        if settings.create:
-            await self._create(session.stream)
-        return session
+        return _Session(client, client.jetstream(timeout=self.timeout_seconds), lost)
 
-    async def _create(self, stream: JetStreamContext) -> None:
+    async def _is_there(self, stream: JetStreamContext) -> bool:
+        """Whether the stream is there.
+
+        Raises:
+            NotFoundError: it is not, and must not be made.
+        """
         try:
             await stream.stream_info(self.settings.stream)
         except NotFoundError:
-            everything = self.settings.subject.replace("{key}", ">")
-            await stream.add_stream(
-                name=self.settings.stream,
-                subjects=[placeholders.filled(everything, feed="*", sink=self.name)],
-                storage=api.StorageType.FILE,
-                duplicate_window=self.settings.duplicate_window_seconds,
-            )
+            if not self.settings.create:
+                raise
+            return False
+        return True
+
+    async def _create(self, stream: JetStreamContext) -> None:
+        everything = self.settings.subject.replace("{key}", ">")
+        await stream.add_stream(
+            name=self.settings.stream,
+            subjects=[placeholders.filled(everything, feed="*", sink=self.name)],
+            storage=api.StorageType.FILE,
+            duplicate_window=self.settings.duplicate_window_seconds,
+        )
 
     def _explained(self, error: Exception, where: str) -> SinkUnavailable:
         what, hint = str(error) or type(error).__name__, "look at the server's log; it is tried again"
@@ -223,14 +266,35 @@ class NatsSink(Sink):
             case APIError():
                 hint = "look at the stream's limits and subjects: nats stream info"
             case nats.errors.AuthorizationError():
-                hint = "correct user, password or token"
+                return NotAuthorized(what, where=where, hint=_LET_IN)
+            case nats.errors.Error() if _NOT_AUTHORIZED.search(what):
+                return NotAuthorized(what, where=where, hint=_LET_IN)
             case ssl.SSLCertVerificationError():
                 hint = "set ca_file to the authority that signed its certificate, or renew it"
+            case OSError() | nats.errors.NoServersError() if self.settings.uses_tls():
+                hint = "is the server up, and url right? Does it ask for client_certificate_file?"
             case OSError() | nats.errors.NoServersError():
                 hint = "is the server up, and url right? Where it asks for TLS, url begins with tls://"
             case _:
                 pass
         return SinkUnavailable(what, where=where, hint=hint)
+
+
+def _read_greeting(connection: socket.socket) -> None:
+    """What the server says in plain text before TLS begins: one line of JSON after INFO.
+
+    Raises:
+        ConnectionError: it is no NATS.
+        NoTls: it has none.
+    """
+    greeting = b""
+    while not greeting.endswith(b"\r\n"):  # sign by sign: what comes after it belongs to TLS
+        sign = connection.recv(1)
+        if not sign or len(greeting) > _LONGEST_GREETING_BYTES:
+            raise ConnectionError("what answers is no NATS server")
+        greeting += sign
+    if b'"tls_required":true' not in greeting and b'"tls_available":true' not in greeting:
+        raise NoTls
 
 
 async def _all_or_lost(acknowledged: Sequence[asyncio.Future[api.PubAck]], lost: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -13,11 +13,12 @@ import orjson
 from opensearchpy import OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.key_text import joined, shortened
+from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, on_one_line
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _LONGEST_ID_BYTES = 512
@@ -80,6 +81,10 @@ class OpensearchSettings(TlsSettings, frozen=True):
             raise ValueError("must not have user and password beside api_key: set one")
         return self
 
+    def urls(self) -> list[str]:
+        """One for each node."""
+        return [url.strip() for url in self.url.split(",")]
+
     def open(self, name: str) -> OpensearchSink:
         return OpensearchSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, settings=self)
 
@@ -119,6 +124,19 @@ class OpensearchSink(Sink):
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
         return _refusals(records, answer, where)
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""
+        settings = self.settings
+        urls = settings.urls()
+        way = Way(
+            [Server.of_url(url, 443 if url.startswith("https:") else 9200) for url in urls],
+            f"sink {self.name}, feed {feed}",
+            self.timeout_seconds,
+            tls=settings.tls_context if urls[0].startswith("https:") else None,
+        )
+        shown = [name for name in ("user", "password", "api_key") if getattr(settings, name) is not None]
+        return probed(way, shown, lambda: self.deliver(feed, ()))
+
     def close(self) -> None:
         """Close the connections; the next `deliver` opens one."""
         client, self._client = self._client, None
@@ -127,7 +145,7 @@ class OpensearchSink(Sink):
 
     def _connected(self) -> OpenSearch:
         settings = self.settings
-        urls = [url.strip() for url in settings.url.split(",")]
+        urls = settings.urls()
         options: dict[str, Any] = {}
         if any(url.startswith("https:") for url in urls):
             options["ssl_context"] = settings.tls_context()
@@ -155,7 +173,8 @@ class OpensearchSink(Sink):
                     hint="look at the cluster's load; raise timeout_seconds or send smaller batches",
                 )
             case opensearchpy.SSLError():
-                hint = "set ca_file to the authority that signed the certificate; does the port speak https?"
+                hint = "set ca_file to the authority that signed its certificate; does the server ask for "
+                hint += "client_certificate_file, and does the port speak https?"
                 return SinkUnavailable(f"TLS failed: {error.error}", where=where, hint=hint)
             case opensearchpy.ConnectionError():
                 self.close()
@@ -170,7 +189,8 @@ class OpensearchSink(Sink):
                     403: "give the user the right to write to the index",
                     404: "correct url: this is no OpenSearch",
                 }.get(int(error.status_code), "look at the cluster's health; it is tried again")
-                return SinkUnavailable(what, where=where, hint=hint)
+                kind = NotAuthorized if error.status_code in {401, 403} else SinkUnavailable
+                return kind(what, where=where, hint=hint)
             case _:
                 return SinkUnavailable(
                     "answered with something that is not JSON",

@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -17,13 +17,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import DatabaseUnavailable, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import DatabaseUnavailable, NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.pg.session import Connection, connect, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.postgres_way import not_connected, shown, way
+from cdc_daemon.sinks.probe import probed
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import SinkSettings
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 
 FORGET_EVERY_SECONDS = 3600.0
 _LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer, and two tables would be one
@@ -140,12 +142,17 @@ class PostgresSink(Sink):
             if records:
                 self._known.add(tables.shown)
         except DatabaseUnavailable as error:
-            raise SinkUnavailable(
-                f"can't be reached: {error.what}", where=where, hint="is the server up, and dsn right?"
-            ) from error
+            raise not_connected(error, where) from error
         except psycopg.Error as error:
             raise self._explained(error, deadline, where) from error
         return ()
+
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, user and password, and write nothing; see `Sink.probe`."""
+        where = f"sink {self.name}, feed {feed}"
+        return probed(
+            way(self.dsn, where, self.timeout_seconds), shown(self.dsn), lambda: self.deliver(feed, ())
+        )
 
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""
@@ -208,6 +215,8 @@ class PostgresSink(Sink):
         if time.monotonic() >= deadline and not state:
             what = f"nothing came back within {self.timeout_seconds:g} s"
         hint = _HINTS.get(state, "look at the target's log; it is tried again")
+        if state.startswith("28") or state == "42501":
+            return NotAuthorized(what, where=where, hint=hint)
         return SinkUnavailable(what or "the connection broke", where=where, hint=hint)
 
 

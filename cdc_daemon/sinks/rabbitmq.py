@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -23,16 +22,17 @@ from aio_pika.exceptions import (
     ProbableAuthenticationError,
     PublishError,
 )
-from aiormq.exceptions import ConnectionNotAllowed
+from aiormq.exceptions import ChannelAccessRefused, ConnectionNotAllowed
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _LONGEST_KEY_BYTES = 180  # of 255 that a routing key may have
@@ -111,6 +111,7 @@ class RabbitmqSink(Sink):
     _loop: EventLoop = field(init=False, repr=False)
     _connection: AbstractConnection | None = field(default=None, init=False, repr=False)
     _exchange: AbstractExchange | None = field(default=None, init=False, repr=False)
+    _queue_is_there: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._loop = EventLoop(f"rabbitmq of sink {self.name}")
@@ -130,6 +131,19 @@ class RabbitmqSink(Sink):
             self.close()
             raise self._explained(error, where) from error
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, user and password, and open the exchange; see `Sink.probe`."""
+        url = self.settings.url.get_secret_value()
+        secured = url.startswith("amqps:")
+        way = Way(
+            [Server.of_url(url, 5671 if secured else 5672)],
+            f"sink {self.name}, feed {feed}",
+            self.timeout_seconds,
+            tls=self.settings.tls_context if secured else None,
+        )
+        # A URL that names nobody stands for guest, with that password.
+        return probed(way, ["user", "password"], lambda: self.deliver(feed, ()))
+
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""
         connection, self._connection, self._exchange = self._connection, None, None
@@ -139,7 +153,10 @@ class RabbitmqSink(Sink):
         self._loop.close()
 
     async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
-        exchange = await self._opened(feed)
+        exchange = await self._opened()
+        if records and self._connection is not None and not self._queue_is_there:
+            await self._make_queue(self._connection, feed)
+            self._queue_is_there = True
         messages = [self._message(record) for record in records]
         # The broker confirms in any order, and a round trip for each would take a hundred times as long.
         sent = [
@@ -164,11 +181,12 @@ class RabbitmqSink(Sink):
         key = shortened(tokens(record.key), _LONGEST_KEY_BYTES) if self.settings.routes_by_key else ""
         return placeholders.filled(self.settings.routing_key, feed=record.feed, sink=self.name, key=key)
 
-    async def _opened(self, feed: str) -> AbstractExchange:
+    async def _opened(self) -> AbstractExchange:
         if self._connection is not None and self._exchange is not None and not self._connection.is_closed:
             return self._exchange
         settings = self.settings
         url = settings.url.get_secret_value()
+        self._queue_is_there = bool(settings.exchange) or settings.routes_by_key or not settings.create
         self._connection = await aio_pika.connect(
             url,
             ssl_context=settings.tls_context() if url.startswith("amqps:") else None,
@@ -178,10 +196,8 @@ class RabbitmqSink(Sink):
         channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
         if settings.exchange:
             self._exchange = await channel.get_exchange(settings.exchange)
-            return self._exchange
-        if settings.create and not settings.routes_by_key:
-            await self._make_queue(self._connection, feed)
-        self._exchange = channel.default_exchange
+        else:
+            self._exchange = channel.default_exchange
         return self._exchange
 
     async def _make_queue(self, connection: AbstractConnection, feed: str) -> None:
@@ -226,11 +242,17 @@ class RabbitmqSink(Sink):
                 what = "the broker does not take it (nack)"
                 hint = "is the queue full (overflow reject-publish)? Delivery goes on by itself"
             case AuthenticationError() | ProbableAuthenticationError() | ConnectionNotAllowed():
-                hint = "correct user, password and vhost in url"
+                return NotAuthorized(what, where=where, hint="correct user, password and vhost in url")
+            case ChannelAccessRefused():
+                return NotAuthorized(what, where=where, hint="give the user the rights on exchange and queue")
             case ChannelNotFoundEntity():
                 hint = "make the exchange, or correct its name"
-            case ssl.SSLCertVerificationError():
+            case OSError() if (
+                "CERTIFICATE_VERIFY_FAILED" in what
+            ):  # the client makes an error of its own of it
                 hint = "set ca_file to the authority that signed its certificate, or renew it"
+            case OSError() if self.settings.url.get_secret_value().startswith("amqps:"):
+                hint = "is the broker up, and url right? Does it ask for client_certificate_file?"
             case OSError():
                 hint = "is the broker up, and url right?"
             case _:

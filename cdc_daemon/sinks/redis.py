@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 from urllib.parse import urlsplit
@@ -14,26 +14,36 @@ from urllib.parse import urlsplit
 import redis
 from pydantic import AfterValidator, Field, SecretStr
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterCrossSlotError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
 from redis.retry import Retry
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
+from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
-_HINTS = (
+# By class, for the client cuts off the word that the server's answer begins with; in order.
+_OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
+    (redis.AuthenticationError, "correct user and password in url, or set them"),
+    (NoPermissionError, "give the user the commands PING, EVALSHA, SCRIPT, and those on hashes and streams"),
+    (OutOfMemoryError, "the server's maxmemory is reached; delivery goes on by itself"),
+    (ReadOnlyError, "name the primary in url, not a replica"),
+    (ClusterCrossSlotError, "a cluster can't take a batch in one step: use a server that is no cluster"),
+)
+_OF_WORDS = (
     ("CERTIFICATE_VERIFY_FAILED", "set ca_file to the authority that signed its certificate, or renew it"),
-    ("WRONGPASS", "correct user and password in url"),
-    ("NOAUTH", "set user and password in url"),
-    ("NOPERM", "give the user the commands EVALSHA, SCRIPT, and those on hashes and streams"),
-    ("OOM", "the server's maxmemory is reached; delivery goes on by itself"),
-    ("READONLY", "name the primary in url, not a replica"),
+    ("_ssl.c", "does the port speak TLS, and does the server ask for client_certificate_file?"),
     ("WRONGTYPE", "another program uses the keys of the stream: choose another `stream`"),
-    ("CROSSSLOT", "a cluster can't take a batch in one step: use a server that is no cluster"),
 )
 
 
@@ -126,6 +136,17 @@ class RedisSink(Sink):
             raise self._explained(error, where) from error
         return refusals
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, user and password, and PING; see `Sink.probe`."""
+        parts = urlsplit(self.settings.url.get_secret_value())
+        way = Way(
+            [] if parts.scheme == "unix" else [Server(parts.hostname or "localhost", parts.port or 6379)],
+            f"sink {self.name}, feed {feed}",
+            self.timeout_seconds,
+            tls=self.settings.tls_context if parts.scheme == "rediss" else None,
+        )
+        return probed(way, user_and_password(parts), lambda: self.deliver(feed, ()))
+
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""
         if self._client is not None:
@@ -200,11 +221,13 @@ class RedisSink(Sink):
 
     def _explained(self, error: redis.RedisError | OSError, where: str) -> SinkUnavailable:
         what = str(error) or type(error).__name__
-        hint = next((hint for code, hint in _HINTS if code in what), "is the server up, and url right?")
+        for kind, hint in _OF_ANSWERS:
+            if isinstance(error, kind):
+                lets_in = not issubclass(kind, redis.AuthenticationError | NoPermissionError)
+                return (SinkUnavailable if lets_in else NotAuthorized)(what, where=where, hint=hint)
+        hint = next((hint for word, hint in _OF_WORDS if word in what), "is the server up, and url right?")
         if isinstance(error, redis.TimeoutError):
             what = f"no answer within {self.timeout_seconds:g} s"
-        elif isinstance(error, ssl.SSLCertVerificationError):
-            hint = "set ca_file to the authority that signed its certificate, or renew it"
         return SinkUnavailable(what, where=where, hint=hint)
 
 

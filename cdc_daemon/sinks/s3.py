@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +16,28 @@ from urllib.parse import urlsplit
 import boto3
 import orjson
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
+from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
+from cdc_daemon.sinks.tls import UnusableFile, readable
+from cdc_daemon.sinks.unreachable import Names
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -35,6 +50,7 @@ _HINTS: Mapping[str, str] = {
     "409": "another daemon writes the same object at this moment; it is tried again",
     "301": "set region to the bucket's",
 }
+_WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 
 
 def _checked_prefix(template: str) -> str:
@@ -144,6 +160,29 @@ class S3Sink(Sink):
             raise self._explained(error, where) from error
         return ()
 
+    def probe(self, feed: str) -> Iterator[ProbeStep]:
+        """Look for name, connection, TLS, the credentials, and list the prefix; see `Sink.probe`."""
+        where = f"sink {self.name}, feed {feed}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+        except (BotoCoreError, ValueError) as error:  # no region, a profile that is not there
+            hint = "correct region, endpoint_url, or the profile in the environment"
+            yield ProbeStep("DNS", failure=SinkUnavailable(str(error), where=where, hint=hint))
+            return
+        url = self._client.meta.endpoint_url
+        secured = url.startswith("https:")
+        way = Way(
+            # A proxy of the environment resolves the name and connects in our place.
+            [] if get_environ_proxies(url) else [Server.of_url(url, 443 if secured else 80)],
+            where,
+            self.timeout_seconds,
+            names=Names(server="endpoint_url" if self.settings.endpoint_url else "region"),
+            tls=self._tls_context if secured else None,
+        )
+        shown = ["access key"] if self.settings.access_key_id else ["what boto3 finds"]
+        yield from probed(way, shown, lambda: self.deliver(feed, ()))
+
     def close(self) -> None:
         """Close the connections; the next `deliver` opens one."""
         client, self._client = self._client, None
@@ -245,11 +284,28 @@ class S3Sink(Sink):
             ),
         )
 
+    def _tls_context(self) -> ssl.SSLContext:
+        """Trusts whom boto3 trusts."""
+        trusted = self.settings.ca_file or os.environ.get("AWS_CA_BUNDLE") or str(get_cert_path(verify=True))
+        try:
+            return ssl.create_default_context(cafile=readable(Path(trusted)))
+        except ssl.SSLError as error:
+            raise UnusableFile(f"{trusted} can't be used: {error.reason or error}") from error
+
     def _explained(self, error: ClientError | BotoCoreError | OSError, where: str) -> SinkUnavailable:
         if isinstance(error, ClientError):
             told = error.response.get("Error", {})
             hint = _HINTS.get(str(_status(error)), "look at what the service says; it is tried again")
-            return SinkUnavailable(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)
+            if told.get("Code") in _WRONG_KEY:
+                hint = "correct access_key_id and secret_access_key, or renew what boto3 finds"
+            kind = NotAuthorized if _status(error) in {401, 403} else SinkUnavailable
+            return kind(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)
+        if isinstance(error, SSLError):
+            hint = "set ca_file to the authority that signed its certificate; does the port speak https?"
+            return SinkUnavailable(str(error), where=where, hint=hint)
+        if isinstance(error, NoCredentialsError | PartialCredentialsError):
+            hint = "set access_key_id and secret_access_key, or give the machine a role"
+            return NotAuthorized(str(error), where=where, hint=hint)
         what, hint = str(error), "is the service up, and endpoint_url right? boto3 also needs credentials"
         if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
             what, hint = (

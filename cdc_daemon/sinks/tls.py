@@ -47,19 +47,23 @@ class TlsSettings(SinkSettings, frozen=True):
         """
         used = self.ca_file
         try:
-            context = ssl.create_default_context(cafile=_readable(used))
+            context = ssl.create_default_context(cafile=readable(used) if used else None)
             if self.client_certificate_file is not None:
                 used = self.client_certificate_file
                 # Without a text OpenSSL would ask for one on the terminal.
                 password = self.client_key_password.get_secret_value() if self.client_key_password else ""
-                context.load_cert_chain(_readable(used) or "", _readable(self.client_key_file), password)
+                key = readable(self.client_key_file) if self.client_key_file else None
+                context.load_cert_chain(readable(used), key, password)
         except ssl.SSLError as error:
             raise UnusableFile(f"{used} can't be used: {error.reason or error}") from error
         return context
 
 
-def _readable(file: Path | None) -> Path | None:
-    """The file, or an error that names it: that of the ssl module does not."""
-    if file is not None:
-        file.open("rb").close()
+def readable(file: Path) -> Path:
+    """The file, or an error that names it: that of the ssl module does not.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    file.open("rb").close()
     return file

@@ -1,5 +1,8 @@
 """What the bulk API of OpenSearch does with external versions, in a small server: `python … PORT FOLDER`.
 
+With `CERTIFICATE KEY AUTHORITY USER:PASSWORD` behind these it speaks TLS and lets in nobody without a
+certificate of that authority and that password.
+
 No OpenSearch can be had from Debian or PyPI. This one follows its documentation: index and delete with
 `version_type` external and external_gte, tombstones of deletes, types of fields that the first document fixes
 (a mapping), shapes and codes of its errors, and a search for all documents. It keeps what it acknowledged.
@@ -7,8 +10,10 @@ No OpenSearch can be had from Debian or PyPI. This one follows its documentation
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
+import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +123,15 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     indices: Indices
+    authorization: str | None = None
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if self.authorization in {None, self.headers.get("Authorization")}:
+            return True
+        self._answer(401, b"Unauthorized")
+        return False
 
     def do_GET(self) -> None:
         self._answer(200, b'{"version":{"distribution":"opensearch","number":"2.0.0"}}')
@@ -173,11 +187,34 @@ class Handler(BaseHTTPRequestHandler):
         """Requests are not printed."""
 
 
-def main(port: int, folder: Path) -> None:
+class _SecuredServer(ThreadingHTTPServer):
+    """Each handshake is made in the thread of its connection."""
+
+    context: ssl.SSLContext
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with self.context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that does not trust us, or shows no certificate, is not worth a trace."""
+
+
+def main(port: int, folder: Path, secured: list[str]) -> None:
     """Serve until killed."""
     Handler.indices = Indices(folder / "journal")
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    if not secured:
+        ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    certificate, key, authority, who = secured
+    Handler.authorization = f"Basic {base64.b64encode(who.encode()).decode()}"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = _SecuredServer(("127.0.0.1", port), Handler)
+    server.context = context
+    server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http.client import Answer
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
@@ -35,10 +35,6 @@ _OF_THE_CONFIGURATION: Mapping[int, str] = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "set format, framing and compression to what the target takes",
     HTTPStatus.MISDIRECTED_REQUEST: "correct url: another server answers there",
 }
-
-
-class NotAuthorized(SinkUnavailable):
-    """The target wants to know who this is, or does not let it in."""
 
 
 def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:

@@ -1,0 +1,190 @@
+"""The steps on the way to a target: name, connection, TLS, who we are, whether it takes records."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+from cdc_daemon.errors import CdcError, NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks.sink import ProbeStep
+from cdc_daemon.sinks.tcp import connected_socket
+from cdc_daemon.sinks.unreachable import Names, unreachable, wants_certificate
+
+_SILENT: Mapping[str, str] = {
+    "DNS": "Is the name service up?",
+    "TCP": "Is the target up, or a firewall between?",
+    "TLS": "Does the port speak TLS?",
+}
+_LAST_WORD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where one of a target's servers listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of_url(cls, url: str, port: int) -> Server:
+        """The server that a URL names; `port` where it names none."""
+        parts = urlsplit(url.strip())
+        return cls(parts.hostname or "localhost", parts.port or port)
+
+    def __str__(self) -> str:
+        return f"{self.host} port {self.port}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What lies between us and the program that is the target.
+
+    Attributes:
+        servers: what the settings name. A client is content with one that can be reached, and so is a probe.
+            None of them (a socket in the file system, a proxy): the way has no steps of its own.
+        where: sink and feed, for errors.
+        names: what the sink's configuration calls things, for hints.
+        tls: makes the context; None where the settings ask for no TLS.
+        before_tls: what a protocol says in plain text before the handshake; raises OSError when the server
+            answers that it has no TLS.
+    """
+
+    servers: Sequence[Server]
+    where: str
+    timeout_seconds: float
+    names: Names = field(default_factory=Names)
+    tls: Callable[[], ssl.SSLContext] | None = None
+    before_tls: Callable[[socket.socket], None] | None = None
+
+    def steps(self) -> Generator[ProbeStep, None, bool]:
+        """`DNS`, `TCP`, and `TLS` where it is used; returns whether all were passed, else the last failed.
+
+        A step tells of every server, and the next goes on with those that passed.
+        """
+        attempts = [("DNS", self._resolve), ("TCP", self._connect)]
+        if self.tls is not None:
+            attempts.append(("TLS", functools.partial(self._secure, self.tls)))
+        left = self.servers
+        for name, attempt in attempts if left else ():
+            said: list[str] = []
+            passed: list[Server] = []
+            failures: list[SinkUnavailable] = []
+            for server in left:
+                try:
+                    said.append(attempt(server))
+                    passed.append(server)
+                except OSError as error:
+                    failures.append(self._failure(name, error, server))
+                    said.append(str(failures[-1]).removeprefix(f"{self.where}, "))
+            if not passed:
+                yield ProbeStep(name, failure=failures[0])
+                return False
+            yield ProbeStep(name, "; ".join(said))
+            left = passed
+        return True
+
+    def _resolve(self, server: Server) -> str:
+        try:
+            found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # a label that is empty or too long
+            raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from error
+        return f"{server.host}: {', '.join(sorted({str(each[4][0]) for each in found}))}"
+
+    def _connect(self, server: Server) -> str:
+        with connected_socket(server.host, server.port, self._deadline()) as connected:
+            return f"connected to {connected.getpeername()[0]} port {server.port}"
+
+    def _secure(self, tls: Callable[[], ssl.SSLContext], server: Server) -> str:
+        with self._secured(tls, server) as secured:
+            certificate = secured.getpeercert()  # empty where it is not verified
+            end = f", certificate valid until {certificate['notAfter']}" if certificate else ""
+            return f"{secured.version()}{end}"
+
+    def shown_the_door(self) -> SinkUnavailable | None:
+        """Whether a server ends TLS because of our certificate, or for want of one; None if none does.
+
+        With TLS 1.3 the handshake is over for us before the server has looked at our certificate, and who
+        writes then may meet the end of the connection instead of the alert that tells why. So nothing is
+        written here, and the server's word awaited.
+        """
+        if self.tls is None:
+            return None
+        for server in self.servers:
+            try:
+                with self._secured(self.tls, server) as secured:
+                    secured.settimeout(min(_LAST_WORD_SECONDS, self.timeout_seconds))
+                    secured.recv(1)
+            except ssl.SSLError as error:
+                if wants_certificate(error):
+                    return self._failure("TLS", error, server)
+            except OSError:
+                continue
+        return None
+
+    @contextmanager
+    def _secured(self, tls: Callable[[], ssl.SSLContext], server: Server) -> Generator[ssl.SSLSocket]:
+        """A connection on which the handshake has succeeded."""
+        context = tls()
+        with connected_socket(server.host, server.port, self._deadline()) as raw:
+            raw.settimeout(self.timeout_seconds)
+            if self.before_tls is not None:
+                self.before_tls(raw)
+            with context.wrap_socket(raw, server_hostname=server.host) as secured:
+                yield secured
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self.timeout_seconds
+
+    def _failure(self, step: str, error: OSError, server: Server) -> SinkUnavailable:
+        where = f"{self.where}, {server}"
+        if isinstance(error, TimeoutError):
+            return SinkUnavailable(
+                f"no answer within {self.timeout_seconds:g} s",
+                where=where,
+                hint=f"{_SILENT[step]} Is {self.names.server} right?",
+            )
+        return unreachable(error, where=where, timeout_seconds=self.timeout_seconds, names=self.names)
+
+
+def probed(way: Way, shown: Sequence[str], accept: Callable[[], object]) -> Iterator[ProbeStep]:
+    """The steps of the way, then `authorization` and `accept`; the last is the one that failed, or `accept`.
+
+    Args:
+        shown: what we show to be let in, by name or kind, never its value.
+        accept: hands over an empty batch.
+    """
+    if (yield from way.steps()):
+        yield from authorized_and_accepted(way, shown, accept)
+
+
+def authorized_and_accepted(
+    way: Way, shown: Sequence[str], accept: Callable[[], object]
+) -> Iterator[ProbeStep]:
+    """Whether a target lets us in shows only in its answer, so one exchange tells both."""
+    scheme = f"sent: {', '.join(shown)}" if shown else "nothing is set"
+    said, failure = "took an empty batch", None
+    try:
+        accept()
+    except NotAuthorized as error:
+        yield ProbeStep("authorization", scheme, error)
+        return
+    except RecordsRefused as error:
+        said = f"refused an empty batch, as it may: {error.what}"
+    except CdcError as error:
+        if door := way.shown_the_door():
+            yield ProbeStep("authorization", scheme, door)
+            return
+        said, failure = "", error
+    yield ProbeStep("authorization", scheme)
+    yield ProbeStep("accept", said, failure)
+
+
+def user_and_password(url: SplitResult) -> list[str]:
+    """Which of the two a URL holds."""
+    return [name for name, value in (("user", url.username), ("password", url.password)) if value]

@@ -1,0 +1,97 @@
+"""What went wrong on the way to a target, below its own protocol, and what to do about it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.tls import UnusableFile
+
+
+class NoTls(OSError):
+    """The server said before the handshake that it has no TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a kind of sink calls the settings that hints speak of.
+
+    Attributes:
+        server: what names the target.
+        authority: whose certificates are trusted.
+        certificate: what we show.
+        files: all that TLS reads.
+    """
+
+    server: str = "url"
+    authority: str = "ca_file"
+    certificate: str = "client_certificate_file"
+    files: str = "ca_file, client_certificate_file or client_key_file"
+
+
+def unreachable(error: OSError, *, where: str, timeout_seconds: float, names: Names) -> SinkUnavailable:
+    """The failure of name service, network or TLS as an error of ours."""
+    what, hint = explained(error, timeout_seconds, names)
+    return SinkUnavailable(what, where=where, hint=hint)
+
+
+def explained(  # noqa: PLR0911 - one a cause
+    error: OSError, timeout_seconds: float, names: Names
+) -> tuple[str, str]:
+    """What happened, and what to do about it."""
+    match error:
+        case UnusableFile():
+            return str(error), "correct the file, or client_key_password"
+        case TimeoutError():
+            return (
+                f"no whole answer within {timeout_seconds:g} s",
+                "look at the target's load; raise timeout_seconds or send smaller batches",
+            )
+        case NoTls():
+            return "the server has no TLS", f"set it up there, or correct {names.server}"
+        case ssl.SSLError():
+            return _of_tls(error, names)
+        case socket.gaierror():
+            return (
+                f"its name can't be resolved: {error.strerror}",
+                f"correct {names.server}, or look at the name service",
+            )
+        case FileNotFoundError() | PermissionError() | IsADirectoryError() if error.filename:
+            return (
+                f"{error.filename} can't be read: {error.strerror}",
+                f"correct {names.files}, or their rights",
+            )
+        case ConnectionResetError() | BrokenPipeError():
+            return "closed the connection without an answer", "look at the target's log; it is tried again"
+        case _:
+            return (
+                f"can't be reached: {error.strerror or error}",
+                f"is the target up, and {names.server} right?",
+            )
+
+
+def wants_certificate(error: ssl.SSLError) -> bool:
+    """Whether the server ended TLS for want of a certificate that it knows: it says so in an alert."""
+    reason = error.reason or ""
+    return not isinstance(error, ssl.SSLCertVerificationError) and (
+        "CERTIFICATE" in reason or "ALERT" in reason
+    )
+
+
+def _of_tls(error: ssl.SSLError, names: Names) -> tuple[str, str]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {error.verify_message}",
+            f"set {names.authority} to the authority that signed it, or renew it",
+        )
+    if wants_certificate(error):
+        return (
+            f"TLS failed: {error.reason}",
+            f"does the target want a client certificate? Set {names.certificate}, or renew its file",
+        )
+    return (
+        f"TLS failed: {error.reason or error}",
+        f"correct {names.server}: does the port speak TLS? Or does the target want {names.certificate}?",
+    )
