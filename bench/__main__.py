@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import psycopg
 
-from bench import capture, first_sync, growth, latency, sinks, throughput
+from bench import capture, commerce, first_sync, growth, latency, sinks, throughput
 from bench.daemon import CommandFailed
 from bench.figure import Figure
 from bench.machine import described
@@ -31,6 +31,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "throughput": throughput.measure,
     "sinks": sinks.measure,
     "growth": growth.measure,
+    "commerce": commerce.measure,
 }
 
 

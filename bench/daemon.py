@@ -131,7 +131,7 @@ class Installed:
         """
         started = time.monotonic()
         ended = subprocess.run(
-            self._command(*arguments), env=self._environment(), capture_output=True, text=True, check=False
+            self.command(*arguments), env=self.environment(), capture_output=True, text=True, check=False
         )
         if ended.returncode:
             said = (ended.stdout + ended.stderr)[-4000:]
@@ -141,7 +141,7 @@ class Installed:
     @contextmanager
     def running(self) -> Generator[Daemon]:
         """The daemon; it has begun to work when the block begins, and is stopped when it ends."""
-        daemon = Daemon(self._command("run"), self._environment())
+        daemon = Daemon(self.command("run"), self.environment())
         try:
             daemon.wait(
                 lambda d: any(event.name == "daemon_started" for event in d.events),
@@ -153,9 +153,11 @@ class Installed:
         finally:
             daemon.kill()
 
-    def _command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str) -> list[str]:
+        """The words of a command line."""
         return [str(COMMAND), "--config", str(self.configuration), *arguments]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """That of this process, with the database and without other settings of ours."""
         settings = {"CDC_DATABASE_DSN": self.dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
         return {name: value for name, value in os.environ.items() if not name.startswith("CDC_")} | settings

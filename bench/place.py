@@ -39,8 +39,13 @@ class Shop:
     out: Path
 
     def connect(self) -> Connection:
-        """A session with the settings that the daemon pins: documents are compared sign by sign."""
-        return connect(self.dsn, purpose="bench")
+        """A session with the settings that the daemon pins: documents are compared sign by sign.
+
+        What is written by hand may have the server's parallel workers, as the daemon's sessions may not.
+        """
+        connection = connect(self.dsn, purpose="bench")
+        connection.execute("RESET max_parallel_workers_per_gather")
+        return connection
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
@@ -89,29 +90,34 @@ class Service:
             CdcError: the first reason for which a feed or sink could not be brought up to date.
         """
         self._require_schema()
-        failures: list[CdcError] = []
         started = time.monotonic()
         with _leaving_on_signals() as leave:
             self._started()
-            for worker in self._feed_workers:
-                try:
-                    worker.catch_up(leave)
-                except CdcError as error:
-                    failures.append(error)
-            failures += self._deliver(leave)
+            failures = self._catch_up(leave)
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
             raise failures[0]
 
-    def _deliver(self, leave: threading.Event) -> list[CdcError]:
-        """Catch up with every delivery side by side: a sink that is down is waited for once."""
-        failures: list[CdcError] = []
+    def _catch_up(self, leave: threading.Event) -> list[CdcError]:
+        """Every feed side by side, and what each of them has to deliver as soon as it is through.
+
+        Deliveries too stand side by side: a sink that is down is waited for once.
+        """
         patience = self._settings.daemon.drain_seconds
-        with ThreadPoolExecutor(max_workers=max(1, len(self._deliveries))) as pool:
-            waiting = [
-                pool.submit(worker.catch_up, leave, patience_seconds=patience) for worker in self._deliveries
-            ]
-            for each in waiting:
+        deliveries: dict[str, list[DeliveryWorker]] = defaultdict(list)
+        for delivery in self._deliveries:
+            deliveries[delivery.feed].append(delivery)
+        failures: list[CdcError] = []
+        with ThreadPoolExecutor(max(1, len(self._feed_workers) + len(self._deliveries))) as pool:
+            feeds = {pool.submit(worker.catch_up, leave): worker.feed for worker in self._feed_workers}
+            sending: list[Future[None]] = []
+            for feed in as_completed(feeds):
+                # One that can't go on keeps nobody from receiving what it holds.
+                sending += [
+                    pool.submit(delivery.catch_up, leave, patience_seconds=patience)
+                    for delivery in deliveries[feeds[feed]]
+                ]
+            for each in (*feeds, *sending):
                 try:
                     each.result()
                 except CdcError as error:

@@ -19,7 +19,7 @@ RESERVED = frozenset(
         "refresh_at",  # the same, where the query yields `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # pending
-        *("hashed", "stored", "whole"),  # the statement that recomputes
+        *("stored", "stranger", "whole"),  # the statement that recomputes
     }
 )
 """Names of columns that stand beside key and entity columns, which therefore can't have them."""

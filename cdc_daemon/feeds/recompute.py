@@ -125,11 +125,9 @@ class Recompute:
             identity=self._read(),
             document=feed.document(feed.fields),
             # A hash of the whole document needs no second one.
-            hashed=sql.SQL("NULL::pg_catalog.json") if whole else feed.document(feed.hashed_fields),
-            hash_of=sql.Identifier("fresh", "document" if whole else "hashed"),
+            hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
             query=feed.query(with_parameters=True),
-            affected_query=self.affected("q"),
-            fresh_identity=columns(feed.stored, of="fresh"),
+            affected_query=self.affected("u"),
             revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
@@ -149,7 +147,7 @@ class Recompute:
             differing_keys=columns(feed.key, of="d"),
             digested_keys=columns(feed.key, of="d"),
             fields=text_array(feed.fields),
-            strangers=self._strangers(),
+            stranger=self._stranger(),
         )
 
     def _read(self) -> sql.Composed:
@@ -171,28 +169,24 @@ class Recompute:
 
     def _moved(self) -> sql.Composed:
         """A document whose entity changed is stored anew, although its hashed fields are the same."""
-        unhashed = [
-            name for name in self.feed.entity if name not in (*self.feed.key, *self.feed.hashed_fields)
-        ]
         return sql.Composed(
             [
                 sql.SQL("OR {} IS DISTINCT FROM {}").format(
                     sql.Identifier("s", name), sql.Identifier("d", name)
                 )
-                for name in unhashed
+                for name in self.feed.entity
+                if name not in self.feed.key
             ]
         )
 
-    def _strangers(self) -> sql.Composed:
+    def _stranger(self) -> sql.Composed:
         if set(self.feed.entity) <= set(self.feed.key):
-            return statement("feed.no_strangers")
+            return statement("feed.no_stranger")
         return statement(
-            "feed.strangers",
+            "feed.stranger",
             entities=_COMMA.join(
                 sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in self.feed.entity
             ),
-            feed=sql.Identifier(self.feed.table),
-            same_key=same(self.feed.key, "s", "d"),
             stored_entities=columns(self.feed.entity, of="s"),
             entities_now=columns(self.feed.entity, of="d"),
             affected_feed=self.affected("s"),

@@ -65,7 +65,7 @@ class DeliveryWorker:
     ) -> None:
         self.name = f"sink {sink}, feed {feed}"
         self._sink_name = sink
-        self._feed = feed
+        self.feed = feed
         self._connect = connect
         self._bells = bells
         self._open_sink = open_sink
@@ -90,7 +90,7 @@ class DeliveryWorker:
             except psycopg.OperationalError as error:
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
             if not stop.is_set():
-                self._bells.await_delivery(self._sink_name, self._feed, SESSION_SECONDS)
+                self._bells.await_delivery(self._sink_name, self.feed, SESSION_SECONDS)
 
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
         """Deliver everything that the feed holds now; nothing while the delivery is paused.
@@ -172,7 +172,7 @@ class DeliveryWorker:
             if step == "worked":
                 self._succeeded()
                 continue
-            self._bells.await_delivery(self._sink_name, self._feed, IDLE_SECONDS)
+            self._bells.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
     def _pass(
         self, connection: Connection, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]
@@ -181,11 +181,11 @@ class DeliveryWorker:
         definition = self._definition()
         if definition is None or not cursor.register():
             return None
-        delivered = DeliveredDocuments(connection, self._sink_name, self._feed)
+        delivered = DeliveredDocuments(connection, self._sink_name, self.feed)
         if not sink.wants_previous:
             delivered.forget()  # what is delivered from now on isn't noted
         failed_items = FailedItems(
-            connection, self._sink_name, self._feed, self._max_attempts, self._cleaned, self._throttle
+            connection, self._sink_name, self.feed, self._max_attempts, self._cleaned, self._throttle
         )
 
         def before_send() -> None:
@@ -193,14 +193,14 @@ class DeliveryWorker:
             cursor.renew()
 
         hand_over = HandOver(
-            sink, self._feed, before_send, failed_items, delivered if sink.wants_previous else None
+            sink, self.feed, before_send, failed_items, delivered if sink.wants_previous else None
         )
         return DeliveryPass(
             connection, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
         )
 
     def _cursor(self, connection: Connection, sink: Sink) -> SinkCursor:
-        return SinkCursor(connection, self._sink_name, self._feed, sink.timeout_seconds)
+        return SinkCursor(connection, self._sink_name, self.feed, sink.timeout_seconds)
 
     def _failed(self, cursor: SinkCursor, error: SinkUnavailable) -> float:
         """Note that the sink takes nothing; returns the pause until the next try, in seconds."""
@@ -217,7 +217,7 @@ class DeliveryWorker:
             "sink_failed",
             key=error.what,
             sink=self._sink_name,
-            feed=self._feed,
+            feed=self.feed,
             reason=reason,
             hint=error.hint,
             next_try_seconds=round(pause, 2),
@@ -228,7 +228,7 @@ class DeliveryWorker:
     def _succeeded(self) -> None:
         self._failures = 0
         if self._failing:
-            log.info("sink_recovered", sink=self._sink_name, feed=self._feed)
+            log.info("sink_recovered", sink=self._sink_name, feed=self.feed)
         self._failing = False
 
 

@@ -56,7 +56,7 @@ class FeedWorker:
         max_pass_entities: int,
     ) -> None:
         self.name = f"feed {name}"
-        self._feed = name
+        self.feed = name
         self._connect = connect
         self._bells = bells
         self._plan_and_install = plan_and_install
@@ -80,7 +80,7 @@ class FeedWorker:
                 try:
                     sync, done = self._try_step(connection, sync, stop, beat)
                     if done in {"idle", "busy"}:
-                        self._bells.await_feed(self._feed, IDLE_SECONDS)
+                        self._bells.await_feed(self.feed, IDLE_SECONDS)
                     if done != "again":
                         pause = REPAIR_SECONDS[0]
                 except (CdcError, psycopg.Error) as error:
@@ -101,14 +101,14 @@ class FeedWorker:
             while not stop.is_set():
                 try:
                     sync, done = self._try_step(connection, sync, stop, _no_watchdog)
-                    if done == "idle" and _is_drained(connection, self._feed):
+                    if done == "idle" and _is_drained(connection, self.feed):
                         return
                     if done in {"idle", "busy"}:
                         stop.wait(0.05)  # another daemon is at it
                 except (CdcError, psycopg.Error) as error:
                     reason = self._reason(connection, error)
                     self._stop_feed(connection, reason)
-                    raise FeedError(reason, where=f"feed {self._feed}") from error
+                    raise FeedError(reason, where=f"feed {self.feed}") from error
 
     def _try_step(
         self,
@@ -122,19 +122,19 @@ class FeedWorker:
             sync = sync or self._plan(connection)
             return sync, self._step(sync, stop, beat)
         except PASSING as error:
-            log.debug("pass_retried", feed=self._feed, reason=first_line(error))
+            log.debug("pass_retried", feed=self.feed, reason=first_line(error))
             stop.wait(0.02)
             return sync, "again"
         except DefinitionDiffers as difference:
-            log.warning("feed_changed", feed=self._feed, reason=difference.what)
+            log.warning("feed_changed", feed=self.feed, reason=difference.what)
             self._must_resync = True
             return None, "again"
 
     def _plan(self, connection: Connection) -> FeedSync:
-        plan, sources = self._plan_and_install(connection, self._feed)
+        plan, sources = self._plan_and_install(connection, self.feed)
         if self._must_resync:
             # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
-            connection.execute(statement("feed_state.lose_cursor"), {"feed": self._feed})
+            connection.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
             self._must_resync = False
         return FeedSync(
             connection,
@@ -164,7 +164,7 @@ class FeedWorker:
         for number, entities, reason, seconds in sync.finished_resyncs():
             log.info(
                 "resync_finished",
-                feed=self._feed,
+                feed=self.feed,
                 resync=number,
                 entities=entities,
                 reason=reason,
@@ -175,7 +175,7 @@ class FeedWorker:
         def waiting(writers: Writers) -> None:
             log.info(
                 "old_writers_awaited",
-                feed=self._feed,
+                feed=self.feed,
                 pids=sorted(pid for _, pid in writers if pid is not None),
                 prepared=sum(pid is None for _, pid in writers),
             )
@@ -188,25 +188,25 @@ class FeedWorker:
         count = sync.begin(pause=pause, waiting=waiting)
         if count is not None:
             seconds = round(time.monotonic() - started, 3)
-            log.info("first_sync_started", feed=self._feed, entities=count, seconds=seconds)
+            log.info("first_sync_started", feed=self.feed, entities=count, seconds=seconds)
         return count is not None
 
     def _tell(self, done: Pass) -> None:
-        log.info("pass_finished", feed=self._feed, **done.fields())
+        log.info("pass_finished", feed=self.feed, **done.fields())
         if done.pending:
-            log.info("pending_added", feed=self._feed, entities=done.pending, reason=done.reason)
+            log.info("pending_added", feed=self.feed, entities=done.pending, reason=done.reason)
         if done.recomputed.upserts or done.recomputed.deletes:
-            self._written(self._feed)
+            self._written(self.feed)
 
     def _stop_feed(self, connection: Connection, reason: str) -> None:
         if not self._stopped:
-            log.error("feed_stopped", feed=self._feed, reason=reason)
+            log.error("feed_stopped", feed=self.feed, reason=reason)
         self._stopped = True
-        state.stop(connection, self._feed, reason)
+        state.stop(connection, self.feed, reason)
 
     def _repaired(self) -> None:
         if self._stopped:
-            log.info("feed_repaired", feed=self._feed)
+            log.info("feed_repaired", feed=self.feed)
         self._stopped = False
 
     def _reason(self, connection: Connection, error: CdcError | psycopg.Error) -> str:
@@ -220,9 +220,9 @@ class FeedWorker:
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
             rows = error.recompute.explain_duplicates(connection, error.parameters)
-            return f"{error.told_of(self._feed)}: {rows}. Try: {error.hint}"
+            return f"{error.told_of(self.feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
-            told = error.told_of(self._feed) if isinstance(error, FeedError) else str(error)
+            told = error.told_of(self.feed) if isinstance(error, FeedError) else str(error)
             return f"{told}. Try: {error.hint}" if error.hint else told
         if isinstance(error, CdcError):
             raise error

@@ -3,21 +3,26 @@
 -- database: an unchanged document never travels. `= ANY` of an array is pushed down into the query (0.8 ms);
 -- a join or `IN (SELECT unnest(...))` is not (390 to 460 ms).
 -- The revision is drawn after the feed's state row was locked, so it grows in commit order.
-WITH fresh AS MATERIALIZED (
-    SELECT {identity}, {document} AS document, {hashed} AS hashed
+WITH digested AS MATERIALIZED (
+    -- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
+    -- expression into every place that names it, and a subquery there runs for the document and for the hash.
+    SELECT {identity}, made.document,
+           pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8')) AS hash
     FROM (
 {query}
-    ) AS q
+    ) AS u
+    CROSS JOIN LATERAL (SELECT u.* OFFSET 0) AS q
+    CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
     WHERE {affected_query}
-), digested AS MATERIALIZED (
-    SELECT {fresh_identity}, fresh.document,
-           pg_catalog.sha256(pg_catalog.convert_to({hash_of}::pg_catalog.text, 'UTF8')) AS hash
-    FROM fresh
 ), differing AS MATERIALIZED (
-    SELECT d.*, s.document AS stored, s.revision AS previous,
+    -- What is stored is looked up key by key: OFFSET 0 keeps the planner from joining. How many documents the
+    -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
+    -- feed for every change.
+    SELECT d.*, s.document AS stored, s.revision AS previous, {stranger} AS stranger,
            s.revision IS NULL OR s.deleted OR s.hash = d.hash AS whole,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
-    FROM digested AS d LEFT JOIN cdc.{feed} AS s ON {same_key}
+    FROM digested AS d
+    LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
     WHERE s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
 ), written AS (
     INSERT INTO cdc.{feed} AS f ({columns}, document, hash, revision, deleted, captured_at, modified_at)
@@ -52,11 +57,11 @@ WITH fresh AS MATERIALIZED (
     SELECT d.revision, d.previous, {differing_keys}, '{{}}'
     FROM gone AS d
 )
-SELECT (SELECT pg_catalog.count(*) FROM fresh),
+SELECT (SELECT pg_catalog.count(*) FROM digested),
        (SELECT pg_catalog.count(*) FROM differing),
        (SELECT pg_catalog.count(*) FROM gone),
        GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
-       {strangers},
+       (SELECT pg_catalog.json_agg(d.stranger) FROM differing AS d WHERE d.stranger IS NOT NULL),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
        EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1)
@@ -77,17 +82,16 @@ rescheduled AS (
       AND NOT EXISTS (SELECT FROM differing AS w WHERE {same_differing})
 ),
 
--- name: strangers
--- Entities outside of this batch that hold a key which the batch yields too: either the key moved here, or it
+-- name: stranger
+-- An entity outside of this batch that holds a key which the batch yields too: either the key moved here, or it
 -- is not unique. Recomputed together with the batch the two look different. (Most rows keep their entity and
 -- fail the first comparison: `<> ALL` of a thousand entities for each of a thousand rows took most of the time.)
-(SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entities}))
- FROM digested AS d JOIN cdc.{feed} AS s ON {same_key}
- WHERE NOT s.deleted AND ({stored_entities}) IS DISTINCT FROM ({entities_now}) AND NOT ({affected_feed}))
+CASE WHEN NOT s.deleted AND ({stored_entities}) IS DISTINCT FROM ({entities_now}) AND NOT ({affected_feed})
+     THEN pg_catalog.json_build_array({entities}) END
 
--- name: no_strangers
+-- name: no_stranger
 -- The entity is part of the key: no other entity can hold it.
-NULL
+NULL::pg_catalog.json
 
 -- name: affected_one
 -- Rows of some entities, by one entity column.
@@ -225,7 +229,12 @@ WITH RECURSIVE page AS MATERIALIZED (
     LIMIT %(limit)s
 ), current AS MATERIALIZED (
     SELECT p.revision, p.previous, p.changed, s.deleted, s.hash, s.document, s.captured_at, {key_object} AS key
-    FROM page AS p LEFT JOIN cdc.{feed} AS s ON {same_key} AND s.revision = p.revision
+    FROM page AS p
+    -- Key by key, as in `recompute`: a page is planned for as many as it may hold, and a join for that many would
+    -- read the whole feed to deliver one document.
+    LEFT JOIN LATERAL (
+        SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} AND s.revision = p.revision OFFSET 0
+    ) AS s ON true
 ), counted AS MATERIALIZED (
     SELECT c.revision, COALESCE(pg_catalog.octet_length(c.document::pg_catalog.text), 0) AS bytes
     FROM current AS c
@@ -283,7 +292,7 @@ SELECT s.revision, COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.tex
        pg_catalog.encode(s.hash, 'hex'), s.document::pg_catalog.text, s.captured_at, {fields}
 FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
-LEFT JOIN cdc.{feed} AS s ON {same_key}
+LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalog.clock_timestamp()
   AND (s.revision IS NULL OR s.revision <= i.revision)
 ORDER BY i.next_attempt_at
