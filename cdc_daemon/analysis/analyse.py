@@ -125,6 +125,8 @@ class _Collected:
         made: Statement,
         bound: tuple[str, ...],
     ) -> None:
+        if made.unconditional:
+            bound = ()
         reason = _reason(query, body, positions, fragment, bound) if len(bound) < len(query.entity) else None
         if not bound:
             route = Route(RouteKind.ALL, (), "", reason)

@@ -5,14 +5,20 @@ pair, c and everything else holds. Of l with NULLs, c says nothing; but if a cha
 go, then c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own
 arm, while conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use
 what holds in it.
+
+A subquery or LATERAL that changed brings conditions along that hold for the row around it (`given`). They
+speak of that row as the subquery sees it: with NULLs where a join found no match. Only in a case that tells
+whether it did can such a condition be used, so it asks for the case as a goal does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+
+from sqlglot import exp
 
 from cdc_daemon.analysis.scopes import Conjunct, OuterJoin, Scope
 
@@ -43,6 +49,16 @@ class Case:
             *(join.sides[state] for join, state in self.states.items() if state != MATCHED)
         )
 
+    def nulls_in(self, q: Conjunct) -> frozenset[str]:
+        """The sources of which a condition that the changed source brings along saw NULLs."""
+        return frozenset[str]().union(
+            *(
+                join.sides[state]
+                for join, state in self.states.items()
+                if state != MATCHED and not self._within(q, join.sides[state])
+            )
+        )
+
     def tells(self, mentioned: frozenset[str]) -> bool:
         """Whether an expression over these sources has one meaning in this case."""
         return not self.blind or not any(
@@ -63,12 +79,16 @@ class Case:
 
     def _sees(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
         side = join.sides[arm]
-        if q.span is not None and q.span <= side:
+        if (q.span is not None and q.span <= side) or self._within(q, side):
             return self._present(join, arm)
         if q.join is join or not q.sources & side:
             return True
         state = self.states.get(join)
         return state is not None and state != arm
+
+    def _within(self, q: Conjunct, side: frozenset[str]) -> bool:
+        """Whether a condition that a changed subquery or LATERAL brings along stands in this arm."""
+        return q.given and self.changed in side
 
     def _present(self, join: OuterJoin, arm: int) -> bool:
         state = self.states.get(join)
@@ -78,16 +98,35 @@ class Case:
         state = self.states.get(join, MATCHED)
         return state != MATCHED and self.changed in join.sides[state]
 
-    def settled(self) -> bool:
-        """Draw what the strict conditions imply; False if they exclude this case."""
+    def settled(self, given: Sequence[Conjunct] = ()) -> bool:
+        """Draw what the strict conditions imply; False if they exclude this case.
+
+        Args:
+            given: further conditions that hold for the row, brought along by the changed source.
+        """
+        conjuncts = (*given, *self.scope.conjuncts)
+        settled = self._drawn(conjuncts)
+        return settled and not any(map(self._contradicts, given))
+
+    def _contradicts(self, q: Conjunct) -> bool:
+        """Whether a condition asks for NULL in a column that has none in this case."""
+        at = q.tree.this.unnest() if isinstance(q.tree, exp.Is) and not q.tree.args.get("negate") else None
+        source = self.scope.sources.get(at.table) if isinstance(at, exp.Column) else None
+        if at is None or source is None or source.table is None or at.name not in source.real:
+            return False
+        return source.table.columns[source.real[at.name]].not_null and all(
+            self.states.get(join) == MATCHED
+            for join, arm in _nullable_arms(self.scope)
+            if source.uid in join.sides[arm]
+        )
+
+    def _drawn(self, conjuncts: Sequence[Conjunct]) -> bool:
         moving = True
         while moving:
             moving = False
             for join, arm in _nullable_arms(self.scope):
                 state = self.states.get(join)
-                if state == MATCHED or not any(
-                    self._refuses_null(q, join, arm) for q in self.scope.conjuncts
-                ):
+                if state == MATCHED or not any(self._refuses_null(q, join, arm) for q in conjuncts):
                     continue
                 if state == arm:
                     return False
@@ -100,6 +139,8 @@ class Case:
         side = join.sides[arm]
         if q.join is join or not q.strict & side or (q.span is not None and q.span <= side):
             return False
+        if self._within(q, side):
+            return False  # it was the row of the witness that it saw
         before = self.states.get(join)
         self.states[join] = MATCHED
         holds = self.holds(q)
@@ -110,17 +151,21 @@ class Case:
         return holds
 
 
-def cases(scope: Scope, changed: str | None, mentioned: frozenset[str]) -> Iterator[Case]:
+def cases(
+    scope: Scope, changed: str | None, mentioned: frozenset[str], given: Sequence[Conjunct] = ()
+) -> Iterator[Case]:
     """Every case that a changed row of one source has to be followed in.
 
     Args:
         changed: the source; None for rows that did not change themselves.
         mentioned: the sources that the goals refer to: whether their columns are NULL makes a difference.
+        given: conditions that the changed source brings along; it makes a difference to them, too.
     """
-    options = {join: list(_options(join, changed, mentioned)) for join in scope.joins}
+    led = frozenset[str]().union(*(q.sources for q in given))
+    options = {join: list(_options(join, changed, mentioned, led)) for join in scope.joins}
     blind = prod(len(states) for states in options.values()) > _MOST_CASES
     if blind:
-        options = {join: list(_options(join, changed, frozenset())) for join in scope.joins}
+        options = {join: list(_options(join, changed, frozenset(), frozenset())) for join in scope.joins}
     for states in product(*options.values()):
         case = Case(
             scope,
@@ -128,11 +173,13 @@ def cases(scope: Scope, changed: str | None, mentioned: frozenset[str]) -> Itera
             {join: state for join, state in zip(options, states, strict=True) if state is not None},
             blind,
         )
-        if case.settled():
+        if case.settled(given):
             yield case
 
 
-def _options(join: OuterJoin, changed: str | None, mentioned: frozenset[str]) -> Iterator[int | None]:
+def _options(
+    join: OuterJoin, changed: str | None, mentioned: frozenset[str], led: frozenset[str]
+) -> Iterator[int | None]:
     arms = [arm for arm in (0, 1) if join.nullable[arm]]
     own = next((arm for arm in arms if changed in join.sides[arm]), None)
     if own is not None:
@@ -143,7 +190,7 @@ def _options(join: OuterJoin, changed: str | None, mentioned: frozenset[str]) ->
             yield MATCHED
         if join.nullable[1 - own]:
             yield 1 - own
-    elif any(mentioned & join.sides[arm] for arm in arms):
+    elif any((mentioned | led) & join.sides[arm] for arm in arms):
         yield MATCHED
         yield from arms
     else:

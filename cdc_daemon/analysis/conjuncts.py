@@ -24,7 +24,7 @@ IDENTICAL = frozenset(
         "timestamp with time zone",
     }
 )
-_TEXTS = frozenset({"text", "character varying"})
+TEXTS = frozenset({"text", "character varying"})
 _STRICT = (
     exp.EQ,
     exp.NEQ,
@@ -71,7 +71,7 @@ def conjunct(
         refs=refs_of(tree),
         sides=sides,
         identical=sides is not None and _identical(sides, types),
-        strict=frozenset(ref.source for ref in _strict(tree)),
+        strict=strict_in(tree),
         join=join,
         span=span,
     )
@@ -87,7 +87,7 @@ def side_of(tree: Tree, types: Mapping[Ref, str]) -> Side:
         and not at.to.expressions
     ):
         at = at.this.unnest()
-        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in _TEXTS:
+        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:
             return Side(tree, refs, None)
     plain = isinstance(at, exp.Column) and len(refs) == 1
     return Side(tree, refs, next(iter(refs)) if plain else None)
@@ -145,6 +145,11 @@ def members(tree: Tree) -> tuple[Tree, ...]:
     if isinstance(tree, exp.Tuple) or (isinstance(tree, exp.Anonymous) and tree.name.lower() == "row"):
         return tuple(tree.expressions)
     return (tree,)
+
+
+def strict_in(tree: Tree) -> frozenset[str]:
+    """The sources of which a NULL column keeps a condition from being true."""
+    return frozenset(ref.source for ref in _strict(tree))
 
 
 def _strict(tree: Tree) -> frozenset[Ref]:

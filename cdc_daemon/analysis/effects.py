@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.cases import Case, all_matched, cases
+from cdc_daemon.analysis.cases import MATCHED, Case, all_matched, cases
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
 from cdc_daemon.analysis.known import Value, substitute
+from cdc_daemon.analysis.membership import is_null
 from cdc_daemon.analysis.names import null_of
 from cdc_daemon.analysis.ranks import settle
-from cdc_daemon.analysis.reach import Reach
+from cdc_daemon.analysis.reach import Hop, Reach
 from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.siblings import again, partition_arms
 
@@ -154,11 +155,13 @@ def effects(
     """Every route from a changed row of one source through its scope."""
     scope = plan.scope
     outputs, notes = _shared(scope, plan.outputs)
-    for case in cases(scope, source.uid, mentioned(outputs.values())):
+    for case in cases(scope, source.uid, mentioned(outputs.values()), extra):
         reach = reach_of(plan, case, source.uid, start, extra)
         found = values_of(reach, case, outputs)
         opened = list(_opened(plan, reach, case, extra))
-        hops, conditions = reach.compiled([*found.values(), *(value for _, value in opened)], source.uid)
+        hops, conditions = compiled(
+            plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
+        )
         yield from proceed(
             fragment.grown(hops, conditions, notes), _handed_on(scope, found), [q for q, _ in opened]
         )
@@ -169,11 +172,13 @@ def effects(
             continue  # the whole partition has the values that were bound already
         goals = [*keys, *_open_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
-        for case in cases(scope, source.uid, mentioned(keys)):
+        for case in cases(scope, source.uid, mentioned(keys), extra):
             reach = reach_of(own, case, source.uid, start, extra)
             found = values_of(reach, case, dict(enumerate(keys)))
             opened = list(_opened(own, reach, case, extra))
-            hops, conditions = reach.compiled([*found.values(), *(value for _, value in opened)], source.uid)
+            hops, conditions = compiled(
+                own, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
+            )
             known = [(keys[n], value) for n, value in found.items()]
             grown = fragment.grown(hops, conditions, [_WINDOW])
             yield from _rest_of_partition(own, grown, known, [q for q, _ in opened], proceed)
@@ -196,10 +201,10 @@ def _rest_of_partition(
     goals = list(outputs.values())
     everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
     for arm in partition_arms(plan.scope, second, known):
-        for case in cases(second, None, mentioned(outputs.values())):
+        for case in cases(second, None, mentioned(outputs.values()), arm.conjuncts):
             reach = reach_of(everything, case, None, {}, arm.conjuncts)
             found = values_of(reach, case, outputs)
-            hops, conditions = reach.compiled(list(found.values()), None)
+            hops, conditions = compiled(everything, reach, case, list(found.values()), None)
             grown = fragment.guarded(arm.conditions).grown(hops, conditions)
             yield from proceed(grown, _handed_on(second, found), opened)
 
@@ -242,9 +247,9 @@ def reach_of(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
 ) -> Reach:
-    usable = [q for q in (*extra, *plan.scope.conjuncts) if case.holds(q)]
-    allowed = plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
-    reach = Reach(plan.scope, usable, frozenset(uid for uid in allowed if case.visible(uid)), start)
+    usable = [q for q in (*_brought(case, extra), *plan.scope.conjuncts) if case.holds(q)]
+    visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
+    reach = Reach(plan.scope, usable, visitable, start)
     goals = [in_case(case, goal) for goal in plan.goals]
     reach.bind(goals)
     if not all(reach.knows(goal) for goal in goals):
@@ -252,15 +257,65 @@ def reach_of(
     return reach
 
 
+def compiled(
+    plan: Plan, reach: Reach, case: Case, values: Sequence[Value], changed: str | None
+) -> tuple[list[Hop], list[Tree]]:
+    """The hops that some values need, and every condition on them.
+
+    Rows that are visited for nothing but that they are wanted are those without a match in an outer join: the
+    other side is asked for that, if it did not change.
+    """
+    hops, conditions = reach.compiled(values, changed)
+    for join, state in case.states.items() if reach.roaming else ():
+        if state == MATCHED or changed in join.sides[state]:
+            continue
+        source, *others = (each for uid, each in plan.scope.sources.items() if uid in join.sides[state])
+        if others:  # a subquery in the ON counts as one
+            continue
+        if source.uid in allowed_of(plan, changed) and not source.outer:
+            on = [q for q in plan.scope.conjuncts if q.join is join and not q.implied]
+            unmatched = reach.unmatched(source, on, values)
+            conditions += [] if unmatched is None else [unmatched]
+    return hops, conditions
+
+
+def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
+    """What a changed source may visit; all, where none of them changed."""
+    return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
+
+
+def _brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
+    """Conditions that the changed source brings along, as they are where some sources are all NULL.
+
+    What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
+    others may be meant.
+    """
+    for q in extra:
+        nulls = case.nulls_in(q)
+        if q.sources.isdisjoint(nulls):
+            yield q
+            continue
+        tree = with_nulls(case.scope, q.tree, nulls)
+        if isinstance(tree, exp.Is) and is_null(tree.this) and is_null(tree.expression):
+            tree = exp.true()
+        refs = frozenset(ref for ref in q.refs if ref.source not in nulls)
+        alone = not refs and next(tree.find_all(exp.Column), None) is not None
+        yield replace(q, tree=tree, refs=refs, sides=None, free=q.free or alone)
+
+
 def in_case(case: Case, tree: Tree) -> Tree:
     """An expression with NULL for the columns of sources that are all NULL."""
-    nulls = case.nulls
+    return with_nulls(case.scope, tree, case.nulls)
+
+
+def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
+    """An expression with NULL for the columns of some sources."""
     absent = [ref for ref in refs_of(tree) if ref.source in nulls]
     if not absent:
         return tree
     if isinstance(tree.unnest(), exp.Column):
         return exp.Null()
-    return substitute(tree, {ref: null_of(case.scope.sources, column(*ref)) for ref in absent})
+    return substitute(tree, {ref: null_of(scope.sources, column(*ref)) for ref in absent})
 
 
 def values_of(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int, Value]:
@@ -280,7 +335,7 @@ def _opened(
 ) -> Iterator[tuple[Conjunct, Value]]:
     """Conditions on outer columns, with the inner ones replaced by values."""
     own = plan.scope.sources
-    further = [q for q in extra if any(ref.source not in own for ref in q.refs)]
+    further = [q for q in _brought(case, extra) if any(ref.source not in own for ref in q.refs)]
     for q in (*plan.open, *further):
         if not case.holds(q):
             continue

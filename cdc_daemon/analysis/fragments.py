@@ -153,6 +153,14 @@ class Statement:
         return not self.fragment.hops and self.fragment.closure is None
 
     @property
+    def unconditional(self) -> bool:
+        """Whether it yields the same whatever row changed: every row of what it visits."""
+        fragment = self.fragment
+        visited = {hop.uid for hop in fragment.hops}
+        conditions = (*fragment.conditions, *fragment.guards)
+        return bool(visited) and not self.links and not any(aliases(each) & visited for each in conditions)
+
+    @property
     def opaque(self) -> bool:
         """Whether it reads more than tables, or goes through a recursion."""
         return self.fragment.closure is not None or not all(map(_is_table, self.fragment.hops))

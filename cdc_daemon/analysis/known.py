@@ -186,5 +186,12 @@ def substitute(tree: Tree, values: Mapping[Ref, Tree]) -> Tree:
 
 
 def aliases(tree: Tree) -> frozenset[str]:
-    """The sources that the columns of an expression belong to."""
-    return frozenset(node.table for node in tree.find_all(exp.Column))
+    """The sources that the columns of an expression belong to, but for those that it reads itself."""
+    named: set[str] = set()
+    read: set[str] = set()
+    for node in tree.walk():
+        if isinstance(node, exp.Column):
+            named.add(node.table)
+        elif isinstance(node, (exp.Table, exp.Subquery)):
+            read.add(node.alias_or_name)
+    return frozenset(named - read)

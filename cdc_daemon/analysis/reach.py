@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.dialect import Tree, column, render
+from cdc_daemon.analysis.dialect import Tree, column, enclosed, render
 from cdc_daemon.analysis.known import Known, Value, aliases, substitute
 from cdc_daemon.analysis.names import type_of
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Conjunct, Ref, Source, refs_of
@@ -46,11 +46,11 @@ class Reach(Known):
     _exhausted: frozenset[str] = field(init=False, default=frozenset())
     _touching: dict[str, list[Conjunct]] = field(init=False, default_factory=dict[str, list[Conjunct]])
     # Some source may be visited for nothing but that it is wanted.
-    _roaming: bool = field(init=False)
+    roaming: bool = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._roaming = any(q.free and not q.sources for q in self.conjuncts)
+        self.roaming = any(q.free and not q.sources for q in self.conjuncts)
         for q in self.conjuncts:
             for uid in q.sources:
                 self._touching.setdefault(uid, []).append(q)
@@ -88,7 +88,7 @@ class Reach(Known):
         """The visit that needs fewest others, an equality before other conditions."""
         best: tuple[tuple[int, int, int], _Visit] | None = None
         missing = {ref.source for goal in goals for ref in refs_of(goal) if ref not in self._equal}
-        near = among if self._roaming else among & self._frontier
+        near = among if self.roaming else among & self._frontier
         for order, uid in enumerate(self.scope.sources if near else ()):
             if uid not in near or not self._may_visit(uid):
                 continue
@@ -256,7 +256,7 @@ class Reach(Known):
                 continue
             linked[q] = tree
             if of_hops:
-                trees.append(tree)
+                trees += [] if isinstance(tree, exp.Boolean) and tree.this else [tree]
             else:
                 alone.append((q, tree))
         hops: list[Hop] = []
@@ -279,6 +279,26 @@ class Reach(Known):
             if fragile or _selective(q.tree):
                 trees.append(tree)
         return hops, trees
+
+    def unmatched(self, source: Source, on: Iterable[Conjunct], values: Sequence[Value]) -> Tree | None:
+        """That no current row of a source fulfils some conditions; None if one needs more than is known.
+
+        Args:
+            values: what else the hops are kept for.
+        """
+        kept = frozenset[str]().union(*(value.hops for value in values)) | {source.uid}
+        found: list[Tree] = []
+        for q in on:
+            tree = self._condition(q, kept)
+            if tree is None:
+                return None
+            found.append(enclosed(tree))
+        if not found or source.item is None:
+            return None
+        select = exp.Select(
+            expressions=[exp.Literal.number(1)], from_=exp.From(this=self._item(source, kept))
+        )
+        return exp.Not(this=exp.Exists(this=select.where(*found, copy=False)))
 
     def _item(self, source: Source, kept: frozenset[str]) -> Tree:
         if source.item is None:

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
 from cdc_daemon.analysis.known import Value
-from cdc_daemon.analysis.membership import Arm, never_null
+from cdc_daemon.analysis.membership import Arm, is_null, never_null
 from cdc_daemon.analysis.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
 
 
@@ -51,12 +51,14 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
     if len(nullable) != 1:
         return [Arm(conjuncts=tuple(_agree(key, value, strict=strict) for key, value, strict in keys))]
     (key, value, _) = nullable[0]
-    is_null = exp.Is(this=enclosed(value.tree), expression=exp.Null())
     both_null = exp.Is(this=enclosed(key), expression=exp.Null())
     others = tuple(_agree(k, v, strict=True) for k, v, strict in keys if strict)
+    of_null = (*others, Conjunct(both_null, refs_of(key), given=True, free=not others))
+    if is_null(value.tree):
+        return [Arm(conjuncts=of_null)]
     return [
         Arm(conjuncts=(*others, _agree(key, value, strict=True))),
-        Arm((is_null,), (*others, Conjunct(both_null, refs_of(key), given=True, free=not others))),
+        Arm((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
     ]
 
 

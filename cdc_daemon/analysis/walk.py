@@ -19,7 +19,8 @@ tests/integration/analysis_queries*.py, which random changes are tried on, or of
 4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
    one whose row GROUP BY, DISTINCT or a UNION merged with others.
 5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those
-   for which NULL decides ["not in", "in as a value"].
+   for which NULL decides, column by column ["not in", "pair not in, both may be NULL"]; what a subquery knows
+   of a row around it, it knows with the NULLs of that row ["null-safe subquery beyond a left join"].
 6. GROUP BY and DISTINCT merge rows that agree on what is bound. With grouping sets S is the union of one
    SELECT for each set, whose other keys are NULL ["rollup of two tables"].
 7. A window, DISTINCT ON or LIMIT lets a row change others of its partition: they did not change themselves,

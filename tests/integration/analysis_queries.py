@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries_nested import COMBINED, NESTED, VIEWS
+from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
@@ -390,7 +390,7 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED}
+CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND}
 
 FILTERED = {
     "eav": Case(

@@ -20,7 +20,7 @@ Analyse = Callable[[FeedQuery, Catalogue], Analysis]
 
 _PACKAGE = "cdc_daemon.analysis"
 # Plain values that the caller compares with its own: one copy of them.
-_SHARED = {f"{_PACKAGE}.plan", f"{_PACKAGE}.catalogue"}
+_SHARED = {f"{_PACKAGE}.plan", f"{_PACKAGE}.catalogue", f"{_PACKAGE}.conditions"}
 
 
 class Mutation(NamedTuple):

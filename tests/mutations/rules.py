@@ -109,7 +109,7 @@ SOUND = (
     Mutation(
         "a cast to text is not the column itself",
         "conjuncts",
-        "        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in _TEXTS:\n"
+        "        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:\n"
         "            return Side(tree, refs, None)\n",
         "",
         killed_by=(
@@ -120,7 +120,7 @@ SOUND = (
     Mutation(
         "NOT IN: rows with NULL on the left change when the set becomes empty",
         "membership",
-        "    if left_nullable:\n",
+        "    if not never_null(scope, left):\n",
         "    if False:\n",
         killed_by=(
             "not in",
@@ -130,7 +130,7 @@ SOUND = (
     Mutation(
         "NOT IN: a NULL that appears changes every row",
         "membership",
-        "    if right_nullable:\n",
+        "    if source.body is None or not output_never_null(source.body, n):\n",
         "    if False:\n",
         killed_by=(
             "in as a value",
@@ -146,6 +146,41 @@ SOUND = (
             "not in",
             "in as a value",
         ),
+    ),
+    Mutation(
+        "NOT IN: a row that changed itself does not show that the set was not empty",
+        "membership",
+        "            exp.Not(this=exp.In(this=kept.copy(), query=exp.Subquery(this=changed))),\n",
+        "",
+        killed_by=("not in a filtered set", "not in a set that is hardly ever empty"),
+    ),
+    Mutation(
+        "NOT IN: what else decides about the set's rows may have changed",
+        "membership",
+        " or len(body.sources) > 1:\n",
+        ":\n",
+        killed_by=("not in a set of two tables that share its value",),
+    ),
+    Mutation(
+        "what is NULL beyond an outer join was not NULL to a subquery inside of that side",
+        "cases",
+        "        if self._within(q, side):\n            return False",
+        "        if False:\n            return False",
+        killed_by=("entity from inside of a nullable side",),
+    ),
+    Mutation(
+        "a subquery may find something for the NULLs that an outer join leaves",
+        "walk",
+        "        strict=q.strict,\n",
+        "        strict=q.sources,\n",
+        killed_by=("null-safe subquery beyond a left join", "subquery that takes NULL from a left join"),
+    ),
+    Mutation(
+        "rows without a match are asked for by the whole ON",
+        "effects",
+        "        if others:  #",
+        "        if False:  #",
+        killed_by=("window of a left join on a subquery",),
     ),
     Mutation(
         "a window lets a row change its whole partition",
@@ -340,8 +375,8 @@ PRECISE = (
     Mutation(
         "IN ties the outer value to the subquery's",
         "membership",
-        "    if source.membership is Membership.POSITIVE:\n        return [equal]\n",
-        "    if source.membership is Membership.POSITIVE:\n        return [Arm()]\n",
+        "        return [Arm(conjuncts=tuple(_equal(source, left, value) for left, value, _ in known))]\n",
+        "        return [Arm()]\n",
         fixtures=("semi_joins",),
     ),
     Mutation(
@@ -354,8 +389,8 @@ PRECISE = (
     Mutation(
         "varchar as text is the same value",
         "conjuncts",
-        '_TEXTS = frozenset({"text", "character varying"})\n',
-        "_TEXTS = frozenset[str]()\n",
+        'TEXTS = frozenset({"text", "character varying"})\n',
+        "TEXTS = frozenset[str]()\n",
         fixtures=("values_of_types",),
     ),
     Mutation(
