@@ -17,7 +17,7 @@ from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
-from cdc_daemon.analysis.places import Place
+from cdc_daemon.analysis.places import Place, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text
 from cdc_daemon.analysis.scopes import (
@@ -96,6 +96,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         tuple(text.readings.values()),
         nullable,
         frozenset(null_extended) if nullable else frozenset(),
+        unread=_unread(text),
     )
     return completed(analysis, query, catalogue, tree, body)
 
@@ -172,6 +173,22 @@ def _overlooked(text: Text, collected: Mapping[int, _Collected]) -> set[TableNam
     places = {name for origin, name in text.places.items() if origin not in collected}
     views = text.catalogue.views.keys() & places
     return places if views <= text.readings.keys() else set(text.catalogue.tables)
+
+
+def _unread(text: Text) -> frozenset[TableName]:
+    """The tables, of views that are named there too, that only CTEs name which nothing reads."""
+    found: set[TableName] = set()
+    waiting = list(text.unread)
+    while waiting:
+        name = waiting.pop()
+        view = text.catalogue.views.get(name)
+        if name not in found and view is not None:
+            try:
+                waiting += [TableName(node.db, node.name) for node in tables_read(parse(view.definition))]
+            except Unreadable:
+                return frozenset()
+        found.add(name)
+    return frozenset(found).difference(text.places.values())
 
 
 def _columns(scope: Scope, source: Source) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -67,6 +67,33 @@ def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:
 
 def _reads(tree: Tree, name: str) -> bool:
     return any(table.name == name and not table.db for table in tree.find_all(exp.Table))
+
+
+def unread(tree: Tree) -> Iterator[exp.CTE]:
+    """The CTEs of a query, at any depth, that nothing reads: PostgreSQL doesn't run them.
+
+    A name that a WITH further inside gives anew counts as a use of both.
+    """
+    for clause in tree.find_all(exp.With):
+        # Where each is used: a use in a CTE that nothing reads, itself among them, is none.
+        users: dict[str, list[exp.CTE | None]] = {cte.alias: [] for cte in clause.expressions}
+        for table in clause.parent.find_all(exp.Table) if clause.parent is not None else ():
+            if table.name in users and not table.db:
+                users[table.name].append(_inside(table, clause))
+        waiting: list[exp.CTE] = list(clause.expressions)
+        found: list[exp.CTE] = []
+        while lonely := [cte for cte in waiting if all(user in (cte, *found) for user in users[cte.alias])]:
+            found += lonely
+            waiting = [cte for cte in waiting if cte not in lonely]
+        yield from found
+
+
+def _inside(node: Tree, clause: exp.With) -> exp.CTE | None:
+    """The CTE of a WITH in which something stands; None for the query that the WITH belongs to."""
+    at: Tree | None = node
+    while at is not None and at.parent is not clause:
+        at = at.parent
+    return at if isinstance(at, exp.CTE) else None
 
 
 def alias_columns(node: Tree) -> tuple[str, ...]:

@@ -139,6 +139,8 @@ class Analysis:
         nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
         document with such a NULL has no entity: the feed must stop, not lose it.
         unwatched: what it reads and no trigger can watch; no occurrence is there for it.
+        unread: tables that only a CTE names which nothing reads: PostgreSQL records them for the query, and
+        no change of them changes a document.
         lookups: the tables in which a recomputation looks an entity up; one with an index is enough.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
         join alone; no route tells of it, for a route yields entities.
@@ -153,4 +155,5 @@ class Analysis:
     nullable: tuple[str, ...] = ()
     null_extended: frozenset[str] = frozenset()
     unwatched: frozenset[TableName] = frozenset()
+    unread: frozenset[TableName] = frozenset()
     lookups: tuple[Visit, ...] = ()

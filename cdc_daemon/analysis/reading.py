@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, TableName, View
-from cdc_daemon.analysis.ctes import Cte
+from cdc_daemon.analysis.ctes import Cte, unread
 from cdc_daemon.analysis.dialect import Tree, Unreadable, parse, render
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.names import Sight
@@ -61,6 +61,7 @@ class Text:
     Attributes:
         readings: each view's definition as it was read.
         places: what each place where a relation is named reads, by its number.
+        unread: relations that are named in CTEs that nothing reads; they may be read elsewhere.
     """
 
     def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
@@ -69,6 +70,7 @@ class Text:
         self.functions = functions
         self.readings: dict[TableName, Reading] = {}
         self.places: dict[int, TableName] = {}
+        self.unread: set[TableName] = set()
         self._taken: set[str] = {"delta"}
         self._views: dict[TableName, exp.Query] = {}
         self._places = 0
@@ -89,6 +91,10 @@ class Text:
             if node.db:
                 self.places[self._places] = TableName(node.db, node.name)
             self._places += 1
+        for cte in unread(tree):
+            for node in cte.find_all(exp.Table):
+                name = self.places.pop(node.meta["origin"], None)
+                self.unread |= set() if name is None else {name}
 
     def view(self, view: View) -> exp.Query:
         """A view's definition, to be rewritten in place; its SELECTs have the view's name with them: places

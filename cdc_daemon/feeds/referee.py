@@ -25,9 +25,10 @@ Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]) -> Analysis:
     """The analysis, widened to everything that PostgreSQL recorded for the query (`pg_depend`).
 
-    A table that the analysis lacks is taken as `all`; a column that it lacks is added to each occurrence of
-    its table: columns that GROUP BY relies on, for one. Neither is ever ignored. The other way round nothing
-    is checked: pg_depend drops a whole-row reference beside a column of the same table, the analysis doesn't.
+    A table that the analysis lacks is taken as `all`, unless only a CTE that nothing reads names it; a column
+    that it lacks is added to each occurrence of its table: columns that GROUP BY relies on, for one. Neither
+    is ever ignored. The other way round nothing is checked: pg_depend drops a whole-row reference beside a
+    column of the same table, the analysis doesn't.
 
     Args:
         dependencies: per relation, the columns recorded.
@@ -35,7 +36,7 @@ def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]
     occurrences = list(analysis.occurrences)
     verdicts = list(analysis.verdicts)
     for table, columns in dependencies.items():
-        if table in analysis.unwatched:
+        if table in analysis.unwatched | analysis.unread:
             continue
         mine = [n for n, occurrence in enumerate(occurrences) if occurrence.table == table]
         if not mine:

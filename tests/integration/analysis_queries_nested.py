@@ -125,6 +125,11 @@ NESTED = {
         "id",
         "SELECT p.id, (WITH t AS (SELECT i.n FROM i WHERE i.pid = p.id) SELECT sum(t.n) FROM t) AS n FROM p",
     ),
+    "cte that nothing reads": Case(
+        "id",
+        "WITH t AS (SELECT c.id FROM c), u AS (SELECT t.id FROM t), v AS (SELECT o.id FROM o) "
+        "SELECT p.id, (SELECT count(*) FROM v WHERE v.id = p.cat) AS n FROM p",
+    ),
     "cte beside a limit": Case(
         "id",
         "WITH t AS NOT MATERIALIZED (SELECT p.id, p.cat FROM p) SELECT c.id, x.id AS best FROM c LEFT JOIN "

@@ -196,6 +196,44 @@ def test_a_table_that_the_analysis_lacks_is_taken_as_all(connection: psycopg.Con
     assert (added.kind, added.columns) == (RouteKind.ALL, ("name",))
 
 
+@pytest.mark.parametrize(
+    ("query", "sources"),
+    [
+        ("WITH t AS (SELECT name FROM maker) SELECT id FROM product", {"product"}),
+        ("WITH t AS (SELECT id FROM maker), u AS (SELECT id FROM t) SELECT id FROM product", {"product"}),
+        ("WITH t AS (SELECT id FROM offers) SELECT id FROM maker", {"maker"}),
+        (
+            "WITH RECURSIVE t AS (SELECT id FROM product UNION SELECT t.id FROM t) SELECT id FROM maker",
+            {"maker"},
+        ),
+        ("SELECT id, (WITH t AS (SELECT id FROM product) SELECT 1) AS n FROM maker", {"maker"}),
+        # Read after all, or read elsewhere, too.
+        (
+            "WITH t AS (SELECT id FROM product), u AS (SELECT id FROM t) SELECT m.id FROM maker m, u",
+            {"maker", "product"},
+        ),
+        ("WITH t AS (SELECT id FROM product), u AS (SELECT id FROM offers) SELECT id FROM u", {"product"}),
+        ("WITH t AS (SELECT name FROM maker) SELECT id FROM maker", {"maker"}),
+        (
+            "(WITH t AS (SELECT id FROM maker) SELECT id FROM product) UNION ALL (SELECT id FROM maker)",
+            {"maker", "product"},
+        ),
+        # A CTE further inside has the name.
+        (
+            "WITH t AS (TABLE maker) SELECT id, (WITH u AS (TABLE t) SELECT sum(id) FROM u) AS n FROM offers",
+            {"maker", "product"},
+        ),
+    ],
+)
+def test_a_table_that_only_an_unread_cte_names_is_no_source(
+    connection: psycopg.Connection[Any], query: str, sources: set[str]
+) -> None:
+    described, catalogue = read(connection, query)
+
+    found = referee(analyse(described, catalogue), catalogue.dependencies).occurrences
+    assert {each.table.name for each in found} == sources
+
+
 def test_a_column_that_the_analysis_lacks_is_added_with_a_warning(
     connection: psycopg.Connection[Any],
 ) -> None:

@@ -72,7 +72,7 @@ def test_no_entity_is_missed_where_it_is_hard_to_see(database: str) -> None:
 def after_its_change(connection: Connection, case: Case, followed: Followed) -> Outcome:
     """What becomes of a query by the change that is written down for it."""
     connection.execute(f"TRUNCATE {', '.join(COLUMNS)}; {case.rows}".encode())
-    remember(connection, list(COLUMNS), [followed])
+    remember(connection, [followed])
     with connection.transaction():
         connection.execute(case.change.encode())
     return outcome(connection, 0, followed)
