@@ -61,7 +61,7 @@ class OrderLines:
             *("base_shipping_tax_amount", "base_subtotal", "base_tax_amount", "base_total_invoiced"),
             *("grand_total", "subtotal", "total_qty_ordered", "total_item_count", "base_currency_code"),
             *("order_currency_code", "customer_email", "shipping_method", "shipping_description"),
-            *("created_at", "updated_at"),
+            *("protect_code", "created_at", "updated_at"),
         )
         self._uuid = lines.into("data_exporter_uuid", "entity_id", "type", "uuid")
         self._item = lines.into(
@@ -195,7 +195,7 @@ class OrderLines:
             ),
             *("USD", "USD", f"shopper{order % 5000}@shop.example"),
             *((None, None) if virtual else ("flatrate_flatrate", "Flat Rate - Fixed")),
-            *(when, when),
+            *(f"{chance.getrandbits(128):032x}", when, when),
         )
         self._known(order, "order")
         self._addresses(order, chance, virtual=virtual)

@@ -4,8 +4,7 @@ SELECT
     json_build_object('id', u.uuid) AS "orderId",
     o.entity_id::text AS "commerceOrderId",
     o.increment_id AS "commerceOrderNumber",
-    json_build_object('id', o.ext_order_id, 'salesChannel', CASE WHEN o.ext_order_id IS NOT NULL THEN 'commerce' END)
-        AS "externalId",
+    json_build_object('id', o.entity_id::text, 'salesChannel', 'magento') AS "externalId",
     to_char(o.created_at, 'YYYY-MM-DD"T"HH24:MI:SS+00:00') AS "createdAt",
     to_char(o.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS+00:00') AS "updatedAt",
     CASE o.state
@@ -32,9 +31,9 @@ SELECT
     paid.base_amount_paid AS "amountPaid",
     paid.base_amount_refunded AS "amountRefunded",
     paid.base_amount_canceled AS "amountCanceled",
-    s.code AS "storeViewCode",
-    g.code AS "storeCode",
-    w.code AS "websiteCode",
+    scope.code AS "storeViewCode",
+    scope.store_code AS "storeCode",
+    scope.website_code AS "websiteCode",
     o.store_id AS "storeId",
     o.customer_id AS "customerId",
     o.customer_email AS "customerEmail",
@@ -71,10 +70,14 @@ SELECT
                         'qtyCanceled', i.qty_canceled,
                         'productType', i.product_type,
                         'productOptions', i.product_options,
-                        'itemsShippedTogether', COALESCE(i.product_options ~ '"shipment_type": *"?0', false),
+                        'itemsShippedTogether', CASE i.product_type
+                            WHEN 'configurable' THEN true
+                            WHEN 'bundle' THEN COALESCE(i.product_options ~ '"shipment_type": *"?0', false)
+                            ELSE false
+                        END,
                         'sku', i.sku,
                         -- What was sold, where sku names the choice that was made of it.
-                        'productSku', product.sku,
+                        'productSku', COALESCE(product.sku, i.sku),
                         'name', i.name,
                         'qty', i.qty_ordered::int,
                         'unitPrice', i.base_price,
@@ -163,14 +166,41 @@ SELECT
                                 SELECT
                                     json_agg(
                                         json_build_object(
-                                            'taxName', t.title,
-                                            'taxType', ti.taxable_item_type,
-                                            'taxAmount', ti.base_amount
-                                        ) ORDER BY t.tax_id, ti.tax_item_id
+                                            'taxName', refunded.title,
+                                            'taxType', refunded.type,
+                                            'taxAmount', refunded.amount
+                                        ) ORDER BY refunded.tax_id, refunded.type
                                     )
-                                FROM sales_order_tax AS t
-                                INNER JOIN sales_order_tax_item AS ti ON ti.tax_id = t.tax_id
-                                WHERE t.order_id = m.order_id AND ti.taxable_item_type = 'shipping'
+                                FROM (
+                                    -- Of each tax of the order the part that this credit memo gives back: as much of
+                                    -- it as of the item's tax, or of that of the shipping.
+                                    SELECT
+                                        t.tax_id,
+                                        t.title,
+                                        ti.taxable_item_type AS type,
+                                        sum(
+                                            round(
+                                                ti.base_amount * CASE
+                                                    WHEN ti.taxable_item_type = 'shipping'
+                                                        THEN m.base_shipping_tax_amount
+                                                            / NULLIF(o.base_shipping_tax_amount, 0)
+                                                    ELSE COALESCE(
+                                                        mi.base_tax_amount / NULLIF(oi.base_tax_amount, 0),
+                                                        mi.qty / NULLIF(oi.qty_ordered, 0)
+                                                    )
+                                                END,
+                                                4
+                                            )
+                                        ) AS amount
+                                    FROM sales_order_tax AS t
+                                    INNER JOIN sales_order_tax_item AS ti ON ti.tax_id = t.tax_id
+                                    LEFT JOIN sales_order_item AS oi ON oi.item_id = ti.item_id
+                                    LEFT JOIN sales_creditmemo_item AS mi
+                                        ON mi.order_item_id = ti.item_id AND mi.parent_id = m.entity_id
+                                    WHERE t.order_id = m.order_id
+                                    GROUP BY t.tax_id, t.title, ti.taxable_item_type
+                                ) AS refunded
+                                WHERE refunded.amount <> 0
                             ),
                             '[]'
                         ),
@@ -194,11 +224,19 @@ SELECT
                                                             json_build_object(
                                                                 'taxName', t.title,
                                                                 'taxType', ti.taxable_item_type,
-                                                                'taxAmount', ti.base_amount
+                                                                'taxAmount', round(
+                                                                    ti.base_amount * COALESCE(
+                                                                        mi.base_tax_amount
+                                                                        / NULLIF(oi.base_tax_amount, 0),
+                                                                        mi.qty / NULLIF(oi.qty_ordered, 0)
+                                                                    ),
+                                                                    4
+                                                                )
                                                             ) ORDER BY t.tax_id, ti.tax_item_id
                                                         )
                                                     FROM sales_order_tax_item AS ti
                                                     INNER JOIN sales_order_tax AS t ON t.tax_id = ti.tax_id
+                                                    INNER JOIN sales_order_item AS oi ON oi.item_id = ti.item_id
                                                     WHERE ti.item_id = mi.order_item_id
                                                 ),
                                                 '[]'
@@ -251,7 +289,22 @@ SELECT
                                     'shippingCarrier', k.carrier_code,
                                     'shippingMethod', o.shipping_method,
                                     'trackingNumber', k.track_number,
-                                    'trackingUrl', k.title
+                                    -- The page of the shop on which the parcel is followed; in its hash stand the
+                                    -- signs that a URL can bear instead of those of base64.
+                                    'trackingUrl', scope.base_url || 'shipping/tracking/popup?hash=' || replace(
+                                        translate(
+                                            encode(
+                                                convert_to(
+                                                    'track_id:' || k.entity_id || ':' || o.protect_code, 'UTF8'
+                                                ),
+                                                'base64'
+                                            ),
+                                            E'+/\n',
+                                            '-_'
+                                        ),
+                                        '=',
+                                        '%2C'
+                                    )
                                 )
                             FROM sales_shipment_track AS k
                             WHERE k.parent_id = h.entity_id
@@ -289,9 +342,28 @@ SELECT
 FROM sales_order AS o
 -- An order has no document before it has a UUID.
 INNER JOIN data_exporter_uuid AS u ON u.entity_id = o.entity_id AND u.type = 'order'
-LEFT JOIN store AS s ON s.store_id = o.store_id
-LEFT JOIN store_group AS g ON g.group_id = s.group_id
-LEFT JOIN store_website AS w ON w.website_id = s.website_id
+-- The store views, each with its own address, its website's or the default one. GROUP BY has that gathered once a
+-- statement, not once an order.
+LEFT JOIN (
+    SELECT
+        view.store_id,
+        view.code,
+        sg.code AS store_code,
+        website.code AS website_code,
+        COALESCE(
+            max(c.value) FILTER (WHERE c.scope = 'stores'),
+            max(c.value) FILTER (WHERE c.scope = 'websites'),
+            max(c.value) FILTER (WHERE c.scope = 'default')
+        ) AS base_url
+    FROM store AS view
+    LEFT JOIN store_group AS sg ON sg.group_id = view.group_id
+    LEFT JOIN store_website AS website ON website.website_id = view.website_id
+    LEFT JOIN core_config_data AS c
+        ON c.path = 'web/secure/base_url'
+        AND (c.scope = 'default' OR c.scope = 'websites' AND c.scope_id = view.website_id
+            OR c.scope = 'stores' AND c.scope_id = view.store_id)
+    GROUP BY view.store_id, view.code, sg.code, website.code
+) AS scope ON scope.store_id = o.store_id
 LEFT JOIN LATERAL (
     SELECT
         y.method,

@@ -7,13 +7,13 @@ SELECT
     a.attribute_code AS "attributeCode",
     e.entity_type_code AS "attributeType",
     a.backend_type AS "dataType",
-    COALESCE(a.frontend_input = 'multiselect', false) AS "multi",
+    COALESCE(a.frontend_input IN ('multiselect', 'multiline'), false) AS "multi",
     COALESCE(l.value, a.frontend_label) AS "label",
     a.frontend_input AS "frontendInput",
     a.is_required = 1 AS "required",
     a.is_unique = 1 AS "unique",
     c.is_global = 1 AS "global",
-    c.is_visible = 1 AS "visible",
+    c.is_visible_on_front = 1 AS "visible",
     c.is_searchable = 1 AS "searchable",
     c.is_filterable > 0 AS "filterable",
     c.is_comparable = 1 AS "visibleInCompareList",
@@ -27,8 +27,8 @@ SELECT
     a.is_user_defined = 0 AS "systemAttribute",
     COALESCE(
         a.frontend_input IS DISTINCT FROM 'boolean'
-        AND (a.frontend_input IN ('price', 'weight') OR a.backend_type = 'decimal'
-            OR a.backend_type = 'int' AND a.frontend_input = 'text'),
+        AND (a.frontend_input IN ('price', 'weight', 'text') AND a.backend_type IN ('decimal', 'int')
+            OR a.frontend_class IN ('validate-number', 'validate-digits')),
         false
     ) AS "numeric",
     -- An attribute has no time of change; a record's captured_at says it.

@@ -388,6 +388,8 @@ SELECT
             FROM catalog_product_link AS pl
             INNER JOIN catalog_product_link_type AS lt ON lt.link_type_id = pl.link_type_id
             INNER JOIN catalog_product_entity AS linked ON linked.entity_id = pl.linked_product_id
+            INNER JOIN catalog_product_website AS sold
+                ON sold.product_id = pl.linked_product_id AND sold.website_id = s.website_id
             CROSS JOIN LATERAL (
                 SELECT COALESCE(min(x.value), 0) AS position
                 FROM catalog_product_link_attribute_int AS x
@@ -417,6 +419,8 @@ SELECT
                 )
             FROM catalog_product_relation AS r
             INNER JOIN catalog_product_entity AS parent ON parent.entity_id = r.parent_id
+            INNER JOIN catalog_product_website AS sold
+                ON sold.product_id = r.parent_id AND sold.website_id = s.website_id
             WHERE r.child_id = p.entity_id
         ),
         '[]'
@@ -857,13 +861,19 @@ CROSS JOIN LATERAL (
         min(u.request_path) FILTER (WHERE u.metadata IS NULL) AS canonical,
         json_agg(
             json_build_object(
-                'url', u.request_path,
+                'url', s.base_url || u.request_path,
+                -- What follows catalog/product/view in the path that is shown: id/1, category/3.
                 'parameters', (
                     SELECT
                         COALESCE(
-                            json_agg(json_build_object('name', e.key, 'value', e.value) ORDER BY e.key, e.value), '[]'
+                            json_agg(
+                                json_build_object('name', way.parts[place], 'value', way.parts[place + 1])
+                                ORDER BY place
+                            ),
+                            '[]'
                         )
-                    FROM json_each_text(CASE WHEN u.metadata LIKE '{%}' THEN u.metadata::json END) AS e
+                    FROM (SELECT string_to_array(u.target_path, '/') AS parts) AS way
+                    CROSS JOIN generate_series(4, cardinality(way.parts) - 1, 2) AS place
                 )
             ) ORDER BY u.request_path, u.url_rewrite_id
         ) AS list
