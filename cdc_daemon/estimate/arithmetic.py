@@ -43,7 +43,7 @@ class Range:
 
 ZERO = Range.exactly(0)
 
-STORING = Range(1.2, 1.5, 2.2)
+STORING = Range(1.1, 1.5, 2.2)
 """How many times as long a first sync takes as computing the same documents: it stores them and commits.
 
 Measured with the feeds of the commerce pack (docs/commerce.md). Before there is a place to store them it

@@ -112,8 +112,7 @@ def _documents(feed: FeedDefinition) -> sql.Composed:
         "estimate.documents",
         key=feed.document(feed.key),
         document=feed.document(feed.fields),
-        hashed=sql.SQL("NULL::pg_catalog.json") if whole else feed.document(feed.hashed_fields),
-        hash_of=sql.Identifier("fresh", "document" if whole else "hashed"),
+        hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
         query=feed.query(with_parameters=True),
-        affected=Recompute(feed).affected("q"),
+        affected=Recompute(feed).affected("u"),
     )

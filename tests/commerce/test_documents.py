@@ -1,7 +1,7 @@
 """What the pack makes of the hand-written shop: whole documents, as they are delivered.
 
-`tests/fixtures/commerce/expected` has every document, a file a feed; of `productAttributes`, where store views
-differ in a label at most, a table with each attribute once.
+`tests/fixtures/commerce/expected` has every document, a file a feed; of `productAttributes`, where store
+views differ in a label at most, a table with each attribute once.
 """
 
 from __future__ import annotations
