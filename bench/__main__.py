@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import psycopg
 
-from bench import capture, commerce, first_sync, growth, latency, sinks, throughput
+from bench import capture, commerce, dead_sink, first_sync, growth, latency, sinks, throughput
 from bench.daemon import CommandFailed
 from bench.figure import Figure
 from bench.machine import described
@@ -32,6 +32,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "sinks": sinks.measure,
     "growth": growth.measure,
     "commerce": commerce.measure,
+    "dead-sink": dead_sink.measure,
 }
 
 

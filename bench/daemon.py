@@ -42,7 +42,7 @@ class Daemon:
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self.events: list[Event] = []
         self._said = ""
-        self._delivered: Counter[str] = Counter()
+        self._delivered: Counter[tuple[str, str | None]] = Counter()
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -50,9 +50,9 @@ class Daemon:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def delivered(self, feed: str) -> int:
-        """Records of a feed that a sink has taken since the start."""
-        return self._delivered[feed]
+    def delivered(self, feed: str, sink: str | None = None) -> int:
+        """Records of a feed that a sink, or all of them, have taken since the start."""
+        return self._delivered[feed, sink]
 
     def wait(self, condition: Callable[[Daemon], bool], *, seconds: float, awaited: str) -> float:
         """Wait for what the log must say; returns when that line was read, on the monotonic clock.
@@ -70,10 +70,12 @@ class Daemon:
                 self._changed.wait(1.0)
         return self.events[-1].at
 
-    def wait_delivered(self, feed: str, records: int, *, seconds: float = 3600) -> float:
+    def wait_delivered(
+        self, feed: str, records: int, *, sink: str | None = None, seconds: float = 3600
+    ) -> float:
         """Wait until that many records of a feed are delivered; returns when, on the monotonic clock."""
         return self.wait(
-            lambda daemon: daemon.delivered(feed) >= records,
+            lambda daemon: daemon.delivered(feed, sink) >= records,
             seconds=seconds,
             awaited=f"delivery of {records} records of {feed}",
         )
@@ -83,6 +85,10 @@ class Daemon:
         status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
         kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(kilobytes) * 1024 / 1e6
+
+    def forget_peak(self) -> None:
+        """Have `peak_megabytes` tell of what comes from now on."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", "ascii")
 
     def stop(self) -> None:
         """SIGTERM, and the end of its log."""
@@ -98,21 +104,26 @@ class Daemon:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            at = time.monotonic()
-            fields: dict[str, Any]
-            try:
-                fields = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                fields = {"event": "said", "text": line.decode(errors="replace")}
-            with self._changed:
-                if fields.get("level") not in {"info", "debug"}:
-                    self._said = f"{self._said}{line.decode(errors='replace')}"[-4000:]
-                if fields["event"] == "batch_delivered":
-                    self._delivered[fields["feed"]] += fields["records"]
-                self.events.append(Event(at, fields["event"], fields))
-                self._changed.notify_all()
+        with self._process.stdout as lines:
+            for line in lines:
+                self._note(line)
         with self._changed:
+            self._changed.notify_all()
+
+    def _note(self, line: bytes) -> None:
+        at = time.monotonic()
+        fields: dict[str, Any]
+        try:
+            fields = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            fields = {"event": "said", "text": line.decode(errors="replace")}
+        with self._changed:
+            if fields.get("level") not in {"info", "debug"}:
+                self._said = f"{self._said}{line.decode(errors='replace')}"[-4000:]
+            if fields["event"] == "batch_delivered":
+                for sink in (None, fields["sink"]):
+                    self._delivered[fields["feed"], sink] += fields["records"]
+            self.events.append(Event(at, fields["event"], fields))
             self._changed.notify_all()
 
 

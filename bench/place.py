@@ -82,6 +82,7 @@ class Place:
         *,
         own: Mapping[str, str] = MappingProxyType({}),
         delivering: bool = True,
+        more: str = "",
     ) -> Generator[Shop]:
         """A filled shop; capture is not installed. Gone when the block ends.
 
@@ -89,6 +90,7 @@ class Place:
             feeds: those of `bench/shop/` to configure.
             own: feeds whose queries are in `bench/sql/`, each with its key column.
             delivering: to a file sink; otherwise there is no sink.
+            more: tables of the configuration beside these.
         """
         dsn = self.server.create_database(name)
         folder = self.folder / name
@@ -99,7 +101,7 @@ class Place:
                 connection.execute("VACUUM ANALYZE")
             configuration = folder / "cdc.toml"
             text = _configuration(folder, feeds, own, delivering=delivering)
-            configuration.write_text(text, "utf-8")
+            configuration.write_text(text + more, "utf-8")
             yield Shop(products, dsn, Installed(configuration, dsn), folder / "out")
         finally:
             shutil.rmtree(folder)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cdc_daemon.errors import RecordsRefused
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
@@ -48,6 +48,8 @@ class MortalSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         self._die_at("before the send")
+        if self._is_told("down"):
+            raise SinkUnavailable("told to be down")
         if self._is_told("refuses") and records:
             raise RecordsRefused("told to")
         with (self.folder / f"{feed}.ndjson").open("ab") as file:

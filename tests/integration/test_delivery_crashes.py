@@ -52,6 +52,18 @@ def _change(delivering: Delivering) -> None:
     delivering.execute("UPDATE product SET name = 'b' WHERE id = 7")
 
 
+def _change_and_take_a_waiting_one(delivering: Delivering) -> None:
+    _wait_for_its_time(delivering)
+    delivering.sink.refused = set()
+    _change(delivering)
+
+
+def _change_and_refuse_a_waiting_one(delivering: Delivering) -> None:
+    _wait_for_its_time(delivering)
+    delivering.max_attempts = 5
+    _change(delivering)
+
+
 def _change_and_take(delivering: Delivering) -> None:
     _park(delivering)
     delivering.sink.refused = set()
@@ -87,6 +99,12 @@ EDGES = {
         _before_its_last_attempt, "UPDATE", "NEW.next_attempt_at IS NULL", [("sku7", 2, True)]
     ),
     "waiting to none: taken": Edge(_take_it, "DELETE", "OLD.attempts = 1", []),
+    "waiting to none: a new revision is taken": Edge(
+        _change_and_take_a_waiting_one, "DELETE", "OLD.attempts = 1", []
+    ),
+    "waiting to waiting: a new revision is refused": Edge(
+        _change_and_refuse_a_waiting_one, "UPDATE", "NEW.revision > OLD.revision", [("sku7", 1, False)]
+    ),
     "parked to none: a new revision is taken": Edge(_change_and_take, "DELETE", "OLD.attempts = 1", []),
     "parked to waiting: a new revision is refused": Edge(
         _change_and_refuse, "UPDATE", "NEW.revision > OLD.revision", [("sku7", 1, False)]
