@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.service import Service
 from cdc_daemon.status import read_status
-from cdc_daemon.workers import control
+from cdc_daemon.workers import control, watcher
 from cdc_daemon.workers.resync import Resync
-from tests.acceptance.command import execute
+from tests.acceptance.command import eventually, execute
 from tests.conftest import Connect
 from tests.integration.daemon import Daemon
 from tests.integration.delivering import Delivering
@@ -77,18 +76,38 @@ def test_another_sink_goes_on_while_one_is_paused(database: str, tmp_path: Path,
     assert len((tmp_path / "second" / "items.ndjson").read_bytes().splitlines()) == 6
 
 
-def test_a_running_delivery_is_paused_and_resumed_within_a_second(
-    database: str, tmp_path: Path, connect: Connect
-) -> None:
+class Pauses(threading.Event):
+    """What a watcher waits on, which notes how long each pause was to be.
+
+    Args:
+        most: after so many it is stopped.
+        sleeps: whether it pauses.
+    """
+
+    def __init__(self, most: int | None = None, *, sleeps: bool = True) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._most = most
+        self._sleeps = sleeps
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        if len(self.seconds) == self._most:
+            self.set()
+        return super().wait(timeout if self._sleeps else 0)
+
+
+def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path, connect: Connect) -> None:
     feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1")
     feeds.sync()
     service = Service(feeds.settings, database)
     service._feed_workers[0].catch_up(threading.Event())
     (delivery,) = service._deliveries
-    stop = threading.Event()
+    stop, pauses = threading.Event(), Pauses()
     threads = [
-        threading.Thread(target=worker.run, args=(stop, lambda: None))
-        for worker in (delivery, service._watcher())
+        threading.Thread(target=delivery.run, args=(stop, lambda: None)),
+        threading.Thread(target=service._watcher().run, args=(pauses, lambda: None)),
     ]
     with feeds._connect() as session:
         control.pause(session, None, "items", reason=None)
@@ -97,18 +116,45 @@ def test_a_running_delivery_is_paused_and_resumed_within_a_second(
         try:
             execute(database, "UPDATE item SET price = 3 WHERE id = 1")
             service._feed_workers[0].catch_up(threading.Event())
-            stop.wait(0.5)
+            looks = len(pauses.seconds)
+            eventually("the database was looked at", lambda: len(pauses.seconds) > looks + 2)
             assert len(feeds.records("items")) == 5
             control.resume(session, None, "items")
-            started = datetime.now(UTC)
-            while len(feeds.records("items")) == 5:
-                assert (datetime.now(UTC) - started).total_seconds() < 20
-                stop.wait(0.01)
+            eventually("it is delivered", lambda: len(feeds.records("items")) == 6)
         finally:
             stop.set()
+            pauses.set()
             service._bells.ring_all()
             for thread in threads:
                 thread.join(30)
+
+
+def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_between_two_is_a_second(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = Synced(tmp_path, database)
+    feeds.sync()
+    service = Service(feeds.settings, database)
+    service._feed_workers[0].catch_up(threading.Event())
+
+    def is_rung_by_one_look() -> bool:
+        service._watcher().run(Pauses(1, sleeps=False), lambda: None)
+        return service._bells.await_delivery("file", "items", 0)
+
+    with feeds._connect() as session:
+        control.pause(session, None, "items", reason=None)
+        execute(database, "UPDATE item SET price = 3 WHERE id = 1")
+        service._feed_workers[0].catch_up(threading.Event())
+        service._bells.await_delivery("file", "items", 0)  # the feed has rung for what it wrote
+        assert not is_rung_by_one_look()
+        control.resume(session, None, "items")
+        assert is_rung_by_one_look()
+    (delivery,) = service._deliveries
+    delivery.catch_up(threading.Event(), patience_seconds=0)
+    monkeypatch.setattr(watcher, "BUSY_SECONDS", 0.0)
+    pauses = Pauses(20, sleeps=False)
+    service._watcher().run(pauses, lambda: None)
+    assert max(pauses.seconds) == 1.0
 
 
 def test_a_replay_brings_everything_once_more_as_a_full_snapshot(delivering: Delivering) -> None:
@@ -127,6 +173,24 @@ def test_a_replay_brings_everything_once_more_as_a_full_snapshot(delivering: Del
     delivering.catch_up()
     assert (delivering.sink.taken[-1].snapshot, delivering.sink.taken[-1].key) == (None, b'{"sku":"sku7"}')
     assert delivering.sink.taken[-1].revision > snapshot
+
+
+def test_a_forced_resync_of_a_document_makes_the_record_that_ends_a_full_snapshot(
+    delivering: Delivering,
+) -> None:
+    delivering.catch_up()
+    with delivering.session() as session:
+        control.replay_all(session, "target", "products")
+        delivering.deliver()
+        (snapshot,) = {record.snapshot for record in delivering.sink.taken[50:]}
+        assert snapshot is not None
+        Resync(session, delivering.settings, "products", where={"sku": "sku7"}, force=True).request(
+            threading.Event()
+        )
+    delivering.catch_up()
+    *_, last = delivering.sink.taken
+    assert (last.key, last.snapshot) == (b'{"sku":"sku7"}', None)
+    assert last.revision > snapshot
 
 
 def test_a_replay_is_not_lost_to_a_page_that_was_on_its_way(delivering: Delivering) -> None:
