@@ -254,5 +254,6 @@ class Writer:
     def _end(self, statement: str) -> None:
         self._savepoint = self.truncated = False
         if self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            with suppress(psycopg.IntegrityError):  # a deferred constraint
+            # A deferred constraint, which may be violated or have to wait for another writer.
+            with suppress(psycopg.IntegrityError, psycopg.errors.LockNotAvailable):
                 self._connection.execute(statement)
