@@ -1,31 +1,38 @@
 """How precise the routes are: entities recomputed for one that really changed, query by query.
 
-A hostile little shop (few values, many NULLs) is changed by the same statements each time. A route may name
-too many entities, never too few; this prints how many too many. `--store` writes the figures that a test
-compares with (tests/precision): they may shrink, not grow.
+Measured are the queries of tests/fixtures/analysis and those of the soundness test, over rows made for their
+schemas (`sample.py`) and under a standard workload (`workload.py`). A route may name too many entities, never
+too few; this prints how many too many. `--store` writes the figures that a test compares with
+(tests/precision): they may shrink, not grow.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
+from bench.sample import Sample
+from bench.workload import run, workload
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
-from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
-from tests.integration.properties.delta import Connection, follow, outcome, remember
-from tests.integration.test_analysis_soundness import insertion, value
+from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries import CASES, SCHEMA
+from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
+from tests.unit.analysis.fixtures import DIRECTORY, PUBLISHED, fixtures
 
+_CHANCE = frozenset({"unordered-aggregate", "limit-without-order", "ties", "float-sum", "volatile-function"})
 STORED = Path(__file__).with_name("precision.json")
-STATEMENTS = 8
-ROWS = 10
+ARBITRARY = ("every_entity: TABLESAMPLE",)
+"""Queries whose rows are another choice each time: nothing can be told of a difference."""
 
 
 class Precision(NamedTuple):
@@ -39,45 +46,77 @@ class Precision(NamedTuple):
         return self.named / max(self.changed, 1)
 
 
-def measure(connection: Connection) -> dict[str, Precision]:
-    """Run the workload on an empty database, and see what the routes of each query make of it."""
-    chance = random.Random(1)  # noqa: S311 # the same statements each time
+def measure(
+    connection: Connection, schema: str, ddl: bytes, queries: Mapping[str, Case]
+) -> dict[str, Precision]:
+    """What the routes of each query make of the standard workload.
+
+    Args:
+        connection: to an empty database.
+        ddl: makes the tables of `schema`.
+
+    Raises:
+        AssertionError: an entity changed that no route names.
+    """
+    # Statements of a few rows: compiling and parallel workers would take most of the time.
     connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off")
-    connection.execute(SCHEMA.encode())
-    followed = {
-        name: follow(connection, case.query, case.entity.split(","), "public") for name, case in CASES.items()
-    }
-    for _ in range(ROWS):
-        for table in COLUMNS:
-            connection.execute(insertion(chance, table).encode())
-    found = dict.fromkeys(followed, Precision(0, 0))
-    for _ in range(STATEMENTS):
-        remember(connection, list(followed.values()))
-        connection.execute(_statement(chance).encode())
-        for number, (name, each) in enumerate(followed.items()):
-            seen = outcome(connection, number, each)
+    connection.execute(ddl)
+    connection.execute(f"SET search_path = {schema}, pg_catalog".encode())
+    followed = [follow(connection, each.query, each.entity.split(","), schema) for each in queries.values()]
+    sample = Sample(connection, schema, {name: each.query for name, each in queries.items()})
+    remember(connection, followed)
+    found = dict.fromkeys(queries, Precision(0, 0))
+    for number, (name, each) in enumerate(zip(queries, followed, strict=True)):
+        for step in workload(sample, name, _used(each)):
+            with connection.transaction(force_rollback=True):
+                try:
+                    run(connection, sample, step)
+                except psycopg.IntegrityError:  # not every row may change as the workload would have it
+                    continue
+                seen = outcome(connection, number, each)
+            assert not seen.missed or _left_to_chance(each), f"{name} misses {seen.missed}: {step}"
             found[name] = Precision(found[name].named + seen.named, found[name].changed + seen.changed)
     return found
+
+
+def of_fixtures(connection: Connection, folder: str) -> dict[str, Precision]:
+    """Measure the queries of a folder of tests/fixtures/analysis; "" for its own."""
+    queries = {
+        each.id: Case(",".join(each.entity), each.query)
+        for each in fixtures(folder)
+        if each.id not in ARBITRARY
+    }
+    return measure(connection, folder or "shop", (DIRECTORY / folder / "schema.sql").read_bytes(), queries)
+
+
+def of_soundness(connection: Connection) -> dict[str, Precision]:
+    """Measure the queries of the soundness test, over tables with hardly a key."""
+    return measure(connection, "public", SCHEMA.encode(), CASES)
+
+
+def _left_to_chance(followed: Followed) -> bool:
+    """Whether documents may differ without a change of rows, for which no route is to blame."""
+    return any(verdict.name in _CHANCE for verdict in followed.analysis.verdicts)
+
+
+def _used(followed: Followed) -> Mapping[str, Sequence[str]]:
+    """The columns that a query uses, by table."""
+    used: dict[str, set[str]] = {}
+    for occurrence in followed.analysis.occurrences:
+        used.setdefault(occurrence.table.name, set()).update(occurrence.columns)
+    return {name: sorted(used[name]) for name in sorted(used)}
+
+
+PARTS: Mapping[str, Callable[[Connection], dict[str, Precision]]] = {
+    "soundness": of_soundness,
+    **{folder or "shop": partial(of_fixtures, folder=folder) for folder in ("", *PUBLISHED)},
+}
+"""What is measured, each on a database of its own."""
 
 
 def stored() -> dict[str, Precision]:
     """The figures of the last `--store`."""
     return {name: Precision(*each) for name, each in json.loads(STORED.read_text("utf-8")).items()}
-
-
-def _statement(chance: random.Random) -> str:
-    """One statement on a few rows, which are chosen by their values: the same ones on every server."""
-    table = chance.choice(list(COLUMNS))
-    columns = {name: kind for name, kind in COLUMNS[table].items() if kind != "ints"}
-    by, kind = chance.choice(list(columns.items()))
-    where = f"{by} IS NOT DISTINCT FROM {value(chance, kind)}"
-    action = chance.random()
-    if action < 0.35:
-        return insertion(chance, table)
-    if action < 0.5:
-        return f"DELETE FROM {table} WHERE {where}"
-    column, kind = chance.choice([(name, kind) for name, kind in columns.items() if kind != "key"])
-    return f"UPDATE {table} SET {column} = {value(chance, kind)} WHERE {where}"
 
 
 def lines(found: Mapping[str, Precision]) -> Iterator[str]:
@@ -92,16 +131,23 @@ def lines(found: Mapping[str, Precision]) -> Iterator[str]:
 
 def main() -> None:
     """Print the figures of a private server; `--store` keeps them."""
+    found: dict[str, Precision] = {}
     with tempfile.TemporaryDirectory(prefix="cdc-precision-") as folder:
         Path(folder).chmod(0o755)
         server = EmbeddedServer(Path(folder) / "server", fast=True)
         server.binaries = find_binaries("embedded", only=True)
         try:
-            with psycopg.connect(server.start(), autocommit=True) as connection:
-                found = measure(connection)
+            dsn = server.start()
+            for name, of in PARTS.items():
+                with psycopg.connect(dsn, autocommit=True) as connection:
+                    connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+                with psycopg.connect(make_conninfo(dsn, dbname=name), autocommit=True) as connection:
+                    began = time.monotonic()
+                    figures = of(connection)
+                print(f"{name}, {time.monotonic() - began:.0f} s", *lines(figures), "", sep="\n")
+                found |= figures
         finally:
             server.remove()
-    print("\n".join(lines(found)))
     if "--store" in sys.argv:
         each = ",\n".join(f"  {json.dumps(name)}: {json.dumps(list(found[name]))}" for name in sorted(found))
         STORED.write_text(f"{{\n{each}\n}}\n", "utf-8")

@@ -8,13 +8,16 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from bench.precision import lines, measure, stored
+from bench.precision import ARBITRARY, PARTS, lines, stored
+from tests.integration.analysis_queries import CASES
+from tests.unit.analysis.fixtures import PUBLISHED, fixtures
 
 
 @pytest.mark.timeout(400)
-def test_no_more_entities_are_recomputed_than_before(database: str) -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_no_more_entities_are_recomputed_than_before(part: str, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        found = measure(connection)
+        found = PARTS[part](connection)
     before = stored()
 
     worse = {
@@ -24,3 +27,9 @@ def test_no_more_entities_are_recomputed_than_before(database: str) -> None:
     assert not worse, "\n".join(
         [*lines(worse), "before:", *lines({n: before[n] for n in worse if n in before})]
     )
+
+
+def test_every_query_has_its_figure() -> None:
+    documented = {fixture.id for folder in ("", *PUBLISHED) for fixture in fixtures(folder)}
+
+    assert stored().keys() == {*CASES, *documented} - {*ARBITRARY}
