@@ -48,7 +48,10 @@ CHANGES: dict[str, list[Row]] = {
         Row("attribute_id = 97", "attribute_code = 'renamed'"),
         Row("attribute_id = 144", "is_user_defined = 0"),
     ],
-    "catalog_eav_attribute": [Row("attribute_id = 93", "is_searchable = 0")],
+    "catalog_eav_attribute": [
+        Row("attribute_id = 93", "is_searchable = 0"),
+        Row("attribute_id = 93", "additional_data = NULL"),
+    ],
     "eav_attribute_label": [Row("attribute_id = 93", "value = 'Farbton'")],
     "eav_attribute_option": [
         Row("option_id = 22", "sort_order = -1"),

@@ -163,7 +163,9 @@ SELECT
                     'required', true,
                     'renderType', 'dropdown',
                     'type', 'configurable',
-                    'swatchType', NULL,
+                    'swatchType', CASE
+                        WHEN ca.additional_data LIKE '{%}' THEN ca.additional_data::json ->> 'swatch_input_type'
+                    END,
                     'values', (
                         SELECT
                             COALESCE(
@@ -190,8 +192,19 @@ SELECT
                         FROM (
                             SELECT DISTINCT child.attribute_id, child.value
                             FROM catalog_product_super_link AS sl
+                            CROSS JOIN LATERAL (
+                                -- A choice that is disabled in the store view is none there.
+                                SELECT
+                                    COALESCE(max(x.value) FILTER (WHERE x.store_id > 0), max(x.value)) AS value
+                                FROM catalog_product_entity_int AS x
+                                INNER JOIN eav_attribute AS sta ON sta.attribute_id = x.attribute_id
+                                WHERE
+                                    x.entity_id = sl.product_id
+                                    AND x.store_id IN (0, s.store_id)
+                                    AND sta.attribute_code = 'status'
+                            ) AS status
                             INNER JOIN catalog_product_entity_int AS child ON child.entity_id = sl.product_id
-                            WHERE sl.parent_id = p.entity_id AND child.store_id = 0
+                            WHERE sl.parent_id = p.entity_id AND child.store_id = 0 AND status.value = 1
                         ) AS used
                         INNER JOIN eav_attribute_option AS eo
                             ON eo.option_id = used.value AND eo.attribute_id = used.attribute_id
@@ -207,6 +220,7 @@ SELECT
                 ) AS option
             FROM catalog_product_super_attribute AS sa
             INNER JOIN eav_attribute AS a ON a.attribute_id = sa.attribute_id
+            LEFT JOIN catalog_eav_attribute AS ca ON ca.attribute_id = sa.attribute_id
             LEFT JOIN eav_attribute_label AS l ON l.attribute_id = sa.attribute_id AND l.store_id = s.store_id
             WHERE p.type_id = 'configurable' AND sa.product_id = p.entity_id
             UNION ALL
