@@ -500,9 +500,11 @@ INNER JOIN (
             view.store_id, view.code, view.website_id, sg.code, sg.root_category_id, website.code, channel.stock_id
     ) AS scope
 ) AS s ON s.website_id = pw.website_id
+-- Each LATERAL is one row, an aggregate without GROUP BY, and stands in a LEFT JOIN: PostgreSQL leaves such a join out
+-- where nothing reads it, as when all products are listed.
 -- What a product says is gathered once a product, for all store views: by store view, and there by name; the attributes
 -- that the shop defined with their options, and these with their labels by store view.
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT
         jsonb_object_agg(v.store_id, v.value) AS value,
         jsonb_object_agg(v.store_id, v.own) FILTER (WHERE v.own IS NOT NULL) AS own
@@ -608,7 +610,7 @@ CROSS JOIN LATERAL (
         ) AS u
         GROUP BY u.store_id
     ) AS v
-) AS said
+) AS said ON true
 CROSS JOIN LATERAL (
     -- The store view's own values (NULL, too) overrule the default ones. OFFSET 0 has them merged once, not at every
     -- use.
@@ -628,13 +630,11 @@ CROSS JOIN LATERAL (
         END AS visibility
 ) AS state
 LEFT JOIN LATERAL (
-    SELECT tc.class_name AS name
+    SELECT (array_agg(tc.class_name ORDER BY x.store_id DESC, tc.class_id))[1] AS name
     FROM catalog_product_entity_int AS x
     INNER JOIN eav_attribute AS a ON a.attribute_id = x.attribute_id
     INNER JOIN tax_class AS tc ON tc.class_id = x.value
     WHERE x.entity_id = p.entity_id AND x.store_id IN (0, s.store_id) AND a.attribute_code = 'tax_class_id'
-    ORDER BY x.store_id DESC, tc.class_id
-    LIMIT 1
 ) AS tax ON true
 LEFT JOIN LATERAL (
     SELECT eas.attribute_set_name AS name
@@ -642,6 +642,25 @@ LEFT JOIN LATERAL (
     WHERE eas.attribute_set_id = p.attribute_set_id
 ) AS attribute_set ON true
 LEFT JOIN cataloginventory_stock_item AS si ON si.product_id = p.entity_id AND si.stock_id = 1
+LEFT JOIN LATERAL (
+    SELECT
+        CASE WHEN count(*) > 0 THEN COALESCE(sum(i.quantity) FILTER (WHERE i.status = 1), 0) END AS qty,
+        bool_or(i.status = 1) AS has_stock
+    FROM inventory_source_item AS i
+    INNER JOIN inventory_source AS source ON source.source_code = i.source_code
+    INNER JOIN inventory_source_stock_link AS l ON l.source_code = i.source_code
+    WHERE i.sku = p.sku AND source.enabled = 1 AND l.stock_id = s.stock_id
+) AS counted ON true
+LEFT JOIN LATERAL (
+    SELECT COALESCE(sum(r.quantity), 0) AS qty
+    FROM inventory_reservation AS r
+    WHERE r.sku = p.sku AND r.stock_id = s.stock_id
+) AS reserved ON true
+LEFT JOIN LATERAL (
+    SELECT bool_or(ss.stock_status = 1) AS in_stock
+    FROM cataloginventory_stock_status AS ss
+    WHERE ss.product_id = p.entity_id AND p.type_id IN ('configurable', 'bundle', 'grouped')
+) AS composite ON true
 CROSS JOIN LATERAL (
     -- As in inventoryStockStatus, of the stock that the website sells from.
     SELECT
@@ -707,28 +726,9 @@ CROSS JOIN LATERAL (
             counted.has_stock,
             counted.qty + reserved.qty AS qty_for_sale,
             composite.in_stock AS composite
-        FROM (
-            SELECT
-                CASE WHEN count(*) > 0 THEN COALESCE(sum(i.quantity) FILTER (WHERE i.status = 1), 0) END AS qty,
-                bool_or(i.status = 1) AS has_stock
-            FROM inventory_source_item AS i
-            INNER JOIN inventory_source AS source ON source.source_code = i.source_code
-            INNER JOIN inventory_source_stock_link AS l ON l.source_code = i.source_code
-            WHERE i.sku = p.sku AND source.enabled = 1 AND l.stock_id = s.stock_id
-        ) AS counted
-        CROSS JOIN (
-            SELECT COALESCE(sum(r.quantity), 0) AS qty
-            FROM inventory_reservation AS r
-            WHERE r.sku = p.sku AND r.stock_id = s.stock_id
-        ) AS reserved
-        CROSS JOIN (
-            SELECT bool_or(ss.stock_status = 1) AS in_stock
-            FROM cataloginventory_stock_status AS ss
-            WHERE ss.product_id = p.entity_id AND p.type_id IN ('configurable', 'bundle', 'grouped')
-        ) AS composite
     ) AS item
 ) AS stock
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT
         jsonb_agg(
             jsonb_build_object(
@@ -755,8 +755,8 @@ CROSS JOIN LATERAL (
     ) AS active
     -- A root is nothing that a shopper sees.
     WHERE cp.product_id = p.entity_id AND ce.path LIKE '1/%/%'
-) AS filed
-CROSS JOIN LATERAL (
+) AS filed ON true
+LEFT JOIN LATERAL (
     -- Those categories of it that are below the store's root and active in the store view.
     SELECT
         json_agg(c.path ORDER BY c.place) AS paths,
@@ -780,8 +780,8 @@ CROSS JOIN LATERAL (
             e.category ->> 'root' = s.root_category_id::text
             AND COALESCE(e.category -> 'active' -> s.store_id::text, e.category -> 'active' -> '0') = 'true'
     ) AS c
-) AS category
-CROSS JOIN LATERAL (
+) AS category ON true
+LEFT JOIN LATERAL (
     SELECT
         jsonb_agg(
             jsonb_build_object(
@@ -819,8 +819,8 @@ CROSS JOIN LATERAL (
         WHERE x.value_id = te.value_id AND mg.media_type = 'external-video'
     ) AS film
     WHERE te.entity_id = p.entity_id AND mg.disabled = 0
-) AS shown
-CROSS JOIN LATERAL (
+) AS shown ON true
+LEFT JOIN LATERAL (
     SELECT
         json_agg(
             json_build_object(
@@ -869,8 +869,8 @@ CROSS JOIN LATERAL (
                 e.item -> 'said' -> s.store_id::text ->> 'disabled', e.item -> 'said' -> '0' ->> 'disabled', '0'
             ) = '0'
     ) AS m
-) AS media
-CROSS JOIN LATERAL (
+) AS media ON true
+LEFT JOIN LATERAL (
     SELECT
         min(u.request_path) FILTER (WHERE u.metadata IS NULL) AS canonical,
         json_agg(
@@ -894,8 +894,8 @@ CROSS JOIN LATERAL (
     FROM url_rewrite AS u
     WHERE
         u.entity_id = p.entity_id AND u.store_id = s.store_id AND u.entity_type = 'product' AND u.redirect_type = 0
-) AS rewrite
-CROSS JOIN LATERAL (
+) AS rewrite ON true
+LEFT JOIN LATERAL (
     SELECT
         json_agg(
             json_build_object(
@@ -928,8 +928,8 @@ CROSS JOIN LATERAL (
         WHERE x.link_id = dl.link_id AND x.website_id IN (0, s.website_id)
     ) AS price
     WHERE p.type_id = 'downloadable' AND dl.product_id = p.entity_id
-) AS downloadable
-CROSS JOIN LATERAL (
+) AS downloadable ON true
+LEFT JOIN LATERAL (
     SELECT
         CASE
             WHEN p.type_id = 'giftcard'
@@ -945,5 +945,5 @@ CROSS JOIN LATERAL (
         END AS amounts
     FROM magento_giftcard_amount AS ga
     WHERE p.type_id = 'giftcard' AND ga.entity_id = p.entity_id AND ga.website_id IN (0, s.website_id)
-) AS giftcard
+) AS giftcard ON true
 WHERE eav.value ->> 'status' IS NOT NULL
