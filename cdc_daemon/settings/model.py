@@ -110,7 +110,8 @@ class DaemonSettings(_Section):
         default=0.02,
         gt=0,
         le=60,
-        description="Pause between looks for changes while there are some, in seconds.",
+        description="Pause between looks for changes while there are some, in seconds; longer where a look "
+        "takes more than a tenth of it.",
     )
     idle_poll_seconds: float = Field(
         default=1.0,

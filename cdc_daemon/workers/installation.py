@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,8 +46,7 @@ def wanted_steps(
 
     Args:
         complete: `plans` are all feeds there are: what none of them needs is dropped. Otherwise what is
-            installed for others stays, even for a feed that can't be planned just now, and no feed gets
-            another definition.
+            installed for others stays, even for a feed that can't be planned just now.
         for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
             session gets rights on what is made.
     """
@@ -66,8 +65,6 @@ def wanted_steps(
         found += _owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
-    if not complete:
-        _refuse_other_definitions(wanted, stored)
     sources = plan_sources(connection, plans, keep=None if complete else installed.sources)
     found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
     found += feed_steps.steps(wanted, stored)
@@ -82,32 +79,24 @@ def wanted_steps(
     return found
 
 
-def _refuse_other_definitions(
-    wanted: Sequence[feed_steps.WantedFeed], stored: Mapping[str, feed_steps.InstalledFeed]
-) -> None:
-    """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
-    for feed in wanted:
-        name = feed.definition.name
-        if name in stored and stored[name].definition != feed.definition.digest:
-            raise FeedError(
-                "the installed definition is not the configured one",
-                where=f"feed {name}",
-                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
-            )
-
-
 def install(
     connection: Connection, dsn: str, settings: Settings, plans: Sequence[FeedPlan], *, complete: bool = True
 ) -> list[Step]:
     """Do what is missing; a second call does nothing. See `wanted_steps`.
 
+    Args:
+        complete: otherwise no feed gets another definition than it has.
+
     Returns:
         What was done.
 
     Raises:
+        FeedError: some feed would get another definition, and `plans` are not complete.
         InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
     """
     with one_installer(dsn):
+        if not complete:
+            _refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
         ddl.apply(
             connection,
@@ -116,6 +105,19 @@ def install(
             attempts=settings.database.install_attempts,
         )
     return found
+
+
+def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
+    """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
+    stored = feed_steps.read_installed(connection) if catalogue.schema_exists(connection) else {}
+    for feed in (plan.wanted for plan in plans):
+        name = feed.definition.name
+        if name in stored and stored[name].definition != feed.definition.digest:
+            raise FeedError(
+                "the installed definition is not the configured one",
+                where=f"feed {name}",
+                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
+            )
 
 
 @contextmanager

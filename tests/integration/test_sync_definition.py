@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cdc_daemon.cli import main
 from cdc_daemon.errors import FeedError
 from tests.acceptance.command import Feed
 from tests.integration.synced import ITEM_FEED, Synced
@@ -34,3 +36,15 @@ def test_an_install_of_the_changed_query_recomputes_the_feed(database: str, tmp_
     shop.sync()
     changed = Synced(tmp_path, database, schema="SELECT", feeds={"items": Feed("SELECT id, code FROM item")})
     assert len(changed.delivered_by()) == 5
+
+
+def test_the_plan_of_one_feed_shows_what_an_install_of_its_changed_query_would_do(
+    database: str, tmp_path: Path
+) -> None:
+    Synced(tmp_path, database, feeds={"items": ITEM_FEED, "others": ITEM_FEED}).sync()
+    (tmp_path / "items.sql").write_text("SELECT id, code FROM item")
+    config = str(tmp_path / "cdc.toml")
+    told = CliRunner().invoke(main, ["--config", config, "plan", "items"], env={"CDC_DATABASE_DSN": database})
+    assert told.exit_code == 0, told.stderr
+    assert "replace  definition of feed items" in told.stdout
+    assert "others" not in told.stdout
