@@ -28,7 +28,7 @@ url = "http://127.0.0.1:{port}/feeds/{{feed}}"
 
 def measure(place: Place) -> Iterator[Figure]:
     """Two sinks get the whole feed; one of them dies, every price changes twice, and it comes back."""
-    products = place.scale(520_000, 5_000)
+    products = place.scale(260_000, 5_000)
     with (
         counting() as target,
         place.shop("dead_sink", products, (_FEED,), more=_SINK.format(name=_DIES, port=target.port)) as shop,

@@ -49,8 +49,8 @@ _HINTS: Mapping[str, str] = {
     "_MSG_TIMED_OUT": "are the brokers up, and bootstrap_servers right? Else raise timeout_seconds",
     "_AUTHENTICATION": "correct user and password",
     "_RESOLVE": "correct bootstrap_servers, or look at the name service",
-    "_SSL": "set ca_file to the authority that signed the brokers' certificates; do they ask for "
-    "client_certificate_file?",
+    "_SSL": "are the brokers up, and bootstrap_servers right? Set ca_file to the authority that signed their "
+    "certificates; do they ask for client_certificate_file?",
     "SASL_AUTHENTICATION_FAILED": "correct user and password",
     "TOPIC_AUTHORIZATION_FAILED": "allow the user to write to the topic",
     "CLUSTER_AUTHORIZATION_FAILED": "allow the user idempotent writes",
@@ -195,7 +195,7 @@ class KafkaSink(Sink):
             self.close()
             if failure.code() in _FOR_ANY_REASON and trouble is not None:
                 failure = trouble
-            raise _unavailable(failure, where) from error
+            raise _unavailable(failure, where, secured=self.tls is not None) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and ask for the topics; see `Sink.probe`."""
@@ -291,8 +291,9 @@ def _error_of(error: KafkaException) -> KafkaError:
     return inner
 
 
-def _unavailable(error: KafkaError, where: str) -> SinkUnavailable:
-    name = "_SSL" if "SSL routines" in error.str() else error.name()  # of an alert after the handshake
+def _unavailable(error: KafkaError, where: str, *, secured: bool) -> SinkUnavailable:
+    # A broker that wants a certificate ends the connection after the handshake.
+    name = "_SSL" if secured and error.code() in _FOR_ANY_REASON else error.name()
     hint = _HINTS.get(name, "look at the brokers' log; it is tried again")
     kind = NotAuthorized if error.code() in _NOT_AUTHORIZED else SinkUnavailable
     return kind(f"{error.str()} ({error.name()})", where=where, hint=hint)

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import nats.errors
+import orjson
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
@@ -293,7 +294,11 @@ def _read_greeting(connection: socket.socket) -> None:
         if not sign or len(greeting) > _LONGEST_GREETING_BYTES:
             raise ConnectionError("what answers is no NATS server")
         greeting += sign
-    if b'"tls_required":true' not in greeting and b'"tls_available":true' not in greeting:
+    try:
+        said = orjson.loads(greeting.removeprefix(b"INFO "))
+    except orjson.JSONDecodeError as error:
+        raise ConnectionError("what answers is no NATS server") from error
+    if not (said.get("tls_required") or said.get("tls_available")):
         raise NoTls
 
 

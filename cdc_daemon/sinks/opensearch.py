@@ -179,6 +179,8 @@ class OpensearchSink(Sink):
             case opensearchpy.ConnectionError():
                 self.close()
                 hint = "is the cluster up, and url right?"
+                if "https://" in self.settings.url:
+                    hint += " Does it ask for client_certificate_file?"
                 return SinkUnavailable(f"can't be reached: {error.error}", where=where, hint=hint)
             case opensearchpy.TransportError():
                 what = f"answered {error.status_code}: {error.error}"

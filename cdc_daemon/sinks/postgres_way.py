@@ -35,13 +35,14 @@ _NOT_LET_IN = re.compile(
 def way(dsn: str, where: str, timeout_seconds: float) -> Way:
     """Every host that libpq would try in turn; a directory is a socket in the file system, and no network."""
     set_ = _parameters(dsn)
+    names = (set_.get("host") or set_.get("hostaddr") or "").split(",")
     hosts = (set_.get("hostaddr") or set_.get("host") or "").split(",")
     ports = (set_.get("port") or "5432").split(",")
     if len(ports) == 1:
         ports *= len(hosts)
     servers = [
-        Server(host, int(port or 5432))
-        for host, port in zip(hosts, ports, strict=False)
+        Server(host, int(port or 5432), name)
+        for host, port, name in zip(hosts, ports, names, strict=False)
         if host and not host.startswith(("/", "@"))
     ]
     return Way(

@@ -26,10 +26,15 @@ _LAST_WORD_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where one of a target's servers listens."""
+    """Where one of a target's servers listens.
+
+    Attributes:
+        name: the one that its certificate must have; None for `host`.
+    """
 
     host: str
     port: int
+    name: str | None = None
 
     @classmethod
     def of_url(cls, url: str, port: int) -> Server:
@@ -135,7 +140,7 @@ class Way:
             raw.settimeout(self.timeout_seconds)
             if self.before_tls is not None:
                 self.before_tls(raw)
-            with context.wrap_socket(raw, server_hostname=server.host) as secured:
+            with context.wrap_socket(raw, server_hostname=server.name or server.host) as secured:
                 yield secured
 
     def _deadline(self) -> float:

@@ -42,7 +42,6 @@ _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
 )
 _OF_WORDS = (
     ("CERTIFICATE_VERIFY_FAILED", "set ca_file to the authority that signed its certificate, or renew it"),
-    ("_ssl.c", "does the port speak TLS, and does the server ask for client_certificate_file?"),
     ("WRONGTYPE", "another program uses the keys of the stream: choose another `stream`"),
 )
 
@@ -225,7 +224,10 @@ class RedisSink(Sink):
             if isinstance(error, kind):
                 lets_in = not issubclass(kind, redis.AuthenticationError | NoPermissionError)
                 return (SinkUnavailable if lets_in else NotAuthorized)(what, where=where, hint=hint)
-        hint = next((hint for word, hint in _OF_WORDS if word in what), "is the server up, and url right?")
+        unknown = "is the server up, and url right?"
+        if urlsplit(self.settings.url.get_secret_value()).scheme == "rediss":
+            unknown += " Does it ask for client_certificate_file?"
+        hint = next((hint for word, hint in _OF_WORDS if word in what), unknown)
         if isinstance(error, redis.TimeoutError):
             what = f"no answer within {self.timeout_seconds:g} s"
         return SinkUnavailable(what, where=where, hint=hint)

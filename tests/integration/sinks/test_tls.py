@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
 from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.postgres import PostgresSettings
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.sink import Sink
 from tests.integration.sinks.test_contract import FEED, upsert
@@ -115,3 +118,15 @@ def test_a_probe_goes_all_the_way_where_everything_is_right(guarded: Guarded) ->
     assert [step.name for step in steps] == ["DNS", "TCP", "TLS", "authorization", "accept"]
     assert [step.failure for step in steps] == [None] * 5
     assert steps[2].said.startswith("TLSv1.3, certificate valid until ")
+
+
+def test_the_name_and_not_the_address_of_a_postgresql_server_must_be_that_of_its_certificate() -> None:
+    with door("postgres") as found:
+        settings = found.settings(PASSWORD, found.certificates.authority, True)
+        dsn = make_conninfo(str(settings["dsn"]), host="another.example", hostaddr="127.0.0.1")
+        sink = PostgresSettings(dsn=SecretStr(dsn)).open("target")
+        failure = refused(sink)
+        *_, last = sink.probe(FEED)
+        sink.close()
+    assert 'does not match host name "another.example"' in str(failure)
+    assert (last.name, "another.example" in str(last.failure)) == ("TLS", True)
