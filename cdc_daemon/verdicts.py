@@ -103,7 +103,9 @@ VERDICTS: dict[str, VerdictName] = {
     ),
     "float-sum": VerdictName("A sum of real or double precision depends on the order of its rows."),
     "star": VerdictName("A star or a whole row takes every column, also those that are added later."),
-    "missing-index": VerdictName("A step of a route, or the recomputation, reads a whole table."),
+    "missing-index": VerdictName(
+        "A step of a route, or the recomputation, reads a whole table that is not known to be small."
+    ),
     "unnamed-column": VerdictName("PostgreSQL records a column for the query that it does not name."),
     "every-entity": VerdictName("Any change of a table recomputes every document."),
 }

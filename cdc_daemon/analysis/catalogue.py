@@ -72,6 +72,7 @@ class Table:
         indexes: the columns of each valid index without predicate, up to its first expression.
         index_expressions: the first expression of each such index that begins with one.
         partitioned: it has partitions, so no index of it can be built concurrently.
+        rows: about how many, by the statistics; None where nobody knows.
         kind: anything but `table` is refused; its columns are there so that the rest can be judged.
         readable: the role may SELECT the columns that the query uses.
         row_security: it is active for the role.
@@ -93,6 +94,7 @@ class Table:
     foreign_parts: tuple[str, ...] = ()
     index_expressions: tuple[str, ...] = ()
     partitioned: bool = False
+    rows: float | None = None
 
     @property
     def watchable(self) -> bool:

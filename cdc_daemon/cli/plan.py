@@ -15,8 +15,28 @@ from cdc_daemon.cli.plan_text import lines_of_plan
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.survey import survey
 
+_PICTURES = ("mermaid", "dot")
 
-@click.command(short_help="What is captured, and what would be installed?")
+
+class _PlanCommand(click.Command):
+    """`--graph` takes the word behind it only if that names a kind of picture: `plan --graph products` is about
+    a feed. click itself would take any."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for n, argument in enumerate(args):
+            if argument == "--":
+                break
+            if argument == "--graph":
+                named = args[n + 1 : n + 2]
+                if named and named[0] in _PICTURES:
+                    args = [*args[:n], f"--graph={named[0]}", *args[n + 2 :]]
+                else:
+                    args = [*args[:n], f"--graph={_PICTURES[0]}", *args[n + 1 :]]
+                break
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_PlanCommand, short_help="What is captured, and what would be installed?")
 @feeds_argument
 @json_option
 @click.option(
@@ -24,10 +44,10 @@ from cdc_daemon.workers.survey import survey
 )
 @click.option(
     "--graph",
-    type=click.Choice(["mermaid", "dot"]),
+    type=click.Choice(_PICTURES),
     is_flag=False,
-    flag_value="mermaid",
-    help="Print a picture of tables, routes and feeds instead: Mermaid, or `--graph=dot` for Graphviz.",
+    flag_value=_PICTURES[0],
+    help="Print a picture of tables, routes and feeds instead: Mermaid, or `--graph dot` for Graphviz.",
 )
 def plan(
     feeds: tuple[str, ...], as_json: bool, explain: bool, graph: Literal["mermaid", "dot"] | None
@@ -52,7 +72,7 @@ def plan(
       cdc-daemon plan
       cdc-daemon plan products --explain
       cdc-daemon plan products --json
-      cdc-daemon plan --graph=dot | dot -Tsvg > plan.svg
+      cdc-daemon plan --graph dot | dot -Tsvg > plan.svg
     """
     if as_json and graph:
         raise click.UsageError("--json and --graph both print the whole output: give one of them.")

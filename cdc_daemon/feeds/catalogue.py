@@ -272,6 +272,7 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
         foreign.setdefault(oid, []).append(
             ForeignKey(tuple(own), TableName(schema, table), tuple(referenced))
         )
+    rows: dict[int, float] = dict(cursor.execute(statement("statistics.rows"), relations).fetchall())
     return {
         oid: Table(
             name=TableName(schema, name),
@@ -289,6 +290,7 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
             foreign_parts=tuple(foreign_parts),
             index_expressions=tuple(expressions.get(oid, ())),
             partitioned=partitioned,
+            rows=number if (number := rows.get(oid, -1)) >= 0 else None,
         )
         for (
             oid,

@@ -72,7 +72,15 @@ def documented() -> set[str]:
     return found
 
 
-def test_the_json_has_the_fields_that_the_reference_lists(call: Call) -> None:
+MORE_PRODUCTS = """
+INSERT INTO product SELECT n, 'sku-' || n, 1 FROM generate_series(301, 9000) AS n;
+ANALYZE product
+"""
+"""So many that a missing index is worth a word."""
+
+
+def test_the_json_has_the_fields_that_the_reference_lists(call: Call, connect: Connect) -> None:
+    connect().execute(MORE_PRODUCTS)
     told = set(fields(orjson.loads(call("plan", "--json", "--explain").stdout)))
     # A route's plan has the shape of the recomputation's; an `all` route has none.
     told = {path for path in told if not re.search(r"routes\[\]\.explain\.", path)}
@@ -116,6 +124,34 @@ def test_a_picture_for_graphviz_is_one_graph(call: Call) -> None:
     assert (lines[0], lines[-1]) == ("digraph plan {", "}")
     assert any("[shape=cylinder, label=" in line for line in lines)
     assert any('label="m: join over public.product; at most about 300"' in line for line in lines)
+
+
+def test_a_small_table_is_read_whole_without_a_warning(call: Call, connect: Connect) -> None:
+    assert "[missing-index]" not in call("plan").stdout  # 300 products
+    connect().execute(MORE_PRODUCTS)
+    assert f"[missing-index]. Try: {CREATE_INDEX}" in call("plan").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        (("--graph", "products"), "flowchart LR"),
+        (("products", "--graph"), "flowchart LR"),
+        (("--graph", "dot", "products"), "digraph plan {"),
+        (("--graph", "mermaid"), "flowchart LR"),
+        (("--graph=dot", "products"), "digraph plan {"),
+        (("--graph", "--", "products"), "flowchart LR"),
+    ],
+)
+def test_a_feed_behind_graph_is_a_feed_and_a_kind_of_picture_is_one(
+    call: Call, arguments: tuple[str, ...], first: str
+) -> None:
+    result = call("plan", *arguments)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, first), result.stderr
+
+
+def test_a_picture_of_an_unknown_kind_is_refused(call: Call) -> None:
+    assert "'svg' is not one of 'mermaid', 'dot'" in call("plan", "--graph=svg").stderr
 
 
 def test_json_and_a_picture_at_once_are_refused(call: Call) -> None:
