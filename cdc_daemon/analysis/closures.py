@@ -41,12 +41,12 @@ def closure_over(
         The route, and the columns that it still knows: none if no step copies what is known.
     """
     types = {n: output_type(body.base, n) for n in values}
-    seeds = {n: kept for n, value in values.items() if (kept := _copied(body, value, types[n])) is not None}
+    seeds = {n: kept for n, value in values.items() if (kept := stored(body, value, types[n])) is not None}
     known = frozenset(seeds)
     steps: list[tuple[Reach, Mapping[int, Value]]] = []
     while known:
         steps = [
-            (reach, {n: kept for n in step if (kept := _copied(body, step[n], types[n])) is not None})
+            (reach, {n: kept for n in step if (kept := stored(body, step[n], types[n])) is not None})
             for reach, step in _steps(body, known)
         ]
         copied = frozenset(n for n in known if all(n in step for _, step in steps))
@@ -58,7 +58,9 @@ def closure_over(
     alias = f"{body.itself}$affected"
     columns = body.step.sources[body.itself].columns
     names = {n: columns[n] for n in known}
-    made = tuple(_compiled(reach, {names[n]: value for n, value in step.items()}) for reach, step in steps)
+    made = tuple(
+        compiled_step(reach, {names[n]: value for n, value in step.items()}) for reach, step in steps
+    )
     closure = Closure(alias, body.itself, fragment, {names[n]: seeds[n].tree for n in known}, made)
     further = {
         n: Value(
@@ -85,12 +87,13 @@ def _steps(body: Recursion, known: frozenset[int]) -> Iterator[tuple[Reach, Mapp
         yield reach, values_of(reach, case, outputs)
 
 
-def _compiled(reach: Reach, outputs: Mapping[str, Value]) -> Step:
+def compiled_step(reach: Reach, outputs: Mapping[str, Value]) -> Step:
+    """What was reached, as one step of a closure."""
     hops, conditions = reach.compiled(list(outputs.values()), None)
     return Step(tuple(hops), tuple(conditions), {name: value.tree for name, value in outputs.items()})
 
 
-def _copied(body: Recursion, value: Value, type_: str | None) -> Value | None:
+def stored(body: Recursion, value: Value, type_: str | None) -> Value | None:
     """A value that comes out of a finite store: a table's column, a column of the row before, a constant, or
     one of these by COALESCE; of the CTE's own type, because base and step must agree. None if it does not.
     """

@@ -86,9 +86,9 @@ def plan_of(scope: Scope, wanted: Wanted) -> Plan:
     shared, _ = _shared(scope, outputs)
     goals = [
         *(tree for n, tree in shared.items() if n in wanted.leading),
-        *_open_goals(scope, leading),
+        *open_goals(scope, leading),
     ]
-    every = [*shared.values(), *_open_goals(scope, open_)]
+    every = [*shared.values(), *open_goals(scope, open_)]
     goals = goals or every
     return Plan(
         scope,
@@ -97,11 +97,11 @@ def plan_of(scope: Scope, wanted: Wanted) -> Plan:
         goals,
         every,
         settle(scope, goals),
-        [settle(scope, [*keys, *_open_goals(scope, leading)]) for keys in scope.siblings],
+        [settle(scope, [*keys, *open_goals(scope, leading)]) for keys in scope.siblings],
     )
 
 
-def _open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
+def open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
     return [tree for q in open_ for tree in _inner_goals(scope, q)]
 
 
@@ -158,7 +158,7 @@ def effects(
     for case in cases(scope, source.uid, mentioned(outputs.values()), extra):
         reach = reach_of(plan, case, source.uid, start, extra)
         found = values_of(reach, case, outputs)
-        opened = list(_opened(plan, reach, case, extra))
+        opened = list(opened_by(plan, reach, case, extra))
         hops, conditions = compiled(
             plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
         )
@@ -170,12 +170,12 @@ def effects(
     for keys, before in zip(scope.siblings, plan.siblings, strict=True):
         if _among(plan.outputs, keys).keys() == plan.outputs.keys():
             continue  # the whole partition has the values that were bound already
-        goals = [*keys, *_open_goals(scope, plan.open)]
+        goals = [*keys, *open_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
         for case in cases(scope, source.uid, mentioned(keys), extra):
             reach = reach_of(own, case, source.uid, start, extra)
             found = values_of(reach, case, dict(enumerate(keys)))
-            opened = list(_opened(own, reach, case, extra))
+            opened = list(opened_by(own, reach, case, extra))
             hops, conditions = compiled(
                 own, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
             )
@@ -247,7 +247,7 @@ def reach_of(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
 ) -> Reach:
-    usable = [q for q in (*_brought(case, extra), *plan.scope.conjuncts) if case.holds(q)]
+    usable = [q for q in (*brought(case, extra), *plan.scope.conjuncts) if case.holds(q)]
     visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
     reach = Reach(plan.scope, usable, visitable, start)
     goals = [in_case(case, goal) for goal in plan.goals]
@@ -284,7 +284,7 @@ def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
     return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
 
 
-def _brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
+def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
     """Conditions that the changed source brings along, as they are where some sources are all NULL.
 
     What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
@@ -330,12 +330,12 @@ def values_of(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int
     return found
 
 
-def _opened(
+def opened_by(
     plan: Plan, reach: Reach, case: Case, extra: Sequence[Conjunct]
 ) -> Iterator[tuple[Conjunct, Value]]:
     """Conditions on outer columns, with the inner ones replaced by values."""
     own = plan.scope.sources
-    further = [q for q in _brought(case, extra) if any(ref.source not in own for ref in q.refs)]
+    further = [q for q in brought(case, extra) if any(ref.source not in own for ref in q.refs)]
     for q in (*plan.open, *further):
         if not case.holds(q):
             continue

@@ -8,7 +8,6 @@ from cdc_daemon.analysis.catalogue import Catalogue, Table, quoted_name
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.plan import Analysis, Verdict, Visit
 
-
 SMALL_TABLE_ROWS = 5_000
 """A table with fewer rows is read as a whole in a millisecond: no index is worth a word."""
 

@@ -49,20 +49,21 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
     keys = [(_tree(key, uids), value, never_null(scope, key)) for key, value in known]
     nullable = [key for key in keys if not key[2]]
     if len(nullable) != 1:
-        return [Arm(conjuncts=tuple(_agree(key, value, strict=strict) for key, value, strict in keys))]
+        return [Arm(conjuncts=tuple(agree(key, value, strict=strict) for key, value, strict in keys))]
     (key, value, _) = nullable[0]
     both_null = exp.Is(this=enclosed(key), expression=exp.Null())
-    others = tuple(_agree(k, v, strict=True) for k, v, strict in keys if strict)
+    others = tuple(agree(k, v, strict=True) for k, v, strict in keys if strict)
     of_null = (*others, Conjunct(both_null, refs_of(key), given=True, free=not others))
     if is_null(value.tree):
         return [Arm(conjuncts=of_null)]
     return [
-        Arm(conjuncts=(*others, _agree(key, value, strict=True))),
+        Arm(conjuncts=(*others, agree(key, value, strict=True))),
         Arm((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
     ]
 
 
-def _agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
+def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
+    """That an expression equals a value; NULL equals NULL unless strict."""
     kind = exp.EQ if strict else exp.NullSafeEQ
     refs = refs_of(key)
     plain = isinstance(key.unnest(), exp.Column)

@@ -31,8 +31,9 @@ tests/integration/analysis_queries*.py, which random changes are tried on, or of
    changed ["tree, root and node"]; all further steps join rows that did not change, so they are found over
    the current tables, step by step ["tree by union"]. Or take the *first*: the row before it is in the CTE
    now as it was, so this step alone may visit the CTE, and knows what further steps carry unchanged ["a
-   column that the recursion carries is found in its current rows"]. Each way reaches everything; a part of
-   each would not.
+   column that the recursion carries is found in its current rows"]; and of a recursion that starts anew for
+   each row around, it follows the row before back to its base, which knows for whom it began ["breadcrumbs"].
+   Each way reaches everything; a part of each would not.
 9. Two rows that agree on a unique key are one row, and a foreign key agrees with the row that it refers to:
    what the catalogue says of a table's rows holds in both states ["the same value is not the same row"].
 
@@ -45,6 +46,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.beginnings import CORRELATED, beginnings, row_before
 from cdc_daemon.analysis.closures import closure_over, step_alone
 from cdc_daemon.analysis.dialect import column
 from cdc_daemon.analysis.effects import (
@@ -65,10 +67,6 @@ from cdc_daemon.analysis.membership import membership_arms
 from cdc_daemon.analysis.names import output_type, type_of
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
 
-_CORRELATED = (
-    "WITH RECURSIVE refers to columns of the query around it: write it once, for all rows that it may start "
-    "from, with that start as a column that its steps carry, and join it by that column"
-)
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
@@ -117,6 +115,9 @@ def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterato
 def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     """Two ways, each of which reaches everything: the better one is taken, never a part of each."""
     last = list(_from_last_change(body, wanted, proceed))
+    if body.correlated:
+        first = list(_back_from_first_change(body, proceed))
+        return iter(first if _least_bound(first) > _least_bound(last) else last)
     carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
         return iter(last)
@@ -124,9 +125,9 @@ def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue) -> Itera
     return iter(first if _least_bound(first) > _least_bound(last) else last)
 
 
-def _least_bound(routes: Sequence[Finished]) -> tuple[int, int]:
+def _least_bound(routes: Sequence[Finished]) -> tuple[int, int, int]:
     bound = [len(values) for _, values in routes]
-    return (min(bound, default=0), -len(bound))
+    return (min(bound, default=0), -bound.count(0), -len(bound))
 
 
 def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
@@ -137,7 +138,7 @@ def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Ite
         # What is known of outer columns is left out: it would have to travel through every step.
         grown, further = closure_over(body, fragment, values)
         lost = [body.names[n] for n in sorted(wanted.outputs - further.keys())]
-        notes = [_CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
+        notes = [CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
         return proceed(
             grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted.outputs}, ()
         )
@@ -156,6 +157,22 @@ def _from_first_change(body: Recursion, carried: frozenset[int], proceed: Contin
 
     yield from walk(body.base, Wanted(carried, carried), distinct)
     yield from walk(body.step, Wanted(carried, carried), distinct)
+
+
+def _back_from_first_change(body: Recursion, proceed: Continue) -> Iterator[Finished]:
+    """What a recursion that starts anew for each row around it knows of that row."""
+
+    def base(fragment: Fragment, _values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
+        notes = [] if open_ else [CORRELATED]
+        return proceed(fragment.grown((), (), notes), {}, open_)
+
+    def step(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
+        return beginnings(body, fragment, values, proceed)
+
+    before = row_before(body)
+    every = frozenset(range(len(before.outputs)))
+    yield from walk(body.base, Wanted(frozenset(), frozenset()), base)
+    yield from walk(before, Wanted(every, every, frozenset()), step)
 
 
 def _carried(body: Recursion, n: int) -> bool:

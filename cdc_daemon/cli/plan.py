@@ -19,8 +19,8 @@ _PICTURES = ("mermaid", "dot")
 
 
 class _PlanCommand(click.Command):
-    """`--graph` takes the word behind it only if that names a kind of picture: `plan --graph products` is about
-    a feed. click itself would take any."""
+    """`--graph` takes the word behind it only if that names a kind of picture: `plan --graph products` is
+    about a feed. click itself would take any."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for n, argument in enumerate(args):

@@ -105,6 +105,75 @@ NESTED = {
         "WHERE c.parent = s.web UNION SELECT c.id, c.name FROM t JOIN c ON c.parent = t.id) "
         "SELECT count(*) AS n FROM t) t",
     ),
+    "breadcrumbs beyond a left join": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t AS (SELECT c.id, c.parent, c.name, 1 AS n FROM c WHERE c.id = s.web "
+        "UNION ALL SELECT c.id, c.parent, c.name, t.n + 1 FROM t JOIN c ON c.id = t.parent WHERE t.n < 4) "
+        "SELECT string_agg(t.name, '/' ORDER BY t.n DESC, t.name) FROM t) AS path "
+        "FROM p LEFT JOIN s ON s.id = p.cat",
+    ),
+    "subtree of each, without an end": Case(
+        "id,node",
+        "SELECT s.id, t.id AS node, t.names FROM s CROSS JOIN LATERAL (WITH RECURSIVE t AS (SELECT "
+        "c.id, c.name "
+        "FROM c WHERE c.parent = s.web UNION SELECT c.id, c.name FROM t JOIN c ON c.parent = t.id) "
+        "SELECT t.id, string_agg(t.name, ',' ORDER BY t.name) AS names FROM t GROUP BY t.id) t",
+    ),
+    "an ancestor of each": Case(
+        "id",
+        "SELECT p.id FROM p WHERE EXISTS (WITH RECURSIVE t(up) AS (SELECT c.parent FROM c WHERE c.id = p.cat "
+        "UNION SELECT c.parent FROM t JOIN c ON c.id = t.up) SELECT FROM t JOIN o ON o.id = t.up "
+        "AND o.state = 1)",
+    ),
+    "ways of each over two tables": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS (SELECT ps.sid FROM ps WHERE ps.pid = p.id UNION "
+        "SELECT i.n FROM t "
+        "JOIN o ON o.cust = t.k JOIN i ON i.oid = o.id) SELECT string_agg(t.k::text, ',' ORDER BY "
+        "t.k) FROM t) "
+        "AS ks FROM p",
+    ),
+    "ways of each from two bases": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS ((SELECT ps.sid FROM ps WHERE ps.pid = p.id UNION "
+        "SELECT c.parent "
+        "FROM c WHERE c.id > p.cat) UNION SELECT c.parent FROM t JOIN c ON c.id = t.k) "
+        "SELECT string_agg(t.k::text, ',' ORDER BY t.k) FROM t) AS ks FROM p",
+    ),
+    "ways of each with a start that is carried": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(a, k) AS (SELECT c.name, c.parent FROM c WHERE c.id = p.cat UNION "
+        "SELECT t.a, c.parent FROM t JOIN c ON c.id = t.k AND c.name <> t.a) "
+        "SELECT string_agg(t.a || t.k::text, ',' ORDER BY t.a, t.k) FROM t) AS ks FROM p",
+    ),
+    "ways of each with a left join": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k, n) AS (SELECT c.parent, 0 FROM c WHERE c.id = p.cat UNION ALL "
+        "SELECT coalesce(c.parent, t.k), t.n + 1 FROM t LEFT JOIN c ON c.id = t.k WHERE t.n < 3) "
+        "SELECT string_agg(t.k::text, ',' ORDER BY t.n, t.k) FROM t) AS ks FROM p",
+    ),
+    "ways of each by what a row around says": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS (SELECT c.id FROM c WHERE c.id = p.cat UNION SELECT "
+        "c.id FROM t "
+        "JOIN c ON c.parent = t.k AND c.name = p.sku) SELECT string_agg(t.k::text, ',' ORDER BY "
+        "t.k) FROM t) AS ks "
+        "FROM p",
+    ),
+    "ways of each from a left join": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS (SELECT c.parent FROM ps LEFT JOIN c ON c.id = ps.sid WHERE "
+        "ps.pid = p.id UNION SELECT c.parent FROM t JOIN c ON c.id = t.k) "
+        "SELECT string_agg(t.k::text, ',' ORDER BY t.k) FROM t) AS ks FROM p",
+    ),
+    "ways of each from null to null": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS (SELECT c.parent FROM c WHERE c.id = p.cat UNION "
+        "SELECT c.parent "
+        "FROM t JOIN c ON c.id IS NOT DISTINCT FROM t.k) SELECT string_agg(t.k::text, ',' ORDER BY "
+        "t.k) FROM t) "
+        "AS ks FROM p",
+    ),
     "recursion among others": Case(
         "id",
         "WITH RECURSIVE u AS (SELECT t.id, p.sku FROM t JOIN p ON p.cat = t.id), t AS (SELECT c.id FROM c "

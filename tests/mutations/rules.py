@@ -340,6 +340,13 @@ SOUND = (
             "step with a left join",
         ),
     ),
+    Mutation(
+        "a recursion of each row around is followed back over every step",
+        "beginnings",
+        "        agree(body.step.outputs[n], _value(",
+        "        agree(scope.outputs[n], _value(",
+        killed_by=("breadcrumbs", "subtree of each"),
+    ),
 )
 """Without one of these an entity is missed: a feed would go stale."""
 
@@ -425,6 +432,13 @@ PRECISE = (
         "the base of a recursion is walked",
         "walk",
         "    yield from walk(body.base, Wanted(every, every), seed)\n",
+        "",
+        fixtures=("recursion",),
+    ),
+    Mutation(
+        "a recursion of each row around is followed back to where it began",
+        "walk",
+        "    yield from walk(before, Wanted(every, every, frozenset()), step)\n",
         "",
         fixtures=("recursion",),
     ),

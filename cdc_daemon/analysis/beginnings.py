@@ -1,0 +1,156 @@
+"""Where a recursion began that is started anew for each row around it: from a changed step back to the base.
+
+A recursive query inside a subquery or LATERAL refers to columns of the row around it, as a rule in its base:
+`WHERE c.id = p.category_id`, and from there up the tree. A changed row of a step concerns the rows around
+whose base leads to it. Of the steps that a change touched the first is taken, so the rows before it are in
+the tables as they were: what the step knows of the row before is followed back over current rows, step by
+step, as far as steps copy it; wherever the base yields such a row, its conditions on outer columns say whose
+it is.
+
+It ends on cyclic data, too: only values that are copied from somewhere are followed (`closures.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.cases import cases
+from cdc_daemon.analysis.closures import compiled_step, step_alone, stored
+from cdc_daemon.analysis.dialect import column
+from cdc_daemon.analysis.effects import (
+    Continue,
+    Finished,
+    Plan,
+    brought,
+    compiled,
+    in_case,
+    mentioned,
+    open_goals,
+    opened_by,
+    reach_of,
+    values_of,
+)
+from cdc_daemon.analysis.fragments import Closure, Fragment
+from cdc_daemon.analysis.known import Value
+from cdc_daemon.analysis.names import output_type
+from cdc_daemon.analysis.reach import Reach
+from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation
+from cdc_daemon.analysis.siblings import agree
+
+CORRELATED = (
+    "WITH RECURSIVE refers to columns of the query around it in a way that can't be followed back: compare "
+    "them in its base for equality with columns that its steps copy, or write it once, for all rows that it "
+    "may start from, with that start as a column that its steps carry, and join it by that column"
+)
+
+
+def row_before(body: Recursion) -> Scope:
+    """The step as a query of the row that it starts from."""
+    scope = step_alone(body)
+    itself = scope.sources[body.itself]
+    names = itself.columns[: len(scope.outputs)]
+    outputs = tuple(column(itself.uid, name) for name in names)
+    return replace(scope, names=names, outputs=outputs, bindable=tuple(True for _ in names))
+
+
+def beginnings(
+    body: Recursion, fragment: Fragment, values: Mapping[int, Value], proceed: Continue
+) -> Iterator[Finished]:
+    """Routes from the row before a changed step to what the bases that lead to it know of outer columns.
+
+    Args:
+        values: by position, what is known of the row before.
+    """
+    types = {n: output_type(body.base, n) for n in values}
+    seeds = {n: kept for n, value in values.items() if (kept := stored(body, value, types[n])) is not None}
+    known = frozenset(seeds)
+    steps: list[tuple[Reach, Mapping[int, Value]]] = []
+    while known:
+        steps = [
+            (reach, {n: kept for n in step if (kept := stored(body, step[n], types[n])) is not None})
+            for reach, step in _steps_back(body, known, types)
+        ]
+        further = frozenset(n for n in known if all(n in step for _, step in steps))
+        if further == known:
+            break
+        known = further
+    if not known:
+        yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
+        return
+    names = {n: name for n, name in enumerate(row_before(body).names) if n in known}
+    closure = Closure(
+        _before(body),
+        _after(body),
+        fragment,
+        {names[n]: seeds[n].tree for n in known},
+        tuple(compiled_step(reach, {names[n]: step[n] for n in known}) for reach, step in steps),
+    )
+    start = Fragment(fragment.source, closure, notes=fragment.notes)
+    found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in known}
+    yield from _rows_of(body.base, found, start, proceed, strict=_strict(body))
+
+
+def _before(body: Recursion) -> str:
+    return f"{body.itself}$before"
+
+
+def _after(body: Recursion) -> str:
+    return f"{body.itself}$after"
+
+
+def _steps_back(
+    body: Recursion, known: frozenset[int], types: Mapping[int, str | None]
+) -> Iterator[tuple[Reach, Mapping[int, Value]]]:
+    """One step back, in each case of its outer joins: of a row known in some columns, the row before."""
+    scope = row_before(body)
+    strict = _strict(body)
+    conjuncts = [
+        agree(body.step.outputs[n], _value(_after(body), scope.names[n], types[n]), strict=strict)
+        for n in sorted(known)
+        if body.step.bindable[n]
+    ]
+    goals = {n: scope.outputs[n] for n in sorted(known)}
+    for case in cases(scope, None, frozenset(), conjuncts):
+        usable = [q for q in (*brought(case, conjuncts), *scope.conjuncts) if case.holds(q)]
+        visible = frozenset(uid for uid in scope.sources if case.visible(uid))
+        reach = Reach(scope, usable, visible - {body.itself}, {})
+        reach.bind([in_case(case, tree) for tree in goals.values()])
+        yield reach, values_of(reach, case, goals)
+
+
+def _strict(body: Recursion) -> bool:
+    """Whether no step asks for a NULL in the row before."""
+    return not any(isinstance(q.tree, exp.NullSafeEQ) for q in body.step.conjuncts)
+
+
+def _value(alias: str, name: str, type_: str | None) -> Value:
+    return Value(column(alias, name), exact=False, type=type_)
+
+
+def _rows_of(
+    base: Body, known: Mapping[int, Value], fragment: Fragment, proceed: Continue, *, strict: bool
+) -> Iterator[Finished]:
+    """Rows of the base, which did not change, with some columns known: their conditions on outer columns."""
+    if isinstance(base, SetOperation):
+        for arm in base.arms:
+            yield from _rows_of(arm, known, fragment, proceed, strict=strict)
+        return
+    if isinstance(base, Recursion):
+        yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
+        return
+    conjuncts: list[Conjunct] = [
+        agree(base.outputs[n], value, strict=strict) for n, value in known.items() if base.bindable[n]
+    ]
+    outer = [q for q in base.conjuncts if any(ref.source not in base.sources for ref in q.refs)]
+    goals = open_goals(base, outer)
+    rows = frozenset(uid for uid, source in base.sources.items() if not source.subquery)
+    plan = Plan(base, {}, outer, goals, goals, dict.fromkeys(base.sources, rows), ())
+    for case in cases(base, None, mentioned(goals), conjuncts):
+        reach = reach_of(plan, case, None, {}, conjuncts)
+        opened = list(opened_by(plan, reach, case, conjuncts))
+        hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
+        notes = [] if opened else [CORRELATED]
+        yield from proceed(fragment.grown(hops, conditions, notes), {}, [q for q, _ in opened])
