@@ -177,6 +177,20 @@ def test_of_many_entities_some_are_measured_spread_over_all_and_the_truth_is_in_
     assert found.bytes.likely == pytest.approx(truth, rel=0.02)
 
 
+def test_a_sample_that_takes_long_ends_early_and_is_spread_all_the_same(
+    shop: Shop, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "ENOUGH_SECONDS", 0.0)
+    connect().execute(PRODUCTS.format(products=30_000))
+    shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
+    (found,) = shop.estimate().feeds.values()
+    assert found.documents == 60_000
+    assert found.sampled_entities == 2 * sample.RUN_ENTITIES
+    assert found.document_bytes is not None
+    # Products grow from the first to the last, by 300 letters.
+    assert found.document_bytes.most - found.document_bytes.least > 500
+
+
 def test_an_estimate_needs_no_installation_and_leaves_nothing_behind(shop: Shop, connect: Connect) -> None:
     observer = connect()
     observer.execute(PRODUCTS.format(products=10))

@@ -77,7 +77,7 @@ class Target:
     most_under_way: int = 0
     admit: Callable[[Request, int], Script | None] = field(default=lambda _request, _under_way: None)
     port: int = 0
-    _under_way: int = 0
+    _under_way: set[BaseHTTPRequestHandler] = field(default_factory=set[BaseHTTPRequestHandler])
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _server: _Server | None = None
     _thread: threading.Thread | None = None
@@ -116,10 +116,10 @@ class Target:
     def step(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Note a request and answer it."""
         with self._lock:
-            self._under_way += 1
-            self.most_under_way = max(self.most_under_way, self._under_way)
+            self._under_way.add(handler)
+            self.most_under_way = max(self.most_under_way, len(self._under_way))
             request = Request(handler.path, dict(handler.headers), body, handler.client_address)
-            step = self.admit(request, self._under_way)
+            step = self.admit(request, len(self._under_way))
             if step is None:
                 step = self.script.popleft() if self.script else answer(204)
             self.requests.append(replace(request, taken=not getattr(step, "refuses", False)))
@@ -129,8 +129,12 @@ class Target:
             self.hung_up.put(str(error))
             handler.close_connection = True
         finally:
-            with self._lock:
-                self._under_way -= 1
+            self.answers(handler)
+
+    def answers(self, handler: BaseHTTPRequestHandler) -> None:
+        """A request is under way until its answer begins: the next may come before its handler ends."""
+        with self._lock:
+            self._under_way.discard(handler)
 
 
 class _Server(ThreadingHTTPServer):
@@ -151,6 +155,10 @@ class _Server(ThreadingHTTPServer):
                     self.close_connection = True
                     return
                 target.step(self, body)
+
+            def send_response(self, code: int, message: str | None = None) -> None:
+                target.answers(self)
+                super().send_response(code, message)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of what we replace
                 """Requests are kept in the target, not printed."""
