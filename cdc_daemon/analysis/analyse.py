@@ -17,16 +17,15 @@ from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.membership import output_never_null
-from cdc_daemon.analysis.places import Place, tables_read
+from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text
+from cdc_daemon.analysis.reasons import reason
 from cdc_daemon.analysis.scopes import (
     WHOLE_ROW,
     Body,
     Conjunct,
-    Recursion,
     Scope,
-    SetOperation,
     Source,
     scopes_of,
 )
@@ -61,11 +60,12 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
         return completed(everything, query, catalogue, tree, None)
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
+    beside = Places(SqlText(query.text), SqlText(query.definition))
     moments = not names_moments(query.text)
     for scope in scopes_of(body):
         for source in scope.sources.values():
             if source.table is not None:
-                found = collected.setdefault(source.origin, _Collected(source))
+                found = collected.setdefault(source.origin, _Collected(source, beside))
                 found.columns |= _columns(scope, source)
                 found.filters.append(row_filter(scope, source, moments=moments))
 
@@ -113,6 +113,7 @@ class _Collected:
     """What was found for one place where a table is read."""
 
     source: Source
+    places: Places
     columns: set[str] = field(default_factory=set[str])
     routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
     filters: list[Condition | None] = field(default_factory=list[Condition | None])
@@ -128,13 +129,15 @@ class _Collected:
     ) -> None:
         if made.unconditional:
             bound = ()
-        reason = _reason(query, body, positions, fragment, bound) if len(bound) < len(query.entity) else None
+        missing = [name for name in query.entity if name not in bound]
+        outputs = [positions[name] for name in missing]
+        why = reason(fragment, body, outputs, missing, self.places) if missing else None
         if not bound:
-            route = Route(RouteKind.ALL, (), "", reason)
+            route = Route(RouteKind.ALL, (), "", why)
         else:
             whole = RouteKind.DIRECT if made.direct else RouteKind.JOIN
-            kind = RouteKind.PARTIAL if reason else whole
-            route = Route(kind, bound, made.sql, reason, made.visits, made.opaque)
+            kind = RouteKind.PARTIAL if missing else whole
+            route = Route(kind, bound, made.sql, why, made.visits, made.opaque)
         if any(old.bound == bound and before.includes(made) for old, before in self.routes):
             return
         self.routes = [
@@ -193,38 +196,6 @@ def _unread(text: Text) -> frozenset[TableName]:
 
 def _columns(scope: Scope, source: Source) -> set[str]:
     return {source.real[name] for name in scope.used[source.uid] if name != WHOLE_ROW}
-
-
-def _reason(
-    query: FeedQuery, body: Body, positions: dict[str, int], fragment: Fragment, bound: tuple[str, ...]
-) -> str:
-    if fragment.notes:
-        return "; ".join(fragment.notes)
-    missing = [name for name in query.entity if name not in bound]
-    computed = [name for name in missing if not _bindable(body, positions[name])]
-    if computed:
-        return (
-            f"{', '.join(computed)} is not a value of single rows (an aggregate, a window or a subquery): "
-            "name columns of rows in `entity`"
-        )
-    alias, wanted = fragment.source.alias, ", ".join(missing)
-    return (
-        f"no condition of the query leads from {alias} to {wanted}: compare a column of {alias} for equality "
-        f"with one that belongs to {wanted}, or yield a key of {alias} and name it in `entity`"
-    )
-
-
-def _bindable(body: Body, n: int) -> bool:
-    """Whether an output is a value of single rows, also of those in a derived table that it comes from."""
-    if isinstance(body, SetOperation):
-        return all(_bindable(arm, n) for arm in body.arms)
-    if isinstance(body, Recursion):
-        return n < len(body.step.outputs) and _bindable(body.base, n) and _bindable(body.step, n)
-    output = body.outputs[n].unnest()
-    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
-    if source is not None and source.body is not None and output.name in source.columns:
-        return _bindable(source.body, source.columns.index(output.name))
-    return body.bindable[n]
 
 
 def _told_apart(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:

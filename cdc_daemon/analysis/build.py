@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.conjuncts import conjunct, conjuncts_of, reduce_outer_joins
 from cdc_daemon.analysis.ctes import Cte, declared
-from cdc_daemon.analysis.dialect import Tree, spelled
+from cdc_daemon.analysis.dialect import Tree, render, spelled
 from cdc_daemon.analysis.from_items import FromItems, value_columns
 from cdc_daemon.analysis.groups import grouping_sets, variants
 from cdc_daemon.analysis.keys import implied
@@ -19,6 +19,7 @@ from cdc_daemon.analysis.scopes import (
     QUERY,
     WHOLE_ROW,
     Body,
+    Construct,
     Membership,
     OuterJoin,
     Ref,
@@ -53,14 +54,13 @@ class Builder:
         ctes = declared(tree, ctes)
         if isinstance(tree, exp.Subquery):
             body = self.body(tree.this, around, ctes)
-            if _limited(tree):
-                return SetOperation((body,), body.names, limited=True, distinct=False)
-            return body
+            limit = self._limit(tree)
+            return body if limit is None else SetOperation((body,), body.names, limit, distinct=False)
         if isinstance(tree, exp.SetOperation):
             left = self.body(tree.left, around, ctes)
             right = self.body(tree.right, around, ctes)
             distinct = not isinstance(tree, exp.Union) or bool(tree.args.get("distinct"))
-            return SetOperation((left, right), left.names, _limited(tree), distinct)
+            return SetOperation((left, right), left.names, self._limit(tree), distinct)
         if isinstance(tree, exp.Select):
             return self._select(tree, around, ctes)
         if isinstance(tree, exp.Values):
@@ -97,11 +97,11 @@ class Builder:
                 self.resolve(select, part)
         group = tree.args.get("group")
         distinct = tree.args.get("distinct")
-        keys = list(_partitions(tree))
+        partitions = list(self._partitions(tree))
         chained = False
         if distinct is not None and distinct.args.get("on") is not None:
-            chained = bool(keys)
-            keys.append(tuple(distinct.args["on"].expressions))
+            chained = bool(partitions)
+            partitions.append(self._distinct_on(tuple(distinct.args["on"].expressions)))
         outputs = tuple(
             output.this if isinstance(output, exp.Alias) else output for output in tree.expressions
         )
@@ -121,9 +121,10 @@ class Builder:
             names=names,
             outputs=outputs,
             bindable=tuple(self._text.functions.of_one_row(output) for output in outputs),
-            siblings=keys,
+            siblings=[keys for keys, _ in partitions],
+            windows=[window for _, window in partitions],
             chained=chained,
-            limited=_limited(tree),
+            limit=self._limit(tree),
             grouped=group is not None or distinct is not None,
             used=columns,
             select=tree,
@@ -175,31 +176,74 @@ class Builder:
                 compare(source, node, root)
                 select.sources[source.uid] = source
 
+    # Constructs that let a row change others
+
+    def _partitions(self, tree: exp.Select) -> Iterator[tuple[tuple[Tree, ...], Construct]]:
+        """The partition keys of each window, and the window."""
+        named = {window.name: window for window in tree.args.get("windows") or ()}
+        for part in [*tree.expressions, tree.args.get("order"), tree.args.get("distinct")]:
+            if part is None:
+                continue
+            for node in expressions_without_queries(part):
+                if not isinstance(node, exp.Window):
+                    continue
+                keys = tuple(node.args.get("partition_by") or ())
+                at = node.args.get("alias")
+                while at is not None:  # OVER w, or a window that builds on another
+                    window = named[spelled(at)]
+                    keys = tuple(window.args.get("partition_by") or ()) or keys
+                    at = window.args.get("alias")
+                yield keys, self._window(node, keys)
+
+    def _window(self, window: exp.Window, keys: tuple[Tree, ...]) -> Construct:
+        call = window.this if isinstance(window.this, exp.Anonymous) else window.this.find(exp.Anonymous)
+        name = f"{call.name}()" if call is not None else "a function"
+        if not keys:
+            return Construct(
+                f"the window of {name}",
+                "has no PARTITION BY, so a row may change every other: PARTITION BY a column that the entity "
+                "determines",
+                self._here(call),
+            )
+        return Construct(
+            f"the window of {name}",
+            f"lets a row change every row of its partition by {_listed(keys)}, from which nothing leads to "
+            "the entity: PARTITION BY a column that it determines",
+            self._here(call),
+        )
+
+    def _distinct_on(self, keys: tuple[Tree, ...]) -> tuple[tuple[Tree, ...], Construct]:
+        return keys, Construct(
+            f"DISTINCT ON ({_listed(keys)})",
+            "lets a row change every row of its set, from which nothing leads to the entity: DISTINCT ON a "
+            "column that it determines",
+            self._here(keys[0]),
+            ("distinct",),
+        )
+
+    def _limit(self, tree: Tree) -> Construct | None:
+        limit, offset = tree.args.get("limit"), tree.args.get("offset")
+        if limit is None and offset is None:
+            return None
+        return Construct(
+            "LIMIT" if limit is not None else "OFFSET",
+            "lets any row come or go with any other: take the first rows of each entity in a LATERAL "
+            "subquery that names it",
+            self._here(offset if limit is None else limit),
+            ("offset",) if limit is None else ("limit", "fetch"),
+        )
+
+    def _here(self, node: Tree | None) -> Tree | None:
+        """A node by which the user's text is searched; None inside a view, whose text it is not."""
+        return None if self._from.in_view else node
+
+
+def _listed(keys: Sequence[Tree]) -> str:
+    return ", ".join(render(key.unnest()) for key in keys)
+
 
 def _used(source: Source, used: set[Ref] | frozenset[Ref]) -> frozenset[str]:
     named = {ref.column for ref in used if ref.source == source.uid}
     if WHOLE_ROW in named:
         return frozenset(source.columns) | {WHOLE_ROW}
     return frozenset(source.columns) if source.membership is not Membership.NONE else frozenset(named)
-
-
-def _partitions(tree: exp.Select) -> Iterator[tuple[Tree, ...]]:
-    """The partition keys of each window."""
-    named = {window.name: window for window in tree.args.get("windows") or ()}
-    for part in [*tree.expressions, tree.args.get("order"), tree.args.get("distinct")]:
-        if part is None:
-            continue
-        for node in expressions_without_queries(part):
-            if not isinstance(node, exp.Window):
-                continue
-            keys = tuple(node.args.get("partition_by") or ())
-            at = node.args.get("alias")
-            while at is not None:  # OVER w, or a window that builds on another
-                window = named[spelled(at)]
-                keys = tuple(window.args.get("partition_by") or ()) or keys
-                at = window.args.get("alias")
-            yield keys
-
-
-def _limited(tree: Tree) -> bool:
-    return tree.args.get("limit") is not None or tree.args.get("offset") is not None

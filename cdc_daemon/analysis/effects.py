@@ -16,7 +16,7 @@ from cdc_daemon.analysis.membership import is_null
 from cdc_daemon.analysis.names import null_of
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Hop, Reach
-from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Note, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.siblings import again, partition_arms
 
 Values: TypeAlias = Mapping[int, Value]
@@ -31,15 +31,6 @@ knows of outer columns."""
 
 
 _OUTER = "$outer"
-
-LIMITED = (
-    "a LIMIT lets any row come or go with any other: take the first rows of each entity in a LATERAL "
-    "subquery that names it"
-)
-_WINDOW = (
-    "a window or DISTINCT ON lets a row change every row of its partition, from which nothing leads to the "
-    "entity: PARTITION BY, or DISTINCT ON, a column that it determines"
-)
 
 
 @dataclass(frozen=True)
@@ -165,9 +156,9 @@ def effects(
         yield from proceed(
             fragment.grown(hops, conditions, notes), _handed_on(scope, found), [q for q, _ in opened]
         )
-    if scope.limited or scope.chained:
+    if scope.limit is not None or scope.chained:
         return
-    for keys, before in zip(scope.siblings, plan.siblings, strict=True):
+    for keys, window, before in zip(scope.siblings, scope.windows, plan.siblings, strict=True):
         if _among(plan.outputs, keys).keys() == plan.outputs.keys():
             continue  # the whole partition has the values that were bound already
         goals = [*keys, *open_goals(scope, plan.open)]
@@ -180,7 +171,7 @@ def effects(
                 own, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
             )
             known = [(keys[n], value) for n, value in found.items()]
-            grown = fragment.grown(hops, conditions, [_WINDOW])
+            grown = fragment.grown(hops, conditions, [window])
             yield from _rest_of_partition(own, grown, known, [q for q, _ in opened], proceed)
 
 
@@ -219,19 +210,19 @@ def mentioned(trees: Iterable[Tree]) -> frozenset[str]:
     return frozenset(ref.source for tree in trees for ref in refs_of(tree))
 
 
-def _shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree], Sequence[str]]:
+def _shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree], Sequence[Note]]:
     """The outputs to bind for the changed row that all it changes share, and why not all.
 
     A LIMIT or DISTINCT ON over windows can't be told apart into partitions; other windows are (`effects`).
     """
-    if scope.limited:
-        return {}, [LIMITED]
+    if scope.limit is not None:
+        return {}, [scope.limit]
     if not scope.chained:
         return outputs, []
     shared = outputs
     for keys in scope.siblings:
         shared = _among(shared, keys)
-    return shared, [_WINDOW]
+    return shared, scope.windows
 
 
 def _among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:

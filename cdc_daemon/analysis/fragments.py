@@ -13,7 +13,7 @@ from cdc_daemon.analysis.dialect import Tree, column, quoted, render
 from cdc_daemon.analysis.known import aliases
 from cdc_daemon.analysis.plan import Visit
 from cdc_daemon.analysis.reach import Hop
-from cdc_daemon.analysis.scopes import Source
+from cdc_daemon.analysis.scopes import Note, Source
 
 DELTA = "delta"
 _AFFECTED = "affected"
@@ -90,12 +90,12 @@ class Fragment:
     hops: tuple[Hop, ...] = ()
     conditions: tuple[Tree, ...] = ()
     guards: tuple[Tree, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def guarded(self, guards: Iterable[Tree]) -> Fragment:
         return replace(self, guards=(*self.guards, *guards))
 
-    def grown(self, hops: Iterable[Hop], conditions: Iterable[Tree], notes: Iterable[str] = ()) -> Fragment:
+    def grown(self, hops: Iterable[Hop], conditions: Iterable[Tree], notes: Iterable[Note] = ()) -> Fragment:
         return replace(
             self,
             hops=(*self.hops, *hops),

@@ -49,6 +49,11 @@ class FromItems:
         self._view: TableName | None = None
         self._place: int | None = None
 
+    @property
+    def in_view(self) -> bool:
+        """Whether a view's definition is being read, and not the query itself."""
+        return self._view is not None
+
     def read(self, select: Select, tree: exp.Select) -> None:
         """Gather the sources, joins and conditions of a SELECT's FROM."""
         from_ = tree.args.get("from_")

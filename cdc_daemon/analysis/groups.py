@@ -91,7 +91,7 @@ def variants(
         arms[tuple(map(render, outputs))] = replace(
             scope, outputs=outputs, bindable=tuple(functions.of_one_row(output) for output in outputs)
         )
-    return SetOperation(tuple(arms.values()), scope.names, scope.limited, distinct=False)
+    return SetOperation(tuple(arms.values()), scope.names, scope.limit, distinct=False)
 
 
 def _with_keys(scope: Scope, tree: Tree, present: set[str], keys: frozenset[str]) -> Tree:

@@ -9,7 +9,7 @@ is guessed: a verdict without a place is better than one with a wrong place.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -120,6 +120,20 @@ class Places:
         if len(mine) == 1:  # written once, and repeated by PostgreSQL (ORDER BY 2)
             return self.text.place(mine[0])
         return self.text.place(mine[n]) if len(mine) == len(theirs) else None
+
+    def of_keyword(self, words: Collection[str], inside: Tree) -> Place | None:
+        """Where the user wrote one of some keywords, by an expression of the definition that follows it."""
+        first = min((node.meta["start"] for node in inside.walk() if "start" in node.meta), default=None)
+        mine, theirs = (
+            [token for token in text.tokens if token.text.lower() in words]
+            for text in (self.text, self.definition)
+        )
+        if not mine or len(mine) != len(theirs):
+            return None
+        if len(mine) == 1:
+            return self.text.place(mine[0])
+        before = sum(token.start < first for token in theirs) if first is not None else 0
+        return self.text.place(mine[before - 1]) if before else None
 
     def of_order(self, order: Tree) -> Place | None:
         """Where the user wrote an ORDER BY of the definition."""

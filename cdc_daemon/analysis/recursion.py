@@ -44,7 +44,7 @@ def read_recursion(
 
 def _itself(name: str, step: Scope) -> Source:
     """The one source of the step that is the CTE."""
-    if step.limited or step.siblings:
+    if step.limit is not None or step.siblings:
         raise NotUnderstood(
             f"WITH RECURSIVE {name} with a window, DISTINCT ON or LIMIT in its step: move it to the query "
             f"that reads {name}"

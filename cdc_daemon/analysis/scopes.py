@@ -158,6 +158,26 @@ class Conjunct:
         return frozenset(ref.source for ref in self.refs)
 
 
+@dataclass(frozen=True, eq=False)
+class Construct:
+    """Something that lets a row change others, so that a route leads to all of them.
+
+    Attributes:
+        what, remedy: one sentence together, the place between them.
+        node: a call of the definition, or an expression behind one of the keywords `words`, by which its
+            place is found; None inside a view.
+    """
+
+    what: str
+    remedy: str
+    node: Tree | None = None
+    words: tuple[str, ...] = ()
+
+
+Note: TypeAlias = Construct | str
+"""Why something could not be bound."""
+
+
 @dataclass(eq=False)
 class Scope:
     """One SELECT.
@@ -166,9 +186,10 @@ class Scope:
         sources: by uid, FROM items first, in order.
         outputs: the expression of each output column, by position; `names` are their names.
         bindable: per output, whether a changed row's values can give it (no aggregate, window, subquery).
-        siblings: partition keys of each window and of DISTINCT ON: rows of one partition change together.
+        siblings: partition keys of each window and of DISTINCT ON: rows of one partition change together;
+            `windows` are these.
         chained: DISTINCT ON chooses among rows that carry windows: a row may change some of other partitions.
-        limited: LIMIT, OFFSET or FETCH: any row of the scope may come or go with any other.
+        limit: its LIMIT, OFFSET or FETCH: any row of the scope may come or go with any other.
         grouped: rows are merged by GROUP BY or DISTINCT, so an equal value may stand for this row's own.
         used: per source, its columns that this scope or a subquery in it refers to.
         select: the SELECT itself, its columns resolved.
@@ -181,8 +202,9 @@ class Scope:
     outputs: tuple[Tree, ...]
     bindable: tuple[bool, ...]
     siblings: Sequence[tuple[Tree, ...]] = ()
+    windows: Sequence[Construct] = ()
     chained: bool = False
-    limited: bool = False
+    limit: Construct | None = None
     grouped: bool = False
 
     used: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
@@ -196,7 +218,7 @@ class SetOperation:
 
     arms: tuple[Body, ...]
     names: tuple[str, ...]
-    limited: bool
+    limit: Construct | None
     distinct: bool
 
 

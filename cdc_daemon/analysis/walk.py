@@ -50,7 +50,6 @@ from cdc_daemon.analysis.beginnings import CORRELATED, beginnings, row_before
 from cdc_daemon.analysis.closures import closure_over, step_alone
 from cdc_daemon.analysis.dialect import column
 from cdc_daemon.analysis.effects import (
-    LIMITED,
     Continue,
     Finished,
     Plan,
@@ -98,8 +97,8 @@ def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Fini
 
 def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
     def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        if body.limited:
-            fragment, values = fragment.grown((), (), (LIMITED,)), {}
+        if body.limit is not None:
+            fragment, values = fragment.grown((), (), (body.limit,)), {}
         elif body.distinct:
             values = merged(values)
         else:

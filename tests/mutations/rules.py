@@ -185,8 +185,8 @@ SOUND = (
     Mutation(
         "a window lets a row change its whole partition",
         "effects",
-        "    for keys, before in zip(scope.siblings, plan.siblings, strict=True):\n",
-        "    for keys, before in ():\n",
+        "    for keys, window, before in zip(scope.siblings, scope.windows, plan.siblings, strict=True):\n",
+        "    for keys, window, before in ():\n",
         killed_by=(
             "two windows",
             "window building on another",
@@ -219,8 +219,8 @@ SOUND = (
     Mutation(
         "a named window has its partition",
         "build",
-        '                keys = tuple(window.args.get("partition_by") or ()) or keys\n',
-        "                keys = keys or tuple(tree.expressions[0].find_all(exp.Column))\n",
+        '                    keys = tuple(window.args.get("partition_by") or ()) or keys\n',
+        "                    keys = keys or tuple(tree.expressions[0].find_all(exp.Column))\n",
         killed_by=(
             "window building on another",
             "named window",
@@ -229,21 +229,21 @@ SOUND = (
     Mutation(
         "DISTINCT ON chooses among the rows of its keys",
         "build",
-        '            keys.append(tuple(distinct.args["on"].expressions))\n',
+        '            partitions.append(self._distinct_on(tuple(distinct.args["on"].expressions)))\n',
         "            pass\n",
         killed_by=("distinct on, another entity",),
     ),
     Mutation(
         "DISTINCT ON over windows",
         "build",
-        "            chained = bool(keys)\n",
+        "            chained = bool(partitions)\n",
         "            chained = False\n",
         killed_by=("distinct on over a window",),
     ),
     Mutation(
         "LIMIT lets any row come or go",
         "effects",
-        "    if scope.limited:\n        return {}, [LIMITED]\n",
+        "    if scope.limit is not None:\n        return {}, [scope.limit]\n",
         "",
         killed_by=(
             "limit over many",
@@ -253,7 +253,7 @@ SOUND = (
     Mutation(
         "LIMIT around a set operation",
         "walk",
-        "        if body.limited:\n",
+        "        if body.limit is not None:\n",
         "        if False:\n",
         killed_by=("limit around a union",),
     ),

@@ -205,7 +205,7 @@ def _told_apart(union: SetOperation, known: frozenset[int]) -> bool:
     """Whether known outputs determine the rows of each arm, and one is another constant in each."""
     arms = list(_arms(union))
     everything = frozenset(range(len(union.names)))
-    if union.limited or not all(
+    if union.limit is not None or not all(
         isinstance(arm, Scope) and _outputs(arm, known) == everything for arm in arms
     ):
         return False

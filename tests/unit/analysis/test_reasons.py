@@ -1,0 +1,80 @@
+"""Each *all* names the construct that is to blame, where it stands, and what would make it precise."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.plan import RouteKind
+from tests.unit.analysis.fixtures import CATALOGUE
+
+
+def reasons(query: str) -> dict[str, str]:
+    """Why a change of a table, by its alias, means every entity."""
+    outputs = (Output("id", "integer"),)
+    analysis = analyse(FeedQuery("feed", query, query, outputs, ("id",), ("id",)), CATALOGUE)
+    return {each.alias: each.reason or "" for each in analysis.occurrences if each.kind is RouteKind.ALL}
+
+
+@pytest.mark.parametrize(
+    ("query", "alias", "construct", "remedy"),
+    [
+        (
+            "SELECT p.id,\n  rank() OVER (ORDER BY p.price) AS r FROM shop.product p",
+            "p",
+            "the window of rank() at 2:3 has no PARTITION BY",
+            "PARTITION BY a column that the entity determines",
+        ),
+        (
+            "SELECT i.id, count(*) OVER (PARTITION BY i.qty), rank() OVER (ORDER BY i.id) FROM shop.item i",
+            "i",
+            "the window of rank() at 1:50",
+            "PARTITION BY",
+        ),
+        (
+            "SELECT p.id FROM shop.product p\nORDER BY p.id\nLIMIT 3",
+            "p",
+            "LIMIT at 3:1",
+            "LATERAL subquery",
+        ),
+        ("SELECT p.id FROM shop.product p ORDER BY p.id OFFSET 3", "p", "OFFSET at 1:47", "LATERAL"),
+        (
+            "SELECT p.id, (SELECT max(s.qty) AS max FROM shop.stock s) AS most FROM shop.product p",
+            "s",
+            "the subquery that reads s",
+            "compare a column in it for equality",
+        ),
+        (
+            "SELECT p.id FROM shop.product p WHERE p.id IN (SELECT max(s.qty) AS max FROM shop.stock s)",
+            "s",
+            "what the subquery that reads it is compared with is computed of many rows",
+            "EXISTS",
+        ),
+        (
+            "SELECT p.id FROM shop.product p CROSS JOIN shop.store s",
+            "s",
+            "no condition joins s with p (a cross join)",
+            "yield a key of s and name it in `entity`",
+        ),
+        (
+            "SELECT p.id FROM shop.product p JOIN (SELECT max(s.qty) AS n FROM shop.stock s) t ON t.n = p.id",
+            "s",
+            "t is joined by t.n = p.id",
+            "one of its GROUP BY",
+        ),
+        (
+            "SELECT max(p.id) AS id FROM shop.product p GROUP BY p.category_id",
+            "p",
+            "id is not a value of single rows (an aggregate",
+            "those of GROUP BY",
+        ),
+    ],
+)
+def test_a_reason_names_the_construct_its_place_and_the_remedy(
+    query: str, alias: str, construct: str, remedy: str
+) -> None:
+    reason = reasons(query)[alias]
+
+    assert construct in reason
+    assert remedy in reason.partition(construct)[2]
