@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlglot import exp
-
 from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.completed import completed, table_places
@@ -16,7 +14,7 @@ from cdc_daemon.analysis.effects import Finished, Values, Wanted
 from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.membership import output_never_null
+from cdc_daemon.analysis.membership import is_null, output_never_null
 from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text
@@ -77,7 +75,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     entity = frozenset(positions[name] for name in query.entity)
     for fragment, values in walk(body, Wanted(entity, entity), _finish):
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
-        if any(isinstance(value.unnest(), exp.Null) for value in bound.values()):
+        if any(map(is_null, bound.values())):
             if fragment.source.table is not None:
                 null_extended.add(str(fragment.source.table.name))
             continue

@@ -43,6 +43,7 @@ An entity column is never NULL (a feed whose query yields one stops), so a route
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -63,7 +64,7 @@ from cdc_daemon.analysis.effects import (
 from cdc_daemon.analysis.fragments import DELTA, Fragment
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import membership_arms
-from cdc_daemon.analysis.names import output_type, type_of
+from cdc_daemon.analysis.names import output_type, type_of, typed_null
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
 
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
@@ -184,13 +185,19 @@ def _carried(body: Recursion, n: int) -> bool:
 def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
     def go_on(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         here = [_placed(q, source) for q in open_]
-        start = {Ref(source.uid, source.columns[n]): value for n, value in values.items()}
+        start = {Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in values.items()}
         for arm in membership_arms(plan.scope, source, start):
             yield from effects(
                 plan, source, fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts), proceed
             )
 
     return go_on
+
+
+def _typed(source: Source, n: int, value: Value) -> Value:
+    """The value of a column as the scope around uses it: COALESCE of bare NULLs would be a text."""
+    type_ = type_of(source, source.columns[n]) if isinstance(value.tree.unnest(), exp.Null) else None
+    return value if type_ is None else replace(value, tree=typed_null(type_))
 
 
 def _placed(q: Conjunct, source: Source) -> Conjunct:

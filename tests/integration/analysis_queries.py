@@ -59,6 +59,11 @@ PLAIN = {
     ),
     "left join filtered": Case("id", "SELECT p.id FROM p LEFT JOIN ps ON ps.pid = p.id WHERE ps.pid IS NULL"),
     "left join made inner": Case("id", "SELECT p.id FROM p LEFT JOIN ps ON ps.pid = p.id WHERE ps.qty = 2"),
+    "a coalesce of what a derived table leaves NULL": Case(
+        "k",
+        "SELECT coalesce(d.x, d.x) AS k, o.cust FROM (SELECT c.id AS x, p.id AS y FROM p LEFT JOIN c "
+        "ON c.id = p.cat) d JOIN o ON o.id = d.y",
+    ),
     "entity beyond a left join": Case(
         "k",
         "SELECT coalesce(c.parent, p.cat, 0) AS k, count(*) AS n FROM p LEFT JOIN c ON c.id = p.cat "
