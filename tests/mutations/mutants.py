@@ -6,8 +6,8 @@ import importlib
 import importlib.abc
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -30,16 +30,16 @@ class Mutation(NamedTuple):
         rule: what the analysis does, as a sentence.
         module: the file in `cdc_daemon/analysis`, without suffix.
         old, new: a text that stands in it exactly once, and what takes its place.
-        killed_by: names of queries in analysis_queries.CASES, one of which must lose an entity.
-        fixtures: or, if the rule is one of precision: the place (file) of fixtures, one of which must change.
+        killed_by: what must fail without it, by the table that it stands in: names of queries of the
+            soundness test, one of which must lose an entity; files of tests/fixtures/analysis, one route of
+            which must change; modules of unit tests; themes of tests/fixtures/verdicts.
     """
 
     rule: str
     module: str
     old: str
     new: str
-    killed_by: tuple[str, ...] = ()
-    fixtures: tuple[str, ...] = ()
+    killed_by: tuple[str, ...]
 
 
 def text_of(module: str) -> str:
@@ -47,8 +47,11 @@ def text_of(module: str) -> str:
 
 
 @contextmanager
-def mutant(mutation: Mutation) -> Iterator[Analyse]:
+def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
     """`analyse` without the rule.
+
+    Args:
+        users: modules that imported something of the analysis: they have the mutant's instead, for as long.
 
     Raises:
         AssertionError: its text is not there exactly once: the code has moved on, and so must the mutation.
@@ -65,10 +68,15 @@ def mutant(mutation: Mutation) -> Iterator[Analyse]:
     parent = sys.modules["cdc_daemon"]
     for name in kept:
         del sys.modules[name]
-    finder = _Finder(f"{_PACKAGE}.{mutation.module}", text.replace(mutation.old, mutation.new))
+    name = f"{_PACKAGE}.{mutation.module}".removesuffix(".__init__")
+    finder = _Finder(name, text.replace(mutation.old, mutation.new), kept[name])
     sys.meta_path.insert(0, finder)
     try:
-        yield importlib.import_module(f"{_PACKAGE}.analyse").analyse
+        analyse_ = importlib.import_module(f"{_PACKAGE}.analyse").analyse
+        with ExitStack() as stack:
+            for user in users:
+                stack.enter_context(_using(user, kept))
+            yield analyse_
     finally:
         sys.meta_path.remove(finder)
         for name in [each for each in sys.modules if each.startswith(_PACKAGE) and each not in _SHARED]:
@@ -77,17 +85,35 @@ def mutant(mutation: Mutation) -> Iterator[Analyse]:
         parent.analysis = kept[_PACKAGE]  # type: ignore[attr-defined]
 
 
+@contextmanager
+def _using(user: ModuleType, kept: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Give a module the mutant's functions and classes where it has the original's."""
+    before = dict(vars(user))
+    for name, value in before.items():
+        home = getattr(value, "__module__", None)
+        if home in kept and getattr(kept[home], getattr(value, "__name__", ""), None) is value:
+            setattr(user, name, getattr(importlib.import_module(home), value.__name__))
+    try:
+        yield
+    finally:
+        vars(user).update(before)
+
+
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, original: ModuleType) -> None:
         self._name = name
         self._text = text
+        self._folder = getattr(original, "__path__", None)  # of a package
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self._name:
             return None
-        return importlib.util.spec_from_loader(fullname, self)
+        spec = importlib.util.spec_from_loader(fullname, self, is_package=self._folder is not None)
+        if spec is not None and self._folder is not None:
+            spec.submodule_search_locations = list(self._folder)
+        return spec
 
     def exec_module(self, module: ModuleType) -> None:
         exec(compile(self._text, f"<mutant of {self._name}>", "exec"), module.__dict__)  # noqa: S102 # our own
