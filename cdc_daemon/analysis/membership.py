@@ -127,10 +127,12 @@ def _emptied(source: Source, known: Sequence[tuple[Tree, Value, int]]) -> Tree |
 
 
 def is_null(tree: Tree) -> bool:
-    """Whether an expression is the constant NULL."""
+    """Whether an expression is the constant NULL, a cast of it, or COALESCE of nothing else."""
     tree = tree.unnest()
     while isinstance(tree, exp.Cast):
         tree = tree.this.unnest()
+    if isinstance(tree, exp.Anonymous) and tree.name.lower() == "coalesce":
+        return all(map(is_null, tree.expressions))
     return isinstance(tree, exp.Null)
 
 

@@ -63,7 +63,7 @@ from cdc_daemon.analysis.effects import (
 )
 from cdc_daemon.analysis.fragments import DELTA, Fragment
 from cdc_daemon.analysis.known import Value
-from cdc_daemon.analysis.membership import membership_arms
+from cdc_daemon.analysis.membership import is_null, membership_arms
 from cdc_daemon.analysis.names import output_type, type_of, typed_null
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
 
@@ -196,8 +196,10 @@ def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
 
 def _typed(source: Source, n: int, value: Value) -> Value:
     """The value of a column as the scope around uses it: COALESCE of bare NULLs would be a text."""
-    type_ = type_of(source, source.columns[n]) if isinstance(value.tree.unnest(), exp.Null) else None
-    return value if type_ is None else replace(value, tree=typed_null(type_))
+    if not is_null(value.tree) or isinstance(value.tree.unnest(), exp.Cast):
+        return value
+    type_ = type_of(source, source.columns[n])
+    return replace(value, tree=exp.Null() if type_ is None else typed_null(type_))
 
 
 def _placed(q: Conjunct, source: Source) -> Conjunct:

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.workers import failed_items
 from tests.conftest import Connect
 from tests.integration.delivering import Delivering, installed
 
 
 @pytest.fixture
-def delivering(database: str, connect: Connect, tmp_path: Path) -> Delivering:
+def delivering(
+    database: str, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Delivering:
     """A feed of fifty products and a sink that does as it is told."""
+    # The pause before another attempt is random from 0 on: one of seconds would by chance end within a test.
+    monkeypatch.setattr(failed_items, "BASE_SECONDS", failed_items.LONGEST_SECONDS)
     connect().execute(
         "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
         "INSERT INTO product SELECT n, 'sku' || n, 'a' FROM generate_series(1, 50) AS n"

@@ -13,7 +13,7 @@ import pytest
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.log import Throttle
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.workers import control
+from cdc_daemon.workers import control, failed_items
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from tests.conftest import Connect
 from tests.integration.delivering import Delivering, installed
@@ -74,7 +74,10 @@ def test_with_one_attempt_it_is_parked_at_once(delivering: Delivering) -> None:
     assert delivering.failed() == [("sku7", 1, True)]
 
 
-def test_pauses_are_random_and_their_longest_doubles_to_an_hour(delivering: Delivering) -> None:
+def test_pauses_are_random_and_their_longest_doubles_to_an_hour(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failed_items, "BASE_SECONDS", 2.0)  # that of a daemon
     records = [Record("products", b'{"sku":"%d"}' % n, "delete", n, None, (), "", None) for n in range(1, 51)]
     with delivering.session() as session:
         items = FailedItems(session, "target", "products", 100, str, Throttle())
