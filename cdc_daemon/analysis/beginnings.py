@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.cases import cases
-from cdc_daemon.analysis.closures import compiled_step, step_alone, stored
+from cdc_daemon.analysis.closures import Reached, compiled_step, copied_columns, step_alone
 from cdc_daemon.analysis.dialect import column
 from cdc_daemon.analysis.effects import (
     Continue,
@@ -65,31 +66,20 @@ def beginnings(
         values: by position, what is known of the row before.
     """
     types = {n: output_type(body.base, n) for n in values}
-    seeds = {n: kept for n, value in values.items() if (kept := stored(body, value, types[n])) is not None}
-    known = frozenset(seeds)
-    steps: list[tuple[Reach, Mapping[int, Value]]] = []
-    while known:
-        steps = [
-            (reach, {n: kept for n in step if (kept := stored(body, step[n], types[n])) is not None})
-            for reach, step in _steps_back(body, known, types)
-        ]
-        further = frozenset(n for n in known if all(n in step for _, step in steps))
-        if further == known:
-            break
-        known = further
-    if not known:
+    seeds, steps = copied_columns(body, values, types, partial(_steps_back, body, types))
+    if not seeds:
         yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
         return
-    names = {n: name for n, name in enumerate(row_before(body).names) if n in known}
+    names = {n: name for n, name in enumerate(row_before(body).names) if n in seeds}
     closure = Closure(
         _before(body),
         _after(body),
         fragment,
-        {names[n]: seeds[n].tree for n in known},
-        tuple(compiled_step(reach, {names[n]: step[n] for n in known}) for reach, step in steps),
+        {names[n]: seed.tree for n, seed in seeds.items()},
+        tuple(compiled_step(reach, {names[n]: step[n] for n in seeds}) for reach, step in steps),
     )
     start = Fragment(fragment.source, closure, notes=fragment.notes)
-    found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in known}
+    found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in seeds}
     yield from _rows_of(body.base, found, start, proceed, strict=_strict(body))
 
 
@@ -101,9 +91,7 @@ def _after(body: Recursion) -> str:
     return f"{body.itself}$after"
 
 
-def _steps_back(
-    body: Recursion, known: frozenset[int], types: Mapping[int, str | None]
-) -> Iterator[tuple[Reach, Mapping[int, Value]]]:
+def _steps_back(body: Recursion, types: Mapping[int, str | None], known: frozenset[int]) -> Iterator[Reached]:
     """One step back, in each case of its outer joins: of a row known in some columns, the row before."""
     scope = row_before(body)
     strict = _strict(body)

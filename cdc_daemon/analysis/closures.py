@@ -8,8 +8,9 @@ the data has a cycle, even if the query itself stops at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -21,6 +22,9 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type, typed_null
 from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Recursion, Ref, Scope
+
+Reached = tuple[Reach, Mapping[int, Value]]
+"""A step in one case of its outer joins, and by position what it makes of the columns known."""
 
 
 def step_alone(body: Recursion) -> Scope:
@@ -41,39 +45,61 @@ def closure_over(
         The route, and the columns that it still knows: none if no step copies what is known.
     """
     types = {n: output_type(body.base, n) for n in values}
-    seeds = {n: kept for n, value in values.items() if (kept := stored(body, value, types[n])) is not None}
-    known = frozenset(seeds)
-    steps: list[tuple[Reach, Mapping[int, Value]]] = []
-    while known:
-        steps = [
-            (reach, {n: kept for n in step if (kept := stored(body, step[n], types[n])) is not None})
-            for reach, step in _steps(body, known)
-        ]
-        copied = frozenset(n for n in known if all(n in step for _, step in steps))
-        if copied == known:
-            break
-        known = copied
-    if not known:
+    seeds, steps = copied_columns(body, values, types, partial(_steps, body))
+    if not seeds:
         return Fragment(fragment.source, notes=fragment.notes), {}
     alias = f"{body.itself}$affected"
     columns = body.step.sources[body.itself].columns
-    names = {n: columns[n] for n in known}
+    names = {n: columns[n] for n in seeds}
     made = tuple(
         compiled_step(reach, {names[n]: value for n, value in step.items()}) for reach, step in steps
     )
-    closure = Closure(alias, body.itself, fragment, {names[n]: seeds[n].tree for n in known}, made)
+    closure = Closure(alias, body.itself, fragment, {names[n]: seed.tree for n, seed in seeds.items()}, made)
     further = {
         n: Value(
             column(alias, names[n]),
-            exact=not body.distinct and seeds[n].exact and all(step[n].exact for _, step in steps),
+            exact=not body.distinct and seed.exact and all(step[n].exact for _, step in steps),
             type=types[n],
         )
-        for n in known
+        for n, seed in seeds.items()
     }
     return Fragment(fragment.source, closure, notes=fragment.notes), further
 
 
-def _steps(body: Recursion, known: frozenset[int]) -> Iterator[tuple[Reach, Mapping[int, Value]]]:
+def copied_columns(
+    body: Recursion,
+    values: Mapping[int, Value],
+    types: Mapping[int, str | None],
+    steps: Callable[[frozenset[int]], Iterator[Reached]],
+) -> tuple[Mapping[int, Value], Sequence[Reached]]:
+    """The columns that every step copies, with what is known of them, and the steps from and to them alone.
+
+    Without one column a step may reach less, and copy fewer: until nothing changes any more.
+
+    Args:
+        values: by position, what is known of the first row.
+        steps: each step, with the columns that are known before it.
+    """
+    seeds: Mapping[int, Value] = _stored(body, values, types)
+    while seeds:
+        made = [(reach, _stored(body, step, types)) for reach, step in steps(frozenset(seeds))]
+        copied: dict[int, Value] = {
+            n: seed for n, seed in seeds.items() if all(n in step for _, step in made)
+        }
+        if copied.keys() == seeds.keys():
+            return seeds, made
+        seeds = copied
+    return {}, ()
+
+
+def _stored(
+    body: Recursion, values: Mapping[int, Value], types: Mapping[int, str | None]
+) -> dict[int, Value]:
+    kept = {n: _stored_value(body, value, types[n]) for n, value in values.items()}
+    return {n: value for n, value in kept.items() if value is not None}
+
+
+def _steps(body: Recursion, known: frozenset[int]) -> Iterator[Reached]:
     """One step, in each case of its outer joins: what it makes of the columns known."""
     scope = step_alone(body)
     itself = scope.sources[body.itself]
@@ -93,7 +119,7 @@ def compiled_step(reach: Reach, outputs: Mapping[str, Value]) -> Step:
     return Step(tuple(hops), tuple(conditions), {name: value.tree for name, value in outputs.items()})
 
 
-def stored(body: Recursion, value: Value, type_: str | None) -> Value | None:
+def _stored_value(body: Recursion, value: Value, type_: str | None) -> Value | None:
     """A value that comes out of a finite store: a table's column, a column of the row before, a constant, or
     one of these by COALESCE; of the CTE's own type, because base and step must agree. None if it does not.
     """

@@ -315,7 +315,7 @@ SOUND = (
         "a recursion goes on to the rows that follow",
         "closures",
         '    alias = f"{body.itself}$affected"\n',
-        "    return fragment, {n: value for n, value in values.items() if n in known}\n"
+        "    return fragment, {n: value for n, value in values.items() if n in seeds}\n"
         '    alias = f"{body.itself}$affected"\n',
         killed_by=(
             "tree with paths",
