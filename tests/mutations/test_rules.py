@@ -24,7 +24,10 @@ from tests.integration.properties import delta
 from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
 from tests.integration.test_analysis_soundness import after_its_change, change, insertion
 from tests.mutations.mutants import Analyse, Mutation, mutant
-from tests.mutations.rules import FILTERED, PRECISE, SOUND, TOLD
+from tests.mutations.rules.filters import FILTERED
+from tests.mutations.rules.precision import PRECISE
+from tests.mutations.rules.soundness import SOUND
+from tests.mutations.rules.verdicts import TOLD
 from tests.unit.analysis.fixtures import CATALOGUE, Fixture, differences, fixtures
 
 reader = test_verdicts.reader
