@@ -60,16 +60,17 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
     assert text.count(mutation.old) == 1, (
         f"{mutation.module}.py has {text.count(mutation.old)} of: {mutation.old}"
     )
+    mutated = f"{_PACKAGE}.{mutation.module}".removesuffix(".__init__")
+    shared = _SHARED - {mutated}
     kept = {
         name: module
         for name, module in sys.modules.items()
-        if (name == _PACKAGE or name.startswith(f"{_PACKAGE}.")) and name not in _SHARED
+        if (name == _PACKAGE or name.startswith(f"{_PACKAGE}.")) and name not in shared
     }
     parent = sys.modules["cdc_daemon"]
     for name in kept:
         del sys.modules[name]
-    name = f"{_PACKAGE}.{mutation.module}".removesuffix(".__init__")
-    finder = _Finder(name, text.replace(mutation.old, mutation.new), kept[name])
+    finder = _Finder(mutated, text.replace(mutation.old, mutation.new), kept[mutated])
     sys.meta_path.insert(0, finder)
     try:
         analyse_ = importlib.import_module(f"{_PACKAGE}.analyse").analyse
@@ -79,7 +80,7 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
             yield analyse_
     finally:
         sys.meta_path.remove(finder)
-        for name in [each for each in sys.modules if each.startswith(_PACKAGE) and each not in _SHARED]:
+        for name in [each for each in sys.modules if each.startswith(_PACKAGE) and each not in shared]:
             del sys.modules[name]
         sys.modules.update(kept)
         parent.analysis = kept[_PACKAGE]  # type: ignore[attr-defined]

@@ -16,7 +16,6 @@ from cdc_daemon.analysis.conditions import (
     any_of,
     columns_of,
     dumps,
-    fits,
     loads,
     negated,
     text,
@@ -97,11 +96,3 @@ def test_the_order_in_which_conditions_are_joined_makes_no_difference(
 @given(conditions, rows)
 def test_a_negated_condition_is_true_where_the_other_is_false(condition: Condition, row: Row) -> None:
     assert (value(negated(condition), row) is True) == (value(condition, row) is False)
-
-
-def test_a_condition_fits_a_table_that_still_has_its_columns_with_types_of_their_kind() -> None:
-    condition = all_of([Comparison("a", "=", "int4", ("73",)), NullTest("b")])
-    assert fits(condition, {"a": "bigint", "b": "shop.size"})
-    assert not fits(condition, {"a": "text", "b": "text"})
-    assert not fits(condition, {"a": "integer"})
-    assert not fits(condition, {"b": "text"})
