@@ -8,7 +8,8 @@ values in all columns that the route binds.
 tests/integration/analysis_queries*.py, which random changes are tried on, or of tests/fixtures/analysis.
 
 1. A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an expression counts as a
-   source. If no source changed, the tuple and what it yields are the same in both states.
+   source ["an array of a subquery"]. If no source changed, the tuple and what it yields are the same in both
+   states.
 2. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or new.
    If it is a query itself (a derived table, a CTE, a view), a row of its result appeared or disappeared, and
    by induction a changed row inside has a route to that row's values ["a view is looked into"].

@@ -194,5 +194,12 @@ PRECISE = (
         "return self._views[view.name]",
         killed_by=("views",),
     ),
+    Mutation(
+        "a subquery in an expression is a source, and its rows lead to the rows around it",
+        "walk",
+        "        elif source.body is not None:\n            inner",
+        "        elif source.body is not None and not source.subquery:\n            inner",
+        killed_by=("scalar_subqueries",),
+    ),
 )
 """Without one of these no entity is missed, but more of them than need be are recomputed."""
