@@ -14,6 +14,7 @@ from cdc_daemon.analysis.effects import Finished, Values, Wanted
 from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.join_filters import Found, join_filters
 from cdc_daemon.analysis.membership import is_null, output_never_null
 from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
@@ -66,6 +67,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
                 found = collected.setdefault(source.origin, _Collected(source, beside))
                 found.columns |= _columns(scope, source)
                 found.filters.append(row_filter(scope, source, moments=moments))
+                found.join_filters.append(join_filters(scope, source))
 
     overlooked = _overlooked(text, collected)
     for found in collected.values():
@@ -115,6 +117,7 @@ class _Collected:
     columns: set[str] = field(default_factory=set[str])
     routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
     filters: list[Condition | None] = field(default_factory=list[Condition | None])
+    join_filters: list[frozenset[Found]] = field(default_factory=list[frozenset[Found]])
 
     def add(
         self,
@@ -153,6 +156,8 @@ class _Collected:
         for route, made in kept:
             if route.kind is not RouteKind.ALL:
                 links |= made.links
+        narrowed = [] if every else self._join_filters()
+        links.update(*(found.links for found in narrowed))
         return Occurrence(
             table.name,
             self.source.alias,
@@ -162,7 +167,13 @@ class _Collected:
             line=place.line if place else None,
             column=place.column if place else None,
             row_filter=self._row_filter(),
+            join_filters=tuple(found.filter for found in narrowed),
         )
+
+    def _join_filters(self) -> list[Found]:
+        """Those that hold in each of its scopes: a CTE that is read twice has two."""
+        first, *others = self.join_filters
+        return sorted(first.intersection(*others), key=lambda found: found.filter.sql)
 
     def _row_filter(self) -> Condition | None:
         known = [condition for condition in self.filters if condition is not None]

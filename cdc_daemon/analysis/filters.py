@@ -41,7 +41,7 @@ _OPERATORS: Mapping[type[Tree], tuple[str, str]] = {
 }
 """As written, and with both sides changed over."""
 
-_TYPES: Mapping[exp.DType, str] = {
+TYPES: Mapping[exp.DType, str] = {
     exp.DType.SMALLINT: "int2",
     exp.DType.INT: "int4",
     exp.DType.BIGINT: "int8",
@@ -55,6 +55,7 @@ _TYPES: Mapping[exp.DType, str] = {
     exp.DType.TIMESTAMP: "timestamp",
     exp.DType.TIMESTAMPTZ: "timestamptz",
 }
+"""What a constant's type is called in a condition."""
 _TEXTS = frozenset({"text", "character varying"})
 _MOMENTS = frozenset({"date", "timestamp", "timestamptz"})
 _RELATIVE = re.compile(r"\b(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
@@ -77,13 +78,13 @@ def row_filter(scope: Scope, source: Source, *, moments: bool) -> Condition | No
     found = [
         condition
         for q in scope.conjuncts
-        if q.sources == frozenset((source.uid,)) and _keeps_out(scope, source, q)
+        if q.sources == frozenset((source.uid,)) and keeps_out(scope, source, q)
         if (condition := _Reader(source, moments=moments).implied(q.tree)) is not None
     ]
     return all_of(found) if found else None
 
 
-def _keeps_out(scope: Scope, source: Source, q: Conjunct) -> bool:
+def keeps_out(scope: Scope, source: Source, q: Conjunct) -> bool:
     """Whether a row that fails the condition takes part in nothing, as if it were not there."""
     for join in scope.joins:
         for arm in (0, 1):
@@ -203,9 +204,9 @@ def _constant(tree: Tree) -> tuple[str, str] | None:
     if isinstance(tree, exp.Literal) and not tree.is_string:
         number = str(tree.this)
         return (number, "int4") if number.isdecimal() else (number, "numeric")
-    if not isinstance(tree, exp.Cast) or tree.to.expressions or tree.to.this not in _TYPES:
+    if not isinstance(tree, exp.Cast) or tree.to.expressions or tree.to.this not in TYPES:
         return None
-    type_ = _TYPES[tree.to.this]
+    type_ = TYPES[tree.to.this]
     inner = tree.this.unnest()
     if isinstance(inner, exp.Literal) and inner.is_string:
         return str(inner.this), type_

@@ -56,6 +56,19 @@ class Route:
 
 
 @dataclass(frozen=True)
+class JoinFilter:
+    """What a changed row that can matter fulfils, as long as no row of another table has changed.
+
+    Attributes:
+        table: that other table.
+        sql: a condition on a row `delta`.
+    """
+
+    table: TableName
+    sql: str
+
+
+@dataclass(frozen=True)
 class Occurrence:
     """One place where the query reads a source table.
 
@@ -68,6 +81,7 @@ class Occurrence:
         line, column: 1-based place in the user's text, None where it can't be told. Of a table inside a view:
             the view's.
         row_filter: what a row fulfils that can matter here; None if any row can.
+        join_filters: what it fulfils besides, each while a table beside it stands still.
     """
 
     table: TableName
@@ -78,6 +92,7 @@ class Occurrence:
     line: int | None = None
     column: int | None = None
     row_filter: Condition | None = None
+    join_filters: tuple[JoinFilter, ...] = ()
 
     @property
     def kind(self) -> RouteKind:

@@ -38,6 +38,10 @@ tests/integration/analysis_queries*.py, which random changes are tried on, or of
 9. Two rows that agree on a unique key are one row, and a foreign key agrees with the row that it refers to:
    what the catalogue says of a table's rows holds in both states ["the same value is not the same row"].
 
+A route uses no condition on sources of higher rank, for these may have changed. Where one did not, the delta
+may be narrowed by it before any route begins (`join_filters`): a changed row without such a match is in no
+tuple of either state ["no match counts as well"].
+
 An entity column is never NULL (a feed whose query yields one stops), so a route to NULL is no route.
 """
 

@@ -52,6 +52,7 @@ def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> d
         "links": occurrence.links,
         "columns": occurrence.columns,
         "rows": None if occurrence.row_filter is None else text(occurrence.row_filter),
+        "rows_while_unchanged": {str(each.table): each.sql for each in occurrence.join_filters},
         "forecast": {
             "typical": forecast.typical,
             "worst": forecast.worst,

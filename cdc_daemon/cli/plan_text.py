@@ -45,6 +45,8 @@ def _occurrence(
     yield f"    link columns  {', '.join(occurrence.links) or '-'}"
     if occurrence.row_filter is not None:
         yield f"    rows that count  {text(occurrence.row_filter)}"
+    for beside in occurrence.join_filters:
+        yield f"    rows that count while {beside.table} does not change  {beside.sql}"
     yield f"    one changed row reaches {reached(occurrence, forecast)}"
     for route in occurrence.routes:
         yield from _route(route, catalogue)

@@ -108,7 +108,8 @@ def _all(analysis: Analysis, reason: str) -> Analysis:
     return replace(
         analysis,
         occurrences=tuple(
-            replace(each, links=(), routes=(route,), row_filter=None) for each in analysis.occurrences
+            replace(each, links=(), routes=(route,), row_filter=None, join_filters=())
+            for each in analysis.occurrences
         ),
     )
 
@@ -118,7 +119,9 @@ def _planned(cursor: Cursor, occurrence: Occurrence) -> Occurrence:
     try:
         for route in occurrence.routes:
             if route.kind is not RouteKind.ALL:
-                _explain(cursor, occurrence, route)
+                _explain(cursor, occurrence, route.sql)
+        for each in occurrence.join_filters:
+            _explain(cursor, occurrence, f"SELECT FROM delta WHERE {each.sql}")
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
@@ -127,11 +130,11 @@ def _planned(cursor: Cursor, occurrence: Occurrence) -> Occurrence:
             "please report it with the query"
         )
         route = Route(RouteKind.ALL, (), "", reason)
-        return replace(occurrence, links=(), routes=(route,), row_filter=None)
+        return replace(occurrence, links=(), routes=(route,), row_filter=None, join_filters=())
     return occurrence
 
 
-def _explain(cursor: Cursor, occurrence: Occurrence, route: Route) -> None:
+def _explain(cursor: Cursor, occurrence: Occurrence, text: str) -> None:
     with cursor.connection.transaction(force_rollback=True):
         cursor.execute(
             statement(
@@ -140,5 +143,5 @@ def _explain(cursor: Cursor, occurrence: Occurrence, route: Route) -> None:
                 table=sql.Identifier(*occurrence.table),
             )
         )
-        text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
-        cursor.execute(statement("catalogue.explain", route=text))
+        route = sql.SQL(text)  # pyright: ignore[reportArgumentType] # rendered by the analysis
+        cursor.execute(statement("catalogue.explain", route=route))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from cdc_daemon.analysis.plan import Route, RouteKind
+from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
 from cdc_daemon.pg.session import type_name
 from cdc_daemon.pg.statements import statement
@@ -23,6 +23,17 @@ class Path:
 
     delta: sql.Composable
     route: Route
+
+
+def narrowed(delta: sql.Composable, filters: Sequence[JoinFilter]) -> sql.Composable:
+    """A delta without the rows that can't matter, the tables of these filters having not changed."""
+    if not filters:
+        return delta
+    conditions = (
+        sql.SQL(each.sql.replace("%", "%%"))  # pyright: ignore[reportArgumentType] # rendered by the analysis
+        for each in filters
+    )
+    return statement("feed.narrowed_delta", delta=delta, conditions=_AND.join(conditions))
 
 
 def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Composed:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.plan import Occurrence, RouteKind
 from cdc_daemon.capture import fingerprint
 from cdc_daemon.capture.delta import delta, summary
 from cdc_daemon.capture.source import Source
@@ -314,11 +314,15 @@ class FeedSync:
 
     def _paths(self, found: Delta) -> list[Path]:
         return [
-            Path(delta(self._sources[occurrence.table], occurrence.links), route)
+            Path(self._delta(occurrence, found), route)
             for occurrence in self._plan.analysis.occurrences
             if str(occurrence.table) in found.tables
             for route in occurrence.routes
         ]
+
+    def _delta(self, occurrence: Occurrence, found: Delta) -> sql.Composable:
+        still = [each for each in occurrence.join_filters if str(each.table) not in found.tables]
+        return resolve.narrowed(delta(self._sources[occurrence.table], occurrence.links), still)
 
     def _hand_over(self, found: Delta, since: str) -> tuple[int, int, str]:
         """A delta too large for one pass goes to the slow lane: (entities, last position, reason)."""

@@ -141,6 +141,13 @@ FROM (
 ) AS s
 GROUP BY {entities}
 
+-- name: narrowed_delta
+-- The delta without rows that can't matter, as long as the tables that say so have not changed.
+SELECT delta.* FROM (
+{delta}
+) AS delta
+WHERE {conditions}
+
 -- name: route
 -- One route over the delta of its table.
 (WITH delta AS (

@@ -473,5 +473,26 @@ FILTERED = {
         "WITH t AS (SELECT a.pid, a.val FROM a WHERE a.attr = 1) SELECT p.id, t.val, u.val AS other FROM p"
         " JOIN t ON t.pid = p.id LEFT JOIN t u ON u.pid = p.cat AND u.val = 'a'",
     ),
+    "a match that counts": Case(
+        "sid", "SELECT ps.sid, ps.qty FROM ps JOIN p ON p.id = ps.pid WHERE p.cat = 1"
+    ),
+    "a match that counts, of a value by the name of its attribute": Case(
+        "id",
+        "SELECT i.id, v.list FROM i LEFT JOIN LATERAL (SELECT json_agg(a.val ORDER BY a.val, a.sid) AS list"
+        " FROM a JOIN p ON p.id = a.attr WHERE a.pid = i.n AND p.sku IN ('a', 'b')) v ON true",
+    ),
+    "a match that counts within the nullable side": Case(
+        "id",
+        "SELECT c.id, ps.qty FROM c LEFT JOIN (ps JOIN p ON p.id = ps.pid AND p.cat = 1 AND p.price > 1)"
+        " ON ps.sid = c.id",
+    ),
+    "no match counts as well": Case(
+        "sid", "SELECT ps.sid, p.sku FROM ps LEFT JOIN p ON p.id = ps.pid AND p.cat = 1 WHERE p.sku IS NULL"
+    ),
+    "a match that counts, of one use of two": Case(
+        "id",
+        "WITH t AS (SELECT i.id, i.pid, p.cat FROM i JOIN p ON p.id = i.pid) SELECT t.id, u.n FROM t"
+        " LEFT JOIN (SELECT t.id, count(*) AS n FROM t WHERE t.cat = 1 GROUP BY t.id) u ON u.id = t.id",
+    ),
 }
 """Queries with constant conditions, and places where none may be moved into capture."""

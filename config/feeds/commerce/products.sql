@@ -190,7 +190,7 @@ SELECT
                                 '[]'
                             )
                         FROM (
-                            SELECT DISTINCT child.attribute_id, child.value
+                            SELECT DISTINCT sl.parent_id, child.attribute_id, child.value
                             FROM catalog_product_super_link AS sl
                             CROSS JOIN LATERAL (
                                 -- A choice that is disabled in the store view is none there.
@@ -204,7 +204,7 @@ SELECT
                                     AND sta.attribute_code = 'status'
                             ) AS status
                             INNER JOIN catalog_product_entity_int AS child ON child.entity_id = sl.product_id
-                            WHERE sl.parent_id = p.entity_id AND child.store_id = 0 AND status.value = 1
+                            WHERE child.store_id = 0 AND status.value = 1
                         ) AS used
                         INNER JOIN eav_attribute_option AS eo
                             ON eo.option_id = used.value AND eo.attribute_id = used.attribute_id
@@ -215,7 +215,8 @@ SELECT
                         ) AS text
                         LEFT JOIN eav_attribute_option_swatch AS swatch
                             ON swatch.option_id = eo.option_id AND swatch.store_id = 0
-                        WHERE used.attribute_id = sa.attribute_id
+                        -- Here, not within: the way back from a child to its parents leads over the parent alone.
+                        WHERE used.parent_id = sa.product_id AND used.attribute_id = sa.attribute_id
                     )
                 ) AS option
             FROM catalog_product_super_attribute AS sa
@@ -595,7 +596,12 @@ LEFT JOIN LATERAL (
                 NULL
             FROM catalog_product_entity_decimal AS x
             INNER JOIN eav_attribute AS a ON a.attribute_id = x.attribute_id
-            WHERE x.entity_id = p.entity_id
+            -- No prices: they are in the feed prices, and change most of all.
+            WHERE
+                x.entity_id = p.entity_id
+                AND (
+                    a.is_user_defined = 1 OR a.attribute_code IN ('weight', 'open_amount_min', 'open_amount_max')
+                )
             UNION ALL
             SELECT
                 a.attribute_code,
@@ -606,7 +612,7 @@ LEFT JOIN LATERAL (
                 NULL
             FROM catalog_product_entity_datetime AS x
             INNER JOIN eav_attribute AS a ON a.attribute_id = x.attribute_id
-            WHERE x.entity_id = p.entity_id
+            WHERE x.entity_id = p.entity_id AND a.is_user_defined = 1
         ) AS u
         GROUP BY u.store_id
     ) AS v

@@ -121,6 +121,12 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
             SELECT *, {image} AS image, 1 AS w FROM {_old(occurrence.table)} {wanted}
             UNION ALL SELECT *, {image}, -1 FROM {occurrence.table.quoted} {wanted}) AS states) AS weighed
             WHERE w$ <> 0"""
+        for beside in occurrence.join_filters:
+            old, new = _old(beside.table), beside.table.quoted
+            moved = f"""EXISTS (SELECT FROM (SELECT o::text AS row FROM {old} o) o
+                FULL JOIN (SELECT n::text AS row FROM {new} n) n USING (row)
+                WHERE o.row IS NULL OR n.row IS NULL)"""
+            delta = f"SELECT * FROM ({delta}) AS delta WHERE {moved} OR {beside.sql}"
         for route in occurrence.routes:
             place = len(pieces)
             if route.kind == RouteKind.ALL:
