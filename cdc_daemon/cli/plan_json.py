@@ -52,7 +52,9 @@ def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> d
         "links": occurrence.links,
         "columns": occurrence.columns,
         "rows": None if occurrence.row_filter is None else text(occurrence.row_filter),
-        "rows_while_unchanged": {str(each.table): each.sql for each in occurrence.join_filters},
+        "rows_while_unchanged": [
+            {"table": str(each.table), "rows": each.sql} for each in occurrence.join_filters
+        ],
         "forecast": {
             "typical": forecast.typical,
             "worst": forecast.worst,
