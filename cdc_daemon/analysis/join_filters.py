@@ -57,6 +57,8 @@ def _join_filter(scope: Scope, source: Source, beside: Source) -> Found | None:
         return None
     if source.table.name == beside.table.name:
         return None  # it has changed whenever the row did
+    if not beside.table.watchable or beside.table.foreign_parts:
+        return None  # nobody knows whether it stands still
     both = frozenset((source.uid, beside.uid))
     holding = [
         q

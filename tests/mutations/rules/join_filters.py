@@ -48,6 +48,13 @@ NARROWED = (
         killed_by=("test_join_filters",),
     ),
     Mutation(
+        "a table that nobody watches is never known to stand still",
+        "join_filters",
+        "    if not beside.table.watchable or beside.table.foreign_parts:\n",
+        "    if False:\n",
+        killed_by=("test_join_filters",),
+    ),
+    Mutation(
         "what the filter reads of the changed row is a link",
         "analyse",
         "        links.update(*(found.links for found in narrowed))\n",

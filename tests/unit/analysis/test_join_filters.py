@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.plan import Occurrence
 from tests.unit.analysis.fixtures import CATALOGUE
 
 
-def occurrences(query: str) -> dict[str, Occurrence]:
+def occurrences(query: str, catalogue: Catalogue = CATALOGUE) -> dict[str, Occurrence]:
     """Each use of a table, by alias."""
     outputs = (Output("id", "integer"),)
-    analysis = analyse(FeedQuery("feed", query, query, outputs, ("id",), ("id",)), CATALOGUE)
+    analysis = analyse(FeedQuery("feed", query, query, outputs, ("id",), ("id",)), catalogue)
     return {occurrence.alias: occurrence for occurrence in analysis.occurrences}
 
 
@@ -23,6 +26,7 @@ def filters(query: str, alias: str) -> dict[str, str]:
 
 
 ITEMS = "SELECT i.id FROM shop.item i JOIN shop.orders o ON (o.id = i.order_id)"
+ORDERS = TableName("shop", "orders")
 LEFT = "SELECT i.id FROM shop.item i LEFT JOIN shop.orders o"
 
 
@@ -67,6 +71,13 @@ def test_a_row_counts_only_with_a_match_and_the_capture_carries_what_says_so() -
 )
 def test_no_row_is_kept_out(query: str, why: str) -> None:
     assert filters(query, "i") == {}, why
+
+
+@pytest.mark.parametrize("what", [{"kind": "foreign table"}, {"foreign_parts": ("shop.orders_2020",)}])
+def test_what_nobody_watches_is_never_known_to_stand_still(what: dict[str, Any]) -> None:
+    orders = CATALOGUE.tables[ORDERS]
+    catalogue = replace(CATALOGUE, tables={**CATALOGUE.tables, ORDERS: replace(orders, **what)})
+    assert occurrences(f"{ITEMS} WHERE (o.customer_id = 7)", catalogue)["i"].join_filters == ()
 
 
 def test_a_constant_of_the_clock_keeps_no_row_out() -> None:
