@@ -137,16 +137,28 @@ class Server:
         _end(self.keeper)
 
     def pause(self) -> None:
-        """Have it do nothing, as on a machine that hangs."""
+        """Have it do nothing, as on a machine that hangs; returns when each of its threads has stopped.
+
+        The signal is sent at once and obeyed a little later: on a busy machine a thread answers once more.
+        """
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while not all(map(_has_stopped, self._processes())):
+            assert time.monotonic() < deadline, f"{self.kind.name} goes on"
+            time.sleep(0.001)
 
     def go_on(self) -> None:
         """End the pause."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in psutil.Process(self.keeper).children(recursive=True):
+        for process in self._processes():
             process.send_signal(number)
+
+    def _processes(self) -> list[psutil.Process]:
+        found = psutil.Process(self.keeper).children(recursive=True)
+        assert found, f"{self.kind.name} does not run"
+        return found
 
     def _is_ready(self) -> bool:
         self.ports = self.ports or self.kind.chosen_ports(self.folder)
@@ -154,6 +166,14 @@ class Server:
             return self.kind.is_ready(self.ports)
         except OSError:
             return False
+
+
+def _has_stopped(process: psutil.Process) -> bool:
+    states = [
+        task.joinpath("stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+    ]
+    return not set(states) - {"T", "Z", "X"}
 
 
 def shared(kind: Kind) -> Server:
