@@ -61,6 +61,11 @@ EVENTS: dict[str, Event] = {
         ("feed", "reason"),
     ),
     "feed_repaired": Event("A stopped feed goes on.", ("feed",)),
+    "side_session_lost": Event(
+        "A session that made documents of the slow lane beside a feed's own could not be had or was lost; "
+        "the feed makes them alone.",
+        ("reason", "repeated"),
+    ),
     "first_sync_started": Event(
         "A feed has taken a first cursor; every entity is pending.", ("feed", "entities", "seconds")
     ),

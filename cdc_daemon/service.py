@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 
@@ -26,6 +26,7 @@ from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
+from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.watcher import Watcher
 
 LOCK_TIMEOUT_SECONDS = 2.0
@@ -55,6 +56,7 @@ class Service:
         self._connect_for = partial(
             connect, dsn, search_path=settings.database.search_path, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS
         )
+        self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
         self._cleaned = partial(printable, secrets=tuple(settings.secrets()), longest=LONGEST_REASON)
         self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
@@ -79,7 +81,8 @@ class Service:
         with _leaving_on_signals() as leave:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds
-            supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
+            with closing(self._sides):
+                supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
 
     def run_once(self) -> None:
         """Bring every feed and every sink to where the database is now, then return.
@@ -93,7 +96,8 @@ class Service:
         started = time.monotonic()
         with _leaving_on_signals() as leave:
             self._started()
-            failures = self._catch_up(leave)
+            with closing(self._sides):
+                failures = self._catch_up(leave)
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
             raise failures[0]
@@ -151,6 +155,7 @@ class Service:
             written=self._wake_sinks,
             batch_entities=daemon.batch_entities,
             max_pass_entities=daemon.max_pass_entities,
+            sides=self._sides,
         )
 
     def _wake_sinks(self, feed: str) -> None:

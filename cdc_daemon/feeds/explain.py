@@ -12,7 +12,7 @@ from psycopg import sql
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition, texts
-from cdc_daemon.feeds.recompute import Recompute
+from cdc_daemon.feeds.digested import affected
 from cdc_daemon.pg.session import Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
 
@@ -114,7 +114,7 @@ def _recompute(
             explained = statement(
                 "explain.recompute",
                 query=feed.query(with_parameters=True),
-                affected=Recompute(feed).affected("q"),
+                affected=affected(feed, "q"),
             )
             # Twice: an array of one value is planned, and written, as a plain comparison.
             parameters = {f"entity_{n}": [value, value] for n, value in enumerate(entity, start=1)}

@@ -12,19 +12,23 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns, same
-from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.feeds.definition import FeedDefinition, columns, same
+from cdc_daemon.feeds.digested import (
+    Beside,
+    Entity,
+    Parameters,
+    affected,
+    differs,
+    digested,
+    digested_beside,
+    entity_arrays,
+)
+from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-
-Entity = tuple[str, ...]
-"""The values of the entity columns as PostgreSQL writes them."""
-
-Parameters = dict[str, object]
 
 SEGMENT_SECONDS = 300
 """How long a segment of a changelog or log takes entries before it rests for as long."""
 
-_AND = sql.SQL(" AND ")
 _COMMA = sql.SQL(", ")
 
 
@@ -72,6 +76,7 @@ class Recompute:
         *,
         captured_at: datetime,
         force: bool = False,
+        beside: Beside | None = None,
     ) -> Recomputed:
         """Recompute these entities inside the caller's transaction, which holds the feed's state row.
 
@@ -79,22 +84,25 @@ class Recompute:
             entities: no duplicates; a few thousand at most.
             captured_at: when the change that led here was captured.
             force: give every document a new revision, changed or not.
+            beside: their documents, made by another session on the snapshot of this transaction.
 
         Raises:
             FeedError: a key or entity is NULL, or a key is not unique.
         """
         known = list(entities)
+        written = Recomputed()
         while True:
             parameters: Parameters = {
-                **{
-                    f"entity_{n}": [entity[n - 1] for entity in known]
-                    for n in range(1, len(self.feed.entity) + 1)
-                },
+                **entity_arrays(self.feed, known),
                 "captured_at": captured_at,
                 "force": force,
             }
+            statements = self._statements
+            if beside is not None:
+                parameters |= beside.parameters()
+                statements = self._statements_beside
             try:
-                row = connection.execute(self._statements[current_segment()], parameters).fetchone()
+                row = connection.execute(statements[current_segment()], parameters).fetchone()
             except (psycopg.errors.CardinalityViolation, psycopg.errors.NotNullViolation) as error:
                 raise DuplicateKey(self, parameters) from error
             if row is None:  # a SELECT without FROM always yields a row
@@ -102,9 +110,12 @@ class Recompute:
             documents, upserts, deletes, revision, strangers, duplicated = row
             if duplicated:
                 raise DuplicateKey(self, parameters)
+            # What was written already differs no more: by the second count alone no sink would be told.
+            written += Recomputed(0, 0, upserts, deletes, revision or 0)
             if not strangers:
-                return Recomputed(len(known), documents, upserts, deletes, revision or 0)
+                return written + Recomputed(len(known), documents)
             known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
+            beside = None
 
     def explain_duplicates(self, connection: Connection, parameters: Parameters) -> str:
         """Up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
@@ -114,25 +125,26 @@ class Recompute:
     @cached_property
     def _statements(self) -> tuple[bytes, bytes]:
         # As bytes: putting some two hundred pieces together takes as long as a small statement runs.
-        first, second = self.feed.segments
-        return self._statement(first).as_bytes(), self._statement(second).as_bytes()
+        return self._for_segments(digested(self.feed))
 
-    def _statement(self, log: str) -> sql.Composed:
+    @cached_property
+    def _statements_beside(self) -> tuple[bytes, bytes]:
+        return self._for_segments(digested_beside(self.feed))
+
+    def _for_segments(self, digested: sql.Composed) -> tuple[bytes, bytes]:
+        first, second = self.feed.segments
+        return self._statement(digested, first).as_bytes(), self._statement(digested, second).as_bytes()
+
+    def _statement(self, digested: sql.Composed, log: str) -> sql.Composed:
         feed = self.feed
-        whole = feed.hashed_fields == feed.fields
         return statement(
             "feed.recompute",
-            identity=self._read(),
-            document=feed.document(feed.fields),
-            # A hash of the whole document needs no second one.
-            hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
-            query=feed.query(with_parameters=True),
-            affected_query=self.affected("u"),
+            digested=digested,
             revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
             same_key=same(feed.key, "s", "d"),
-            moved=self._moved(),
+            differs=differs(feed),
             columns=columns(feed.stored),
             differing_identity=columns(feed.stored, of="d"),
             keys=columns(feed.key),
@@ -143,18 +155,12 @@ class Recompute:
             unscheduled=sql.SQL(", refresh_at = NULL" if feed.refreshes else ""),
             rescheduled=self._rescheduled(),
             stored_keys=columns(feed.key, of="s"),
-            affected_feed=self.affected("s"),
+            affected_feed=affected(feed, "s"),
             differing_keys=columns(feed.key, of="d"),
             digested_keys=columns(feed.key, of="d"),
             fields=text_array(feed.fields),
             stranger=self._stranger(),
         )
-
-    def _read(self) -> sql.Composed:
-        identity = columns(self.feed.identity, of="q")
-        if not self.feed.refreshes:
-            return identity
-        return identity + sql.SQL(", ") + statement("feed.refresh_at", column=sql.Identifier("q", REFRESH_AT))
 
     def _rescheduled(self) -> sql.Composable:
         if not self.feed.refreshes:
@@ -162,21 +168,9 @@ class Recompute:
         return statement(
             "feed.rescheduled",
             feed=sql.Identifier(self.feed.table),
-            affected_feed=self.affected("s"),
+            affected_feed=affected(self.feed, "s"),
             same_key=same(self.feed.key, "s", "d"),
             same_differing=same(self.feed.key, "w", "d"),
-        )
-
-    def _moved(self) -> sql.Composed:
-        """A document whose entity changed is stored anew, although its hashed fields are the same."""
-        return sql.Composed(
-            [
-                sql.SQL("OR {} IS DISTINCT FROM {}").format(
-                    sql.Identifier("s", name), sql.Identifier("d", name)
-                )
-                for name in self.feed.entity
-                if name not in self.feed.key
-            ]
         )
 
     def _stranger(self) -> sql.Composed:
@@ -189,28 +183,8 @@ class Recompute:
             ),
             stored_entities=columns(self.feed.entity, of="s"),
             entities_now=columns(self.feed.entity, of="d"),
-            affected_feed=self.affected("s"),
+            affected_feed=affected(self.feed, "s"),
         )
-
-    def affected(self, alias: str) -> sql.Composed:
-        """The predicate that selects the entities `%(entity_1)s …` (text arrays) among rows `alias`."""
-        feed = self.feed
-        arrays = [
-            sql.SQL("{}::pg_catalog.text[]::{}[]").format(
-                sql.Placeholder(f"entity_{n}"), type_name(feed.types[name])
-            )
-            for n, name in enumerate(feed.entity, start=1)
-        ]
-        each = [
-            statement("feed.affected_one", column=sql.Identifier(alias, name), values=array)
-            for name, array in zip(feed.entity, arrays, strict=True)
-        ]
-        if len(each) > 1:
-            exactly = statement(
-                "feed.affected_exactly", columns=columns(feed.entity, of=alias), arrays=_COMMA.join(arrays)
-            )
-            each.append(exactly)
-        return _AND.join(each)
 
     @cached_property
     def _duplicates(self) -> sql.Composed:
@@ -218,7 +192,7 @@ class Recompute:
             "feed.duplicates",
             keys=columns(self.feed.key, of="q"),
             query=self.feed.query(with_parameters=True),
-            affected_query=self.affected("q"),
+            affected_query=affected(self.feed, "q"),
             groups=columns(self.feed.key, of="d"),
             any_null=sql.SQL(" OR ").join(
                 sql.SQL("{} IS NULL").format(sql.Identifier("d", k)) for k in self.feed.key

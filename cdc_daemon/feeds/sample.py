@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.recompute import Entity, Recompute
+from cdc_daemon.feeds.digested import Entity, digested, entity_arrays
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -71,7 +71,7 @@ def sample(connection: Connection, feed: FeedDefinition) -> Sample:
     query = _documents(feed).as_bytes()
     runs: list[Run] = []
     for run in _scattered(len(chosen)):
-        runs.append(_recompute(connection, query, chosen[run]))
+        runs.append(_recompute(connection, feed, query, chosen[run]))
         if len(runs) > 1 and sum(each.seconds for each in runs) > ENOUGH_SECONDS:
             break
     return Sample(documents, entities, listing_seconds, tuple(runs))
@@ -82,10 +82,8 @@ def _scattered(number: int) -> list[int]:
     return sorted(range(number), key=lambda n: f"{n:08b}"[::-1])
 
 
-def _recompute(connection: Connection, query: bytes, entities: Sequence[Entity]) -> Run:
-    parameters = {
-        f"entity_{n}": list(values) for n, values in enumerate(zip(*entities, strict=True), start=1)
-    }
+def _recompute(connection: Connection, feed: FeedDefinition, query: bytes, entities: Sequence[Entity]) -> Run:
+    parameters = entity_arrays(feed, entities)
     started = time.monotonic()
     ((sizes, _),) = connection.execute(query, parameters).fetchall()
     return Run(len(entities), tuple(sizes), time.monotonic() - started)
@@ -107,12 +105,8 @@ def _entities(feed: FeedDefinition) -> sql.Composed:
 
 
 def _documents(feed: FeedDefinition) -> sql.Composed:
-    whole = feed.hashed_fields == feed.fields
-    return statement(
-        "estimate.documents",
-        key=feed.document(feed.key),
-        document=feed.document(feed.fields),
-        hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
-        query=feed.query(with_parameters=True),
-        affected=Recompute(feed).affected("u"),
-    )
+    return statement("estimate.documents", digested=digested(feed, identity=_key(feed)))
+
+
+def _key(feed: FeedDefinition) -> sql.Composed:
+    return sql.SQL("{} AS key").format(feed.document(feed.key))

@@ -135,6 +135,13 @@ class DaemonSettings(_Section):
         le=10_000_000,
         description="A change that touches more entities than this goes to the slow lane.",
     )
+    side_sessions: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="How many sessions the feeds share beside their own: one makes half of the documents of "
+        "a chunk of the slow lane, on another processor of the database. 0 for none.",
+    )
     rotation_seconds: float = Field(
         default=30.0,
         gt=0,

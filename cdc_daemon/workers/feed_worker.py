@@ -20,6 +20,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync
 
 IDLE_SECONDS = 60.0
@@ -41,6 +42,7 @@ class FeedWorker:
         name: the feed.
         plan_and_install: derives the feed anew and installs what differs; called at the start and whenever
             the catalogue moved under the feed.
+        sides: sessions that make a part of the slow lane's documents.
         written: told when documents changed, so that the sinks can be woken.
     """
 
@@ -54,6 +56,7 @@ class FeedWorker:
         written: Callable[[str], None],
         batch_entities: int,
         max_pass_entities: int,
+        sides: SideSessions | None = None,
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
@@ -63,6 +66,7 @@ class FeedWorker:
         self._written = written
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
+        self._sides = sides
         self._stopped = False
         self._must_resync = False
 
@@ -142,6 +146,7 @@ class FeedWorker:
             sources,
             batch_entities=self._batch_entities,
             max_pass_entities=self._max_pass_entities,
+            sides=self._sides,
         )
 
     def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:

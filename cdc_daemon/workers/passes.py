@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cdc_daemon.feeds.recompute import Entity, Recomputed
+from cdc_daemon.feeds.digested import Entity
+from cdc_daemon.feeds.recompute import Recomputed
 
 
 @dataclass(frozen=True)

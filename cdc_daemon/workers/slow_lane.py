@@ -6,24 +6,31 @@ Everything here runs inside a transaction of `FeedSync`, which holds the feed's 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 from psycopg import sql
 
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Pass
+from cdc_daemon.workers.side_sessions import SideSessionLost, SideSessions
 
 AIM_SECONDS = 0.2
 """How long a chunk should take: fresh changes wait no longer than this."""
+
+FEWEST_SHARED = 20
+"""Fewer entities than these are not worth a second session."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +51,24 @@ class SlowLane:
     """One feed's pending entities.
 
     Args:
+        sides: sessions that make documents of a chunk beside this one.
         batch_entities: how many a first chunk takes; later ones follow the time that the one before took.
     """
 
     def __init__(
-        self, connection: Connection, feed: FeedDefinition, recompute: Recompute, *, batch_entities: int
+        self,
+        connection: Connection,
+        feed: FeedDefinition,
+        recompute: Recompute,
+        sides: SideSessions | None,
+        *,
+        batch_entities: int,
     ) -> None:
         self._connection = connection
         self._feed = feed
         self._recompute = recompute
+        self._make_beside = MakeBeside(feed)
+        self._sides = sides
         self._chunk_entities = batch_entities
         self._most_entities = 5 * batch_entities
         self._next_pending = resolve.next_pending(feed).as_bytes()
@@ -110,7 +126,7 @@ class SlowLane:
         for force in (False, True):
             entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
             if entities:
-                done += self._recompute(self._connection, entities, captured_at=now, force=force)
+                done += self._recompute_shared(entities, captured_at=now, force=force)
         end = len(rows) < self._chunk_entities
         position = locked.pending_end if end else rows[-1][0]
         chunk = Pass("slow", Delta(), done.entities, done, time.monotonic() - started)
@@ -125,6 +141,38 @@ class SlowLane:
             self._empty()
         self._adapt(chunk.seconds)
         return chunk
+
+    def _recompute_shared(
+        self, entities: Sequence[Entity], *, captured_at: datetime, force: bool
+    ) -> Recomputed:
+        """Recompute these entities, a part of them with documents that a side session makes meanwhile.
+
+        Both read the same snapshot, so it is one recomputation, and this session alone writes.
+        """
+        own, other = entities[: len(entities) // 2], entities[len(entities) // 2 :]
+        made = self._start_beside(other, force=force) if len(entities) >= FEWEST_SHARED else None
+        if made is None:
+            return self._recompute(self._connection, entities, captured_at=captured_at, force=force)
+        done = self._recompute(self._connection, own, captured_at=captured_at, force=force)
+        beside = self._await(made)
+        return done + self._recompute(
+            self._connection, other, captured_at=captured_at, force=force, beside=beside
+        )
+
+    def _await(self, made: Future[Beside]) -> Beside | None:
+        try:
+            return made.result()
+        except SideSessionLost:
+            return None  # told where it was lost
+
+    def _start_beside(self, entities: Sequence[Entity], *, force: bool) -> Future[Beside] | None:
+        if self._sides is None:
+            return None
+        row = self._connection.execute(statement("session.export_snapshot")).fetchone()
+        snapshot = row[0] if row else ""
+        return self._sides.start(
+            partial(self._make_beside, entities=entities, snapshot=snapshot, force=force)
+        )
 
     def _empty(self) -> None:
         pending = sql.Identifier(self._feed.pending)

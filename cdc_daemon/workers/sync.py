@@ -21,14 +21,16 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.entities import require_entities
-from cdc_daemon.feeds.recompute import Entity, Recompute, Recomputed
+from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.slow_lane import SlowLane
 
 # They pass by themselves within moments; nobody has to know.
@@ -52,6 +54,7 @@ class FeedSync:
         sources: the plan's source tables as they are captured.
         batch_entities: recomputed in one statement.
         max_pass_entities: more than these go to the slow lane.
+        sides: sessions that make a part of the slow lane's documents.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class FeedSync:
         *,
         batch_entities: int,
         max_pass_entities: int,
+        sides: SideSessions | None = None,
     ) -> None:
         self._connection = connection
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -71,7 +75,7 @@ class FeedSync:
         self._recompute = Recompute(plan.definition)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._lane = SlowLane(connection, self._feed, self._recompute, batch_entities=batch_entities)
+        self._lane = SlowLane(connection, self._feed, self._recompute, sides, batch_entities=batch_entities)
         self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)

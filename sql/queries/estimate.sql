@@ -30,14 +30,7 @@ LEFT JOIN LATERAL (
 -- The reading half of a recomputation: documents of some entities, made and hashed as there. Only their sizes come
 -- back, counted as batches count them: the document and its key.
 WITH digested AS MATERIALIZED (
-    SELECT {key} AS key, made.document,
-           pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8')) AS hash
-    FROM (
-{query}
-    ) AS u
-    CROSS JOIN LATERAL (SELECT u.* OFFSET 0) AS q
-    CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
-    WHERE {affected}
+{digested}
 )
 SELECT COALESCE(pg_catalog.array_agg(
            pg_catalog.octet_length(d.document::pg_catalog.text) + pg_catalog.octet_length(d.key::pg_catalog.text)

@@ -4,16 +4,7 @@
 -- a join or `IN (SELECT unnest(...))` is not (390 to 460 ms).
 -- The revision is drawn after the feed's state row was locked, so it grows in commit order.
 WITH digested AS MATERIALIZED (
-    -- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
-    -- expression into every place that names it, and a subquery there runs for the document and for the hash.
-    SELECT {identity}, made.document,
-           pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8')) AS hash
-    FROM (
-{query}
-    ) AS u
-    CROSS JOIN LATERAL (SELECT u.* OFFSET 0) AS q
-    CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
-    WHERE {affected_query}
+{digested}
 ), differing AS MATERIALIZED (
     -- What is stored is looked up key by key: OFFSET 0 keeps the planner from joining. How many documents the
     -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
@@ -23,7 +14,7 @@ WITH digested AS MATERIALIZED (
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM digested AS d
     LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
-    WHERE s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
+    WHERE {differs}
 ), written AS (
     INSERT INTO cdc.{feed} AS f ({columns}, document, hash, revision, deleted, captured_at, modified_at)
     SELECT {differing_identity}, d.document, d.hash, d.revision, false,
@@ -65,6 +56,43 @@ SELECT (SELECT pg_catalog.count(*) FROM digested),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
        EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1)
+
+-- name: digested
+-- Documents with their hashes, made by the feed's query.
+-- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
+-- expression into every place that names it, and a subquery there runs for the document and for the hash.
+SELECT {identity}, made.document,
+       pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8')) AS hash
+FROM (
+{query}
+) AS u
+CROSS JOIN LATERAL (SELECT u.* OFFSET 0) AS q
+CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
+WHERE {affected_query}
+
+-- name: digested_beside
+-- The same as `make_beside` brought it from another session.
+SELECT {typed}, b.document::pg_catalog.json AS document, b.hash
+FROM UNNEST({arrays}, %(documents)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[]) AS b ({names}, document, hash)
+
+-- name: differs
+-- Whether a digested document is not what is stored.
+s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
+
+-- name: array_beside
+COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')::pg_catalog.text
+
+-- name: make_beside
+-- The reading half of `recompute`, for a session that works beside the feed's own and on the same snapshot. Each
+-- column comes as one array, in text: thousands of values travel as a few. A document that is as stored stays here.
+WITH digested AS MATERIALIZED (
+{digested}
+)
+SELECT {arrays},
+       COALESCE(pg_catalog.array_agg(CASE WHEN {differs} THEN d.document::pg_catalog.text END), '{{}}')::pg_catalog.text,
+       COALESCE(pg_catalog.array_agg(d.hash), '{{}}')::pg_catalog.text
+FROM digested AS d
+LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 
 -- name: refresh_at
 -- Only a time to come is kept: one that has passed would be due again at once, for ever. now() is the

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.workers import failed_items
+from cdc_daemon.workers import failed_items, slow_lane
 from tests.conftest import Connect
 from tests.integration.delivering import Delivering, installed
+
+
+@pytest.fixture(autouse=True)
+def shared_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sessions share every chunk that has two entities, as they share a larger one in earnest."""
+    monkeypatch.setattr(slow_lane, "FEWEST_SHARED", 2)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
+from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import FeedSync
 from tests.acceptance.command import FILE_SINK, Command, Feed, Record, execute
 
@@ -68,7 +69,7 @@ class Synced(Command):
         return self.records(feed)[before:]
 
     @contextmanager
-    def feed_sync(self, feed: str = "items") -> Generator[FeedSync]:
+    def feed_sync(self, feed: str = "items", sides: SideSessions | None = None) -> Generator[FeedSync]:
         """Pass by pass: one feed's transactions, planned and installed."""
         settings = self.settings
         with connect(self.dsn) as connection:
@@ -79,6 +80,7 @@ class Synced(Command):
                 sources,
                 batch_entities=settings.daemon.batch_entities,
                 max_pass_entities=settings.daemon.max_pass_entities,
+                sides=sides,
             )
 
     def rotate(self, *, changelog_limit_bytes: int = 1 << 30, log_limit_rows: int = 1 << 30) -> None:

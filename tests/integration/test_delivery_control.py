@@ -99,7 +99,7 @@ class Pauses(threading.Event):
 
 
 def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path, connect: Connect) -> None:
-    feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1")
+    feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1\nside_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
     service._feed_workers[0].catch_up(threading.Event())
@@ -132,7 +132,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
 def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_between_two_is_a_second(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feeds = Synced(tmp_path, database)
+    feeds = Synced(tmp_path, database, daemon="side_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
     service._feed_workers[0].catch_up(threading.Event())

@@ -163,7 +163,7 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
         config = tmp_path / "cdc.toml"
         config.write_text(
             config.read_text().replace('type = "stdout"', f'type = "file"\npath = "{tmp_path}/{{feed}}"')
-            + '[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
+            + '[daemon]\nside_sessions = 0\n[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
         )
         settings = load(config, {})
         with delivering.session() as session:

@@ -82,6 +82,17 @@ def test_five_changes_before_a_send_are_one_record(database: str, tmp_path: Path
     assert record["data"]["price"] == 4
 
 
+def test_a_key_that_was_taken_over_is_delivered_though_who_had_it_yields_nothing_any_more(
+    database: str, tmp_path: Path
+) -> None:
+    """Recomputed together with who had it, nothing differs any more: what was written before still counts."""
+    feed = Feed("SELECT id, code, price FROM item", key=("code",), options='entity = ["id"]')
+    feeds = Synced(tmp_path, database, feeds={"items": feed}, daemon="batch_entities = 1")
+    feeds.sync()
+    feeds.sync("UPDATE item SET code = 'c5' WHERE id = 1", "DELETE FROM item WHERE id = 5")
+    feeds.assert_equal_to_the_query()
+
+
 def test_a_document_that_goes_is_a_tombstone_and_may_come_back(database: str, tmp_path: Path) -> None:
     feeds = Synced(tmp_path, database)
     feeds.sync()

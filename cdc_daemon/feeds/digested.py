@@ -1,0 +1,165 @@
+"""The reading half of a recomputation: documents of some entities and their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from psycopg import sql
+
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns, same
+from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.pg.statements import statement
+
+Entity = tuple[str, ...]
+"""The values of the entity columns as PostgreSQL writes them."""
+
+Parameters = dict[str, object]
+
+_AND = sql.SQL(" AND ")
+_COMMA = sql.SQL(", ")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Documents that another session made: one array for each column, as PostgreSQL writes arrays.
+
+    Attributes:
+        columns: those that are stored beside the document, in their order.
+        documents: NULL where the document is as stored.
+    """
+
+    columns: tuple[str, ...]
+    documents: str
+    hashes: str
+
+    def parameters(self) -> Parameters:
+        """What `digested_beside` asks for."""
+        arrays = {f"column_{n}": array for n, array in enumerate(self.columns, start=1)}
+        return {**arrays, "documents": self.documents, "hashes": self.hashes}
+
+
+@dataclass(frozen=True)
+class MakeBeside:
+    """The statement with which a session makes documents for another one."""
+
+    feed: FeedDefinition
+
+    def __call__(
+        self, connection: Connection, entities: Sequence[Entity], *, snapshot: str, force: bool
+    ) -> Beside:
+        """Make the documents of these entities.
+
+        Args:
+            connection: in autocommit, with isolation level REPEATABLE READ.
+            snapshot: what the other session exported, in a transaction that holds the feed's state row.
+            force: bring every document, changed or not.
+        """
+        with connection.transaction():
+            connection.execute(statement("session.take_snapshot", snapshot=sql.Literal(snapshot)))
+            row = connection.execute(
+                self._statement, {**entity_arrays(self.feed, entities), "force": force}
+            ).fetchone()
+        if row is None:  # an aggregate without GROUP BY always yields a row
+            raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
+        *arrays, documents, hashes = row
+        return Beside(tuple(arrays), documents, hashes)
+
+    @cached_property
+    def _statement(self) -> bytes:
+        return statement(
+            "feed.make_beside",
+            digested=digested(self.feed),
+            arrays=_COMMA.join(
+                statement("feed.array_beside", column=sql.Identifier("d", name)) for name in self.feed.stored
+            ),
+            differs=differs(self.feed),
+            feed=sql.Identifier(self.feed.table),
+            same_key=same(self.feed.key, "s", "d"),
+        ).as_bytes()
+
+
+def entity_arrays(feed: FeedDefinition, entities: Sequence[Entity]) -> Parameters:
+    """The parameters `entity_1 …` that `affected` asks for."""
+    return {f"entity_{n}": [entity[n - 1] for entity in entities] for n in range(1, len(feed.entity) + 1)}
+
+
+def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
+    """The predicate that selects the entities `%(entity_1)s …` (text arrays) among rows `alias`."""
+    arrays = [
+        sql.SQL("{}::pg_catalog.text[]::{}[]").format(
+            sql.Placeholder(f"entity_{n}"), type_name(feed.types[name])
+        )
+        for n, name in enumerate(feed.entity, start=1)
+    ]
+    each = [
+        statement("feed.affected_one", column=sql.Identifier(alias, name), values=array)
+        for name, array in zip(feed.entity, arrays, strict=True)
+    ]
+    if len(each) > 1:
+        exactly = statement(
+            "feed.affected_exactly", columns=columns(feed.entity, of=alias), arrays=_COMMA.join(arrays)
+        )
+        each.append(exactly)
+    return _AND.join(each)
+
+
+def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) -> sql.Composed:
+    """A SELECT of documents and hashes of the entities `%(entity_1)s …`.
+
+    Args:
+        identity: what stands beside them; the stored feed's columns if None.
+    """
+    # A hash of the whole document needs no second one.
+    whole = feed.hashed_fields == feed.fields
+    return statement(
+        "feed.digested",
+        identity=identity or _identity(feed),
+        document=feed.document(feed.fields),
+        hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
+        query=feed.query(with_parameters=True),
+        affected_query=affected(feed, "u"),
+    )
+
+
+def digested_beside(feed: FeedDefinition) -> sql.Composed:
+    """A SELECT of the same columns over what `Beside.parameters` gives."""
+    types = {**feed.types, "refresh_at": "timestamp with time zone"}
+    return statement(
+        "feed.digested_beside",
+        typed=_COMMA.join(
+            sql.SQL("{}::{} AS {}").format(
+                sql.Identifier("b", name), type_name(types[name]), sql.Identifier(name)
+            )
+            for name in feed.stored
+        ),
+        arrays=_COMMA.join(
+            sql.SQL("{}::pg_catalog.text[]").format(sql.Placeholder(f"column_{n}"))
+            for n in range(1, len(feed.stored) + 1)
+        ),
+        names=columns(feed.stored),
+    )
+
+
+def differs(feed: FeedDefinition) -> sql.Composed:
+    """The predicate that says that the digested row `d` is not what is stored, `s`.
+
+    A document whose entity changed is stored anew, although its hashed fields are the same.
+    """
+    moved = sql.Composed(
+        [
+            sql.SQL("OR {} IS DISTINCT FROM {}").format(sql.Identifier("s", name), sql.Identifier("d", name))
+            for name in feed.entity
+            if name not in feed.key
+        ]
+    )
+    return statement("feed.differs", moved=moved)
+
+
+def _identity(feed: FeedDefinition) -> sql.Composed:
+    identity = columns(feed.identity, of="q")
+    if not feed.refreshes:
+        return identity
+    return identity + sql.SQL(", ") + statement("feed.refresh_at", column=sql.Identifier("q", REFRESH_AT))
