@@ -617,14 +617,21 @@ LEFT JOIN LATERAL (
         GROUP BY u.store_id
     ) AS v
 ) AS said ON true
-CROSS JOIN LATERAL (
-    -- The store view's own values (NULL, too) overrule the default ones. OFFSET 0 has them merged once, not at every
-    -- use.
+-- The status, read by itself: products are listed without gathering all that they say.
+LEFT JOIN LATERAL (
+    SELECT (array_agg(x.value ORDER BY x.store_id DESC, x.value_id))[1] AS status
+    FROM catalog_product_entity_int AS x
+    INNER JOIN eav_attribute AS a ON a.attribute_id = x.attribute_id
+    WHERE x.entity_id = p.entity_id AND x.store_id IN (0, s.store_id) AND a.attribute_code = 'status'
+) AS has ON true
+LEFT JOIN LATERAL (
+    -- The store view's own values (NULL, too) overrule the default ones. HAVING has them merged once, not at every use,
+    -- and makes it one row, as an aggregate does.
     SELECT
         COALESCE(said.value -> '0', '{}') || COALESCE(said.value -> s.store_id::text, '{}') AS value,
         COALESCE(said.own -> '0', '{}') || COALESCE(said.own -> s.store_id::text, '{}') AS own
-    OFFSET 0
-) AS eav
+    HAVING true
+) AS eav ON true
 CROSS JOIN LATERAL (
     SELECT
         CASE eav.value ->> 'status' WHEN '1' THEN 'Enabled' ELSE 'Disabled' END AS status,
@@ -952,4 +959,4 @@ LEFT JOIN LATERAL (
     FROM magento_giftcard_amount AS ga
     WHERE p.type_id = 'giftcard' AND ga.entity_id = p.entity_id AND ga.website_id IN (0, s.website_id)
 ) AS giftcard ON true
-WHERE eav.value ->> 'status' IS NOT NULL
+WHERE has.status IS NOT NULL
