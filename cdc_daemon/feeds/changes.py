@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import orjson
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns, same
-from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg.session import Connection, type_name
 from cdc_daemon.pg.statements import statement
+
+MOST_REMEMBERED = 1000
+"""Of how many sets of changed fields the tuples are kept."""
 
 _COMMA = sql.SQL(", ")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """A document that differs from what a sink has.
 
     Attributes:
         key: the key columns as a JSON object.
         changed: top-level fields that differ, in the document's order.
-        document: JSON as stored, None for a tombstone.
+        document: JSON as stored, UTF-8; None for a tombstone.
     """
 
     revision: int
-    key: str
+    key: bytes
     deleted: bool
     hash: str | None
-    document: str | None
+    document: bytes | None
     captured_at: datetime
     changed: tuple[str, ...]
 
@@ -62,6 +65,9 @@ class Changes:
     """The statements that read one feed's changes."""
 
     feed: FeedDefinition
+    _named_before: dict[str, tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def follow(
         self, connection: Connection, *, revision: int, caught_up: int, limit: int, max_bytes: int
@@ -73,10 +79,11 @@ class Changes:
             limit: most log rows to read.
             max_bytes: most bytes of documents; a single larger one comes alone.
         """
-        rows = connection.execute(
+        rows = _read(
+            connection,
             self._follow,
             {"revision": revision, "caught_up": caught_up, "limit": limit, "bytes": max_bytes},
-        ).fetchall()
+        )
         changes = [self._change(row) for row in rows if row[1] is not None]
         cut = bool(rows) and len(rows) < rows[0][7]
         return Page(
@@ -114,11 +121,12 @@ class Changes:
         }
         if after is not None:
             parameters |= {f"after_{n}": value for n, value in enumerate(after, start=1)}
-        rows = connection.execute(self._scan_on if after is not None else self._scan, parameters).fetchall()
+        rows = _read(connection, self._scan_on if after is not None else self._scan, parameters)
         changes = [self._change(row) for row in rows]
         cut = bool(rows) and len(rows) < rows[0][7]
         full = cut or len(rows) == limit
-        return Page(changes, until, rows[-1][8] if full else None, rows=len(rows), full=full, cut=cut)
+        last = orjson.loads(rows[-1][8]) if full else None
+        return Page(changes, until, last, rows=len(rows), full=full, cut=cut)
 
     def due(self, connection: Connection, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
         """A sink's failed items whose next attempt has come.
@@ -127,11 +135,9 @@ class Changes:
             Their documents as they are now, every field counted as changed, and the keys (JSON objects) of
             those that are stored no more. One that has changed since is in neither: it comes in its order.
         """
-        rows = connection.execute(
-            self._due, {"sink": sink, "name": self.feed.name, "limit": limit}
-        ).fetchall()
+        rows = _read(connection, self._due, {"sink": sink, "name": self.feed.name, "limit": limit})
         present = [self._change(row) for row in rows if row[0] is not None]
-        return present, [row[1] for row in rows if row[0] is None]
+        return present, [row[1].decode() for row in rows if row[0] is None]
 
     def replay_some(self, connection: Connection, sink: str, where: Mapping[str, str]) -> int:
         """Have documents delivered once more: those with these values in key columns.
@@ -166,10 +172,20 @@ class Changes:
 
     def _change(self, row: Sequence[Any]) -> Change:
         revision, key, deleted, digest, document, captured_at, changed = row[:7]
-        named = set(changed)
-        # A field of an earlier definition of the feed is no field of this document.
-        fields = () if deleted else tuple(field for field in self.feed.fields if field in named)
+        fields = () if deleted else self.feed.fields if changed is None else self._named(changed)
         return Change(revision, key, deleted, digest, document, captured_at, fields)
+
+    def _named(self, changed: str) -> tuple[str, ...]:
+        """The document's fields among these, a JSON array. Most changes of a feed are of the same fields."""
+        fields = self._named_before.get(changed)
+        if fields is None:
+            if len(self._named_before) >= MOST_REMEMBERED:
+                self._named_before.clear()
+            named = set(orjson.loads(changed))
+            # A field of an earlier definition of the feed is no field of this document.
+            fields = tuple(field for field in self.feed.fields if field in named)
+            self._named_before[changed] = fields
+        return fields
 
     @property
     def _key_object(self) -> sql.Composed:
@@ -195,7 +211,6 @@ class Changes:
         return statement(
             "feed.due_failed_items",
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
-            fields=text_array(feed.fields),
             feed=sql.Identifier(feed.table),
             same_key=same(feed.key, "s", "k"),
         ).as_bytes()
@@ -221,7 +236,6 @@ class Changes:
         return statement(
             "feed.scan",
             key_object=self._key_object,
-            fields=text_array(feed.fields),
             key_texts=_COMMA.join(
                 sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in feed.key
             ),
@@ -229,3 +243,9 @@ class Changes:
             stored_keys=columns(feed.key, of="s"),
             after=after,
         ).as_bytes()
+
+
+def _read(connection: Connection, query: bytes, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    """Rows in PostgreSQL's binary format: bytes come as they are, not written as hex and read again."""
+    with connection.cursor(binary=True) as cursor:
+        return cursor.execute(query, parameters).fetchall()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from cdc_daemon.errors import SinkUnavailable
@@ -138,12 +139,17 @@ class DeliveryPass:
     def _record(self, change: Change, position: Position) -> Record:
         return Record(
             feed=self.changes.feed.name,
-            key=change.key.encode(),
+            key=change.key,
             op="delete" if change.deleted else "upsert",
             revision=change.revision,
             hash=change.hash,
             changed=change.changed,
-            captured_at=change.captured_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            data=change.document.encode() if change.document is not None else None,
+            captured_at=_written(change.captured_at),
+            data=change.document,
             snapshot=position.scan_until if position.snapshot else None,
         )
+
+
+@lru_cache(maxsize=1000)  # documents that were recomputed together have one time
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

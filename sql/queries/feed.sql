@@ -256,6 +256,7 @@ FROM cdc.{feed} AS s
 -- The next page of a feed's log, with the documents as they are now. A row whose document has a later
 -- revision comes without it: that revision is further on in the log. What changed is gathered from the
 -- earlier revisions that the sink may not have had, each found by its number.
+-- Keys and documents come as bytes: sinks send them as they are.
 -- The page ends before the document with which it would take more than the bytes asked for. (Documents that are
 -- stored out of line are counted without being held: only pointers to them are materialised.)
 WITH RECURSIVE page AS MATERIALIZED (
@@ -290,8 +291,9 @@ WITH RECURSIVE page AS MATERIALIZED (
     FROM chain AS c CROSS JOIN LATERAL pg_catalog.unnest(c.changed) AS u (field)
     GROUP BY c.head
 )
-SELECT c.revision, c.key::pg_catalog.text, c.deleted, pg_catalog.encode(c.hash, 'hex'),
-       c.document::pg_catalog.text, c.captured_at, COALESCE(g.changed, '{{}}'), (SELECT pg_catalog.count(*) FROM page)
+SELECT c.revision, pg_catalog.convert_to(c.key::pg_catalog.text, 'UTF8'), c.deleted, pg_catalog.encode(c.hash, 'hex'),
+       pg_catalog.convert_to(c.document::pg_catalog.text, 'UTF8'), c.captured_at,
+       pg_catalog.array_to_json(COALESCE(g.changed, '{{}}'))::pg_catalog.text, (SELECT pg_catalog.count(*) FROM page)
 FROM fitting JOIN current AS c USING (revision) LEFT JOIN gathered AS g ON g.head = c.revision
 ORDER BY c.revision
 
@@ -315,9 +317,9 @@ WITH page AS MATERIALIZED (
     FROM (SELECT n.*, pg_catalog.sum(n.bytes) OVER (ORDER BY n.place) AS total FROM counted AS n) AS t
     WHERE t.total - t.bytes < %(bytes)s::pg_catalog.int8
 )
-SELECT s.revision, {key_object}::pg_catalog.text, s.deleted, pg_catalog.encode(s.hash, 'hex'),
-       s.document::pg_catalog.text, s.captured_at, {fields}, (SELECT pg_catalog.count(*) FROM page),
-       pg_catalog.json_build_array({key_texts})
+SELECT s.revision, pg_catalog.convert_to({key_object}::pg_catalog.text, 'UTF8'), s.deleted,
+       pg_catalog.encode(s.hash, 'hex'), pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8'), s.captured_at,
+       NULL, (SELECT pg_catalog.count(*) FROM page), pg_catalog.json_build_array({key_texts})::pg_catalog.text
 FROM fitting AS t JOIN page AS s ON s.revision = t.revision
 ORDER BY t.place
 
@@ -325,8 +327,9 @@ ORDER BY t.place
 -- Documents whose next attempt has come, as they are now. One with a later revision than was refused is left to the
 -- normal order; one that is stored no more comes without a revision. The key as JSON is turned into values by the
 -- stored feed's own row type: a cast from text knows nothing of composite types or arrays.
-SELECT s.revision, COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), s.deleted,
-       pg_catalog.encode(s.hash, 'hex'), s.document::pg_catalog.text, s.captured_at, {fields}
+SELECT s.revision, pg_catalog.convert_to(COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), 'UTF8'),
+       s.deleted, pg_catalog.encode(s.hash, 'hex'), pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8'),
+       s.captured_at, NULL
 FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
