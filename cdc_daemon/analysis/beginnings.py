@@ -25,9 +25,7 @@ from cdc_daemon.analysis.effects import (
     Continue,
     Finished,
     Plan,
-    brought,
     compiled,
-    in_case,
     mentioned,
     open_goals,
     opened_by,
@@ -39,6 +37,7 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type
 from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation
+from cdc_daemon.analysis.seen import brought, in_case
 from cdc_daemon.analysis.siblings import agree
 
 CORRELATED = (

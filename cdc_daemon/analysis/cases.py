@@ -4,7 +4,8 @@ A row of `l LEFT JOIN r ON c` is a pair that fulfils c, or l with NULLs. What ma
 pair, c and everything else holds. Of l with NULLs, c says nothing; but if a change of r made that row come or
 go, then c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own
 arm, while conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use
-what holds in it.
+what holds in it. A condition outside saw the NULLs of the row: with NULL in the place of these columns it
+holds, and `COALESCE(r.id, l.id) = x` says that l.id is x.
 
 A subquery or LATERAL that changed brings conditions along that hold for the row around it (`given`). They
 speak of that row as the subquery sees it: with NULLs where a join found no match. Only in a case that tells
@@ -76,6 +77,30 @@ class Case:
         if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
             return False
         return all(self._sees(q, join, arm) for join, arm in _nullable_arms(self.scope))
+
+    def nulls_seen(self, q: Conjunct) -> frozenset[str] | None:
+        """The sources of which a condition of the scope saw NULLs; None if it can't be used in this case."""
+        if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
+            return None
+        nulls: set[str] = set()
+        for join, arm in _nullable_arms(self.scope):
+            side = join.sides[arm]
+            if q.span is not None and q.span <= side:
+                if not self._present(join, arm):
+                    return None
+            elif q.join is not join and q.sources & side:
+                state = self.states.get(join)
+                if state is None or (state == arm and self.changed in side):
+                    return None  # the case of a witness stands for that of a match, too
+                nulls |= side if state == arm else frozenset()
+        return frozenset(nulls)
+
+    def undecided(self, q: Conjunct) -> bool:
+        """Whether a condition can't be used only because nobody asked whether a join found a match."""
+        return any(
+            q.join is not join and q.sources & join.sides[arm] and join not in self.states
+            for join, arm in _nullable_arms(self.scope)
+        )
 
     def _sees(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
         side = join.sides[arm]
@@ -152,7 +177,12 @@ class Case:
 
 
 def cases(
-    scope: Scope, changed: str | None, mentioned: frozenset[str], given: Sequence[Conjunct] = ()
+    scope: Scope,
+    changed: str | None,
+    mentioned: frozenset[str],
+    given: Sequence[Conjunct] = (),
+    *,
+    asked: frozenset[str] = frozenset(),
 ) -> Iterator[Case]:
     """Every case that a changed row of one source has to be followed in.
 
@@ -160,8 +190,9 @@ def cases(
         changed: the source; None for rows that did not change themselves.
         mentioned: the sources that the goals refer to: whether their columns are NULL makes a difference.
         given: conditions that the changed source brings along; it makes a difference to them, too.
+        asked: further sources of which it has to be known.
     """
-    led = frozenset[str]().union(*(q.sources for q in given))
+    led = asked.union(*(q.sources for q in given))
     options = {join: list(_options(join, changed, mentioned, led)) for join in scope.joins}
     blind = prod(len(states) for states in options.values()) > _MOST_CASES
     if blind:

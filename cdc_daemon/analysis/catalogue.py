@@ -44,6 +44,7 @@ class Column:
         carried_as: the built-in base type in which an entry carries it: `type` itself, or `text`.
         not_null: no NULL can be in it.
         virtual: it is computed when it is read, so capture does not see it.
+        compared_as: the type as which its values compare: a domain's base type, `enum`, or empty for `type`.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Column:
     carried_as: str
     not_null: bool
     virtual: bool = False
+    compared_as: str = ""
+
+    @property
+    def comparison_type(self) -> str:
+        return self.compared_as or self.type
 
 
 @dataclass(frozen=True)

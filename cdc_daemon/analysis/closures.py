@@ -16,12 +16,13 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.cases import cases
 from cdc_daemon.analysis.dialect import Tree, column
-from cdc_daemon.analysis.effects import in_case, mentioned, values_of
+from cdc_daemon.analysis.effects import mentioned, values_of
 from cdc_daemon.analysis.fragments import Closure, Fragment, Step
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type, typed_null
 from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Recursion, Ref, Scope
+from cdc_daemon.analysis.seen import in_case
 
 Reached = tuple[Reach, Mapping[int, Value]]
 """A step in one case of its outer joins, and by position what it makes of the columns known."""

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+ENUM = "enum"
+"""In the place of a constant's type: a label. Labels are equal where their texts are, ordered otherwise."""
+
 # Types whose values compare with each other without a cast, by their internal names.
 _FAMILIES: Mapping[str, str] = {
     "int2": "integer",
@@ -26,6 +29,7 @@ _FAMILIES: Mapping[str, str] = {
     "date": "date",
     "timestamp": "timestamp",
     "timestamptz": "timestamptz",
+    ENUM: "enum",
 }
 _INTERNAL: Mapping[str, str] = {
     "smallint": "int2",
@@ -44,7 +48,7 @@ class Comparison:
     """A column compared with constants: `=` any of them, `<>` each of them, the other operators one.
 
     Attributes:
-        type: the constants' type by its internal name in pg_catalog.
+        type: the constants' type by its internal name in pg_catalog, or ENUM.
         values: as PostgreSQL writes them, sorted.
     """
 
@@ -123,14 +127,18 @@ def comparable(column_type: str, type_: str) -> bool:
     A date, for one, does not with a timestamptz: what comes of it depends on the time zone.
 
     Args:
-        column_type: as `format_type` writes it; `type_` is an internal name.
+        column_type: see `Column.comparison_type`; `type_` is an internal name, or ENUM.
     """
     family = _FAMILIES.get(_INTERNAL.get(column_type, column_type))
     return family is not None and family == _FAMILIES.get(type_)
 
 
 def fits(condition: Condition, types: Mapping[str, str]) -> bool:
-    """Whether a table with columns of these types (`format_type`) still has what the condition speaks of."""
+    """Whether a table with columns of these types still has what the condition speaks of.
+
+    Args:
+        types: see `Column.comparison_type`.
+    """
     match condition:
         case Comparison():
             return comparable(types.get(condition.column, ""), condition.type)

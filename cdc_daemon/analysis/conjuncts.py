@@ -152,6 +152,11 @@ def strict_in(tree: Tree) -> frozenset[str]:
     return frozenset(ref.source for ref in _strict(tree))
 
 
+def strict_refs(tree: Tree) -> frozenset[Ref]:
+    """The columns whose NULL keeps a condition from being true."""
+    return _strict(tree)
+
+
 def _strict(tree: Tree) -> frozenset[Ref]:
     """The columns whose NULL keeps the condition from being true (or makes the expression NULL)."""
     tree = tree.unnest()

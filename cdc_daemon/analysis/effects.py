@@ -11,12 +11,11 @@ from sqlglot import exp
 from cdc_daemon.analysis.cases import MATCHED, Case, all_matched, cases
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
-from cdc_daemon.analysis.known import Value, substitute
-from cdc_daemon.analysis.membership import is_null
-from cdc_daemon.analysis.names import null_of
+from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Hop, Reach
 from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Note, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.seen import brought, in_case, seen_in
 from cdc_daemon.analysis.siblings import again, partition_arms
 
 Values: TypeAlias = Mapping[int, Value]
@@ -146,8 +145,7 @@ def effects(
     """Every route from a changed row of one source through its scope."""
     scope = plan.scope
     outputs, notes = _shared(scope, plan.outputs)
-    for case in cases(scope, source.uid, mentioned(outputs.values()), extra):
-        reach = reach_of(plan, case, source.uid, start, extra)
+    for case, reach in _followed(plan, source, outputs.values(), start, extra):
         found = values_of(reach, case, outputs)
         opened = list(opened_by(plan, reach, case, extra))
         hops, conditions = compiled(
@@ -163,8 +161,7 @@ def effects(
             continue  # the whole partition has the values that were bound already
         goals = [*keys, *open_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
-        for case in cases(scope, source.uid, mentioned(keys), extra):
-            reach = reach_of(own, case, source.uid, start, extra)
+        for case, reach in _followed(own, source, keys, start, extra):
             found = values_of(reach, case, dict(enumerate(keys)))
             opened = list(opened_by(own, reach, case, extra))
             hops, conditions = compiled(
@@ -173,6 +170,39 @@ def effects(
             known = [(keys[n], value) for n, value in found.items()]
             grown = fragment.grown(hops, conditions, [window])
             yield from _rest_of_partition(own, grown, known, [q for q, _ in opened], proceed)
+
+
+def _followed(
+    plan: Plan,
+    source: Source,
+    outputs: Iterable[Tree],
+    start: Mapping[Ref, Value],
+    extra: Sequence[Conjunct],
+) -> list[tuple[Case, Reach]]:
+    """What is reached in each case; told apart are more of them where a condition is of use only then."""
+
+    def reached(asked: frozenset[str]) -> list[tuple[Case, Reach]]:
+        return [
+            (case, reach_of(plan, case, source.uid, start, extra))
+            for case in cases(plan.scope, source.uid, wanted, extra, asked=asked)
+        ]
+
+    def least(found: Sequence[tuple[Case, Reach]]) -> int:
+        return min(
+            (sum(reach.knows(in_case(case, goal)) for goal in plan.goals) for case, reach in found), default=0
+        )
+
+    wanted = mentioned(outputs)
+    found = reached(frozenset())
+    if not found or least(found) == len(plan.goals):
+        return found
+    asked = frozenset[str]().union(
+        *(q.sources for q in plan.scope.conjuncts for case, _ in found if case.undecided(q))
+    )
+    if not asked:
+        return found
+    apart = reached(asked)
+    return apart if least(apart) > least(found) else found
 
 
 def _rest_of_partition(
@@ -238,7 +268,8 @@ def reach_of(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
 ) -> Reach:
-    usable = [q for q in (*brought(case, extra), *plan.scope.conjuncts) if case.holds(q)]
+    usable = [q for q in brought(case, extra) if case.holds(q)]
+    usable += seen_in(case)
     visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
     reach = Reach(plan.scope, usable, visitable, start)
     goals = [in_case(case, goal) for goal in plan.goals]
@@ -273,40 +304,6 @@ def compiled(
 def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
     """What a changed source may visit; all, where none of them changed."""
     return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
-
-
-def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
-    """Conditions that the changed source brings along, as they are where some sources are all NULL.
-
-    What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
-    others may be meant.
-    """
-    for q in extra:
-        nulls = case.nulls_in(q)
-        if q.sources.isdisjoint(nulls):
-            yield q
-            continue
-        tree = with_nulls(case.scope, q.tree, nulls)
-        if isinstance(tree, exp.Is) and is_null(tree.this) and is_null(tree.expression):
-            tree = exp.true()
-        refs = frozenset(ref for ref in q.refs if ref.source not in nulls)
-        alone = not refs and next(tree.find_all(exp.Column), None) is not None
-        yield replace(q, tree=tree, refs=refs, sides=None, free=q.free or alone)
-
-
-def in_case(case: Case, tree: Tree) -> Tree:
-    """An expression with NULL for the columns of sources that are all NULL."""
-    return with_nulls(case.scope, tree, case.nulls)
-
-
-def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
-    """An expression with NULL for the columns of some sources."""
-    absent = [ref for ref in refs_of(tree) if ref.source in nulls]
-    if not absent:
-        return tree
-    if isinstance(tree.unnest(), exp.Column):
-        return exp.Null()
-    return substitute(tree, {ref: null_of(scope.sources, column(*ref)) for ref in absent})
 
 
 def values_of(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int, Value]:

@@ -20,6 +20,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Column
 from cdc_daemon.analysis.conditions import (
+    ENUM,
     Comparison,
     Condition,
     NullTest,
@@ -158,23 +159,49 @@ class _Reader:
             if name is None or None in constants or len(types) != 1:
                 continue
             (type_,) = types
+            if type_ == ENUM and not (operator in {"=", "<>"} and self._is_of(name, right)):
+                continue
             if comparable(self._type(name), type_) and (self._moments or type_ not in _MOMENTS):
                 values = {constant[0] for constant in constants if constant is not None}
                 return Comparison(name, operator, type_, tuple(sorted(values)))
         return None
 
     def _column(self, tree: Tree) -> str | None:
-        """The catalogue's name of a column; `varchar::text` is the same value under another name."""
-        if isinstance(tree, exp.Cast) and tree.to.this is exp.DType.TEXT:
+        """The catalogue's name of a column.
+
+        `varchar::text` is the same value under another name, as are an integer as another one and a domain's
+        value as one of the type below.
+        """
+        if isinstance(tree, exp.Cast) and tree.to.this in TYPES:
             name = self._column(tree.this.unnest())
-            return name if name is not None and self._type(name) in _TEXTS else None
+            if name is None:
+                return None
+            same = self._type(name) in _TEXTS if tree.to.this is exp.DType.TEXT else self._is(name, tree.to)
+            return name if same else None
         if not isinstance(tree, exp.Column) or isinstance(tree.this, exp.Star):
             return None
         name = self._source.real.get(tree.name)
         return None if name is None or self._columns[name].virtual else name
 
     def _type(self, name: str) -> str:
-        return self._columns[name].type
+        return self._columns[name].comparison_type
+
+    def _is_of(self, name: str, constants: Tree) -> bool:
+        """Whether labels are those of the column's own type: somebody's operator may compare two enums."""
+        written = "." + self._columns[name].type
+        kinds = [
+            cast.to.args["kind"]
+            for cast in constants.find_all(exp.Cast)
+            if cast.to.this is exp.DType.USERDEFINED
+        ]
+        return all(written.endswith("." + _last_part(kind).sql(dialect="postgres")) for kind in kinds)
+
+    def _is(self, name: str, type_: exp.DataType) -> bool:
+        return not type_.expressions and comparable(self._type(name), TYPES[type_.this])
+
+
+def _last_part(name: Tree) -> Tree:
+    return name.expression if isinstance(name, exp.Dot) else name
 
 
 def _sides(tree: exp.And | exp.Or) -> tuple[Tree, Tree]:
@@ -204,10 +231,12 @@ def _constant(tree: Tree) -> tuple[str, str] | None:
     if isinstance(tree, exp.Literal) and not tree.is_string:
         number = str(tree.this)
         return (number, "int4") if number.isdecimal() else (number, "numeric")
-    if not isinstance(tree, exp.Cast) or tree.to.expressions or tree.to.this not in TYPES:
+    if not isinstance(tree, exp.Cast) or tree.to.expressions:
         return None
-    type_ = TYPES[tree.to.this]
+    type_ = ENUM if tree.to.this is exp.DType.USERDEFINED else TYPES.get(tree.to.this)
     inner = tree.this.unnest()
+    if type_ is None:
+        return None
     if isinstance(inner, exp.Literal) and inner.is_string:
         return str(inner.this), type_
     value = _constant(inner)

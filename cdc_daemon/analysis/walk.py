@@ -14,9 +14,10 @@ tests/integration/analysis_queries*.py, which random changes are tried on, or of
    If it is a query itself (a derived table, a CTE, a view), a row of its result appeared or disappeared, and
    by induction a changed row inside has a route to that row's values ["a view is looked into"].
 3. From there the closure goes on over conditions that hold for the tuple; `cases.py` says which do when a row
-   is NULL-extended ["null-safe beyond a left join"]. It visits only sources of lower rank: these did not
-   change, so the current tables hold their rows as the tuple has them ["the order and item trap"]. Leaving
-   out a condition, a visit or a column names too many rows, never too few.
+   is NULL-extended ["null-safe beyond a left join"], and `seen.py` what they say then ["override of an
+   override"]. It visits only sources of lower rank: these did not change, so the current tables hold their
+   rows as the tuple has them ["the order and item trap"]. Leaving out a condition, a visit or a column names
+   too many rows, never too few.
 4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
    one whose row GROUP BY, DISTINCT or a UNION merged with others.
 5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those

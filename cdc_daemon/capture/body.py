@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from cdc_daemon.analysis.conditions import AllOf, AnyOf, Comparison, Condition, NullTest, any_of
+from cdc_daemon.analysis.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.statements import rendered
 
@@ -124,9 +124,14 @@ def _fulfils(condition: Condition, alias: str) -> sql.Composed:
             form = "{} IS NOT NULL" if condition.negated else "{} IS NULL"
             return sql.SQL(form).format(sql.Identifier(alias, condition.column))
         case Comparison():
-            column = sql.Identifier(alias, condition.column)
+            column: sql.Composable = sql.Identifier(alias, condition.column)
             operator = sql.SQL("OPERATOR(pg_catalog.{})").format(sql.SQL(condition.operator))  # pyright: ignore[reportArgumentType] # of a closed set
-            type_ = sql.Identifier("pg_catalog", condition.type)
+            type_ = sql.Identifier("pg_catalog", "text" if condition.type == ENUM else condition.type)
+            if condition.type == ENUM:
+                # By its text: the type's own name would be looked up, and a label that was renamed would fail
+                # the write. As it is, rows are left out until the fingerprint has the feed planned anew and
+                # resynced.
+                column = sql.SQL("{}::{}").format(column, type_)
             values = [sql.Literal(value) for value in condition.values]
             if len(values) == 1:
                 return sql.SQL("{} {} {}::{}").format(column, operator, values[0], type_)

@@ -244,10 +244,10 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
     relations = {"relations": list(used)}
     columns: dict[int, dict[str, Column]] = {}
     unreadable: set[tuple[int, str]] = set()
-    for oid, name, type_, carried_as, not_null, virtual, readable in cursor.execute(
+    for oid, name, type_, carried_as, not_null, virtual, compared_as, readable in cursor.execute(
         statement("catalogue.columns"), relations
     ).fetchall():
-        columns.setdefault(oid, {})[name] = Column(name, type_, carried_as, not_null, virtual)
+        columns.setdefault(oid, {})[name] = Column(name, type_, carried_as, not_null, virtual, compared_as)
         if not readable:
             unreadable.add((oid, name))
     unique: dict[int, list[tuple[str, ...]]] = {}

@@ -237,7 +237,7 @@ def _filters(table: Table, kept: Captured, plans: Sequence[FeedPlan]) -> frozens
     found = [plan.filters.get(table.name) for plan in plans]
     if kept.filters is None or None in found:
         return None
-    types = {name: column.type for name, column in table.columns.items()}
+    types = {name: column.comparison_type for name, column in table.columns.items()}
     # A condition on a column that is gone or has another type is one of a feed that stops or is planned anew.
     still = frozenset(each for each in kept.filters if fits(loads(each), types))
     return still.union(*(each for each in found if each is not None))

@@ -155,11 +155,21 @@ ORDER BY 2, 3
 
 -- name: columns
 -- Their columns, in order. Base types of pg_catalog travel in entries as they are; arrays, domains, enums,
--- composites, ranges and types of extensions as text.
+-- composites, ranges and types of extensions as text. A domain's values compare as those of the type below it.
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
-       a.attnotnull, a.attgenerated = 'v', pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       a.attnotnull, a.attgenerated = 'v',
+       CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN (
+           WITH RECURSIVE base AS (
+               SELECT t.typbasetype AS type
+               UNION ALL
+               SELECT b.typbasetype FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype = 'd'
+           )
+           SELECT pg_catalog.format_type(base.type, -1)
+           FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype <> 'd'
+       ) ELSE '' END,
+       pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 
 _TABLES = """
@@ -395,7 +396,7 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND}
+CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS}
 
 FILTERED = {
     "eav": Case(

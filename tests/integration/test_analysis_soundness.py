@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA, Case
+from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
 from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
 
@@ -19,12 +20,13 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
         "groups, functions and joins",
         "beyond outer joins",
+        "fallbacks",
         "constant filters",
     ],
 )

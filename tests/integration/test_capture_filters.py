@@ -176,9 +176,14 @@ def test_what_is_written_to_a_partition_by_its_own_name_is_filtered_too(
 
 TYPES = """
 CREATE TYPE mood AS ENUM ('calm', 'sad');
+CREATE DOMAIN whole AS int;
+CREATE DOMAIN word AS varchar(9) CHECK (value <> 'never');
+CREATE DOMAIN word_of_words AS word;
+CREATE DOMAIN feeling AS mood;
 CREATE TABLE item (
     id int PRIMARY KEY, note text, i int, s smallint, b bigint, n numeric, t text, v varchar(9), c char(4),
-    f boolean, u uuid, d date, ts timestamp, tz timestamptz, m mood, j json
+    f boolean, u uuid, d date, ts timestamp, tz timestamptz, m mood, di whole, dv word, ds word_of_words,
+    dm feeling, j json
 );
 """
 VALUES = {
@@ -195,6 +200,10 @@ VALUES = {
     "ts": ("NULL", "'2024-01-01'", "'2024-01-01 00:00:00.000001'", "'-infinity'", "'2023-01-01'"),
     "tz": ("NULL", "'2024-01-01 00:00+00'", "'2023-12-31 23:59+00'", "'infinity'", "'2024-01-01 01:00+02'"),
     "m": ("NULL", "'calm'", "'sad'", "'calm'", "'sad'"),
+    "di": ("NULL", "1", "2", "-1", "73"),
+    "dv": ("NULL", "'x'", "'x '", "'it''s'", "'y'"),
+    "ds": ("NULL", "'x'", "'x '", "'it''s'", "'y'"),
+    "dm": ("NULL", "'calm'", "'sad'", "'calm'", "'sad'"),
     "j": ("NULL", "'{}'", "'1'", "'null'", "'[]'"),
 }
 """Per column its values in the rows, one after the other."""
@@ -211,10 +220,13 @@ MOVED = [
     "u = '00000000-0000-0000-0000-000000000001'",
     "d = '2024-01-01'", "d > '2024-01-01'", "d IN ('2024-01-01', 'infinity')", "ts > '2024-01-01'",
     "ts = '-infinity'", "tz >= '2024-01-01 00:00+00'", "m IS NULL", "j IS NOT NULL",
+    "m = 'calm'", "'calm' <> m", "m IN ('calm', 'sad')", "m NOT IN ('sad')", "NOT (m = 'sad')",
+    "di = 73", "di IN (1, 73)", "di > 1", "dv = 'x'", "dv <> 'it''s'", "ds IN ('x', 'y')",
     "(i = 1 AND t = 'x') OR (i = 2 AND f IS NOT NULL) OR d IS NULL",
 ]  # fmt: skip
 NOT_MOVED = [
-    "m = 'calm'", "tz >= DATE '2024-01-01'", "lower(t) = 'x'", "t LIKE 'x'", "i + 1 = 2",
+    "m > 'calm'", "m::text = 'calm'", "dm::mood = 'calm'",
+    "tz >= DATE '2024-01-01'", "lower(t) = 'x'", "t LIKE 'x'", "i + 1 = 2",
     "i IS DISTINCT FROM 1",
     "t = 'x' COLLATE \"C\"", "i = 1 OR i = id", "j::text = '1'",
 ]  # fmt: skip

@@ -6,6 +6,27 @@ from tests.mutations.mutants import Mutation
 
 FILTERED = (
     Mutation(
+        "labels of an enum are not compared by order",
+        "filters",
+        'operator in {"=", "<>"} and self._is_of(name, right)',
+        "self._is_of(name, right)",
+        killed_by=("test_filters",),
+    ),
+    Mutation(
+        "labels are of the column's own enum",
+        "filters",
+        'operator in {"=", "<>"} and self._is_of(name, right)',
+        'operator in {"=", "<>"}',
+        killed_by=("test_filters",),
+    ),
+    Mutation(
+        "a column cast to a type of another family is another value",
+        "filters",
+        "return not type_.expressions and comparable(self._type(name), TYPES[type_.this])",
+        "return not type_.expressions",
+        killed_by=("test_filters",),
+    ),
+    Mutation(
         "a condition above an outer join may see NULLs in place of the row: it is no filter of it",
         "filters",
         "            if join.nullable[arm] and not within:\n                return False",

@@ -6,6 +6,41 @@ from tests.mutations.mutants import Mutation
 
 PRECISE = (
     Mutation(
+        "a condition is taken with the NULLs of its case",
+        "seen",
+        "            with_nulls(case.scope, q.tree, nulls), ",
+        "            q.tree, ",
+        killed_by=("full_joins", "outer_joins"),
+    ),
+    Mutation(
+        "a condition outside of an outer join holds with the NULLs that it saw",
+        "cases",
+        "                nulls |= side if state == arm else frozenset()\n",
+        "                if state == arm:\n                    return None\n",
+        killed_by=("full_joins", "outer_joins"),
+    ),
+    Mutation(
+        "whether a join found a match is asked where a condition is of use only then",
+        "effects",
+        "    return apart if least(apart) > least(found) else found\n",
+        "    return found\n",
+        killed_by=("outer_joins",),
+    ),
+    Mutation(
+        "COALESCE of a column that is not NULL here is that column",
+        "seen",
+        "        if first is not None and (len(left) == 1 or certain):\n",
+        "        if first is not None and len(left) == 1:\n",
+        killed_by=("full_joins",),
+    ),
+    Mutation(
+        "COALESCE of NULL and one expression is that expression",
+        "seen",
+        "        if first is not None and (len(left) == 1 or certain):\n",
+        "        if first is not None and certain:\n",
+        killed_by=("full_joins",),
+    ),
+    Mutation(
         "subqueries in HAVING and ORDER BY are read",
         "build",
         '    clauses = ("group", "having", "order", "distinct", "limit", "offset")\n',

@@ -6,6 +6,20 @@ from tests.mutations.mutants import Mutation
 
 SOUND = (
     Mutation(
+        "the case of a witness stands for that of a match, too",
+        "cases",
+        "                if state is None or (state == arm and self.changed in side):\n",
+        "                if state is None:\n",
+        killed_by=("where on the nullable side",),
+    ),
+    Mutation(
+        "COALESCE goes on behind a column that may be NULL",
+        "seen",
+        "        certain = isinstance(first, exp.Column) and refs_of(first) <= frozenset(not_null)\n",
+        "        certain = isinstance(first, exp.Column)\n",
+        killed_by=("fallback without an outer join",),
+    ),
+    Mutation(
         "a hop goes over sources of lower rank only",
         "ranks",
         "before[best[1]] = settled",
@@ -57,16 +71,9 @@ SOUND = (
         "cases",
         "        if q.join is not None and self.states.get(q.join) != MATCHED and not "
         "self._witnessed(q.join):\n"
-        "            return False\n",
+        "            return None\n",
         "",
         killed_by=("condition on the preserved side in on",),
-    ),
-    Mutation(
-        "WHERE saw NULLs where a join found no match",
-        "cases",
-        "        return state is not None and state != arm\n",
-        "        return True\n",
-        killed_by=("entity beyond an anti-join",),
     ),
     Mutation(
         "only a strict condition turns an outer join into an inner one",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from cdc_daemon.analysis.catalogue import Catalogue, Column, ForeignKey, Table, TableName, View
 
 DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
+_COMPARED_AS = {"shop.size": "enum", "shop.code": "text"}
 PUBLISHED = ("tpch", "pagila", "northwind", "wide")
 """Folders of queries that are written as their authors wrote them, for their own schemas."""
 
@@ -140,10 +142,10 @@ def _table(name: TableName, number: int, lines: list[str]) -> Table:
         type_ = type_.removesuffix(" UNIQUE")
         plain = type_.removesuffix(" PRIMARY KEY").removesuffix(" NOT NULL")
         carried = "text" if plain.endswith("[]") or plain.startswith("shop.") else plain
-        columns[column] = Column(column, plain, carried, plain != type_)
+        compared_as = _COMPARED_AS.get(plain, "")
+        columns[column] = Column(column, plain, carried, plain != type_, compared_as=compared_as)
     columns = {
-        column: Column(column, each.type, each.carried_as, each.not_null or column in key)
-        for column, each in columns.items()
+        column: replace(each, not_null=each.not_null or column in key) for column, each in columns.items()
     }
     return Table(name, number, columns, key, (*((key,) if key else ()), *unique), tuple(foreign))
 
