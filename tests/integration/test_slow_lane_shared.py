@@ -14,8 +14,8 @@ from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.sync import FeedSync
-from tests.acceptance.command import Feed, execute
+from cdc_daemon.workers.sync import PASSING, FeedSync
+from tests.acceptance.command import Feed, eventually, execute
 from tests.integration.synced import ITEMS, Synced
 
 CODES = Feed("SELECT id, code, price, note FROM item", key=("code",), options='entity = ["id"]')
@@ -38,7 +38,7 @@ class Sides(SideSessions):
 
     def _open(self) -> Connection:
         self._begun()
-        session = connect(self._dsn)
+        session = connect(self._dsn, lock_timeout_seconds=0.5)
         self.used.append(session.info.backend_pid)
         return session
 
@@ -151,6 +151,28 @@ def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_pat
         recompute_all(sync)
         assert_stored_equals_query(feeds)
     assert len(attempts) == 3
+
+
+def test_a_side_session_does_not_wait_for_ever_behind_who_waits_for_the_chunk(
+    database: str, tmp_path: Path
+) -> None:
+    """VACUUM FULL waits for the chunk, the side session for VACUUM FULL, the chunk for the side session."""
+    feeds = Synced(tmp_path, database, feeds={"items": CODES})
+    feeds.sync()
+    rewrite = threading.Thread(target=execute, args=(database, "VACUUM FULL item"))
+
+    def begun() -> None:
+        rewrite.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'item'::regclass"
+        eventually("VACUUM FULL waits", lambda: feeds.value(waits) == 1)
+
+    with Sides(database, begun) as sides, feeds.feed_sync(sides=sides) as sync:
+        assert sync.request({}, reason="test", force=False)
+        with pytest.raises(PASSING):
+            sync.drain()
+        rewrite.join(30)
+        assert sync.drain() is not None
+    assert sides.used
 
 
 def test_values_of_every_type_come_through_from_the_side(database: str, tmp_path: Path) -> None:
