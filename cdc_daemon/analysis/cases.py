@@ -73,19 +73,17 @@ class Case:
         )
 
     def holds(self, q: Conjunct) -> bool:
-        """Whether a conjunct may be used."""
-        if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
-            return False
-        return all(self._sees(q, join, arm) for join, arm in _nullable_arms(self.scope))
+        """Whether a conjunct may be used as it is written."""
+        return self.nulls_seen(q) == frozenset()
 
     def nulls_seen(self, q: Conjunct) -> frozenset[str] | None:
-        """The sources of which a condition of the scope saw NULLs; None if it can't be used in this case."""
+        """The sources of which a condition saw NULLs; None if it can't be used in this case."""
         if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
             return None
         nulls: set[str] = set()
         for join, arm in _nullable_arms(self.scope):
             side = join.sides[arm]
-            if q.span is not None and q.span <= side:
+            if (q.span is not None and q.span <= side) or self._within(q, side):
                 if not self._present(join, arm):
                     return None
             elif q.join is not join and q.sources & side:
@@ -101,15 +99,6 @@ class Case:
             q.join is not join and q.sources & join.sides[arm] and join not in self.states
             for join, arm in _nullable_arms(self.scope)
         )
-
-    def _sees(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
-        side = join.sides[arm]
-        if (q.span is not None and q.span <= side) or self._within(q, side):
-            return self._present(join, arm)
-        if q.join is join or not q.sources & side:
-            return True
-        state = self.states.get(join)
-        return state is not None and state != arm
 
     def _within(self, q: Conjunct, side: frozenset[str]) -> bool:
         """Whether a condition that a changed subquery or LATERAL brings along stands in this arm."""

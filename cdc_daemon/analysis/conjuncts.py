@@ -149,15 +149,10 @@ def members(tree: Tree) -> tuple[Tree, ...]:
 
 def strict_in(tree: Tree) -> frozenset[str]:
     """The sources of which a NULL column keeps a condition from being true."""
-    return frozenset(ref.source for ref in _strict(tree))
+    return frozenset(ref.source for ref in strict_refs(tree))
 
 
 def strict_refs(tree: Tree) -> frozenset[Ref]:
-    """The columns whose NULL keeps a condition from being true."""
-    return _strict(tree)
-
-
-def _strict(tree: Tree) -> frozenset[Ref]:
     """The columns whose NULL keeps the condition from being true (or makes the expression NULL)."""
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
@@ -166,7 +161,7 @@ def _strict(tree: Tree) -> frozenset[Ref]:
         found: frozenset[Ref] = frozenset()
         for child in tree.iter_expressions():
             if not isinstance(child, (exp.DataType, exp.Any, exp.All)):
-                found |= _strict(child)
+                found |= strict_refs(child)
         return found
     negated = isinstance(tree, exp.Not)
     test = tree.this.unnest() if negated else tree
@@ -175,5 +170,5 @@ def _strict(tree: Tree) -> frozenset[Ref]:
         and isinstance(test.expression, exp.Null)
         and negated != bool(test.args.get("negate"))
     ):
-        return _strict(test.this)
+        return strict_refs(test.this)
     return frozenset()

@@ -131,15 +131,15 @@ class Recompute:
     def _statements_beside(self) -> tuple[bytes, bytes]:
         return self._for_segments(digested_beside(self.feed))
 
-    def _for_segments(self, digested: sql.Composed) -> tuple[bytes, bytes]:
+    def _for_segments(self, documents: sql.Composed) -> tuple[bytes, bytes]:
         first, second = self.feed.segments
-        return self._statement(digested, first).as_bytes(), self._statement(digested, second).as_bytes()
+        return self._statement(documents, first).as_bytes(), self._statement(documents, second).as_bytes()
 
-    def _statement(self, digested: sql.Composed, log: str) -> sql.Composed:
+    def _statement(self, documents: sql.Composed, log: str) -> sql.Composed:
         feed = self.feed
         return statement(
             "feed.recompute",
-            digested=digested,
+            digested=documents,
             revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
