@@ -11,18 +11,26 @@ from cdc_daemon.pg.session import type_name
 from cdc_daemon.pg.statements import statement
 
 
-def delta(source: Source, links: tuple[str, ...]) -> sql.Composed:
+def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
     """A SELECT of the changed rows since `%(since)s` (a pg_snapshot), links under their own names.
 
     Values that entries carry as text are turned back into the column's own type: never into another one.
+
+    Args:
+        few: plan for a few changed rows, and hold their entries in memory.
     """
+    entries = statement(
+        "changelog.few" if few else "changelog.many",
+        changelog=sql.Identifier(source.changelog),
+        unread=_unread(source),
+    )
     carried = {link.name: link for link in source.links}
     chosen = [carried[name] for name in links]
     if not chosen:
-        return statement("changelog.delta_without_links", changelog=sql.Identifier(source.changelog))
+        return statement("changelog.delta_without_links", entries=entries)
     return statement(
         "changelog.delta",
-        changelog=sql.Identifier(source.changelog),
+        entries=entries,
         arrays=sql.SQL(", ").join(sql.Identifier("e", link.entry_column) for link in chosen),
         names=sql.SQL(", ").join(sql.Identifier(link.name) for link in chosen),
         columns=sql.SQL(", ").join(
@@ -49,7 +57,7 @@ def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
         statement(
             "changelog.summary",
             table=sql.Literal(str(source.table)),
-            changelog=sql.Identifier(source.changelog),
+            unread=_unread(source),
             unknown=sql.SQL(" OR ").join(
                 [
                     sql.SQL("e.rows IS NULL"),
@@ -63,3 +71,7 @@ def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
         )
         for source, links in reads
     )
+
+
+def _unread(source: Source) -> sql.Composed:
+    return statement("changelog.unread", changelog=sql.Identifier(source.changelog))

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns, same
+from cdc_daemon.pg.arrays import ByteaArray, TextArray, array_cursor
 from cdc_daemon.pg.session import Connection, type_name
 from cdc_daemon.pg.statements import statement
 
@@ -24,16 +25,16 @@ _COMMA = sql.SQL(", ")
 
 @dataclass(frozen=True)
 class Beside:
-    """Documents that another session made: one array for each column, as PostgreSQL writes arrays.
+    """Documents that another session made: one array for each column.
 
     Attributes:
         columns: those that are stored beside the document, in their order.
         documents: NULL where the document is as stored.
     """
 
-    columns: tuple[str, ...]
-    documents: str
-    hashes: str
+    columns: tuple[TextArray | ByteaArray, ...]
+    documents: TextArray | ByteaArray
+    hashes: TextArray | ByteaArray
 
     def parameters(self) -> Parameters:
         """What `digested_beside` asks for."""
@@ -59,9 +60,8 @@ class MakeBeside:
         """
         with connection.transaction():
             connection.execute(statement("session.take_snapshot", snapshot=sql.Literal(snapshot)))
-            row = connection.execute(
-                self._statement, {**entity_arrays(self.feed, entities), "force": force}
-            ).fetchone()
+            parameters = {**entity_arrays(self.feed, entities), "force": force}
+            row = array_cursor(connection).execute(self._statement, parameters).fetchone()
         if row is None:  # an aggregate without GROUP BY always yields a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
         *arrays, documents, hashes = row

@@ -170,7 +170,8 @@ class Recompute:
             feed=sql.Identifier(self.feed.table),
             affected_feed=affected(self.feed, "s"),
             same_key=same(self.feed.key, "s", "d"),
-            same_differing=same(self.feed.key, "w", "d"),
+            digested_keys=columns(self.feed.key, of="d"),
+            differing_keys=columns(self.feed.key, of="w"),
         )
 
     def _stranger(self) -> sql.Composed:

@@ -41,10 +41,13 @@ def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Compose
     return _UNION.join(_path(feed, path) for path in paths)
 
 
-def resolve(feed: FeedDefinition, affected: sql.Composable, *, nullable: Container[str]) -> sql.Composed:
-    """A SELECT (of `%(limit)s`, too) of the same entities as text, each once.
+def resolve(
+    feed: FeedDefinition, affected: sql.Composable, *, nullable: Container[str], limit: int
+) -> sql.Composed:
+    """A SELECT of the same entities as text, each once.
 
     Args:
+        limit: how many at most.
         nullable: entity columns whose NULLs are kept, because they may stand for documents without an entity.
     """
     return statement(
@@ -52,6 +55,7 @@ def resolve(feed: FeedDefinition, affected: sql.Composable, *, nullable: Contain
         texts=texts(feed.entity, of="a"),
         routes=affected,
         possible=_possible(feed, nullable),
+        limit=sql.Literal(limit),
     )
 
 
@@ -138,13 +142,14 @@ def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Compo
     )
 
 
-def due(feed: FeedDefinition) -> sql.Composed:
-    """A SELECT of (entity as text …, its time, documents) from at most `%(limit)s` documents that are due."""
+def due(feed: FeedDefinition, *, limit: int) -> sql.Composed:
+    """A SELECT of (entity as text …, its time, documents) from at most so many documents that are due."""
     return statement(
         "feed.due",
         texts=texts(feed.entity, of="s"),
         entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
+        limit=sql.Literal(limit),
     )
 
 
@@ -180,8 +185,11 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     )
 
 
-def next_pending(feed: FeedDefinition) -> sql.Composed:
-    """A SELECT of (position, force, entity as text …) after position `%(after)s`, at most `%(limit)s`."""
+def next_pending(feed: FeedDefinition, *, limit: int) -> sql.Composed:
+    """A SELECT of at most so many (position, force, entity as text …) after position `%(after)s`."""
     return statement(
-        "feed.next_pending", texts=texts(feed.entity, of="p"), pending=sql.Identifier(feed.pending)
+        "feed.next_pending",
+        texts=texts(feed.entity, of="p"),
+        pending=sql.Identifier(feed.pending),
+        limit=sql.Literal(limit),
     )

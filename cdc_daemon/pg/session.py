@@ -102,6 +102,17 @@ def connect(
     return connection
 
 
+def plan_once(connection: Connection) -> None:
+    """Have each prepared statement of this session planned once, not for every set of parameters.
+
+    Where few rows are asked for, PostgreSQL finds that a plan for just these is cheaper to run, and makes
+    one each time, which takes five times as long: 13 of the 16 ms for one product by 400 lines of SQL.
+    Planned once, an array counts as ten elements, and `LIMIT` of a parameter as a tenth of the rows: a limit
+    must stand in the text.
+    """
+    connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "force_generic_plan"})
+
+
 def first_line(error: BaseException) -> str:
     """The first line of a server's message, without psycopg's position marks."""
     return str(error).strip().split("\n", 1)[0]

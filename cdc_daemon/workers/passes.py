@@ -15,12 +15,14 @@ class Delta:
 
     Attributes:
         tables: names of the tables that have entries.
+        rows: how many changed rows the entries tell of.
         unknown: some entry can't say which rows changed.
         captured_at: when its oldest entry was written.
     """
 
     tables: frozenset[str] = frozenset()
     entries: int = 0
+    rows: int = 0
     unknown: bool = False
     captured_at: datetime | None = None
 

@@ -12,7 +12,7 @@ from psycopg import IsolationLevel
 
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.log import Throttle, get_logger
-from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.session import Connection, first_line, plan_once
 
 log = get_logger()
 
@@ -76,6 +76,7 @@ class SideSessions:
             if session is None or session.closed:
                 session = self._connect()
                 session.isolation_level = IsolationLevel.REPEATABLE_READ
+                plan_once(session)
             result = work(session)
         except BaseException as error:  # whatever it is, it is told to who waits for the result
             lost = session is None or session.closed

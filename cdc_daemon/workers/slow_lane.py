@@ -21,6 +21,7 @@ from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Pass
@@ -68,10 +69,10 @@ class SlowLane:
         self._feed = feed
         self._recompute = recompute
         self._make_beside = MakeBeside(feed)
+        take_arrays(connection)
         self._sides = sides
         self._chunk_entities = batch_entities
         self._most_entities = 5 * batch_entities
-        self._next_pending = resolve.next_pending(feed).as_bytes()
 
     def add(
         self,
@@ -119,7 +120,7 @@ class SlowLane:
         """Recompute the next entities, and empty the lane after the last."""
         started = time.monotonic()
         rows = self._connection.execute(
-            self._next_pending, {"after": locked.pending_position, "limit": self._chunk_entities}
+            resolve.next_pending(self._feed, limit=self._chunk_entities), {"after": locked.pending_position}
         ).fetchall()
         now = datetime.now(UTC)
         done = Recomputed()

@@ -15,8 +15,8 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from cdc_daemon.analysis.plan import Occurrence, RouteKind
-from cdc_daemon.capture import fingerprint
 from cdc_daemon.capture.delta import delta, summary
+from cdc_daemon.capture.fingerprint import Fingerprint
 from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
@@ -26,7 +26,7 @@ from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Connection, plan_once
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
@@ -40,6 +40,10 @@ PASSING = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.QueryCanceled,
 )
+
+
+FEW_ROWS = 1000
+"""So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
 
 
 class DefinitionDiffers(CdcError):
@@ -69,6 +73,7 @@ class FeedSync:
     ) -> None:
         self._connection = connection
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        plan_once(connection)
         self._plan = plan
         self._feed = plan.definition
         self._sources = {source.table: source for source in sources if source.table in plan.columns}
@@ -86,12 +91,13 @@ class FeedSync:
                 sql.Identifier("cdc", source.changelog) for source in self._sources.values()
             ),
         ).as_bytes()
-        self._planned = fingerprint.read(connection, plan.dependencies)
+        self._fingerprint = Fingerprint(plan.dependencies)
+        self._planned = self._fingerprint.read(connection)
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
         ).as_bytes()
-        self._resolving: dict[frozenset[str], bytes] = {}
-        self._due = resolve.due(self._feed).as_bytes() if self._feed.refreshes else b""
+        self._resolving: dict[tuple[frozenset[str], bool], bytes] = {}
+        self._due = resolve.due(self._feed, limit=batch_entities).as_bytes() if self._feed.refreshes else b""
 
     @contextmanager
     def _snapshot(self, *, keep_entries: bool = False) -> Generator[tuple[str, FeedState | None]]:
@@ -177,7 +183,7 @@ class FeedSync:
             if locked is None or locked.cursor is not None:
                 return None
             self._check_definition(locked)
-            found = fingerprint.read(self._connection, self._plan.dependencies)
+            found = self._fingerprint.read(self._connection)
             if found != self._planned:
                 # The wait may have lasted hours. Taken as it is now, the fingerprint would vouch for a plan
                 # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
@@ -256,7 +262,7 @@ class FeedSync:
         self._check_definition(locked)
         if locked.history != self._history:
             raise DefinitionDiffers("the database has another history: restored, copied or promoted")
-        if fingerprint.read(self._connection, self._plan.dependencies) != locked.fingerprint:
+        if self._fingerprint.read(self._connection) != locked.fingerprint:
             raise DefinitionDiffers("tables, triggers or functions that the feed depends on were changed")
 
     def _check_definition(self, locked: FeedState) -> None:
@@ -272,6 +278,7 @@ class FeedSync:
         return Delta(
             frozenset(table for table, *_ in rows),
             sum(entries for _, entries, *_ in rows),
+            sum(changed for _, _, changed, *_ in rows),
             any(unknown for _, _, _, unknown, _ in rows),
             min((changed_at for *_, changed_at in rows), default=None),
         )
@@ -280,7 +287,7 @@ class FeedSync:
         """The entities whose time has come: those that wait longest, as many as one statement recomputes."""
         if not self._feed.refreshes:
             return Due()
-        rows = self._connection.execute(self._due, {"limit": self._batch_entities}).fetchall()
+        rows = self._connection.execute(self._due).fetchall()
         return Due(
             tuple(row[:-2] for row in rows),
             min((since for *_, since, _ in rows), default=None),
@@ -295,19 +302,21 @@ class FeedSync:
         """
         if not found.entries:
             return []
-        paths = self._paths(found)
+        few = found.rows <= FEW_ROWS
+        paths = self._paths(found, few=few)
         if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
             return None
         limit = self._max_pass_entities + 1
-        query = self._resolving.get(found.tables)
+        query = self._resolving.get((found.tables, few))
         if query is None:
             query = resolve.resolve(
                 self._feed,
                 resolve.entities_touched(self._feed, paths),
                 nullable=self._plan.analysis.nullable,
+                limit=limit,
             ).as_bytes()
-            self._resolving[found.tables] = query
-        rows = self._connection.execute(query, {"since": since, "limit": limit}).fetchall()
+            self._resolving[found.tables, few] = query
+        rows = self._connection.execute(query, {"since": since}).fetchall()
         if len(rows) == limit:
             return None
         entities = [row for row in rows if None not in row]
@@ -316,21 +325,21 @@ class FeedSync:
             require_entities(self._connection, self._feed, self._plan.analysis.nullable)
         return entities
 
-    def _paths(self, found: Delta) -> list[Path]:
+    def _paths(self, found: Delta, *, few: bool) -> list[Path]:
         return [
-            Path(self._delta(occurrence, found), route)
+            Path(self._delta(occurrence, found, few=few), route)
             for occurrence in self._plan.analysis.occurrences
             if str(occurrence.table) in found.tables
             for route in occurrence.routes
         ]
 
-    def _delta(self, occurrence: Occurrence, found: Delta) -> sql.Composable:
+    def _delta(self, occurrence: Occurrence, found: Delta, *, few: bool) -> sql.Composable:
         still = [each for each in occurrence.join_filters if str(each.table) not in found.tables]
-        return resolve.narrowed(delta(self._sources[occurrence.table], occurrence.links), still)
+        return resolve.narrowed(delta(self._sources[occurrence.table], occurrence.links, few=few), still)
 
     def _hand_over(self, found: Delta, since: str) -> tuple[int, int, str]:
         """A delta too large for one pass goes to the slow lane: (entities, last position, reason)."""
-        paths = self._paths(found)
+        paths = self._paths(found, few=False)
         if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
             reason = "unknown entry" if found.unknown else "route all"
             affected = resolve.every_entity(self._feed)

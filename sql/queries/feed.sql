@@ -27,7 +27,9 @@ WITH digested AS MATERIALIZED (
     SELECT {stored_keys}, s.revision AS previous,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM cdc.{feed} AS s
-    WHERE {affected_feed} AND NOT s.deleted AND NOT EXISTS (SELECT FROM digested AS d WHERE {same_key})
+    -- NOT IN is looked up in a hash table however many documents the planner expects; for NOT EXISTS it may compare
+    -- each stored document with each digested one. (A key that is NULL has failed before.)
+    WHERE {affected_feed} AND NOT s.deleted AND ({stored_keys}) NOT IN (SELECT {digested_keys} FROM digested AS d)
 ), tombstoned AS (
     UPDATE cdc.{feed} AS s
     SET document = NULL, hash = NULL, revision = d.revision, deleted = true,
@@ -80,17 +82,17 @@ FROM UNNEST({arrays}, %(documents)s::pg_catalog.text[], %(hashes)s::pg_catalog.b
 s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
 
 -- name: array_beside
-COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')::pg_catalog.text
+COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')
 
 -- name: make_beside
 -- The reading half of `recompute`, for a session that works beside the feed's own and on the same snapshot. Each
--- column comes as one array, in text: thousands of values travel as a few. A document that is as stored stays here.
+-- column comes as one array: thousands of values travel as a few. A document that is as stored stays here.
 WITH digested AS MATERIALIZED (
 {digested}
 )
 SELECT {arrays},
-       COALESCE(pg_catalog.array_agg(CASE WHEN {differs} THEN d.document::pg_catalog.text END), '{{}}')::pg_catalog.text,
-       COALESCE(pg_catalog.array_agg(d.hash), '{{}}')::pg_catalog.text
+       COALESCE(pg_catalog.array_agg(CASE WHEN {differs} THEN d.document::pg_catalog.text END), '{{}}'),
+       COALESCE(pg_catalog.array_agg(d.hash), '{{}}')
 FROM digested AS d
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 
@@ -107,7 +109,7 @@ rescheduled AS (
     SET refresh_at = d.refresh_at
     FROM digested AS d
     WHERE {affected_feed} AND {same_key} AND s.refresh_at IS DISTINCT FROM d.refresh_at
-      AND NOT EXISTS (SELECT FROM differing AS w WHERE {same_differing})
+      AND ({digested_keys}) NOT IN (SELECT {differing_keys} FROM differing AS w)
 ),
 
 -- name: stranger
@@ -146,7 +148,7 @@ SELECT DISTINCT {texts} FROM (
 {routes}
 ) AS a
 WHERE {possible}
-LIMIT %(limit)s
+LIMIT {limit}
 
 -- name: without_entity
 -- Documents that no entity owns: a pass could never find them again. NULL is looked up by index where there is
@@ -167,7 +169,7 @@ FROM (
     SELECT {entities}, s.refresh_at FROM cdc.{feed} AS s
     WHERE s.refresh_at <= pg_catalog.now()
     ORDER BY s.refresh_at
-    LIMIT %(limit)s
+    LIMIT {limit}
 ) AS s
 GROUP BY {entities}
 
@@ -238,7 +240,7 @@ SELECT p.position, p.force, {texts}
 FROM cdc.{pending} AS p
 WHERE p.position > %(after)s
 ORDER BY p.position
-LIMIT %(limit)s
+LIMIT {limit}
 
 -- name: lock_pending
 -- Nobody waits: a status query or a dump may be reading it.

@@ -1,11 +1,16 @@
 -- name: unread
 -- Feeds that have entries of one changelog to read; read-only, takes no lock and no xid.
+-- `EXISTS (... e.xid >= xmax OR e.xid = ANY (...))` read the whole changelog for each feed that had read it all. The
+-- newest xid is found once, at the end of the index; the transactions that a cursor saw open are few, each looked up.
+-- (By the next entry in order: where one transaction wrote most entries, `e.xid = open.xid` is a scan, too.)
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
-WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND EXISTS (
-    SELECT FROM cdc.{changelog} AS e
-    WHERE e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)
-       OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(f.cursor)))
+WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND (
+    (SELECT e.xid FROM cdc.{changelog} AS e ORDER BY e.xid DESC LIMIT 1) >= pg_catalog.pg_snapshot_xmax(f.cursor)
+    OR EXISTS (
+        SELECT FROM pg_catalog.pg_snapshot_xip(f.cursor) AS open (xid)
+        WHERE open.xid = (SELECT e.xid FROM cdc.{changelog} AS e WHERE e.xid >= open.xid ORDER BY e.xid LIMIT 1)
+    )
 )
 
 -- name: waiting

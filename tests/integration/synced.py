@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cdc_daemon.pg.session import Connection, connect
@@ -69,13 +69,15 @@ class Synced(Command):
         return self.records(feed)[before:]
 
     @contextmanager
-    def feed_sync(self, feed: str = "items", sides: SideSessions | None = None) -> Generator[FeedSync]:
-        """Pass by pass: one feed's transactions, planned and installed."""
+    def feed_sync(
+        self, feed: str = "items", sides: SideSessions | None = None, connection: Connection | None = None
+    ) -> Generator[FeedSync]:
+        """Pass by pass: one feed's transactions, planned and installed, in this session or one of its own."""
         settings = self.settings
-        with connect(self.dsn) as connection:
-            plan, sources = Registry(settings, self.dsn).plan_and_install(connection, feed)
+        with nullcontext(connection) if connection else connect(self.dsn) as session:
+            plan, sources = Registry(settings, self.dsn).plan_and_install(session, feed)
             yield FeedSync(
-                connection,
+                session,
                 plan,
                 sources,
                 batch_entities=settings.daemon.batch_entities,

@@ -330,8 +330,7 @@ def test_who_is_due_is_found_by_index(database: str, tmp_path: Path, connect: Co
     session = connect()
     session.execute("ANALYZE cdc.feed_products")
     with shop.feed_sync("products") as sync:
-        text = re.sub(r"%\(limit\)s", "1000", sync._due.decode())
-    plan = session.execute(f"EXPLAIN {text}".encode()).fetchall()
+        plan = session.execute(b"EXPLAIN " + sync._due).fetchall()
     assert any("feed_products_refresh_at" in line for (line,) in plan), plan
 
 

@@ -1,0 +1,105 @@
+"""What a pass costs beside its documents: no planning, and of the changelogs only what is new."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.pg.session import connect as pinned
+from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.watcher import Watcher
+from tests.acceptance.command import Feed, execute
+from tests.conftest import Connect
+from tests.integration.synced import Synced
+
+READ = 20_000
+"""Entries that the feed has read, in one changelog."""
+
+MAKERS = """
+CREATE TABLE maker (id int PRIMARY KEY, name text);
+CREATE TABLE item (id int PRIMARY KEY, maker_id int NOT NULL REFERENCES maker);
+CREATE INDEX ON item (maker_id);
+INSERT INTO maker SELECT n, 'm' FROM generate_series(1, 20000) AS n;
+INSERT INTO item SELECT n, n FROM generate_series(1, 20000) AS n;
+"""
+
+FEED = Feed("SELECT i.id, m.name FROM item AS i JOIN maker AS m ON m.id = i.maker_id")
+
+
+@pytest.fixture
+def shop(database: str, tmp_path: Path, connect: Connect) -> Synced:
+    """A feed whose changelog is full of what was read, with statistics."""
+    shop = Synced(tmp_path, database, schema=MAKERS, feeds={"items": FEED})
+    each = f"FOR n IN 1..{READ} LOOP UPDATE maker SET name = 'n' WHERE id = n; END LOOP;"
+    with connect() as open_meanwhile:
+        open_meanwhile.execute("BEGIN")
+        open_meanwhile.execute("SELECT pg_current_xact_id()")
+        # The cursor sees it open, so what it wrote would have to be looked for.
+        shop.sync(f"DO $$ BEGIN {each} END $$")
+    execute(database, "ANALYZE")
+    return shop
+
+
+def rows_scanned(shop: Synced, like: str) -> object:
+    """Rows of tables of this name that were read in sequence."""
+    return shop.value(f"SELECT sum(seq_tup_read)::int8 FROM pg_stat_user_tables WHERE relname LIKE '{like}'")
+
+
+@contextmanager
+def unscanned(shop: Synced, like: str) -> Iterator[None]:
+    """Nothing of these tables is read in sequence by sessions that begin and end here."""
+    before = rows_scanned(shop, like)
+    yield
+    assert rows_scanned(shop, like) == before
+
+
+def test_a_pass_reads_by_index_what_is_new_and_what_it_reaches(shop: Synced) -> None:
+    assert shop.value("SELECT count(*) FROM cdc.changelog_public_maker") == READ
+    with unscanned(shop, "changelog_public_maker%"), unscanned(shop, "item"), unscanned(shop, "maker"):
+        (record,) = shop.delivered_by("UPDATE maker SET name = 'o' WHERE id = 7")
+    assert record["data"] == {"id": 7, "name": "o"}
+
+
+def test_statements_of_a_pass_are_planned_once_and_not_for_each_change(shop: Synced) -> None:
+    with pinned(shop.dsn) as session, shop.feed_sync(connection=session) as sync:
+        for number in range(20):
+            execute(shop.dsn, f"UPDATE maker SET name = 'p' WHERE id = {number + 1}")
+            done = sync.run_pass()
+            assert done is not None
+            assert done.recomputed.upserts == 1
+        planned = session.execute(
+            "SELECT statement FROM pg_prepared_statements WHERE custom_plans > 0 AND statement LIKE '%items%'"
+        ).fetchall()
+        followed = session.execute(
+            "SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%digested%'"
+        ).fetchone()
+    assert planned == []
+    assert followed is not None
+    assert followed[0] >= 15  # the first three are not prepared
+
+
+def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Synced) -> None:
+    bells, stop = Bells(["items"], []), threading.Event()
+    watcher = Watcher(
+        lambda: pinned(shop.dsn),
+        bells,
+        changelogs=lambda: {"changelog_public_maker": ["items"], "changelog_public_item": ["items"]},
+        refreshing=list,
+        feeds=["items"],
+        sinks=["out"],
+        poll_seconds=0.01,
+        idle_poll_seconds=0.01,
+    )
+    with unscanned(shop, "changelog_public_maker%"):
+        thread = threading.Thread(target=watcher.run, args=(stop, lambda: None))
+        thread.start()
+        # The first ring is that of the first look at a change: looks that found nothing came before it.
+        assert not bells.await_feed("items", 0.5)
+        execute(shop.dsn, "UPDATE maker SET name = 'q' WHERE id = 9")
+        assert bells.await_feed("items", 20)
+        stop.set()
+        thread.join()
