@@ -5,11 +5,14 @@ A route visits tables one after the other. A visit that finds its rows by some c
 as PostgreSQL's `eqsel`: https://www.postgresql.org/docs/current/row-estimation-examples.html). Along a route
 the numbers multiply; of several conditions the most selective one counts alone, for their columns may depend
 on each other. So it is a forecast of the order of magnitude, and never more than all entities there are.
+
+A route through a recursion, a subquery, a view or an expression is more than that reckoning knows. Of it the
+planner is asked, whose number for the typical row is a guess, and who has none for the worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName
@@ -51,11 +54,13 @@ class Forecast:
         typical: for the median row; None if it can't be told.
         worst: for the row with the most common values; None if it can't be told.
         not_analysed: tables without the statistics that would tell.
+        guessed: the typical number is the planner's guess.
     """
 
     typical: float | None
     worst: float | None
     not_analysed: tuple[TableName, ...] = ()
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ class _Reach:
         return _Reach(_product(self.typical, other.typical), _product(self.worst, other.worst))
 
 
+_WHOLE = frozenset({RouteKind.DIRECT, RouteKind.JOIN})
+"""Routes of which a row is an entity."""
+
 _ONE = _Reach(1.0, 1.0)
 _UNKNOWN = _Reach(None, None)
 
@@ -78,21 +86,31 @@ def forecast(
     catalogue: Catalogue,
     statistics: Mapping[TableName, TableStatistics],
     entities: float | None,
+    planner: Callable[[Route], float | None] = lambda _: None,
 ) -> Forecast:
     """The forecast for one occurrence.
 
     Args:
         statistics: of the tables that its routes visit, and of its own.
         entities: about how many entities the feed has; None if that can't be told.
+        planner: how many entities PostgreSQL's planner expects of a route from one changed row, if it knows.
     """
     lacking: list[TableName] = []
     reaches = [
         _route(route, occurrence, catalogue, statistics, entities, lacking) for route in occurrence.routes
     ]
+    guessed = False
+    if not lacking:
+        guesses = [
+            _Reach(planner(route), None) if reach.typical is None and route.kind in _WHOLE else reach
+            for route, reach in zip(occurrence.routes, reaches, strict=True)
+        ]
+        guessed, reaches = guesses != reaches, guesses
     return Forecast(
         _all_together([reach.typical for reach in reaches], entities),
         _all_together([reach.worst for reach in reaches], entities),
         tuple(dict.fromkeys(lacking)),
+        guessed,
     )
 
 

@@ -59,6 +59,7 @@ def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> d
             "typical": forecast.typical,
             "worst": forecast.worst,
             "not_analysed": [str(table) for table in forecast.not_analysed],
+            "guessed": forecast.guessed,
         },
         "routes": [_route(route, survey) for route in occurrence.routes],
     }

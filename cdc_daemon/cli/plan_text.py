@@ -96,6 +96,8 @@ def reached(occurrence: Occurrence, forecast: Forecast) -> str:
     if forecast.not_analysed:
         tables = ", ".join(table.quoted for table in forecast.not_analysed)
         return f"a number that can't be told: no statistics; run ANALYZE {tables}"
+    if forecast.guessed and forecast.typical is not None:
+        return f"about {_entities(forecast.typical)}, as PostgreSQL's planner guesses"
     if forecast.typical is None or forecast.worst is None:
         return "a number that statistics don't tell (a subquery, a view or an expression is in the way)"
     typical, worst = about(forecast.typical), about(forecast.worst)

@@ -73,6 +73,29 @@ def explain(
     return [*found, _recompute(connection, feed, rows)]
 
 
+def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -> float | None:
+    """How many entities the planner expects of a route from one changed row; None if it refuses to plan it.
+
+    Args:
+        connection: in autocommit mode; nothing is run.
+    """
+    text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
+    guess = statement(
+        "explain.planned_rows",
+        links=identifiers(occurrence.links),
+        table=sql.Identifier(*occurrence.table),
+        route=text,
+    )
+    try:
+        return connection.execute(guess).fetchall()[0][0][0]["Plan"]["Plan Rows"]
+    except psycopg.OperationalError:
+        if connection.closed:
+            raise
+    except psycopg.Error:
+        pass  # a right that is missing, or a type that can't be compared: `--explain` says so
+    return None
+
+
 def _route(
     connection: Connection, occurrence: Occurrence, route: Route, rows: Mapping[TableName, float | None]
 ) -> Explained:

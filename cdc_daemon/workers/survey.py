@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from cdc_daemon.analysis.forecast import Forecast, forecast
-from cdc_daemon.feeds.explain import Explained, explain
+from cdc_daemon.feeds.explain import Explained, explain, planned_rows
 from cdc_daemon.feeds.statistics import expected_entities, read_statistics
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.workers.planning import FeedPlan
@@ -37,7 +38,14 @@ def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -
     known = all(statistics[name].rows is not None for name in holders if name in statistics)
     entities = expected_entities(connection, plan.definition) if known else None
     forecasts = tuple(
-        forecast(occurrence, plan.catalogue, statistics, entities) for occurrence in plan.analysis.occurrences
+        forecast(
+            occurrence,
+            plan.catalogue,
+            statistics,
+            entities,
+            partial(planned_rows, connection, occurrence),
+        )
+        for occurrence in plan.analysis.occurrences
     )
     rows = {name: found.rows for name, found in statistics.items()}
     plans = explain(connection, plan.definition, plan.analysis, rows) if explained else []

@@ -13,6 +13,14 @@ ANALYZE pg_temp.delta
 -- name: route
 EXPLAIN (FORMAT JSON) {route}
 
+-- name: planned_rows
+-- How many different entities are expected of one changed row. Which row is not said: any.
+EXPLAIN (FORMAT JSON)
+WITH delta AS MATERIALIZED (SELECT {links} FROM {table} LIMIT 1)
+SELECT DISTINCT * FROM (
+{route}
+) AS r
+
 -- name: sample_stored
 -- An entity of the stored feed.
 SELECT {texts} FROM cdc.{feed} AS q WHERE NOT q.deleted LIMIT 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from cdc_daemon.cli.plan_text import reached
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.pg.session import connect as open_session
 from cdc_daemon.settings import load
@@ -122,6 +124,26 @@ def test_all_entities_are_as_many_as_the_planner_expects(shop: Shop) -> None:
     found = shop.survey("SELECT p.sku, (SELECT max(t.rate) FROM tax_rate AS t) AS most FROM product AS p")
     assert found.entities == pytest.approx(12000, rel=0.1)
     assert by_alias(found)["t"][1].worst == found.entities
+
+
+def test_of_a_recursion_the_planners_guess_is_told_as_one(shop: Shop) -> None:
+    shop.execute(
+        "CREATE TABLE category (id integer PRIMARY KEY, parent_id integer, sku text);"
+        "INSERT INTO category SELECT n, NULLIF(n / 10, 0), 'sku-' || n FROM generate_series(1, 5000) AS n;"
+        "ANALYZE"
+    )
+    query = """WITH RECURSIVE tree AS (
+        SELECT c.id, c.sku, c.sku AS path FROM category AS c WHERE c.parent_id IS NULL
+        UNION ALL
+        SELECT c.id, c.sku, tree.path || '/' || c.sku FROM tree JOIN category AS c ON c.parent_id = tree.id
+    ) SELECT sku, path FROM tree"""
+    found = shop.survey(query)
+    (guessed,) = {
+        reached(occurrence, forecast)
+        for occurrence, forecast in zip(found.plan.analysis.occurrences, found.forecasts, strict=True)
+        if forecast.guessed
+    }
+    assert re.fullmatch(r"about [\d,]+ entities, as PostgreSQL's planner guesses", guessed)
 
 
 def test_partitions_count_together(shop: Shop) -> None:

@@ -87,14 +87,18 @@ SELECT
                 jsonb_build_object(
                     'attributeCode', more.code, 'value', jsonb_build_array(more.value), 'valueId', '[]'::jsonb
                 )
+            -- As VALUES, PostgreSQL would prepare these expressions anew for each document.
             FROM (
-                VALUES
-                ('ac_attribute_set', attribute_set.name),
-                ('ac_tax_class', tax.name),
-                ('ac_inventory', stock.terms::text),
-                ('ac_downloadable', downloadable.links::text),
-                ('ac_giftcard', giftcard.amounts::text)
-            ) AS more (code, value)
+                SELECT 'ac_attribute_set' AS code, attribute_set.name AS value
+                UNION ALL
+                SELECT 'ac_tax_class', tax.name
+                UNION ALL
+                SELECT 'ac_inventory', stock.terms::text
+                UNION ALL
+                SELECT 'ac_downloadable', downloadable.links::text
+                UNION ALL
+                SELECT 'ac_giftcard', giftcard.amounts::text
+            ) AS more
             WHERE more.value IS NOT NULL
         ) AS a
     ) AS "attributes",
@@ -868,15 +872,16 @@ LEFT JOIN LATERAL (
             COALESCE(
                 e.item -> 'said' -> s.store_id::text ->> 'position', e.item -> 'said' -> '0' ->> 'position', '0'
             )::int AS position,
-            (
-                SELECT COALESCE(json_agg(role.code ORDER BY role.place), '[]')
-                FROM (
-                    VALUES (1, 'image'), (2, 'small_image'), (3, 'thumbnail'), (4, 'swatch_image')
-                ) AS role (place, code)
-                WHERE eav.value ->> role.code = e.item ->> 'file'
-            ) AS roles,
+            used.roles,
             COALESCE(e.item -> 'video' -> s.store_id::text, e.item -> 'video' -> '0') AS video
         FROM jsonb_array_elements(shown.media) WITH ORDINALITY AS e (item, place)
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(json_agg(role.code ORDER BY role.place), '[]') AS roles
+            FROM (
+                VALUES (1, 'image'), (2, 'small_image'), (3, 'thumbnail'), (4, 'swatch_image')
+            ) AS role (place, code)
+            WHERE eav.value ->> role.code = e.item ->> 'file'
+        ) AS used
         WHERE
             COALESCE(
                 e.item -> 'said' -> s.store_id::text ->> 'disabled', e.item -> 'said' -> '0' ->> 'disabled', '0'

@@ -111,6 +111,20 @@ TELLING = (
         killed_by=("test_forecast",),
     ),
     Mutation(
+        "the planner is asked of what statistics don't tell",
+        "forecast",
+        "    if not lacking:",
+        "    if False:",
+        killed_by=("test_forecast",),
+    ),
+    Mutation(
+        "a route whose rows are no entities has no number of them",
+        "forecast",
+        " and route.kind in _WHOLE else",
+        " else",
+        killed_by=("test_forecast",),
+    ),
+    Mutation(
         "the entities that share a partial route's value",
         "forecast",
         "    if route.kind is RouteKind.PARTIAL:",

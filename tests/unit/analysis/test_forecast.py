@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cdc_daemon.analysis.catalogue import Catalogue, Column, Table, TableName
@@ -22,10 +24,13 @@ CATALOGUE = Catalogue({PRODUCT: table(PRODUCT, "id"), TAX: table(TAX, "id"), PRI
 
 
 def reached(
-    *routes: Route, statistics: dict[TableName, TableStatistics] | None = None, entities: float | None = None
+    *routes: Route,
+    statistics: dict[TableName, TableStatistics] | None = None,
+    entities: float | None = None,
+    planner: Callable[[Route], float | None] = lambda _: None,
 ) -> Forecast:
     occurrence = Occurrence(TAX, "t", ("class",), ("class",), routes)
-    return forecast(occurrence, CATALOGUE, statistics or {}, entities)
+    return forecast(occurrence, CATALOGUE, statistics or {}, entities, planner)
 
 
 def join(*visits: Visit, opaque: bool = False) -> Route:
@@ -82,6 +87,26 @@ def test_what_statistics_do_not_tell_stays_open() -> None:
     assert reached(join(Visit(PRODUCT, (), ("lower(name)",))), statistics=statistics) == Forecast(None, None)
     assert reached(join(Visit(TableName("shop", "some_view"), ("id",)))) == Forecast(None, None)
     assert reached(join(opaque=True)) == Forecast(None, None)
+
+
+def test_of_what_statistics_do_not_tell_the_planner_is_asked() -> None:
+    opaque, plain = join(opaque=True), join(Visit(PRODUCT, ("id",)))
+    asked: list[Route] = []
+
+    def planner(route: Route) -> float:
+        asked.append(route)
+        return 40.0
+
+    assert reached(opaque, plain, planner=planner) == Forecast(41.0, None, guessed=True)
+    assert asked == [opaque]
+    assert reached(opaque, entities=7, planner=planner) == Forecast(7.0, None, guessed=True)
+    assert reached(join(Visit(PRICE, ("product_id",))), planner=planner).not_analysed == (PRICE,)
+    assert asked == [opaque, opaque]
+
+
+def test_the_planner_is_not_asked_of_a_route_whose_rows_are_no_entities() -> None:
+    whole = Route(RouteKind.ALL, (), "", None, ())
+    assert reached(whole, entities=None, planner=lambda _: 40.0) == Forecast(None, None)
 
 
 def test_every_entity_is_every_entity() -> None:
