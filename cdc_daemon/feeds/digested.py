@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from psycopg import sql
@@ -43,15 +44,29 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Share:
+    """Entities whose documents another session makes, and where they are to be had."""
+
+    entities: Sequence[Entity]
+    made: Future[Beside] = field(default_factory=Future[Beside])
+
+    def end(self, session: Future[None]) -> None:
+        """The session is through: what it has not made it never will."""
+        error = session.exception()
+        if error is not None and not self.made.done():
+            self.made.set_exception(error)
+
+
+@dataclass(frozen=True)
 class MakeBeside:
     """The statement with which a session makes documents for another one."""
 
     feed: FeedDefinition
 
     def __call__(
-        self, connection: Connection, entities: Sequence[Entity], *, snapshot: str, force: bool
-    ) -> Beside:
-        """Make the documents of these entities.
+        self, connection: Connection, shares: Sequence[Share], *, snapshot: str, force: bool
+    ) -> None:
+        """Make the documents of these entities, share by share.
 
         Args:
             connection: in autocommit, with isolation level REPEATABLE READ.
@@ -60,8 +75,13 @@ class MakeBeside:
         """
         with connection.transaction():
             connection.execute(statement("session.take_snapshot", snapshot=sql.Literal(snapshot)))
-            parameters = {**entity_arrays(self.feed, entities), "force": force}
-            row = array_cursor(connection).execute(self._statement, parameters).fetchone()
+            for share in shares:
+                share.made.set_result(self.make(connection, share.entities, force=force))
+
+    def make(self, connection: Connection, entities: Sequence[Entity], *, force: bool) -> Beside:
+        """One share's documents, in the transaction that has taken the snapshot."""
+        parameters = {**entity_arrays(self.feed, entities), "force": force}
+        row = array_cursor(connection).execute(self._statement, parameters).fetchone()
         if row is None:  # an aggregate without GROUP BY always yields a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
         *arrays, documents, hashes = row

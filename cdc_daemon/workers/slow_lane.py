@@ -17,7 +17,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside
+from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside, Share
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
@@ -32,6 +32,10 @@ AIM_SECONDS = 0.2
 
 FEWEST_SHARED = 20
 """Fewer entities than these are not worth a second session."""
+
+OWN_SHARE, LAST_SHARE = 0.45, 0.15
+"""What of a chunk the feed's session makes itself, and what the other one makes last: while the first share
+of the other is written, the last is made."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,21 @@ class SlowLane:
 
         Both read the same snapshot, so it is one recomputation, and this session alone writes.
         """
-        own, other = entities[: len(entities) // 2], entities[len(entities) // 2 :]
-        made = self._start_beside(other, force=force) if len(entities) >= FEWEST_SHARED else None
-        if made is None:
+        first = max(1, int(len(entities) * OWN_SHARE))
+        last = len(entities) - int(len(entities) * LAST_SHARE)
+        shares = [Share(part) for part in (entities[first:last], entities[last:]) if part]
+        if len(entities) < FEWEST_SHARED or not self._start_beside(shares, force=force):
             return self._recompute(self._connection, entities, captured_at=captured_at, force=force)
-        done = self._recompute(self._connection, own, captured_at=captured_at, force=force)
-        beside = self._await(made)
-        return done + self._recompute(
-            self._connection, other, captured_at=captured_at, force=force, beside=beside
-        )
+        done = self._recompute(self._connection, entities[:first], captured_at=captured_at, force=force)
+        for share in shares:
+            done += self._recompute(
+                self._connection,
+                share.entities,
+                captured_at=captured_at,
+                force=force,
+                beside=self._await(share.made),
+            )
+        return done
 
     def _await(self, made: Future[Beside]) -> Beside | None:
         try:
@@ -166,14 +176,18 @@ class SlowLane:
         except SideSessionLost:
             return None  # told where it was lost
 
-    def _start_beside(self, entities: Sequence[Entity], *, force: bool) -> Future[Beside] | None:
+    def _start_beside(self, shares: Sequence[Share], *, force: bool) -> bool:
         if self._sides is None:
-            return None
+            return False
         row = self._connection.execute(statement("session.export_snapshot")).fetchone()
         snapshot = row[0] if row else ""
-        return self._sides.start(
-            partial(self._make_beside, entities=entities, snapshot=snapshot, force=force)
-        )
+        work = partial(self._make_beside, shares=shares, snapshot=snapshot, force=force)
+        session = self._sides.start(work)
+        if session is None:
+            return False
+        for share in shares:
+            session.add_done_callback(share.end)
+        return True
 
     def _empty(self) -> None:
         pending = sql.Identifier(self._feed.pending)

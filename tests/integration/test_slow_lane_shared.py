@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,12 +11,15 @@ import psycopg
 import pytest
 
 from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import PASSING, FeedSync
 from tests.acceptance.command import Feed, eventually, execute
 from tests.integration.synced import ITEMS, Synced
+
+MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 
 CODES = Feed("SELECT id, code, price, note FROM item", key=("code",), options='entity = ["id"]')
 
@@ -60,7 +63,7 @@ def assert_stored_equals_query(feeds: Synced) -> None:
     assert feeds.value(different) == 0
 
 
-def test_half_of_a_chunk_is_made_beside(database: str, tmp_path: Path) -> None:
+def test_more_than_half_of_a_chunk_is_made_beside(database: str, tmp_path: Path) -> None:
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
     execute(database, "UPDATE item SET price = -id", "DELETE FROM item WHERE id IN (1, 5)")
@@ -151,6 +154,29 @@ def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_pat
         recompute_all(sync)
         assert_stored_equals_query(feeds)
     assert len(attempts) == 3
+
+
+def test_what_a_side_session_made_before_it_was_lost_is_used_and_the_rest_made_alone(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = Synced(tmp_path, database, schema=MANY, feeds={"items": CODES})
+    feeds.sync()
+    make, made = MakeBeside.make, list[int]()
+
+    def make_once(
+        self: MakeBeside, connection: Connection, entities: Sequence[Entity], *, force: bool
+    ) -> Beside:
+        if made:
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        made.append(len(entities))
+        return make(self, connection, entities, force=force)
+
+    monkeypatch.setattr(MakeBeside, "make", make_once)
+    execute(database, "UPDATE item SET price = 7")
+    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+        recompute_all(sync)
+    assert made == [8]
+    assert_stored_equals_query(feeds)
 
 
 def test_a_side_session_does_not_wait_for_ever_behind_who_waits_for_the_chunk(
