@@ -37,7 +37,7 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type
 from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation
-from cdc_daemon.analysis.seen import brought, in_case
+from cdc_daemon.analysis.seen import brought, in_case, seen_in
 from cdc_daemon.analysis.siblings import agree
 
 CORRELATED = (
@@ -136,7 +136,7 @@ def _rows_of(
     rows = frozenset(uid for uid, source in base.sources.items() if not source.subquery)
     plan = Plan(base, {}, outer, goals, goals, dict.fromkeys(base.sources, rows), ())
     for case in cases(base, None, mentioned(goals), conjuncts):
-        reach = reach_of(plan, case, None, {}, conjuncts)
+        reach = reach_of(plan, case, None, {}, conjuncts, list(seen_in(case)))
         opened = list(opened_by(plan, reach, case, conjuncts))
         hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
         notes = [] if opened else [CORRELATED]

@@ -15,7 +15,7 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Hop, Reach
 from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Note, Ref, Scope, Side, Source, refs_of
-from cdc_daemon.analysis.seen import brought, in_case, seen_in
+from cdc_daemon.analysis.seen import brought, in_case, seen_in, told_apart
 from cdc_daemon.analysis.siblings import again, partition_arms
 
 Values: TypeAlias = Mapping[int, Value]
@@ -183,8 +183,9 @@ def _followed(
 
     def reached(asked: frozenset[str]) -> list[tuple[Case, Reach]]:
         return [
-            (case, reach_of(plan, case, source.uid, start, extra))
+            (case, reach)
             for case in cases(plan.scope, source.uid, wanted, extra, asked=asked)
+            for reach in _reaches(plan, case, source.uid, start, extra, list(seen_in(case)))
         ]
 
     def least(found: Sequence[tuple[Case, Reach]]) -> int:
@@ -205,6 +206,30 @@ def _followed(
     return apart if least(apart) > least(found) else found
 
 
+def _reaches(
+    plan: Plan,
+    case: Case,
+    changed: str,
+    start: Mapping[Ref, Value],
+    extra: Sequence[Conjunct],
+    seen: Sequence[Conjunct],
+) -> list[Reach]:
+    """What is reached in a case; more than once where conditions told apart spare reading a source whole."""
+    whole = reach_of(plan, case, changed, start, extra, seen)
+    if not whole.reads_whole():
+        return [whole]
+    goals = [goal for tree in plan.goals if whole.knows(goal := in_case(case, tree))]
+    for q in seen:
+        rest = [other for other in seen if other is not q]
+        arms = [
+            _reaches(plan, case, changed, start, extra, [*rest, *arm]) for arm in told_apart(plan.scope, q)
+        ]
+        found = [reach for arm in arms for reach in arm]
+        if found and all(reach.knows(goal) and not reach.reads_whole() for goal in goals for reach in found):
+            return found
+    return [whole]
+
+
 def _rest_of_partition(
     plan: Plan,
     fragment: Fragment,
@@ -223,7 +248,7 @@ def _rest_of_partition(
     everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
     for arm in partition_arms(plan.scope, second, known):
         for case in cases(second, None, mentioned(outputs.values()), arm.conjuncts):
-            reach = reach_of(everything, case, None, {}, arm.conjuncts)
+            reach = reach_of(everything, case, None, {}, arm.conjuncts, list(seen_in(case)))
             found = values_of(reach, case, outputs)
             hops, conditions = compiled(everything, reach, case, list(found.values()), None)
             grown = fragment.guarded(arm.conditions).grown(hops, conditions)
@@ -267,9 +292,10 @@ def reach_of(
     changed: str | None,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
+    seen: Sequence[Conjunct],
 ) -> Reach:
     usable = [q for q in brought(case, extra) if case.holds(q)]
-    usable += seen_in(case)
+    usable += seen
     visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
     reach = Reach(plan.scope, usable, visitable, start)
     goals = [in_case(case, goal) for goal in plan.goals]

@@ -82,6 +82,10 @@ class Reach(Known):
                     trees.append(tree)
         return frozenset(ref for tree in trees for ref in refs_of(tree) if ref.source not in kept)
 
+    def reads_whole(self) -> bool:
+        """Whether a source was visited to which nothing leads, only to be compared afterwards."""
+        return any(link is None and not self.scope.sources[uid].outer for uid, link in self._links.items())
+
     # Hops
 
     def _nearest(self, goals: Sequence[Tree], among: frozenset[str]) -> list[_Visit]:

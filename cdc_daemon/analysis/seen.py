@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.cases import Case
 from cdc_daemon.analysis.conjuncts import conjunct, strict_refs
-from cdc_daemon.analysis.dialect import Tree, column
+from cdc_daemon.analysis.dialect import Tree, column, enclosed
 from cdc_daemon.analysis.known import substitute
 from cdc_daemon.analysis.membership import is_null
 from cdc_daemon.analysis.names import null_of, type_of
@@ -32,8 +32,7 @@ def seen_in(case: Case) -> Iterator[Conjunct]:
         )
         if q.implied or not refs_of(tree):
             continue
-        types = {ref: type_ for ref in refs_of(tree) if (type_ := _type_of(case.scope, ref)) is not None}
-        yield from conjunct(tree, q.join, q.span, types)
+        yield from _prepared(case.scope, tree, q)
 
 
 def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
@@ -68,6 +67,42 @@ def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
     if isinstance(tree.unnest(), exp.Column):
         return exp.Null()
     return substitute(tree, {ref: null_of(scope.sources, column(*ref)) for ref in absent})
+
+
+def told_apart(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
+    """`x = COALESCE(a, b)` as two sets of conditions, one of which holds: x = a, or a IS NULL and x = b.
+
+    No index serves an expression over two tables, so whoever seeks its rows by x would read all of them.
+    Empty if a condition is no such equality.
+    """
+    if not isinstance(q.tree, exp.EQ) or q.implied:
+        return []
+    for call, x in ((q.tree.expression, q.tree.this), (q.tree.this, q.tree.expression)):
+        at = call.unnest()
+        if not isinstance(at, exp.Anonymous) or not _is_coalesce(at):
+            continue
+        first, *rest = at.expressions
+        if not rest or refs_of(at) & refs_of(x):
+            continue
+        other = rest[0] if len(rest) == 1 else at.copy()
+        if len(rest) > 1:
+            other.set("expressions", [each.copy() for each in rest])
+        absent = exp.Is(this=enclosed(first.copy()), expression=exp.Null())
+        arms = [[_with(q.tree, call, first)], [_with(q.tree, call, other), absent]]
+        return [[each for tree in arm for each in _prepared(scope, tree, q)] for arm in arms]
+    return []
+
+
+def _with(equality: Tree, side: Tree, other: Tree) -> Tree:
+    """An equality with something else in the place of a side."""
+    sides = [other if each is side else each for each in (equality.this, equality.expression)]
+    return exp.EQ(this=sides[0].copy(), expression=sides[1].copy())
+
+
+def _prepared(scope: Scope, tree: Tree, q: Conjunct) -> Iterator[Conjunct]:
+    """A condition in the place of another."""
+    types = {ref: type_ for ref in refs_of(tree) if (type_ := _type_of(scope, ref)) is not None}
+    yield from conjunct(tree, q.join, q.span, types)
 
 
 def _has_coalesce(tree: Tree) -> bool:

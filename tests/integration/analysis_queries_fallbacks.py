@@ -39,6 +39,16 @@ FALLBACKS = {
         "SELECT p.id, c.name FROM p LEFT JOIN ps ON ps.pid = p.id LEFT JOIN s ON s.id = ps.sid"
         " LEFT JOIN c ON c.parent = coalesce(s.web, ps.qty, p.cat)",
     ),
+    "three steps of a fallback": Case(
+        "id",
+        "SELECT p.id, c.name FROM p JOIN o ON o.id = p.id LEFT JOIN i ON i.pid = p.id"
+        " JOIN c ON c.id = coalesce(i.oid, o.cust, p.cat)",
+    ),
+    "fallback in where": Case(
+        "id",
+        "SELECT p.id, c.name FROM p LEFT JOIN o ON o.id = p.id CROSS JOIN c"
+        " WHERE coalesce(o.cust, p.cat) = c.id",
+    ),
     "range beside a fallback": Case(
         "id",
         "SELECT p.id, i.n FROM p LEFT JOIN o ON o.id = p.cat"

@@ -20,6 +20,13 @@ PARTS = (
         killed_by=("test_completed",),
     ),
     Mutation(
+        "a fallback over several tables is told apart rather than read whole",
+        "effects",
+        "    if not whole.reads_whole():",
+        "    if True:",
+        killed_by=("test_fallbacks",),
+    ),
+    Mutation(
         "a verdict is accepted by its own name alone",
         "completed",
         "accepted=each.name in names",

@@ -20,6 +20,13 @@ SOUND = (
         killed_by=("fallback without an outer join",),
     ),
     Mutation(
+        "a row without an override is found by the default",
+        "seen",
+        "arms = [[_with(q.tree, call, first)], [_with(q.tree, call, other), absent]]",
+        "arms = [[_with(q.tree, call, first)]]",
+        killed_by=("three steps of a fallback",),
+    ),
+    Mutation(
         "a hop goes over sources of lower rank only",
         "ranks",
         "before[best[1]] = settled",

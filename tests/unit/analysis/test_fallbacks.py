@@ -1,0 +1,41 @@
+"""A join on COALESCE over several tables is followed by the columns that their indexes hold."""
+
+from __future__ import annotations
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from tests.unit.analysis.fixtures import CATALOGUE
+
+ORDERED = "SELECT p.id, c.name FROM shop.product p LEFT JOIN shop.orders o ON o.id = p.id"
+
+
+def routes(query: str, alias: str) -> list[str]:
+    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
+    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == alias)
+    return [" ".join(route.sql.split()) for route in occurrence.routes]
+
+
+def test_an_override_and_the_default_are_looked_up_each_by_itself() -> None:
+    query = f"{ORDERED} JOIN shop.category c ON c.id = COALESCE(o.customer_id, p.category_id)"
+    assert routes(query, "c") == [
+        "SELECT o.id AS id FROM delta JOIN shop.orders AS o ON delta.id = o.customer_id",
+        "SELECT p.id AS id FROM delta JOIN shop.product AS p ON delta.id = p.category_id",
+    ]
+
+
+def test_the_fallback_may_stand_on_either_side_and_have_several_steps() -> None:
+    query = f"""{ORDERED} LEFT JOIN shop.item i ON i.product_id = p.id
+        LEFT JOIN shop.category c ON COALESCE(o.customer_id, i.order_id, p.category_id) = c.id"""
+    assert routes(query, "c") == [
+        "SELECT o.id AS id FROM delta JOIN shop.orders AS o ON o.customer_id = delta.id",
+        "SELECT i.product_id AS id FROM delta JOIN shop.item AS i ON i.order_id = delta.id",
+        "SELECT p.id AS id FROM delta JOIN shop.product AS p ON p.category_id = delta.id",
+    ]
+
+
+def test_of_one_table_it_stays_an_expression_which_an_index_may_have() -> None:
+    query = """SELECT p.id, c.name FROM shop.product p
+        JOIN shop.category c ON c.id = COALESCE(p.category_id, p.id)"""
+    assert routes(query, "c") == [
+        "SELECT p.id AS id FROM delta JOIN shop.product AS p ON delta.id = COALESCE(p.category_id, p.id)"
+    ]
