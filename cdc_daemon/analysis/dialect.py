@@ -70,6 +70,9 @@ class Definition(Postgres):
             parsed: Any = super()._parse_function_call(*args, **options)  # pyright: ignore[reportUnknownMemberType]
             return parsed
 
+        def _parse_unnest(self, with_alias: bool = True) -> None:
+            """A function as any other: sqlglot's own reading of it knows no join in the same parentheses."""
+
         def _parse_lateral(self) -> Any:
             """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
             if self._match_text_seq("LATERAL", "ROWS", "FROM"):
@@ -85,6 +88,14 @@ class Definition(Postgres):
             exp.Not: _not,
             exp.Trim: _trim,
         }
+
+        def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
+            """WITH ORDINALITY before what is joined in the same parentheses; sqlglot writes it behind."""
+            alone = expression.copy()
+            joins = alone.args.pop("joins", None) or []
+            laterals = alone.args.pop("laterals", None) or []
+            table: str = super().table_sql(alone, sep)
+            return "".join([table, *(self.sql(each) for each in (*joins, *laterals))])
 
 
 class Unreadable(Exception):

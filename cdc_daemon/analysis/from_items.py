@@ -258,10 +258,6 @@ class FromItems:
         self._bodies.resolve(inside, node)
         node.set("joins", joins)
         names = alias_columns(node)
-        ordinality = node.find(exp.Unnest)
-        offset = ordinality.args.get("offset") if ordinality is not None else None
-        if isinstance(offset, exp.Identifier):
-            names = (*names, offset.name)
         values = next((at for at in expressions_without_queries(node) if isinstance(at, exp.Values)), None)
         if values is not None:
             names = (*names, *value_columns(values)[len(names) :])

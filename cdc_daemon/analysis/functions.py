@@ -44,7 +44,7 @@ class Functions:
     def of_one_row(self, tree: Tree) -> bool:
         """Whether the expression is a function of one row of its SELECT and of nothing else."""
         return not any(
-            isinstance(node, (exp.Select, exp.SetOperation, exp.Window, exp.Unnest, exp.WithinGroup))
+            isinstance(node, (exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup))
             or (isinstance(node, exp.Anonymous) and node.name.lower() in self._many)
             for node in expressions_without_queries(tree)
         )

@@ -87,12 +87,14 @@ def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -
         route=text,
     )
     try:
-        return connection.execute(guess).fetchall()[0][0][0]["Plan"]["Plan Rows"]
+        rows: float = connection.execute(guess).fetchall()[0][0][0]["Plan"]["Plan Rows"]
     except psycopg.OperationalError:
         if connection.closed:
             raise
     except psycopg.Error:
         pass  # a right that is missing, or a type that can't be compared: `--explain` says so
+    else:
+        return rows
     return None
 
 

@@ -260,6 +260,11 @@ COMBINED = {
         "SELECT p.id, t.x FROM p CROSS JOIN LATERAL unnest(ARRAY(SELECT ps.qty FROM ps WHERE ps.pid = p.id)) "
         "WITH ORDINALITY AS t(x, n)",
     ),
+    "join behind elements": Case(
+        "id",
+        "SELECT p.id, (SELECT string_agg(c.name, ',' ORDER BY u.n, c.name) FROM unnest(p.tags) WITH "
+        "ORDINALITY AS u(tag, n) JOIN c ON c.id = u.tag) AS names FROM p",
+    ),
     "unpivot": Case(
         "id",
         "SELECT p.id, v.what, v.n FROM p CROSS JOIN LATERAL (VALUES ('cat', p.cat), ('best', (SELECT "

@@ -118,9 +118,7 @@ def _of_source(scope: Scope, source: Source, known: frozenset[Ref]) -> frozenset
 
 def _unique_columns(item: Tree, columns: tuple[str, ...]) -> set[str]:
     """The columns of a function or VALUES in FROM that no two of its rows share."""
-    unnest = item.find(exp.Unnest)
-    offset = unnest.args.get("offset") if unnest is not None else None
-    found = {offset.name} if isinstance(offset, exp.Identifier) else set[str]()
+    found = set[str]()
     if item.args.get("ordinality"):
         found.add(columns[-1])
     called = item.find(exp.Anonymous)
@@ -194,8 +192,7 @@ def _covered(scope: Scope, inside: frozenset[Ref]) -> bool:
 def _sets(outputs: Iterable[Tree]) -> bool:
     """Whether one row of FROM may yield several."""
     return any(
-        isinstance(node, exp.Unnest)
-        or (isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING)
+        isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING
         for output in outputs
         for node in expressions_without_queries(output)
     )

@@ -71,8 +71,8 @@ PARTS = (
     Mutation(
         "a window is no value of one row",
         "functions",
-        "exp.Window, exp.Unnest",
-        "exp.Unnest",
+        "exp.Window, exp.WithinGroup",
+        "exp.WithinGroup",
         killed_by=("test_functions",),
     ),
     Mutation(
@@ -241,6 +241,20 @@ PARTS = (
         "dialect",
         "            exp.Not: _not,\n",
         "",
+        killed_by=("test_dialect",),
+    ),
+    Mutation(
+        "unnest is a function as any other",
+        "dialect",
+        "def _parse_unnest(",
+        "def _unused(",
+        killed_by=("test_dialect",),
+    ),
+    Mutation(
+        "WITH ORDINALITY stays with its function",
+        "dialect",
+        '            joins = alone.args.pop("joins", None) or []\n',
+        "            joins: list[exp.Expr] = []\n",
         killed_by=("test_dialect",),
     ),
     Mutation(

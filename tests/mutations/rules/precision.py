@@ -31,7 +31,7 @@ PRECISE = (
         "seen",
         "        if first is not None and (len(left) == 1 or certain):\n",
         "        if first is not None and len(left) == 1:\n",
-        killed_by=("full_joins",),
+        killed_by=("outer_joins",),
     ),
     Mutation(
         "COALESCE of NULL and one expression is that expression",

@@ -23,6 +23,19 @@ def test_an_expression_is_written_as_it_was_read(expression: str) -> None:
     assert render(parse(f"SELECT {expression} FROM t")) == f"SELECT {expression} FROM t"
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "(unnest(t.a) WITH ORDINALITY AS u(x, n) CROSS JOIN LATERAL (SELECT u.x) AS v)",
+        "(unnest(t.a) WITH ORDINALITY AS u(x, n) JOIN t AS w ON (u.x = w.b))",
+        "(t AS w LEFT JOIN unnest(w.a) WITH ORDINALITY AS u(x, n) ON TRUE)",
+        "(unnest(t.a) AS u(n) JOIN t AS w ON (u.n = w.b))",
+    ],
+)
+def test_a_function_may_stand_first_in_a_joins_parentheses(tables: str) -> None:
+    assert render(parse(f"SELECT u.n FROM t, {tables}")) == f"SELECT u.n FROM t, {tables}"
+
+
 def test_exactly_one_select_is_read() -> None:
     for text in ("SELECT 1; SELECT 2", "", "DELETE FROM t", "SELECT FROM WHERE ("):
         with pytest.raises(Unreadable):
