@@ -52,14 +52,14 @@ def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:
         # Under RECURSIVE a query may use names that are declared further down, else only those above.
         within = found if recursive else dict(found)
         reads_itself = recursive and _reads(cte.this, cte.alias)
-        last = cte is clause.expressions[-1]
+        last = cte is clause.expressions[-1]  # what is written after one further up is not parsed
         found[cte.alias] = Cte(
             cte.this,
             alias_columns(cte),
             within,
             reads_itself,
-            added if reads_itself and last else (),
-            clauses if reads_itself and last else {},
+            added if last else (),
+            clauses if last else {},
         )
     tree.set("with_", None)
     return found
