@@ -57,4 +57,5 @@ def test_each_missing_index_is_told_once() -> None:
 
 def test_one_index_is_enough_to_find_an_entity() -> None:
     assert not missing(replace(TABLE, indexes=(("a",),)), lookups=(BY_A, BY_B))
+    assert not missing(replace(TABLE, indexes=(("b",),)), lookups=(BY_A, BY_B))
     assert missing(TABLE, lookups=(BY_A, BY_B)) == ["CREATE INDEX CONCURRENTLY ON shop.visit (a);"]

@@ -6,7 +6,10 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.places import Places, SqlText
 from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.reasons import place_of, unparsed
+from cdc_daemon.analysis.scopes import Construct
 from tests.unit.analysis.fixtures import CATALOGUE
 
 
@@ -64,6 +67,42 @@ def reasons(query: str) -> dict[str, str]:
             "one of its GROUP BY",
         ),
         (
+            (
+                "SELECT x.id FROM (SELECT max(p.id) AS id FROM shop.product p GROUP BY p.category_id "
+                "UNION ALL SELECT c.id FROM shop.category c) x"
+            ),
+            "p",
+            "id is not a value of single rows (an aggregate",
+            "those of GROUP BY",
+        ),
+        (
+            (
+                "SELECT p.id FROM shop.product p CROSS JOIN (SELECT (SELECT max(s.qty) AS max "
+                "FROM shop.stock s) AS most FROM shop.store) x"
+            ),
+            "s",
+            "the subquery that reads s",
+            "compare a column in it for equality",
+        ),
+        (
+            (
+                "SELECT p.id FROM shop.product p JOIN (SELECT max(o.id) AS n FROM shop.orders o "
+                "UNION ALL SELECT max(s.qty) FROM shop.stock s) t ON t.n = p.id"
+            ),
+            "s",
+            "t is joined by t.n = p.id",
+            "one of its GROUP BY",
+        ),
+        (
+            (
+                "SELECT p.id FROM shop.product p JOIN (SELECT max(s.qty) AS quantity FROM shop.stock s) "
+                "quantities ON quantities.quantity = p.category_id + p.category_id + p.category_id"
+            ),
+            "s",
+            "is joined by quantities.quantity = p.category_id + p.category_id + p.cate …",
+            "one of its GROUP BY",
+        ),
+        (
             "SELECT max(p.id) AS id FROM shop.product p GROUP BY p.category_id",
             "p",
             "id is not a value of single rows (an aggregate",
@@ -78,3 +117,14 @@ def test_a_reason_names_the_construct_its_place_and_the_remedy(
 
     assert construct in reason
     assert remedy in reason.partition(construct)[2]
+
+
+def test_what_a_view_wrote_has_no_place_in_the_text_of_the_query() -> None:
+    text = SqlText("SELECT p.id FROM shop.product p LIMIT 1")
+
+    assert place_of(Construct("LIMIT", "", None, ("limit",)), Places(text, text)) is None
+
+
+def test_an_alias_of_using_is_to_blame_where_a_query_can_not_be_parsed() -> None:
+    assert "the alias j of USING at 2:8" in unparsed("SELECT j.id FROM a\nJOIN b USING (id) AS j", "what")
+    assert unparsed("SELECT 1 +", "what") == "the query can't be parsed: what"
