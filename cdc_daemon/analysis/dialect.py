@@ -92,8 +92,8 @@ class Definition(Postgres):
         def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
             """WITH ORDINALITY before what is joined in the same parentheses; sqlglot writes it behind."""
             alone = expression.copy()
-            joins = alone.args.pop("joins", None) or []
-            laterals = alone.args.pop("laterals", None) or []
+            joins: list[exp.Expr] = alone.args.pop("joins", None) or []
+            laterals: list[exp.Expr] = alone.args.pop("laterals", None) or []
             table: str = super().table_sql(alone, sep)
             return "".join([table, *(self.sql(each) for each in (*joins, *laterals))])
 

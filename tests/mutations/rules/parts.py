@@ -253,7 +253,7 @@ PARTS = (
     Mutation(
         "WITH ORDINALITY stays with its function",
         "dialect",
-        '            joins = alone.args.pop("joins", None) or []\n',
+        '            joins: list[exp.Expr] = alone.args.pop("joins", None) or []\n',
         "            joins: list[exp.Expr] = []\n",
         killed_by=("test_dialect",),
     ),
