@@ -10,6 +10,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.conjuncts import conjunct, conjuncts_of, reduce_outer_joins
 from cdc_daemon.analysis.ctes import Cte, declared
 from cdc_daemon.analysis.dialect import Tree, render, spelled
+from cdc_daemon.analysis.elements import elements
 from cdc_daemon.analysis.from_items import FromItems, value_columns
 from cdc_daemon.analysis.groups import grouping_sets, variants
 from cdc_daemon.analysis.keys import implied
@@ -111,6 +112,7 @@ class Builder:
             select.conjuncts.append(q)
             for ref in q.refs:
                 columns[ref.source] |= {ref.column}
+        select.conjuncts.extend(list(elements(select.sources, select.conjuncts, self._text.take)))
         joins = reduce_outer_joins(select.joins, select.conjuncts)
         for source in select.sources.values():
             source.join = source.join if source.join in joins else None

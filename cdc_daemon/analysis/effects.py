@@ -99,8 +99,8 @@ def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
     """What must be known of a condition's inner columns for it to be of use outside."""
     for side in q.sides or (Side(q.tree, q.refs, None),):
         inner = sorted(ref for ref in side.refs if ref.source in scope.sources)
-        if side.column is not None and inner:
-            yield column(*side.column)
+        if inner and (side.column is not None or q.loose):
+            yield column(*inner[0])
         elif inner:
             yield exp.Tuple(expressions=[column(*ref) for ref in inner])
 
@@ -355,7 +355,7 @@ def opened_by(
             continue
         inner = {ref for ref in q.refs if ref.source in own}
         if q.sides is None:
-            value = reach.opened(q.tree, inner, plain=False)
+            value = reach.opened(q.tree, inner, plain=q.loose)
             if value is not None:
                 yield Conjunct(value.tree, q.refs - inner, given=True, strict=q.strict), value
             continue

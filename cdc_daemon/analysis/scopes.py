@@ -139,6 +139,7 @@ class Conjunct:
         given: it holds values of the changed row (it came out of a subquery or LATERAL).
         free: it may stand alone between the changed row and a source (a rider of NOT IN).
         implied: it follows from others by the keys of the catalogue; it carries values, and is never written.
+        loose: it compares its inner column for equality, so an equal value will do.
     """
 
     tree: Tree
@@ -151,6 +152,7 @@ class Conjunct:
     span: frozenset[str] | None = None
     free: bool = False
     implied: bool = False
+    loose: bool = False
 
     @cached_property
     def sources(self) -> frozenset[str]:

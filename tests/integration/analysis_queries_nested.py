@@ -265,6 +265,21 @@ COMBINED = {
         "SELECT p.id, (SELECT string_agg(c.name, ',' ORDER BY u.n, c.name) FROM unnest(p.tags) WITH "
         "ORDINALITY AS u(tag, n) JOIN c ON c.id = u.tag) AS names FROM p",
     ),
+    "elements in an exists": Case(
+        "id",
+        "SELECT p.id FROM p WHERE EXISTS (SELECT 1 FROM c, unnest(p.tags) AS u(tag) WHERE c.id = u.tag "
+        "AND c.parent = 1)",
+    ),
+    "elements that are not there": Case(
+        "id",
+        "SELECT p.id, (SELECT count(*) FROM c LEFT JOIN unnest(p.tags) AS u(tag) ON u.tag = c.id "
+        "WHERE u.tag IS NULL AND c.parent = p.cat) AS n FROM p",
+    ),
+    "elements of a nullable side": Case(
+        "id",
+        "SELECT p.id, x.n FROM c LEFT JOIN p ON p.cat = c.id CROSS JOIN LATERAL (SELECT count(*) AS n "
+        "FROM unnest(p.tags) WITH ORDINALITY AS u(tag, k) LEFT JOIN i ON i.oid = u.tag) x WHERE p.id IS NOT NULL",
+    ),
     "unpivot": Case(
         "id",
         "SELECT p.id, v.what, v.n FROM p CROSS JOIN LATERAL (VALUES ('cat', p.cat), ('best', (SELECT "

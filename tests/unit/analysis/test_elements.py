@@ -1,0 +1,46 @@
+"""From what agrees with an element of an array the way leads to the rows that have such an array."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from tests.unit.analysis.fixtures import CATALOGUE
+
+
+def route(query: str) -> str:
+    """That of category."""
+    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
+    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c")
+    (found,) = occurrence.routes
+    return " ".join(found.sql.split())
+
+
+@pytest.mark.parametrize(
+    ("tables", "function"),
+    [
+        ("unnest(p.tags) t(tag) JOIN shop.category c ON c.name = t.tag", "unnest(p.tags) AS elements(tag)"),
+        (
+            "shop.category c, LATERAL unnest(p.tags) WITH ORDINALITY t(tag, n) WHERE c.name = t.tag",
+            "unnest(p.tags) WITH ORDINALITY AS elements(tag, n)",
+        ),
+        (
+            """shop.orders o LEFT JOIN (unnest(p.tags) t(tag) JOIN shop.category c ON c.name = t.tag)
+            ON o.id = c.id""",
+            "unnest(p.tags) AS elements(tag)",
+        ),
+    ],
+)
+def test_a_subquery_over_elements_is_followed_to_who_has_them(tables: str, function: str) -> None:
+    query = f"SELECT p.id, (SELECT count(*) FROM {tables}) AS n FROM shop.product p"
+    assert route(query) == (
+        "SELECT p.id AS id FROM delta JOIN shop.product AS p ON EXISTS( SELECT 1 FROM "
+        f"{function} WHERE elements.tag IS NOT DISTINCT FROM delta.name )"
+    )
+
+
+def test_elements_of_a_row_beside_need_no_such_condition() -> None:
+    query = """SELECT p.id, c.name FROM shop.product p CROSS JOIN LATERAL unnest(p.tags) t(tag)
+        JOIN shop.category c ON c.name = t.tag"""
+    assert "elements" not in route(query)
