@@ -278,7 +278,8 @@ COMBINED = {
     "elements of a nullable side": Case(
         "id",
         "SELECT p.id, x.n FROM c LEFT JOIN p ON p.cat = c.id CROSS JOIN LATERAL (SELECT count(*) AS n "
-        "FROM unnest(p.tags) WITH ORDINALITY AS u(tag, k) LEFT JOIN i ON i.oid = u.tag) x WHERE p.id IS NOT NULL",
+        "FROM unnest(p.tags) WITH ORDINALITY AS u(tag, k) LEFT JOIN i ON i.oid = u.tag) x "
+        "WHERE p.id IS NOT NULL",
     ),
     "unpivot": Case(
         "id",
