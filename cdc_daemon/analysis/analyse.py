@@ -15,7 +15,8 @@ from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.join_filters import Found, join_filters
-from cdc_daemon.analysis.membership import is_null, output_never_null
+from cdc_daemon.analysis.membership import is_null
+from cdc_daemon.analysis.nulls import output_never_null
 from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text

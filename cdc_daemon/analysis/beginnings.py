@@ -36,7 +36,7 @@ from cdc_daemon.analysis.fragments import Closure, Fragment
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type
 from cdc_daemon.analysis.reach import Reach
-from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation
+from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation, scopes_of
 from cdc_daemon.analysis.seen import brought, in_case, seen_in
 from cdc_daemon.analysis.siblings import agree
 
@@ -109,8 +109,9 @@ def _steps_back(body: Recursion, types: Mapping[int, str | None], known: frozens
 
 
 def _strict(body: Recursion) -> bool:
-    """Whether no step asks for a NULL in the row before."""
-    return not any(isinstance(q.tree, exp.NullSafeEQ) for q in body.step.conjuncts)
+    """Whether no step asks for a NULL in the row before, itself or in a subquery."""
+    conjuncts = (q for scope in scopes_of(body.step) for q in scope.conjuncts)
+    return not any(isinstance(q.tree, exp.NullSafeEQ) for q in conjuncts)
 
 
 def _value(alias: str, name: str, type_: str | None) -> Value:

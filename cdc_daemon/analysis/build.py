@@ -15,6 +15,7 @@ from cdc_daemon.analysis.from_items import FromItems, value_columns
 from cdc_daemon.analysis.groups import grouping_sets, variants
 from cdc_daemon.analysis.keys import implied
 from cdc_daemon.analysis.names import Sight
+from cdc_daemon.analysis.nulls import make_strict
 from cdc_daemon.analysis.reading import NotUnderstood, Select, Text
 from cdc_daemon.analysis.scopes import (
     QUERY,
@@ -107,6 +108,7 @@ class Builder:
             output.this if isinstance(output, exp.Alias) else output for output in tree.expressions
         )
         used = select.used | refs_of(tree)
+        make_strict(select.conjuncts, select.sources, select.joins)
         columns = {uid: _used(source, used) for uid, source in select.sources.items()}
         for q in list(implied(select.sources, select.conjuncts, columns)):
             select.conjuncts.append(q)

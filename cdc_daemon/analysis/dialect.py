@@ -7,6 +7,7 @@ which of them are aggregates is looked up in the catalogue instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, TypeAlias, cast
 
 import sqlglot
@@ -117,7 +118,33 @@ def parse(text: str) -> exp.Query:
     tree = trees[0]
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
         raise Unreadable(f"it is not a SELECT but {tree.key.upper()}")
+    _restore_null_safe(tree)
     return tree
+
+
+def _restore_null_safe(tree: Tree) -> None:
+    """Write `a IS NOT DISTINCT FROM b` again.
+
+    PostgreSQL's parser makes `NOT a IS DISTINCT FROM b` of it, and of rows `NOT (… OR …)`.
+    """
+    for negation in list(tree.find_all(exp.Not)):
+        distinct = list(_alternatives(negation.this))
+        if all(isinstance(each, exp.NullSafeNEQ) for each in distinct):
+            equal: Tree | None = None
+            for each in distinct:
+                same = exp.NullSafeEQ(this=each.this, expression=each.expression)
+                equal = same if equal is None else exp.And(this=equal, expression=same)
+            negation.replace(equal)
+
+
+def _alternatives(tree: Tree) -> Iterator[Tree]:
+    """The conditions that OR joins."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.Or):
+        yield from _alternatives(tree.left)
+        yield from _alternatives(tree.right)
+    else:
+        yield tree
 
 
 def render(tree: Tree, *, pretty: bool = False) -> str:

@@ -1,7 +1,8 @@
-"""Rows of a function of the query around: of `FROM unnest(p.tags) AS t(tag)` in a subquery, p being outside.
+"""Rows that are made of columns of the query around: of `FROM unnest(p.tags) AS t(tag)` in a subquery, p
+being outside.
 
 Nothing in such a subquery compares t with p, yet t.tag is one of p.tags, and that is a condition which leads
-from a changed row that agrees with t.tag to p.
+from a changed row that agrees with t.tag to p. So it is with VALUES, and with a query that reads no table.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.dialect import column, quoted
-from cdc_daemon.analysis.scopes import Conjunct, Ref, Source
+from cdc_daemon.analysis.dialect import Tree, column, quoted
+from cdc_daemon.analysis.scopes import Conjunct, Ref, Source, scopes_of
 
 
 def elements(
     sources: Mapping[str, Source], conjuncts: Sequence[Conjunct], take: Callable[[str], str]
 ) -> Iterator[Conjunct]:
-    """For each column of such a function that is compared for equality: that it is one of those yielded.
+    """For each column of such rows that is compared for equality: that it is one of those yielded.
 
     Others may have a type without equality.
 
@@ -27,16 +28,27 @@ def elements(
     compared = [side.column for q in conjuncts for side in q.sides or () if side.column is not None]
     for ref in dict.fromkeys(compared):
         source = sources.get(ref.source)
-        item = None if source is None or source.table or source.body else source.item
-        if source is None or item is None or any(outer.source in sources for outer in source.outer):
+        item = None if source is None else _made(source)
+        if source is None or item is None or not source.outer:
             continue
-        if isinstance(item, exp.Lateral) and isinstance(item.this, exp.Anonymous):
-            item = exp.Table(this=item.this, ordinality=item.args.get("ordinality"))
-        if source.outer and isinstance(item, exp.Table):
-            yield _among(source, item.copy(), ref, take("elements"))
+        if not any(outer.source in sources for outer in source.outer):
+            yield _among(source, item, ref, take("elements"))
 
 
-def _among(source: Source, item: exp.Table, ref: Ref, alias: str) -> Conjunct:
+def _made(source: Source) -> Tree | None:
+    """An item of FROM that reads no table, as it stands alone."""
+    item = source.item
+    if source.table is not None or source.itself or item is None:
+        return None
+    within = () if source.body is None else scopes_of(source.body)
+    if any(each.table is not None for scope in within for each in scope.sources.values()):
+        return None
+    if isinstance(item, exp.Lateral):
+        item = exp.Table(this=item.this, ordinality=item.args.get("ordinality"))
+    return item.copy()
+
+
+def _among(source: Source, item: Tree, ref: Ref, alias: str) -> Conjunct:
     item.set("joins", None)
     item.set("alias", exp.TableAlias(this=quoted(alias), columns=[quoted(name) for name in source.columns]))
     same = exp.NullSafeEQ(this=column(alias, ref.column), expression=column(*ref))

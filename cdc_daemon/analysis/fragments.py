@@ -11,6 +11,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import Tree, column, quoted, render
 from cdc_daemon.analysis.known import aliases
+from cdc_daemon.analysis.nulls import told_apart
 from cdc_daemon.analysis.plan import Visit
 from cdc_daemon.analysis.reach import Hop
 from cdc_daemon.analysis.scopes import Note, Source
@@ -215,7 +216,7 @@ def _joined(
     own = _take(waiting, aliased)
     for hop in hops:
         aliased.add(hop.uid)
-        on = _take(waiting, aliased)
+        on = [told_apart(condition) for condition in _take(waiting, aliased)]
         if start is None:
             start = hop.item.copy()
             own += on
@@ -286,7 +287,7 @@ def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visi
     computed: dict[str, set[str]] = {}
     for condition in conditions:
         named = aliases(condition) & order.keys()
-        if not isinstance(condition, exp.EQ) or not named:
+        if not isinstance(condition, (exp.EQ, exp.NullSafeEQ)) or not named:
             continue
         # Its rows are found when the last of them is visited; the others were found by something else.
         last = max(named, key=order.__getitem__)

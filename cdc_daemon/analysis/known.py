@@ -192,6 +192,6 @@ def aliases(tree: Tree) -> frozenset[str]:
     for node in tree.walk():
         if isinstance(node, exp.Column):
             named.add(node.table)
-        elif isinstance(node, (exp.Table, exp.Subquery)):
+        elif isinstance(node, (exp.Table, exp.Subquery, exp.Values)):
             read.add(node.alias_or_name)
     return frozenset(named - read)

@@ -12,15 +12,13 @@ from cdc_daemon.analysis.conjuncts import IDENTICAL, TEXTS, strict_in
 from cdc_daemon.analysis.dialect import Tree, column, enclosed, quoted
 from cdc_daemon.analysis.fragments import DELTA
 from cdc_daemon.analysis.known import Value
+from cdc_daemon.analysis.nulls import never_null, output_never_null
 from cdc_daemon.analysis.scopes import (
-    Body,
     Conjunct,
     Given,
     Membership,
-    Recursion,
     Ref,
     Scope,
-    SetOperation,
     Side,
     Source,
     refs_of,
@@ -85,7 +83,7 @@ class _Way(Arm):
 def _ways(scope: Scope, source: Source, left: Tree, value: Value, n: int) -> Iterator[_Way]:
     if not is_null(value.tree):
         yield _Way(conjuncts=(_equal(source, left, value),))
-    if not never_null(scope, left):
+    if not never_null(left, scope.sources, scope.joins):
         left_null = exp.Is(this=enclosed(left), expression=exp.Null())
         yield _Way(conjuncts=(_rider(source, left_null, refs_of(left)),), left_null=True)
     if source.body is None or not output_never_null(source.body, n):
@@ -156,28 +154,3 @@ def _here(source: Source, q: Conjunct) -> Conjunct:
     q.join = source.join
     q.span = frozenset({source.uid}) | frozenset(ref.source for ref in q.refs)
     return q
-
-
-def never_null(scope: Scope, tree: Tree) -> bool:
-    """Whether an expression is a column of this scope that can't be NULL."""
-    tree = tree.unnest()
-    while isinstance(tree, exp.Cast):
-        tree = tree.this.unnest()
-    source = scope.sources.get(tree.table) if isinstance(tree, exp.Column) else None
-    if source is None or tree.name not in source.columns:
-        return isinstance(tree, exp.Literal)
-    if any(join.nullable[arm] and source.uid in join.sides[arm] for join in scope.joins for arm in (0, 1)):
-        return False
-    if source.table is not None:
-        return source.table.columns[source.real[tree.name]].not_null
-    return source.body is not None and output_never_null(source.body, source.columns.index(tree.name))
-
-
-def output_never_null(body: Body, n: int) -> bool:
-    """Whether an output, by position, is certainly never NULL."""
-    if isinstance(body, SetOperation):
-        return all(output_never_null(arm, n) for arm in body.arms)
-    if isinstance(body, Recursion):
-        plain = n < len(body.step.outputs)
-        return plain and output_never_null(body.base, n) and output_never_null(body.step, n)
-    return never_null(body, body.outputs[n])

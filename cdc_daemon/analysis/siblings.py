@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
 from cdc_daemon.analysis.known import Value
-from cdc_daemon.analysis.membership import Arm, is_null, never_null
+from cdc_daemon.analysis.membership import Arm, is_null
+from cdc_daemon.analysis.nulls import never_null
 from cdc_daemon.analysis.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
 
 
@@ -46,7 +47,7 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
         known: partition keys, as expressions over `scope`, with the changed row's values.
     """
     uids = dict(zip(scope.sources, second.sources, strict=True))
-    keys = [(_tree(key, uids), value, never_null(scope, key)) for key, value in known]
+    keys = [(_tree(key, uids), value, never_null(key, scope.sources, scope.joins)) for key, value in known]
     nullable = [key for key in keys if not key[2]]
     if len(nullable) != 1:
         return [Arm(conjuncts=tuple(agree(key, value, strict=strict) for key, value, strict in keys))]

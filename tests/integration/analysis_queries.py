@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.integration.analysis_case import Case
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
+from tests.integration.analysis_queries_null_safe import NULL_SAFE
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
@@ -396,7 +397,7 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS}
+CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **NULL_SAFE}
 
 FILTERED = {
     "eav": Case(

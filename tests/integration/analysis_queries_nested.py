@@ -270,6 +270,21 @@ COMBINED = {
         "SELECT p.id FROM p WHERE EXISTS (SELECT 1 FROM c, unnest(p.tags) AS u(tag) WHERE c.id = u.tag "
         "AND c.parent = 1)",
     ),
+    "values of a row around": Case(
+        "id",
+        "SELECT p.id, (SELECT string_agg(c.name, ',' ORDER BY v.n, c.name)"
+        " FROM (VALUES (p.cat, 1), (p.id, 2)) AS v(k, n) JOIN c ON c.id = v.k) AS names FROM p",
+    ),
+    "values of a row around that may be NULL": Case(
+        "id",
+        "SELECT p.id, (SELECT count(*) FROM i CROSS JOIN LATERAL (VALUES (p.cat), (i.n)) AS v(k)"
+        " JOIN c ON c.parent IS NOT DISTINCT FROM v.k WHERE i.pid = p.id) AS n FROM p",
+    ),
+    "a query without a table over a row around": Case(
+        "id",
+        "SELECT p.id, EXISTS (SELECT FROM (SELECT p.cat AS k WHERE p.price > 2 UNION ALL SELECT p.id) v"
+        " JOIN o ON o.cust = v.k) AS has FROM p",
+    ),
     "elements that are not there": Case(
         "id",
         "SELECT p.id, (SELECT count(*) FROM c LEFT JOIN unnest(p.tags) AS u(tag) ON u.tag = c.id "

@@ -13,6 +13,7 @@ import pytest
 from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA, Case
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
+from tests.integration.analysis_queries_null_safe import NULL_SAFE
 from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
@@ -20,13 +21,14 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, NULL_SAFE, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
         "groups, functions and joins",
         "beyond outer joins",
         "fallbacks",
+        "null-safe equality",
         "constant filters",
     ],
 )

@@ -134,7 +134,7 @@ SOUND = (
     Mutation(
         "NOT IN: rows with NULL on the left change when the set becomes empty",
         "membership",
-        "    if not never_null(scope, left):\n",
+        "    if not never_null(left, scope.sources, scope.joins):\n",
         "    if False:\n",
         killed_by=(
             "not in",
@@ -360,6 +360,13 @@ SOUND = (
         "        agree(body.step.outputs[n], _value(",
         "        agree(scope.outputs[n], _value(",
         killed_by=("breadcrumbs", "subtree of each"),
+    ),
+    Mutation(
+        "the row before a step may be NULL where a subquery of the step asks for it",
+        "beginnings",
+        "for scope in scopes_of(body.step) for q",
+        "for scope in (body.step,) for q",
+        killed_by=("subtree of each while null-safe",),
     ),
 )
 """Without one of these an entity is missed: a feed would go stale."""

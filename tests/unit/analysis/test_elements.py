@@ -30,6 +30,18 @@ def route(query: str) -> str:
             ON o.id = c.id""",
             "unnest(p.tags) AS elements(tag)",
         ),
+        (
+            "(VALUES (p.sku), ('x')) v(tag) JOIN shop.category c ON c.name = v.tag",
+            "(VALUES (p.sku), ('x')) AS elements(tag)",
+        ),
+        (
+            "shop.category c JOIN LATERAL (VALUES (p.sku, 1)) v(tag, n) ON c.name = v.tag",
+            "( VALUES (p.sku, 1) ) AS elements(tag, n)",
+        ),
+        (
+            "(SELECT p.sku AS tag UNION ALL SELECT 'x') v JOIN shop.category c ON c.name = v.tag",
+            "( SELECT p.sku AS tag UNION ALL SELECT 'x' ) AS elements(tag)",
+        ),
     ],
 )
 def test_a_subquery_over_elements_is_followed_to_who_has_them(tables: str, function: str) -> None:
@@ -43,4 +55,11 @@ def test_a_subquery_over_elements_is_followed_to_who_has_them(tables: str, funct
 def test_elements_of_a_row_beside_need_no_such_condition() -> None:
     query = """SELECT p.id, c.name FROM shop.product p CROSS JOIN LATERAL unnest(p.tags) t(tag)
         JOIN shop.category c ON c.name = t.tag"""
+    assert "elements" not in route(query)
+
+
+def test_rows_of_a_table_are_not_made_of_columns_around() -> None:
+    """They may have changed themselves."""
+    query = """SELECT p.id, (SELECT count(*) FROM (SELECT p.sku AS tag FROM shop.store s) v
+        JOIN shop.category c ON c.name = v.tag) AS n FROM shop.product p"""
     assert "elements" not in route(query)
