@@ -20,7 +20,7 @@ from cdc_daemon.analysis.nulls import output_never_null
 from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.analysis.reading import NotUnderstood, Text
-from cdc_daemon.analysis.reasons import reason, unparsed
+from cdc_daemon.analysis.reasons import reason
 from cdc_daemon.analysis.scopes import (
     WHOLE_ROW,
     Body,
@@ -49,7 +49,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     try:
         tree = parse(query.definition)
     except Unreadable as error:
-        everything = _everything(query, catalogue, unparsed(query.text, str(error)), None)
+        everything = _everything(query, catalogue, f"the query can't be parsed: {error}", None)
         return completed(everything, query, catalogue, None, None)
     understood = render(tree)
     text = Text(query.feed, catalogue, Functions(catalogue))

@@ -74,6 +74,13 @@ class Definition(Postgres):
         def _parse_unnest(self, with_alias: bool = True) -> None:
             """A function as any other: sqlglot's own reading of it knows no join in the same parentheses."""
 
+        def _parse_using_identifiers(self) -> list[exp.Expr]:
+            """`USING (id) AS j`, where sqlglot knows no name; columns of j are printed as the tables'."""
+            columns: list[exp.Expr] = super()._parse_using_identifiers()
+            if self._match(TokenType.ALIAS):
+                columns[-1].meta["joined_as"] = self._parse_id_var()
+            return columns
+
         def _parse_lateral(self) -> Any:
             """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
             if self._match_text_seq("LATERAL", "ROWS", "FROM"):
@@ -89,6 +96,13 @@ class Definition(Postgres):
             exp.Not: _not,
             exp.Trim: _trim,
         }
+
+        def join_sql(self, expression: exp.Join, join_op: str | None = None) -> str:
+            """With the name that USING gives to what it merged."""
+            join: str = super().join_sql(expression, join_op)
+            columns: list[exp.Expr] = expression.args.get("using") or []
+            name = columns[-1].meta.get("joined_as") if columns else None
+            return join if name is None else f"{join} AS {self.sql(name)}"
 
         def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
             """WITH ORDINALITY before what is joined in the same parentheses; sqlglot writes it behind."""

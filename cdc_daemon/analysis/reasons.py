@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
@@ -13,7 +12,6 @@ from cdc_daemon.analysis.places import Place, Places
 from cdc_daemon.analysis.scopes import Body, Construct, Recursion, Scope, SetOperation, Source
 
 _LONGEST = 60
-_USING_AS = re.compile(r"\bUSING\s*\([^()]*\)\s*AS\s+(?P<alias>\w+|\"[^\"]+\")", re.IGNORECASE)
 
 
 def reason(
@@ -33,20 +31,6 @@ def reason(
             "name columns of rows in `entity`, as a rule those of GROUP BY"
         )
     return _unconnected(body, fragment.source, ", ".join(missing))
-
-
-def unparsed(text: str, error: str) -> str:
-    """Why nothing of a query is followed that can't be parsed, as far as its text tells."""
-    joined = _USING_AS.search(text)
-    if joined is None:
-        return f"the query can't be parsed: {error}"
-    before = text[: joined.start()]
-    line, column = before.count("\n") + 1, joined.start() - before.rfind("\n")
-    alias = joined["alias"]
-    return (
-        f"the alias {alias} of USING at {line}:{column} can't be parsed: leave AS {alias} out and write its "
-        "columns without it"
-    )
 
 
 def _told(note: Construct | str, places: Places) -> str:

@@ -227,6 +227,8 @@ COMBINED = {
         "id",
         "SELECT c.id, t.n, t.g FROM c JOIN (SELECT p.cat, count(*) AS n, grouping(p.price) AS g FROM p "
         "GROUP BY p.cat, ROLLUP (p.price) HAVING count(*) > 1) t ON t.cat = c.id",
+        rows="INSERT INTO p VALUES (1, 1, 'a', 1); INSERT INTO c VALUES (1)",
+        change="INSERT INTO p VALUES (2, 1, 'a', 2)",
     ),
     "filter and ordered sets": Case(
         "cat",
@@ -269,6 +271,8 @@ COMBINED = {
         "id",
         "SELECT p.id FROM p WHERE EXISTS (SELECT 1 FROM c, unnest(p.tags) AS u(tag) WHERE c.id = u.tag "
         "AND c.parent = 1)",
+        rows="INSERT INTO p VALUES (1, 1, 'a', 1, '{2, 3}'); INSERT INTO c VALUES (3, 2)",
+        change="UPDATE c SET parent = 1",
     ),
     "values of a row around": Case(
         "id",
@@ -555,7 +559,12 @@ BEYOND = {
     "pair not in what a function yields": Case(
         "id", "SELECT i.id FROM i WHERE (i.n, i.oid) NOT IN (SELECT p.cat, unnest(p.tags) FROM p)"
     ),
-    "not in distinct": Case("id", "SELECT i.id FROM i WHERE i.n NOT IN (SELECT DISTINCT o.cust FROM o)"),
+    "not in distinct": Case(
+        "id",
+        "SELECT i.id FROM i WHERE i.n NOT IN (SELECT DISTINCT o.cust FROM o)",
+        rows="INSERT INTO i VALUES (1, 1, 1, 2); INSERT INTO o VALUES (1, 1, 1)",
+        change="INSERT INTO o VALUES (1, 2, 1)",
+    ),
     "not in the first": Case(
         "id", "SELECT i.id FROM i WHERE i.n NOT IN (SELECT o.cust FROM o ORDER BY o.cust, o.id LIMIT 1)"
     ),

@@ -83,6 +83,20 @@ PARTS = (
         killed_by=("test_nulls",),
     ),
     Mutation(
+        "USING may name what it merges",
+        "dialect",
+        "            if self._match(TokenType.ALIAS):\n",
+        "            if False:\n",
+        killed_by=("test_dialect",),
+    ),
+    Mutation(
+        "the name of what USING merged is written again",
+        "dialect",
+        "return join if name is None else",
+        "return join if True else",
+        killed_by=("test_dialect",),
+    ),
+    Mutation(
         "where one side is never NULL, not distinct is equal",
         "build",
         "make_strict(select.conjuncts, select.sources, select.joins)",

@@ -517,13 +517,6 @@ READ = (
         killed_by=("test_reasons",),
     ),
     Mutation(
-        "an alias of USING is named where it can't be parsed",
-        "reasons",
-        "    if joined is None:\n",
-        "    if True:\n",
-        killed_by=("test_reasons",),
-    ),
-    Mutation(
         "a keyword has its place",
         "reasons",
         "    if construct.words:\n",

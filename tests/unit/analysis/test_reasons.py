@@ -8,7 +8,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.places import Places, SqlText
 from cdc_daemon.analysis.plan import RouteKind
-from cdc_daemon.analysis.reasons import place_of, unparsed
+from cdc_daemon.analysis.reasons import place_of
 from cdc_daemon.analysis.scopes import Construct
 from tests.unit.analysis.fixtures import CATALOGUE
 
@@ -123,8 +123,3 @@ def test_what_a_view_wrote_has_no_place_in_the_text_of_the_query() -> None:
     text = SqlText("SELECT p.id FROM shop.product p LIMIT 1")
 
     assert place_of(Construct("LIMIT", "", None, ("limit",)), Places(text, text)) is None
-
-
-def test_an_alias_of_using_is_to_blame_where_a_query_can_not_be_parsed() -> None:
-    assert "the alias j of USING at 2:8" in unparsed("SELECT j.id FROM a\nJOIN b USING (id) AS j", "what")
-    assert unparsed("SELECT 1 +", "what") == "the query can't be parsed: what"
