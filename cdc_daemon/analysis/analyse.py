@@ -10,8 +10,8 @@ from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.conditions import Condition, any_of
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
-from cdc_daemon.analysis.effects import Finished, Values, Wanted
 from cdc_daemon.analysis.filters import names_moments, row_filter
+from cdc_daemon.analysis.following import Finished, Values, Wanted
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.join_filters import Found, join_filters

@@ -1,4 +1,7 @@
-"""Where a recursion began that is started anew for each row around it: from a changed step back to the base.
+"""Where a query began that is started anew for each row around it: from its rows back to what these know.
+
+A query in a subquery or LATERAL refers to columns of the row around it: whatever is known of its rows is
+looked up in its sources, and where that reaches a condition on outer columns, it says whose they are.
 
 A recursive query inside a subquery or LATERAL refers to columns of the row around it, as a rule in its base:
 `WHERE c.id = p.category_id`, and from there up the tree. A changed row of a step concerns the rows around
@@ -12,19 +15,21 @@ It ends on cyclic data, too: only values that are copied from somewhere are foll
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.cases import cases
+from cdc_daemon.analysis.cases import Case, cases
 from cdc_daemon.analysis.closures import Reached, compiled_step, copied_columns, step_alone
+from cdc_daemon.analysis.conjuncts import conjunct
 from cdc_daemon.analysis.dialect import column
-from cdc_daemon.analysis.effects import (
+from cdc_daemon.analysis.following import (
     Continue,
     Finished,
     Plan,
+    compared_with,
     compiled,
     mentioned,
     open_goals,
@@ -33,10 +38,10 @@ from cdc_daemon.analysis.effects import (
     values_of,
 )
 from cdc_daemon.analysis.fragments import Closure, Fragment
-from cdc_daemon.analysis.known import Value
+from cdc_daemon.analysis.known import Value, substitute
 from cdc_daemon.analysis.names import output_type
 from cdc_daemon.analysis.reach import Reach
-from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation, scopes_of
+from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source, scopes_of
 from cdc_daemon.analysis.seen import brought, in_case, seen_in
 from cdc_daemon.analysis.siblings import agree
 
@@ -64,7 +69,8 @@ def beginnings(
     Args:
         values: by position, what is known of the row before.
     """
-    types = {n: output_type(body.base, n) for n in values}
+    # A base that yields a mere column from around has no type here; a step's serves, for all are compared.
+    types = {n: output_type(body.base, n) or output_type(body.step, n) for n in values}
     seeds, steps = copied_columns(body, values, types, partial(_steps_back, body, types))
     if not seeds:
         yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
@@ -79,7 +85,7 @@ def beginnings(
     )
     start = Fragment(fragment.source, closure, notes=fragment.notes)
     found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in seeds}
-    yield from _rows_of(body.base, found, start, proceed, strict=_strict(body))
+    yield from rows_of(body.base, found, start, proceed, strict=_strict(body), notes=[CORRELATED])
 
 
 def _before(body: Recursion) -> str:
@@ -118,27 +124,100 @@ def _value(alias: str, name: str, type_: str | None) -> Value:
     return Value(column(alias, name), exact=False, type=type_)
 
 
-def _rows_of(
-    base: Body, known: Mapping[int, Value], fragment: Fragment, proceed: Continue, *, strict: bool
+def rows_of(
+    body: Body,
+    known: Mapping[int, Value],
+    fragment: Fragment,
+    proceed: Continue,
+    *,
+    strict: bool,
+    notes: Sequence[str] = (),
+    asked: Callable[[Scope], Iterator[Conjunct]] | None = None,
 ) -> Iterator[Finished]:
-    """Rows of the base, which did not change, with some columns known: their conditions on outer columns."""
-    if isinstance(base, SetOperation):
-        for arm in base.arms:
-            yield from _rows_of(arm, known, fragment, proceed, strict=strict)
+    """From rows of a query that did not change, known in some columns, to what they know of outer columns.
+
+    Args:
+        known: by position.
+        strict: none of them is NULL.
+        notes: what to say where it knows nothing of them.
+        asked: what the scope around asks of the query's columns and outer ones, over those of a SELECT of it.
+    """
+    if isinstance(body, SetOperation):
+        for arm in body.arms:
+            yield from rows_of(arm, known, fragment, proceed, strict=strict, notes=notes, asked=asked)
         return
-    if isinstance(base, Recursion):
-        yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
+    if isinstance(body, Recursion):
+        plain = {n: value for n, value in known.items() if n < len(body.step.outputs)}
+        yield from beginnings(body, fragment, plain, proceed)
         return
     conjuncts: list[Conjunct] = [
-        agree(base.outputs[n], value, strict=strict) for n, value in known.items() if base.bindable[n]
+        agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
     ]
-    outer = [q for q in base.conjuncts if any(ref.source not in base.sources for ref in q.refs)]
-    goals = open_goals(base, outer)
-    rows = frozenset(uid for uid, source in base.sources.items() if not source.subquery)
-    plan = Plan(base, {}, outer, goals, goals, dict.fromkeys(base.sources, rows), ())
-    for case in cases(base, None, mentioned(goals), conjuncts):
+    outer = [q for q in body.conjuncts if any(ref.source not in body.sources for ref in q.refs)]
+    outer += [] if asked is None else asked(body)
+    goals = open_goals(body, outer)
+    rows = frozenset(uid for uid, source in body.sources.items() if not source.subquery)
+    plan = Plan(body, {}, outer, goals, goals, dict.fromkeys(body.sources, rows), ())
+    for case in cases(body, None, mentioned(goals), conjuncts):
         reach = reach_of(plan, case, None, {}, conjuncts, list(seen_in(case)))
         opened = list(opened_by(plan, reach, case, conjuncts))
+        way = None if opened else way_around(plan, reach, case, None)
+        if way is not None:
+            yield from way(fragment, proceed)
+            continue
         hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
-        notes = [] if opened else [CORRELATED]
-        yield from proceed(fragment.grown(hops, conditions, notes), {}, [q for q, _ in opened])
+        yield from proceed(
+            fragment.grown(hops, conditions, () if opened else notes), {}, [q for q, _ in opened]
+        )
+
+
+def way_around(
+    plan: Plan, reach: Reach, case: Case, changed: str | None
+) -> Callable[[Fragment, Continue], Iterator[Finished]] | None:
+    """How a changed row leads on that knows nothing of outer columns, but of a query beside it that does.
+
+    `FROM (SELECT … WHERE c.parent = p.category) v JOIN x ON x.id = v.id` in a subquery, p being around: a
+    changed x knows v.id, and the rows of v with that id know p.
+    """
+    for uid, source in plan.scope.sources.items():
+        if uid not in reach.visitable:
+            continue
+        compared = compared_with(plan.scope, source)
+        for each in compared.values():
+            reach.bind([each])
+            if reach.knows(each):
+                break
+        found = {n: value for n, each in compared.items() if (value := reach.value(each)) is not None}
+        if any(value.anchored for value in found.values()):
+            return partial(_by_its_rows, plan, reach, case, changed, source, found)
+    return None
+
+
+def _by_its_rows(
+    plan: Plan,
+    reach: Reach,
+    case: Case,
+    changed: str | None,
+    source: Source,
+    values: Mapping[int, Value],
+    fragment: Fragment,
+    proceed: Continue,
+) -> Iterator[Finished]:
+    def asked(body: Scope) -> Iterator[Conjunct]:
+        outputs = {
+            Ref(source.uid, name): body.outputs[n]
+            for n, name in enumerate(source.columns[: len(body.outputs)])
+            if body.bindable[n]
+        }
+        for q in plan.open:
+            own = {ref for ref in q.refs if ref.source in plan.scope.sources}
+            if case.holds(q) and own and own <= outputs.keys():
+                yield from conjunct(substitute(q.tree, outputs), None, None, {})
+
+    if source.body is None:
+        raise AssertionError("a query has a body")
+    hops, conditions = compiled(plan, reach, case, list(values.values()), changed)
+    known = {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
+    strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)
+    grown = fragment.grown(hops, conditions)
+    yield from rows_of(source.body, known, grown, proceed, strict=strict, asked=asked)

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.cases import cases
 from cdc_daemon.analysis.dialect import Tree, column
-from cdc_daemon.analysis.effects import mentioned, values_of
+from cdc_daemon.analysis.following import mentioned, values_of
 from cdc_daemon.analysis.fragments import Closure, Fragment, Step
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.names import output_type, typed_null

@@ -21,9 +21,10 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     """For each source, those that its changed rows may visit.
 
     Repeatedly the source that binds most columns of the goals with the fewest visits of those settled before;
-    of equals, a parent before its children: there are more of these, they change more often, and the one that
-    comes later may visit the one before. Any order is sound; a good one makes short routes. Functions in FROM
-    hold no rows of their own and rank below all.
+    of equals, a query that knows of the rows around by itself, before those that must ask it; then a parent
+    before its children: there are more of these, they change more often, and the one that comes later may
+    visit the one before. Any order is sound; a good one makes short routes. Functions in FROM hold no rows of
+    their own and rank below all.
 
     Args:
         goals: expressions over the scope's columns that are wanted.
@@ -37,13 +38,13 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     # What may be visited only grows: each reach goes on from where it stood.
     reaches = {uid: Reach(scope, usable, settled, _own_columns(scope, uid)) for uid in unsettled}
     while unsettled:
-        best: tuple[tuple[int, int, int, int], str] | None = None
+        best: tuple[tuple[int, bool, int, int, int], str] | None = None
         for order, uid in enumerate(unsettled):
             reach = reaches[uid]
             reach.visitable = settled
             reach.bind(goals)
             bound, visits = reach.score(goals)
-            score = (-bound, depth[uid], visits, order)
+            score = (-bound, not scope.correlated(scope.sources[uid]), depth[uid], visits, order)
             if best is None or score < best[0]:
                 best = (score, uid)
         if best is None:

@@ -212,6 +212,11 @@ class Scope:
     used: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     select: exp.Select | None = None
 
+    def correlated(self, source: Source) -> bool:
+        """Whether a source is a query in FROM that refers to columns around this scope, and none in it."""
+        within = source.body is not None and not source.subquery and bool(source.outer)
+        return within and not any(ref.source in self.sources for ref in source.outer)
+
 
 @dataclass(eq=False)
 class SetOperation:

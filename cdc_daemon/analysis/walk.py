@@ -17,7 +17,8 @@ tests/integration/analysis_queries*.py, which random changes are tried on, or of
    is NULL-extended ["null-safe beyond a left join"], and `seen.py` what they say then ["override of an
    override"]. It visits only sources of lower rank: these did not change, so the current tables hold their
    rows as the tuple has them ["the order and item trap"]. Leaving out a condition, a visit or a column names
-   too many rows, never too few.
+   too many rows, never too few. A query of lower rank that refers to the row around did not change either:
+   its rows are looked up in its own sources, and say whose they are ["beside a query of each"].
 4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
    one whose row GROUP BY, DISTINCT or a UNION merged with others.
 5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those
@@ -56,13 +57,14 @@ from sqlglot import exp
 from cdc_daemon.analysis.beginnings import CORRELATED, beginnings, row_before
 from cdc_daemon.analysis.closures import closure_over, step_alone
 from cdc_daemon.analysis.dialect import column
-from cdc_daemon.analysis.effects import (
+from cdc_daemon.analysis.effects import effects
+from cdc_daemon.analysis.following import (
     Continue,
     Finished,
     Plan,
     Values,
     Wanted,
-    effects,
+    least_bound,
     merged,
     plan_of,
     wanted_of,
@@ -123,17 +125,12 @@ def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue) -> Itera
     last = list(_from_last_change(body, wanted, proceed))
     if body.correlated:
         first = list(_back_from_first_change(body, proceed))
-        return iter(first if _least_bound(first) > _least_bound(last) else last)
+        return iter(first if least_bound(first) > least_bound(last) else last)
     carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
         return iter(last)
     first = list(_from_first_change(body, carried, proceed))
-    return iter(first if _least_bound(first) > _least_bound(last) else last)
-
-
-def _least_bound(routes: Sequence[Finished]) -> tuple[int, int, int]:
-    bound = [len(values) for _, values in routes]
-    return (min(bound, default=0), -bound.count(0), -len(bound))
+    return iter(first if least_bound(first) > least_bound(last) else last)
 
 
 def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
@@ -402,7 +403,7 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **NULL_SAFE}
+CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **CORRELATED, **NULL_SAFE}
 
 FILTERED = {
     "eav": Case(

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA, Case
+from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
@@ -21,13 +22,14 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, NULL_SAFE, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
         "groups, functions and joins",
         "beyond outer joins",
         "fallbacks",
+        "of each row around",
         "null-safe equality",
         "constant filters",
     ],

@@ -58,7 +58,8 @@ class Expressions(Terms):
     def _scalar(self, depth: int, outer: Sequence[Col], type_: str) -> str:
         outer = qualified(outer)
         from_, cols = self._from(depth - 1, outer)
-        conditions = [tie] if (tie := self._equality(cols, outer)) and self.chance.percent(85) else []
+        # Untied, it knows the row around by a derived table in it, if by anything.
+        conditions = [tie] if (tie := self._equality(cols, outer)) and self.chance.percent(70) else []
         conditions += [self._predicate(depth - 1, cols, outer) for _ in range(self.chance.number(0, 1))]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return f"(SELECT {self._aggregate(cols, type_).sql} FROM {from_}{where})"

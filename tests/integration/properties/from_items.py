@@ -70,7 +70,7 @@ class FromItems(Terms):
 
     def _item(self, depth: int, outer: Sequence[Col], beside: Sequence[Col]) -> tuple[str, list[Col]]:
         kinds = {"table": 70, "cte": 25 if self._ctes else 0, "view": 40 if self.views else 0}
-        kinds |= {"derived": 14 if depth > 0 else 0, "values": 2}
+        kinds |= {"derived": 14 if depth > 0 else 0, "values": 6 if outer else 2}
         kinds |= {"lateral": 12 if depth > 0 and beside else 0, "function": 9 if beside else 0}
         kind = self.chance.weighed(kinds)
         if kind == "cte":
@@ -94,7 +94,9 @@ class FromItems(Terms):
             ]
         if kind == "values":
             alias = self._name("v")
-            return f"(VALUES (1, 'a'), (2, 'b'), (3, NULL)) {alias}(n, w)", [
+            around = [col for col in outer if not col.merged and col.type == "integer"]
+            rows = f"({self.chance.of(around).sql}, 'c')" if around else "(3, NULL)"
+            return f"(VALUES (1, 'a'), (2, 'b'), {rows}) {alias}(n, w)", [
                 Col(f"{alias}.n", "integer"),
                 Col(f"{alias}.w", "text"),
             ]

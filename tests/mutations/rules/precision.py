@@ -63,7 +63,7 @@ PRECISE = (
     ),
     Mutation(
         "what a subquery knows of outer columns leads out of it",
-        "effects",
+        "following",
         "    for q in (*plan.open, *further):\n",
         "    for q in further:\n",
         killed_by=("semi_joins",),
@@ -190,15 +190,15 @@ PRECISE = (
     Mutation(
         "of equals a parent ranks before its children",
         "ranks",
-        "score = (-bound, depth[uid], visits, order)",
-        "score = (-bound, 0, visits, order)",
+        ", depth[uid], visits, order)",
+        ", 0, visits, order)",
         killed_by=("entities_of_several_tables",),
     ),
     Mutation(
         "the source that binds most ranks lowest",
         "ranks",
-        "score = (-bound, depth[uid], visits, order)",
-        "score = (0, depth[uid], visits, order)",
+        "score = (-bound, ",
+        "score = (0, ",
         killed_by=("anti_joins",),
     ),
     Mutation(

@@ -393,8 +393,8 @@ READ = (
     Mutation(
         "of equals the source with the fewest visits ranks lowest",
         "ranks",
-        "score = (-bound, depth[uid], visits, order)",
-        "score = (-bound, depth[uid], 0, order)",
+        ", depth[uid], visits, order)",
+        ", depth[uid], 0, order)",
         killed_by=("test_ranks",),
     ),
     Mutation(
@@ -414,8 +414,8 @@ READ = (
     Mutation(
         "of equals the first in FROM ranks lowest",
         "ranks",
-        "score = (-bound, depth[uid], visits, order)",
-        "score = (-bound, depth[uid], visits, -order)",
+        ", depth[uid], visits, order)",
+        ", depth[uid], visits, -order)",
         killed_by=("test_ranks",),
     ),
     Mutation(

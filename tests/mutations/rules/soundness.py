@@ -112,7 +112,7 @@ SOUND = (
     ),
     Mutation(
         "a group's value is equal to the row's, no more",
-        "effects",
+        "following",
         "    return {n: replace(value, exact=False, hops",
         "    return {n: replace(value, hops",
         killed_by=(
@@ -188,7 +188,7 @@ SOUND = (
     ),
     Mutation(
         "rows without a match are asked for by the whole ON",
-        "effects",
+        "following",
         "        if others:  #",
         "        if False:  #",
         killed_by=("window of a left join on a subquery",),
@@ -253,7 +253,7 @@ SOUND = (
     ),
     Mutation(
         "LIMIT lets any row come or go",
-        "effects",
+        "following",
         "    if scope.limit is not None:\n        return {}, [scope.limit]\n",
         "",
         killed_by=(
@@ -357,6 +357,20 @@ SOUND = (
         "        agree(body.step.outputs[n], _value(",
         "        agree(scope.outputs[n], _value(",
         killed_by=("breadcrumbs", "subtree of each"),
+    ),
+    Mutation(
+        "a row of a query beside may be found by a NULL",
+        "beginnings",
+        "    strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)\n",
+        "    strict = True\n",
+        killed_by=("null-safe beside a query of each",),
+    ),
+    Mutation(
+        "every arm of a query beside is looked into",
+        "beginnings",
+        "        for arm in body.arms:\n",
+        "        for arm in body.arms[:1]:\n",
+        killed_by=("a union of each",),
     ),
     Mutation(
         "the row before a step may be NULL where a subquery of the step asks for it",
