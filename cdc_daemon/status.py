@@ -99,14 +99,14 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
     row = connection.execute(statement("status.feed"), {"feed": name}).fetchone()
     if row is None:
         return FeedStatus(name, "missing")
-    has_cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes = row
+    cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
     rows, tombstones = counts or (0, 0)
-    unread, lag = _unread(connection, name, changelogs) if has_cursor else (0, 0.0)
+    unread, lag = _unread(connection, cursor, changelogs) if cursor else (0, 0.0)
     waiting = connection.execute(statement("status.due", feed=table)).fetchone() if refreshes else None
     due, due_seconds = waiting or (0, 0.0)
-    state = "stopped" if reason else "new" if not has_cursor else "syncing" if pending else "live"
+    state = "stopped" if reason else "new" if not cursor else "syncing" if pending else "live"
     return FeedStatus(
         feed=name,
         state=state,
@@ -124,11 +124,12 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
     )
 
 
-def _unread(connection: Connection, feed: str, changelogs: Sequence[str]) -> tuple[int, float]:
+def _unread(connection: Connection, cursor: str, changelogs: Sequence[str]) -> tuple[int, float]:
     total, oldest = 0, 0.0
     for changelog in changelogs:
+        unread = statement("changelog.unread", changelog=sql.Identifier(changelog))
         row = connection.execute(
-            statement("changelog.oldest_unread", changelog=sql.Identifier(changelog)), {"feed": feed}
+            statement("changelog.oldest_unread", unread=unread), {"since": cursor}
         ).fetchone()
         if row:
             total += row[0]

@@ -43,10 +43,7 @@ HAVING pg_catalog.count(*) > 0
 -- How many entries of one changelog a feed has not read, and the age of the oldest in seconds.
 SELECT pg_catalog.count(*),
        COALESCE(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(e.changed_at)), 0)::pg_catalog.float8
-FROM cdc.feed_state AS f, cdc.{changelog} AS e
-WHERE f.feed = %(feed)s
-  AND (e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)
-       OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(f.cursor))))
+FROM ({unread}) AS e
 
 -- name: lock_segment
 -- Nobody waits: this fails while any writer of the segment is open or prepared, and that is the proof that
@@ -55,13 +52,18 @@ LOCK TABLE cdc.{segment} IN ACCESS EXCLUSIVE MODE NOWAIT
 
 -- name: claimed
 -- Whether some feed that reads this table has not read every entry of the segment. A stopped feed that gave
--- up its claim has no cursor and is not asked.
+-- up its claim has no cursor and is not asked. Passes wait for the segment's lock meanwhile, so it is looked up:
+-- `xid >= ... OR xid IN (...)` reads the whole segment for each feed that has read it all.
 SELECT EXISTS (
     SELECT FROM cdc.feed_state AS f
-    WHERE {table} = ANY (f.sources) AND f.cursor IS NOT NULL AND EXISTS (
-        SELECT FROM cdc.{segment} AS e
-        WHERE e.xid >= pg_catalog.pg_snapshot_xmax(f.cursor)
-           OR e.xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip(f.cursor)))
+    WHERE {table} = ANY (f.sources) AND f.cursor IS NOT NULL AND (
+        (SELECT e.xid FROM cdc.{segment} AS e ORDER BY e.xid DESC LIMIT 1) >= pg_catalog.pg_snapshot_xmax(f.cursor)
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_snapshot_xip(f.cursor) AS open (xid)
+            CROSS JOIN LATERAL (
+                SELECT FROM cdc.{segment} AS e WHERE e.xid >= open.xid AND e.xid <= open.xid LIMIT 1
+            ) AS e
+        )
     )
 )
 

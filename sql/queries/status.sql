@@ -1,6 +1,6 @@
 -- name: feed
 -- A feed's state row, with the changelogs that it reads, and whether its documents may have times of their own.
-SELECT f.cursor IS NOT NULL, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
+SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
              WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.pg.session import connect as pinned
+from cdc_daemon.status import read_status
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.watcher import Watcher
 from tests.acceptance.command import Feed, execute
@@ -107,3 +108,19 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
         assert bells.await_feed("items", 20)
         stop.set()
         thread.join()
+
+
+def test_a_status_reads_no_entry_that_the_feed_has_read(shop: Synced) -> None:
+    with pinned(shop.dsn) as session, unscanned(shop, "changelog_public_maker%"):
+        (feed,) = read_status(session, shop.settings).feeds
+        assert feed.unread == 0
+        execute(shop.dsn, "UPDATE maker SET name = 'r' WHERE id = 10")
+        (feed,) = read_status(session, shop.settings).feeds
+        assert feed.unread == 1
+
+
+def test_whether_a_segment_is_read_is_looked_up(shop: Synced) -> None:
+    """Passes wait for it: the segment is locked meanwhile."""
+    with unscanned(shop, "changelog_public_maker%"):
+        shop.rotate()
+    assert shop.value("SELECT count(*) FROM cdc.changelog_public_maker") == 0
