@@ -30,7 +30,12 @@ class FeedState:
 
     @property
     def has_pending(self) -> bool:
-        return self.pending_position < self.pending_end
+        return self.pending_entities > 0
+
+    @property
+    def pending_entities(self) -> int:
+        """How many entities wait in the slow lane, at most."""
+        return max(0, self.pending_end - self.pending_position)
 
 
 def snapshot(connection: Connection) -> str:

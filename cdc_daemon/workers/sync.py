@@ -46,6 +46,13 @@ FEW_ROWS = 1000
 """So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
 
 
+PASS_SECONDS = 0.5
+"""How long a pass may recompute: more waits in the slow lane, whose chunks let fresh changes through."""
+
+FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
+"""Of so many entities a pass tells how long one takes; no fewer than so many are too many for a pass."""
+
+
 class DefinitionDiffers(CdcError):
     """What a feed depends on is not what it was when its cursor began: plan, install and resync."""
 
@@ -81,6 +88,7 @@ class FeedSync:
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
         self._lane = SlowLane(connection, self._feed, self._recompute, sides, batch_entities=batch_entities)
+        self._seconds_an_entity: float | None = None
         self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
@@ -135,15 +143,18 @@ class FeedSync:
                 if locked.cursor_is_old:
                     state.advance(self._connection, self._feed.name, cursor=until)
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
-            return self._follow(found, due, locked.cursor, until, started)
+            return self._follow(found, due, locked, until, started)
 
-    def _follow(self, found: Delta, due: Due, since: str, until: str, started: float) -> Pass:
-        entities = self._resolve(found, since)
+    def _follow(self, found: Delta, due: Due, locked: FeedState, until: str, started: float) -> Pass:
+        since = locked.cursor or ""
+        entities = self._resolve(found, since, most=self._most_entities(locked))
         pending, pending_end, reason = (0, 0, None) if entities is not None else self._hand_over(found, since)
         touched = frozenset(entities or ())
         rest = [entity for entity in due.entities if entity not in touched]
+        recomputing = time.monotonic()
         recomputed = self._recompute_all(entities or (), found.captured_at)
         recomputed += self._recompute_all(rest, due.since)
+        self._remember_pace(len(touched) + len(rest), time.monotonic() - recomputing)
         done = Pass(
             "fresh",
             found,
@@ -226,7 +237,9 @@ class FeedSync:
             if locked is None or locked.cursor is None or not locked.has_pending:
                 return None
             self._check(locked)
-            return self._lane.recompute_chunk(locked)
+            chunk = self._lane.recompute_chunk(locked)
+        self._remember_pace(chunk.entities, chunk.seconds)
+        return chunk
 
     def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
         """Put entities into the slow lane: all, or those whose documents have these values.
@@ -294,8 +307,23 @@ class FeedSync:
             more=sum(documents for *_, documents in rows) == self._batch_entities,
         )
 
-    def _resolve(self, found: Delta, since: str) -> list[Entity] | None:
-        """The entities that the delta touches; None if they are too many for one pass.
+    def _most_entities(self, locked: FeedState) -> int:
+        """How many entities one pass may take.
+
+        Those of a larger delta wait in the slow lane, where chunks let fresh changes through. Behind a resync
+        they would wait longer than a pass can last.
+        """
+        if self._seconds_an_entity is None or locked.pending_entities > self._max_pass_entities:
+            return self._max_pass_entities
+        quick = int(PASS_SECONDS / self._seconds_an_entity)
+        return min(max(quick, FEWEST_TOO_MANY), self._max_pass_entities)
+
+    def _remember_pace(self, entities: int, seconds: float) -> None:
+        if entities >= FEWEST_TIMED:
+            self._seconds_an_entity = seconds / entities
+
+    def _resolve(self, found: Delta, since: str, *, most: int) -> list[Entity] | None:
+        """The entities that the delta touches; None if they are more than that.
 
         Raises:
             FeedError: a document has no entity.
@@ -317,7 +345,7 @@ class FeedSync:
             ).as_bytes()
             self._resolving[found.tables, few] = query
         rows = self._connection.execute(query, {"since": since}).fetchall()
-        if len(rows) == limit:
+        if len(rows) > most:
             return None
         entities = [row for row in rows if None not in row]
         extended = self._plan.analysis.null_extended

@@ -1,0 +1,56 @@
+"""A pass is bounded by time: others wait for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.workers import sync as sync_module
+from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
+from tests.acceptance.command import execute
+from tests.integration.synced import ITEMS, Synced
+
+MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 500)")
+LARGE = FEWEST_TOO_MANY + 50
+
+
+@pytest.fixture
+def items(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Synced:
+    """Any entity takes longer than a pass should, once it is known how long one takes."""
+    monkeypatch.setattr(sync_module, "PASS_SECONDS", 0.0)
+    items = Synced(tmp_path, database, schema=MANY, daemon="batch_entities = 200\nmax_pass_entities = 400")
+    items.sync()
+    return items
+
+
+def touched(items: Synced, sync: FeedSync, number: int) -> tuple[int, int]:
+    """How many entities a pass recomputed and how many it put into the slow lane, after so many changed."""
+    execute(items.dsn, f"UPDATE item SET note = note || 'x', price = price + 1 WHERE id <= {number}")
+    done = sync.run_pass()
+    assert done is not None
+    return done.entities, done.pending
+
+
+def test_what_would_take_too_long_waits_in_the_slow_lane(items: Synced) -> None:
+    with items.feed_sync() as sync:
+        assert touched(items, sync, LARGE) == (LARGE, 0)  # nothing is known yet
+        assert touched(items, sync, LARGE) == (0, LARGE)
+        assert sync.drain() is not None
+        assert touched(items, sync, FEWEST_TOO_MANY) == (FEWEST_TOO_MANY, 0)
+
+
+def test_a_chunk_tells_how_long_an_entity_takes(items: Synced) -> None:
+    with items.feed_sync() as sync:
+        sync.request({}, reason="test", force=False)
+        while sync.drain() is not None:
+            pass
+        assert touched(items, sync, LARGE) == (0, LARGE)
+
+
+def test_behind_a_resync_a_pass_takes_what_it_may(items: Synced) -> None:
+    with items.feed_sync() as sync:
+        assert touched(items, sync, LARGE) == (LARGE, 0)
+        sync.request({}, reason="test", force=False)
+        assert touched(items, sync, LARGE) == (LARGE, 0)
+        assert touched(items, sync, 450) == (0, 450)
