@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import IsolationLevel, sql
 
-from cdc_daemon.analysis.plan import Occurrence, RouteKind
-from cdc_daemon.capture.delta import delta, summary
+from cdc_daemon.capture.delta import summary
 from cdc_daemon.capture.fingerprint import Fingerprint
 from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
@@ -24,7 +23,6 @@ from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
-from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Connection, plan_once
 from cdc_daemon.pg.statements import statement
@@ -32,6 +30,7 @@ from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.slow_lane import SlowLane
+from cdc_daemon.workers.touched import Touched
 
 # They pass by themselves within moments; nobody has to know.
 PASSING = (
@@ -40,10 +39,6 @@ PASSING = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.QueryCanceled,
 )
-
-
-FEW_ROWS = 1000
-"""So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
 
 
 PASS_SECONDS = 0.5
@@ -89,6 +84,13 @@ class FeedSync:
         self._max_pass_entities = max_pass_entities
         self._lane = SlowLane(connection, self._feed, self._recompute, sides, batch_entities=batch_entities)
         self._seconds_an_entity: float | None = None
+        self._touched = Touched(
+            connection,
+            plan,
+            {str(table): source for table, source in self._sources.items()},
+            self._lane,
+            max_pass_entities=max_pass_entities,
+        )
         self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
@@ -104,7 +106,6 @@ class FeedSync:
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
         ).as_bytes()
-        self._resolving: dict[tuple[frozenset[str], bool], bytes] = {}
         self._due = resolve.due(self._feed, limit=batch_entities).as_bytes() if self._feed.refreshes else b""
 
     @contextmanager
@@ -147,12 +148,11 @@ class FeedSync:
 
     def _follow(self, found: Delta, due: Due, locked: FeedState, until: str, started: float) -> Pass:
         since = locked.cursor or ""
-        entities = self._resolve(found, since, most=self._most_entities(locked))
-        pending, pending_end, reason = (0, 0, None) if entities is not None else self._hand_over(found, since)
-        touched = frozenset(entities or ())
+        entities, late = self._touched.divide(found, since, most=self._most_entities(locked))
+        touched = frozenset(entities)
         rest = [entity for entity in due.entities if entity not in touched]
         recomputing = time.monotonic()
-        recomputed = self._recompute_all(entities or (), found.captured_at)
+        recomputed = self._recompute_all(entities, found.captured_at)
         recomputed += self._recompute_all(rest, due.since)
         self._remember_pace(len(touched) + len(rest), time.monotonic() - recomputing)
         done = Pass(
@@ -161,8 +161,8 @@ class FeedSync:
             len(touched) + len(rest),
             recomputed,
             time.monotonic() - started,
-            pending,
-            reason,
+            late.added.entities,
+            late.reason,
             due,
         )
         state.advance(
@@ -170,7 +170,7 @@ class FeedSync:
             self._feed.name,
             cursor=until,
             revision=done.recomputed.revision,
-            pending_end=pending_end,
+            pending_end=late.added.last,
             last_pass=done.fields(),
         )
         return done
@@ -321,62 +321,6 @@ class FeedSync:
     def _remember_pace(self, entities: int, seconds: float) -> None:
         if entities >= FEWEST_TIMED:
             self._seconds_an_entity = seconds / entities
-
-    def _resolve(self, found: Delta, since: str, *, most: int) -> list[Entity] | None:
-        """The entities that the delta touches; None if they are more than that.
-
-        Raises:
-            FeedError: a document has no entity.
-        """
-        if not found.entries:
-            return []
-        few = found.rows <= FEW_ROWS
-        paths = self._paths(found, few=few)
-        if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
-            return None
-        limit = self._max_pass_entities + 1
-        query = self._resolving.get((found.tables, few))
-        if query is None:
-            query = resolve.resolve(
-                self._feed,
-                resolve.entities_touched(self._feed, paths),
-                nullable=self._plan.analysis.nullable,
-                limit=limit,
-            ).as_bytes()
-            self._resolving[found.tables, few] = query
-        rows = self._connection.execute(query, {"since": since}).fetchall()
-        if len(rows) > most:
-            return None
-        entities = [row for row in rows if None not in row]
-        extended = self._plan.analysis.null_extended
-        if len(entities) < len(rows) or not found.tables.isdisjoint(extended):
-            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
-        return entities
-
-    def _paths(self, found: Delta, *, few: bool) -> list[Path]:
-        return [
-            Path(self._delta(occurrence, found, few=few), route)
-            for occurrence in self._plan.analysis.occurrences
-            if str(occurrence.table) in found.tables
-            for route in occurrence.routes
-        ]
-
-    def _delta(self, occurrence: Occurrence, found: Delta, *, few: bool) -> sql.Composable:
-        still = [each for each in occurrence.join_filters if str(each.table) not in found.tables]
-        return resolve.narrowed(delta(self._sources[occurrence.table], occurrence.links, few=few), still)
-
-    def _hand_over(self, found: Delta, since: str) -> tuple[int, int, str]:
-        """A delta too large for one pass goes to the slow lane: (entities, last position, reason)."""
-        paths = self._paths(found, few=False)
-        if found.unknown or any(path.route.kind is RouteKind.ALL for path in paths):
-            reason = "unknown entry" if found.unknown else "route all"
-            affected = resolve.every_entity(self._feed)
-        else:
-            reason = "large delta"
-            affected = resolve.entities_touched(self._feed, paths)
-        require_entities(self._connection, self._feed, self._plan.analysis.nullable)
-        added = self._lane.add(affected, {"since": since}, reason=reason, keep_nulls=reason != "large delta")
-        return added.entities, added.last, reason
 
     def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
         done = Recomputed()

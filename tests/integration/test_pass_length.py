@@ -8,7 +8,7 @@ import pytest
 
 from cdc_daemon.workers import sync as sync_module
 from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
-from tests.acceptance.command import execute
+from tests.acceptance.command import Feed, execute
 from tests.integration.synced import ITEMS, Synced
 
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 500)")
@@ -54,3 +54,47 @@ def test_behind_a_resync_a_pass_takes_what_it_may(items: Synced) -> None:
         sync.request({}, reason="test", force=False)
         assert touched(items, sync, LARGE) == (LARGE, 0)
         assert touched(items, sync, 450) == (0, 450)
+
+
+MAKERS = """
+CREATE TABLE tax (rate numeric NOT NULL);
+CREATE TABLE maker (id int PRIMARY KEY, name text);
+CREATE TABLE item (id int PRIMARY KEY, maker_id int NOT NULL REFERENCES maker);
+INSERT INTO tax VALUES (1);
+INSERT INTO maker SELECT n, 'm' FROM generate_series(1, 2) AS n;
+INSERT INTO item SELECT n, 1 FROM generate_series(1, 500) AS n;
+"""
+OF_MAKERS = Feed("""
+SELECT i.id, i.maker_id, m.name, (SELECT max(t.rate) FROM tax AS t) AS rate
+FROM item AS i JOIN maker AS m ON m.id = i.maker_id
+""")
+
+
+@pytest.mark.parametrize(
+    ("large", "pending", "reason"),
+    [
+        ("UPDATE maker SET name = 'n' WHERE id = 1", 499, "large delta"),
+        ("UPDATE tax SET rate = 2", 500, "route all"),
+    ],
+)
+def test_a_small_change_does_not_wait_with_the_large_one_beside_it(
+    large: str, pending: int, reason: str, database: str, tmp_path: Path
+) -> None:
+    """They were committed between the same two passes."""
+    items = Synced(
+        tmp_path,
+        database,
+        schema=MAKERS,
+        feeds={"items": OF_MAKERS},
+        daemon="batch_entities = 20\nmax_pass_entities = 20",
+    )
+    items.sync()
+    execute(database, large, "UPDATE item SET maker_id = 2 WHERE id = 7")
+    with items.feed_sync() as sync:
+        done = sync.run_pass()
+        assert done is not None
+        assert (done.entities, done.recomputed.upserts) == (1, 1)
+        assert (done.pending, done.reason) == (pending, reason)
+        assert items.value("SELECT document->>'maker_id' FROM cdc.feed_items WHERE id = 7") == "2"
+    items.sync()
+    items.assert_equal_to_the_query()

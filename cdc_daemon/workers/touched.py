@@ -1,0 +1,138 @@
+"""Which entities a delta touches: those of the pass that found it, and those that have to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from psycopg import sql
+
+from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind
+from cdc_daemon.capture.delta import delta
+from cdc_daemon.capture.source import Source
+from cdc_daemon.feeds import resolve
+from cdc_daemon.feeds.digested import Entity
+from cdc_daemon.feeds.entities import require_entities
+from cdc_daemon.feeds.resolve import Path
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.workers.passes import Delta
+from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.slow_lane import Added, SlowLane
+
+FEW_ROWS = 1000
+"""So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
+
+
+_Leg: TypeAlias = tuple[Occurrence, Route]
+_Row: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Late:
+    """What was put into the slow lane, and why."""
+
+    added: Added = field(default_factory=Added)
+    reason: str | None = None
+
+
+class Touched:
+    """Follows the routes of one feed, within the transaction of a pass.
+
+    Args:
+        sources: the plan's source tables as they are captured, by name.
+        max_pass_entities: more than these are never asked for.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        plan: FeedPlan,
+        sources: Mapping[str, Source],
+        lane: SlowLane,
+        *,
+        max_pass_entities: int,
+    ) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._feed = plan.definition
+        self._sources = sources
+        self._lane = lane
+        self._limit = max_pass_entities + 1
+        self._legs: Sequence[_Leg] = [
+            (occurrence, route) for occurrence in plan.analysis.occurrences for route in occurrence.routes
+        ]
+        self._queries: dict[tuple[frozenset[str], bool, tuple[int, ...]], bytes] = {}
+
+    def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
+        """The entities for the pass, at most so many; the others are put into the slow lane.
+
+        A delta holds what many have written. Each route of too large a one is looked at alone, and the
+        smallest are followed in the pass, so that an edited name does not wait behind the renamed category
+        that was committed beside it.
+
+        Raises:
+            FeedError: a document has no entity.
+        """
+        if not found.entries:
+            return [], Late()
+        legs = [leg for leg in self._legs if str(leg[0].table) in found.tables]
+        followed = [leg for leg in legs if leg[1].kind is not RouteKind.ALL]
+        why = "unknown entry" if found.unknown else "route all" if len(followed) < len(legs) else None
+        rows = [] if why else self._rows(found, followed, since)
+        late: list[_Leg] = []
+        if why or len(rows) > most:
+            rows, late = self._smallest(found, followed, since, most)
+        entities = list(dict.fromkeys(row for row in rows if None not in row))
+        extended = self._plan.analysis.null_extended
+        if why or late or len(entities) < len(rows) or not found.tables.isdisjoint(extended):
+            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
+        if why:
+            every = resolve.every_entity(self._feed)
+            return entities, Late(self._lane.add(every, {}, reason=why, keep_nulls=True), why)
+        if late:
+            return entities, self._put(found, late, since)
+        return entities, Late()
+
+    def _smallest(
+        self, found: Delta, legs: Sequence[_Leg], since: str, most: int
+    ) -> tuple[list[_Row], list[_Leg]]:
+        """What the routes that reach least yield, as long as it is not too much; and the other routes."""
+        reached = [(self._rows(found, [leg], since), leg) for leg in legs]
+        rows: list[_Row] = []
+        late: list[_Leg] = []
+        for more, leg in sorted(reached, key=lambda each: len(each[0])):
+            if len(rows) + len(more) > most:
+                late.append(leg)
+            else:
+                rows += more
+        return rows, late
+
+    def _rows(self, found: Delta, legs: Sequence[_Leg], since: str) -> list[_Row]:
+        """The entities that some routes yield, each once, no more than the limit."""
+        if not legs:
+            return []
+        few = found.rows <= FEW_ROWS
+        known = (found.tables, few, tuple(map(id, legs)))
+        query = self._queries.get(known)
+        if query is None:
+            query = resolve.resolve(
+                self._feed,
+                resolve.entities_touched(self._feed, self._paths(found, legs, few=few)),
+                nullable=self._plan.analysis.nullable,
+                limit=self._limit,
+            ).as_bytes()
+            self._queries[known] = query
+        return self._connection.execute(query, {"since": since}).fetchall()
+
+    def _put(self, found: Delta, legs: Sequence[_Leg], since: str) -> Late:
+        affected = resolve.entities_touched(self._feed, self._paths(found, legs, few=False))
+        reason = "large delta"
+        return Late(self._lane.add(affected, {"since": since}, reason=reason, keep_nulls=False), reason)
+
+    def _paths(self, found: Delta, legs: Sequence[_Leg], *, few: bool) -> list[Path]:
+        return [Path(self._delta(occurrence, found, few=few), route) for occurrence, route in legs]
+
+    def _delta(self, occurrence: Occurrence, found: Delta, *, few: bool) -> sql.Composable:
+        still = [each for each in occurrence.join_filters if str(each.table) not in found.tables]
+        return resolve.narrowed(delta(self._sources[str(occurrence.table)], occurrence.links, few=few), still)
