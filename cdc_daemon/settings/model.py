@@ -133,7 +133,8 @@ class DaemonSettings(_Section):
         default=5000,
         ge=1,
         le=10_000_000,
-        description="A change that touches more entities than this goes to the slow lane.",
+        description="The most entities that one pass recomputes, if half a second does not allow for fewer; "
+        "more go to the slow lane.",
     )
     side_sessions: int = Field(
         default=1,

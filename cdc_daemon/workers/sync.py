@@ -310,13 +310,13 @@ class FeedSync:
     def _most_entities(self, locked: FeedState) -> int:
         """How many entities one pass may take.
 
-        Those of a larger delta wait in the slow lane, where chunks let fresh changes through. Behind a resync
-        they would wait longer than a pass can last.
+        Those of a larger delta wait in the slow lane, where chunks let fresh changes through; but none where
+        more wait already than it has itself.
         """
-        if self._seconds_an_entity is None or locked.pending_entities > self._max_pass_entities:
+        if self._seconds_an_entity is None:
             return self._max_pass_entities
         quick = int(PASS_SECONDS / self._seconds_an_entity)
-        return min(max(quick, FEWEST_TOO_MANY), self._max_pass_entities)
+        return min(max(quick, FEWEST_TOO_MANY, locked.pending_entities), self._max_pass_entities)
 
     def _remember_pace(self, entities: int, seconds: float) -> None:
         if entities >= FEWEST_TIMED:

@@ -48,12 +48,14 @@ def test_a_chunk_tells_how_long_an_entity_takes(items: Synced) -> None:
         assert touched(items, sync, LARGE) == (0, LARGE)
 
 
-def test_behind_a_resync_a_pass_takes_what_it_may(items: Synced) -> None:
+def test_nothing_waits_where_more_than_itself_waits_already(items: Synced) -> None:
     with items.feed_sync() as sync:
         assert touched(items, sync, LARGE) == (LARGE, 0)
-        sync.request({}, reason="test", force=False)
+        assert touched(items, sync, LARGE) == (0, LARGE)
         assert touched(items, sync, LARGE) == (LARGE, 0)
-        assert touched(items, sync, 450) == (0, 450)
+        assert touched(items, sync, LARGE + 1) == (0, LARGE + 1)
+        sync.request({}, reason="test", force=False)
+        assert touched(items, sync, 450) == (0, 450)  # never more than max_pass_entities
 
 
 MAKERS = """
