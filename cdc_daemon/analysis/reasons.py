@@ -66,6 +66,11 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:
                 "compared with is computed of many rows, so that none tells which values come and go: "
                 "compare with columns of single rows (EXISTS with an equality in its WHERE)"
             )
+        if scope.correlated(source):
+            return (
+                f"nothing where {source.alias} reads {changed.alias} refers to a row around it, so a change "
+                "concerns every one: compare a column there for equality with one of the query around"
+            )
         if source.table is None and tied:
             return (
                 f"no condition leads from {changed.alias} to {wanted}: {source.alias} is joined by "

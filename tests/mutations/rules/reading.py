@@ -517,6 +517,13 @@ READ = (
         killed_by=("test_reasons",),
     ),
     Mutation(
+        "an arm that refers to no row around is named",
+        "reasons",
+        "        if scope.correlated(source):\n",
+        "        if False:\n",
+        killed_by=("test_reasons",),
+    ),
+    Mutation(
         "a keyword has its place",
         "reasons",
         "    if construct.words:\n",

@@ -103,6 +103,14 @@ def reasons(query: str) -> dict[str, str]:
             "one of its GROUP BY",
         ),
         (
+            """SELECT p.id, (SELECT count(*) FROM (SELECT c.id FROM shop.category c WHERE c.parent_id = p.id
+            UNION SELECT s.id FROM shop.store s) v JOIN shop.orders o ON o.id = v.id) AS n
+            FROM shop.product p""",
+            "s",
+            "nothing where v reads s refers to a row around it",
+            "compare a column there for equality with one of the query around",
+        ),
+        (
             "SELECT max(p.id) AS id FROM shop.product p GROUP BY p.category_id",
             "p",
             "id is not a value of single rows (an aggregate",
