@@ -222,8 +222,3 @@ def _nullable_arms(scope: Scope) -> Iterator[tuple[OuterJoin, int]]:
         for arm in (0, 1):
             if join.nullable[arm]:
                 yield join, arm
-
-
-def all_matched(scope: Scope) -> Case:
-    """The case in which every join found a match."""
-    return Case(scope, None, dict.fromkeys(scope.joins, MATCHED))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.cases import MATCHED, Case, all_matched
+from cdc_daemon.analysis.cases import MATCHED, Case
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
 from cdc_daemon.analysis.known import Value
@@ -122,10 +122,8 @@ def wanted_of(plan: Plan, source: Source) -> Wanted:
     """What a scope wants of a query inside it: all columns that it refers to, and which of them lead on."""
     scope = plan.scope
     outputs = frozenset(n for n, name in enumerate(source.columns) if name in scope.used[source.uid])
-    case = all_matched(scope)
     given = {f"{ref.source}.{ref.column}": ref for ref in source.outer if ref.source in scope.sources}
-    usable = [q for q in scope.conjuncts if case.holds(q)]
-    usable += [_equal_to(ref, column(_OUTER, name)) for name, ref in given.items()]
+    usable = [*scope.conjuncts, *(_equal_to(ref, column(_OUTER, name)) for name, ref in given.items())]
     names = () if source.subquery else scope.used[source.uid]
     start = {Ref(source.uid, name): Value(column(source.uid, name)) for name in names}
     reach = Reach(scope, usable, plan.before[source.uid], start)

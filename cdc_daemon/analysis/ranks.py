@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cdc_daemon.analysis.cases import all_matched
 from cdc_daemon.analysis.dialect import Tree, column
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.reach import Reach
@@ -32,11 +31,9 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     settled = frozenset(uid for uid, source in scope.sources.items() if _constant(source))
     unsettled = [uid for uid, source in scope.sources.items() if not source.subquery and uid not in settled]
     before: dict[str, frozenset[str]] = {}
-    matched = all_matched(scope)
-    usable = [q for q in scope.conjuncts if matched.holds(q)]
     depth = _depths(scope)
     # What may be visited only grows: each reach goes on from where it stood.
-    reaches = {uid: Reach(scope, usable, settled, _own_columns(scope, uid)) for uid in unsettled}
+    reaches = {uid: Reach(scope, scope.conjuncts, settled, _own_columns(scope, uid)) for uid in unsettled}
     while unsettled:
         best: tuple[tuple[int, bool, int, int, int], str] | None = None
         for order, uid in enumerate(unsettled):
@@ -62,7 +59,7 @@ def _depths(scope: Scope) -> Mapping[str, int]:
     """How many generations of parents each source has: tables that are joined to it by their unique key."""
     joined: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for q in scope.conjuncts:
-        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None and not q.implied else ():
+        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None else ():
             if (
                 own.column is not None
                 and other.column is not None

@@ -54,19 +54,20 @@ class Subject:
 
     def place_of(self, relation: TableName) -> Place | None:
         """Where the query reads a relation, or the view through which it does."""
-        waiting, seen = [relation], set[TableName]()
+        waiting, unread = [relation], dict(self.views)
         while waiting:
             name = waiting.pop()
             place = self.places.of_relation(name)
             if place is not None:
                 return place
-            seen.add(name)
-            readers = (
+            readers = [
                 other
-                for other, tree in self.views.items()
+                for other, tree in unread.items()
                 if any((node.db, node.name) == name for node in tables_read(tree))
-            )
-            waiting += [other for other in readers if other not in seen]
+            ]
+            for other in readers:
+                del unread[other]
+            waiting += readers
         return None
 
     def calls(self, function: Function) -> list[Tree]:

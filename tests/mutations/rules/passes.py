@@ -186,7 +186,7 @@ PASSES = (
     Mutation(
         "a table behind a view has the view's place",
         "verdicts.subject",
-        "            waiting += [other for other in readers if other not in seen]\n",
+        "            waiting += readers\n",
         "",
         killed_by=("views",),
     ),

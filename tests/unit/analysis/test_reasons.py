@@ -111,6 +111,14 @@ def reasons(query: str) -> dict[str, str]:
             "compare a column there for equality with one of the query around",
         ),
         (
+            """WITH RECURSIVE t(k, id) AS (SELECT c.parent_id, count(*) FROM shop.category c
+            GROUP BY c.parent_id UNION ALL SELECT t.k, t.id FROM t JOIN shop.store s ON s.id > t.id)
+            SELECT t.id FROM t""",
+            "c",
+            "id is not a value of single rows",
+            "name columns of rows in `entity`",
+        ),
+        (
             "SELECT max(p.id) AS id FROM shop.product p GROUP BY p.category_id",
             "p",
             "id is not a value of single rows (an aggregate",

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, Column, FeedQuery, Function, Output, Table, TableName
+from cdc_daemon.analysis.catalogue import (
+    Catalogue,
+    Column,
+    FeedQuery,
+    Function,
+    Output,
+    Table,
+    TableName,
+    View,
+)
 from cdc_daemon.analysis.plan import Verdict
 
 PRODUCT = Table(
@@ -18,13 +29,17 @@ FUNCTIONS = (
     Function("pg_catalog", "random", "volatile"),
     Function("pg_catalog", "lower", "immutable"),
     Function("shop", "tax", "stable", language="sql", body="SELECT $1 * 2"),
+    Function("shop", "score", "stable", language="plpython3u", body="SELECT 1 FROM shop.secret"),
 )
 RESOLVED = "SELECT p.id FROM shop.product p"
 
 
-def verdicts(text: str, *called: str) -> list[Verdict]:
+def verdicts(
+    text: str, *called: str, others: Sequence[Table] = (), views: Sequence[View] = ()
+) -> list[Verdict]:
     functions = tuple(function for function in FUNCTIONS if function.name in called)
-    catalogue = Catalogue({PRODUCT.name: PRODUCT}, functions)
+    tables = {table.name: table for table in (PRODUCT, *others)}
+    catalogue = Catalogue(tables, functions, views={view.name: view for view in views})
     query = FeedQuery("feed", text, RESOLVED, (Output("id", "integer"),), ("id",), ("id",))
     return list(analyse(query, catalogue).verdicts)
 
@@ -95,3 +110,25 @@ def test_a_function_that_may_read_tables_is_refused() -> None:
     assert verdict.refusal
     assert "IMMUTABLE" in verdict.hint
     assert verdict.column == 19
+
+
+def test_what_another_language_says_is_not_read_as_sql() -> None:
+    (verdict,) = verdicts("SELECT p.id, shop.score(p.price) AS score FROM product p", "score")
+
+    assert "it may read tables" in verdict.what
+    assert "secret" not in verdict.what
+
+
+def test_a_sequence_is_refused_and_not_warned_about_beside_that() -> None:
+    """That it is UNLOGGED is the least of it."""
+    sequence = Table(TableName("shop", "numbers"), 2, {}, kind="sequence", unlogged=True)
+    (verdict,) = verdicts(RESOLVED, others=[sequence])
+
+    assert verdict.name == "system-catalogue"
+
+
+def test_a_view_that_can_not_be_parsed_keeps_nothing_else_from_being_judged() -> None:
+    view = View(TableName("shop", "odd"), 3, "SELECT FROM WHERE (", ("id",))
+    (verdict,) = verdicts("SELECT p.id, random() AS r FROM product p", "random", views=[view])
+
+    assert (verdict.name, verdict.column) == ("volatile-function", 14)
