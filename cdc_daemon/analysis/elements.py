@@ -28,27 +28,21 @@ def elements(
     compared = [side.column for q in conjuncts for side in q.sides or () if side.column is not None]
     for ref in dict.fromkeys(compared):
         source = sources.get(ref.source)
-        item = None if source is None else _made(source)
-        if source is None or item is None or not source.outer:
+        if source is None or source.item is None or not source.outer or _reads_tables(source):
             continue
         if not any(outer.source in sources for outer in source.outer):
-            yield _among(source, item, ref, take("elements"))
+            yield _among(source, source.item, ref, take("elements"))
 
 
-def _made(source: Source) -> Tree | None:
-    """An item of FROM that reads no table, as it stands alone."""
-    item = source.item
-    if source.table is not None or source.itself or item is None:
-        return None
+def _reads_tables(source: Source) -> bool:
     within = () if source.body is None else scopes_of(source.body)
-    if any(each.table is not None for scope in within for each in scope.sources.values()):
-        return None
-    if isinstance(item, exp.Lateral):
-        item = exp.Table(this=item.this, ordinality=item.args.get("ordinality"))
-    return item.copy()
+    return any(each.table is not None for scope in within for each in scope.sources.values())
 
 
 def _among(source: Source, item: Tree, ref: Ref, alias: str) -> Conjunct:
+    lateral = isinstance(item, exp.Lateral)
+    item = exp.Table(this=item.this, ordinality=item.args.get("ordinality")) if lateral else item
+    item = item.copy()
     item.set("joins", None)
     item.set("alias", exp.TableAlias(this=quoted(alias), columns=[quoted(name) for name in source.columns]))
     same = exp.NullSafeEQ(this=column(alias, ref.column), expression=column(*ref))

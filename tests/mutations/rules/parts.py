@@ -50,8 +50,8 @@ PARTS = (
     Mutation(
         "LATERAL before a function or VALUES is but a word",
         "elements",
-        "    if isinstance(item, exp.Lateral):\n",
-        "    if False:\n",
+        "    lateral = isinstance(item, exp.Lateral)\n",
+        "    lateral = False\n",
         killed_by=("test_elements",),
     ),
     Mutation(
@@ -113,9 +113,37 @@ PARTS = (
     Mutation(
         "rows of a table are no elements: they change themselves",
         "elements",
-        "    if any(each.table is not None for scope in within for each in scope.sources.values()):\n",
-        "    if False:\n",
+        "    return any(each.table is not None for scope in within for each in scope.sources.values())\n",
+        "    return False\n",
         killed_by=("test_elements",),
+    ),
+    Mutation(
+        "what refers to no row around is not made of its columns",
+        "elements",
+        "or not source.outer or",
+        "or",
+        killed_by=("test_elements",),
+    ),
+    Mutation(
+        "a column of a derived table may be NULL where its query yields NULL",
+        "nulls",
+        "source.body is not None and output_never_null(source.body, source.columns.index(tree.name))",
+        "source.body is not None",
+        killed_by=("test_nulls",),
+    ),
+    Mutation(
+        "a column of a recursion may be NULL where its base yields NULL",
+        "nulls",
+        "output_never_null(body.base, n) and ",
+        "",
+        killed_by=("test_nulls",),
+    ),
+    Mutation(
+        "a column of a recursion may be NULL where a step yields NULL",
+        "nulls",
+        " and output_never_null(body.step, n)",
+        "",
+        killed_by=("test_nulls",),
     ),
     Mutation(
         "VALUES brings its own alias along",

@@ -18,6 +18,12 @@ def route(query: str) -> Route:
     return found
 
 
+def first_route(query: str) -> Route:
+    """That of the first place where category is read."""
+    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
+    return next(each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c").routes[0]
+
+
 def joined(condition: str) -> str:
     """The route for a condition as PostgreSQL prints it."""
     query = f"SELECT p.id, c.name FROM shop.product p JOIN shop.category c ON {condition}"
@@ -69,3 +75,25 @@ def test_rows_are_compared_column_by_column() -> None:
 
 def test_another_negation_stays_one() -> None:
     assert "NOT" in joined("NOT (c.parent_id IS DISTINCT FROM p.category_id OR c.name = p.sku)")
+
+
+RECURSIVE = """WITH RECURSIVE t(k) AS (SELECT c.{} FROM shop.category c
+    UNION SELECT c.{} FROM t JOIN shop.category c ON {}) SELECT t.k FROM t"""
+
+
+@pytest.mark.parametrize(
+    ("derived", "may_be_null"),
+    [
+        ("SELECT c.id AS k FROM shop.category c", False),
+        ("SELECT c.parent_id AS k FROM shop.category c", True),
+        (RECURSIVE.format("id", "id", "c.parent_id = t.k"), False),
+        (RECURSIVE.format("id", "parent_id", "c.id = t.k"), True),
+        (RECURSIVE.format("parent_id", "id", "c.parent_id = t.k"), True),
+    ],
+)
+def test_a_column_of_a_query_may_be_null_where_a_part_of_it_yields_null(
+    derived: str, may_be_null: bool
+) -> None:
+    query = f"""SELECT p.id, d.k FROM shop.product p
+        JOIN ({derived}) d ON NOT (p.category_id IS DISTINCT FROM d.k)"""
+    assert ("IS NULL" in first_route(query).sql) is may_be_null
