@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.recompute import Recomputed
@@ -14,17 +16,25 @@ class Delta:
     """What became visible since the cursor.
 
     Attributes:
-        tables: names of the tables that have entries.
-        rows: how many changed rows the entries tell of.
+        changed: how many changed rows the entries of each table tell of.
         unknown: some entry can't say which rows changed.
         captured_at: when its oldest entry was written.
     """
 
-    tables: frozenset[str] = frozenset()
+    changed: Mapping[str, int] = field(default_factory=dict[str, int])
     entries: int = 0
-    rows: int = 0
     unknown: bool = False
     captured_at: datetime | None = None
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """Names of the tables that have entries."""
+        return frozenset(self.changed)
+
+    @property
+    def rows(self) -> int:
+        """How many changed rows there are in all."""
+        return sum(self.changed.values())
 
 
 @dataclass(frozen=True)

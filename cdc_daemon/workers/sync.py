@@ -289,9 +289,8 @@ class FeedSync:
     def _read_delta(self, since: str) -> Delta:
         rows = self._connection.execute(self._summary, {"since": since}).fetchall() if self._sources else []
         return Delta(
-            frozenset(table for table, *_ in rows),
+            {table: changed for table, _, changed, *_ in rows},
             sum(entries for _, entries, *_ in rows),
-            sum(changed for _, _, changed, *_ in rows),
             any(unknown for _, _, _, unknown, _ in rows),
             min((changed_at for *_, changed_at in rows), default=None),
         )

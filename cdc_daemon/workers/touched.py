@@ -23,6 +23,9 @@ from cdc_daemon.workers.slow_lane import Added, SlowLane
 FEW_ROWS = 1000
 """So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
 
+MANY_ROWS = 20_000
+"""More changed rows of one table, in a delta that is too large, wait without a look at what they reach."""
+
 
 _Leg: TypeAlias = tuple[Occurrence, Route]
 _Row: TypeAlias = tuple[Any, ...]
@@ -82,7 +85,10 @@ class Touched:
         rows = [] if why else self._rows(found, followed, since)
         late: list[_Leg] = []
         if why or len(rows) > most:
-            rows, late = self._smallest(found, followed, since, most)
+            large = {table for table, rows in found.changed.items() if rows > MANY_ROWS}
+            asked = [leg for leg in followed if str(leg[0].table) not in large]
+            rows, late = self._smallest(found, asked, since, most)
+            late += [leg for leg in followed if str(leg[0].table) in large]
         entities = list(dict.fromkeys(row for row in rows if None not in row))
         extended = self._plan.analysis.null_extended
         if why or late or len(entities) < len(rows) or not found.tables.isdisjoint(extended):

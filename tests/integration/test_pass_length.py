@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.workers import sync as sync_module
+from cdc_daemon.workers import touched as touched_module
 from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
 from tests.acceptance.command import Feed, execute
 from tests.integration.synced import ITEMS, Synced
@@ -98,5 +99,21 @@ def test_a_small_change_does_not_wait_with_the_large_one_beside_it(
         assert (done.entities, done.recomputed.upserts) == (1, 1)
         assert (done.pending, done.reason) == (pending, reason)
         assert items.value("SELECT document->>'maker_id' FROM cdc.feed_items WHERE id = 7") == "2"
+    items.sync()
+    items.assert_equal_to_the_query()
+
+
+def test_many_changed_rows_wait_without_a_look_at_what_they_reach(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(touched_module, "MANY_ROWS", 0)
+    daemon = "batch_entities = 20\nmax_pass_entities = 20"
+    items = Synced(tmp_path, database, schema=MAKERS, feeds={"items": OF_MAKERS}, daemon=daemon)
+    items.sync()
+    execute(database, "UPDATE maker SET name = 'n' WHERE id = 1", "UPDATE item SET maker_id = 2 WHERE id = 7")
+    with items.feed_sync() as sync:
+        done = sync.run_pass()
+        assert done is not None
+        assert (done.entities, done.pending) == (0, 500)
     items.sync()
     items.assert_equal_to_the_query()
