@@ -123,6 +123,17 @@ CORRELATED = {
         " ON c.id = i.n WHERE i.pid = p.id) v JOIN o ON o.id = v.k WHERE v.z IS NOT DISTINCT FROM p.cat)"
         " AS n FROM p",
     ),
+    "asked of an aggregate of each": Case(
+        "id",
+        "SELECT p.id, (SELECT count(*) FROM (SELECT i.oid AS k, count(*) AS z FROM i WHERE i.pid > p.cat"
+        " GROUP BY i.oid) v JOIN o ON o.id = v.k WHERE v.z = p.id) AS n FROM p",
+    ),
+    "ways of each by a step with a left join": Case(
+        "id",
+        "SELECT p.id, (WITH RECURSIVE t(k) AS (SELECT c.id FROM c WHERE c.id = p.cat UNION"
+        " SELECT coalesce(o.cust, c.parent) FROM t JOIN c ON c.id = t.k LEFT JOIN o ON o.id = c.id)"
+        " SELECT string_agg(s.code, ',' ORDER BY s.code) FROM t JOIN s ON s.id = t.k) AS ks FROM p",
+    ),
     "two steps beside a query of each": Case(
         "id",
         "SELECT p.id, (SELECT count(*) FROM (SELECT c.id AS k FROM c WHERE c.parent = p.cat) v"

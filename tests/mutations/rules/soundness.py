@@ -366,6 +366,20 @@ SOUND = (
         killed_by=("null-safe beside a query of each",),
     ),
     Mutation(
+        "what is asked of an aggregate of a query beside is not asked of its rows",
+        "beginnings",
+        "            if body.bindable[n]\n        }\n",
+        "        }\n",
+        killed_by=("asked of an aggregate of each",),
+    ),
+    Mutation(
+        "an aggregate of a query beside does not say which of its rows it is of",
+        "beginnings",
+        "for n, value in known.items() if body.bindable[n]",
+        "for n, value in known.items()",
+        killed_by=("by the number among each",),
+    ),
+    Mutation(
         "every arm of a query beside is looked into",
         "beginnings",
         "        for arm in body.arms:\n",
