@@ -39,3 +39,19 @@ def test_of_one_table_it_stays_an_expression_which_an_index_may_have() -> None:
     assert routes(query, "c") == [
         "SELECT p.id AS id FROM delta JOIN shop.product AS p ON delta.id = COALESCE(p.category_id, p.id)"
     ]
+
+
+def test_over_more_outer_joins_than_can_be_told_apart_nothing_is_guessed() -> None:
+    """Six of them are in 64 states; of a row without a match its columns would be taken for NULL."""
+    names = tuple(f"k{n}" for n in range(6))
+    joins = "".join(
+        f" LEFT JOIN shop.category c{n} ON c{n}.id = {f'c{n - 1}.parent_id' if n else 'p.category_id'}"
+        for n in range(6)
+    )
+    for most in (5, 6):
+        outputs = ", ".join(f"c{n}.id AS k{n}" for n in range(most))
+        query = f"SELECT {outputs} FROM shop.product p{joins}"
+        keys = names[:most]
+        feed = FeedQuery("feed", query, query, tuple(Output(key, "integer") for key in keys), keys, keys)
+        (changed,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c0")
+        assert ("k0" in changed.routes[0].bound) is (most == 5)
