@@ -234,7 +234,7 @@ def test_a_table_that_only_an_unread_cte_names_is_no_source(
     assert {each.table.name for each in found} == sources
 
 
-def test_an_alias_of_using_is_named_with_its_place_and_the_way_without_it(
+def test_a_join_that_using_names_is_followed_as_any_other(
     connection: psycopg.Connection[Any],
 ) -> None:
     query, catalogue = read(
@@ -242,9 +242,10 @@ def test_an_alias_of_using_is_named_with_its_place_and_the_way_without_it(
     )
 
     found = referee(analyse(query, catalogue), catalogue.dependencies).occurrences
-    assert {each.kind for each in found} == {RouteKind.ALL}
-    for each in found:
-        assert (each.reason or "").startswith("the alias j of USING at 2:29 can't be parsed: leave AS j out")
+    assert {(each.alias, each.kind) for each in found} == {
+        ("p", RouteKind.DIRECT),
+        ("m", RouteKind.DIRECT),
+    }
 
 
 def test_a_column_that_the_analysis_lacks_is_added_with_a_warning(
