@@ -545,6 +545,13 @@ READ = (
         killed_by=("test_verdicts",),
     ),
     Mutation(
+        "outer joins too many to tell apart are named",
+        "effects",
+        "if case.blind and len(found) < len(outputs) else notes",
+        "if False else notes",
+        killed_by=("test_reasons",),
+    ),
+    Mutation(
         "an arm that refers to no row around is named",
         "reasons",
         "        if scope.correlated(source):\n",

@@ -135,6 +135,16 @@ def test_a_reason_names_the_construct_its_place_and_the_remedy(
     assert remedy in reason.partition(construct)[2]
 
 
+def test_more_outer_joins_than_can_be_told_apart_are_to_blame_themselves() -> None:
+    joins = "".join(
+        f" LEFT JOIN shop.category c{n} ON c{n}.id = {f'c{n - 1}.parent_id' if n else 'p.category_id'}"
+        for n in range(6)
+    )
+    first = ", ".join(f"c{n}.parent_id" for n in range(6))
+    reason = reasons(f"SELECT COALESCE({first}, p.id) AS id FROM shop.product p{joins}")["p"]
+    assert "more outer joins than can be told apart" in reason
+
+
 def test_what_a_view_wrote_has_no_place_in_the_text_of_the_query() -> None:
     text = SqlText("SELECT p.id FROM shop.product p LIMIT 1")
 
