@@ -7,7 +7,6 @@ which of them are aggregates is looked up in the catalogue instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, TypeAlias, cast
 
 import sqlglot
@@ -142,23 +141,14 @@ def _restore_null_safe(tree: Tree) -> None:
     PostgreSQL's parser makes `NOT a IS DISTINCT FROM b` of it, and of rows `NOT (… OR …)`.
     """
     for negation in list(tree.find_all(exp.Not)):
-        distinct = list(_alternatives(negation.this))
+        inner = negation.this.unnest()
+        distinct: list[Tree] = list(inner.flatten()) if isinstance(inner, exp.Or) else [inner]
         if all(isinstance(each, exp.NullSafeNEQ) for each in distinct):
-            equal: Tree | None = None
-            for each in distinct:
-                same = exp.NullSafeEQ(this=each.this, expression=each.expression)
-                equal = same if equal is None else exp.And(this=equal, expression=same)
-            negation.replace(equal)
-
-
-def _alternatives(tree: Tree) -> Iterator[Tree]:
-    """The conditions that OR joins."""
-    tree = tree.unnest()
-    if isinstance(tree, exp.Or):
-        yield from _alternatives(tree.left)
-        yield from _alternatives(tree.right)
-    else:
-        yield tree
+            first, *others = (exp.NullSafeEQ(this=each.this, expression=each.expression) for each in distinct)
+            equal: Tree = first
+            for other in others:
+                equal = exp.And(this=equal, expression=other)
+            negation.replace(exp.Paren(this=equal))
 
 
 def render(tree: Tree, *, pretty: bool = False) -> str:

@@ -78,8 +78,8 @@ def plan_of(scope: Scope, wanted: Wanted) -> Plan:
         *open_goals(scope, leading),
     ]
     every = [*bound.values(), *open_goals(scope, open_)]
-    asked = [tree for source in scope.sources.values() for tree in compared_with(scope, source).values()]
-    before = settle(scope, goals or asked or every)
+    beside = [tree for source in scope.sources.values() for tree in compared_with(scope, source).values()]
+    before = settle(scope, goals or beside or every)
     goals = goals or every
     return Plan(
         scope,
@@ -93,6 +93,7 @@ def plan_of(scope: Scope, wanted: Wanted) -> Plan:
 
 
 def open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
+    """What must be known for conditions on outer columns to be of use outside."""
     return [tree for q in open_ for tree in _inner_goals(scope, q)]
 
 
@@ -146,6 +147,7 @@ def _equal_to(ref: Ref, value: Tree) -> Conjunct:
 
 
 def mentioned(trees: Iterable[Tree]) -> frozenset[str]:
+    """The sources that some expressions refer to."""
     return frozenset(ref.source for tree in trees for ref in refs_of(tree))
 
 
@@ -158,10 +160,10 @@ def shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree
         return {}, [scope.limit]
     if not scope.chained:
         return outputs, []
-    shared = outputs
+    common = outputs
     for keys in scope.siblings:
-        shared = among(shared, keys)
-    return shared, scope.windows
+        common = among(common, keys)
+    return common, scope.windows
 
 
 def among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:
@@ -178,6 +180,12 @@ def reach_of(
     extra: Sequence[Conjunct],
     seen: Sequence[Conjunct],
 ) -> Reach:
+    """What a changed row leads to in a case of the outer joins, the goals first.
+
+    Args:
+        changed: its source; None for rows that did not change themselves.
+        extra: conditions that it brings along; `seen`: what conditions outside of its outer join come to.
+    """
     usable = [q for q in brought(case, extra) if case.holds(q)]
     usable += seen
     visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))

@@ -11,7 +11,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import Tree, column, quoted, render
 from cdc_daemon.analysis.known import aliases
-from cdc_daemon.analysis.nulls import told_apart
+from cdc_daemon.analysis.nulls import equal_or_both_null
 from cdc_daemon.analysis.plan import Visit
 from cdc_daemon.analysis.reach import Hop
 from cdc_daemon.analysis.scopes import Note, Source
@@ -216,7 +216,7 @@ def _joined(
     own = _take(waiting, aliased)
     for hop in hops:
         aliased.add(hop.uid)
-        on = [told_apart(condition) for condition in _take(waiting, aliased)]
+        on = [equal_or_both_null(condition) for condition in _take(waiting, aliased)]
         if start is None:
             start = hop.item.copy()
             own += on

@@ -49,7 +49,7 @@ def make_strict(
             q.strict = strict_in(q.tree)
 
 
-def told_apart(tree: Tree) -> Tree:
+def equal_or_both_null(tree: Tree) -> Tree:
     """IS NOT DISTINCT FROM as its two cases, equal or both NULL; any other condition as it is.
 
     No index serves IS NOT DISTINCT FROM, so a join by it reads the whole table for each row. The cases of an

@@ -27,7 +27,7 @@ MANY_ROWS = 20_000
 """More changed rows of one table, in a delta that is too large, wait without a look at what they reach."""
 
 
-_Leg: TypeAlias = tuple[Occurrence, Route]
+_Leg: TypeAlias = tuple[Occurrence, Route]  # one of the routes of a place where a table is read
 _Row: TypeAlias = tuple[Any, ...]
 
 

@@ -64,7 +64,7 @@ PARTS = (
     Mutation(
         "where nothing else leads on, such a query ranks lowest whatever is shown",
         "following",
-        "settle(scope, goals or asked or every)",
+        "settle(scope, goals or beside or every)",
         "settle(scope, goals or every)",
         killed_by=("test_beginnings",),
     ),
@@ -162,8 +162,8 @@ PARTS = (
     Mutation(
         "rows that are not distinct agree in every column",
         "dialect",
-        "    if isinstance(tree, exp.Or):\n",
-        "    if False:\n",
+        "list(inner.flatten()) if isinstance(inner, exp.Or) else [inner]",
+        "[inner]",
         killed_by=("test_nulls",),
     ),
     Mutation(
@@ -197,7 +197,7 @@ PARTS = (
     Mutation(
         "equal and both NULL are looked up apart",
         "fragments",
-        "[told_apart(condition) for condition in _take(waiting, aliased)]",
+        "[equal_or_both_null(condition) for condition in _take(waiting, aliased)]",
         "_take(waiting, aliased)",
         killed_by=("test_nulls",),
     ),

@@ -12,7 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import Catalogue, Column, ForeignKey, Table, TableName, View
+from cdc_daemon.analysis.catalogue import (
+    Catalogue,
+    Column,
+    FeedQuery,
+    ForeignKey,
+    Output,
+    Table,
+    TableName,
+    View,
+)
 
 DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
 _COMPARED_AS = {"shop.size": "enum", "shop.code": "text"}
@@ -45,6 +54,12 @@ class Fixture(NamedTuple):
     @property
     def id(self) -> str:
         return f"{self.place}: {self.name}"
+
+
+def feed_query(query: str, *entity: str) -> FeedQuery:
+    """A feed of a query as PostgreSQL resolves it; its entity, `id` if none is named, is its key."""
+    keys = entity or ("id",)
+    return FeedQuery("feed", query, query, tuple(Output(key, "integer") for key in keys), keys, keys)
 
 
 def fixtures(folder: str = "") -> list[Fixture]:

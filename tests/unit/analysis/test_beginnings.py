@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 UNDER = "(SELECT c.id AS k FROM shop.category c WHERE c.parent_id = p.category_id) v"
 
@@ -14,8 +13,7 @@ UNDER = "(SELECT c.id AS k FROM shop.category c WHERE c.parent_id = p.category_i
 def route(subquery: str, *, of: str = "o") -> str:
     """That of a table in a subquery over products."""
     query = f"SELECT p.id, ({subquery}) AS n FROM shop.product p"
-    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
-    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == of)
+    (occurrence,) = (each for each in analyse(feed_query(query), CATALOGUE).occurrences if each.alias == of)
     return " ".join(" AND ALSO ".join(found.sql for found in occurrence.routes).split())
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.ctes import unread
 from cdc_daemon.analysis.dialect import parse
 from cdc_daemon.analysis.plan import Analysis
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 
 def analysed(query: str) -> Analysis:
-    return analyse(FeedQuery("feed", query, query, (Output("id", "integer"),), ("id",), ("id",)), CATALOGUE)
+    return analyse(feed_query(query), CATALOGUE)
 
 
 def links(query: str) -> dict[str, tuple[str, ...]]:

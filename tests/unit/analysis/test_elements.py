@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 
 def route(query: str) -> str:
     """That of category."""
-    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
-    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c")
+    (occurrence,) = (each for each in analyse(feed_query(query), CATALOGUE).occurrences if each.alias == "c")
     (found,) = occurrence.routes
     return " ".join(found.sql.split())
 

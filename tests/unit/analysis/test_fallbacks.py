@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 ORDERED = "SELECT p.id, c.name FROM shop.product p LEFT JOIN shop.orders o ON o.id = p.id"
 
 
 def routes(query: str, alias: str) -> list[str]:
-    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
-    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == alias)
+    occurrences = analyse(feed_query(query), CATALOGUE).occurrences
+    (occurrence,) = (each for each in occurrences if each.alias == alias)
     return [" ".join(route.sql.split()) for route in occurrence.routes]
 
 
@@ -51,7 +50,6 @@ def test_over_more_outer_joins_than_can_be_told_apart_nothing_is_guessed() -> No
     for most in (5, 6):
         outputs = ", ".join(f"c{n}.id AS k{n}" for n in range(most))
         query = f"SELECT {outputs} FROM shop.product p{joins}"
-        keys = names[:most]
-        feed = FeedQuery("feed", query, query, tuple(Output(key, "integer") for key in keys), keys, keys)
-        (changed,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c0")
+        occurrences = analyse(feed_query(query, *names[:most]), CATALOGUE).occurrences
+        (changed,) = (each for each in occurrences if each.alias == "c0")
         assert ("k0" in changed.routes[0].bound) is (most == 5)

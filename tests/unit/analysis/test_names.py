@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output, TableName
+from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.dialect import column, render
 from cdc_daemon.analysis.names import null_of
 from cdc_daemon.analysis.plan import Analysis, Occurrence
 from cdc_daemon.analysis.scopes import Source
 from cdc_daemon.errors import FeedError
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 PRODUCT = TableName("shop", "product")
 TREE = (
@@ -21,7 +21,7 @@ TREE = (
 
 
 def analysed(query: str) -> Analysis:
-    return analyse(FeedQuery("feed", query, query, (Output("k", "integer"),), ("k",), ("k",)), CATALOGUE)
+    return analyse(feed_query(query, "k"), CATALOGUE)
 
 
 def occurrence(query: str, alias: str) -> Occurrence:

@@ -5,23 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.plan import Route, RouteKind
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 
 def route(query: str) -> Route:
-    """That of category."""
-    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
-    (occurrence,) = (each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c")
-    (found,) = occurrence.routes
-    return found
-
-
-def first_route(query: str) -> Route:
     """That of the first place where category is read."""
-    feed = FeedQuery("feed", query, query, (Output("id", "text"),), ("id",), ("id",))
-    return next(each for each in analyse(feed, CATALOGUE).occurrences if each.alias == "c").routes[0]
+    occurrences = analyse(feed_query(query), CATALOGUE).occurrences
+    return next(each for each in occurrences if each.alias == "c").routes[0]
 
 
 def joined(condition: str) -> str:
@@ -96,4 +87,4 @@ def test_a_column_of_a_query_may_be_null_where_a_part_of_it_yields_null(
 ) -> None:
     query = f"""SELECT p.id, d.k FROM shop.product p
         JOIN ({derived}) d ON NOT (p.category_id IS DISTINCT FROM d.k)"""
-    assert ("IS NULL" in first_route(query).sql) is may_be_null
+    assert ("IS NULL" in route(query).sql) is may_be_null
