@@ -76,6 +76,7 @@ class Recompute:
         *,
         captured_at: datetime,
         force: bool = False,
+        all_fields: bool = False,
         beside: Beside | None = None,
     ) -> Recomputed:
         """Recompute these entities inside the caller's transaction, which holds the feed's state row.
@@ -84,6 +85,7 @@ class Recompute:
             entities: no duplicates; a few thousand at most.
             captured_at: when the change that led here was captured.
             force: give every document a new revision, changed or not.
+            all_fields: call every field of a changed document changed, without a comparison.
             beside: their documents, made by another session on the snapshot of this transaction.
 
         Raises:
@@ -96,6 +98,7 @@ class Recompute:
                 **entity_arrays(self.feed, known),
                 "captured_at": captured_at,
                 "force": force,
+                "all_fields": all_fields,
             }
             statements = self._statements
             if beside is not None:

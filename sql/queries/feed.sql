@@ -39,10 +39,19 @@ WITH digested AS MATERIALIZED (
 ), {rescheduled} logged AS (
     INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
     SELECT d.revision, d.previous, {differing_keys},
-           CASE WHEN d.whole THEN {fields} ELSE ARRAY(
-               SELECT COALESCE(n.key, o.key)
-               FROM pg_catalog.json_each(d.document) AS n
-               FULL JOIN pg_catalog.json_each(d.stored) AS o ON o.key OPERATOR(pg_catalog.=) n.key
+           CASE WHEN d.whole OR %(all_fields)s::pg_catalog.bool THEN {fields} ELSE ARRAY(
+               -- json_each decodes every string, and raises at \u0000 and at half a surrogate pair, which json may hold.
+               -- Values are compared as they are written, so \u may stand as text: `\\` becomes `\\.`, then `\u`
+               -- becomes `\\u`. No two texts become one. A field is named by its place, for its name may hold a `\`, too.
+               SELECT ({fields})[n.place]
+               FROM (SELECT pg_catalog.strpos(d.document::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0
+                         OR pg_catalog.strpos(d.stored::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0 AS escaped) AS e
+               CROSS JOIN LATERAL pg_catalog.json_each(CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
+                   d.document::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE d.document END)
+                   WITH ORDINALITY AS n (key, value, place)
+               LEFT JOIN LATERAL pg_catalog.json_each(CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
+                   d.stored::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE d.stored END)
+                   AS o ON o.key OPERATOR(pg_catalog.=) n.key
                WHERE n.value::pg_catalog.text IS DISTINCT FROM o.value::pg_catalog.text
            ) END
     FROM differing AS d
