@@ -54,7 +54,11 @@ class Service:
         deliveries = [(sink, feed) for feed, each in settings.feeds.items() for sink in each.sinks]
         self._bells = Bells(settings.feeds, deliveries)
         self._connect_for = partial(
-            connect, dsn, search_path=settings.database.search_path, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS
+            connect,
+            dsn,
+            search_path=settings.database.search_path,
+            lock_timeout_seconds=LOCK_TIMEOUT_SECONDS,
+            patience=settings.database.patience,
         )
         self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]

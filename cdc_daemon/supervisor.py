@@ -19,6 +19,7 @@ import psycopg
 from cdc_daemon import service_notify
 from cdc_daemon.errors import CdcError, DatabaseUnavailable, SinkUnavailable
 from cdc_daemon.log import Throttle, get_logger
+from cdc_daemon.pg.session import is_loss
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 15.0
@@ -31,7 +32,14 @@ LONGEST_SILENCE_SECONDS = 900.0
 end it again after every restart."""
 
 # Told by other processes and machines, not by a fault of this one: tried again for ever.
-_PASSING = (DatabaseUnavailable, SinkUnavailable, psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_PASSING = (
+    DatabaseUnavailable,
+    SinkUnavailable,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    OSError,
+)
 
 log = get_logger()
 
@@ -217,7 +225,7 @@ class Supervisor:
     def _tell(self, post: _Post, error: Exception, pause: float) -> None:
         reason = _reason(error)
         post.trouble = reason
-        post.lost_database = _is_loss_of_database(error)
+        post.lost_database = is_loss(error)
         if post.lost_database:
             with self._lock:
                 if self._lost_at is None:
@@ -274,11 +282,3 @@ class Supervisor:
 def _reason(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _is_loss_of_database(error: Exception) -> bool:
-    """Whether there is no session any more, rather than one statement that failed."""
-    if isinstance(error, DatabaseUnavailable | psycopg.InterfaceError):
-        return True
-    state = error.sqlstate if isinstance(error, psycopg.OperationalError) else ""
-    return state is None or state.startswith(("08", "57P"))

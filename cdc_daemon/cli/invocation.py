@@ -70,7 +70,12 @@ def session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str
     """
     with (
         database(settings) as dsn,
-        connect(dsn, search_path=settings.database.search_path, purpose=purpose) as connection,
+        connect(
+            dsn,
+            search_path=settings.database.search_path,
+            purpose=purpose,
+            patience=settings.database.patience,
+        ) as connection,
     ):
         yield connection, dsn
 

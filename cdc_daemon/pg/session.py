@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.pg.silence import Patience, WatchedConnection, lookout
 from cdc_daemon.pg.statements import statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -44,18 +48,25 @@ PINNED: Mapping[str, str] = {
     # Stores documents of 3 kB in half the time that pglz takes, in the same space.
     "default_toast_compression": "lz4",
     "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
 }
 
+
+SIGN_OF_LIFE_SECONDS = 1.0
+"""How often a session in a transaction speaks to the server while it has nothing to ask."""
 
 _OPTIONAL = frozenset({"client_connection_check_interval", "default_toast_compression"})
 """Not every platform can watch a socket, and not every build has lz4."""
 
 
 def connect(
-    dsn: str, *, search_path: str = "public", purpose: str = "", lock_timeout_seconds: float = 0
+    dsn: str,
+    *,
+    search_path: str = "public",
+    purpose: str = "",
+    lock_timeout_seconds: float = 0,
+    patience: Patience = Patience(),  # noqa: B008 # frozen
 ) -> Connection:
     """Open a session in autocommit mode with every setting that changes text pinned.
 
@@ -64,20 +75,19 @@ def connect(
         search_path: schemas in which the feeds' queries find their tables.
         purpose: shown in pg_stat_activity as `cdc-daemon: <purpose>`.
         lock_timeout_seconds: how long a statement waits for a lock; 0 is for ever.
+        patience: how long the network may be silent; what the connection string says itself goes before.
 
     Raises:
         DatabaseUnavailable: the server can't be reached or refuses the session.
     """
     try:
-        connection = psycopg.connect(
-            dsn,
+        conninfo = make_conninfo(dsn, **_network(dsn, patience))
+        connection = WatchedConnection.connect(
+            conninfo,
             autocommit=True,
             application_name=f"cdc-daemon: {purpose}" if purpose else "cdc-daemon",
             row_factory=tuple_row,
             prepare_threshold=3,
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
@@ -89,6 +99,7 @@ def connect(
         **PINNED,
         "search_path": f"{search_path}, pg_temp",
         "lock_timeout": f"{lock_timeout_seconds * 1000:.0f}",
+        **_abandonment(patience),
     }
     if connection.info.server_version >= 140000:
         # A killed daemon's backend would keep the feed's row locked until its statement ends (7.8 s seen).
@@ -99,7 +110,39 @@ def connect(
         except psycopg.errors.InvalidParameterValue:
             if name not in _OPTIONAL:
                 raise
+    connection.watch(lookout(conninfo, patience))
     return connection
+
+
+def _network(dsn: str, patience: Patience) -> dict[str, str]:
+    """What libpq is told, so that TCP notices lost packets: by itself it waits for a quarter of an hour."""
+    silence = patience.silence_seconds
+    wanted = {
+        # libpq takes whole seconds, and 1 for 2.
+        "connect_timeout": f"{max(2, round(patience.connect_seconds))}",
+        "tcp_user_timeout": f"{silence * 1000:.0f}",
+        "keepalives_idle": f"{max(1, round(silence / 2))}",
+        "keepalives_interval": f"{max(1, round(silence / 8))}",
+        "keepalives_count": "3",
+    }
+    given = conninfo_to_dict(dsn)
+    return {name: value for name, value in wanted.items() if name not in given}
+
+
+def _abandonment(patience: Patience) -> dict[str, str]:
+    """Settings by which the server lets go of a session whose client is frozen or cut off.
+
+    Its transaction would hold a feed's row for good, and no other daemon could take the feed over. The
+    server's own defaults are two hours, and never.
+    """
+    silence = patience.silence_seconds
+    return {
+        "tcp_keepalives_idle": f"{max(1, round(silence / 2))}",
+        "tcp_keepalives_interval": f"{max(1, round(silence / 8))}",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": f"{silence * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{patience.abandoned_seconds * 1000:.0f}",
+    }
 
 
 def plan_once(connection: Connection) -> None:
@@ -111,6 +154,38 @@ def plan_once(connection: Connection) -> None:
     must stand in the text.
     """
     connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "force_generic_plan"})
+
+
+@contextmanager
+def kept_alive(connection: Connection) -> Generator[None]:
+    """Give the server signs of life while nobody uses a session that has a transaction open.
+
+    It would take the session for abandoned. A process that is frozen gives none.
+    """
+    done = threading.Event()
+
+    def give() -> None:
+        with suppress(psycopg.Error):  # the end of the transaction will tell
+            while not done.wait(SIGN_OF_LIFE_SECONDS):
+                connection.execute(statement("session.sign_of_life"))
+
+    thread = threading.Thread(target=give, name="sign of life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error says that a session is lost or could not be had, and not that a statement failed."""
+    if isinstance(error, DatabaseUnavailable | psycopg.InterfaceError):
+        return True
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True  # we were frozen, or cut off; psycopg counts it among the errors of a program
+    state = error.sqlstate if isinstance(error, psycopg.OperationalError) else ""
+    return state is None or state.startswith(("08", "53300", "57P"))
 
 
 def first_line(error: BaseException) -> str:

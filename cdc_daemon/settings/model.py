@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.sinks.settings import SinkSettings
 
@@ -81,6 +82,24 @@ class DatabaseSettings(_Section):
         le=10_000,
         description="How often `install` tries for a lock before it gives up.",
     )
+    connect_timeout_seconds: float = Field(
+        default=10.0,
+        ge=2,
+        le=300,
+        description="Longest that opening a session may take, in seconds, for each host of `dsn`.",
+    )
+    silence_seconds: float = Field(
+        default=20.0,
+        ge=2,
+        le=3600,
+        description="Longest silence of the database before a session is given up and opened anew, in "
+        "seconds; the server ends a session that is silent in a transaction after twice as long.",
+    )
+
+    @property
+    def patience(self) -> Patience:
+        """How long the network may take."""
+        return Patience(self.connect_timeout_seconds, self.silence_seconds)
 
     @property
     def conninfo(self) -> str:

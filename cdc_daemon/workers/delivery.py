@@ -15,7 +15,7 @@ from cdc_daemon.errors import CdcError, DatabaseUnavailable, SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import Throttle, get_logger
-from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.session import Connection, first_line, is_loss
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
@@ -87,7 +87,9 @@ class DeliveryWorker:
             try:
                 with self._session() as (connection, sink):
                     self._work(connection, sink, stop, beat)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
+                if not is_loss(error):
+                    raise
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
             if not stop.is_set():
                 self._bells.await_delivery(self._sink_name, self.feed, SESSION_SECONDS)

@@ -15,7 +15,7 @@ from cdc_daemon.errors import CdcError, DatabaseUnavailable, FeedError, InstallE
 from cdc_daemon.feeds import state
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.log import get_logger
-from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.session import Connection, first_line, is_loss
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.passes import Pass
@@ -218,10 +218,10 @@ class FeedWorker:
         """Why the feed stops, in one line.
 
         Raises:
-            DatabaseUnavailable: it is the session that is lost.
+            DatabaseUnavailable: a session is lost: this one, or another one that it needed for a while.
             CdcError: the error is not one that a feed can stop for.
         """
-        if connection.closed or connection.broken:
+        if connection.closed or connection.broken or is_loss(error):
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
             rows = error.recompute.explain_duplicates(connection, error.parameters)

@@ -15,7 +15,7 @@ from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
-from cdc_daemon.pg.session import Connection, connect, first_line, object_name
+from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
 from cdc_daemon.pg.statements import sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
@@ -94,7 +94,7 @@ def install(
         FeedError: some feed would get another definition, and `plans` are not complete.
         InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
     """
-    with one_installer(dsn):
+    with one_installer(dsn, settings):
         if not complete:
             _refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
@@ -121,18 +121,19 @@ def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan])
 
 
 @contextmanager
-def one_installer(dsn: str) -> Generator[None]:
+def one_installer(dsn: str, settings: Settings) -> Generator[None]:
     """Hold off every other installer of this database.
 
     The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
     pooler in transaction mode, and the installer's own transactions must end, table by table.
     """
     with (
-        connect(dsn, purpose="installer's lock") as session,
+        connect(dsn, purpose="installer's lock", patience=settings.database.patience) as session,
         session.transaction(),
     ):
         session.execute(statement("installation.one_installer"))
-        yield
+        with kept_alive(session):
+            yield
 
 
 def uninstall(connection: Connection, dsn: str, settings: Settings) -> list[str]:
@@ -144,7 +145,7 @@ def uninstall(connection: Connection, dsn: str, settings: Settings) -> list[str]
     Raises:
         InstallError: a lock could not be had, or rights are missing.
     """
-    with one_installer(dsn):
+    with one_installer(dsn, settings):
         return _uninstall(connection, settings)
 
 

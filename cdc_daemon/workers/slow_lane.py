@@ -22,7 +22,7 @@ from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.arrays import take_arrays
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Pass
 from cdc_daemon.workers.side_sessions import SideSessionLost, SideSessions
@@ -171,10 +171,13 @@ class SlowLane:
         return done
 
     def _await(self, made: Future[Beside]) -> Beside | None:
-        try:
-            return made.result()
-        except SideSessionLost:
-            return None  # told where it was lost
+        while True:
+            try:
+                return made.result(SIGN_OF_LIFE_SECONDS)
+            except TimeoutError:
+                self._connection.execute(statement("session.sign_of_life"))
+            except SideSessionLost:
+                return None  # told where it was lost
 
     def _start_beside(self, shares: Sequence[Share], *, force: bool) -> bool:
         if self._sides is None:

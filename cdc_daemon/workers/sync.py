@@ -187,8 +187,16 @@ class FeedSync:
         Raises:
             DefinitionDiffers: the catalogue has moved since the feed was planned.
         """
+        # A row that another daemon holds looks like one without a cursor. Nobody need wait for the writers of
+        # a feed that has begun: they may be open for hours.
+        if self._has_cursor():
+            return None
+
+        def given_up(seconds: float) -> bool:
+            return pause(seconds) or self._has_cursor()
+
         relations = [source.relation for source in self._sources.values()]
-        if not await_old_writers(self._connection, relations, pause=pause, waiting=waiting):
+        if not await_old_writers(self._connection, relations, pause=given_up, waiting=waiting):
             return None
         with self._snapshot(keep_entries=True) as (until, locked):
             if locked is None or locked.cursor is not None:
@@ -270,6 +278,12 @@ class FeedSync:
             statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
         ).fetchall()
         return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
+
+    def _has_cursor(self) -> bool:
+        row = self._connection.execute(
+            statement("feed_state.has_cursor"), {"feed": self._feed.name}
+        ).fetchone()
+        return bool(row and row[0])
 
     def _check(self, locked: FeedState) -> None:
         self._check_definition(locked)

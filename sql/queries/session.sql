@@ -8,3 +8,21 @@ SELECT pg_catalog.pg_export_snapshot()
 
 -- name: take_snapshot
 SET TRANSACTION SNAPSHOT {snapshot}
+
+-- name: backend
+-- By which the server knows this session. A process ID alone may be another server's after a failover; libpq's
+-- is a pooler's.
+SELECT a.pid, a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity AS a
+WHERE a.pid = pg_catalog.pg_backend_pid()
+
+-- name: activity
+-- Whether the server is at work on a session's statement; no row if it has no such session. A role may always look at
+-- its own. Without `track_activities` nothing can be said.
+SELECT COALESCE(a.state IN ('active', 'fastpath function call', 'disabled'), true)
+   AND a.wait_event_type IS DISTINCT FROM 'Client'
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.pid = %(pid)s AND a.backend_start = %(started)s::pg_catalog.timestamptz
+
+-- name: sign_of_life
+-- So that the server does not take a session that waits for another one for abandoned.
+SELECT 1

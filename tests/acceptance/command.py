@@ -116,18 +116,19 @@ class Command:
         *,
         sinks: str = FILE_SINK,
         daemon: str = "",
+        database: str = "",
     ) -> None:
         self.folder = folder
         self.dsn = dsn
         self.feeds = dict(feeds)
         self.config = folder / "cdc.toml"
         self._started: list[Running] = []
-        self.configure(sinks=sinks, daemon=daemon)
+        self.configure(sinks=sinks, daemon=daemon, database=database)
 
-    def configure(self, *, sinks: str = FILE_SINK, daemon: str = "") -> None:
+    def configure(self, *, sinks: str = FILE_SINK, daemon: str = "", database: str = "") -> None:
         """Write the configuration and the feeds' queries."""
         parts = [
-            f"[database]\ndsn = {json.dumps(self.dsn)}\n",
+            f"[database]\ndsn = {json.dumps(self.dsn)}\n{database}\n",
             "[daemon]\nlog_format = 'json'\n",
             f"state_dir = {json.dumps(str(self.folder / 'state'))}\n{daemon}\n",
         ]
@@ -145,9 +146,15 @@ class Command:
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start(self, *arguments: str, **options: Any) -> Running:
-        """Start a command, `run` by default."""
-        running = Running(self._arguments(arguments or ("run",)), **options)
+    def start(
+        self, *arguments: str, through: Callable[[list[str]], list[str]] = list, **options: Any
+    ) -> Running:
+        """Start a command, `run` by default.
+
+        Args:
+            through: makes of its words those that start it somewhere else.
+        """
+        running = Running(through(self._arguments(arguments or ("run",))), **options)
         self._started.append(running)
         return running
 

@@ -20,9 +20,9 @@ class Proxy:
         connections: how many there have been.
     """
 
-    def __init__(self, target: int | str) -> None:
+    def __init__(self, target: int | str, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
         self._pairs: dict[socket.socket, socket.socket] = {}
@@ -31,6 +31,7 @@ class Proxy:
         self._cut_after: int | None = None
         self._cut_answers_after: int | None = None
         self._silent = threading.Event()
+        self._forgotten: set[socket.socket] = set()
         self._ended = False
         self._stopping = threading.Event()
         self.passed = 0
@@ -55,6 +56,13 @@ class Proxy:
     def be_silent(self) -> None:
         """Take what comes and pass nothing on any more, in either direction."""
         self._silent.set()
+
+    def forget(self) -> None:
+        """Be silent on the connections that there are; new ones go through.
+
+        That is a middlebox that lost its table: it acknowledges what it can't pass on.
+        """
+        self._forgotten = set(self._pairs)
 
     def heal(self) -> None:
         """Pass everything again, on new connections."""
@@ -98,9 +106,13 @@ class Proxy:
         try:
             content = source.recv(65536)
             if not content:
-                self._half_close(source)
+                if source in self._forgotten:
+                    self._selector.unregister(source)
+                    self._said_all.add(source)
+                else:
+                    self._half_close(source)
                 return
-            if self._silent.is_set():
+            if self._silent.is_set() or source in self._forgotten:
                 return
             if self.delay_seconds:
                 self._stopping.wait(self.delay_seconds)
@@ -190,9 +202,9 @@ def _reset(connection: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def proxied(target: int | str) -> Iterator[Proxy]:
+def proxied(target: int | str, address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Proxy]:
     """A proxy to a port of 127.0.0.1 or to a Unix socket, as long as the block lasts."""
-    proxy = Proxy(target)
+    proxy = Proxy(target, address)
     proxy.start()
     try:
         yield proxy
