@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,11 @@ def database(settings: Settings) -> Generator[str]:
 
 @contextmanager
 def _shared(directory: Path) -> Generator[_LastUser]:
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with (directory.parent / f"{directory.name}.users").open("w") as file:
+    # The private server of root runs as another user, who has to pass through, and to read nothing.
+    directory.parent.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    users = directory.parent / f"{directory.name}.users"
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(users, flags, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield _LastUser(file.fileno())
 

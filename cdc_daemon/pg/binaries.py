@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.pg.system_user import passed_on
 
 Origin = Literal["embedded", "machine"]
 
@@ -82,7 +83,9 @@ def major_version(binaries: Path) -> int:
 
 def _answer(program: str | Path, option: str) -> str:
     # A program that was found by name and an option of ours: nothing of an outsider is run.
-    answer = subprocess.run([program, option], capture_output=True, text=True, check=False)  # noqa: S603
+    answer = subprocess.run(  # noqa: S603
+        [program, option], capture_output=True, text=True, check=False, env=passed_on()
+    )
     return answer.stdout.strip()
 
 

@@ -18,6 +18,11 @@ from cdc_daemon.errors import ConfigurationError
 
 SystemUser = pwd.struct_passwd
 
+# All that the programs are given of our environment. Much of the rest is not theirs: passwords (CDC_*, PG*,
+# AWS_*), and NOTIFY_SOCKET, through which the server would tell systemd that the daemon is ready.
+_PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
+)
 _CANDIDATES = ("postgres", "nobody")
 # Where root keeps what an unprivileged user could not reach where it was asked for.
 _REACHABLE = Path("/var/lib/cdc-daemon")
@@ -71,11 +76,14 @@ def reachable_directory(user: SystemUser) -> Path:
     return _REACHABLE
 
 
+def passed_on() -> dict[str, str]:
+    """The environment of a program of the server."""
+    ours = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
+    return {**ours, "LC_ALL": "C"}
+
+
 def run_as(command: Sequence[str | Path | int], user: SystemUser | None) -> subprocess.CompletedProcess[str]:
     """Run a program and keep what it says; in `/`, for the user may not be able to enter our own folder."""
-    # PG* variables of ours (a service file, options, a data directory) are not meant for this server.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    environment["LC_ALL"] = "C"
     # A file, not a pipe: the server inherits it and would keep a pipe open for as long as it lives.
     with tempfile.TemporaryFile() as said:
         try:
@@ -86,7 +94,7 @@ def run_as(command: Sequence[str | Path | int], user: SystemUser | None) -> subp
                 stderr=subprocess.STDOUT,
                 check=False,
                 cwd="/",
-                env=environment,
+                env=passed_on(),
                 user=None if user is None else user.pw_uid,
                 group=None if user is None else user.pw_gid,
                 extra_groups=None if user is None else (),

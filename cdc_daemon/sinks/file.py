@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import grp
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +15,13 @@ from pydantic import AfterValidator, Field
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
-from cdc_daemon.sinks.frames import Compression, Frames, NotRecordsError, frames, known_here
+from cdc_daemon.sinks.folders import LinkError, Rights
+from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.sinks.torn import NotRecordsError
 
 _NO_SPACE = "free some space or raise the quota; delivery goes on by itself"
 _HINTS = {
@@ -30,9 +35,26 @@ _HINTS = {
     errno.ENOENT: "make the folder, or mount what belongs there",
     errno.ENOTDIR: "a part of the path is a file where a folder should be",
     errno.EISDIR: "the path is a folder: name a file",
-    errno.ELOOP: "the path is a circle of symbolic links",
     errno.EMFILE: "raise the limit of open files (LimitNOFILE)",
 }
+
+
+def _permissions(text: str, *, least: int) -> str:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError('must be permissions as chmod writes them, such as "0640"')
+    if int(text, 8) & least != least:
+        raise ValueError(f"must leave the owner its own rights: at least {least:04o}")
+    if int(text, 8) & 0o002:
+        raise ValueError("must not let everybody write")
+    return text
+
+
+def _known_group(name: str) -> str:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        raise ValueError("must be a group of this system") from None
+    return name
 
 
 class FileSettings(SinkSettings, frozen=True):
@@ -63,7 +85,21 @@ class FileSettings(SinkSettings, frozen=True):
         "for each hour. It happens when the next record comes.",
     )
 
+    file_mode: Annotated[str, AfterValidator(partial(_permissions, least=0o600))] = Field(
+        default="0600",
+        description="Permissions of a file that is made, as `chmod` writes them, whatever the umask is.",
+    )
+    folder_mode: Annotated[str, AfterValidator(partial(_permissions, least=0o700))] = Field(
+        default="0700", description="Permissions of a folder that is made."
+    )
+    group: Annotated[str, AfterValidator(_known_group)] | None = Field(
+        default=None,
+        description="Group that owns files and folders that are made; the daemon's user must belong to it. "
+        'With `file_mode = "0640"` and `folder_mode = "0750"` its members can read. Unset: the user\'s own.',
+    )
+
     def open(self, name: str) -> FileSink:
+        group = None if self.group is None else grp.getgrnam(self.group).gr_gid
         return FileSink(
             name,
             self.batch_records,
@@ -72,6 +108,7 @@ class FileSettings(SinkSettings, frozen=True):
             self.path,
             frames(self.compression),
             Rotation(self.rotate_bytes, self.rotate_seconds),
+            Rights(int(self.file_mode, 8), int(self.folder_mode, 8), group),
         )
 
 
@@ -83,6 +120,7 @@ class FileSink(Sink):
         path: with placeholders.
         frames: how lines stand in the file.
         rotation: when a file is set aside.
+        rights: of files and folders that are made.
     """
 
     name: str
@@ -92,12 +130,14 @@ class FileSink(Sink):
     path: str
     frames: Frames
     rotation: Rotation
+    rights: Rights
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
         path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
-        file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation))
+        of = feed if "{feed}" in self.path else None
+        file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation, self.rights, feed=of))
         where = f"sink {self.name}, feed {feed}, file {path}"
         try:
             if records:
@@ -111,6 +151,10 @@ class FileSink(Sink):
         except NotRecordsError as error:
             raise SinkUnavailable(
                 str(error), where=where, hint="nothing was written: move the file away, or correct the path"
+            ) from error
+        except LinkError as error:
+            raise SinkUnavailable(
+                str(error), where=where, hint="name the file or folder that the link leads to"
             ) from error
         except OSError as error:
             raise SinkUnavailable(

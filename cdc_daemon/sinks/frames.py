@@ -12,16 +12,31 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Compression = Literal["none", "gzip", "zstd"]
 
 _BLOCK = 64 * 1024
+_GZIP_HEADER = 10  # bytes: ours names no file and no time
 _GZIP_LEVEL = 6  # of a batch of product documents: 9 took three times as long to save 3 % more
 
 
-class NotRecordsError(Exception):
-    """The file isn't one of ours: not regular, or it ends in neither a whole line nor a torn record."""
+_SHOWN = 1024  # of a line: enough to know whose it is
+
+
+@dataclass(frozen=True)
+class LastFrame:
+    """The last whole frame of a file.
+
+    Attributes:
+        end: where it ends, in bytes from the beginning of the file; 0 if there is none.
+        line: how its last line begins, without its end; None if there is no frame.
+        is_closed: whether that line has an end, as each of ours has.
+    """
+
+    end: int
+    line: bytes | None = None
+    is_closed: bool = True
 
 
 @dataclass(frozen=True)
@@ -29,14 +44,16 @@ class Frames:
     """A way to write lines. (Of plain ones, each line is a frame.)
 
     Attributes:
-        beginning: what each frame begins with.
         packed: lines as they go to the file.
-        whole_end: of a descriptor and its size in bytes, where the last whole frame ends.
+        last: of a descriptor and its size in bytes, its last whole frame.
+        beginning: what each frame begins with; empty for plain lines.
+        readable: what can be read of a frame that is torn; None if the bytes begin no frame of ours.
     """
 
-    beginning: bytes
     packed: Callable[[bytes], bytes]
-    whole_end: Callable[[int, int], int]
+    last: Callable[[int, int], LastFrame]
+    beginning: bytes
+    readable: Callable[[bytes], bytes | None]
 
 
 def frames(compression: Compression) -> Frames:
@@ -47,9 +64,9 @@ def frames(compression: Compression) -> Frames:
     """
     match compression:
         case "none":
-            return Frames(b'{"feed":"', lambda lines: lines, _end_of_last_line)
+            return Frames(lambda lines: lines, _last_line, b"", lambda torn: torn)
         case "gzip":
-            return _compressed(b"\x1f\x8b\x08", _packed_gzip, _unpacked_gzip)
+            return _compressed(_packed_gzip(b"")[:_GZIP_HEADER], _packed_gzip, _gzip_reader, zlib.error)
         case "zstd":
             return _zstd()
 
@@ -67,9 +84,14 @@ def known_here(compression: Compression) -> Compression:
     return compression
 
 
-def _end_of_last_line(descriptor: int, size: int) -> int:
+def _last_line(descriptor: int, size: int) -> LastFrame:
     """Read backwards, so a long file costs no more."""
-    return next((start + 1 for start in _found_backwards(descriptor, size, b"\n")), 0)
+    ends = _found_backwards(descriptor, size, b"\n")
+    end = next(ends, None)
+    if end is None:
+        return LastFrame(0)
+    start = next((before + 1 for before in ends), 0)
+    return LastFrame(end + 1, os.pread(descriptor, min(end - start, _SHOWN), start))
 
 
 def _found_backwards(descriptor: int, size: int, wanted: bytes) -> Iterator[int]:
@@ -86,40 +108,58 @@ def _found_backwards(descriptor: int, size: int, wanted: bytes) -> Iterator[int]
         following = content[: len(wanted) - 1]  # it may begin in the block before
 
 
+class _Reader(Protocol):
+    """What unpacks one frame: `zlib.decompressobj` and `ZstdDecompressor` alike."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
+
+
 def _compressed(
     beginning: bytes,
     packed: Callable[[bytes], bytes],
-    unpacked: Callable[[bytes], tuple[bytes, int] | None],
+    reader: Callable[[], _Reader],
+    fault: type[Exception],
 ) -> Frames:
-    """Args as in `Frames`; and what gives the content and length of the frame that bytes begin with, None
-    when none that is whole does."""
+    """Args as in `Frames`; and what unpacks one frame, with the error that it raises for other bytes."""
 
-    def whole_end(descriptor: int, size: int) -> int:
+    def last(descriptor: int, size: int) -> LastFrame:
         # Walking the frames from the first one on is sure and takes minutes for a large file. Backwards, what
         # looks like the beginning of a frame may be the inside of one: then no frame with a right
         # checksum begins there, and the search goes on.
         for start in _found_backwards(descriptor, size, beginning):
-            if frame := unpacked(os.pread(descriptor, size - start, start)):
-                lines, length = frame
-                if not lines.endswith(b"\n"):
-                    raise NotRecordsError("its last line is not closed and not a record")
-                return start + length
-        return 0
+            content = os.pread(descriptor, size - start, start)
+            unpacking = reader()
+            try:
+                lines = unpacking.decompress(content)
+            except fault:
+                continue
+            if unpacking.eof:
+                end = start + len(content) - len(unpacking.unused_data)
+                begins = lines.rfind(b"\n", 0, -1) + 1
+                return LastFrame(end, lines[begins:][:_SHOWN].rstrip(b"\n"), lines.endswith(b"\n"))
+        return LastFrame(0)
 
-    return Frames(beginning, packed, whole_end)
+    def readable(torn: bytes) -> bytes | None:
+        if not beginning.startswith(torn[: len(beginning)]):
+            return None
+        try:
+            return reader().decompress(torn, _SHOWN)
+        except fault:
+            return None
+
+    return Frames(packed, last, beginning, readable)
 
 
 def _packed_gzip(lines: bytes) -> bytes:
     return gzip.compress(lines, _GZIP_LEVEL, mtime=0)
 
 
-def _unpacked_gzip(content: bytes) -> tuple[bytes, int] | None:
-    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: with gzip's header and checksum
-    try:
-        lines = reader.decompress(content)
-    except zlib.error:
-        return None
-    return (lines, len(content) - len(reader.unused_data)) if reader.eof else None
+def _gzip_reader() -> _Reader:
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)  # 16: with gzip's header and checksum
 
 
 def _zstd() -> Frames:
@@ -134,12 +174,7 @@ def _zstd() -> Frames:
     def packed(lines: bytes) -> bytes:
         return zstd.compress(lines, options=options)
 
-    def unpacked(content: bytes) -> tuple[bytes, int] | None:
-        reader = zstd.ZstdDecompressor()
-        try:
-            lines = reader.decompress(content)
-        except zstd.ZstdError:
-            return None
-        return (lines, len(content) - len(reader.unused_data)) if reader.eof else None
+    def reader() -> _Reader:
+        return zstd.ZstdDecompressor()
 
-    return _compressed(b"\x28\xb5\x2f\xfd", packed, unpacked)
+    return _compressed(b"\x28\xb5\x2f\xfd", packed, reader, zstd.ZstdError)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cdc_daemon.sinks.frames import Frames, NotRecordsError
+from cdc_daemon.sinks.folders import Rights, opened_file, opened_folder
+from cdc_daemon.sinks.frames import Frames
+from cdc_daemon.sinks.torn import NotRecordsError, whole_end
 
 
 class HeldByAnotherError(Exception):
@@ -61,8 +63,18 @@ class LineFile:
     one file, each waits for its turn.
     """
 
-    def __init__(self, path: Path, frames: Frames, rotation: Rotation) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frames: Frames,
+        rotation: Rotation,
+        rights: Rights | None = None,
+        *,
+        feed: str | None = None,
+    ) -> None:
         self._path = path
+        self._rights = rights or Rights()
+        self._feed = feed
         self._turn = _turn(path)
         self._frames = frames
         self._rotation = rotation
@@ -77,6 +89,7 @@ class LineFile:
         Raises:
             HeldByAnotherError: somebody else writes it now.
             NotRecordsError: the file is not one that we wrote.
+            LinkError: the file, or a folder on the way, is a symbolic link.
             OSError: from the file system.
         """
         content = self._frames.packed(lines)
@@ -109,14 +122,20 @@ class LineFile:
 
         Raises: as `append` does.
         """
-        if self._path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            self._path.lstat()
             with self._turn:
                 descriptor = self._locked()
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                try:
+                    self._whole_end(descriptor)
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                except BaseException:
+                    self.close()
+                    raise
             return
-        folder = next(folder for folder in self._path.parents if folder.exists())
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        folder = next(folder for folder in self._path.parents if os.path.lexists(folder))
+        with opened_folder(folder):
+            pass
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
@@ -128,21 +147,12 @@ class LineFile:
             os.close(descriptor)  # gives up the lock too
 
     def _repaired(self) -> tuple[int, int]:
-        """The locked file and its size in bytes, after what a crash tore is cut off.
-
-        Only what can be the beginning of a frame (or the zeros that a power cut may leave) is cut: a wrong
-        path must not destroy somebody's file.
-        """
+        """The locked file and its size in bytes, after what a crash tore is cut off."""
         descriptor = self._locked()
         try:
             seen = os.fstat(descriptor)
-            if seen.st_size == self._end:
-                return descriptor, seen.st_size
-            end = self._frames.whole_end(descriptor, seen.st_size)
+            end = self._whole_end(descriptor)
             if end < seen.st_size:
-                beginning = os.pread(descriptor, len(self._frames.beginning), end).rstrip(b"\0")
-                if not self._frames.beginning.startswith(beginning):
-                    raise NotRecordsError("its last line is not closed and not a record")  # noqa: TRY301 - the descriptor must be closed
                 os.ftruncate(descriptor, end)
                 # It stays in the period in which it was written.
                 os.utime(descriptor, ns=(seen.st_atime_ns, seen.st_mtime_ns))
@@ -152,6 +162,10 @@ class LineFile:
             raise
         return descriptor, end
 
+    def _whole_end(self, descriptor: int) -> int:
+        size = os.fstat(descriptor).st_size
+        return size if size == self._end else whole_end(descriptor, size, self._frames, self._feed)
+
     def _set_aside(self, descriptor: int) -> None:
         """Rename the file, which we hold locked, to what says when it was last written.
 
@@ -159,10 +173,11 @@ class LineFile:
         """
         try:
             modified_at = os.fstat(descriptor).st_mtime_ns // 1000
-            while (aside := _name_aside(self._path, modified_at)).exists():
+            while os.path.lexists(aside := _name_aside(self._path, modified_at)):
                 modified_at += 1
-            self._path.rename(aside)
-            _sync_folder(self._path.parent)
+            with opened_folder(self._path.parent) as folder:
+                os.rename(self._path.name, aside.name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
         finally:
             self.close()
 
@@ -170,7 +185,7 @@ class LineFile:
         """A descriptor of the file that stands at the path now, locked."""
         while True:
             if self._descriptor is None:
-                self._descriptor = _opened(self._path)
+                self._descriptor = _opened(self._path, self._rights)
             descriptor = self._descriptor
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,38 +202,17 @@ class LineFile:
             self.close()
 
 
-def _opened(path: Path) -> int:
-    _make_folder(path.parent)
-    # O_NONBLOCK: a named pipe without a reader must not hold us here; it means nothing for a regular file.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o666)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotRecordsError("it is not a regular file")  # noqa: TRY301 - the descriptor must be closed
-        # Also when it was there: who made it may have died before it did this.
-        _sync_folder(path.parent)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):  # a file of that name: opening what is below it will say so
-        folder.mkdir()
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the disk keep the folder's entries: fsync of a file doesn't keep its name."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _opened(path: Path, rights: Rights) -> int:
+    descriptor = opened_file(path, rights)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        what = "it is not a regular file"
+    elif found.st_nlink > 1:
+        what = "it has other names (hard links): what is written here would be written there"
+    else:
+        return descriptor
+    os.close(descriptor)
+    raise NotRecordsError(what)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -229,7 +223,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 def _is_at(descriptor: int, path: Path) -> bool:
     try:
-        there = path.stat()
+        there = path.lstat()
     except FileNotFoundError:
         return False
     return os.path.samestat(os.fstat(descriptor), there)

@@ -198,6 +198,19 @@ def test_below_a_private_folder_the_server_runs_all_the_same(make: Make, private
     assert not server.directory.is_symlink()
 
 
+def test_the_server_inherits_no_secret_of_the_daemon(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CDC_DATABASE_DSN", "CDC_SINKS_CATALOG_TOKEN", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "not for the server")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/nowhere")
+    server = make()
+    server.start()
+    inherited = Path(f"/proc/{_postmaster(server)}/environ").read_bytes()
+    assert inherited
+    assert b"not for the server" not in inherited
+    names = {line.partition(b"=")[0] for line in inherited.split(b"\0")}
+    assert not [name for name in names if name.startswith((b"CDC_", b"AWS_", b"NOTIFY_"))]
+
+
 def test_the_server_never_runs_as_root(make: Make) -> None:
     server = make()
     server.start()

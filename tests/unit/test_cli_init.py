@@ -90,3 +90,4 @@ def test_the_service_waits_longer_for_the_end_than_the_daemon_drains() -> None:
     assert service["Type"] == "notify"
     assert float(service["WatchdogSec"]) >= 10, "the supervisor looks after its workers once a second"
     assert DaemonSettings().state_dir == Path("/var/lib") / service["StateDirectory"]
+    assert service["LimitCORE"] == "0", "a core file holds every secret"

@@ -122,13 +122,13 @@ def test_a_crash_between_setting_aside_and_writing_loses_nothing(
 ) -> None:
     sink = opened(tmp_path / "products.ndjson", rotate_bytes=LINE)
     deliver(sink, 1)
-    rename = Path.rename
+    rename = os.rename
 
-    def crash(self: Path, target: Path) -> Path:
-        rename(self, target)
+    def crash(source: str, target: str, **folders: int) -> None:
+        rename(source, target, **folders)
         raise KeyboardInterrupt  # a crash can't be had in this process; what is on the disk is the same
 
-    monkeypatch.setattr(Path, "rename", crash)
+    monkeypatch.setattr(os, "rename", crash)
     with pytest.raises(KeyboardInterrupt):
         deliver(sink, 2)
     monkeypatch.undo()
@@ -154,10 +154,10 @@ def test_a_folder_in_which_nothing_can_be_renamed_is_said(
     sink = opened(tmp_path / "products.ndjson", rotate_bytes=LINE)
     deliver(sink, 1)
 
-    def refused(self: Path, target: Path) -> Path:
+    def refused(source: str, target: str, **folders: int) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "rename", refused)  # root, as which tests may run, is refused nothing
+    monkeypatch.setattr(os, "rename", refused)  # root, as which tests may run, is refused nothing
     with pytest.raises(SinkUnavailable, match="Permission denied"):
         deliver(sink, 2)
     monkeypatch.undo()
