@@ -98,13 +98,16 @@ EVENTS: dict[str, Event] = {
     "batch_delivered": Event(
         "A sink has taken records for good.", ("sink", "feed", "records", "bytes", "seconds")
     ),
+    "reload_ignored": Event(
+        "SIGHUP arrived. The daemon can't reload its configuration yet: restart it to use a changed one.", ()
+    ),
     "record_refused": Event(
         "A sink refused one record; it is set aside as a failed item and tried again after a pause.",
-        ("sink", "feed", "revision", "attempts", "status", "reason", "repeated"),
+        ("sink", "feed", "key", "revision", "attempts", "status", "reason", "repeated"),
     ),
     "record_parked": Event(
         "A sink refused one record for the last time; it waits for a person or for a change of its document.",
-        ("sink", "feed", "revision", "attempts", "status", "reason", "repeated"),
+        ("sink", "feed", "key", "revision", "attempts", "status", "reason", "repeated"),
     ),
     "sink_failed": Event(
         "A sink takes nothing of a feed now; the records are handed over again after a pause.",

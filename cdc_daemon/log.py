@@ -60,6 +60,8 @@ def configure(
         if as_json
         else structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24)
     )
+    if as_json and _to_journal(target, environ):
+        renderer = _with_priority(renderer)
     structlog.configure(
         processors=[*shared, _event_first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -77,6 +79,29 @@ def configure(
     root.handlers[:] = [handler]
     # Libraries tell each request at INFO and below, which is none of an operator's business.
     root.setLevel(max(logging.WARNING, _LEVELS[level]))
+
+
+# sd-daemon(3): a line that begins with <N> has the syslog priority N in the journal.
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+
+def _to_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether the stream is the one that systemd reads: JOURNAL_STREAM names its device and inode."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False  # no file, such as a stream in memory
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _with_priority(renderer: Processor) -> Processor:
+    """The renderer, with the event's level as the journal's priority in front of its line."""
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        priority = _PRIORITIES.get(str(event.get("level")), _PRIORITIES["info"])
+        return f"<{priority}>{renderer(logger, method, event)!s}"
+
+    return render
 
 
 def _for_people(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -132,10 +157,10 @@ class _Told:
 class Throttle:
     """Lets the same failure through once in a while, with the number of times that it stayed silent.
 
-    Usage: `throttle.log(log.warning, "sink_failed", key="catalog", reason=…)`.
+    Usage: `throttle.log(log.warning, "sink_failed", about="catalog", reason=…)`.
 
     Args:
-        every_seconds: at most one line per event and key in this time.
+        every_seconds: at most one line per event and thing in this time.
         clock: seconds that only grow.
     """
 
@@ -145,32 +170,33 @@ class Throttle:
         self._told: dict[tuple[str, str], _Told] = {}
         self._lock = threading.Lock()
 
-    def log(self, write: Callable[..., Any], event: str, *, key: str, **fields: object) -> bool:
-        """Write the event unless the same event and key was written just now.
+    def log(self, write: Callable[..., Any], event: str, *, about: str, **fields: object) -> bool:
+        """Write the event unless the same event about the same thing was written just now.
 
         Args:
             write: a logger's method, such as `log.warning`.
-            key: what the failure belongs to; a different failure should have a different key.
+            about: what the failure belongs to; it does not appear in the line. A different failure should
+                be about something else.
 
         Returns:
             Whether it was written. The line has `repeated`, the number of silent ones before it, if any.
         """
         now = self._clock()
         with self._lock:
-            told = self._told.get((event, key))
+            told = self._told.get((event, about))
             if told is not None and now - told.at < self._every_seconds:
                 told.suppressed += 1
                 return False
-            self._told[event, key] = _Told(now)
+            self._told[event, about] = _Told(now)
         if told is not None and told.suppressed:
             fields["repeated"] = told.suppressed
         write(event, **fields)
         return True
 
-    def reset(self, event: str, *, key: str) -> None:
+    def reset(self, event: str, *, about: str) -> None:
         """The failure is over: its next occurrence is told at once."""
         with self._lock:
-            self._told.pop((event, key), None)
+            self._told.pop((event, about), None)
 
 
 def get_logger(logger: str | None = None, **bound: object) -> FilteringBoundLogger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -206,7 +207,11 @@ class Service:
 
 @contextmanager
 def _leaving_on_signals() -> Generator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; the second one ends the process at once."""
+    """An event that SIGTERM and SIGINT set; the second one ends the process at once.
+
+    SIGHUP asks a service to reload, which it can't: a line in the log says so, and the work goes on. With a
+    terminal it means that the terminal was closed, and ends the daemon as Ctrl-C does.
+    """
     leave = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -215,9 +220,20 @@ def _leaving_on_signals() -> Generator[threading.Event]:
             os._exit(EXIT_AT_ONCE)
         leave.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    def stay(_number: int, _frame: FrameType | None) -> None:
+        # In a thread of its own: the handler may have interrupted a log line, whose lock it would wait for.
+        threading.Thread(target=_tell_of_reload, name="reload", daemon=True).start()
+
+    handlers = {signal.SIGTERM: ask, signal.SIGINT: ask}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` has it ignored
+        handlers[signal.SIGHUP] = ask if sys.stdin and sys.stdin.isatty() else stay
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield leave
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tell_of_reload() -> None:
+    log.warning("reload_ignored")

@@ -231,7 +231,7 @@ class Supervisor:
                 if self._lost_at is None:
                     self._lost_at = self._clock()
             # Every worker notices; one line is enough.
-            self._throttle.log(log.warning, "database_lost", key="", reason=reason)
+            self._throttle.log(log.warning, "database_lost", about="", reason=reason)
             return
         post.told = True
         fields: dict[str, object] = {
@@ -245,7 +245,7 @@ class Supervisor:
         if not isinstance(error, CdcError | psycopg.OperationalError | OSError):
             fields["exc_info"] = error  # a fault of ours: whoever repairs it needs the place
         self._throttle.log(
-            log.error, "worker_failed", key=f"{post.worker.name} {type(error).__name__}", **fields
+            log.error, "worker_failed", about=f"{post.worker.name} {type(error).__name__}", **fields
         )
 
     def _database_is_back(self) -> None:
@@ -253,7 +253,7 @@ class Supervisor:
             lost_at, self._lost_at = self._lost_at, None
         if lost_at is not None:
             log.info("database_reconnected", seconds=round(self._clock() - lost_at, 3))
-            self._throttle.reset("database_lost", key="")
+            self._throttle.reset("database_lost", about="")
 
     def _give_up(self, post: _Post, error: Exception) -> None:
         log.error(

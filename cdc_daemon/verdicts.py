@@ -33,7 +33,7 @@ class VerdictName:
 
 VERDICTS: dict[str, VerdictName] = {
     "several-statements": VerdictName(
-        "The file holds several statements, or a semicolon.", refused=True, accepting=Accepting.NEVER
+        "The file holds several statements.", refused=True, accepting=Accepting.NEVER
     ),
     "data-modifying": VerdictName(
         "The query writes: INSERT, UPDATE, DELETE or MERGE in a WITH.",
@@ -105,6 +105,9 @@ VERDICTS: dict[str, VerdictName] = {
     "star": VerdictName("A star or a whole row takes every column, also those that are added later."),
     "missing-index": VerdictName(
         "A step of a route, or the recomputation, reads a whole table that is not known to be small."
+    ),
+    "unnamed-output": VerdictName(
+        "An output column has no name of its own: PostgreSQL calls it `?column?`, and so does the document."
     ),
     "unnamed-column": VerdictName("PostgreSQL records a column for the query that it does not name."),
     "every-entity": VerdictName("Any change of a table recomputes every document."),

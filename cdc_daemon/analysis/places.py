@@ -35,6 +35,19 @@ class Place(NamedTuple):
     column: int
 
 
+def without_last_semicolon(text: str) -> str:
+    """A query without the semicolon that ends it, which wrapping it would not survive.
+
+    A blank stands in its place, so that every other character keeps its own.
+    """
+    if ";" not in text:
+        return text
+    last = next(reversed(SqlText(text).tokens), None)
+    if last is None or last.token_type is not TokenType.SEMICOLON:
+        return text
+    return f"{text[: last.start]} {text[last.end + 1 :]}"
+
+
 class SqlText:
     """A SELECT as it was written: its tokens, and its tree where it can be parsed."""
 

@@ -12,6 +12,7 @@ from cdc_daemon import __version__
 from cdc_daemon.cli.failures import exit_code_of, lines_of
 from cdc_daemon.cli.invocation import Invocation
 from cdc_daemon.errors import CdcError
+from cdc_daemon.nearest import nearest
 
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "resync"),
@@ -40,6 +41,19 @@ class CommandLine(click.Group):
             return None
         command = getattr(importlib.import_module(f"cdc_daemon.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was named.
+
+        Raises:
+            click.UsageError: there is none of that name; it names the nearest one.
+        """
+        near = nearest(args[0], COMMANDS)
+        if args[0] not in COMMANDS and near and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error of ours or of the server ends it with its lines on standard error."""

@@ -9,10 +9,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from cdc_daemon.settings.faults import Faults, did_you_mean
+from cdc_daemon.nearest import nearest
+from cdc_daemon.settings.faults import Faults
 from cdc_daemon.settings.sections import Sections
 
 PREFIX = "CDC_"
+
+_UNKNOWN = "unset it: variables are CDC_<SECTION>_<SETTING>, such as CDC_DATABASE_DSN or CDC_SINKS_<NAME>_URL"
 
 _OURS = re.compile(r"CDC_CONFIG|CDC_TEST_.*")
 # Kubernetes puts these into every container of a namespace that has a service called `cdc` or `cdc-…`:
@@ -33,7 +36,9 @@ def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> Non
         if place is not None:
             sections.put(place, _value(sections.annotation(place), text), origin=variable)
         elif not _KUBERNETES.fullmatch(variable):
-            faults.add_at(variable, "is no setting of cdc-daemon", did_you_mean(variable, places))
+            near = nearest(variable, places)
+            hint = f"`{near}`, the nearest known name" if near else _UNKNOWN
+            faults.add_at(variable, "is no setting of cdc-daemon", hint)
 
 
 def _places(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
+from cdc_daemon.nearest import nearest
 from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.settings.model import holds_secret
 
@@ -74,6 +74,9 @@ class Faults:
             self.add(at, "is missing", hint)
             return
         value = detail["input"] if path else None
+        if detail["type"] in {"tuple_type", "list_type"} and isinstance(value, str) and name and not inner:
+            self.add(at, f"is {shown(value)}; it should be a list", f'{name} = ["{value}"]')
+            return
         rule = "should name at least one" if detail["type"] == "too_short" else rule_of(detail["msg"])
         if field is None or holds_secret(field) or value is None:
             self.add(at, f"{inner}{rule}", hint)
@@ -94,12 +97,6 @@ def shown(value: object) -> str:
     """A value as it may stand in a message: short, on one line, without passwords."""
     text = hide_passwords(repr(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that somebody who wrote this one probably meant."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

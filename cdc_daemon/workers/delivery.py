@@ -217,7 +217,7 @@ class DeliveryWorker:
         self._throttle.log(
             log.warning,
             "sink_failed",
-            key=error.what,
+            about=error.what,
             sink=self._sink_name,
             feed=self.feed,
             reason=reason,

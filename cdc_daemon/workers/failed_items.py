@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -67,15 +69,16 @@ class FailedItems:
             fields = {
                 "sink": self.sink,
                 "feed": self.feed,
+                "key": orjson.loads(one.record.key),
                 "revision": revision,
                 "attempts": attempts,
                 "status": one.status,
                 "reason": self.cleaned(one.reason),
             }
             if parked:
-                self.throttle.log(log.warning, "record_parked", key=self.feed, **fields)
+                self.throttle.log(log.warning, "record_parked", about=self.feed, **fields)
             else:
-                self.throttle.log(log.warning, "record_refused", key=self.feed, **fields)
+                self.throttle.log(log.warning, "record_refused", about=self.feed, **fields)
 
     def accept(self, records: Sequence[Record]) -> None:
         """What the sink has taken is no failed item any more."""

@@ -11,7 +11,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.conditions import dumps, fits, loads
-from cdc_daemon.analysis.places import SqlText
+from cdc_daemon.analysis.places import SqlText, without_last_semicolon
 from cdc_daemon.analysis.plan import Analysis, Verdict
 from cdc_daemon.analysis.verdicts import statements
 from cdc_daemon.capture.catalogue import Captured, read_source
@@ -102,13 +102,14 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         FeedError: the query or its settings can't be used; the message says where and what to do.
     """
     feed = settings.feeds[name]
+    text = without_last_semicolon(feed.text)
     # Before PostgreSQL is asked: it refuses some of these, too, but without their place.
-    _refuse(feed, [each for each in statements(SqlText(feed.text)) if each.name in _NEVER])
+    _refuse(feed, [each for each in statements(SqlText(text)) if each.name in _NEVER])
     try:
         query, catalogue = describe(
             connection,
             feed=name,
-            text=feed.text,
+            text=text,
             key=feed.key,
             entity=feed.entity,
             search_path=settings.database.search_path,
@@ -123,7 +124,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
-    definition = FeedDefinition(name, feed.text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
+    definition = FeedDefinition(name, text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
     _check_links(definition, analysis)
     return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))

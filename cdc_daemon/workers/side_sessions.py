@@ -99,7 +99,7 @@ class SideSessions:
         if not isinstance(error, psycopg.Error | DatabaseUnavailable):
             return error
         reason = first_line(error)
-        self._throttle.log(log.warning, "side_session_lost", key="", reason=reason)
+        self._throttle.log(log.warning, "side_session_lost", about="", reason=reason)
         lost = SideSessionLost(reason)
         lost.__cause__ = error
         return lost

@@ -1,5 +1,5 @@
 -- The documents of one feed: every row is a document, every output column a field of it.
--- Write any SELECT; it runs as it is in psql. No semicolon, no random(), and now() only together with a column
+-- Write any SELECT; it runs as it is in psql. No random(), and now() only together with a column
 -- _refresh_at (timestamptz): when to ask again. Columns that begin with _ are not part of the document.
 SELECT
     p.sku,

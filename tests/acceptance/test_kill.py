@@ -104,3 +104,16 @@ def test_a_torn_last_line_of_the_file_is_repaired(command: Command) -> None:
     assert content.startswith(whole)
     assert len(content[len(whole) :].splitlines()) == 1
     assert_all_is_right(command)
+
+
+def test_sighup_is_told_in_the_log_and_the_daemon_goes_on(command: Command) -> None:
+    daemon = command.start()
+    daemon.await_event("batch_delivered", feed="products")
+
+    daemon.process.send_signal(signal.SIGHUP)
+
+    told = daemon.await_event("reload_ignored")
+    execute(command.dsn, "UPDATE product SET price = price + 1 WHERE id = 1")
+    daemon.await_event("batch_delivered", feed="products", after=told)
+    assert daemon.end() == 0
+    assert_all_is_right(command)

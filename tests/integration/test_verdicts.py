@@ -19,7 +19,7 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.completed import accepting
-from cdc_daemon.analysis.places import SqlText
+from cdc_daemon.analysis.places import SqlText, without_last_semicolon
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.verdicts import statements
 from cdc_daemon.feeds.catalogue import describe
@@ -77,7 +77,7 @@ def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:
     query, catalogue = describe(
         connection,
         feed="shop",
-        text=case.query,
+        text=without_last_semicolon(case.query),
         key=(),
         entity=(),
         search_path="public",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -132,11 +133,11 @@ def test_the_same_failure_is_told_once_in_a_while_with_the_number_left_out() -> 
         told.append({"event": event, **fields})
 
     for _ in range(4):
-        throttle.log(write, "sink_failed", key="a", reason="down")
+        throttle.log(write, "sink_failed", about="a", reason="down")
     clock.now += 61
-    throttle.log(write, "sink_failed", key="a", reason="down")
+    throttle.log(write, "sink_failed", about="a", reason="down")
     clock.now += 61
-    throttle.log(write, "sink_failed", key="a", reason="down")
+    throttle.log(write, "sink_failed", about="a", reason="down")
     failed = {"event": "sink_failed", "reason": "down"}
     assert told == [failed, {**failed, "repeated": 3}, failed]
 
@@ -147,10 +148,36 @@ def test_another_failure_and_one_after_a_recovery_are_told_at_once() -> None:
     def write(event: str, **_: object) -> None:
         told.append(event)
 
-    assert throttle.log(write, "sink_failed", key="a")
-    assert throttle.log(write, "sink_failed", key="b")
-    assert throttle.log(write, "database_lost", key="a")
-    assert not throttle.log(write, "sink_failed", key="a")
-    throttle.reset("sink_failed", key="a")
-    assert throttle.log(write, "sink_failed", key="a")
+    assert throttle.log(write, "sink_failed", about="a")
+    assert throttle.log(write, "sink_failed", about="b")
+    assert throttle.log(write, "database_lost", about="a")
+    assert not throttle.log(write, "sink_failed", about="a")
+    throttle.reset("sink_failed", about="a")
+    assert throttle.log(write, "sink_failed", about="a")
     assert len(told) == 4
+
+
+def test_lines_for_the_journal_begin_with_their_priority(tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        log.configure("debug", "auto", stream, environ=environ)
+        logger = log.get_logger()
+        logger.debug("pass_retried")
+        logger.info("pass_finished")
+        logger.warning("sink_failed")
+        logger.error("feed_stopped")
+        logging.getLogger("a.library").warning("three\nlines\nhere")
+        stream.seek(0)
+        told = stream.read().splitlines()
+
+    assert [line[:3] for line in told] == ["<7>", "<6>", "<4>", "<3>", "<4>"]
+    assert all(orjson.loads(line[3:])["event"] for line in told)
+
+
+def test_a_stream_that_is_not_the_journals_gets_no_priorities(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        log.configure("info", "json", stream, environ={"JOURNAL_STREAM": "8:1"})
+        log.get_logger().info("daemon_started")
+        stream.seek(0)
+        assert stream.read().startswith("{")

@@ -15,7 +15,7 @@ from cdc_daemon.events import EVENTS
 PACKAGE = Path(cdc_daemon.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 FROM_STRUCTLOG = {"library_logged"}  # made by the formatter of library messages, not by a call
-ABOUT_THE_CALL = {"key", "exc_info"}
+ABOUT_THE_CALL = {"about", "exc_info"}
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def test_all_faults_are_told_at_once(write: Write) -> None:
             "is ['a', 'a']; it must not name 'a' twice",
         ),
         ("feeds.products", "entity = []", "entity", "is []; it should name at least one"),
-        ("feeds.products", "hash_exclude = 'a'", "hash_exclude", "is 'a'; it should be a valid array"),
+        ("feeds.products", "hash_exclude = 'a'", "hash_exclude", "is 'a'; it should be a list"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_field_and_rule(

@@ -18,6 +18,7 @@ from cdc_daemon.analysis.verdicts.clocks import clocks
 from cdc_daemon.analysis.verdicts.floats import floats
 from cdc_daemon.analysis.verdicts.functions import functions
 from cdc_daemon.analysis.verdicts.orders import orders
+from cdc_daemon.analysis.verdicts.outputs import outputs
 from cdc_daemon.analysis.verdicts.relations import relations
 from cdc_daemon.analysis.verdicts.stars import stars
 from cdc_daemon.analysis.verdicts.statements import statements
@@ -49,3 +50,4 @@ def _passes(subject: Subject) -> Iterator[Verdict]:
     yield from ties(subject)
     yield from floats(subject)
     yield from stars(subject)
+    yield from outputs(subject)

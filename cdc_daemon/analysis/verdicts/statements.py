@@ -22,10 +22,9 @@ def statements(text: SqlText) -> Iterator[Verdict]:
     for n, token in enumerate(text.tokens):
         word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)
         if token.token_type is TokenType.SEMICOLON:
-            several = n + 1 < len(text.tokens)
-            what = "the file holds several statements" if several else "the query ends with a semicolon"
-            hint = "a feed's query is one SELECT, alone in its file, without a semicolon"
-            yield found("several-statements", what, hint, n)
+            if n + 1 < len(text.tokens):
+                hint = "a feed's query is one SELECT, alone in its file"
+                yield found("several-statements", "the file holds several statements", hint, n)
             return
         if word in _WRITES and _begins_cte(text, n):
             what = f"{word.upper()} in a WITH changes rows at every recomputation"

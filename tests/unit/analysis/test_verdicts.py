@@ -56,7 +56,6 @@ def verdicts(
         ),
         ("SELECT p.id, CURRENT_DATE AS day FROM product p", "", 1, 14, "let the query yield _refresh_at"),
         ("SELECT p.id,\n  random() AS r FROM product p", "random", 2, 3, "leave it out"),
-        ("SELECT p.id FROM product p;", "", 1, 27, "without a semicolon"),
         ("SELECT p.id FROM product p; SELECT 2", "", 1, 27, "one SELECT"),
     ],
 )
