@@ -14,7 +14,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
-from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.errors import CdcError, DatabaseUnavailable
+from cdc_daemon.pg.admission import remedy, require_own_session_on_primary
 from cdc_daemon.pg.silence import Patience, WatchedConnection, lookout
 from cdc_daemon.pg.statements import statement
 
@@ -48,6 +49,9 @@ PINNED: Mapping[str, str] = {
     # Stores documents of 3 kB in half the time that pglz takes, in the same space.
     "default_toast_compression": "lz4",
     "statement_timeout": "0",
+    # The watcher's session rests between two changes, and a resync's transactions are long.
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
 }
@@ -58,6 +62,9 @@ SIGN_OF_LIFE_SECONDS = 1.0
 
 _OPTIONAL = frozenset({"client_connection_check_interval", "default_toast_compression"})
 """Not every platform can watch a socket, and not every build has lz4."""
+
+_SINCE: Mapping[str, int] = {"transaction_timeout": 170000}
+"""Settings that an older server doesn't know, and its first version that does."""
 
 
 def connect(
@@ -93,8 +100,13 @@ def connect(
         raise DatabaseUnavailable(
             first_line(error),
             where="database",
-            hint="see that the server runs and that database.dsn names host, port, user and database",
+            hint=remedy(str(error)),
         ) from error
+    try:
+        require_own_session_on_primary(connection, dsn)
+    except CdcError:
+        connection.close()
+        raise
     settings = {
         **PINNED,
         "search_path": f"{search_path}, pg_temp",
@@ -105,6 +117,8 @@ def connect(
         # A killed daemon's backend would keep the feed's row locked until its statement ends (7.8 s seen).
         settings["client_connection_check_interval"] = "500"
     for name, value in settings.items():
+        if connection.info.server_version < _SINCE.get(name, 0):
+            continue
         try:
             connection.execute(statement("session.pin"), {"name": name, "value": value})
         except psycopg.errors.InvalidParameterValue:

@@ -26,3 +26,17 @@ WHERE a.pid = %(pid)s AND a.backend_start = %(started)s::pg_catalog.timestamptz
 -- name: sign_of_life
 -- So that the server does not take a session that waits for another one for abandoned.
 SELECT 1
+
+-- name: process
+-- The process that serves this session.
+SELECT pg_catalog.pg_backend_pid()
+
+-- name: leave_mark
+-- Sets something that only this session can see, if it is one.
+SELECT pg_catalog.set_config('cdc_daemon.mark', 'set', false)
+
+-- name: read_mark
+SELECT pg_catalog.length(pg_catalog.current_setting('cdc_daemon.mark', true)) OPERATOR(pg_catalog.>) 0
+
+-- name: wipe_mark
+SELECT pg_catalog.set_config('cdc_daemon.mark', '', false)
