@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
+from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.sinks.settings import SinkSettings
@@ -60,6 +61,11 @@ class DatabaseSettings(_Section):
         description="Connection string of the database, a libpq URL or `key=value` words; `embedded:` is a "
         "private server kept in `state_dir`. A secret: with a password in it better `dsn_file`."
     )
+    allow_cleartext: bool = Field(
+        default=False,
+        description="Whether the password may go without TLS to another machine. Everybody on the way can "
+        "read it.",
+    )
     search_path: str = Field(
         default="public",
         min_length=1,
@@ -100,6 +106,15 @@ class DatabaseSettings(_Section):
     def patience(self) -> Patience:
         """How long the network may take."""
         return Patience(self.connect_timeout_seconds, self.silence_seconds)
+
+    @model_validator(mode="after")
+    def _no_password_goes_out_in_clear(self) -> Self:
+        host = None if self.embedded or self.allow_cleartext else clear_host(self.conninfo)
+        if host:
+            raise ValueError(
+                f"must not send the password to {host} in clear text: {ALLOWING}, or allow_cleartext = true"
+            )
+        return self
 
     @property
     def conninfo(self) -> str:

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
+from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
@@ -104,6 +105,26 @@ class KafkaSettings(TlsSettings, frozen=True):
             raise ValueError("must have sasl_mechanism, user and password, or none of them")
         return self
 
+    @model_validator(mode="after")
+    def _one_protocol(self) -> Self:
+        for server in self.bootstrap_servers.split(","):
+            word, separator, _ = server.strip().rpartition("://")
+            if separator and word.lower() != self._protocol():
+                raise ValueError(
+                    f"must not have {word}:// in bootstrap_servers: security says what is spoken"
+                )
+        return self
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """The password, where SASL shows it; see `CleartextSettings.in_clear`.
+
+        SCRAM proves that the client knows the password, and does not show it.
+        """
+        if self.security == "plaintext" and self.sasl_mechanism == "PLAIN":
+            for server in self._servers():
+                if not is_loopback(server.host):
+                    yield f"user and password to {server.host}", 'set security = "tls"'
+
     def open(self, name: str) -> KafkaSink:
         return KafkaSink(
             name,
@@ -121,6 +142,10 @@ class KafkaSettings(TlsSettings, frozen=True):
         urls = [server.strip().rpartition("://")[2] for server in self.bootstrap_servers.split(",")]
         return [Server.of_url(f"//{url}", 9092) for url in urls if url]
 
+    def _protocol(self) -> str:
+        """The word that librdkafka has for what is spoken."""
+        return ("sasl_" if self.sasl_mechanism else "") + ("ssl" if self.security == "tls" else "plaintext")
+
     def _client(self) -> dict[str, object]:
         """What librdkafka is configured with (its CONFIGURATION.md)."""
         milliseconds = int(self.timeout_seconds * 1000)
@@ -130,13 +155,10 @@ class KafkaSettings(TlsSettings, frozen=True):
             "ssl.key.location": self.client_key_file or self.client_certificate_file,
         }
         secrets = {"ssl.key.password": self.client_key_password, "sasl.password": self.password}
-        protocol = ("sasl_" if self.sasl_mechanism else "") + (
-            "ssl" if self.security == "tls" else "plaintext"
-        )
         return {
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": "cdc-daemon",
-            "security.protocol": protocol,
+            "security.protocol": self._protocol(),
             # Acknowledged by all replicas in sync; what the client itself repeats is written once, in order.
             "enable.idempotence": True,
             # As the Java client: streams of others that are partitioned by the same keys can be joined.

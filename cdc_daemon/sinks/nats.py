@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -24,6 +24,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
@@ -97,6 +98,15 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
             format=self.format_for(name),
         )
 
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """User and password in `url`, or the token; see `CleartextSettings.in_clear`."""
+        if self.uses_tls():
+            return
+        for url in self.urls():
+            host = clear_host(url, "nats")
+            if host and (self.token or urlsplit(url).username):
+                yield f"user and password, or the token, to {host}", "begin url with tls://"
+
     def urls(self) -> list[str]:
         """One for each server; a password may be in them."""
         return [server.strip() for server in self.url.get_secret_value().split(",")]
@@ -104,6 +114,26 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
     def uses_tls(self) -> bool:
         """Whether the connection is to be secured."""
         return any(url.startswith("tls://") for url in self.urls())
+
+
+class _SecuredClient(Client):
+    """A client that shows nothing to a server before TLS.
+
+    nats-py begins TLS only where the server's greeting demands it. Anybody can send a greeting that does not,
+    and was then told user and password in clear text.
+    """
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Hear the greeting, on which the client decides what to do next.
+
+        Raises:
+            NoTls: the server offers none.
+        """
+        if initial_connection:
+            if not (info.get("tls_required") or info.get("tls_available")):
+                raise NoTls("the server offers no TLS")
+            info["tls_required"] = True  # so that TLS begins also where the server leaves that to us
+        await super()._process_info(info, initial_connection)
 
 
 @dataclass
@@ -214,7 +244,7 @@ class NatsSink(Sink):
 
         settings = self.settings
         tls = settings.tls_context() if settings.uses_tls() else None
-        client = Client()
+        client = Client() if tls is None else _SecuredClient()
         try:
             await client.connect(
                 settings.urls(),
@@ -270,6 +300,8 @@ class NatsSink(Sink):
                 return NotAuthorized(what, where=where, hint=_LET_IN)
             case nats.errors.Error() if _NOT_AUTHORIZED.search(what):
                 return NotAuthorized(what, where=where, hint=_LET_IN)
+            case NoTls():
+                hint = "nothing was shown to it: set TLS up there, or correct url"
             case ssl.SSLCertVerificationError():
                 hint = "set ca_file to the authority that signed its certificate, or renew it"
             case OSError() | nats.errors.NoServersError() if self.settings.uses_tls():

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, on_one_line
@@ -80,6 +81,15 @@ class OpensearchSettings(TlsSettings, frozen=True):
         if self.user is not None and self.api_key is not None:
             raise ValueError("must not have user and password beside api_key: set one")
         return self
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """User and password, or the API key; see `CleartextSettings.in_clear`."""
+        if self.user is None and self.api_key is None:
+            return
+        what = "user and password" if self.api_key is None else "api_key"
+        for url in self.urls():
+            if host := clear_host(url, "http"):
+                yield f"{what} to {host}", "begin url with https://"
 
     def urls(self) -> list[str]:
         """One for each node."""

@@ -18,13 +18,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.errors import DatabaseUnavailable, NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.session import Connection, connect, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import CleartextSettings
 from cdc_daemon.sinks.postgres_way import not_connected, shown, way
 from cdc_daemon.sinks.probe import probed
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.sinks.settings import SinkSettings
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 
 FORGET_EVERY_SECONDS = 3600.0
@@ -68,7 +69,7 @@ def _checked_table(template: str) -> str:
     return template
 
 
-class PostgresSettings(SinkSettings, frozen=True):
+class PostgresSettings(CleartextSettings, frozen=True):
     """`type = "postgres"`."""
 
     type: Literal["postgres"] = Field(default="postgres", description="Kind of sink.")
@@ -93,6 +94,11 @@ class PostgresSettings(SinkSettings, frozen=True):
         description="How long the revision of a deleted document is remembered, in seconds, so that one that "
         "comes late does not bring it back.",
     )
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """The password of `dsn` or of the environment; see `CleartextSettings.in_clear`."""
+        if host := clear_host(self.dsn.get_secret_value()):
+            yield f"the password to {host}", ALLOWING
 
     def open(self, name: str) -> PostgresSink:
         return PostgresSink(

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from psycopg import pq
 
 from cdc_daemon.errors import DatabaseUnavailable, NotAuthorized, SinkUnavailable
+from cdc_daemon.pg.conninfo import hosts, parameters
 from cdc_daemon.sinks.probe import Server, Way
 from cdc_daemon.sinks.tls import UnusableFile, readable
 from cdc_daemon.sinks.unreachable import Names, NoTls
@@ -34,19 +34,19 @@ _NOT_LET_IN = re.compile(
 
 def way(dsn: str, where: str, timeout_seconds: float) -> Way:
     """Every host that libpq would try in turn; a directory is a socket in the file system, and no network."""
-    set_ = _parameters(dsn)
+    set_ = parameters(dsn)
     names = (set_.get("host") or set_.get("hostaddr") or "").split(",")
-    hosts = (set_.get("hostaddr") or set_.get("host") or "").split(",")
+    tried = hosts(set_)
     ports = (set_.get("port") or "5432").split(",")
     if len(ports) == 1:
-        ports *= len(hosts)
+        ports *= len(tried)
     servers = [
         Server(host, int(port or 5432), name)
-        for host, port, name in zip(hosts, ports, names, strict=False)
+        for host, port, name in zip(tried, ports, names, strict=False)
         if host and not host.startswith(("/", "@"))
     ]
     return Way(
-        servers if len(servers) == len(hosts) else (),
+        servers if len(servers) == len(tried) else (),
         where,
         timeout_seconds,
         names=_NAMES,
@@ -57,7 +57,7 @@ def way(dsn: str, where: str, timeout_seconds: float) -> Way:
 
 def shown(dsn: str) -> list[str]:
     """Which of user and password the connection string, or the environment, holds."""
-    set_ = _parameters(dsn)
+    set_ = parameters(dsn)
     return [name for name in ("user", "password") if set_.get(name)]
 
 
@@ -78,14 +78,6 @@ def not_connected(error: DatabaseUnavailable, where: str) -> SinkUnavailable:
     if "certificate verify failed" in error.what:
         hint = f"set {_NAMES.authority} to the authority that signed the server's certificate"
     return SinkUnavailable(f"can't be reached: {error.what}", where=where, hint=hint)
-
-
-def _parameters(dsn: str) -> Mapping[str, str]:
-    """What libpq goes by: the connection string, then the environment, then its own defaults."""
-    found: dict[str, str] = {}
-    for options in (pq.Conninfo.get_defaults(), pq.Conninfo.parse(dsn.encode())):
-        found |= {option.keyword.decode(): option.val.decode() for option in options if option.val}
-    return found
 
 
 def _context(set_: Mapping[str, str]) -> ssl.SSLContext:

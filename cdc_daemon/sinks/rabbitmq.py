@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractConnection, AbstractExchange, HeadersType
@@ -27,6 +27,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
@@ -48,10 +49,19 @@ _FAILURES = (
 )
 
 
+_PARAMETERS = ("auth", "heartbeat")
+
+
 def _checked_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
         raise ValueError("must begin with amqp:// or amqps:// (TLS) and a host")
+    # Others would turn the verification of TLS off, or set what the sink sets itself.
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _PARAMETERS:
+            raise ValueError(
+                f"must not have the parameter {name}: of all, {', '.join(_PARAMETERS)} are taken"
+            )
     return url
 
 
@@ -81,6 +91,13 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
         default=True,
         description="Whether a record that reaches no queue counts as refused; else the broker drops it.",
     )
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """User and password in `url` (not `guest`, the default); see `CleartextSettings.in_clear`."""
+        url = self.url.get_secret_value()
+        host, parts = clear_host(url, "amqp"), urlsplit(url)
+        if host and (parts.username or parts.password):
+            yield f"user and password to {host}", "begin url with amqps://"
 
     def open(self, name: str) -> RabbitmqSink:
         return RabbitmqSink(

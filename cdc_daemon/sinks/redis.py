@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import redis
 from pydantic import AfterValidator, Field, SecretStr
@@ -24,6 +24,7 @@ from redis.retry import Retry
 
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
@@ -46,10 +47,19 @@ _OF_WORDS = (
 )
 
 
+_PARAMETERS = ("client_name", "db", "protocol")
+
+
 def _checked_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    # The client lets a URL's parameters win over what we set: TLS that is not verified, other time limits.
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _PARAMETERS:
+            raise ValueError(
+                f"must not have the parameter {name}: of all, {', '.join(_PARAMETERS)} are taken"
+            )
     return url
 
 
@@ -94,6 +104,13 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
     replicas: int = Field(
         default=0, ge=0, description="How many replicas must have a batch before it counts as delivered."
     )
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """User and password in `url`; see `CleartextSettings.in_clear`."""
+        url = self.url.get_secret_value()
+        host, parts = clear_host(url, "redis"), urlsplit(url)
+        if host and (parts.username or parts.password):
+            yield f"user and password to {host}", "begin url with rediss://"
 
     def open(self, name: str) -> RedisSink:
         return RedisSink(

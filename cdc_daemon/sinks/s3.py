@@ -31,6 +31,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.probe import Server, Way, probed
@@ -68,7 +69,7 @@ def _checked_endpoint(url: str) -> str:
     return url
 
 
-class S3Settings(FormattedSettings, frozen=True):
+class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
     """`type = "s3"`."""
 
     type: Literal["s3"] = Field(default="s3", description="Kind of sink.")
@@ -112,6 +113,14 @@ class S3Settings(FormattedSettings, frozen=True):
             raise ValueError("must have access_key_id and secret_access_key, or neither")
         return self
 
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """What authorizes a request, which boto3 always sends; see `CleartextSettings.in_clear`.
+
+        The secret itself is not sent. A session token is, and who reads a signed request can repeat it.
+        """
+        if self.endpoint_url and (host := clear_host(self.endpoint_url, "http")):
+            yield f"signed requests to {host}", "begin endpoint_url with https://"
+
     def open(self, name: str) -> S3Sink:
         return S3Sink(
             name,
@@ -149,12 +158,18 @@ class S3Sink(Sink):
         where = f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
         try:
             if self._client is None:
-                self._client = self._connected()
+                self._client = self._connected(where)
             self._half_time = time.monotonic() + self.timeout_seconds / 2
             if not records:
                 self._client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
                 return ()
             self._write(self._client, prefix, feed, records)
+        except RecursionError as error:
+            # Told that the bucket is elsewhere, boto3 asks where, and asks again when that is redirected too.
+            self.close()
+            raise SinkUnavailable(
+                "answers every request with a redirect", where=where, hint="correct endpoint_url or region"
+            ) from error
         except (ClientError, BotoCoreError, OSError) as error:
             self.close()
             raise self._explained(error, where) from error
@@ -165,7 +180,10 @@ class S3Sink(Sink):
         where = f"sink {self.name}, feed {feed}"
         try:
             if self._client is None:
-                self._client = self._connected()
+                self._client = self._connected(where)
+        except SinkUnavailable as error:
+            yield ProbeStep("DNS", failure=error)
+            return
         except (BotoCoreError, ValueError) as error:  # no region, a profile that is not there
             hint = "correct region, endpoint_url, or the profile in the environment"
             yield ProbeStep("DNS", failure=SinkUnavailable(str(error), where=where, hint=hint))
@@ -263,12 +281,12 @@ class S3Sink(Sink):
         if time.monotonic() > self._half_time:
             raise TimeoutError("the service was too slow for all that a batch needs")
 
-    def _connected(self) -> S3Client:
+    def _connected(self, where: str) -> S3Client:
         settings = self.settings
         secret = settings.secret_access_key
         connect_timeout = min(10.0, self.timeout_seconds / 8)
         session = boto3.Session()  # the one that all threads share is not safe to make clients with
-        return session.client(  # pyright: ignore[reportUnknownMemberType] - other services have no stubs here
+        client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType] - other services have no stubs here
             "s3",
             region_name=settings.region or (None if settings.endpoint_url is None else "us-east-1"),
             endpoint_url=settings.endpoint_url,
@@ -283,6 +301,15 @@ class S3Sink(Sink):
                 user_agent_extra="cdc-daemon",
             ),
         )
+        # boto3 takes an address from its own files and variables as well (AWS_ENDPOINT_URL).
+        host = None if settings.allow_cleartext else clear_host(client.meta.endpoint_url, "http")
+        if host:
+            raise SinkUnavailable(
+                f"would send signed requests to {host} in clear text",
+                where=where,
+                hint="set endpoint_url to one that begins with https://, or allow_cleartext = true",
+            )
+        return client
 
     def _tls_context(self) -> ssl.SSLContext:
         """Trusts whom boto3 trusts."""

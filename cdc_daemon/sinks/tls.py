@@ -8,14 +8,14 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.cleartext import CleartextSettings
 
 
 class UnusableFile(OSError):
     """A file that is set holds no certificate or key, or none that fits."""
 
 
-class TlsSettings(SinkSettings, frozen=True):
+class TlsSettings(CleartextSettings, frozen=True):
     """The files that TLS needs; the server is always verified."""
 
     ca_file: Path | None = Field(

@@ -17,7 +17,7 @@ from cdc_daemon.sinks.registry import SINKS
 FORMS = {
     "mirror-dsn": "dbname=shop",
     "redis-url": "redis://cache/0",
-    "nats-url": "nats://events",
+    "nats-url": "tls://events",
     "rabbitmq-url": "amqp://queue",
 }
 """What stands in the secrets' files of the starter, where it must have a form."""

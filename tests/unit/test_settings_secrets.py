@@ -15,7 +15,7 @@ from cdc_daemon.sinks.http import HttpSettings
 SECRET = "geheim-und-lang"  # noqa: S105 (it opens nothing)
 CONFIGURATION = f"""
 [database]
-dsn = "postgresql://cdc:{SECRET}@db/shop"
+dsn = "postgresql://cdc:{SECRET}@db/shop?sslmode=verify-full"
 [sinks.catalog]
 type = "http"
 url = "https://catalog.test/"
@@ -45,7 +45,7 @@ def test_no_representation_of_the_settings_shows_a_secret(write: Write) -> None:
     settings = load(write(CONFIGURATION), {})
     for text in (repr(settings), str(settings), str(settings.effective()), settings.database.shown):
         assert SECRET not in text
-    assert settings.database.shown == "postgresql://cdc:***@db/shop"
+    assert settings.database.shown == "postgresql://cdc:***@db/shop?sslmode=verify-full"
     assert settings.effective()["sinks"]["catalog"]["url"] == "https://catalog.test/"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import FormattedSettings, Framing
 from cdc_daemon.sinks.frames import Compression, known_here
 from cdc_daemon.sinks.http import signature
@@ -219,6 +221,25 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
                 "must let a request begin within timeout_seconds: raise it or requests_per_second"
             )
         return self
+
+    def in_clear(self) -> Iterator[tuple[str, str]]:
+        """What authorizes, and the headers; see `CleartextSettings.in_clear`.
+
+        `webhook_secret` signs, and is not sent.
+        """
+        sent = {
+            "token": self.token is not None,
+            "user and password": self.user is not None,
+            "a token of OAuth 2.0": self.oauth2_token_url is not None,
+            "headers": bool(self.headers),
+            "the query of url": bool(urlsplit(self.url).query),
+        }
+        host = clear_host(placeholders.filled(self.url, feed="feed", sink="sink"), "http")
+        if host and any(sent.values()):
+            what = " and ".join(name for name, is_set in sent.items() if is_set)
+            yield f"{what} to {host}", "begin url with https://"
+        if self.oauth2_token_url and (host := clear_host(self.oauth2_token_url, "http")):
+            yield f"oauth2_client_secret to {host}", "begin oauth2_token_url with https://"
 
     @property
     def limits(self) -> Limits:
