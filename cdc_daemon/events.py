@@ -42,6 +42,10 @@ EVENTS: dict[str, Event] = {
         "The database can't be reached; it is tried again with growing pauses.", ("reason", "repeated")
     ),
     "database_reconnected": Event("The database answers again.", ("seconds",)),
+    "session_refused": Event(
+        "The server has no room for one more session; the daemon's work goes on with those that it has.",
+        ("reason", "hint", "sessions", "repeated"),
+    ),
     "source_installed": Event(
         "An object that a feed needs in the database was created, replaced or dropped.",
         ("feed", "action", "what"),

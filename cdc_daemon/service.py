@@ -17,7 +17,8 @@ from types import FrameType
 from cdc_daemon import __version__
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.log import get_logger
-from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.pg.pool import Pool
+from cdc_daemon.pg.session import Connection, as_opened, connect
 from cdc_daemon.redaction import printable
 from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
@@ -61,6 +62,7 @@ class Service:
             lock_timeout_seconds=LOCK_TIMEOUT_SECONDS,
             patience=settings.database.patience,
         )
+        self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
         self._cleaned = partial(printable, secrets=tuple(settings.secrets()), longest=LONGEST_REASON)
@@ -86,7 +88,7 @@ class Service:
         with _leaving_on_signals() as leave:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds
-            with closing(self._sides):
+            with closing(self._sides), closing(self._pool):
                 supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
 
     def run_once(self) -> None:
@@ -101,7 +103,7 @@ class Service:
         started = time.monotonic()
         with _leaving_on_signals() as leave:
             self._started()
-            with closing(self._sides):
+            with closing(self._sides), closing(self._pool):
                 failures = self._catch_up(leave)
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
@@ -154,7 +156,7 @@ class Service:
         daemon = self._settings.daemon
         return FeedWorker(
             name,
-            connect=partial(self._connect, f"feed {name}"),
+            pool=self._pool,
             bells=self._bells,
             plan_and_install=self._registry.plan_and_install,
             written=self._wake_sinks,
@@ -172,7 +174,7 @@ class Service:
         return DeliveryWorker(
             sink,
             feed,
-            connect=partial(self._connect, f"sink {sink}, feed {feed}"),
+            pool=self._pool,
             bells=self._bells,
             open_sink=partial(settings.open, sink),
             definition=partial(self._registry.definition, feed),
@@ -196,7 +198,7 @@ class Service:
     def _rotator(self) -> Rotator:
         daemon = self._settings.daemon
         return Rotator(
-            partial(self._connect, "rotator"),
+            partial(self._pool.session, "rotator", as_opened),
             sources=self._registry.sources,
             feeds=self._registry.feeds,
             every_seconds=daemon.rotation_seconds,

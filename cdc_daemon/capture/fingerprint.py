@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 FIRST_OF_USERS = 16384
@@ -51,7 +51,7 @@ class Fingerprint:
         }
         self._intact: str | None = None
 
-    def read(self, connection: Connection) -> str:
+    def read(self, connection: Session) -> str:
         """The fingerprint as the transaction's snapshot sees it (a millisecond for sixty tables).
 
         Raises:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 Writers = frozenset[tuple[str, int | None]]
 
 
-def writers(connection: Connection, relations: Iterable[int]) -> Writers:
+def writers(connection: Session, relations: Iterable[int]) -> Writers:
     """Transactions that may be writing these tables (or their partitions): (virtual transaction, pid).
 
     Prepared transactions are among them, with no pid.
@@ -21,7 +21,7 @@ def writers(connection: Connection, relations: Iterable[int]) -> Writers:
 
 
 def await_old_writers(
-    connection: Connection,
+    connection: Session,
     relations: Iterable[int],
     *,
     pause: Callable[[float], bool],

@@ -12,7 +12,7 @@ import orjson
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns, same
-from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.pg.session import Session, type_name
 from cdc_daemon.pg.statements import statement
 
 MOST_REMEMBERED = 1000
@@ -70,7 +70,7 @@ class Changes:
     )
 
     def follow(
-        self, connection: Connection, *, revision: int, caught_up: int, limit: int, max_bytes: int
+        self, connection: Session, *, revision: int, caught_up: int, limit: int, max_bytes: int
     ) -> Page:
         """The next page of the log after `revision`.
 
@@ -97,7 +97,7 @@ class Changes:
 
     def scan(
         self,
-        connection: Connection,
+        connection: Session,
         *,
         revision: int,
         until: int,
@@ -128,7 +128,7 @@ class Changes:
         last = orjson.loads(rows[-1][8]) if full else None
         return Page(changes, until, last, rows=len(rows), full=full, cut=cut)
 
-    def due(self, connection: Connection, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
+    def due(self, connection: Session, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
         """A sink's failed items whose next attempt has come.
 
         Returns:
@@ -139,7 +139,7 @@ class Changes:
         present = [self._change(row) for row in rows if row[0] is not None]
         return present, [row[1].decode() for row in rows if row[0] is None]
 
-    def replay_some(self, connection: Connection, sink: str, where: Mapping[str, str]) -> int:
+    def replay_some(self, connection: Session, sink: str, where: Mapping[str, str]) -> int:
         """Have documents delivered once more: those with these values in key columns.
 
         Returns:
@@ -162,7 +162,7 @@ class Changes:
         values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
         return connection.execute(query, {"sink": sink, "name": self.feed.name, **values}).rowcount
 
-    def revision_before(self, connection: Connection, moment: datetime) -> int:
+    def revision_before(self, connection: Session, moment: datetime) -> int:
         """The last revision that was stored before a moment; found by reading all rows."""
         row = connection.execute(
             statement("feed.revision_before", feed=sql.Identifier(self.feed.table)),
@@ -245,7 +245,6 @@ class Changes:
         ).as_bytes()
 
 
-def _read(connection: Connection, query: bytes, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+def _read(connection: Session, query: bytes, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
     """Rows in PostgreSQL's binary format: bytes come as they are, not written as hex and read again."""
-    with connection.cursor(binary=True) as cursor:
-        return cursor.execute(query, parameters).fetchall()
+    return connection.execute(query, parameters, binary=True).fetchall()

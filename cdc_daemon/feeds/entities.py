@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 
 
-def require_entities(connection: Connection, feed: FeedDefinition, nullable: Sequence[str]) -> None:
+def require_entities(connection: Session, feed: FeedDefinition, nullable: Sequence[str]) -> None:
     """See that no document of the feed's query has a NULL in an entity column.
 
     A route yields NULL both for a row that reaches nothing and for a document whose entity became NULL. The

@@ -23,7 +23,7 @@ from cdc_daemon.feeds.digested import (
     digested_beside,
     entity_arrays,
 )
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 SEGMENT_SECONDS = 300
@@ -71,7 +71,7 @@ class Recompute:
 
     def __call__(
         self,
-        connection: Connection,
+        connection: Session,
         entities: Sequence[Entity],
         *,
         captured_at: datetime,
@@ -120,7 +120,7 @@ class Recompute:
             known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
             beside = None
 
-    def explain_duplicates(self, connection: Connection, parameters: Parameters) -> str:
+    def explain_duplicates(self, connection: Session, parameters: Parameters) -> str:
         """Up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
         rows = connection.execute(self._duplicates, parameters).fetchall()
         return "; ".join(f"{key} ({count} rows)" for key, count in rows)

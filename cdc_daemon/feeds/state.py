@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from cdc_daemon.errors import CdcError
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 
@@ -38,7 +38,7 @@ class FeedState:
         return max(0, self.pending_end - self.pending_position)
 
 
-def snapshot(connection: Connection) -> str:
+def snapshot(connection: Session) -> str:
     """The cursor to be: the transaction's own snapshot.
 
     Raises:
@@ -50,7 +50,7 @@ def snapshot(connection: Connection) -> str:
     return str(row[0])
 
 
-def lock(connection: Connection, feed: str) -> FeedState | None:
+def lock(connection: Session, feed: str) -> FeedState | None:
     """Take the feed's row for this transaction; None if somebody else has it or it does not exist.
 
     Raises:
@@ -66,7 +66,7 @@ def lock(connection: Connection, feed: str) -> FeedState | None:
 
 
 def advance(
-    connection: Connection,
+    connection: Session,
     feed: str,
     *,
     cursor: str,
@@ -88,7 +88,7 @@ def advance(
 
 
 def begin(
-    connection: Connection, feed: str, *, cursor: str, fingerprint: str, history: str, pending_end: int
+    connection: Session, feed: str, *, cursor: str, fingerprint: str, history: str, pending_end: int
 ) -> None:
     """Set a first cursor; everything that it does not cover is in pending."""
     connection.execute(
@@ -104,7 +104,7 @@ def begin(
 
 
 def drained(
-    connection: Connection, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
+    connection: Session, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
 ) -> None:
     """End a chunk of the slow lane, together with what it did."""
     connection.execute(
@@ -117,12 +117,12 @@ def _json(fields: dict[str, object] | None) -> str | None:
     return orjson.dumps(fields).decode() if fields is not None else None
 
 
-def stop(connection: Connection, feed: str, reason: str) -> None:
+def stop(connection: Session, feed: str, reason: str) -> None:
     """Record why the feed stands still; its cursor stays."""
     connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": reason})
 
 
-def history(connection: Connection) -> str:
+def history(connection: Session) -> str:
     """Which history this database has: `system identifier/timeline/database oid`."""
     row = connection.execute(statement("feed_state.history")).fetchone()
     if row is None:  # two functions that always give a row

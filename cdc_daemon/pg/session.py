@@ -6,20 +6,41 @@ import hashlib
 import re
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.pg.admission import remedy, require_own_session_on_primary
-from cdc_daemon.pg.silence import Patience, WatchedConnection, lookout
+from cdc_daemon.pg.silence import Patience, WatchedConnection, is_refusal, lookout
 from cdc_daemon.pg.statements import statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Session(Protocol):
+    """What queries need: a connection, or a worker's seat at the pool (see `cdc_daemon.pg.pool`)."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the last statement found that the session is lost."""
+        ...
+
+    def execute(
+        self, query: QueryNoTemplate, params: Params | None = None, *, binary: bool = False
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """One statement; outside of a transaction it is one of its own."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Every statement inside the block is of one transaction."""
+        ...
+
 
 # Every one of these changes the text of some value (or what a query may see). A hash that depended on the
 # server's or the role's defaults would make a million documents "change" on the day when a default does.
@@ -67,6 +88,19 @@ _SINCE: Mapping[str, int] = {"transaction_timeout": 170000}
 """Settings that an older server doesn't know, and its first version that does."""
 
 
+MOST_PREPARED = 500
+"""Statements whose plans a session keeps: several feeds share it, and each has about fifteen."""
+
+
+class SessionRefused(DatabaseUnavailable):
+    """The server answers and does not let this session in: it has too many, or is about to shut down."""
+
+
+def purpose_of(worker: str) -> str:
+    """A session's name in pg_stat_activity."""
+    return f"cdc-daemon: {worker}"
+
+
 def connect(
     dsn: str,
     *,
@@ -92,16 +126,18 @@ def connect(
         connection = WatchedConnection.connect(
             conninfo,
             autocommit=True,
-            application_name=f"cdc-daemon: {purpose}" if purpose else "cdc-daemon",
+            application_name=purpose_of(purpose) if purpose else "cdc-daemon",
             row_factory=tuple_row,
             prepare_threshold=3,
         )
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(
+        unavailable = SessionRefused if is_refusal(error) else DatabaseUnavailable
+        raise unavailable(
             first_line(error),
             where="database",
             hint=remedy(str(error)),
         ) from error
+    connection.prepared_max = MOST_PREPARED
     try:
         require_own_session_on_primary(connection, dsn)
     except CdcError:
@@ -157,6 +193,12 @@ def _abandonment(patience: Patience) -> dict[str, str]:
         "tcp_user_timeout": f"{silence * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{patience.abandoned_seconds * 1000:.0f}",
     }
+
+
+def as_opened(connection: Connection) -> None:
+    """Make a session again as `connect` opens it, whatever it was used for."""
+    connection.isolation_level = None
+    connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "auto"})
 
 
 def plan_once(connection: Connection) -> None:

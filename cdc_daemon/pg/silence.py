@@ -62,6 +62,15 @@ class Seen(Enum):
     """No second session can be had: nothing comes back."""
 
 
+def is_refusal(error: psycopg.OperationalError) -> bool:
+    """Whether a session was not had because the server said no, rather than because nothing came.
+
+    libpq gives no SQLSTATE of what happens before a session is there. It prints a server's words as
+    `SEVERITY:  message`, with two spaces in every language, and its own never so.
+    """
+    return ":  " in str(error)
+
+
 @dataclass
 class Lookout:
     """Looks at sessions of one database from outside; one look at a time.
@@ -91,7 +100,7 @@ class Lookout:
                         statement("session.activity"), {"pid": backend[0], "started": backend[1]}
                     ).fetchone()
             except psycopg.OperationalError as error:
-                if error.sqlstate is not None:
+                if is_refusal(error):
                     return Seen.WORKING  # it answers: it has too few sessions, or is about to shut down
                 self._unreachable_until = time.monotonic() + self.patience.silence_seconds
                 return Seen.UNREACHABLE

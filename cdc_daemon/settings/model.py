@@ -132,6 +132,11 @@ class DatabaseSettings(_Section):
         return hide_passwords(self.conninfo)
 
 
+RESERVED_SESSIONS = 3
+"""Of a daemon's sessions, those that are not shared: the watcher's; the installer's lock, while a feed is
+planned; the look at a session that has waited for long."""
+
+
 class DaemonSettings(_Section):
     """`[daemon]`."""
 
@@ -170,12 +175,19 @@ class DaemonSettings(_Section):
         description="The most entities that one pass recomputes, if half a second does not allow for fewer; "
         "more go to the slow lane.",
     )
+    sessions: int = Field(
+        default=20,
+        ge=4,
+        le=10_000,
+        description="The most sessions that the daemon has in the database at a time; feeds and deliveries "
+        "share them in turn, however many there are.",
+    )
     side_sessions: int = Field(
         default=1,
         ge=0,
         le=64,
-        description="How many sessions the feeds share beside their own: one makes half of the documents of "
-        "a chunk of the slow lane, on another processor of the database. 0 for none.",
+        description="How many of the sessions make documents beside a feed's own: one makes half of the "
+        "documents of a chunk of the slow lane, on another processor of the database. 0 for none.",
     )
     rotation_seconds: float = Field(
         default=30.0,
@@ -201,8 +213,18 @@ class DaemonSettings(_Section):
         description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON.",
     )
 
+    @property
+    def shared_sessions(self) -> int:
+        """How many sessions feeds and deliveries share."""
+        return self.sessions - self.side_sessions - RESERVED_SESSIONS
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
+        if self.shared_sessions < 1:
+            raise ValueError(
+                f"must have {RESERVED_SESSIONS + 1} sessions more than side_sessions: one for the feeds, "
+                f"{RESERVED_SESSIONS} for the watcher, an install's lock, and a look at a silent session"
+            )
         if self.idle_poll_seconds < self.poll_seconds:
             raise ValueError("must not have idle_poll_seconds below poll_seconds")
         if self.max_pass_entities < self.batch_entities:

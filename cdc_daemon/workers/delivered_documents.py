@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks.record import Record
 
@@ -21,7 +21,7 @@ MOST_DOCUMENTS = 8
 class DeliveredDocuments:
     """Those of one sink and feed."""
 
-    connection: Connection
+    connection: Session
     sink: str
     feed: str
 

@@ -15,7 +15,8 @@ from cdc_daemon.errors import CdcError, DatabaseUnavailable, SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import Throttle, get_logger
-from cdc_daemon.pg.session import Connection, first_line, is_loss
+from cdc_daemon.pg.pool import Pool, Seat
+from cdc_daemon.pg.session import as_opened, first_line, is_loss
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
@@ -27,8 +28,8 @@ from cdc_daemon.workers.sink_cursor import SinkCursor
 IDLE_SECONDS = 5.0
 """How often a delivery looks for itself, for instance for a lease that ran out."""
 
-SESSION_SECONDS = 60.0
-"""A delivery that had nothing to do for so long gives its session back, until it is rung or as long again."""
+OPEN_SECONDS = 60.0
+"""A delivery that had nothing to do for so long closes its sink, until it is rung or as long again."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
@@ -45,6 +46,7 @@ class DeliveryWorker:
 
     Args:
         sink, feed: names.
+        pool: where it borrows a session for each statement; it holds none while the sink is at work.
         open_sink: makes the sink; called again after the session was lost.
         definition: the feed's, None as long as it is not planned.
         max_attempts: after so many a failed item is parked.
@@ -56,7 +58,7 @@ class DeliveryWorker:
         sink: str,
         feed: str,
         *,
-        connect: Callable[[], Connection],
+        pool: Pool,
         bells: Bells,
         open_sink: Callable[[], Sink],
         definition: Callable[[], FeedDefinition | None],
@@ -66,7 +68,7 @@ class DeliveryWorker:
         self.name = f"sink {sink}, feed {feed}"
         self._sink_name = sink
         self.feed = feed
-        self._connect = connect
+        self._seat = Seat(pool, self.name, as_opened)
         self._bells = bells
         self._open_sink = open_sink
         self._definition = definition
@@ -85,14 +87,14 @@ class DeliveryWorker:
         while not stop.is_set():
             beat()
             try:
-                with self._session() as (connection, sink):
-                    self._work(connection, sink, stop, beat)
+                with self._opened() as sink:
+                    self._work(sink, stop, beat)
             except psycopg.Error as error:
                 if not is_loss(error):
                     raise
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
             if not stop.is_set():
-                self._bells.await_delivery(self._sink_name, self.feed, SESSION_SECONDS)
+                self._bells.await_delivery(self._sink_name, self.feed, OPEN_SECONDS)
 
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
         """Deliver everything that the feed holds now; nothing while the delivery is paused.
@@ -104,11 +106,11 @@ class DeliveryWorker:
             SinkUnavailable: it took nothing for that long.
         """
         deadline = time.monotonic() + patience_seconds
-        with self._session() as (connection, sink):
-            cursor = self._cursor(connection, sink)
+        with self._opened() as sink:
+            cursor = self._cursor(sink)
             work: DeliveryPass | None = None
             while not stop.is_set():
-                work = work or self._pass(connection, sink, cursor, _no_watchdog)
+                work = work or self._pass(sink, cursor, _no_watchdog)
                 if work is None:
                     return  # the feed has told why it can't be planned
                 try:
@@ -126,17 +128,16 @@ class DeliveryWorker:
                     stop.wait(pause)
 
     @contextmanager
-    def _session(self) -> Generator[tuple[Connection, Sink]]:
-        with self._connect() as connection:
-            sink = self._opened()
-            try:
-                yield connection, sink
-            finally:
-                sink.close()
-                with suppress(psycopg.OperationalError):  # then the lease runs out by itself
-                    self._cursor(connection, sink).release()
+    def _opened(self) -> Generator[Sink]:
+        sink = self._open()
+        try:
+            yield sink
+        finally:
+            sink.close()
+            with suppress(psycopg.OperationalError, DatabaseUnavailable):  # then the lease runs out by itself
+                self._cursor(sink).release()
 
-    def _opened(self) -> Sink:
+    def _open(self) -> Sink:
         try:
             return self._open_sink()
         except CdcError:
@@ -148,17 +149,15 @@ class DeliveryWorker:
                 hint="correct its settings; if they are right, please report it",
             ) from error
 
-    def _work(
-        self, connection: Connection, sink: Sink, stop: threading.Event, beat: Callable[[], None]
-    ) -> None:
+    def _work(self, sink: Sink, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Deliver until stopped, or until there has been nothing to do for a while."""
-        cursor = self._cursor(connection, sink)
+        cursor = self._cursor(sink)
         work: DeliveryPass | None = None
         last_work = -math.inf
         while not stop.is_set():
             beat()
             if work is None or work.changes.feed is not self._definition():
-                work = self._pass(connection, sink, cursor, beat)
+                work = self._pass(sink, cursor, beat)
             try:
                 step = work.run() if work is not None else "busy"
             except SinkUnavailable as error:
@@ -169,25 +168,23 @@ class DeliveryWorker:
                 continue
             if step != "idle":
                 last_work = time.monotonic()
-            elif time.monotonic() - last_work > SESSION_SECONDS:
+            elif time.monotonic() - last_work > OPEN_SECONDS:
                 return
             if step == "worked":
                 self._succeeded()
                 continue
             self._bells.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
-    def _pass(
-        self, connection: Connection, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]
-    ) -> DeliveryPass | None:
-        """What delivers in this session; None as long as the feed is not there."""
+    def _pass(self, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]) -> DeliveryPass | None:
+        """What delivers to this sink; None as long as the feed is not there."""
         definition = self._definition()
         if definition is None or not cursor.register():
             return None
-        delivered = DeliveredDocuments(connection, self._sink_name, self.feed)
+        delivered = DeliveredDocuments(self._seat, self._sink_name, self.feed)
         if not sink.wants_previous:
             delivered.forget()  # what is delivered from now on isn't noted
         failed_items = FailedItems(
-            connection, self._sink_name, self.feed, self._max_attempts, self._cleaned, self._throttle
+            self._seat, self._sink_name, self.feed, self._max_attempts, self._cleaned, self._throttle
         )
 
         def before_send() -> None:
@@ -198,11 +195,11 @@ class DeliveryWorker:
             sink, self.feed, before_send, failed_items, delivered if sink.wants_previous else None
         )
         return DeliveryPass(
-            connection, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
+            self._seat, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
         )
 
-    def _cursor(self, connection: Connection, sink: Sink) -> SinkCursor:
-        return SinkCursor(connection, self._sink_name, self.feed, sink.timeout_seconds)
+    def _cursor(self, sink: Sink) -> SinkCursor:
+        return SinkCursor(self._seat, self._sink_name, self.feed, sink.timeout_seconds)
 
     def _failed(self, cursor: SinkCursor, error: SinkUnavailable) -> float:
         """Note that the sink takes nothing; returns the pause until the next try, in seconds."""

@@ -11,7 +11,7 @@ from typing import Literal
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.feeds.changes import Change, Changes, Page
 from cdc_daemon.log import get_logger
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
@@ -39,7 +39,7 @@ class DeliveryPass:
         failures: how often in a row the sink took nothing.
     """
 
-    connection: Connection
+    connection: Session
     sink: Sink
     changes: Changes
     cursor: SinkCursor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from cdc_daemon.log import Throttle, get_logger
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks.record import Record
 
@@ -37,7 +37,7 @@ class FailedItems:
         cleaned: makes a target's words fit for people and logs.
     """
 
-    connection: Connection
+    connection: Session
     sink: str
     feed: str
     max_attempts: int

@@ -15,13 +15,14 @@ from cdc_daemon.errors import CdcError, DatabaseUnavailable, FeedError, InstallE
 from cdc_daemon.feeds import state
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.log import get_logger
-from cdc_daemon.pg.session import Connection, first_line, is_loss
+from cdc_daemon.pg.pool import Pool, Seat
+from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync
+from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sync
 
 IDLE_SECONDS = 60.0
 """How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""
@@ -40,6 +41,7 @@ class FeedWorker:
 
     Args:
         name: the feed.
+        pool: where it borrows a session for each of its steps.
         plan_and_install: derives the feed anew and installs what differs; called at the start and whenever
             the catalogue moved under the feed.
         sides: sessions that make a part of the slow lane's documents.
@@ -50,7 +52,7 @@ class FeedWorker:
         self,
         name: str,
         *,
-        connect: Callable[[], Connection],
+        pool: Pool,
         bells: Bells,
         plan_and_install: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]]],
         written: Callable[[str], None],
@@ -60,7 +62,8 @@ class FeedWorker:
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
-        self._connect = connect
+        self._pool = pool
+        self._seat = Seat(pool, self.name, for_sync)
         self._bells = bells
         self._plan_and_install = plan_and_install
         self._written = written
@@ -77,21 +80,20 @@ class FeedWorker:
             DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
         """
         pause = REPAIR_SECONDS[0]
-        with self._connect() as connection:
-            sync: FeedSync | None = None
-            while not stop.is_set():
-                beat()
-                try:
-                    sync, done = self._try_step(connection, sync, stop, beat)
-                    if done in {"idle", "busy"}:
-                        self._bells.await_feed(self.feed, IDLE_SECONDS)
-                    if done != "again":
-                        pause = REPAIR_SECONDS[0]
-                except (CdcError, psycopg.Error) as error:
-                    self._stop_feed(connection, self._reason(connection, error))
-                    sync = None
-                    stop.wait(pause)
-                    pause = min(pause * 2, REPAIR_SECONDS[1])
+        sync: FeedSync | None = None
+        while not stop.is_set():
+            beat()
+            try:
+                sync, done = self._try_step(sync, stop, beat)
+                if done in {"idle", "busy"}:
+                    self._bells.await_feed(self.feed, IDLE_SECONDS)
+                if done != "again":
+                    pause = REPAIR_SECONDS[0]
+            except (CdcError, psycopg.Error) as error:
+                self._stop_feed(self._reason(error))
+                sync = None
+                stop.wait(pause)
+                pause = min(pause * 2, REPAIR_SECONDS[1])
 
     def catch_up(self, stop: threading.Event) -> None:
         """Read everything that was committed before this call, and empty the slow lane.
@@ -100,30 +102,25 @@ class FeedWorker:
             FeedError: the feed can't be brought up to date.
             DatabaseUnavailable: the session is lost.
         """
-        with self._connect() as connection:
-            sync: FeedSync | None = None
-            while not stop.is_set():
-                try:
-                    sync, done = self._try_step(connection, sync, stop, _no_watchdog)
-                    if done == "idle" and _is_drained(connection, self.feed):
-                        return
-                    if done in {"idle", "busy"}:
-                        stop.wait(0.05)  # another daemon is at it
-                except (CdcError, psycopg.Error) as error:
-                    reason = self._reason(connection, error)
-                    self._stop_feed(connection, reason)
-                    raise FeedError(reason, where=f"feed {self.feed}") from error
+        sync: FeedSync | None = None
+        while not stop.is_set():
+            try:
+                sync, done = self._try_step(sync, stop, _no_watchdog)
+                if done == "idle" and self._is_drained():
+                    return
+                if done in {"idle", "busy"}:
+                    stop.wait(0.05)  # another daemon is at it
+            except (CdcError, psycopg.Error) as error:
+                reason = self._reason(error)
+                self._stop_feed(reason)
+                raise FeedError(reason, where=f"feed {self.feed}") from error
 
     def _try_step(
-        self,
-        connection: Connection,
-        sync: FeedSync | None,
-        stop: threading.Event,
-        beat: Callable[[], None],
+        self, sync: FeedSync | None, stop: threading.Event, beat: Callable[[], None]
     ) -> tuple[FeedSync | None, Step]:
         """One step, with a plan made anew where `sync` is None; what passes by itself is "again"."""
         try:
-            sync = sync or self._plan(connection)
+            sync = sync or self._plan()
             return sync, self._step(sync, stop, beat)
         except PASSING as error:
             log.debug("pass_retried", feed=self.feed, reason=first_line(error))
@@ -134,14 +131,15 @@ class FeedWorker:
             self._must_resync = True
             return None, "again"
 
-    def _plan(self, connection: Connection) -> FeedSync:
-        plan, sources = self._plan_and_install(connection, self.feed)
+    def _plan(self) -> FeedSync:
+        with self._pool.session(self.name, as_opened) as connection:
+            plan, sources = self._plan_and_install(connection, self.feed)
         if self._must_resync:
             # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
-            connection.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
+            self._seat.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
             self._must_resync = False
         return FeedSync(
-            connection,
+            self._seat,
             plan,
             sources,
             batch_entities=self._batch_entities,
@@ -203,28 +201,33 @@ class FeedWorker:
         if done.recomputed.upserts or done.recomputed.deletes:
             self._written(self.feed)
 
-    def _stop_feed(self, connection: Connection, reason: str) -> None:
+    def _is_drained(self) -> bool:
+        """Whether the slow lane is empty and nobody is at work on the feed just now."""
+        row = self._seat.execute(statement("feed_state.is_drained"), {"feed": self.feed}).fetchone()
+        return bool(row and row[0])
+
+    def _stop_feed(self, reason: str) -> None:
         if not self._stopped:
             log.error("feed_stopped", feed=self.feed, reason=reason)
         self._stopped = True
-        state.stop(connection, self.feed, reason)
+        state.stop(self._seat, self.feed, reason)
 
     def _repaired(self) -> None:
         if self._stopped:
             log.info("feed_repaired", feed=self.feed)
         self._stopped = False
 
-    def _reason(self, connection: Connection, error: CdcError | psycopg.Error) -> str:
+    def _reason(self, error: CdcError | psycopg.Error) -> str:
         """Why the feed stops, in one line.
 
         Raises:
             DatabaseUnavailable: a session is lost: this one, or another one that it needed for a while.
             CdcError: the error is not one that a feed can stop for.
         """
-        if connection.closed or connection.broken or is_loss(error):
+        if self._seat.broken or is_loss(error):
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
-            rows = error.recompute.explain_duplicates(connection, error.parameters)
+            rows = error.recompute.explain_duplicates(self._seat, error.parameters)
             return f"{error.told_of(self.feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
             told = error.told_of(self.feed) if isinstance(error, FeedError) else str(error)
@@ -232,12 +235,6 @@ class FeedWorker:
         if isinstance(error, CdcError):
             raise error
         return first_line(error)
-
-
-def _is_drained(connection: Connection, feed: str) -> bool:
-    """Whether the slow lane is empty and nobody is at work on the feed just now."""
-    row = connection.execute(statement("feed_state.is_drained"), {"feed": feed}).fetchone()
-    return bool(row and row[0])
 
 
 def _no_watchdog() -> None:

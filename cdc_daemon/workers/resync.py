@@ -13,7 +13,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import plan_feed, plan_sources
-from cdc_daemon.workers.sync import PASSING, FeedSync
+from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
 
 log = get_logger()
 
@@ -59,7 +59,7 @@ class Resync:
         self._where = where
         self._force = force
         self._sync = FeedSync(
-            connection,
+            for_sync(connection),
             plan,
             plan_sources(connection, [plan]),
             batch_entities=settings.daemon.batch_entities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import psycopg
 from psycopg import sql
@@ -25,6 +26,7 @@ class Rotator:
     """Keeps changelogs and logs bounded.
 
     Args:
+        session: a session for one round.
         sources, feeds: what is captured and stored, as known by now.
         changelog_limit_bytes: a feed that keeps a changelog larger than this from being emptied loses its
             cursor and is resynced.
@@ -35,7 +37,7 @@ class Rotator:
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        session: Callable[[], AbstractContextManager[Connection]],
         *,
         sources: Callable[[], Sequence[Source]],
         feeds: Callable[[], Sequence[FeedDefinition]],
@@ -43,7 +45,7 @@ class Rotator:
         changelog_limit_bytes: int,
         log_limit_rows: int,
     ) -> None:
-        self._connect = connect
+        self._session = session
         self._sources = sources
         self._feeds = feeds
         self._every_seconds = every_seconds
@@ -52,8 +54,8 @@ class Rotator:
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Rotate until stopped."""
-        with self._connect() as connection:
-            while not stop.wait(self._every_seconds):
+        while not stop.wait(self._every_seconds):
+            with self._session() as connection:
                 beat()
                 self.rotate(connection, 1 - current_segment(), stop)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from cdc_daemon.feeds.changes import Page
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers import lease
 
@@ -50,7 +50,7 @@ class SinkCursor:
         timeout_seconds: the longest that one send may take.
     """
 
-    connection: Connection
+    connection: Session
     sink: str
     feed: str
     timeout_seconds: float
@@ -150,7 +150,7 @@ class SinkCursor:
 
     def release(self) -> None:
         """Let another daemon go on at once."""
-        if not self.connection.closed and not self.connection.broken:
+        if not self.connection.broken:
             self.connection.execute(
                 statement("sink_state.release"), {**self._keys, "owner": lease.THIS_PROCESS}
             )

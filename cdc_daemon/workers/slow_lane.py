@@ -21,8 +21,7 @@ from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside, Share
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
-from cdc_daemon.pg.arrays import take_arrays
-from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Connection
+from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Pass
 from cdc_daemon.workers.side_sessions import SideSessionLost, SideSessions
@@ -62,7 +61,7 @@ class SlowLane:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Session,
         feed: FeedDefinition,
         recompute: Recompute,
         sides: SideSessions | None,
@@ -73,7 +72,6 @@ class SlowLane:
         self._feed = feed
         self._recompute = recompute
         self._make_beside = MakeBeside(feed)
-        take_arrays(connection)
         self._sides = sides
         self._chunk_entities = batch_entities
         self._most_entities = 5 * batch_entities

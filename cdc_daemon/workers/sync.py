@@ -24,7 +24,8 @@ from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
-from cdc_daemon.pg.session import Connection, plan_once
+from cdc_daemon.pg.arrays import take_arrays
+from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
@@ -48,6 +49,14 @@ FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
 """Of so many entities a pass tells how long one takes; no fewer than so many are too many for a pass."""
 
 
+def for_sync(connection: Connection) -> Connection:
+    """Make a session ready for the transactions of `FeedSync`."""
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    plan_once(connection)
+    take_arrays(connection)
+    return connection
+
+
 class DefinitionDiffers(CdcError):
     """What a feed depends on is not what it was when its cursor began: plan, install and resync."""
 
@@ -56,7 +65,7 @@ class FeedSync:
     """The transactions that write one feed.
 
     Args:
-        connection: of this feed's worker alone, autocommit; its isolation level is set here.
+        connection: in autocommit, made ready by `for_sync`.
         sources: the plan's source tables as they are captured.
         batch_entities: recomputed in one statement.
         max_pass_entities: more than these go to the slow lane.
@@ -65,7 +74,7 @@ class FeedSync:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Session,
         plan: FeedPlan,
         sources: Sequence[Source],
         *,
@@ -74,8 +83,6 @@ class FeedSync:
         sides: SideSessions | None = None,
     ) -> None:
         self._connection = connection
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        plan_once(connection)
         self._plan = plan
         self._feed = plan.definition
         self._sources = {source.table: source for source in sources if source.table in plan.columns}

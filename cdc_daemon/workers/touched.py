@@ -15,7 +15,7 @@ from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.resolve import Path
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import Session
 from cdc_daemon.workers.passes import Delta
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.slow_lane import Added, SlowLane
@@ -49,7 +49,7 @@ class Touched:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Session,
         plan: FeedPlan,
         sources: Mapping[str, Source],
         lane: SlowLane,

@@ -15,7 +15,7 @@ from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_sources
-from cdc_daemon.workers.sync import FeedSync
+from cdc_daemon.workers.sync import FeedSync, for_sync
 from tests.commerce.shop import ROOT
 
 CONFIG = ROOT / "config" / "commerce.toml"
@@ -60,7 +60,7 @@ class Pack:
             feed = plan.definition.name
             self.read[feed] = frozenset(table.name for table in plan.columns)
             self._syncs[feed] = FeedSync(
-                self._connect(),
+                for_sync(self._connect()),
                 plan,
                 plan_sources(self._queries, [plan]),
                 batch_entities=self.settings.daemon.batch_entities,

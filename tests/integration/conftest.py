@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cdc_daemon.workers import failed_items, slow_lane
 from tests.conftest import Connect
-from tests.integration.delivering import Delivering, installed
+from tests.integration.delivering import Delivering, close_pools, installed
 
 
 @pytest.fixture(autouse=True)
 def shared_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions share every chunk that has two entities, as they share a larger one in earnest."""
     monkeypatch.setattr(slow_lane, "FEWEST_SHARED", 2)
+
+
+@pytest.fixture(autouse=True)
+def _closed_pools() -> Iterator[None]:
+    yield
+    close_pools()
 
 
 @pytest.fixture

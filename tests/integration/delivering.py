@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, LiteralString, cast
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.pg.pool import Pool
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.settings import Settings, load
@@ -92,6 +93,25 @@ def _any_of(wanted: set[str], keys: Sequence[str]) -> bool:
     return any(f'"{one}"' in key for one in wanted for key in keys)
 
 
+_pools: list[Pool] = []
+
+
+def opened_pool(session: Callable[[], Connection]) -> Pool:
+    """A pool of two sessions; `close_pools` ends them with the test."""
+    return closed_later(Pool(session, 2))
+
+
+def closed_later(pool: Pool) -> Pool:
+    """The same pool; `close_pools` ends its sessions with the test."""
+    _pools.append(pool)
+    return pool
+
+
+def close_pools() -> None:
+    while _pools:
+        _pools.pop().close()
+
+
 @dataclass
 class Delivering:
     """One feed of products and its sink, caught up on demand."""
@@ -107,7 +127,7 @@ class Delivering:
         self.bells = Bells(["products"], [("target", "products")])
         self.feed = FeedWorker(
             "products",
-            connect=self.session,
+            pool=opened_pool(self.session),
             bells=self.bells,
             plan_and_install=self.registry.plan_and_install,
             written=self.bells.ring_feed,
@@ -127,7 +147,7 @@ class Delivering:
         return DeliveryWorker(
             "target",
             "products",
-            connect=lambda: session_to(self.dsn, purpose="delivery"),
+            pool=opened_pool(self.session),
             bells=self.bells,
             open_sink=lambda: self.sink,
             definition=lambda: self.registry.definition("products"),

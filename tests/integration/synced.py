@@ -15,7 +15,7 @@ from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.sync import FeedSync
+from cdc_daemon.workers.sync import FeedSync, for_sync
 from tests.acceptance.command import FILE_SINK, Command, Feed, Record, execute
 
 ITEMS = """
@@ -77,7 +77,7 @@ class Synced(Command):
         with nullcontext(connection) if connection else connect(self.dsn) as session:
             plan, sources = Registry(settings, self.dsn).plan_and_install(session, feed)
             yield FeedSync(
-                session,
+                for_sync(session),
                 plan,
                 sources,
                 batch_entities=settings.daemon.batch_entities,

@@ -16,7 +16,7 @@ from cdc_daemon.workers.resync import Resync
 from tests.acceptance.command import eventually, execute
 from tests.conftest import Connect
 from tests.integration.daemon import Daemon
-from tests.integration.delivering import Delivering
+from tests.integration.delivering import Delivering, closed_later
 from tests.integration.synced import Synced
 
 TWO_SINKS = """
@@ -102,6 +102,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
     feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1\nside_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
+    closed_later(service._pool)
     service._feed_workers[0].catch_up(threading.Event())
     (delivery,) = service._deliveries
     stop, pauses = threading.Event(), Pauses()
@@ -135,6 +136,7 @@ def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_betwe
     feeds = Synced(tmp_path, database, daemon="side_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
+    closed_later(service._pool)
     service._feed_workers[0].catch_up(threading.Event())
 
     def is_rung_by_one_look() -> bool:

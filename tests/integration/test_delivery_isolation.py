@@ -19,7 +19,7 @@ from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from tests.acceptance.command import eventually
 from tests.conftest import Connect
-from tests.integration.delivering import Choosy, Delivering, installed
+from tests.integration.delivering import Choosy, Delivering, closed_later, installed
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +170,7 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
             plans = [plan_feed(session, settings, name) for name in settings.feeds]
             install(session, delivering.dsn, settings, plans)
         service = Service(settings, delivering.dsn)
+        closed_later(service._pool)
         (feed,) = [each for each in service._feed_workers if each.name == "feed names"]
         (names,) = [each for each in service._deliveries if each.name.endswith("names")]
         feed.catch_up(threading.Event())
@@ -219,22 +220,21 @@ def test_the_watcher_rests_while_who_has_the_lease_waits_for_a_sink_that_is_down
         assert session.execute(behind).fetchall() == []
 
 
-def test_an_idle_delivery_gives_its_session_back_and_wakes_when_it_is_rung(
+def test_an_idle_delivery_closes_its_sink_and_wakes_when_it_is_rung(
     delivering: Delivering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "SESSION_SECONDS", 60.0)
+    monkeypatch.setattr(delivery, "OPEN_SECONDS", 60.0)
     monkeypatch.setattr(delivery, "IDLE_SECONDS", 0.05)
-    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cdc-daemon: delivery'"
+    leases = "SELECT count(leased_by) FROM cdc.sink_state"
     delivering.feed.catch_up(threading.Event())
     stop = threading.Event()
     thread = threading.Thread(target=delivering.worker().run, args=(stop, lambda: None))
     thread.start()
     try:
         eventually("everything arrives", lambda: len(delivering.sink.taken) == 50)
-        assert delivering.rows(sessions) == [(1,)]
-        monkeypatch.setattr(delivery, "SESSION_SECONDS", 0.1)
-        eventually("it gave the session back", lambda: delivering.rows(sessions) == [(0,)])
-        assert delivering.rows("SELECT leased_by FROM cdc.sink_state") == [(None,)]
+        assert delivering.rows(leases) == [(1,)]
+        monkeypatch.setattr(delivery, "OPEN_SECONDS", 0.1)
+        eventually("it let go", lambda: delivering.rows(leases) == [(0,)])
         delivering.execute("UPDATE product SET name = 'b' WHERE id = 7")
         delivering.feed.catch_up(threading.Event())
         delivering.bells.ring_delivery("target", "products")

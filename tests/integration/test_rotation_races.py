@@ -16,6 +16,7 @@ from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.registry import Registry
 from tests.acceptance.command import FILE_SINK, eventually, execute
 from tests.conftest import Connect
+from tests.integration.delivering import opened_pool
 from tests.integration.synced import Synced
 
 SINK = FILE_SINK.split("]", 1)[0].rpartition(".")[2]
@@ -57,7 +58,7 @@ def test_a_sink_that_gives_up_its_claim_while_it_is_sending_misses_nothing(
     worker = DeliveryWorker(
         SINK,
         "items",
-        connect=lambda: session_to(database),
+        pool=opened_pool(lambda: session_to(database)),
         bells=Bells(["items"], [(SINK, "items")]),
         open_sink=lambda: sink,
         definition=lambda: registry.definition("items"),

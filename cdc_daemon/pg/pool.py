@@ -1,0 +1,240 @@
+"""A bounded number of sessions that all workers of a process share, each for as long as it works.
+
+Workers queue for them in the order in which they came. A worker gets the session that it had last, if that is
+free: PostgreSQL keeps the plans of its statements there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.abc import Params, QueryNoTemplate
+
+from cdc_daemon.log import Throttle, get_logger
+from cdc_daemon.pg.session import Connection, SessionRefused, is_loss, purpose_of
+from cdc_daemon.pg.statements import statement
+
+SetUp = Callable[[Connection], object]
+"""Makes a session as a kind of work needs it, whatever it was used for before."""
+
+REFUSED_SECONDS = 60.0
+"""How long no further session is asked for after the server refused one."""
+
+log = get_logger()
+
+
+@dataclass
+class _Turn:
+    """A worker that waits for a session.
+
+    Attributes:
+        session: the one that it gets; None: it may open one.
+    """
+
+    worker: str
+    session: Connection | None = None
+    has_come: threading.Event = field(default_factory=threading.Event)
+
+
+class Pool:
+    """The sessions, and the queue of workers that want one.
+
+    Args:
+        connect: opens a session.
+        most: how many there may be; fewer while the server refuses more.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], most: int) -> None:
+        self._connect = connect
+        self._most = most
+        # After a refusal no more are asked for, for a while, than there were.
+        self._most_now, self._refused_until = most, 0.0
+        self._lock = threading.Lock()
+        # The longest idle first.
+        self._idle: dict[Connection, None] = {}
+        self._open = 0
+        self._queue: deque[_Turn] = deque()
+        self._last: dict[str, Connection] = {}
+        self._set_up: dict[Connection, tuple[SetUp, str]] = {}
+        self._throttle = Throttle()
+
+    @contextmanager
+    def session(self, worker: str, set_up: SetUp) -> Generator[Connection]:
+        """A session for this worker alone, as long as the block lasts; waits for one if need be.
+
+        Args:
+            worker: its name, as pg_stat_activity shows it.
+            set_up: what the work needs of the session.
+
+        Raises:
+            DatabaseUnavailable: none can be opened.
+        """
+        session = self._take(worker)
+        try:
+            self._prepare(session, worker, set_up)
+            yield session
+        finally:
+            self._give_back(session)
+
+    @property
+    def waiting(self) -> int:
+        """How many workers wait for a session."""
+        return len(self._queue)
+
+    def close(self) -> None:
+        """Close the sessions that nobody uses."""
+        with self._lock:
+            idle = self._forget_idle()
+        for session in idle:
+            session.close()
+
+    def _take(self, worker: str) -> Connection:
+        turn = _Turn(worker)
+        with self._lock:
+            self._queue.append(turn)
+            self._serve()
+        while True:
+            turn.has_come.wait()
+            if turn.session is not None:
+                return turn.session
+            try:
+                return self._connect()
+            except SessionRefused as refusal:
+                self._do_with_fewer(turn, refusal)
+            except BaseException:
+                with self._lock:
+                    self._open -= 1
+                    self._serve()
+                raise
+
+    def _serve(self) -> None:
+        """Give what is free to those that wait longest; the lock is held."""
+        most = self._most if time.monotonic() > self._refused_until else self._most_now
+        while self._queue and (self._idle or self._open < most):
+            turn = self._queue.popleft()
+            own = self._last.get(turn.worker)
+            if own is not None and own in self._idle:
+                turn.session = own
+            elif self._open < most:
+                self._open += 1
+            else:
+                turn.session = next(iter(self._idle))
+            if turn.session is not None:
+                del self._idle[turn.session]
+            turn.has_come.set()
+
+    def _do_with_fewer(self, turn: _Turn, refusal: SessionRefused) -> None:
+        """The server has no room for one more: wait for one of those that there are.
+
+        Raises:
+            SessionRefused: there are none.
+        """
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                self._serve()
+                raise refusal
+            self._most_now, self._refused_until = self._open, time.monotonic() + REFUSED_SECONDS
+            turn.has_come.clear()
+            self._queue.appendleft(turn)
+            self._serve()
+        self._throttle.log(
+            log.warning,
+            "session_refused",
+            about="",
+            reason=refusal.what,
+            sessions=self._most_now,
+            hint=refusal.hint,
+        )
+
+    def _prepare(self, session: Connection, worker: str, set_up: SetUp) -> None:
+        wanted = (set_up, worker)
+        before = self._set_up.get(session)
+        if before == wanted:
+            return
+        if before is None or before[0] != set_up:
+            set_up(session)
+        if before is None or before[1] != worker:
+            session.execute(
+                statement("session.pin"), {"name": "application_name", "value": purpose_of(worker)}
+            )
+        with self._lock:
+            self._set_up[session] = wanted
+            self._last[worker] = session
+
+    def _give_back(self, session: Connection) -> None:
+        is_lost = session.closed or session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        with self._lock:
+            closing: list[Connection] = []
+            if is_lost:
+                # Where one session was lost, the others are as well, mostly: a worker that gets one of them
+                # would have to fail to find out.
+                closing = [*self._forget_idle(), session]
+                self._open -= 1
+                self._set_up.pop(session, None)
+            else:
+                self._idle[session] = None
+            self._serve()
+        for each in closing:
+            each.close()
+
+    def _forget_idle(self) -> list[Connection]:
+        idle = list(self._idle)
+        self._idle.clear()
+        self._open -= len(idle)
+        for session in idle:
+            self._set_up.pop(session, None)
+        self._last = {worker: session for worker, session in self._last.items() if session not in idle}
+        return idle
+
+
+class Seat:
+    """What a worker has in place of a session of its own: each statement or transaction borrows one.
+
+    Args:
+        worker: its name.
+        set_up: what its work needs of a session.
+    """
+
+    def __init__(self, pool: Pool, worker: str, set_up: SetUp) -> None:
+        self._pool = pool
+        self._worker = worker
+        self._set_up = set_up
+        self._held: Connection | None = None
+        self.broken = False
+
+    @contextmanager
+    def session(self) -> Generator[Connection]:
+        """Keep one session for several statements; inside, the same one."""
+        if self._held is not None:
+            yield self._held
+            return
+        try:
+            with self._pool.session(self._worker, self._set_up) as self._held:
+                self.broken = False
+                yield self._held
+        except BaseException as error:
+            self.broken = is_loss(error)
+            raise
+        finally:
+            self._held = None
+
+    def execute(
+        self, query: QueryNoTemplate, params: Params | None = None, *, binary: bool = False
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """See psycopg."""
+        with self.session() as session:
+            return session.execute(query, params, binary=binary)
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """A transaction in one session, which every statement inside it uses."""
+        with self.session() as session, session.transaction():
+            yield
