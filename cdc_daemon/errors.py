@@ -107,6 +107,13 @@ class SinkUnavailable(CdcError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TargetFault(SinkUnavailable):
+    """The target says that it is itself the reason why it takes nothing: no space, a table dropped.
+
+    No record is looked for that may have caused it, although a smaller one might still be taken.
+    """
+
+
 class NotAuthorized(SinkUnavailable):
     """A sink wants to know who this is, or does not let it in; tried again like anything that passes."""
 

@@ -41,7 +41,7 @@ EVENTS: dict[str, Event] = {
     "database_lost": Event(
         "The database can't be reached; it is tried again with growing pauses.", ("reason", "repeated")
     ),
-    "database_reconnected": Event("The database answers again.", ("seconds",)),
+    "database_reconnected": Event("Every worker has a session again that answers.", ("seconds",)),
     "session_refused": Event(
         "The server has no room for one more session; the daemon's work goes on with those that it has.",
         ("reason", "hint", "sessions", "repeated"),
@@ -117,7 +117,7 @@ EVENTS: dict[str, Event] = {
         "A sink takes nothing of a feed now; the records are handed over again after a pause.",
         ("sink", "feed", "reason", "hint", "next_try_seconds", "repeated"),
     ),
-    "sink_recovered": Event("A sink that had failed takes records of a feed again.", ("sink", "feed")),
+    "sink_recovered": Event("A sink that had failed has taken records of a feed again.", ("sink", "feed")),
     "sink_fell_behind": Event(
         "A sink gave up its claim on a feed's log; it catches up by scanning the feed.", ("sink", "feed")
     ),

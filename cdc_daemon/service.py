@@ -74,14 +74,14 @@ class Service:
         Raises:
             CdcError: a worker gave up for a reason that does not pass, or schema cdc is not installed.
         """
+        # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
+        longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
+        supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
         try:
             self._require_schema()
         except DatabaseUnavailable as error:
             # A service may start before its database: the workers wait for it.
-            log.warning("database_lost", reason=str(error))
-        # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
-        longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
-        supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
+            supervisor.lose_database(str(error))
         workers: list[Worker] = [*self._feed_workers, *self._deliveries, self._watcher(), self._rotator()]
         for worker in workers:
             supervisor.add(worker)

@@ -54,7 +54,8 @@ class Worker(Protocol):
 
         Args:
             stop: every wait of the worker ends soon after it is set.
-            beat: to be called at every turn of the loop, once the worker has what it needs to work.
+            beat: to be called at every turn of the loop, once the worker has what it needs to work: the
+                first call after a start says that a session of the database has answered a statement.
         """
         ...
 
@@ -115,6 +116,14 @@ class Supervisor:
     def add(self, worker: Worker) -> None:
         """Take a worker; it starts with `run`."""
         self._posts.append(_Post(worker, self._clock()))
+
+    def lose_database(self, reason: str) -> None:
+        """Hear, before or while the workers run, that the database can't be reached."""
+        with self._lock:
+            if self._lost_at is None:
+                self._lost_at = self._clock()
+        # Every worker notices; one line is enough.
+        self._throttle.log(log.warning, "database_lost", about="", reason=reason)
 
     def run(
         self, leave: threading.Event, *, drain_seconds: float, wake: Callable[[], None] = lambda: None
@@ -207,11 +216,12 @@ class Supervisor:
 
     def _beat(self, post: _Post, started: float) -> None:
         post.beaten_at = self._clock()
-        if post.trouble is None and not post.attempts:
+        if self._lost_at is None and post.trouble is None and not post.attempts:
             return
         post.trouble = None
-        if post.lost_database:
-            post.lost_database = False
+        post.lost_database = False
+        # One line for the daemon: while one worker still lacks its session, the database is not back.
+        if self._lost_at is not None and not any(one.lost_database for one in self._posts):
             self._database_is_back()
         if post.attempts and post.beaten_at - started >= SETTLED_SECONDS:
             if post.told:
@@ -227,11 +237,7 @@ class Supervisor:
         post.trouble = reason
         post.lost_database = is_loss(error)
         if post.lost_database:
-            with self._lock:
-                if self._lost_at is None:
-                    self._lost_at = self._clock()
-            # Every worker notices; one line is enough.
-            self._throttle.log(log.warning, "database_lost", about="", reason=reason)
+            self.lose_database(reason)
             return
         post.told = True
         fields: dict[str, object] = {

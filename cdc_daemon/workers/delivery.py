@@ -85,7 +85,7 @@ class DeliveryWorker:
             DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
         """
         while not stop.is_set():
-            beat()
+            # The first sign of life comes with the session: it says that the database answers.
             try:
                 with self._opened() as sink:
                     self._work(sink, stop, beat)
@@ -115,7 +115,7 @@ class DeliveryWorker:
                     return  # the feed has told why it can't be planned
                 try:
                     if work.run() == "worked":
-                        self._succeeded()
+                        self._note_taken(work)
                     elif not cursor.is_behind():
                         return
                     else:
@@ -171,7 +171,8 @@ class DeliveryWorker:
             elif time.monotonic() - last_work > OPEN_SECONDS:
                 return
             if step == "worked":
-                self._succeeded()
+                if work is not None:
+                    self._note_taken(work)
                 continue
             self._bells.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
@@ -224,7 +225,13 @@ class DeliveryWorker:
         )
         return pause
 
-    def _succeeded(self) -> None:
+    def _note_taken(self, work: DeliveryPass) -> None:
+        """A step is done; the sink works again only if it has taken something in it.
+
+        A page whose entries were all superseded, or refused before, moves the cursor and sends nothing.
+        """
+        if not work.has_delivered:
+            return
         self._failures = 0
         if self._failing:
             log.info("sink_recovered", sink=self._sink_name, feed=self.feed)

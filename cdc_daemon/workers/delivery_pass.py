@@ -16,7 +16,7 @@ from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.failed_items import FailedItems
-from cdc_daemon.workers.hand_over import HandOver
+from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
 from cdc_daemon.workers.sink_cursor import LeaseLost, Position, SinkCursor
 
 RETRIED_AT_ONCE = 20
@@ -24,6 +24,9 @@ RETRIED_AT_ONCE = 20
 
 POSTPONED_SECONDS = 30.0
 """Pause of failed items that are due while the sink takes nothing."""
+
+COMPARED_WITH = 50
+"""Log rows that are read beyond a page at which the sink fails: bad documents may stand side by side."""
 
 Step = Literal["worked", "idle", "busy"]
 """What a step found: something to do, nothing, or another daemon at the delivery."""
@@ -37,6 +40,7 @@ class DeliveryPass:
 
     Attributes:
         failures: how often in a row the sink took nothing.
+        has_delivered: whether the sink took a record in the last `run`.
     """
 
     connection: Session
@@ -46,6 +50,7 @@ class DeliveryPass:
     failed_items: FailedItems
     hand_over: HandOver
     failures: int = 0
+    has_delivered: bool = field(default=False, init=False)
     # How many rows to read: fewer than the sink takes while it is the bytes that fill a page.
     _rows: int = field(default=0, init=False)
 
@@ -56,12 +61,17 @@ class DeliveryPass:
             SinkUnavailable: the sink takes nothing; the cursor stays.
         """
         behind, due = self.cursor.look()
+        before = self.hand_over.taken
         try:
             worked = behind and self._deliver_page()
             if due:
                 worked = self._retry() or worked
         except LeaseLost:
             return "busy"  # whoever has it delivers the same from the same place
+        finally:
+            self.has_delivered = self.hand_over.taken > before
+            if self.has_delivered:
+                self.failures = 0
         return "worked" if worked else "idle"
 
     def _deliver_page(self) -> bool:
@@ -74,15 +84,17 @@ class DeliveryPass:
         after = position.after(page)
         if after == position:
             return False
-        records = self.failed_items.without_refused(
-            [self._record(change, position) for change in page.changes]
-        )
-        started, before = time.monotonic(), self.hand_over.taken
-        for batch in split(records, self.sink.batch_records, self.sink.batch_bytes):
-            self.hand_over.deliver(batch, failures=self.failures)
+        changes = page.changes
+        if self.failures >= SUSPICIOUS_FAILURES and after.goes_on_from(position):
+            # One document may be the reason, and may fill a page alone: the next ones are to compare it with.
+            beyond = self._read(after, fewest=COMPARED_WITH)
+            changes, after = [*changes, *beyond.changes], after.after(beyond)
+        records = self.failed_items.without_refused([self._record(change, position) for change in changes])
+        started, before, answered = time.monotonic(), self.hand_over.taken, self.hand_over.answered
+        batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
+        self.hand_over.deliver(batches, failures=self.failures)
         taken = self.hand_over.taken - before
-        self.cursor.advance(position, after, taken)
-        self.failures = 0
+        self.cursor.advance(position, after, taken, answered=self.hand_over.answered > answered)
         if taken:
             log.info(
                 "batch_delivered",
@@ -94,8 +106,8 @@ class DeliveryPass:
             )
         return True
 
-    def _read(self, position: Position) -> Page:
-        limit = min(self._rows or self.sink.batch_records, self.sink.batch_records)
+    def _read(self, position: Position, *, fewest: int = 1) -> Page:
+        limit = max(fewest, min(self._rows or self.sink.batch_records, self.sink.batch_records))
         if position.scan_until is None:
             page = self.changes.follow(
                 self.connection,
@@ -127,13 +139,15 @@ class DeliveryPass:
         position = self.cursor.lease()
         present, gone = self.changes.due(self.connection, self.sink.name, limit=RETRIED_AT_ONCE)
         self.failed_items.forget(gone)
+        before = self.hand_over.taken
         try:
-            for change in present:
-                self.hand_over.attempt(self._record(change, position))
+            self.hand_over.attempt([self._record(change, position) for change in present])
         except SinkUnavailable as error:
             # The next page will tell. It is not for a failed item to keep what is new waiting.
             self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
             return False
+        finally:
+            self.cursor.count(self.hand_over.taken - before)
         return len(present) + len(gone) == RETRIED_AT_ONCE
 
     def _record(self, change: Change, position: Position) -> Record:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import random
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from cdc_daemon.errors import CdcError, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import CdcError, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
@@ -14,6 +15,10 @@ from cdc_daemon.workers.failed_items import FailedItems, Refused
 
 SUSPICIOUS_FAILURES = 3
 """After so many failures at one place it may be a document that makes the sink fail, and not the sink."""
+
+MOST_VAIN_SENDS = 16
+"""While a document is looked for that makes the sink fail, so many sends may fail before one is taken: a sink
+that takes nothing costs a time limit for each."""
 
 
 class SinkFault(SinkUnavailable):
@@ -24,10 +29,14 @@ class SinkFault(SinkUnavailable):
 class HandOver:
     """Sends to one sink, in batches of one feed.
 
+    A document is blamed only by comparison: the sink refuses it, or fails at it, and takes another one in the
+    same step. Where it takes none, an empty batch tells a target that refuses from one that is unwell.
+
     Attributes:
         before_send: keeps the lease.
         delivered: for a sink that wants to know what the target has.
         taken: records that the sink has taken so far.
+        answered: those, and the ones that it has refused by an answer of its own.
     """
 
     sink: Sink
@@ -36,11 +45,15 @@ class HandOver:
     failed_items: FailedItems
     delivered: DeliveredDocuments | None
     taken: int = field(default=0, init=False)
-    # Something was taken since a record was last blamed for a failure, or since the sink last failed.
+    answered: int = field(default=0, init=False)
+    # Something was taken since a failed item was last blamed for a failure, or since the sink last failed.
     _is_up: bool = field(default=False, init=False)
+    # Of the step under way: noted at its end, when it is known whether the sink took anything.
+    _refused: list[Refused] = field(default_factory=list[Refused], init=False)
+    _vain: int = field(default=0, init=False)
 
-    def deliver(self, batch: Sequence[Record], *, failures: int = 0) -> None:
-        """Hand over a batch; what the sink refuses becomes failed items.
+    def deliver(self, batches: Iterable[Sequence[Record]], *, failures: int = 0) -> None:
+        """Hand over the batches of a page; what the sink refuses becomes failed items.
 
         Args:
             failures: how often in a row the sink took nothing.
@@ -48,90 +61,130 @@ class HandOver:
         Raises:
             SinkUnavailable: the sink takes nothing.
         """
-        try:
+        with self._step():
             if failures < SUSPICIOUS_FAILURES:
-                self._bisect(batch)
+                for batch in batches:
+                    self._bisect(batch)
             else:
-                self._isolate(batch)
-        except SinkUnavailable:
-            self._is_up = False
-            raise
+                self._isolate(batches)
 
-    def attempt(self, record: Record) -> None:
-        """Hand over a failed item once more.
+    def attempt(self, records: Sequence[Record]) -> None:
+        """Hand over failed items once more, each alone.
 
         Raises:
-            SinkUnavailable: the sink takes nothing, as far as is known, so the attempt does not count.
+            SinkUnavailable: the sink takes nothing, as far as is known, so the attempts do not count.
         """
+        with self._step():
+            for record in records:
+                try:
+                    self._bisect([record])
+                except SinkUnavailable as error:
+                    if not self._is_up or not _may_be_a_records(error):
+                        raise
+                    self._is_up = False
+                    self._refused.append(Refused(record, error.what, "unavailable"))
+
+    @contextmanager
+    def _step(self) -> Generator[None]:
+        """Note what was refused within, if it was the records and not the target."""
+        before = self.taken
+        self._refused, self._vain = [], 0
         try:
-            self._bisect([record])
-        except SinkUnavailable as error:
-            self._blame(record, error)
+            yield
+            if self._refused and self.taken == before:
+                self._knock()
+            self._note_refused()
+        except SinkUnavailable:
+            self._is_up = False
+            if self.taken > before:
+                self._note_refused()
+            raise
+
+    def _note_refused(self) -> None:
+        self.failed_items.refuse(self._refused)
+        self.answered += sum(one.status != "unavailable" for one in self._refused)
 
     def _bisect(self, batch: Sequence[Record]) -> None:
         """Deliver; a batch that is refused as a whole is halved until the bad records stand alone."""
         try:
             self._send(batch)
         except RecordsRefused as refusal:
-            self._is_up = True
             if len(batch) == 1:
-                self.failed_items.refuse([Refused(batch[0], refusal.what, refusal.status)])
+                self._refused.append(Refused(batch[0], refusal.what, refusal.status))
             else:
                 for half in _halves(batch):
                     self._bisect(half)
 
-    def _isolate(self, batch: Sequence[Record]) -> None:
+    def _isolate(self, batches: Iterable[Sequence[Record]]) -> None:
         """Deliver what a sink failed at again and again, for one document may be what makes it fail.
 
         A receiver that answers 500, or not at all, whenever it meets that document would hold up the whole
-        feed. An empty batch, which a sink that is down does not take either, is tried first. Then the batch
-        is halved where the sink fails.
+        feed. An empty batch, which a sink that is down does not take either, is tried first. Then each batch
+        is halved where the sink fails. What fails alone is tried once more when the sink has taken others.
         """
-        self.before_send()
-        with suppress(RecordsRefused):  # it was understood: the sink is up
-            self._deliver(())
-        self._is_up = True
-        self._narrow(batch)
+        self._knock()
+        before = self.taken
+        suspects: list[Record] = []
+        failure: SinkUnavailable | None = None
+        for batch in batches:
+            failure = self._narrow(batch, before, suspects) or failure
+        if failure is not None and self.taken == before:
+            raise failure
+        for record in suspects:
+            try:
+                self._bisect([record])
+            except SinkUnavailable as error:
+                if not _may_be_a_records(error):
+                    raise
+                self._refused.append(Refused(record, error.what, "unavailable"))
 
-    def _narrow(self, batch: Sequence[Record]) -> None:
+    def _narrow(self, batch: Sequence[Record], before: int, suspects: list[Record]) -> SinkUnavailable | None:
+        """Deliver a batch, halved where the sink fails; the last failure.
+
+        Args:
+            before: how much was taken before the step.
+            suspects: gets the records at which the sink fails when they are alone.
+        """
         try:
             self._bisect(batch)
         except SinkUnavailable as error:
-            if len(batch) == 1:
-                self._blame(batch[0], error)
-            elif error.retry_after_seconds is not None:
+            self._vain += 1
+            if not _may_be_a_records(error) or (self.taken == before and self._vain >= MOST_VAIN_SENDS):
                 raise
+            if len(batch) == 1:
+                suspects.append(batch[0])
             else:
-                for half in _halves(batch):
-                    self._narrow(half)
+                # By chance: where bad documents stand side by side, the next try meets good ones first.
+                for half in sorted(_halves(batch), key=lambda _: random.random()):  # noqa: S311 # no secret
+                    self._narrow(half, before, suspects)
+            return error
+        return None
 
-    def _blame(self, record: Record, error: SinkUnavailable) -> None:
-        """Take the record for the cause of the failure.
+    def _knock(self) -> None:
+        """Send an empty batch.
 
         Raises:
-            SinkUnavailable: nothing was taken since another one was blamed: it is the sink, after all.
+            SinkUnavailable: the target is not well.
         """
-        if not self._is_up or error.retry_after_seconds is not None:
-            raise error
-        self._is_up = False
-        self.failed_items.refuse([Refused(record, error.what, "unavailable")])
+        self.before_send()
+        with suppress(RecordsRefused):  # it was understood
+            self._deliver(())
 
     def _send(self, batch: Sequence[Record]) -> None:
         self.before_send()
         records = self.delivered.sending(batch) if self.delivered else batch
         refused = {refusal.key: refusal for refusal in self._deliver(records)}
-        self._is_up = True
         taken = [record for record in batch if record.key not in refused]
+        self._is_up = self._is_up or bool(taken)
         self.taken += len(taken)
+        self.answered += len(taken)
         if self.delivered:
             self.delivered.taken(taken)
-        self.failed_items.refuse(
-            [
-                Refused(record, refused[record.key].reason, refused[record.key].status)
-                for record in batch
-                if record.key in refused
-            ]
-        )
+        self._refused += [
+            Refused(record, refused[record.key].reason, refused[record.key].status)
+            for record in batch
+            if record.key in refused
+        ]
         self.failed_items.accept(taken)
 
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -152,3 +205,8 @@ class HandOver:
 def _halves(batch: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:
     middle = len(batch) // 2
     return batch[:middle], batch[middle:]
+
+
+def _may_be_a_records(error: SinkUnavailable) -> bool:
+    """Whether a document may be the cause; not where the target blames itself or asks for a pause."""
+    return not isinstance(error, TargetFault) and error.retry_after_seconds is None

@@ -33,6 +33,10 @@ class Position:
     snapshot: bool = False
     snapshot_wanted: bool = False
 
+    def goes_on_from(self, before: Position) -> bool:
+        """Whether what is read next belongs to the same run: the log, or the same scan with its snapshot."""
+        return self.scan_until == before.scan_until and self.snapshot == before.snapshot
+
     def after(self, page: Page) -> Position:
         """Where it stands once it has the page."""
         if self.scan_until is not None:
@@ -116,8 +120,13 @@ class SinkCursor:
             raise LeaseLost
         return Position(*row)
 
-    def advance(self, before: Position, after: Position, records: int) -> None:
-        """Move from where the page was read; nothing moves if the cursor is not there any more."""
+    def advance(self, before: Position, after: Position, records: int, *, answered: bool) -> None:
+        """Move from where the page was read; nothing moves if the cursor is not there any more.
+
+        Args:
+            records: those that were taken.
+            answered: whether the target took or refused any by an answer of its own: it is not down.
+        """
         self.connection.execute(
             statement("sink_state.advance"),
             {
@@ -132,9 +141,18 @@ class SinkCursor:
                 "scan_key": _json(after.scan_key),
                 "scan_until": after.scan_until,
                 "records": records,
+                "answered": answered,
                 "seconds": lease.MARGIN_SECONDS,
             },
         )
+
+    def count(self, records: int) -> None:
+        """Records were taken that the cursor had passed before: failed items."""
+        if records:
+            self.connection.execute(
+                statement("sink_state.count"),
+                {**self._keys, "owner": lease.THIS_PROCESS, "records": records},
+            )
 
     def fail(self, failure: str, pause_seconds: float) -> None:
         """Say why the sink takes nothing, and keep the lease over the pause: the cursor stays."""

@@ -34,16 +34,28 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 -- includes the mode: a sink that gave up its claim on the log while it was sending must scan, for the log's
 -- next revisions may be gone already; and one that was told to begin anew must not go on with the old scan.
 -- Nothing is in flight now, so the lease need not last longer than until the next page.
+-- A page of which nothing was sent (all superseded, or refused before) says nothing of the sink: it is neither a
+-- delivery nor the end of a failure.
 UPDATE cdc.sink_state
 SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %(scan_key)s::jsonb,
     scan_until = %(scan_until)s::int8, snapshot = snapshot AND %(scan_until)s::int8 IS NOT NULL,
-    attempts = 0, failure = NULL, failed_at = NULL,
-    delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp(),
+    attempts = CASE WHEN %(answered)s THEN 0 ELSE attempts END,
+    failure = CASE WHEN %(answered)s THEN NULL ELSE failure END,
+    failed_at = CASE WHEN %(answered)s THEN NULL ELSE failed_at END,
+    delivered = delivered + %(records)s::int8,
+    delivered_at = CASE WHEN %(records)s::int8 > 0 THEN pg_catalog.clock_timestamp() ELSE delivered_at END,
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s AND revision = %(from)s::int8
   AND scan_until IS NOT DISTINCT FROM %(scanned_until)s::int8
   AND scan_key IS NOT DISTINCT FROM %(scanned_key)s::jsonb
   AND snapshot = %(snapshot)s AND NOT snapshot_wanted
+
+-- name: count
+-- Failed items were taken, which the cursor had passed before.
+UPDATE cdc.sink_state
+SET attempts = 0, failure = NULL, failed_at = NULL,
+    delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp()
+WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 
 -- name: begin_snapshot
 -- Begins the full snapshot that was asked for: every stored document, and what is gone, up to the last revision.

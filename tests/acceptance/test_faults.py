@@ -71,6 +71,8 @@ def test_a_restart_of_the_database_is_survived_and_loses_nothing(tmp_path: Path)
         daemon.await_event("database_reconnected")
         eventually("both feeds arrive", lambda: command.documents("products") == command.query("products"))
         assert daemon.end() == 0, daemon.text()
+        said = [event["event"] for event in daemon.events]
+        assert said.count("database_reconnected") == 1
         command.call("run", "--once")
         command.assert_equal_to_the_query()
     finally:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import SinkUnavailable, TargetFault
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.service import Service
 from cdc_daemon.settings import load
+from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.sink import Refusal
 from cdc_daemon.workers import delivery
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
@@ -66,22 +69,83 @@ def test_no_document_is_blamed_for_a_sink_that_is_down(delivering: Delivering) -
     assert delivering.sink.calls[-1] == []
 
 
-def test_where_a_sink_takes_nothing_but_an_empty_batch_each_try_blames_one_document_at_most(
+def test_no_document_is_blamed_where_a_sink_takes_nothing_but_an_empty_batch(
     delivering: Delivering,
 ) -> None:
     delivering.sink.breaks = {f"sku{n}" for n in range(1, 51)}
     delivering.feed.catch_up(threading.Event())
     with pytest.raises(SinkUnavailable):
         delivering.deliver(patience_seconds=0.3)
-    tries = delivering.sink.calls.count([])
-    assert 0 < len(delivering.failed()) <= tries
+    assert delivering.sink.calls.count([]) > 1
+    assert delivering.failed() == []
     delivering.sink.breaks = set()
     delivering.deliver()
-    delivering.make_due()
+    assert len(set(delivering.sink.taken_keys())) == 50
+
+
+def test_a_lone_document_at_which_the_sink_fails_is_blamed_once_another_one_is_taken(
+    delivering: Delivering,
+) -> None:
+    delivering.catch_up()
+    delivering.sink.breaks = {"sku7"}
+    with pytest.raises(SinkUnavailable):
+        delivering.catch_up("UPDATE product SET name = 'b' WHERE id = 7")
+    with pytest.raises(SinkUnavailable):
+        delivering.deliver(patience_seconds=0.3)
+    assert delivering.failed() == []
+    delivering.execute("UPDATE product SET name = 'b' WHERE id = 8")
+    delivering.feed.catch_up(threading.Event())
+    delivering.deliver(patience_seconds=20)
+    assert delivering.failed("key ->> 'sku', status") == [("sku7", "unavailable")]
+    assert delivering.sink.taken_keys()[-1] == b'{"sku":"sku8"}'
+
+
+def test_bad_documents_that_stand_side_by_side_keep_no_other_back(delivering: Delivering) -> None:
+    delivering.sink.breaks = {f"sku{n}" for n in range(10, 41)}
+    delivering.sink.batch_records = 1
+    delivering.feed.catch_up(threading.Event())
+    delivering.deliver(patience_seconds=20)
+    assert len(set(delivering.sink.taken_keys())) == 19
+    assert len(delivering.failed()) == 31
+
+
+def test_no_document_is_looked_for_where_the_target_blames_itself(
+    delivering: Delivering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        delivering.sink.calls.append([record.key.decode() for record in records])
+        if len(records) > 1:
+            raise TargetFault("no space left", where=feed)
+        return ()
+
+    monkeypatch.setattr(delivering.sink, "deliver", full)
+    delivering.feed.catch_up(threading.Event())
+    with pytest.raises(TargetFault):
+        delivering.deliver(patience_seconds=0.3)
+    assert {len(call) for call in delivering.sink.calls} == {0, 50}
+    assert delivering.failed() == []
+
+
+@pytest.mark.parametrize("refused", ["refused", "named"])
+def test_where_every_document_is_refused_an_unwell_target_is_not_taken_for_one_that_refuses(
+    delivering: Delivering, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setattr(delivering.sink, refused, {f"sku{n}" for n in range(1, 51)})
+    deliver = delivering.sink.deliver
+
+    def unwell(feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
+        if not records:
+            raise SinkUnavailable("is read-only", where=feed)
+        return deliver(feed, records)
+
+    monkeypatch.setattr(delivering.sink, "deliver", unwell)
+    delivering.feed.catch_up(threading.Event())
+    with pytest.raises(SinkUnavailable, match="read-only"):
+        delivering.deliver()
+    assert delivering.failed() == []
+    monkeypatch.setattr(delivering.sink, "deliver", deliver)
     delivering.deliver()
-    delivering.make_due()
-    delivering.deliver()
-    assert (len(set(delivering.sink.taken_keys())), delivering.failed()) == (50, [])
+    assert len(delivering.failed()) == 50
 
 
 def test_a_page_ends_before_it_holds_more_bytes_than_a_batch(

@@ -202,6 +202,25 @@ def test_a_loss_of_the_database_is_one_line_for_all_workers_and_so_is_its_return
     assert said.count("database_lost") == said.count("database_reconnected")
 
 
+def test_the_database_is_back_when_the_last_worker_has_its_session(stream: io.StringIO) -> None:
+    lost = failing(DatabaseUnavailable("can't be reached", where="database"))
+    first_works = threading.Event()
+
+    def fail_once_more(_beat: Callable[[], None]) -> None:
+        assert first_works.wait(PATIENCE_SECONDS)
+        assert "database_reconnected" not in names(stream)
+        raise DatabaseUnavailable("can't be reached", where="database")
+
+    first, second = Scripted(lost, name="first"), Scripted(lost, fail_once_more, name="second")
+    with running(first, second):
+        assert first.works.wait(PATIENCE_SECONDS)
+        first_works.set()
+        assert second.works.wait(PATIENCE_SECONDS)
+    said = names(stream)
+    assert "worker_failed" not in said
+    assert (said.count("database_lost"), said.count("database_reconnected")) == (1, 1)
+
+
 def test_a_worker_that_works_again_for_a_while_is_told_so_unless_only_the_database_was_away(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
