@@ -109,6 +109,7 @@ class Supervisor:
         self._leave = threading.Event()
         self._lock = threading.Lock()
         self._lost_at: float | None = None
+        self._back_at = float("-inf")
         self._given_up: WorkerGivenUp | None = None
         self._throttle = Throttle()
         self._status = ""
@@ -203,7 +204,7 @@ class Supervisor:
                 self._give_up(post, error)
                 return
             pause = self._pause(post.attempts)
-            self._tell(post, error, pause)
+            self._tell(post, error, pause, started)
             self._stop.wait(pause)
             post.beaten_at = self._clock()
 
@@ -232,12 +233,15 @@ class Supervisor:
         longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
         return longest * (0.5 + self._jitter() / 2)
 
-    def _tell(self, post: _Post, error: Exception, pause: float) -> None:
+    def _tell(self, post: _Post, error: Exception, pause: float, started: float) -> None:
         reason = _reason(error)
         post.trouble = reason
         post.lost_database = is_loss(error)
         if post.lost_database:
-            self.lose_database(reason)
+            # A worker that slept through an outage finds its session gone when the others are back already.
+            # Where the database is away once more, its next try says so.
+            if started > self._back_at:
+                self.lose_database(reason)
             return
         post.told = True
         fields: dict[str, object] = {
@@ -257,6 +261,8 @@ class Supervisor:
     def _database_is_back(self) -> None:
         with self._lock:
             lost_at, self._lost_at = self._lost_at, None
+            if lost_at is not None:
+                self._back_at = self._clock()
         if lost_at is not None:
             log.info("database_reconnected", seconds=round(self._clock() - lost_at, 3))
             self._throttle.reset("database_lost", about="")

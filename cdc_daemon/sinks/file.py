@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.errors import TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.folders import LinkError, Rights
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
@@ -145,11 +145,11 @@ class FileSink(Sink):
             else:
                 file.look()
         except HeldByAnotherError as error:
-            raise SinkUnavailable(
+            raise TargetFault(
                 str(error), where=where, hint="end the other writer, or give one of the two another path"
             ) from error
         except NotRecordsError as error:
-            raise SinkUnavailable(
+            raise TargetFault(
                 str(error), where=where, hint="nothing was written: move the file away, or correct the path"
             ) from error
         except LinkError as error:
@@ -157,7 +157,7 @@ class FileSink(Sink):
                 str(error), where=where, hint="name the file or folder that the link leads to"
             ) from error
         except OSError as error:
-            raise SinkUnavailable(
+            raise TargetFault(
                 f"can't be written: {error.strerror or error}",
                 where=where,
                 hint=_HINTS.get(error.errno or 0, "delivery goes on once the file can be written again"),

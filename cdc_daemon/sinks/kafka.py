@@ -15,7 +15,7 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.probe import Server, Way, probed
@@ -39,6 +39,14 @@ _NOT_AUTHORIZED = frozenset(
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+_OF_THE_TOPIC = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - as below
+        KafkaError.NOT_ENOUGH_REPLICAS,
+        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }
 )
 _TIMED_OUT = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - codes of the client's own begin so
@@ -317,5 +325,9 @@ def _unavailable(error: KafkaError, where: str, *, secured: bool) -> SinkUnavail
     # A broker that wants a certificate ends the connection after the handshake.
     name = "_SSL" if secured and error.code() in _FOR_ANY_REASON else error.name()
     hint = _HINTS.get(name, "look at the brokers' log; it is tried again")
-    kind = NotAuthorized if error.code() in _NOT_AUTHORIZED else SinkUnavailable
+    kind: type[SinkUnavailable] = SinkUnavailable
+    if error.code() in _NOT_AUTHORIZED:
+        kind = NotAuthorized
+    elif error.code() in _OF_THE_TOPIC:
+        kind = TargetFault
     return kind(f"{error.str()} ({error.name()})", where=where, hint=hint)

@@ -22,7 +22,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
@@ -289,12 +289,15 @@ class NatsSink(Sink):
 
     def _explained(self, error: Exception, where: str) -> SinkUnavailable:
         what, hint = str(error) or type(error).__name__, "look at the server's log; it is tried again"
+        kind: type[SinkUnavailable] = SinkUnavailable
         match error:
             case TimeoutError():
                 what = f"not everything was acknowledged within {self.timeout_seconds:g} s"
             case NoStreamResponseError() | NotFoundError():
                 hint = f"make a stream {self.settings.stream} that takes the subject, or set create = true"
+                kind = TargetFault
             case APIError():
+                kind = TargetFault
                 hint = "look at the stream's limits and subjects: nats stream info"
             case nats.errors.AuthorizationError():
                 return NotAuthorized(what, where=where, hint=_LET_IN)
@@ -310,7 +313,7 @@ class NatsSink(Sink):
                 hint = "is the server up, and url right? Where it asks for TLS, url begins with tls://"
             case _:
                 pass
-        return SinkUnavailable(what, where=where, hint=hint)
+        return kind(what, where=where, hint=hint)
 
 
 def _read_greeting(connection: socket.socket) -> None:

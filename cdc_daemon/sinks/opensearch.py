@@ -13,7 +13,7 @@ import orjson
 from opensearchpy import OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
@@ -251,6 +251,7 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Ref
             continue  # taken, or newer there already; of a delete also: was not there
         if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
             hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
-            raise SinkUnavailable(f"{status} {reason}", where=where, hint=hint)
+            kind_of_error = TargetFault if status == 429 or kind in _OF_THE_INDEX else SinkUnavailable
+            raise kind_of_error(f"{status} {reason}", where=where, hint=hint)
         refusals.append(Refusal(record.key, reason, status))
     return refusals

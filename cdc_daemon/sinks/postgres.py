@@ -17,7 +17,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import DatabaseUnavailable, NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import (
+    DatabaseUnavailable,
+    NotAuthorized,
+    RecordsRefused,
+    SinkUnavailable,
+    TargetFault,
+)
 from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.session import Connection, connect, first_line
 from cdc_daemon.pg.statements import statement
@@ -34,6 +40,9 @@ _LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer,
 # Of the value, so it would fail again; by class: data, integrity, WITH CHECK OPTION, a limit of the program
 # (an index row too large), an exception that a trigger of the target raises.
 _OF_THE_RECORDS = re.compile(r"22...|23...|44...|54...|P0001")
+# Of the table, the role or the server: read-only, a table or column that is missing, no space, a shutdown.
+# (57014 is a statement that took too long, and may be of a record.)
+_OF_THE_TARGET = re.compile(r"25...|3F...|42...|53...|55...|57P..|58...")
 
 _HINTS: Mapping[str, str] = {
     "42501": "grant the sink's role CREATE on the schema, or all rights on tables that are made before",
@@ -223,7 +232,8 @@ class PostgresSink(Sink):
         hint = _HINTS.get(state, "look at the target's log; it is tried again")
         if state.startswith("28") or state == "42501":
             return NotAuthorized(what, where=where, hint=hint)
-        return SinkUnavailable(what or "the connection broke", where=where, hint=hint)
+        kind = TargetFault if _OF_THE_TARGET.fullmatch(state) else SinkUnavailable
+        return kind(what or "the connection broke", where=where, hint=hint)
 
 
 @dataclass(frozen=True)

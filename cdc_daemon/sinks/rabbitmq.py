@@ -25,7 +25,7 @@ from aio_pika.exceptions import (
 from aiormq.exceptions import ChannelAccessRefused, ConnectionNotAllowed
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
@@ -242,7 +242,7 @@ class RabbitmqSink(Sink):
             raise failures[0]
         if returned and len(returned) == len(records) and not self.settings.routes_by_key:
             # Of the routing, not of the records: all that come would be refused alike.
-            raise SinkUnavailable(
+            raise TargetFault(
                 returned[0].reason,
                 where=where,
                 hint="bind a queue, or set mandatory = false where records may be dropped",
@@ -263,7 +263,7 @@ class RabbitmqSink(Sink):
             case ChannelAccessRefused():
                 return NotAuthorized(what, where=where, hint="give the user the rights on exchange and queue")
             case ChannelNotFoundEntity():
-                hint = "make the exchange, or correct its name"
+                return TargetFault(what, where=where, hint="make the exchange, or correct its name")
             case OSError() if (
                 "CERTIFICATE_VERIFY_FAILED" in what
             ):  # the client makes an error of its own of it

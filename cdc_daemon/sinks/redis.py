@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
@@ -240,7 +240,7 @@ class RedisSink(Sink):
         for kind, hint in _OF_ANSWERS:
             if isinstance(error, kind):
                 lets_in = not issubclass(kind, redis.AuthenticationError | NoPermissionError)
-                return (SinkUnavailable if lets_in else NotAuthorized)(what, where=where, hint=hint)
+                return (TargetFault if lets_in else NotAuthorized)(what, where=where, hint=hint)
         unknown = "is the server up, and url right?"
         if urlsplit(self.settings.url.get_secret_value()).scheme == "rediss":
             unknown += " Does it ask for client_certificate_file?"

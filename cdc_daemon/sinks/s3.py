@@ -29,7 +29,7 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
@@ -51,6 +51,7 @@ _HINTS: Mapping[str, str] = {
     "409": "another daemon writes the same object at this moment; it is tried again",
     "301": "set region to the bucket's",
 }
+_OF_THE_BUCKET = frozenset({301, 404, 507})  # another region, no bucket, no space
 _WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 
 
@@ -325,7 +326,11 @@ class S3Sink(Sink):
             hint = _HINTS.get(str(_status(error)), "look at what the service says; it is tried again")
             if told.get("Code") in _WRONG_KEY:
                 hint = "correct access_key_id and secret_access_key, or renew what boto3 finds"
-            kind = NotAuthorized if _status(error) in {401, 403} else SinkUnavailable
+            kind: type[SinkUnavailable] = SinkUnavailable
+            if _status(error) in {401, 403}:
+                kind = NotAuthorized
+            elif _status(error) in _OF_THE_BUCKET:
+                kind = TargetFault
             return kind(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)
         if isinstance(error, SSLError):
             hint = "set ca_file to the authority that signed its certificate; does the port speak https?"

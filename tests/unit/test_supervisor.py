@@ -221,6 +221,25 @@ def test_the_database_is_back_when_the_last_worker_has_its_session(stream: io.St
     assert (said.count("database_lost"), said.count("database_reconnected")) == (1, 1)
 
 
+def test_a_worker_that_slept_through_an_outage_tells_no_second_one(stream: io.StringIO) -> None:
+    error = DatabaseUnavailable("can't be reached", where="database")
+    others_work = threading.Event()
+
+    def notice_late(beat: Callable[[], None]) -> None:
+        beat()
+        assert others_work.wait(PATIENCE_SECONDS)
+        raise error
+
+    first, sleeper = Scripted(failing(error), name="first"), Scripted(notice_late, name="sleeper")
+    with running(sleeper, first):
+        assert first.works.wait(PATIENCE_SECONDS)
+        others_work.set()
+        assert sleeper.works.wait(PATIENCE_SECONDS)
+    said = names(stream)
+    assert "worker_failed" not in said
+    assert (said.count("database_lost"), said.count("database_reconnected")) == (1, 1)
+
+
 def test_a_worker_that_works_again_for_a_while_is_told_so_unless_only_the_database_was_away(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks.http.client import Answer
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
@@ -22,6 +22,8 @@ _NOT_AUTHORIZED = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 )
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_NO_ROOM = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INSUFFICIENT_STORAGE})
+"""A smaller document may be taken, and the others are no worse for that."""
 
 # Of the address or the rights, not of the records: every batch would be refused alike, and setting all of
 # them aside for an expired token would leave a person with a whole feed to send again.
@@ -54,7 +56,8 @@ def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
     said = shown(answer.body, secrets)
     what = f"answered {_status(answer.status)}{': ' if said else ''}{said}"
     if answer.status in _PASSING or answer.status >= 500:
-        raise SinkUnavailable(
+        kind = TargetFault if answer.status in _NO_ROOM else SinkUnavailable
+        raise kind(
             what,
             where=where,
             hint="nothing to do: it is tried again",
@@ -89,7 +92,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return min(float(value), LONGEST_RETRY_AFTER_SECONDS)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):  # whatever stood there was no date
         return None
     if date.tzinfo is None:  # "-0000": UTC without saying where
         date = date.replace(tzinfo=UTC)
