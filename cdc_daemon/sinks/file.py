@@ -153,7 +153,7 @@ class FileSink(Sink):
                 str(error), where=where, hint="nothing was written: move the file away, or correct the path"
             ) from error
         except LinkError as error:
-            raise SinkUnavailable(
+            raise TargetFault(
                 str(error), where=where, hint="name the file or folder that the link leads to"
             ) from error
         except OSError as error:

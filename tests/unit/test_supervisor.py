@@ -203,15 +203,21 @@ def test_a_loss_of_the_database_is_one_line_for_all_workers_and_so_is_its_return
 
 
 def test_the_database_is_back_when_the_last_worker_has_its_session(stream: io.StringIO) -> None:
-    lost = failing(DatabaseUnavailable("can't be reached", where="database"))
-    first_works = threading.Event()
+    error = DatabaseUnavailable("can't be reached", where="database")
+    second_lost, first_works = threading.Event(), threading.Event()
+
+    def fail_after_the_second(_beat: Callable[[], None]) -> None:
+        assert second_lost.wait(PATIENCE_SECONDS)
+        raise error
 
     def fail_once_more(_beat: Callable[[], None]) -> None:
+        second_lost.set()
         assert first_works.wait(PATIENCE_SECONDS)
         assert "database_reconnected" not in names(stream)
-        raise DatabaseUnavailable("can't be reached", where="database")
+        raise error
 
-    first, second = Scripted(lost, name="first"), Scripted(lost, fail_once_more, name="second")
+    first = Scripted(fail_after_the_second, name="first")
+    second = Scripted(failing(error), fail_once_more, name="second")
     with running(first, second):
         assert first.works.wait(PATIENCE_SECONDS)
         first_works.set()
