@@ -85,7 +85,6 @@ class DeliveryWorker:
             DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
         """
         while not stop.is_set():
-            # The first sign of life comes with the session: it says that the database answers.
             try:
                 with self._opened() as sink:
                     self._work(sink, stop, beat)
@@ -155,6 +154,7 @@ class DeliveryWorker:
         work: DeliveryPass | None = None
         last_work = -math.inf
         while not stop.is_set():
+            cursor.look()  # a sign of life comes after a statement: it says that the database answers
             beat()
             if work is None or work.changes.feed is not self._definition():
                 work = self._pass(sink, cursor, beat)
