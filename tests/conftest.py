@@ -1,9 +1,9 @@
 """Servers and databases for the tests.
 
-`database` is the connection string of a fresh, empty database. Tests below `tests/integration` run once on
-each chosen server, all others on the first one. `--servers` (or CDC_TEST_SERVERS) chooses: `embedded` (the
-wheel), `machine` (PostgreSQL installed here), `external` (CDC_TEST_DSN). A chosen server that can't be had
-fails its tests: nothing is skipped.
+`database` is the connection string of a fresh, empty database. Tests below `tests/integration` and
+`tests/security` run once on each chosen server, all others on the first one. `--servers` (or
+CDC_TEST_SERVERS) chooses: `embedded` (the wheel), `machine` (PostgreSQL installed here), `external`
+(CDC_TEST_DSN). A chosen server that can't be had fails its tests: nothing is skipped.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ hypothesis.settings.load_profile("ci")
 
 _stack = pytest.StashKey[ExitStack]()
 _chosen = pytest.StashKey[tuple[str, ...]]()
-_MANY_SERVERS = "integration"
+_MANY_SERVERS = frozenset({"integration", "security"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,7 +85,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
         chosen = metafunc.config.stash[_chosen]
         below = Path(str(metafunc.definition.path)).relative_to(Path(__file__).parent)
-        names = chosen if below.parts[0] == _MANY_SERVERS else chosen[:1]
+        names = chosen if below.parts[0] in _MANY_SERVERS else chosen[:1]
         metafunc.parametrize("server", names, indirect=True, scope="session")
 
 

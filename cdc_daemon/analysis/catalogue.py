@@ -55,6 +55,11 @@ class Column:
     compared_as: str = ""
 
     @property
+    def as_text(self) -> bool:
+        """Entries carry the value's text."""
+        return self.carried_as != self.type
+
+    @property
     def comparison_type(self) -> str:
         return self.compared_as or self.type
 

@@ -5,17 +5,19 @@ The reasons stand above the statements in `sql/objects/capture.sql`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
 from cdc_daemon.analysis.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
-from cdc_daemon.capture.source import Link, Source
+from cdc_daemon.capture.source import Link, Source, needs_pinned_path
 from cdc_daemon.pg.statements import rendered
 
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
 _OR = sql.SQL(" OR ")
+# The type as which a domain's text is read back: one that compares with every constant of its family.
+_WIDEST: Mapping[str, str] = {"int2": "int8", "int4": "int8", "varchar": "text"}
 
 
 def render(source: Source) -> sql.Composed:
@@ -73,7 +75,7 @@ class _CarriedLink:
     def of(self, alias: str) -> sql.Composed:
         """The column's value in one transition table, as carried."""
         column = sql.Identifier(alias, self.name)
-        return sql.SQL("{}::pg_catalog.text").format(column) if self._as_text else sql.Composed([column])
+        return _text(column) if self._as_text else sql.Composed([column])
 
     def append(self) -> sql.Composed:
         return sql.SQL("{} := {} OPERATOR(pg_catalog.||) {};").format(self.array, self.array, self.more)
@@ -91,12 +93,44 @@ def _lines(pieces: Iterable[sql.Composable]) -> sql.Composed:
     return sql.SQL("\n        ").join(pieces)
 
 
+def _text(column: sql.Composable) -> sql.Composed:
+    return rendered("capture.as_text", column=column)
+
+
+def _rows(source: Source, transition: str, *, typed: bool) -> sql.Composed:
+    """A transition table as a sub-select.
+
+    Args:
+        typed: check the types of its columns. The first query of a call does; the writer's lock on the table
+            keeps them as they are for the others.
+    """
+    columns = {name: _bare(name) for name in source.read}
+    pieces = {"columns": _COMMA.join(columns.values()), "rows": sql.Identifier(transition)}
+    if not typed or not source.types:
+        return rendered("capture.rows", **pieces)
+    checks = (
+        sql.SQL("pg_catalog.array_eq(ARRAY[{}], NULL::{}[])").format(columns[name], sql.SQL(type_))  # pyright: ignore[reportArgumentType] # pg_catalog.<typname>
+        for name, type_ in source.types
+    )
+    return rendered("capture.typed_rows", **pieces, typed=_AND.join(checks))
+
+
+def _bare(column: str) -> sql.Identifier:
+    """The column of a transition table, by its name alone where that can mean nothing else."""
+    return sql.Identifier("cdc_table", column) if needs_pinned_path(column) else sql.Identifier(column)
+
+
 def _all_rows(
-    source: Source, rows: str, count: str, links: list[tuple[sql.Identifier, _CarriedLink]]
+    source: Source,
+    rows: str,
+    count: str,
+    links: list[tuple[sql.Identifier, _CarriedLink]],
+    *,
+    typed: bool = True,
 ) -> sql.Composed:
     return rendered(
         "capture.all_rows",
-        rows=sql.Identifier(rows),
+        rows=_rows(source, rows, typed=typed),
         where=sql.SQL("" if source.filters is None else " WHERE ") + _counts(source, "r"),
         into=_COMMA.join([sql.Identifier(count), *(array for array, _ in links)]),
         aggregates=_continued(sql.SQL("pg_catalog.array_agg({})").format(link.of("r")) for _, link in links),
@@ -108,18 +142,25 @@ def _counts(source: Source, *aliases: str) -> sql.Composed:
     if source.filters is None:
         return sql.Composed([])
     condition = any_of(source.filters)
-    return sql.SQL("({})").format(_OR.join(_fulfils(condition, alias) for alias in aliases))
+    typed = dict(source.types)
+    return sql.SQL("({})").format(_OR.join(_fulfils(condition, alias, typed) for alias in aliases))
 
 
-def _fulfils(condition: Condition, alias: str) -> sql.Composed:
-    """A condition on a row, in which nothing is looked up through the search path of whoever writes.
+def _fulfils(condition: Condition, alias: str, typed: Mapping[str, str]) -> sql.Composed:
+    """A condition on a row, in which nothing is looked up through the search path of the role that writes.
 
     An IN list would be: its `=` is the first one in sight.
+
+    Args:
+        typed: the columns that have a built-in type of their own. The others (enums, domains) compare by
+            their text.
     """
     match condition:
         case AllOf() | AnyOf():
             joined = _AND if isinstance(condition, AllOf) else _OR
-            return sql.SQL("({})").format(joined.join(_fulfils(part, alias) for part in condition.parts))
+            return sql.SQL("({})").format(
+                joined.join(_fulfils(part, alias, typed) for part in condition.parts)
+            )
         case NullTest():
             form = "{} IS NOT NULL" if condition.negated else "{} IS NULL"
             return sql.SQL(form).format(sql.Identifier(alias, condition.column))
@@ -128,10 +169,13 @@ def _fulfils(condition: Condition, alias: str) -> sql.Composed:
             operator = sql.SQL("OPERATOR(pg_catalog.{})").format(sql.SQL(condition.operator))  # pyright: ignore[reportArgumentType] # of a closed set
             type_ = sql.Identifier("pg_catalog", "text" if condition.type == ENUM else condition.type)
             if condition.type == ENUM:
-                # By its text: the type's own name would be looked up, and a label that was renamed would fail
-                # the write. As it is, rows are left out until the fingerprint has the feed planned anew and
-                # resynced.
-                column = sql.SQL("{}::{}").format(column, type_)
+                # A label is compared as text: the type's own name would be looked up, and a label that was
+                # renamed would fail the write. So rows are left out until the fingerprint has the feed
+                # planned anew and resynced.
+                column = _text(column)
+            elif condition.column not in typed:
+                read_as = _WIDEST.get(condition.type, condition.type)
+                column = sql.SQL("({})::{}").format(_text(column), sql.Identifier("pg_catalog", read_as))
             values = [sql.Literal(value) for value in condition.values]
             if len(values) == 1:
                 return sql.SQL("{} {} {}::{}").format(column, operator, values[0], type_)
@@ -145,8 +189,8 @@ def _both_sides(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     """Without a primary key the rows of many can't be paired: every one of them counts as changed."""
     return _lines(
         [
-            _all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links]),
-            _all_rows(source, "new_rows", "cdc_more", [(link.more, link) for link in links]),
+            _all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links], typed=False),
+            _all_rows(source, "new_rows", "cdc_more", [(link.more, link) for link in links], typed=False),
             _append(links),
         ]
     )
@@ -161,6 +205,8 @@ def _update(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         return _one_row(source, links)
     return rendered(
         "capture.if_any_counts",
+        new_rows=_rows(source, "new_rows", typed=True),
+        old_rows=_rows(source, "old_rows", typed=False),
         new_counts=_counts(source, "n"),
         old_counts=_counts(source, "o"),
         then=_one_row(source, links),
@@ -178,6 +224,8 @@ def _one_row(source: Source, links: list[_CarriedLink]) -> sql.Composed:
             [sql.SQL("{} AS {}, ").format(link.of("o"), sql.Identifier(link.name)) for link in links]
         ),
         moved=_different(links) if links else sql.SQL("false"),
+        old_rows=_rows(source, "old_rows", typed=source.filters is None),
+        new_rows=_rows(source, "new_rows", typed=False),
         many_rows=_changed_rows(source, links) if source.primary_key else _both_sides(source, links),
         old_columns=_columns(source, "o"),
         new_columns=_columns(source, "n"),
@@ -191,6 +239,8 @@ def _columns(source: Source, alias: str) -> sql.Composed:
 def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     first_key = source.primary_key[0][0]
     pairs = {
+        "old_rows": _rows(source, "old_rows", typed=False),
+        "new_rows": _rows(source, "new_rows", typed=False),
         "same_key": _AND.join(_same(column, as_text=as_text) for column, as_text in source.primary_key),
         "old_columns": _columns(source, "o"),
         "new_columns": _columns(source, "n"),
@@ -226,16 +276,18 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
 
 
 def _same(column: str, *, as_text: bool) -> sql.Composed:
-    # An extension type's `=` lives in the extension's schema; its text serves to pair rows just as well.
-    form = (
-        "{}::pg_catalog.text OPERATOR(pg_catalog.=) {}::pg_catalog.text"
-        if as_text
-        else "{} OPERATOR(pg_catalog.=) {}"
+    old, new = sql.Identifier("o", column), sql.Identifier("n", column)
+    if not as_text:
+        return sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(old, new)
+    # An extension type's `=` lies in the extension's schema; its text serves to pair rows just as well, and a
+    # key is never NULL.
+    return sql.SQL("pg_catalog.format('%s', {}) OPERATOR(pg_catalog.=) pg_catalog.format('%s', {})").format(
+        old, new
     )
-    return sql.SQL(form).format(sql.Identifier("o", column), sql.Identifier("n", column))
 
 
 def _different(links: list[_CarriedLink]) -> sql.Composed:
     return sql.SQL("ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record").format(
-        _COMMA.join(link.of("o") for link in links), _COMMA.join(link.of("n") for link in links)
+        _COMMA.join(sql.Identifier("o", link.name) for link in links),
+        _COMMA.join(sql.Identifier("n", link.name) for link in links),
     )

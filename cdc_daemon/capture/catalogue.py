@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cdc_daemon.analysis.catalogue import Table, TableName
-from cdc_daemon.analysis.conditions import loads
+from cdc_daemon.analysis.conditions import columns_of, loads
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -27,10 +27,16 @@ def read_source(
         filters: conditions (JSON) of which a row has to fulfil one; None if every row is wanted.
     """
     named = [table.columns[name] for name in sorted(set(links))]
-    spelled = sorted({column.carried_as for column in named})
-    internal: dict[str, str] = dict(
-        connection.execute(statement("capture.carried_types"), {"types": spelled}).fetchall()
-    )
+    conditions = None if filters is None else tuple(loads(each) for each in sorted(filters))
+    filtered = {name for condition in conditions or () for name in columns_of(condition)}
+    read = [table.columns[name] for name in {*links, *table.primary_key, *filtered}]
+    spelled = sorted({spelling for column in read for spelling in (column.type, column.carried_as)})
+    types = {
+        spelling: (internal, in_arrays)
+        for spelling, internal, in_arrays in connection.execute(
+            statement("capture.types"), {"types": spelled}
+        )
+    }
     inputs: dict[str, set[str]] = {}
     for generated, source in connection.execute(statement("capture.virtual_inputs"), {"relation": table.oid}):
         inputs.setdefault(generated, set()).add(source)
@@ -41,18 +47,23 @@ def read_source(
         table=table.name,
         relation=table.oid,
         links=tuple(
-            Link(column.name, column.type, internal[column.carried_as], column.carried_as != column.type)
+            Link(
+                column.name,
+                column.type,
+                types[column.carried_as][0],
+                column.as_text,
+                column.as_text and types[column.type][1],
+            )
             for column in named
         ),
         columns=tuple(sorted(compared)),
-        primary_key=tuple(
-            (name, table.columns[name].carried_as != table.columns[name].type) for name in table.primary_key
-        ),
+        primary_key=tuple((name, table.columns[name].as_text) for name in table.primary_key),
         leaves=tuple(
             TableName(schema, name)
             for schema, name in connection.execute(statement("capture.leaves"), {"relation": table.oid})
         ),
-        filters=None if filters is None else tuple(loads(each) for each in sorted(filters)),
+        filters=conditions,
+        types=tuple(sorted((column.name, types[column.type][0]) for column in read if not column.as_text)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from cdc_daemon.capture.source import Source
+from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.session import type_name
 from cdc_daemon.pg.statements import statement
 
@@ -31,17 +31,29 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
     return statement(
         "changelog.delta",
         entries=entries,
-        arrays=sql.SQL(", ").join(sql.Identifier("e", link.entry_column) for link in chosen),
+        arrays=sql.SQL(", ").join(map(_array, chosen)),
         names=sql.SQL(", ").join(sql.Identifier(link.name) for link in chosen),
         columns=sql.SQL(", ").join(
             sql.SQL("u.{}::{} AS {}").format(
                 sql.Identifier(link.name), type_name(link.type), sql.Identifier(link.name)
             )
-            if link.as_text
+            if link.as_text and not link.in_arrays
             else sql.Identifier("u", link.name)
             for link in chosen
         ),
     )
+
+
+def _array(link: Link) -> sql.Composed:
+    """One link of an entry, as an array of the column's own type where there is one that reads these texts.
+
+    A cast of one text (`x::mood`) may be a function that somebody made for it. Capture wrote what the type's
+    output function gives; an array is read by the type's input function.
+    """
+    array = sql.Identifier("e", link.entry_column)
+    if not link.in_arrays:
+        return sql.Composed([array])
+    return sql.SQL("{}::pg_catalog.text::{}[]").format(array, type_name(link.type))
 
 
 def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:

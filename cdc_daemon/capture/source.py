@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.conditions import Condition
+from cdc_daemon.analysis.conditions import Condition, columns_of
 from cdc_daemon.pg.session import object_name
 
 
@@ -16,13 +16,15 @@ class Link:
     Attributes:
         type: the column's own type, as `format_type` writes it.
         carried_as: schema-qualified internal name of the base type in which entries carry it.
-        as_text: whether a cast is needed, because carried_as is text and the type is not.
+        as_text: the value's text is carried, because the type is not a built-in base type.
+        in_arrays: an array of such texts is read back at once, as an array of the type.
     """
 
     name: str
     type: str
     carried_as: str
     as_text: bool
+    in_arrays: bool = False
 
     @property
     def entry_column(self) -> str:
@@ -39,6 +41,8 @@ class Source:
         links: the columns that an entry carries, sorted by name.
         columns: the columns whose change matters, sorted; virtual generated ones replaced by their inputs.
         primary_key: pairs of column name and whether it must be compared as text; empty without a key.
+        types: pairs of column name and schema-qualified internal type, sorted: those links, key columns and
+            columns of filters that have a built-in base type.
         leaves: partitions and inheritance children, which need triggers of their own.
         filters: a row is captured if it fulfils one of them; None: every row is.
     """
@@ -50,6 +54,19 @@ class Source:
     primary_key: tuple[tuple[str, bool], ...]
     leaves: tuple[TableName, ...] = ()
     filters: tuple[Condition, ...] | None = None
+    types: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Every column that the capture function reads, sorted."""
+        filtered = (name for condition in self.filters or () for name in columns_of(condition))
+        keys = (name for name, _ in self.primary_key)
+        return tuple(sorted({*self.columns, *(link.name for link in self.links), *keys, *filtered}))
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the capture function has to run with a search path of its own."""
+        return any(map(needs_pinned_path, self.read))
 
     @property
     def changelog(self) -> str:
@@ -71,6 +88,15 @@ class Source:
     def triggered(self) -> tuple[TableName, ...]:
         """Every relation that carries the triggers: the table and what can be written past it."""
         return (self.table, *self.leaves)
+
+
+def needs_pinned_path(column: str) -> bool:
+    """Whether this name alone could mean a variable of the capture function once the column is gone.
+
+    Those are plpgsql's own (`found`, `tg_op`, …) and ours (`cdc_…`). Such a column is read as
+    `cdc_table.found`, which PostgreSQL tries as a function then: with the search path pinned it finds none.
+    """
+    return column in {"found", "old", "new"} or column.startswith(("tg_", "cdc_"))
 
 
 TRIGGERS = ("insert", "update", "delete", "truncate")

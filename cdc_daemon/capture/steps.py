@@ -35,7 +35,7 @@ def steps(
         yield from _changelog(source, installed, owner)
         if owner and source.changelog in mended and source.changelog in installed.changelogs:
             yield Step("replace", f"rights on cdc.{source.changelog}", _grants(source, owner))
-        yield from _function(source, installed, text, owner)
+        yield from _function(connection, source, installed, text, owner)
         yield from _triggers(source, installed)
 
 
@@ -172,7 +172,9 @@ def _add_link(source: Source, link: Link) -> sql.Composed:
     )
 
 
-def _function(source: Source, installed: Installed, text: str, owner: str | None) -> Iterator[Step]:
+def _function(
+    connection: Connection, source: Source, installed: Installed, text: str, owner: str | None
+) -> Iterator[Step]:
     digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
     present = installed.functions.get(source.function)
     links = tuple(link.name for link in source.links)
@@ -183,7 +185,12 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
         return
     function = sql.Identifier(source.function)
     statements = [
-        rendered("capture.function", function=function, body=_quoted(text)),
+        rendered(
+            "capture.function",
+            function=function,
+            settings=rendered("capture.pinned_path") if source.pinned else sql.SQL(""),
+            body=_quoted(text),
+        ),
         rendered("capture.revoke", function=function),
         rendered("capture.comment_function", function=function, comment=stamp(text)),
         statement(
@@ -199,8 +206,8 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
             body=sql.Literal(digest),
         ),
     ]
-    if owner:
-        statements.insert(1, rendered("capture.owner", function=function, owner=sql.Identifier(owner)))
+    if owner and installed.owners.get(source.function) != owner:
+        statements[1:1] = _given(function, owner, connection)
     recorded = installed.sources.get(source.table)
     if recorded is not None and present != recorded.body:
         # Somebody else's body stood there, and nobody knows what it left out. Once it is mended the
@@ -209,6 +216,23 @@ def _function(source: Source, installed: Installed, text: str, owner: str | None
     yield Step(
         "create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements)
     )
+
+
+def _given(function: sql.Identifier, owner: str, connection: Connection) -> list[sql.Composed]:
+    """Gives a capture function to the role that it is to run as.
+
+    The role has CREATE on schema cdc for these three statements only, so it can't replace the function later.
+    A configured owner that is the installing role itself owns the schema and keeps its rights.
+    """
+    role = sql.Identifier(owner)
+    give = rendered("capture.owner", function=function, owner=role)
+    if owner == connection.info.user:
+        return [give]
+    return [
+        rendered("capture.let_owner_create", owner=role),
+        give,
+        rendered("capture.keep_owner_from_creating", owner=role),
+    ]
 
 
 def _quoted(text: str) -> sql.Composable:

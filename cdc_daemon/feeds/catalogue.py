@@ -247,7 +247,9 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
     for oid, name, type_, carried_as, not_null, virtual, compared_as, readable in cursor.execute(
         statement("catalogue.columns"), relations
     ).fetchall():
-        columns.setdefault(oid, {})[name] = Column(name, type_, carried_as, not_null, virtual, compared_as)
+        columns.setdefault(oid, {})[name] = Column(
+            name, type_, carried_as, not_null, virtual, compared_as or ""
+        )
         if not readable:
             unreadable.add((oid, name))
     unique: dict[int, list[tuple[str, ...]]] = {}

@@ -256,15 +256,21 @@ def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:
                 statement("installation.let_owner_in", owner=role),
             ),
         )
-    elif not _owner_may_enter(connection, owner):
-        yield Step(
-            "replace", f"rights of role {owner.name}", (statement("installation.let_owner_in", owner=role),)
-        )
+        return
+    may_enter, may_create = _owner_rights(connection, owner)
+    statements: list[sql.Composed] = []
+    if not may_enter:
+        statements.append(statement("installation.let_owner_in", owner=role))
+    if may_create:
+        statements.append(statement("installation.keep_owner_from_creating", owner=role))
+    if statements:
+        yield Step("replace", f"rights of role {owner.name}", tuple(statements))
 
 
-def _owner_may_enter(connection: Connection, owner: Owner) -> bool:
+def _owner_rights(connection: Connection, owner: Owner) -> tuple[bool, bool]:
+    """Whether the owner role may use schema cdc, and whether it may create there."""
     row = connection.execute(statement("installation.owner_may_enter"), {"owner": owner.name}).fetchone()
-    return bool(row and row[0])
+    return (bool(row[0]), bool(row[1])) if row else (False, False)
 
 
 def _rights(connection: Connection) -> Step:

@@ -1,8 +1,13 @@
 -- name: function
 -- SECURITY DEFINER: writers need no rights on cdc. Instead of SET search_path (17 us a statement) every
--- function, operator, type and cast in the body is qualified with pg_catalog.
+-- function, operator, type and cast in the body is qualified with pg_catalog. {settings} pins the path only where
+-- a column has a name that the body can't use alone.
 CREATE OR REPLACE FUNCTION cdc.{function}() RETURNS pg_catalog.trigger
-LANGUAGE plpgsql SECURITY DEFINER AS {body}
+LANGUAGE plpgsql SECURITY DEFINER {settings} AS {body}
+
+-- name: pinned_path
+-- pg_temp last: unnamed it would come first, for types.
+SET search_path = pg_catalog, pg_temp
 
 -- name: body
 -- The arrays are computed inside a guarded block: whatever fails there (a column renamed, dropped, retyped)
@@ -41,6 +46,25 @@ BEGIN
     RETURN NULL;
 END
 
+-- name: rows
+-- A transition table, by the columns that the body reads. `o.sku` on the transition table itself becomes the function
+-- call `sku(o)` once the column is renamed or dropped, and PostgreSQL looks that function up in the search path of
+-- the role that writes. A name alone can't become a function: it raises 42703.
+(SELECT {columns} FROM {rows} AS cdc_table)
+
+-- name: typed_rows
+-- The same, and every column that is assigned or compared still has the built-in type that it had at install. A column
+-- that got another type would be converted by a cast, which may be a function of the type's owner. ARRAY[column] and
+-- a typed NULL are alike or there is no such function (42883), found out when the statement is parsed. The planner
+-- drops the condition: it costs no row anything.
+(SELECT {columns} FROM {rows} AS cdc_table WHERE CASE WHEN true THEN true ELSE {typed} END)
+
+-- name: as_text
+-- The value's text by its type's output function. A cast to text may be a function of the type's owner, which would
+-- run with the rights of the capture function. format() makes '' of NULL, and IS NOT NULL is false for a composite
+-- value that holds only NULLs; IS DISTINCT FROM NULL looks no operator up.
+CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END
+
 -- name: entry
 -- One entry for the statement.
 IF cdc_even THEN
@@ -76,7 +100,7 @@ SELECT pg_catalog.count(*){aggregates} INTO {into} FROM {rows} AS r{where};
 -- with a plan cached from one row; a FULL JOIN can't become a nested loop.
 SELECT pg_catalog.count(*){aggregates}, pg_catalog.bool_or({moved})
 INTO cdc_rows{into}, cdc_moved
-FROM old_rows AS o FULL JOIN new_rows AS n ON {same_key}
+FROM {old_rows} AS o FULL JOIN {new_rows} AS n ON {same_key}
 WHERE {counts}ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record;
 
 -- name: one_row
@@ -88,7 +112,7 @@ INTO cdc_rows{into}, cdc_changed, cdc_moved
 FROM (
     SELECT {links}ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record
            AS cdc_changed, {moved} AS cdc_moved
-    FROM old_rows AS o CROSS JOIN new_rows AS n
+    FROM {old_rows} AS o CROSS JOIN {new_rows} AS n
     LIMIT 2
 ) AS r;
 IF cdc_rows OPERATOR(pg_catalog.=) 1 AND NOT cdc_moved THEN
@@ -106,7 +130,7 @@ IF cdc_moved THEN
     SELECT pg_catalog.count(*) FILTER (WHERE {old_is_there}),
            pg_catalog.count(*) FILTER (WHERE {new_counts}){old_aggregates}{new_aggregates}
     INTO cdc_rows, cdc_more{into}
-    FROM old_rows AS o FULL JOIN new_rows AS n ON {same_key}
+    FROM {old_rows} AS o FULL JOIN {new_rows} AS n ON {same_key}
     WHERE {counts}ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record;
     {append}
 END IF;
@@ -114,13 +138,20 @@ END IF;
 -- name: if_any_counts
 -- Most writes of a filtered table (EAV: entity, attribute, value) are of rows that matter to nobody. Seeing that
 -- before old and new rows are paired leaves 7 us of 19 to such a single-row UPDATE, and adds 6 to the others.
-IF EXISTS (SELECT FROM new_rows AS n WHERE {new_counts}) OR EXISTS (SELECT FROM old_rows AS o WHERE {old_counts}) THEN
+IF EXISTS (SELECT FROM {new_rows} AS n WHERE {new_counts}) OR EXISTS (SELECT FROM {old_rows} AS o WHERE {old_counts}) THEN
     {then}
 END IF;
 
 -- name: append
 -- The new links behind the old ones.
 cdc_rows := cdc_rows OPERATOR(pg_catalog.+) cdc_more;
+
+-- name: let_owner_create
+-- ALTER FUNCTION ... OWNER TO asks CREATE of the new owner. It is taken away in the same transaction.
+GRANT CREATE ON SCHEMA cdc TO {owner}
+
+-- name: keep_owner_from_creating
+REVOKE CREATE ON SCHEMA cdc FROM {owner}
 
 -- name: owner
 ALTER FUNCTION cdc.{function}() OWNER TO {owner}

@@ -1,8 +1,13 @@
--- name: carried_types
--- The internal name of each built-in type that format_type spells in SQL's way (bigint: pg_catalog.int8).
-SELECT w.spelled, 'pg_catalog.' || pg_catalog.quote_ident(t.typname)
-FROM pg_catalog.unnest(%(types)s::text[]) AS w (spelled)
-JOIN pg_catalog.pg_type AS t ON t.oid = w.spelled::pg_catalog.regtype
+-- name: types
+-- Per type, as format_type spells it: its schema-qualified internal name (bigint: pg_catalog.int8), and whether arrays
+-- of it are written as arrays of text are. Arrays have no arrays, some types of extensions have another delimiter, and
+-- UNNEST makes several columns of a composite value (C, as of domains over one).
+SELECT w.spelled, pg_catalog.format('%%I.%%I', n.nspname, t.typname),
+       t.typarray OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND t.typdelim OPERATOR(pg_catalog.=) ','::pg_catalog."char"
+       AND t.typcategory OPERATOR(pg_catalog.<>) 'C'::pg_catalog."char"
+FROM pg_catalog.unnest(%(types)s::pg_catalog.text[]) AS w (spelled)
+JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) w.spelled::pg_catalog.regtype::pg_catalog.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
 
 -- name: leaves
 -- Partitions and inheritance children: statement triggers of the parent don't see DML that names them.

@@ -155,7 +155,8 @@ ORDER BY 2, 3
 
 -- name: columns
 -- Their columns, in order. Base types of pg_catalog travel in entries as they are; arrays, domains, enums,
--- composites, ranges and types of extensions as text. A domain's values compare as those of the type below it.
+-- composites, ranges and types of extensions as text. A domain's values compare as those of the type below it. Capture
+-- reads these from their text, which for moments depends on settings of the session: they don't compare.
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
@@ -167,7 +168,8 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
                SELECT b.typbasetype FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype = 'd'
            )
            SELECT pg_catalog.format_type(base.type, -1)
-           FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype <> 'd'
+           FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type
+           WHERE b.typtype <> 'd' AND b.typname NOT IN ('date', 'timestamp', 'timestamptz')
        ) ELSE '' END,
        pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_catalog.pg_attribute AS a

@@ -13,13 +13,20 @@ CREATE ROLE {owner} NOLOGIN
 GRANT {owner} TO CURRENT_USER
 
 -- name: let_owner_in
--- CREATE is what ALTER FUNCTION ... OWNER TO asks of the new owner.
-GRANT USAGE, CREATE ON SCHEMA cdc TO {owner}
+-- No more than INSERT into changelogs takes. With CREATE, whatever ran as the owner could replace its own functions.
+GRANT USAGE ON SCHEMA cdc TO {owner}
+
+-- name: keep_owner_from_creating
+REVOKE CREATE ON SCHEMA cdc FROM {owner}
 
 -- name: owner_may_enter
-SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL
-   AND pg_catalog.has_schema_privilege(%(owner)s, 'cdc', 'USAGE')
-   AND pg_catalog.has_schema_privilege(%(owner)s, 'cdc', 'CREATE')
+-- Whether the owner role may use schema cdc, and whether it was granted CREATE there, as earlier versions did.
+SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
+       EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) AS a
+               WHERE a.grantee OPERATOR(pg_catalog.=) r.oid AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
+                 AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE')
+FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.pg_roles AS r
+WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc' AND r.rolname OPERATOR(pg_catalog.=) %(owner)s
 
 -- name: record_migration
 INSERT INTO cdc.migration (number, name) VALUES ({number}, {name})
