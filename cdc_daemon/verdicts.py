@@ -110,5 +110,13 @@ VERDICTS: dict[str, VerdictName] = {
         "An output column has no name of its own: PostgreSQL calls it `?column?`, and so does the document."
     ),
     "unnamed-column": VerdictName("PostgreSQL records a column for the query that it does not name."),
+    "unproven-key": VerdictName(
+        "No unique key of the catalogue proves that each key occurs once; two documents with one key stop "
+        "the feed. `check --count` looks at what is there now."
+    ),
+    "nullable-key": VerdictName(
+        "Nothing in the catalogue keeps a key column from being NULL; a document with such a key stops the "
+        "feed. `check --count` looks at what is there now."
+    ),
     "every-entity": VerdictName("Any change of a table recomputes every document."),
 }

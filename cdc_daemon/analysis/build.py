@@ -62,7 +62,8 @@ class Builder:
             left = self.body(tree.left, around, ctes)
             right = self.body(tree.right, around, ctes)
             distinct = not isinstance(tree, exp.Union) or bool(tree.args.get("distinct"))
-            return SetOperation((left, right), left.names, self._limit(tree), distinct)
+            each_once = bool(tree.args.get("distinct"))
+            return SetOperation((left, right), left.names, self._limit(tree), distinct, each_once)
         if isinstance(tree, exp.Select):
             return self._select(tree, around, ctes)
         if isinstance(tree, exp.Values):

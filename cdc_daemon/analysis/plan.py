@@ -157,6 +157,8 @@ class Analysis:
         unread: tables that only a CTE names which nothing reads: PostgreSQL records them for the query, and
         no change of them changes a document.
         lookups: the tables in which a recomputation looks an entity up; one with an index is enough.
+        unique_key: the catalogue proves that no two documents have one key.
+        nullable_key: the key columns that nothing in the catalogue or the query keeps from being NULL.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
         join alone; no route tells of it, for a route yields entities.
     """
@@ -172,3 +174,5 @@ class Analysis:
     unwatched: frozenset[TableName] = frozenset()
     unread: frozenset[TableName] = frozenset()
     lookups: tuple[Visit, ...] = ()
+    unique_key: bool = False
+    nullable_key: tuple[str, ...] = ()

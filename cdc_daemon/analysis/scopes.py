@@ -221,12 +221,18 @@ class Scope:
 @dataclass(eq=False)
 class SetOperation:
     """UNION, INTERSECT, EXCEPT: rows of any arm reach the result by position. One arm: a LIMIT around a
-    query."""
+    query.
+
+    Attributes:
+        distinct: an equal value may stand for a row's own.
+        each_once: equal rows are one row (not so with ALL).
+    """
 
     arms: tuple[Body, ...]
     names: tuple[str, ...]
     limit: Construct | None
     distinct: bool
+    each_once: bool = False
 
 
 @dataclass(eq=False)

@@ -14,10 +14,12 @@ from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.errors import CdcError, ConfigurationError, FeedError
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.keys import BadKeys, count_bad_keys
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
-from cdc_daemon.workers.planning import QueryRefused, place_of, plan_feed
+from cdc_daemon.workers.planning import FeedPlan, QueryRefused, place_of, plan_feed
 
 
 class Fault(NamedTuple):
@@ -40,8 +42,14 @@ class _Found:
 
 @click.command(short_help="Are configuration and queries right?")
 @feeds_argument
+@click.option(
+    "--count",
+    "counting",
+    is_flag=True,
+    help="Run each query whose keys nothing proves, and count keys that occur twice or are NULL.",
+)
 @json_option
-def check(feeds: tuple[str, ...], as_json: bool) -> None:
+def check(feeds: tuple[str, ...], counting: bool, as_json: bool) -> None:
     """Check the configuration and, against the database, the queries of every FEED (default: all).
 
     Nothing is changed. Each fault is one line with its place and what to do about it; warnings are about what
@@ -55,6 +63,7 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
     Examples:
       cdc-daemon check
       cdc-daemon check products --json
+      cdc-daemon check products --count
     """
     found = _Found()
     names: list[str] = []
@@ -63,7 +72,7 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
         names = chosen(settings, feeds)
         with session(settings, "check") as (connection, _):
             for name in names:
-                _check(connection, settings, name, found)
+                _check(connection, settings, name, found, counting=counting)
     except ConfigurationError as error:
         found.faults += (Fault(*fault) for fault in error.faults)
     _show(names, found, as_json=as_json)
@@ -71,7 +80,7 @@ def check(feeds: tuple[str, ...], as_json: bool) -> None:
         click.get_current_context().exit(ConfigurationError.exit_code)
 
 
-def _check(connection: Connection, settings: Settings, name: str, found: _Found) -> None:
+def _check(connection: Connection, settings: Settings, name: str, found: _Found, *, counting: bool) -> None:
     """Add what is to be said about one feed."""
     feed = settings.feeds[name]
     try:
@@ -87,7 +96,11 @@ def _check(connection: Connection, settings: Settings, name: str, found: _Found)
             raise
         found.faults.append(Fault(f"feed {name}", first_line(error), None))
     else:
-        for verdict in (*plan.analysis.verdicts, *_whole_feeds(feed, plan.analysis)):
+        bad = count_bad_keys(connection, plan.definition) if counting and not _proved(plan) else None
+        if bad is not None and bad.examples:
+            found.faults.append(_bad_keys(plan.definition, bad))
+        keys = () if bad is not None else _keys(feed, plan)
+        for verdict in (*plan.analysis.verdicts, *keys, *_whole_feeds(feed, plan.analysis)):
             (found.accepted if verdict.accepted else found.warnings).append(_told(feed, verdict))
 
 
@@ -109,6 +122,42 @@ def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:
                 occurrence.column,
                 accepted="every-entity" in feed.accept,
             )
+
+
+def _proved(plan: FeedPlan) -> bool:
+    return plan.analysis.unique_key and not plan.analysis.nullable_key
+
+
+def _keys(feed: FeedSettings, plan: FeedPlan) -> Iterator[Verdict]:
+    """What nothing proves of a feed's key."""
+    named = ", ".join(feed.key)
+    count = f"cdc-daemon check {plan.definition.name} --count looks at what is there now"
+    if not plan.analysis.unique_key:
+        yield Verdict(
+            "unproven-key",
+            f"no unique key proves that each key ({named}) occurs once, and two documents with one key stop "
+            "the feed",
+            f"name more columns in `key`, or declare the unique key in the database; {count}",
+            accepted="unproven-key" in feed.accept,
+        )
+    elif plan.analysis.nullable_key:
+        yield Verdict(
+            "nullable-key",
+            f"{', '.join(plan.analysis.nullable_key)} may be NULL, and a document with a NULL in its key "
+            "stops the feed",
+            f"set the column NOT NULL, or leave such rows out of the query; {count}",
+            accepted="nullable-key" in feed.accept,
+        )
+
+
+def _bad_keys(feed: FeedDefinition, bad: BadKeys) -> Fault:
+    shown = "; ".join(bad.examples)
+    return Fault(
+        f"feed {feed.name}",
+        f"key ({', '.join(feed.key)}) is none: values that occur more than once: {bad.repeated:,}, "
+        f"with a NULL: {bad.null:,}; among them {shown}",
+        "make the query yield each key once, or name more columns in `key`",
+    )
 
 
 def _show(names: list[str], found: _Found, *, as_json: bool) -> None:

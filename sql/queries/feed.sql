@@ -151,6 +151,19 @@ FROM (SELECT {keys} FROM (
 GROUP BY {groups} HAVING pg_catalog.count(*) > 1 OR {any_null}
 LIMIT 3
 
+-- name: bad_keys
+-- How many keys of a query occur twice, how many have no value, and three of them; the whole query is run.
+SELECT pg_catalog.count(*) FILTER (WHERE NOT b.without_value), pg_catalog.count(*) FILTER (WHERE b.without_value),
+       COALESCE((pg_catalog.array_agg(b.key))[1:3], '{{}}')
+FROM (
+    SELECT (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {groups}) AS k)::pg_catalog.text AS key,
+           {any_null} AS without_value
+    FROM (SELECT {keys} FROM (
+{query}
+    ) AS q) AS d
+    GROUP BY {groups} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 OR {any_null}
+) AS b
+
 -- name: resolve
 -- The entities that a delta touches, as text; duplicates removed.
 SELECT DISTINCT {texts} FROM (

@@ -33,6 +33,7 @@ from tests.mutations.rules.precision import PRECISE
 from tests.mutations.rules.reading import READ
 from tests.mutations.rules.soundness import SOUND
 from tests.mutations.rules.telling import TELLING
+from tests.mutations.rules.uniqueness import ONCE
 from tests.mutations.rules.verdicts import TOLD
 from tests.unit.analysis.fixtures import CATALOGUE, Fixture, differences, fixtures
 
@@ -87,7 +88,7 @@ def test_without_the_rule_a_documented_route_is_another(mutation: Mutation) -> N
 
 
 @pytest.mark.parametrize(
-    "mutation", [*FILTERED, *NARROWED, *PARTS, *READ, *TELLING], ids=lambda mutation: mutation.rule
+    "mutation", [*FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING], ids=lambda mutation: mutation.rule
 )
 def test_without_the_rule_a_unit_test_fails(mutation: Mutation) -> None:
     modules = [importlib.import_module(f"tests.unit.analysis.{name}") for name in mutation.killed_by]
@@ -105,13 +106,15 @@ def test_with_every_rule_none_of_these_fails() -> None:
     """Else a mutation would seem to be found for a reason that is not its own."""
     assert not [fixture.id for fixture in fixtures() if _differs(fixture, analyse)]
     names = {
-        name for mutation in (*FILTERED, *NARROWED, *PARTS, *READ, *TELLING) for name in mutation.killed_by
+        name
+        for mutation in (*FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING)
+        for name in mutation.killed_by
     }
     assert not [name for name in names if _fails(importlib.import_module(f"tests.unit.analysis.{name}"))]
 
 
 def test_every_module_of_the_analysis_has_a_rule_that_is_taken_out() -> None:
-    every = (*SOUND, *PRECISE, *FILTERED, *NARROWED, *PARTS, *READ, *TELLING, *TOLD, *PASSES)
+    every = (*SOUND, *PRECISE, *FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *TOLD, *PASSES)
     package = Path(analyse.__code__.co_filename).parent
     modules = {".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
 

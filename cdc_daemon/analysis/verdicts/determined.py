@@ -8,7 +8,7 @@ Columns of the scopes around count as known: there is one row of them at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
@@ -98,25 +98,33 @@ def _of_source(scope: Scope, source: Source, known: frozenset[Ref]) -> frozenset
     mine = frozenset(ref.column for ref in known if ref.source == source.uid)
     found: set[str] = set()
     if source.table is not None:
-        table, visible = source.table, {real: name for name, real in source.real.items()}
-        for key in (table.primary_key, *table.unique_keys):
-            whole = key and all(visible.get(name) in mine for name in key)
-            if whole and (key == table.primary_key or all(table.columns[name].not_null for name in key)):
-                found.update(source.columns)
+        if any(key <= mine for key in keys_of_table(source)):
+            found.update(source.columns)
     elif _inside(scope, source.outer) <= known:
         if source.body is not None:
             positions = frozenset(n for n, name in enumerate(source.columns) if name in mine)
             found.update(
                 source.columns[n] for n in _outputs(source.body, positions) if n < len(source.columns)
             )
-        elif source.item is not None and _unique_columns(source.item, source.columns) & mine:
+        elif source.item is not None and unique_columns(source.item, source.columns) & mine:
             found.update(source.columns)
     if set(source.columns) <= mine | found:
         found.add(WHOLE_ROW)
     return frozenset(Ref(source.uid, name) for name in found)
 
 
-def _unique_columns(item: Tree, columns: tuple[str, ...]) -> set[str]:
+def keys_of_table(source: Source) -> Iterator[frozenset[str]]:
+    """The unique keys without NULLs of the table that a source reads, in the names of its columns."""
+    table, visible = source.table, {real: name for name, real in source.real.items()}
+    if table is None:
+        return
+    for key in (table.primary_key, *table.unique_keys):
+        without_null = key == table.primary_key or all(table.columns[name].not_null for name in key)
+        if key and without_null and visible.keys() >= set(key):
+            yield frozenset(visible[name] for name in key)
+
+
+def unique_columns(item: Tree, columns: tuple[str, ...]) -> set[str]:
     """The columns of a function or VALUES in FROM that no two of its rows share."""
     found = set[str]()
     if item.args.get("ordinality"):
@@ -138,9 +146,9 @@ def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
     """The outputs of a query that some of them determine."""
     everything = frozenset(range(len(body.names)))
     if not isinstance(body, Scope):
-        tagged = isinstance(body, SetOperation) and _told_apart(body, known)
+        tagged = isinstance(body, SetOperation) and arms_told_apart(body, known)
         return everything if tagged or (body.distinct and known == everything) else known
-    if body.select is None or _sets(body.outputs):
+    if body.select is None or yields_several(body.outputs):
         return known
     distinct = body.select.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is None and known == everything:
@@ -153,7 +161,7 @@ def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
     for keys in (groups, chosen):
         if keys and all(_inside(body, refs_of(key)) <= inside for key in keys):
             return everything
-    if not groups and (_one_row(body, body.select) or _covered(body, inside)):
+    if not groups and (yields_one_row(body, body.select) or _covered(body, inside)):
         return everything
     return known | frozenset(
         n
@@ -162,7 +170,7 @@ def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
     )
 
 
-def _one_row(scope: Scope, select: exp.Select) -> bool:
+def yields_one_row(scope: Scope, select: exp.Select) -> bool:
     """Whether a SELECT yields one row at most: an aggregate without groups, a LIMIT of one."""
     limit = select.args.get("limit")
     count = limit.args.get("expression") or limit.args.get("count") if limit is not None else None
@@ -189,7 +197,7 @@ def _covered(scope: Scope, inside: frozenset[Ref]) -> bool:
     )
 
 
-def _sets(outputs: Iterable[Tree]) -> bool:
+def yields_several(outputs: Iterable[Tree]) -> bool:
     """Whether one row of FROM may yield several."""
     return any(
         isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING
@@ -198,9 +206,9 @@ def _sets(outputs: Iterable[Tree]) -> bool:
     )
 
 
-def _told_apart(union: SetOperation, known: frozenset[int]) -> bool:
+def arms_told_apart(union: SetOperation, known: frozenset[int]) -> bool:
     """Whether known outputs determine the rows of each arm, and one is another constant in each."""
-    arms = list(_arms(union))
+    arms = list(arms_of(union))
     everything = frozenset(range(len(union.names)))
     if union.limit is not None or not all(
         isinstance(arm, Scope) and _outputs(arm, known) == everything for arm in arms
@@ -213,10 +221,10 @@ def _told_apart(union: SetOperation, known: frozenset[int]) -> bool:
     return False
 
 
-def _arms(body: Body) -> Iterable[Body]:
+def arms_of(body: Body) -> Iterable[Body]:
     if isinstance(body, SetOperation):
         for arm in body.arms:
-            yield from _arms(arm)
+            yield from arms_of(arm)
     else:
         yield body
 

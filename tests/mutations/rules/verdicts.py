@@ -85,8 +85,8 @@ TOLD = (
     Mutation(
         "a unique key settles an order",
         "verdicts.determined",
-        "            if whole and (key == table.primary_key",
-        "            if False and (key == table.primary_key",
+        "        if any(key <= mine for key in keys_of_table(source)):",
+        "        if False:",
         killed_by=("orders",),
     ),
     Mutation(

@@ -1,0 +1,41 @@
+"""Keys that a query yields twice or without a value, counted before a feed would stop because of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+
+
+@dataclass(frozen=True)
+class BadKeys:
+    """What was counted.
+
+    Attributes:
+        repeated: keys that occur more than once, without a NULL.
+        null: keys with a NULL.
+        examples: up to three of both, as JSON objects.
+    """
+
+    repeated: int
+    null: int
+    examples: tuple[str, ...]
+
+
+def count_bad_keys(connection: Connection, feed: FeedDefinition) -> BadKeys:
+    """Run the whole query once and count; this costs what the query costs."""
+    query = statement(
+        "feed.bad_keys",
+        keys=columns(feed.key, of="q"),
+        query=feed.query(with_parameters=False),
+        groups=columns(feed.key, of="d"),
+        any_null=sql.SQL(" OR ").join(
+            sql.SQL("{} IS NULL").format(sql.Identifier("d", name)) for name in feed.key
+        ),
+    )
+    ((repeated, null, examples),) = connection.execute(query).fetchall()
+    return BadKeys(repeated, null, tuple(examples))
