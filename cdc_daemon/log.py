@@ -19,6 +19,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from cdc_daemon.redaction import HIDDEN, SHORTEST_SECRET, hide_passwords
+from cdc_daemon.visible import visible, visible_json, visible_lines
 
 Format = Literal["auto", "json", "console"]
 
@@ -58,7 +59,7 @@ def configure(
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_serialised)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24)
+        else _Console(structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24))
     )
     if as_json and _to_journal(target, environ):
         renderer = _with_priority(renderer)
@@ -110,7 +111,26 @@ def _for_people(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 def _serialised(event: EventDict, **_: Any) -> str:
     # Fields may be anything that a caller has at hand (paths, decimals, snapshots): as text if need be.
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return visible_json(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+class _Console:
+    """A renderer for people: what others said can't act on their terminal."""
+
+    def __init__(self, renderer: structlog.dev.ConsoleRenderer) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
+        shown = {
+            name: visible_lines(value) if name == "exception" and isinstance(value, str) else _shown(value)
+            for name, value in event.items()
+        }
+        return self._renderer(logger, method, shown)
+
+
+def _shown(value: object) -> object:
+    """Numbers keep their type, which the renderer colours; all else as the text that it is."""
+    return value if isinstance(value, int | float | None) else visible(str(value))
 
 
 def _as_library_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

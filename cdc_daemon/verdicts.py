@@ -89,6 +89,11 @@ VERDICTS: dict[str, VerdictName] = {
     "no-right": VerdictName(
         "The daemon's role lacks a right: SELECT on a table, EXECUTE on a function.", refused=True
     ),
+    "foreign-code": VerdictName(
+        "Code that runs with the daemon's rights belongs to a role that does not have them, and that could "
+        "replace it.",
+        refused=True,
+    ),
     "stable-function": VerdictName(
         "A function of an extension is STABLE: it may depend on more than its arguments."
     ),

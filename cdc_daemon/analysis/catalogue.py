@@ -14,7 +14,7 @@ class TableName(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return dotted(*self)
 
     @property
     def quoted(self) -> str:
@@ -22,10 +22,33 @@ class TableName(NamedTuple):
         return ".".join(map(quoted_name, self))
 
 
+def dotted(*names: str) -> str:
+    """Names as they are shown and stored together: `a` and `b.c` give another text than `a.b` and `c`."""
+    return ".".join(_quoted(name) if "." in name or '"' in name else name for name in names)
+
+
 def quoted_name(name: str) -> str:
     """An identifier as it stands in a statement for people: quoted where it must be."""
-    plain = name.isascii() and name.isidentifier() and name.islower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    plain = name.isascii() and name.isidentifier() and name.islower() and name not in _RESERVED
+    return name if plain else _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+_RESERVED_WORDS = (
+    "all analyse analyze and any array as asc asymmetric authorization binary both case cast check "
+    "collate collation column concurrently constraint create cross current_catalog current_date "
+    "current_role current_schema current_time current_timestamp current_user default deferrable desc "
+    "distinct do else end except false fetch for foreign freeze from full grant group having ilike in "
+    "initially inner intersect into is isnull join lateral leading left like limit localtime "
+    "localtimestamp natural not notnull null offset on only or order outer overlaps placing primary "
+    "references returning right select session_user similar some symmetric system_user table "
+    "tablesample then to trailing true union unique user using variadic verbose when where window with"
+)
+_RESERVED = frozenset(_RESERVED_WORDS.split())
+"""Keywords that name no table or column unless they are quoted."""
 
 
 RelationKind = Literal[

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cdc_daemon.analysis.catalogue import Table, TableName
 from cdc_daemon.analysis.conditions import columns_of, loads
+from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -16,6 +17,7 @@ def read_source(
     connection: Connection,
     table: Table,
     *,
+    names: CaptureNames,
     links: Iterable[str],
     columns: Iterable[str],
     filters: Iterable[str] | None = None,
@@ -23,6 +25,7 @@ def read_source(
     """How one source table has to be captured.
 
     Args:
+        names: of its changelog and its capture function.
         links, columns: what the feeds want of it together, by column name.
         filters: conditions (JSON) of which a row has to fulfil one; None if every row is wanted.
     """
@@ -46,6 +49,7 @@ def read_source(
     return Source(
         table=table.name,
         relation=table.oid,
+        names=names,
         links=tuple(
             Link(
                 column.name,
@@ -79,6 +83,7 @@ class Captured:
 
     Attributes:
         body: md5 of its function's body.
+        changelog: the name of its changelog.
         filters: conditions (JSON) of which a row has to fulfil one; None: every row is captured.
     """
 
@@ -86,6 +91,7 @@ class Captured:
     columns: tuple[str, ...] = ()
     body: str = ""
     filters: frozenset[str] | None = frozenset()
+    changelog: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,9 +132,9 @@ def read_installed(connection: Connection) -> Installed:
         schema=True,
         sources={
             TableName(schema, table): Captured(
-                tuple(links), tuple(columns), body, None if filters is None else frozenset(filters)
+                tuple(links), tuple(columns), body, None if filters is None else frozenset(filters), changelog
             )
-            for schema, table, links, columns, body, filters in connection.execute(
+            for schema, table, links, columns, body, filters, changelog in connection.execute(
                 statement("capture.installed_sources")
             )
         },
@@ -142,6 +148,16 @@ def read_installed(connection: Connection) -> Installed:
         },
         changelogs=changelogs,
     )
+
+
+def recorded_names(connection: Connection) -> dict[TableName, CaptureNames]:
+    """The names that earlier installs gave to source tables, without those that two tables share."""
+    if not schema_exists(connection):
+        return {}
+    return {
+        TableName(schema, table): CaptureNames(changelog, function)
+        for schema, table, changelog, function in connection.execute(statement("capture.recorded_names"))
+    }
 
 
 def unwritable(connection: Connection, owner: str) -> frozenset[str]:

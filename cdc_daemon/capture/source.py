@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.conditions import Condition, columns_of
-from cdc_daemon.pg.session import object_name
+from cdc_daemon.capture.names import CaptureNames
+
+_OWN_COLUMN = re.compile(r"(?:xid|version_id|changed_at|rows)(?:\$link)*")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Link:
     @property
     def entry_column(self) -> str:
         """Its name in the changelog, which has a few columns of its own."""
-        return f"{self.name}$link" if self.name in {"xid", "version_id", "changed_at", "rows"} else self.name
+        return f"{self.name}$link" if _OWN_COLUMN.fullmatch(self.name) else self.name
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Source:
 
     Attributes:
         relation: its oid.
+        names: of its changelog and its capture function.
         links: the columns that an entry carries, sorted by name.
         columns: the columns whose change matters, sorted; virtual generated ones replaced by their inputs.
         primary_key: pairs of column name and whether it must be compared as text; empty without a key.
@@ -49,6 +53,7 @@ class Source:
 
     table: TableName
     relation: int
+    names: CaptureNames
     links: tuple[Link, ...]
     columns: tuple[str, ...]
     primary_key: tuple[tuple[str, bool], ...]
@@ -70,7 +75,7 @@ class Source:
 
     @property
     def changelog(self) -> str:
-        return object_name("changelog", *self.table)
+        return self.names.changelog
 
     @property
     def segments(self) -> tuple[str, str]:
@@ -82,7 +87,7 @@ class Source:
 
     @property
     def function(self) -> str:
-        return object_name("capture", *self.table)
+        return self.names.function
 
     @property
     def triggered(self) -> tuple[TableName, ...]:

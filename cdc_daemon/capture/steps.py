@@ -14,7 +14,7 @@ from cdc_daemon.capture import body
 from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger, unwritable
 from cdc_daemon.capture.source import TRIGGERS, Link, Source
 from cdc_daemon.pg.ddl import Step
-from cdc_daemon.pg.session import Connection, object_name
+from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import rendered, statement
 
 
@@ -69,21 +69,16 @@ def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
                 (rendered("capture.drop_function", function=sql.Identifier(function)),),
             )
     tables = {source.table for source in keep}
-    for table in installed.sources:
+    changelogs = {source.changelog for source in keep}
+    for table, captured in installed.sources.items():
+        statements: list[sql.Composed] = []
+        if captured.changelog not in changelogs:
+            statements.append(rendered("changelog.drop", changelog=sql.Identifier(captured.changelog)))
         if table not in tables:
-            changelog = object_name("changelog", *table)
-            yield Step(
-                "drop",
-                f"changelog cdc.{changelog}",
-                (
-                    rendered("changelog.drop", changelog=sql.Identifier(changelog)),
-                    statement(
-                        "capture.forget_source",
-                        schema=sql.Literal(table.schema),
-                        table=sql.Literal(table.name),
-                    ),
-                ),
-            )
+            forget = {"schema": sql.Literal(table.schema), "table": sql.Literal(table.name)}
+            statements.append(statement("capture.forget_source", **forget))
+        if statements:
+            yield Step("drop", f"changelog cdc.{captured.changelog}", tuple(statements))
 
 
 def stamp(text: str) -> sql.Literal:
@@ -179,7 +174,8 @@ def _function(
     present = installed.functions.get(source.function)
     links = tuple(link.name for link in source.links)
     filters = None if source.filters is None else sorted(map(dumps, source.filters))
-    wanted = Captured(links, source.columns, digest, None if filters is None else frozenset(filters))
+    matter = None if filters is None else frozenset(filters)
+    wanted = Captured(links, source.columns, digest, matter, source.changelog)
     owned = owner is None or installed.owners.get(source.function) == owner
     if owned and present == digest and installed.sources.get(source.table) == wanted:
         return

@@ -13,6 +13,7 @@ from cdc_daemon.analysis.plan import Analysis, RouteKind, Verdict
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError, ConfigurationError, FeedError
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.keys import BadKeys, count_bad_keys
@@ -169,8 +170,6 @@ def _show(names: list[str], found: _Found, *, as_json: bool) -> None:
         for fault in faults:
             name = f" [{fault.verdict}]" if fault.verdict else ""
             hint = None if label == "Accepted" else fault.hint
-            click.echo(fault_line(fault.where, f"{fault.what}{name}", hint, label=label), err=True)
+            echo(fault_line(fault.where, f"{fault.what}{name}", hint, label=label), err=True)
     if not found.faults:
-        click.echo(
-            f"All is well: {', '.join(names)}." if names else "All is well, but no feed is configured."
-        )
+        echo(f"All is well: {', '.join(names)}." if names else "All is well, but no feed is configured.")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import click
 
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.commerce.load import create
 from cdc_daemon.commerce.size import Size
 from cdc_daemon.commerce.traffic import Traffic
@@ -84,7 +85,7 @@ def seed(
         for part in create(connection, size, today=datetime.now(UTC).date().isoformat()):
             rows += len(part.lines)
             bar.update(part.weight)
-    click.echo(f"{rows:,} rows: {products:,} products, {orders:,} orders.")
+    echo(f"{rows:,} rows: {products:,} products, {orders:,} orders.")
 
 
 @commerce.command(short_help="Edit the shop as its people and customers do.")
@@ -125,8 +126,8 @@ def traffic(rate: float, seconds: float | None, seed: int) -> None:
                 stop.set()  # one lane's error ends the others
     passed = time.monotonic() - started
     for kind, count in done.most_common():
-        click.echo(f"{count:8,}  {kind}")
-    click.echo(f"{done.total():8,}  edits in {passed:.1f} s: {done.total() / passed:.1f} a second")
+        echo(f"{count:8,}  {kind}")
+    echo(f"{done.total():8,}  edits in {passed:.1f} s: {done.total() / passed:.1f} a second")
 
 
 def _lane(

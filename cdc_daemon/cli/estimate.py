@@ -11,6 +11,7 @@ from cdc_daemon.cli import plans
 from cdc_daemon.cli.estimate_text import lines_of_estimate
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.estimate import estimate as estimated
 
 
@@ -41,4 +42,4 @@ def estimate(feeds: tuple[str, ...], as_json: bool) -> None:
         echo_json(asdict(found))
         return
     for line in lines_of_estimate(found):
-        click.echo(line)
+        echo(line)

@@ -12,6 +12,7 @@ import orjson
 from cdc_daemon.cli.deliveries import require_known, sink_option
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers import control
 from cdc_daemon.workers.control import FailedItem
 
@@ -40,9 +41,9 @@ def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
         return
     for item in found:
         for line in _lines(item):
-            click.echo(line)
+            echo(line)
     if not found:
-        click.echo("No failed items.")
+        echo("No failed items.")
 
 
 def _lines(item: FailedItem) -> Iterator[str]:

@@ -11,6 +11,7 @@ import psycopg
 from cdc_daemon import __version__
 from cdc_daemon.cli.failures import exit_code_of, lines_of
 from cdc_daemon.cli.invocation import Invocation
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.nearest import nearest
 
@@ -61,7 +62,7 @@ class CommandLine(click.Group):
             return super().invoke(ctx)
         except (CdcError, psycopg.Error) as error:
             for line in lines_of(error):
-                click.echo(line, err=True)
+                echo(line, err=True)
             ctx.exit(exit_code_of(error))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import ConfigurationError
 
 FILES = ("cdc.toml", "feeds/example.sql")
@@ -43,8 +44,9 @@ def init(directory: Path) -> None:
                 file.write((starter_directory() / name).read_text("utf-8"))
         except OSError as error:
             raise ConfigurationError([(str(target), f"can't be written: {error.strerror}", None)]) from error
-        click.echo(f"Wrote {target}")
-    click.echo(
+        echo(f"Wrote {target}")
+    echo(
         f"Next: set database.dsn in {directory / FILES[0]} and write a feed's SELECT to "
-        f"{directory / FILES[1]}, then run\n  cdc-daemon --config {directory / FILES[0]} check"
+        f"{directory / FILES[1]}, then run"
     )
+    echo(f"  cdc-daemon --config {directory / FILES[0]} check")

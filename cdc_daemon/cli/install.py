@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from cdc_daemon.cli import plans
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
+from cdc_daemon.errors import InstallError
 from cdc_daemon.pg import ddl
+from cdc_daemon.visible import visible_lines
 from cdc_daemon.workers import installation
 
 
@@ -28,7 +33,7 @@ def install(dry_run: bool, script: bool) -> None:
     Examples:
       cdc-daemon install --dry-run
       cdc-daemon install
-      cdc-daemon install --script > cdc.sql; psql --file cdc.sql shop
+      cdc-daemon install --script > cdc.sql; psql -X --file cdc.sql shop
     """
     if dry_run and script:
         raise click.UsageError("--dry-run and --script both only show: give one of them.")
@@ -39,13 +44,25 @@ def install(dry_run: bool, script: bool) -> None:
         if script:
             steps = installation.wanted_steps(connection, settings, found, for_script=True)
             timeout = settings.database.lock_timeout_seconds
-            click.echo(ddl.script(steps, connection, lock_timeout_seconds=timeout), nl=False)
+            _print_script(ddl.script(steps, connection, lock_timeout_seconds=timeout))
             return
         if dry_run:
             steps = installation.wanted_steps(connection, settings, found)
         else:
             steps = installation.install(connection, dsn, settings, found)
     verb = "Would do" if dry_run else "Done"
-    click.echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
+    echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
-        click.echo(line)
+        echo(line)
+
+
+def _print_script(script: str) -> None:
+    """Names stand in it as they are: a terminal would obey what they hold."""
+    if sys.stdout.isatty() and visible_lines(script) != script:
+        raise InstallError(
+            "names of tables or columns hold control characters, which act on a terminal",
+            where="install --script",
+            hint="write it to a file: cdc-daemon install --script > cdc.sql",
+        )
+    # As bytes: from a text, click would take the escape sequences that stand in names.
+    click.echo(script.encode(), nl=False)

@@ -6,6 +6,7 @@ import click
 
 from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers import control
 
 
@@ -29,4 +30,4 @@ def pause(sink: str | None, feed: str | None, reason: str | None) -> None:
     require_known(settings, sink=sink, feed=feed, one_of_them=True)
     with session(settings, "pause") as (connection, _):
         control.pause(connection, sink, feed, reason=reason)
-    click.echo(f"{place(sink, feed)}: paused.")
+    echo(f"{place(sink, feed)}: paused.")

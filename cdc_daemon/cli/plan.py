@@ -12,6 +12,7 @@ from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.plan_json import as_json as json_of_plans
 from cdc_daemon.cli.plan_text import lines_of_plan
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.survey import survey
 
@@ -88,12 +89,12 @@ def plan(
         return
     if graph:
         for line in pictures.dot(surveys) if graph == "dot" else pictures.mermaid(surveys):
-            click.echo(line)
+            echo(line)
         return
     for each in surveys:
         for line in lines_of_plan(each):
-            click.echo(line)
-        click.echo()
-    click.echo("install would:" if steps else "install would do nothing: all stands as wanted.")
+            echo(line)
+        echo()
+    echo("install would:" if steps else "install would do nothing: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
-        click.echo(line)
+        echo(line)

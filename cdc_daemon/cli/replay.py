@@ -8,6 +8,7 @@ import click
 
 from cdc_daemon.cli.deliveries import feed_option, feeds_of, pairs, require_key_columns, require_known
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.pg.session import Connection
@@ -53,9 +54,7 @@ def replay(sink: str, feed: str | None, since: str | None, key: tuple[str, ...],
         require_key_columns(settings, feed, where)
     with session(settings, "replay") as (connection, _):
         for name in feeds_of(settings, sink, feed):
-            click.echo(
-                f"sink {sink}, feed {name}: {_replay(connection, settings, sink, name, where, moment)}"
-            )
+            echo(f"sink {sink}, feed {name}: {_replay(connection, settings, sink, name, where, moment)}")
 
 
 def _replay(

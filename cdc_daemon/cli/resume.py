@@ -6,6 +6,7 @@ import click
 
 from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
 
@@ -30,4 +31,4 @@ def resume(sink: str | None, feed: str | None) -> None:
                 where=place(sink, feed),
                 hint=f"paused are: {'; '.join(there)}" if there else "nothing is paused",
             )
-    click.echo(f"{place(sink, feed)}: resumed.")
+    echo(f"{place(sink, feed)}: resumed.")

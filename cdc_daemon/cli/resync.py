@@ -8,6 +8,7 @@ import click
 
 from cdc_daemon.cli.deliveries import pairs
 from cdc_daemon.cli.invocation import chosen, invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.resync import Resync
 
@@ -49,11 +50,11 @@ def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool
         entities = request.request(stop)
         count = f"{entities:,} {'entity' if entities == 1 else 'entities'}"
         if not wait:
-            click.echo(f"{name}: {count} queued; `cdc-daemon status` tells how many are left.")
+            echo(f"{name}: {count} queued; `cdc-daemon status` tells how many are left.")
             return
         with click.progressbar(length=entities, label=name, show_pos=True) as bar:
             done = 0
             for progress in request.follow(stop):
                 bar.update(progress.done - done)
                 done = progress.done
-    click.echo(f"{name}: {count} recomputed.")
+    echo(f"{name}: {count} recomputed.")

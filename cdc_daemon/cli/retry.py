@@ -6,6 +6,7 @@ import click
 
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
 
@@ -45,4 +46,4 @@ def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool)
         count = control.retry(connection, [feed] if feed else list(settings.feeds), where, sink=sink)
     if where and not count:
         raise CdcError("no failed item has this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
-    click.echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} due now.")
+    echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} due now.")

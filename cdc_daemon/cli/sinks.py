@@ -10,6 +10,7 @@ import click
 from cdc_daemon.cli.deliveries import feed_option, feeds_of, require_known
 from cdc_daemon.cli.failures import lines_of
 from cdc_daemon.cli.invocation import invocation
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError, SinkUnavailable
 from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.sink import ProbeStep
@@ -44,14 +45,14 @@ def test(name: str, feed: str | None) -> None:
         raise CdcError("takes no feed", where=f"sink {name}", hint="name it in feeds.<name>.sinks")
     failures: list[CdcError] = []
     for each in feeds:
-        click.echo(f"sink {name}, feed {each}")
+        echo(f"sink {name}, feed {each}")
         for step, seconds in _timed(settings, name, each):
             passed = "ok" if step.failure is None else "failed"
-            click.echo(f"  {step.name:<14} {passed:<7} {seconds * 1000:8.1f} ms  {step.said}".rstrip())
+            echo(f"  {step.name:<14} {passed:<7} {seconds * 1000:8.1f} ms  {step.said}".rstrip())
             if step.failure is not None:
                 failures.append(step.failure)
                 for line in lines_of(step.failure):
-                    click.echo(f"    {line}")
+                    echo(f"    {line}")
     if failures:
         raise SinkUnavailable(
             f"{len(failures)} of {len(feeds)} feeds can't be delivered",

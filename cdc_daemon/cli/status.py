@@ -10,6 +10,7 @@ import click
 
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.options import echo_json, json_option
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.status import FeedStatus, SinkStatus, Status, read_status
 
 
@@ -39,10 +40,10 @@ def status(as_json: bool) -> None:
         return
     for feed in found.feeds:
         for line in _lines_of_feed(feed):
-            click.echo(line)
-    click.echo("drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):")
+            echo(line)
+    echo("drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):")
     for difference in found.drift:
-        click.echo(f"  {difference}")
+        echo(f"  {difference}")
 
 
 def _as_json(found: Status) -> dict[str, object]:

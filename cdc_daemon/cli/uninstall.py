@@ -7,6 +7,7 @@ import sys
 import click
 
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import InstallError
 from cdc_daemon.workers import installation
 
@@ -34,4 +35,4 @@ def uninstall(yes: bool) -> None:
             where="database",
             hint="remove it as its owner, then look again",
         )
-    click.echo("Removed. Looked again: nothing of cdc-daemon is left in the database.")
+    echo("Removed. Looked again: nothing of cdc-daemon is left in the database.")

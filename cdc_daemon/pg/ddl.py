@@ -16,6 +16,7 @@ from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.visible import visible
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,22 @@ def _blockers(connection: Connection, table: TableName | None) -> str:
 
 
 def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_seconds: float) -> str:
-    """The same steps as plain SQL for psql, one transaction a table."""
-    lines = ["\\set ON_ERROR_STOP on", f"SET lock_timeout = '{lock_timeout_seconds:g}s';"]
+    """The same steps as plain SQL for psql, one transaction a table.
+
+    The first line is psql's own. Every other client takes the rest as it is, and stops at an error by itself.
+    """
+    lines = [
+        "\\set ON_ERROR_STOP on",
+        # In some encodings (SJIS, GBK) a quote would be taken for the second byte of a letter; a backslash in
+        # a text would end it where strings don't conform to the standard.
+        "SET client_encoding = 'UTF8';",
+        "SET standard_conforming_strings = on;",
+        f"SET lock_timeout = '{lock_timeout_seconds:g}s';",
+    ]
     for _, group in transactions(steps):
         lines += ["", "BEGIN;"]
         for step in group:
-            lines.append(f"-- {step.action} {step.what}")
+            lines.append(f"-- {step.action} {visible(step.what)}")
             lines += [f"{piece.as_string(connection)};" for piece in step.statements]
         lines.append("COMMIT;")
     return "\n".join(lines) + "\n"

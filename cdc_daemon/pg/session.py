@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.pg.admission import remedy, require_own_session_on_primary
 from cdc_daemon.pg.silence import Patience, WatchedConnection, is_refusal, lookout
-from cdc_daemon.pg.statements import statement
+from cdc_daemon.pg.statements import quoted_names_without_percent, statement
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -80,6 +80,8 @@ PINNED: Mapping[str, str] = {
 
 SIGN_OF_LIFE_SECONDS = 1.0
 """How often a session in a transaction speaks to the server while it has nothing to ask."""
+
+_TYPE_NAME = re.compile(r'(?:"(?:[^"]|"")+"|[\w .,()\[\]$-])+')
 
 _OPTIONAL = frozenset({"client_connection_check_interval", "default_toast_compression"})
 """Not every platform can watch a socket, and not every build has lz4."""
@@ -274,6 +276,6 @@ def type_name(type_: str) -> sql.SQL:
     Raises:
         ValueError: the text could not have come from format_type.
     """
-    if not re.fullmatch(r'[\w .,"()\[\]$-]+', type_):
+    if not _TYPE_NAME.fullmatch(type_):
         raise ValueError(f"not a type name: {type_!r}")
-    return sql.SQL(type_)  # pyright: ignore[reportArgumentType] # from the catalogue, checked above
+    return sql.SQL(quoted_names_without_percent(type_))  # pyright: ignore[reportArgumentType] # checked above

@@ -15,6 +15,7 @@ from pathlib import Path
 from psycopg import sql
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_QUOTED_NAME = re.compile(r'"(?:[^"]|"")*"')
 _SENTENCE = re.compile(r"\A(?:--[^\n]*\n)+")  # for readers of the file; the server needn't see it
 
 
@@ -57,15 +58,43 @@ def template(name: str) -> sql.SQL:
 
 
 def statement(name: str, /, **pieces: sql.Composable) -> sql.Composed:
-    """A statement of `sql/queries/`, ready to execute.
+    """A statement of `sql/queries/`, ready to execute, whether it has parameters or not.
 
     Args:
         name: file and statement, such as `feed_state.lock`.
         pieces: what stands in braces in its text.
     """
-    return template(f"queries/{name}").format(**pieces)
+    return template(f"queries/{name}").format(**{key: _without_percent(each) for key, each in pieces.items()})
 
 
 def rendered(name: str, /, **pieces: sql.Composable) -> sql.Composed:
     """A statement of `sql/objects/` (DDL of one source table or feed), ready to execute."""
     return template(f"objects/{name}").format(**pieces)
+
+
+def _without_percent(piece: sql.Composable) -> sql.Composable:
+    """The same piece of a statement, in which no name and no text has a percent sign.
+
+    Where a statement has parameters, psycopg takes `%` for the beginning of one, within quotes too. Doubled,
+    it would be wrong where there are none. PostgreSQL's own escape for it is right in both.
+    """
+    if isinstance(piece, sql.Composed):
+        return sql.Composed([_without_percent(each) for each in piece])
+    if not isinstance(piece, sql.Identifier | sql.Literal) or "%" not in (text := piece.as_string()):
+        return piece
+    if isinstance(piece, sql.Identifier):
+        return sql.SQL(quoted_names_without_percent(text))  # pyright: ignore[reportArgumentType] # psycopg quoted it
+    text = text.removeprefix(" ").removeprefix("E").replace("%", r"\x25")
+    return sql.SQL(f" E{text}")  # pyright: ignore[reportArgumentType] # psycopg quoted it; without E it has no backslash
+
+
+def quoted_names_without_percent(text: str) -> str:
+    """The same names, dotted or not, with an escape for each percent sign in one that is quoted."""
+    return _QUOTED_NAME.sub(_escaped_name, text)
+
+
+def _escaped_name(found: re.Match[str]) -> str:
+    name = found[0]
+    if "%" not in name:
+        return name
+    return "U&" + name.replace("\\", "\\\\").replace("%", r"\0025")

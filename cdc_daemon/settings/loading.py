@@ -253,9 +253,12 @@ class _Loading:
             elif name == "state":
                 self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
             for other in names:
-                # cdc.feed_<other>_log, its segments, sequence and indexes stand beside cdc.feed_<name>.
+                # cdc.feed_<other>_log, its segments, sequence and indexes stand beside cdc.feed_<name>, the
+                # sequence of cdc.pending_<other> beside cdc.pending_<name>.
                 if name.startswith((f"{other}_log", f"{other}_revision")) or name in {
                     f"{other}_entity",
+                    f"{other}_pkey",
+                    f"{other}_position_seq",
                     f"{other}_refresh_at",
                 }:
                     self._faults.add(

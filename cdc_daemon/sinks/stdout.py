@@ -16,6 +16,7 @@ from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.settings import SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
+from cdc_daemon.visible import visible_json
 
 
 class StdoutSettings(SinkSettings, frozen=True):
@@ -33,6 +34,7 @@ class _Lines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._writing = threading.Lock()
+        self.is_terminal = os.isatty(descriptor)
         self._rest = b""  # of a line whose beginning the reader has: the next write must begin with it
 
     def write(self, lines: bytes, timeout_seconds: float) -> None:
@@ -78,6 +80,8 @@ class StdoutSink(Sink):
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records, a line each; see `Sink.deliver`."""
         lines = b"".join(record.encode() + b"\n" for record in records)
+        if _standard_output.is_terminal:
+            lines = visible_json(lines.decode()).encode()
         try:
             _standard_output.write(lines, self.timeout_seconds)
         except OSError as error:

@@ -8,14 +8,15 @@ from functools import cached_property
 from pathlib import Path
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName
+from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName, dotted
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.conditions import dumps, fits, loads
 from cdc_daemon.analysis.places import SqlText, without_last_semicolon
 from cdc_daemon.analysis.plan import Analysis, Verdict
 from cdc_daemon.analysis.verdicts import statements
-from cdc_daemon.capture.catalogue import Captured, read_source
+from cdc_daemon.capture.catalogue import Captured, read_source, recorded_names
 from cdc_daemon.capture.fingerprint import Dependencies
+from cdc_daemon.capture.names import names_of
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
@@ -90,8 +91,9 @@ class FeedPlan:
         return WantedFeed(
             self.definition,
             tuple(sorted(map(str, self.columns))),
-            tuple(sorted(f"{table}.{name}" for table, names in self.columns.items() for name in names)),
+            tuple(sorted(dotted(*table, name) for table, names in self.columns.items() for name in names)),
             {str(table): sorted(self.filters[table]) for table in sorted(self.filters)},
+            {str(code): f"{code.owner} {code.definition}" for code in self.catalogue.code.foreign},
         )
 
 
@@ -194,17 +196,6 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
             )
 
 
-def _check_links(definition: FeedDefinition, analysis: Analysis) -> None:
-    for occurrence in analysis.occurrences:
-        for name in occurrence.links:
-            if "%" in name:
-                raise FeedError(
-                    f"{occurrence.table}.{name} can't be a link column: its name has a % in it",
-                    where=f"feeds.{definition.name}",
-                    hint="rename the column, or join by another one",
-                )
-
-
 def plan_sources(
     connection: Connection, plans: Iterable[FeedPlan], *, keep: Mapping[TableName, Captured] | None = None
 ) -> list[Source]:
@@ -214,6 +205,7 @@ def plan_sources(
         keep: what is captured already and must stay, because feeds that are not among `plans` may need it.
     """
     plans = list(plans)
+    recorded = recorded_names(connection)
     found: list[Source] = []
     for table in sorted({table for plan in plans for table in plan.columns}):
         described = next(plan.catalogue.tables[table] for plan in plans if table in plan.columns)
@@ -224,6 +216,7 @@ def plan_sources(
             read_source(
                 connection,
                 described,
+                names=names_of(table, recorded),
                 # A column that is gone stops the feed that needs it; capture goes on for the others.
                 links=links | {name for name in kept.links if name in described.columns},
                 columns=columns | {name for name in kept.columns if name in described.columns},

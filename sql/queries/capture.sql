@@ -42,8 +42,18 @@ SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 -- name: installed_sources
 -- What earlier installs recorded; one before migration 3 has no filters.
 SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
-       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null')
+       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog
 FROM cdc.source AS s ORDER BY 1, 2
+
+-- name: recorded_names
+-- The changelog and the function of each source table. Earlier versions could give two tables the same ones.
+SELECT s.schema_name, s.table_name, s.changelog, s.function
+FROM cdc.source AS s
+WHERE NOT EXISTS (
+    SELECT FROM cdc.source AS o
+    WHERE (o.changelog = s.changelog OR o.function = s.function)
+      AND ROW(o.schema_name, o.table_name) <> ROW(s.schema_name, s.table_name)
+)
 
 -- name: installed_functions
 -- Capture functions as they stand: a body replaced by hand has another digest; and their owners.

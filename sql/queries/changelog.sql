@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
 -- name: few
 -- A few entries of a changelog, whatever its size: the planner takes an array's elements for ten, and so looks up by
 -- index what routes reach from them.
-UNNEST(ARRAY(SELECT e::cdc.{changelog} FROM ({unread}) AS e))
+UNNEST(ARRAY(SELECT (e.*)::cdc.{changelog} FROM ({unread}) AS e))
 
 -- name: many
 -- Any number of entries of a changelog.

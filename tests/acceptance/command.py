@@ -134,14 +134,14 @@ class Command:
         ]
         for name, feed in self.feeds.items():
             (self.folder / f"{name}.sql").write_text(feed.query, "utf-8")
-            key = json.dumps(list(feed.key))
+            key = json.dumps(list(feed.key), ensure_ascii=False)
             parts.append(f'[feeds.{name}]\nquery = "{name}.sql"\nkey = {key}\n{feed.options}\n')
         self.config.write_text("\n".join([*parts, sinks]), "utf-8")
 
     def call(self, *arguments: str, code: int = 0) -> str:
         """Run a command to its end, which must have this exit code; returns standard output."""
         done = subprocess.run(
-            self._arguments(arguments), capture_output=True, text=True, timeout=60, check=False
+            self.arguments(*arguments), capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -154,7 +154,7 @@ class Command:
         Args:
             through: makes of its words those that start it somewhere else.
         """
-        running = Running(through(self._arguments(arguments or ("run",))), **options)
+        running = Running(through(self.arguments(*(arguments or ("run",)))), **options)
         self._started.append(running)
         return running
 
@@ -164,7 +164,8 @@ class Command:
             if running.process.poll() is None:
                 running.kill()
 
-    def _arguments(self, arguments: tuple[str, ...]) -> list[str]:
+    def arguments(self, *arguments: str) -> list[str]:
+        """The command line of a call."""
         return [sys.executable, "-m", "cdc_daemon", "--config", str(self.config), *arguments]
 
     def status(self) -> dict[str, Any]:
