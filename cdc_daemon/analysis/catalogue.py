@@ -194,6 +194,41 @@ class Function:
 
 
 @dataclass(frozen=True)
+class ForeignCode:
+    """Code in a feed's closure whose owner is a stranger.
+
+    Attributes:
+        name: as people call it, a function with its arguments.
+        definition: a digest of what it holds.
+    """
+
+    kind: Literal["view", "function", "domain", "operator"]
+    name: str
+    owner: str
+    definition: str
+    oid: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Code:
+    """What users made of all that may run with the daemon's rights when documents are made.
+
+    Attributes:
+        functions, views, types, operators: by oid.
+        foreign: those of strangers.
+    """
+
+    functions: tuple[int, ...] = ()
+    views: tuple[int, ...] = ()
+    types: tuple[int, ...] = ()
+    operators: tuple[int, ...] = ()
+    foreign: tuple[ForeignCode, ...] = ()
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """What the feed's query reads and calls.
 
@@ -203,6 +238,7 @@ class Catalogue:
         dependencies: what PostgreSQL itself recorded for the query and these views (`pg_depend`): per
             relation, its columns.
         role: who reads, as it stands in a statement.
+        code: what may run when documents are made.
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
@@ -210,6 +246,7 @@ class Catalogue:
     dependencies: Mapping[TableName, frozenset[str]] = field(default_factory=dict[TableName, frozenset[str]])
     views: Mapping[TableName, View] = field(default_factory=dict[TableName, View])
     role: str = "cdc"
+    code: Code = Code()
 
 
 @dataclass(frozen=True)

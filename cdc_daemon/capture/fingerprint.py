@@ -22,14 +22,17 @@ class Dependencies:
     Attributes:
         columns: used columns of each source table.
         whole: source tables of which every column is used.
-        functions: user-defined functions that the query calls.
+        functions: user-defined functions that may run.
         views: views that the query reads, and those that they read.
+        types, operators: those that users made and that the query meets.
     """
 
     columns: Mapping[int, tuple[str, ...]]
     whole: tuple[int, ...] = ()
     functions: tuple[int, ...] = ()
     views: tuple[int, ...] = ()
+    types: tuple[int, ...] = ()
+    operators: tuple[int, ...] = ()
 
 
 class Fingerprint:
@@ -48,6 +51,8 @@ class Fingerprint:
             "whole": list(dependencies.whole),
             "functions": [oid for oid in dependencies.functions if oid >= FIRST_OF_USERS],
             "views": list(dependencies.views),
+            "types": list(dependencies.types),
+            "operators": list(dependencies.operators),
         }
         self._intact: str | None = None
 

@@ -22,6 +22,7 @@ from cdc_daemon.analysis.catalogue import (
     View,
 )
 from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.code import read_code
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -56,6 +57,7 @@ def describe(
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         role = _reader(cursor, feed)
         cursor.execute(statement("catalogue.set_search_path"), {"search_path": search_path})
+        path = cursor.execute(statement("foreign_code.path")).fetchall()[0][0]
         declared = _declared(cursor, feed, reads or ())
         create_view(cursor, "catalogue.create_view", text, feed)
         # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
@@ -82,6 +84,14 @@ def describe(
         )
         used = {oid: columns for oid, columns in depended.items() if oid not in views}
         tables = _tables(cursor, {**{oid: list[str]() for oid in declared}, **used})
+        code = read_code(
+            cursor,
+            query=view,
+            views=views,
+            functions=(each.oid for each in functions),
+            relations=tables,
+            path=path,
+        )
     catalogue = Catalogue(
         tables={table.name: table for table in tables.values()},
         functions=functions,
@@ -90,6 +100,7 @@ def describe(
         },
         views={each.name: each for each in views.values()},
         role=role,
+        code=code,
     )
     query = FeedQuery(
         feed,

@@ -23,12 +23,14 @@ class WantedFeed:
     Attributes:
         filters: per source table, the conditions (JSON) of which a row has to fulfil one to matter to the
             feed; a table that is not named matters whole.
+        foreign_code: owner and a digest of the definition of what strangers own of the code that it runs.
     """
 
     definition: FeedDefinition
     sources: tuple[str, ...]
     columns: tuple[str, ...]
     filters: Mapping[str, Sequence[str]]
+    foreign_code: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class InstalledFeed:
     sources: frozenset[str]
     columns: frozenset[str]
     filters: Mapping[str, Sequence[str]]
+    foreign_code: Mapping[str, str]
     layout: str | None
     refreshes: bool
 
@@ -50,15 +53,17 @@ def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
         table: (layout, refreshes)
         for table, layout, refreshes in connection.execute(statement("feed_state.layouts"))
     }
+    rows = connection.execute(statement("feed_state.installed")).fetchall()
     return {
         feed: InstalledFeed(
             definition,
             frozenset(sources),
             frozenset(used),
             filters,
+            foreign_code,
             *tables.get(f"feed_{feed}", (None, False)),
         )
-        for feed, definition, sources, used, filters in connection.execute(statement("feed_state.installed"))
+        for feed, definition, sources, used, filters, foreign_code in rows
     }
 
 
@@ -124,6 +129,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         or installed.sources != frozenset(wanted.sources)
         or installed.columns != frozenset(wanted.columns)
         or installed.filters != wanted.filters
+        or installed.foreign_code != wanted.foreign_code
     ):
         # The column stays: a daemon that has the older query may still look there. Its times are nobody's.
         lost = installed.refreshes and not feed.refreshes
@@ -139,6 +145,7 @@ def _register(wanted: WantedFeed) -> sql.Composed:
         sources=text_array(wanted.sources),
         columns=text_array(wanted.columns),
         filters=sql.Literal(orjson.dumps(wanted.filters).decode()),
+        foreign_code=sql.Literal(orjson.dumps(wanted.foreign_code).decode()),
     )
 
 

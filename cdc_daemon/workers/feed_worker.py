@@ -231,6 +231,8 @@ class FeedWorker:
             return f"{error.told_of(self.feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
             told = error.told_of(self.feed) if isinstance(error, FeedError) else str(error)
+            if isinstance(error, FeedError):
+                told = "; ".join([told, *(what for _, what, _ in error.more)])
             return f"{told}. Try: {error.hint}" if error.hint else told
         if isinstance(error, CdcError):
             raise error

@@ -118,6 +118,16 @@ def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan])
                 where=f"feed {name}",
                 hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
             )
+        known = stored[name].foreign_code if name in stored else feed.foreign_code
+        other = sorted(code for code, state in feed.foreign_code.items() if known.get(code) != state)
+        if other:
+            owners = {str(code): code.owner for plan in plans for code in plan.catalogue.code.foreign}
+            told = "; ".join(f"{code} of the role {owners[code]}" for code in other)
+            raise FeedError(
+                f"code that it runs was changed, or is new, since it was installed: {told}",
+                where=f"feed {name}",
+                hint="read it; if it may run with the daemon's rights, run `cdc-daemon install`",
+            )
 
 
 @contextmanager

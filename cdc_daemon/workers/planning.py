@@ -37,7 +37,6 @@ class FeedPlan:
     definition: FeedDefinition
     analysis: Analysis
     catalogue: Catalogue
-    functions: tuple[int, ...]
 
     @cached_property
     def links(self) -> dict[TableName, tuple[str, ...]]:
@@ -81,8 +80,10 @@ class FeedPlan:
                 for table, names in self.columns.items()
                 if len(names) == len(tables[table].columns)
             ),
-            functions=self.functions,
-            views=tuple(sorted(view.oid for view in self.catalogue.views.values())),
+            functions=self.catalogue.code.functions,
+            views=self.catalogue.code.views,
+            types=self.catalogue.code.types,
+            operators=self.catalogue.code.operators,
         )
 
     @property
@@ -128,8 +129,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
     definition = FeedDefinition(name, text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
     _check_columns(feed, definition)
-    _check_links(definition, analysis)
-    return FeedPlan(definition, analysis, catalogue, tuple(each.oid for each in catalogue.functions))
+    return FeedPlan(definition, analysis, catalogue)
 
 
 class QueryRefused(FeedError):
@@ -172,13 +172,6 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
                 f"entity column {name!r} is an array, and entities are looked up with = ANY of an array",
                 where=f"feeds.{definition.name}",
                 hint="name another column in `entity`, or cast it to text in the query",
-            )
-    for name in definition.types:
-        if "%" in name:
-            raise FeedError(
-                f"an output column can't be called {name!r}: the client library takes % for a parameter",
-                where=f"feeds.{definition.name}",
-                hint="give it a name without % in the query, with AS",
             )
     type_ = definition.types.get(REFRESH_AT, "timestamp with time zone")
     if type_ != "timestamp with time zone":

@@ -91,11 +91,11 @@ WHERE r.id = %(id)s
 -- Registers a feed, or its changed definition: then only a resync can make it right. So it does where the feed
 -- needs columns or rows that may not have been captured for it: a table that was filtered and is not any more, or
 -- by a condition that was not among those it was filtered by.
-INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters)
-VALUES ({feed}, {definition}, {sources}, {columns}, {filters})
+INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code)
+VALUES ({feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code})
 ON CONFLICT (feed) DO UPDATE
 SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCLUDED.columns,
-    filters = EXCLUDED.filters,
+    filters = EXCLUDED.filters, foreign_code = EXCLUDED.foreign_code,
     cursor = CASE WHEN feed_state.definition = EXCLUDED.definition AND feed_state.sources <@ EXCLUDED.sources
                    AND feed_state.sources @> EXCLUDED.sources AND feed_state.columns @> EXCLUDED.columns
                    AND NOT EXISTS (SELECT FROM pg_catalog.jsonb_each(feed_state.filters) AS f (source, conditions)
@@ -115,8 +115,9 @@ DELETE FROM cdc.failed_item WHERE feed = {feed}
 DELETE FROM cdc.delivered_document WHERE feed = {feed}
 
 -- name: installed
--- One before migration 3 has no filters.
-SELECT f.feed, f.definition, f.sources, f.columns, COALESCE(pg_catalog.to_jsonb(f.*) -> 'filters', '{{}}')
+-- One before migration 3 has no filters, one before migration 5 knows nothing of foreign code.
+SELECT f.feed, f.definition, f.sources, f.columns, COALESCE(pg_catalog.to_jsonb(f.*) -> 'filters', '{{}}'),
+       COALESCE(pg_catalog.to_jsonb(f.*) -> 'foreign_code', '{{}}')
 FROM cdc.feed_state AS f ORDER BY f.feed
 
 -- name: cursors

@@ -65,6 +65,13 @@ SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
      FROM pg_catalog.pg_enum AS e WHERE e.enumtypid IN (
          SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
          WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0)),
+    -- A cast or a CHECK of a domain that was added, and who owns a type: its owner may add either at any time.
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', t.oid, t.typowner, t.typnotnull,
+                (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', k.oid, k.castfunc), ',' ORDER BY k.oid) FROM pg_catalog.pg_cast AS k WHERE k.castsource = t.oid),
+                (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', d.oid, d.xmin), ',' ORDER BY d.oid) FROM pg_catalog.pg_constraint AS d WHERE d.contypid = t.oid)), ';' ORDER BY t.oid)
+     FROM pg_catalog.pg_type AS t WHERE t.oid = ANY (%(types)s::pg_catalog.oid[])),
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', o.oid, o.xmin), ';' ORDER BY o.oid)
+     FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (%(operators)s::pg_catalog.oid[])),
     c.tampered
 )), CASE WHEN c.tampered IS NULL THEN c.versions END
 FROM capture AS c

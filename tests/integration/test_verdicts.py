@@ -27,7 +27,7 @@ from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
 DIRECTORY = Path(__file__).parents[1] / "fixtures" / "verdicts"
-THEMES = ("statements", "clocks", "functions", "relations", "orders", "views", "indexes")
+THEMES = ("statements", "clocks", "functions", "relations", "orders", "views", "indexes", "strangers")
 
 
 class Case(NamedTuple):
@@ -54,7 +54,7 @@ def reader(server: Any) -> Iterator[psycopg.Connection[Any]]:
     """A session of the role `reader` in a database with the schema of the cases."""
     with server.fresh_database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
         role = f"reader_{uuid4().hex[:8]}"  # roles are the server's, which other workers use, too
-        connection.execute(f"CREATE ROLE {role}")
+        connection.execute(f"CREATE ROLE {role}; CREATE ROLE {role}_stranger")
         try:
             connection.execute((DIRECTORY / "schema.sql").read_text("utf-8").replace("reader", role).encode())
             connection.execute(f"SET SESSION AUTHORIZATION {role}")
@@ -62,7 +62,8 @@ def reader(server: Any) -> Iterator[psycopg.Connection[Any]]:
             yield connection
         finally:
             connection.execute("RESET SESSION AUTHORIZATION")
-            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+            for each in (role, f"{role}_stranger"):
+                connection.execute(f"DROP OWNED BY {each} CASCADE; DROP ROLE {each}")
 
 
 def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:

@@ -22,6 +22,7 @@ from cdc_daemon.analysis.verdicts.outputs import outputs
 from cdc_daemon.analysis.verdicts.relations import relations
 from cdc_daemon.analysis.verdicts.stars import stars
 from cdc_daemon.analysis.verdicts.statements import statements
+from cdc_daemon.analysis.verdicts.strangers import strangers
 from cdc_daemon.analysis.verdicts.subject import Subject
 from cdc_daemon.analysis.verdicts.ties import ties
 
@@ -46,6 +47,7 @@ def _passes(subject: Subject) -> Iterator[Verdict]:
     yield from clocks(subject)
     yield from functions(subject)
     yield from relations(subject)
+    yield from strangers(subject)
     yield from orders(subject)
     yield from ties(subject)
     yield from floats(subject)

@@ -40,6 +40,28 @@ def relation_read(body: str) -> str | None:
     return None
 
 
+def names_in(body: str) -> frozenset[tuple[str | None, str]]:
+    """Every name in a body that may be a function's or a view's, with its schema, None where none stands."""
+    text = SqlText(body)
+    found: set[tuple[str | None, str]] = set()
+    for n in range(len(text.tokens)):
+        name = _folded(text, n)
+        if name is not None:
+            qualified = text.type_of(n - 1) is TokenType.DOT
+            found.add((_folded(text, n - 2) if qualified else None, name))
+    return frozenset(found)
+
+
+def _folded(text: SqlText, n: int) -> str | None:
+    """The name at a token as PostgreSQL takes it; None if it is no name."""
+    if not 0 <= n < len(text.tokens) or text.type_of(n) is TokenType.STRING:
+        return None
+    token = text.tokens[n]
+    if token.token_type is TokenType.IDENTIFIER:
+        return token.text.replace('""', '"')
+    return token.text.lower() if token.text.replace("_", "a").replace("$", "a").isalnum() else None
+
+
 def reads_clock(body: str) -> bool:
     """Whether the time of day stands in a body."""
     text = SqlText(body)

@@ -1,0 +1,92 @@
+"""The code that may run with the daemon's rights when documents are made, and what of it strangers own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psycopg
+
+from cdc_daemon.analysis.catalogue import Code, ForeignCode
+from cdc_daemon.analysis.verdicts.bodies import names_in
+from cdc_daemon.pg.statements import statement
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+
+def read_code(
+    cursor: Cursor,
+    *,
+    query: int,
+    views: Iterable[int],
+    functions: Iterable[int],
+    relations: Iterable[int],
+    path: list[str],
+) -> Code:
+    """What users made of all that a feed's query may run, and what of it belongs to strangers.
+
+    Functions are followed into the bodies that can be read, by the names that stand there.
+
+    Args:
+        query: the temporary view of the query itself.
+        views: those that it reads.
+        functions: those that it calls.
+        relations: its source tables.
+        path: the schemas in which the query's names are found.
+    """
+    views, functions, relations = set(views), set(functions), list(relations)
+    while True:
+        rules = [query, *views]
+        types = _oids(cursor, "types", relations=relations, views=rules)
+        bodies = _bodies(cursor, relations=relations, types=types, functions=sorted(functions))
+        found, read = _named_in(cursor, bodies, path)
+        found |= set(_oids(cursor, "called_by_views", views=sorted(read))) | bodies.keys()
+        if found <= functions and read <= views:
+            break
+        functions |= found
+        views |= read
+    closure = {
+        "views": sorted(views),
+        "functions": sorted(functions),
+        "types": types,
+        "operators": _oids(cursor, "operators", views=rules),
+    }
+    rows = cursor.execute(statement("foreign_code.foreign"), {**closure, "relations": relations}).fetchall()
+    return Code(
+        **{kind: tuple(oids) for kind, oids in closure.items()},
+        foreign=tuple(ForeignCode(*row) for row in rows),
+    )
+
+
+def _oids(cursor: Cursor, name: str, **parameters: list[int]) -> list[int]:
+    return [oid for (oid,) in cursor.execute(statement(f"foreign_code.{name}"), parameters).fetchall()]
+
+
+def _bodies(cursor: Cursor, **parameters: list[int]) -> Mapping[int, tuple[str, str]]:
+    """Body and search path of its own of each function that may run."""
+    rows = cursor.execute(statement("foreign_code.functions"), parameters).fetchall()
+    return {oid: (body, path) for oid, body, path in rows}
+
+
+def _named_in(
+    cursor: Cursor, bodies: Mapping[int, tuple[str, str]], path: list[str]
+) -> tuple[set[int], set[int]]:
+    """The functions and the views that may be meant by names in these bodies."""
+    functions: set[int] = set()
+    views: set[int] = set()
+    for body, own_path in bodies.values():
+        names = sorted(names_in(body), key=str)
+        if not names:
+            continue
+        own = [schema.strip().strip('"') for schema in own_path.split(",") if schema.strip()]
+        rows = cursor.execute(
+            statement("foreign_code.named"),
+            {
+                "schemas": [schema for schema, _ in names],
+                "names": [name for _, name in names],
+                "path": own or path,
+            },
+        ).fetchall()
+        functions |= {function for function, _ in rows if function is not None}
+        views |= {view for _, view in rows if view is not None}
+    return functions, views
