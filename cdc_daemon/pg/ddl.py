@@ -82,6 +82,13 @@ def _applied(connection: Connection, group: list[Step], lock_timeout_seconds: fl
                     connection.execute(piece)
     except psycopg.errors.LockNotAvailable:
         return False
+    except psycopg.errors.DuplicateObject as error:
+        # Only a trigger of ours is replaced. Who gave another one this name is unknown, and what it does.
+        raise InstallError(
+            f"{first_line(error)}, and it is not cdc-daemon's",
+            where=group[0].what,
+            hint="give it another name (ALTER TRIGGER … ON … RENAME TO …) or drop it",
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise InstallError(
             first_line(error),

@@ -11,8 +11,10 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture import catalogue, steps
+from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
+from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
@@ -75,7 +77,7 @@ def wanted_steps(
         if installed.schema and not upgrade:
             found += _removed_deliveries(connection, settings)
     if for_script and found:
-        found.append(_rights(connection))
+        found.append(_rights(connection, sources, [each.definition for each in wanted]))
     return found
 
 
@@ -136,14 +138,34 @@ def one_installer(dsn: str, settings: Settings) -> Generator[None]:
 
     The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
     pooler in transaction mode, and the installer's own transactions must end, table by table.
+
+    Raises:
+        InstallError: another session held the lock for as long as an install tries to lock a table.
     """
     with (
         connect(dsn, purpose="installer's lock", patience=settings.database.patience) as session,
         session.transaction(),
     ):
-        session.execute(statement("installation.one_installer"))
+        _lock_out_others(session, settings)
         with kept_alive(session):
             yield
+
+
+def _lock_out_others(session: Connection, settings: Settings) -> None:
+    database = settings.database
+    milliseconds = f"{database.lock_timeout_seconds * database.install_attempts * 1000:.0f}"
+    try:
+        with session.transaction():
+            session.execute(statement("ddl.lock_timeout"), {"milliseconds": milliseconds})
+            session.execute(statement("installation.one_installer"))
+    except psycopg.errors.LockNotAvailable as error:
+        holders = session.execute(statement("installation.installers")).fetchall()
+        named = ", ".join(f"pid {pid} of role {role} ({program})" for pid, role, program in holders)
+        raise InstallError(
+            f"another session holds the installer's lock: {named or 'it has just ended'}",
+            where="database",
+            hint="wait for the other install; if it is none, end it: SELECT pg_terminate_backend(<pid>)",
+        ) from error
 
 
 def uninstall(connection: Connection, dsn: str, settings: Settings) -> list[str]:
@@ -261,7 +283,10 @@ def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:
             "create",
             f"role {owner.name} (owns the capture functions, can't log in)",
             (
-                statement("installation.create_owner", owner=role),
+                _do(
+                    statement("installation.create_owner", owner=role, name=sql.Literal(owner.name)),
+                    connection,
+                ),
                 statement("installation.join_owner", owner=role),
                 statement("installation.let_owner_in", owner=role),
             ),
@@ -283,13 +308,34 @@ def _owner_rights(connection: Connection, owner: Owner) -> tuple[bool, bool]:
     return (bool(row[0]), bool(row[1])) if row else (False, False)
 
 
-def _rights(connection: Connection) -> Step:
+def _do(body: sql.Composed, connection: Connection) -> sql.Composed:
+    """A block that runs at once; quoted as a text, for a role's name may hold any dollar quote."""
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string(connection)))
+
+
+def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[FeedDefinition]) -> Step:
+    """What a daemon needs on schema cdc that owns nothing there, and no more (docs/security.md)."""
+    segments = [name for source in sources for name in source.segments]
+    logs = [name for feed in feeds for name in (feed.log, *feed.segments, feed.pending)]
+    named = {
+        "empty_changelogs": {"segments": segments},
+        "write_feeds": {"feeds": [feed.table for feed in feeds]},
+        "write_logs": {"logs": logs},
+        "number_revisions": {"revisions": [feed.revision for feed in feeds]},
+    }
     role = sql.Identifier(connection.info.user)
-    return Step(
-        "create",
-        f"rights of {connection.info.user} on schema cdc",
-        tuple(
-            statement(f"installation.{name}", role=role)
-            for name in ("use_schema", "use_tables", "use_sequences")
-        ),
-    )
+    statements = [
+        statement(f"installation.{name}", role=role)
+        for name in ("use_schema", "use_nothing_more", "read_all", "write_state")
+    ]
+    statements += [
+        statement(f"installation.{name}", role=role, **{piece: _in_cdc(objects)})
+        for name, pieces in named.items()
+        for piece, objects in pieces.items()
+        if objects
+    ]
+    return Step("create", f"rights of {connection.info.user} on schema cdc", tuple(statements))
+
+
+def _in_cdc(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier("cdc", name) for name in names)

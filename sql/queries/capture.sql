@@ -77,13 +77,15 @@ WHERE r.oid IS NULL OR EXISTS (
 )
 
 -- name: installed_triggers
--- Capture triggers on any table, whether they fire always, and what they call.
-SELECT n.nspname, c.relname, t.tgname, t.tgenabled = 'A', p.proname
+-- Capture triggers on any table, whether they fire always, and what they call. Anybody may give a trigger such a name:
+-- it is ours if it calls a function of schema cdc.
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char", p.proname
 FROM pg_catalog.pg_trigger AS t
-JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-WHERE t.tgname LIKE 'cdc\_capture\_%' AND NOT t.tgisinternal
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+WHERE t.tgname OPERATOR(pg_catalog.~~) 'cdc\_capture\_%' AND NOT t.tgisinternal
+  AND p.pronamespace OPERATOR(pg_catalog.=) 'cdc'::pg_catalog.regnamespace::pg_catalog.oid
 ORDER BY 1, 2, 3
 
 -- name: installed_links

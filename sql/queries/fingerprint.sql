@@ -49,7 +49,8 @@ SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
      FROM tree
      CROSS JOIN LATERAL (
          SELECT t.oid, t.xmin FROM pg_catalog.pg_trigger AS t
-         WHERE t.tgrelid = tree.relation AND t.tgname LIKE 'cdc\_capture\_%%' OFFSET 0
+         WHERE t.tgrelid = tree.relation AND t.tgname LIKE 'cdc\_capture\_%%'
+           AND t.tgfoid = ANY (ARRAY(SELECT captured.function FROM captured)) OFFSET 0
      ) AS t),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.polrelid, p.xmin), ';' ORDER BY p.oid)
      FROM tree JOIN pg_catalog.pg_policy AS p ON p.polrelid = tree.relation),

@@ -6,7 +6,13 @@ FROM pg_catalog.pg_roles AS m LEFT JOIN pg_catalog.pg_roles AS o ON o.rolname = 
 WHERE m.rolname = pg_catalog.current_user()
 
 -- name: create_owner
-CREATE ROLE {owner} NOLOGIN
+-- The body of a DO: the role may be there although the schema is not, when a script runs again or after somebody
+-- dropped the schema.
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) {name}) THEN
+        CREATE ROLE {owner} NOLOGIN;
+    END IF;
+END
 
 -- name: join_owner
 -- Giving an object to a role takes membership in it.
@@ -37,11 +43,33 @@ SELECT COALESCE(pg_catalog.max(number), 0) FROM cdc.migration
 -- name: use_schema
 GRANT USAGE ON SCHEMA cdc TO {role}
 
--- name: use_tables
-GRANT ALL ON ALL TABLES IN SCHEMA cdc TO {role}
+-- name: use_nothing_more
+-- Earlier versions granted ALL. A role that may create triggers on tables of cdc could have others run its code.
+REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 
--- name: use_sequences
-GRANT ALL ON ALL SEQUENCES IN SCHEMA cdc TO {role}
+-- name: read_all
+GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
+
+-- name: write_state
+-- Of the fixed tables those that a daemon writes; what is installed (migration, source) only an installer changes.
+GRANT INSERT, UPDATE, DELETE
+ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document
+TO {role}
+
+-- name: empty_changelogs
+-- Rotation. The daemon writes no entries.
+GRANT TRUNCATE ON {segments} TO {role}
+
+-- name: write_feeds
+GRANT INSERT, UPDATE, DELETE ON {feeds} TO {role}
+
+-- name: write_logs
+-- Logs and pending are appended to and emptied as a whole.
+GRANT INSERT, TRUNCATE ON {logs} TO {role}
+
+-- name: number_revisions
+-- UPDATE is for setval(), after a restore. Identity columns take no right on their sequences.
+GRANT USAGE, UPDATE ON SEQUENCE {revisions} TO {role}
 
 -- name: drop_schema
 DROP SCHEMA IF EXISTS cdc CASCADE
@@ -54,13 +82,28 @@ DROP OWNED BY {owner}
 DROP ROLE {owner}
 
 -- name: left
--- Anything of ours that is still in this database.
-SELECT 'schema cdc' FROM pg_catalog.pg_namespace WHERE nspname = 'cdc'
+-- Anything of ours that is still in this database. A trigger is ours by the function that it calls, not by its name.
+SELECT 'schema cdc' FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'cdc'
 UNION ALL
-SELECT 'trigger ' || t.tgname || ' on ' || t.tgrelid::pg_catalog.regclass
-FROM pg_catalog.pg_trigger AS t WHERE t.tgname LIKE 'cdc\_capture\_%'
+SELECT pg_catalog.format('trigger %%s on %%s', t.tgname, t.tgrelid::pg_catalog.regclass)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc'
 
 -- name: one_installer
 -- One installer at a time in this database. Two would read the same state and take each other's columns out
 -- of a capture function; two that replace one function at once end in "tuple concurrently updated".
 SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon install'))
+
+-- name: installers
+-- Sessions that hold this lock. Any role may take an advisory lock; a prepared transaction has no pid.
+SELECT l.pid, a.usename::pg_catalog.text, a.application_name
+FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid OPERATOR(pg_catalog.=) l.pid
+WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted AND l.objsubid OPERATOR(pg_catalog.=) 1
+  AND l.database OPERATOR(pg_catalog.=) (
+      SELECT d.oid FROM pg_catalog.pg_database AS d
+      WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+  )
+  AND l.objid::pg_catalog.int8 OPERATOR(pg_catalog.=)
+      (pg_catalog.hashtext('cdc-daemon install')::pg_catalog.int8 OPERATOR(pg_catalog.&) 4294967295)
