@@ -18,7 +18,7 @@ INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check test-nightly test-containers bench bench-precision clean
+.PHONY: help demo test test-servers check audit notice wheel test-nightly test-containers bench bench-precision clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -41,6 +41,17 @@ check: $(VENV)/installed-dev ## Style, types and the layers of the package
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	@if [ -f .importlinter ] || grep -q '^\[tool.importlinter' pyproject.toml; then \
 		echo $(BIN)/lint-imports; $(BIN)/lint-imports; fi
+
+audit: $(BIN)/python ## Known advisories about what constraints.txt names (asks a service of PyPI)
+	@$(INSTALL) '.[audit]'
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+notice: $(VENV)/installed-dev ## Write NOTICE: the licences of what is installed
+	$(BIN)/python -m release.notice
+
+wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its checksum, in dist/
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+	cd dist && sha256sum *.whl > SHA256SUMS
 
 test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000)
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
