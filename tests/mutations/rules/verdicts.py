@@ -55,6 +55,13 @@ TOLD = (
         killed_by=("relations",),
     ),
     Mutation(
+        "code of strangers is refused",
+        "verdicts.strangers",
+        "    for code in subject.catalogue.code.foreign:\n",
+        "    for code in ():\n",
+        killed_by=("strangers",),
+    ),
+    Mutation(
         "aggregates and LIMIT without an order are told",
         "verdicts.__init__",
         "    yield from orders(subject)\n",
