@@ -11,6 +11,7 @@ from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.lookups import lookups
 from cdc_daemon.analysis.places import Place, Places, SqlText
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.analysis.recomputation import joined_lookups
 from cdc_daemon.analysis.scopes import Body
 from cdc_daemon.analysis.uniqueness import nullable_outputs, proved_unique
 from cdc_daemon.analysis.verdicts import judge
@@ -43,6 +44,7 @@ def completed(
         verdicts=judge(query, catalogue, tree, body),
         unwatched=unwatched,
         lookups=lookups(body, query.entity) if body is not None else (),
+        joined_lookups=joined_lookups(body, query.entity) if body is not None else (),
         unique_key=body is not None and proved_unique(body, query.key),
         nullable_key=nullable_outputs(body, query.key) if body is not None else query.key,
     )

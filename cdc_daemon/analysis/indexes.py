@@ -14,8 +14,10 @@ SMALL_TABLE_ROWS = 5_000
 
 def served(visit: Visit, table: Table) -> bool:
     """Whether an index of the table begins with something by which the visit finds its rows."""
-    if any(index[0] in visit.columns for index in table.indexes if index):
-        return True
+    for index in table.indexes:
+        first = next((name for name in index if name not in visit.constants), None)
+        if first in visit.columns:
+            return True
     return bool({_normal(each) for each in table.index_expressions} & set(map(_normal, visit.expressions)))
 
 
@@ -49,7 +51,21 @@ def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdic
         if create is not None and create not in told:
             by = ", ".join(visit.columns or visit.expressions)
             what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
+            told.add(create)
             yield Verdict("missing-index", what, create)
+    for visit in analysis.joined_lookups:
+        create = _wanted(visit, catalogue)
+        if create is not None and create not in told:
+            told.add(create)
+            by = ", ".join(visit.columns or visit.expressions)
+            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
+            yield Verdict("missing-index", what, create, *_place(analysis, visit))
+
+
+def _place(analysis: Analysis, visit: Visit) -> tuple[int | None, int | None]:
+    """Where the query reads the table, if it does so in one place."""
+    places = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
+    return places.pop() if len(places) == 1 else (None, None)
 
 
 def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:

@@ -26,11 +26,13 @@ class Visit:
     Attributes:
         columns: those that are compared for equality, sorted.
         expressions: those over its columns that are, as they would stand in an index of it.
+        constants: columns that are compared with a constant: an index may begin with them.
     """
 
     table: TableName
     columns: tuple[str, ...]
     expressions: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Analysis:
         unread: tables that only a CTE names which nothing reads: PostgreSQL records them for the query, and
         no change of them changes a document.
         lookups: the tables in which a recomputation looks an entity up; one with an index is enough.
+        joined_lookups: the tables that a recomputation reaches from there, each by its own columns.
         unique_key: the catalogue proves that no two documents have one key.
         nullable_key: the key columns that nothing in the catalogue or the query keeps from being NULL.
         null_extended: the tables, as `schema.table`, a change of which may yield a NULL entity by an outer
@@ -174,5 +177,6 @@ class Analysis:
     unwatched: frozenset[TableName] = frozenset()
     unread: frozenset[TableName] = frozenset()
     lookups: tuple[Visit, ...] = ()
+    joined_lookups: tuple[Visit, ...] = ()
     unique_key: bool = False
     nullable_key: tuple[str, ...] = ()

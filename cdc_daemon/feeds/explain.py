@@ -70,7 +70,7 @@ def explain(
         for route in occurrence.routes
         if route.kind is not RouteKind.ALL
     ]
-    return [*found, _recompute(connection, feed, rows)]
+    return [*found, _recompute(connection, feed, rows, analysis)]
 
 
 def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -> float | None:
@@ -123,12 +123,20 @@ def _route(
     except psycopg.Error as error:
         return Explained(occurrence, route, failed=first_line(error))
     return Explained(
-        occurrence, route, plan["Plan Rows"], plan["Total Cost"], tuple(_scans(plan, rows)), plan
+        occurrence,
+        route,
+        plan["Plan Rows"],
+        plan["Total Cost"],
+        tuple(scan for _, scan in _scans(plan, rows)),
+        plan,
     )
 
 
 def _recompute(
-    connection: Connection, feed: FeedDefinition, rows: Mapping[TableName, float | None]
+    connection: Connection,
+    feed: FeedDefinition,
+    rows: Mapping[TableName, float | None],
+    analysis: Analysis,
 ) -> Explained:
     try:
         with connection.transaction(force_rollback=True):
@@ -152,10 +160,7 @@ def _recompute(
         return Explained(None, None, failed=first_line(error))
     except psycopg.Error as error:
         return Explained(None, None, failed=first_line(error))
-    scans = (
-        f"{scan}; a LATERAL subquery that names the entity would read its own" for scan in _scans(plan, rows)
-    )
-    flags = (*_not_pushed_down(plan, entity), *scans)
+    flags = (*_not_pushed_down(plan, entity), *_read_whole(plan, rows, analysis))
     return Explained(None, None, plan["Plan Rows"], plan["Total Cost"], flags, plan)
 
 
@@ -182,8 +187,24 @@ def _nodes(plan: Plan) -> Iterator[Plan]:
         yield from _nodes(child)
 
 
-def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[str]:
-    """Large tables of which every row is read: one after the other, or by an index without a condition."""
+def _read_whole(plan: Plan, rows: Mapping[TableName, float | None], analysis: Analysis) -> Iterator[str]:
+    """Large tables that the recomputation reads as a whole, each with its remedy."""
+    remedies = {
+        table.name: verdict.hint
+        for table in rows
+        for verdict in analysis.verdicts
+        if verdict.name == "missing-index" and f" ON {table.quoted} (" in verdict.hint
+    }
+    for name, scan in _scans(plan, rows):
+        yield f"{scan}; {remedies.get(name, 'a LATERAL subquery that names the entity would read its own')}"
+
+
+def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[tuple[str, str]]:
+    """Large tables of which every row is read: one after the other, or by an index without a condition.
+
+    Yields:
+        The table's name, and a sentence.
+    """
     sizes = {table.name: number for table, number in rows.items()}
     whole = (
         node["Relation Name"]
@@ -194,7 +215,7 @@ def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[str]:
     for name in dict.fromkeys(whole):
         number = sizes.get(name)
         if number is not None and number > LARGE_TABLE_ROWS:
-            yield f"reads all of {name} (about {number:,.0f} rows)"
+            yield name, f"reads all of {name} (about {number:,.0f} rows)"
 
 
 def _tests(condition: str, entity: Sequence[str]) -> bool:

@@ -208,3 +208,16 @@ def test_an_entity_that_is_not_pushed_down_is_flagged(shop: Shop, query: str, no
 def test_a_feed_without_a_row_can_not_be_tried(shop: Shop) -> None:
     found = recompute(shop.survey("SELECT p.sku FROM product AS p WHERE p.name = 'none'", explained=True))
     assert found.failed == "the query yields no entity to try it with"
+
+
+def test_a_column_by_which_a_subquery_looks_its_rows_up_wants_an_index(shop: Shop) -> None:
+    query = (
+        "SELECT p.sku, (SELECT max(m.price) FROM price AS m WHERE m.store_id = p.tax_class) AS price "
+        "FROM product AS p"
+    )
+    create = "CREATE INDEX CONCURRENTLY ON public.price (store_id);"
+    shop.execute("ANALYZE")
+    found = shop.survey(query, explained=True)
+    told = [verdict.hint for verdict in found.plan.analysis.verdicts if verdict.name == "missing-index"]
+    assert create in told
+    assert any(flag.endswith(create) for flag in recompute(found).flags), recompute(found).flags

@@ -31,6 +31,7 @@ from tests.mutations.rules.parts import PARTS
 from tests.mutations.rules.passes import PASSES
 from tests.mutations.rules.precision import PRECISE
 from tests.mutations.rules.reading import READ
+from tests.mutations.rules.recomputation import LOOKED_UP
 from tests.mutations.rules.soundness import SOUND
 from tests.mutations.rules.telling import TELLING
 from tests.mutations.rules.uniqueness import ONCE
@@ -88,7 +89,9 @@ def test_without_the_rule_a_documented_route_is_another(mutation: Mutation) -> N
 
 
 @pytest.mark.parametrize(
-    "mutation", [*FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING], ids=lambda mutation: mutation.rule
+    "mutation",
+    [*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING],
+    ids=lambda mutation: mutation.rule,
 )
 def test_without_the_rule_a_unit_test_fails(mutation: Mutation) -> None:
     modules = [importlib.import_module(f"tests.unit.analysis.{name}") for name in mutation.killed_by]
@@ -107,14 +110,26 @@ def test_with_every_rule_none_of_these_fails() -> None:
     assert not [fixture.id for fixture in fixtures() if _differs(fixture, analyse)]
     names = {
         name
-        for mutation in (*FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING)
+        for mutation in (*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING)
         for name in mutation.killed_by
     }
     assert not [name for name in names if _fails(importlib.import_module(f"tests.unit.analysis.{name}"))]
 
 
 def test_every_module_of_the_analysis_has_a_rule_that_is_taken_out() -> None:
-    every = (*SOUND, *PRECISE, *FILTERED, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *TOLD, *PASSES)
+    every = (
+        *SOUND,
+        *PRECISE,
+        *FILTERED,
+        *LOOKED_UP,
+        *NARROWED,
+        *ONCE,
+        *PARTS,
+        *READ,
+        *TELLING,
+        *TOLD,
+        *PASSES,
+    )
     package = Path(analyse.__code__.co_filename).parent
     modules = {".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
 

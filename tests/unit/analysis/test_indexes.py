@@ -59,3 +59,16 @@ def test_one_index_is_enough_to_find_an_entity() -> None:
     assert not missing(replace(TABLE, indexes=(("a",),)), lookups=(BY_A, BY_B))
     assert not missing(replace(TABLE, indexes=(("b",),)), lookups=(BY_A, BY_B))
     assert missing(TABLE, lookups=(BY_A, BY_B)) == ["CREATE INDEX CONCURRENTLY ON shop.visit (a);"]
+
+
+def test_an_index_that_begins_with_a_constant_of_the_query_serves() -> None:
+    table = replace(TABLE, indexes=(("b", "a"),))
+    assert served(Visit(NAME, ("a",), constants=("b",)), table)
+    assert not served(Visit(NAME, ("a",)), table)
+
+
+def test_a_table_that_each_recomputation_reads_whole_is_told() -> None:
+    analysis = Analysis("feed", (), joined_lookups=(BY_A,))
+    [told] = missing_indexes(analysis, Catalogue({NAME: TABLE}))
+    assert told.what == "each recomputation of an entity reads all of shop.visit: no index begins with a"
+    assert told.hint == "CREATE INDEX CONCURRENTLY ON shop.visit (a);"
