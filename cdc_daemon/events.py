@@ -91,9 +91,18 @@ EVENTS: dict[str, Event] = {
             "unchanged",
             "upserts",
             "deletes",
+            "failed",
             "seconds",
             "lag_seconds",
         ),
+    ),
+    "entity_failed": Event(
+        "An entity can't be computed, for PostgreSQL's reason (SQLSTATE as status); it is set aside, its "
+        "documents stay as they were, and the others go on.",
+        ("feed", "entity", "status", "reason", "attempts", "unnamed", "repeated"),
+    ),
+    "entities_recovered": Event(
+        "Entities that were set aside are computed again.", ("feed", "count", "entities")
     ),
     "pass_retried": Event("A pass met another transaction and is done again (debug).", ("feed", "reason")),
     "pending_added": Event(

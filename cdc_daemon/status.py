@@ -53,6 +53,7 @@ class FeedStatus:
         pending: entities in the slow lane.
         unread: entries that it has not read.
         due: documents whose time (`_refresh_at`) has come.
+        failed_entities: those that can't be computed; their documents stay as they were.
         lag_seconds: age of the oldest of these entries, or how long a document has been due; 0.0 when there
             is none.
         last_pass: the fields of the last `pass_finished` that had entries.
@@ -65,6 +66,7 @@ class FeedStatus:
     pending: int = 0
     unread: int = 0
     due: int = 0
+    failed_entities: int = 0
     lag_seconds: float = 0.0
     reason: str | None = None
     synced_at: datetime | None = None
@@ -99,7 +101,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
     row = connection.execute(statement("status.feed"), {"feed": name}).fetchone()
     if row is None:
         return FeedStatus(name, "missing")
-    cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes = row
+    cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes, failed = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
     rows, tombstones = counts or (0, 0)
@@ -115,6 +117,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
         pending=pending,
         unread=unread,
         due=due,
+        failed_entities=failed,
         lag_seconds=max(lag, round(due_seconds, 3)),
         reason=reason,
         synced_at=synced_at,

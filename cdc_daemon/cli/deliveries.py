@@ -64,13 +64,19 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
-def require_key_columns(settings: Settings, feed: str, where: dict[str, str]) -> None:
+def require_key_columns(
+    settings: Settings, feed: str, where: dict[str, str], *, or_entity: bool = False
+) -> None:
     """See that values are of key columns.
+
+    Args:
+        or_entity: entity columns will do.
 
     Raises:
         ConfigurationError: one is not.
     """
-    key = settings.feeds[feed].key
+    known = settings.feeds[feed]
+    key = (*known.key, *known.entity) if or_entity else known.key
     faults: list[tuple[str, str, str | None]] = [
         (f"feed {feed}", f"{name!r} is no key column", did_you_mean(name, key))
         for name in where

@@ -1,8 +1,8 @@
-"""`cdc-daemon failed`: what sinks refused."""
+"""`cdc-daemon failed`: what could not be computed, and what sinks refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -13,19 +13,22 @@ from cdc_daemon.cli.deliveries import require_known, sink_option
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
+from cdc_daemon.feeds.failed_entities import named
 from cdc_daemon.workers import control
-from cdc_daemon.workers.control import FailedItem
+from cdc_daemon.workers.control import FailedEntity, FailedItem
 
 
-@click.command(short_help="What sinks refused.")
+@click.command(short_help="What could not be computed, and what sinks refused.")
 @feeds_argument
 @sink_option
 @json_option
 def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
-    """Show the documents that sinks refused (default: of every feed), the oldest first.
+    """Show what failed (default: of every feed), the oldest first.
 
-    Each is tried again after a pause that grows to an hour, until it is taken, or parked after the sink's
-    `max_attempts`. A change of the document makes it go out anew.
+    First the entities for which a feed's query fails, with PostgreSQL's words: their documents stay as they
+    were, and they are tried again when a change reaches them. Then the documents that sinks refused (with
+    --sink only these). Each is tried again after a pause that grows to an hour, until it is taken, or parked
+    after the sink's `max_attempts`. A change of the document makes it go out anew.
 
     \b
     Examples:
@@ -34,16 +37,52 @@ def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
     """
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=None)
+    names = chosen(settings, feeds)
     with session(settings, "failed") as (connection, _):
-        found = control.failed_items(connection, chosen(settings, feeds), sink=sink)
+        found = control.failed_items(connection, names, sink=sink)
+        entities = control.failed_entities(connection, names) if sink is None else []
+    columns = {name: settings.feeds[name].entity for name in names}
     if as_json:
-        echo_json([{**asdict(item), "key": orjson.Fragment(item.key)} for item in found])
+        echo_json(
+            [
+                *(_entity_as_json(each, columns[each.feed]) for each in entities),
+                *({**asdict(item), "key": orjson.Fragment(item.key)} for item in found),
+            ]
+        )
         return
+    for each in entities:
+        for line in _entity_lines(each, columns[each.feed]):
+            echo(line)
     for item in found:
         for line in _lines(item):
             echo(line)
-    if not found:
+    if not found and not entities:
         echo("No failed items.")
+
+
+def _entity_as_json(each: FailedEntity, columns: Sequence[str]) -> dict[str, object]:
+    """With the members that a failed item has; no sink refused it, and no revision of it."""
+    return {
+        "sink": None,
+        "feed": each.feed,
+        "key": None if each.entity is None else dict(zip(columns, each.entity, strict=True)),
+        "revision": None,
+        "attempts": each.attempts,
+        "status": each.status,
+        "reason": each.reason,
+        "first_failed_at": each.first_failed_at,
+        "next_attempt_at": each.retry_at,
+    }
+
+
+def _entity_lines(each: FailedEntity, columns: Sequence[str]) -> Iterator[str]:
+    if each.entity is None:
+        yield f"feed {each.feed}, entities that could not be found out"
+    else:
+        yield f"feed {each.feed}, entity {orjson.dumps(named(columns, tuple(each.entity))).decode()}"
+    yield f"  {f'{each.status}: ' if each.status else ''}{each.reason}"
+    after = f"next attempt {_moment(each.retry_at)}" if each.retry_at else "tried again when it changes"
+    yield f"  first failed {_moment(each.first_failed_at)}   attempts {each.attempts}   {after}"
 
 
 def _lines(item: FailedItem) -> Iterator[str]:

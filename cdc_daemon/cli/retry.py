@@ -1,4 +1,4 @@
-"""`cdc-daemon retry`: failed items once more."""
+"""`cdc-daemon retry`: what failed, once more."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from cdc_daemon.workers import control
     "--key",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Only documents with this value in a key column; several are joined by AND.",
+    help="Only those with this value in a key or entity column; several are joined by AND.",
 )
 @sink_option
 @click.option("--all", "every", is_flag=True, help="Those of every feed.")
 def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool) -> None:
-    """Have the failed items of FEED tried now, parked ones too.
+    """Have what failed of FEED tried now: entities that could not be computed, documents that sinks refused.
 
-    For when the reason is gone: the receiver was mended, a right was given. They begin anew, with all their
-    attempts before them. The running daemon hands them over.
+    For when the reason is gone: the receiver was mended, a function replaced. Refused documents, parked ones
+    too, begin anew, with all their attempts before them. The running daemon does it. With --sink only what
+    that sink refused.
 
     \b
     Examples:
@@ -41,9 +42,18 @@ def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool)
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=feed)
     if feed is not None:
-        require_key_columns(settings, feed, where)
+        require_key_columns(settings, feed, where, or_entity=True)
+    feeds = [feed] if feed else list(settings.feeds)
     with session(settings, "retry") as (connection, _):
-        count = control.retry(connection, [feed] if feed else list(settings.feeds), where, sink=sink)
-    if where and not count:
-        raise CdcError("no failed item has this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
-    echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} due now.")
+        count = control.retry(connection, feeds, where, sink=sink)
+        entities = sum(
+            control.retry_entities(connection, name, settings.feeds[name].entity, where)
+            for name in feeds
+            if sink is None
+        )
+    if where and not count and not entities:
+        raise CdcError("nothing failed with this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
+    if entities:
+        echo(f"{entities:,} failed {'entity is' if entities == 1 else 'entities are'} due now.")
+    if count or not entities:
+        echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} due now.")

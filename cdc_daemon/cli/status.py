@@ -25,6 +25,7 @@ def status(as_json: bool) -> None:
       pending            entities that wait to be recomputed
       lag                age of the oldest change that was not read yet
       drift              what differs from what `install` would make
+      failed entities    those whose documents are out of date, because the query fails for their rows
     Of a sink: what it lacks (undelivered), failed items, and why it takes nothing, if so.
 
     \b
@@ -64,6 +65,11 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
     last_pass = _moment(feed.last_pass_at)
     due = f"   due {feed.due:,}" if feed.due else ""
     yield f"  lag {feed.lag_seconds:.3f} s   unread entries {feed.unread:,}{due}   last pass {last_pass}"
+    if feed.failed_entities:
+        yield (
+            f"  failed entities {feed.failed_entities:,}: their documents stay as they were "
+            f"(`cdc-daemon failed {feed.feed}`)"
+        )
     for sink in feed.sinks:
         yield from _lines_of_sink(sink)
 

@@ -28,7 +28,8 @@ class Change:
     Attributes:
         key: the key columns as a JSON object.
         changed: top-level fields that differ, in the document's order.
-        document: JSON as stored, UTF-8; None for a tombstone.
+        document: JSON as stored, UTF-8; None for a tombstone, or if it is larger than the feed allows.
+        size: of the document, in bytes.
     """
 
     revision: int
@@ -38,6 +39,12 @@ class Change:
     document: bytes | None
     captured_at: datetime
     changed: tuple[str, ...]
+    size: int = 0
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the document stays in the database for its size."""
+        return not self.deleted and self.document is None
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Changes:
             {"revision": revision, "caught_up": caught_up, "limit": limit, "bytes": max_bytes},
         )
         changes = [self._change(row) for row in rows if row[1] is not None]
-        cut = bool(rows) and len(rows) < rows[0][7]
+        cut = bool(rows) and len(rows) < rows[0][8]
         return Page(
             changes,
             rows[-1][0] if rows else revision,
@@ -123,9 +130,9 @@ class Changes:
             parameters |= {f"after_{n}": value for n, value in enumerate(after, start=1)}
         rows = _read(connection, self._scan_on if after is not None else self._scan, parameters)
         changes = [self._change(row) for row in rows]
-        cut = bool(rows) and len(rows) < rows[0][7]
+        cut = bool(rows) and len(rows) < rows[0][8]
         full = cut or len(rows) == limit
-        last = orjson.loads(rows[-1][8]) if full else None
+        last = orjson.loads(rows[-1][9]) if full else None
         return Page(changes, until, last, rows=len(rows), full=full, cut=cut)
 
     def due(self, connection: Session, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
@@ -171,9 +178,9 @@ class Changes:
         return int(row[0]) if row else 0
 
     def _change(self, row: Sequence[Any]) -> Change:
-        revision, key, deleted, digest, document, captured_at, changed = row[:7]
+        revision, key, deleted, digest, document, captured_at, changed, size = row[:8]
         fields = () if deleted else self.feed.fields if changed is None else self._named(changed)
-        return Change(revision, key, deleted, digest, document, captured_at, fields)
+        return Change(revision, key, deleted, digest, document, captured_at, fields, size)
 
     def _named(self, changed: str) -> tuple[str, ...]:
         """The document's fields among these, a JSON array. Most changes of a feed are of the same fields."""
@@ -201,6 +208,7 @@ class Changes:
             log=sql.Identifier(feed.log),
             log_keys=columns(feed.key, of="l"),
             feed=sql.Identifier(feed.table),
+            max_bytes=sql.Literal(feed.max_document_bytes),
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             same_key=same(feed.key, "s", "p"),
         ).as_bytes()
@@ -212,6 +220,7 @@ class Changes:
             "feed.due_failed_items",
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
             feed=sql.Identifier(feed.table),
+            max_bytes=sql.Literal(feed.max_document_bytes),
             same_key=same(feed.key, "s", "k"),
         ).as_bytes()
 
@@ -241,6 +250,7 @@ class Changes:
             ),
             feed=sql.Identifier(feed.table),
             stored_keys=columns(feed.key, of="s"),
+            max_bytes=sql.Literal(feed.max_document_bytes),
             after=after,
         ).as_bytes()
 

@@ -19,10 +19,13 @@ RESERVED = frozenset(
         "refresh_at",  # the same, where the query yields `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # pending
-        *("stored", "stranger", "whole"),  # the statement that recomputes
+        *("stored", "stranger", "whole", "document_bytes"),  # the statement that recomputes
     }
 )
 """Names of columns that stand beside key and entity columns, which therefore can't have them."""
+
+MAX_DOCUMENT_BYTES = 16 << 20
+"""How large a document may be by default."""
 
 REFRESH_AT = "_refresh_at"
 """The output column that says when an entity has to be recomputed although no row changes."""
@@ -38,6 +41,7 @@ class FeedDefinition:
         text: the user's SELECT, executed as written.
         outputs: the query's output columns; those beginning with `_` are not in the document.
         hash_exclude: output columns that alone do not make a change.
+        max_document_bytes: a larger document is never stored, and never leaves the database.
     """
 
     name: str
@@ -46,6 +50,7 @@ class FeedDefinition:
     key: tuple[str, ...]
     entity: tuple[str, ...]
     hash_exclude: tuple[str, ...] = ()
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
 
     @property
     def table(self) -> str:

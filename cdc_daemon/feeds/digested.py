@@ -30,17 +30,19 @@ class Beside:
 
     Attributes:
         columns: those that are stored beside the document, in their order.
-        documents: NULL where the document is as stored.
+        documents: NULL where the document is as stored, or too large.
+        sizes: of all documents, in bytes.
     """
 
     columns: tuple[TextArray | ByteaArray, ...]
     documents: TextArray | ByteaArray
+    sizes: TextArray | ByteaArray
     hashes: TextArray | ByteaArray
 
     def parameters(self) -> Parameters:
         """What `digested_beside` asks for."""
         arrays = {f"column_{n}": array for n, array in enumerate(self.columns, start=1)}
-        return {**arrays, "documents": self.documents, "hashes": self.hashes}
+        return {**arrays, "documents": self.documents, "sizes": self.sizes, "hashes": self.hashes}
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ class MakeBeside:
         row = array_cursor(connection).execute(self._statement, parameters).fetchone()
         if row is None:  # an aggregate without GROUP BY always yields a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
-        *arrays, documents, hashes = row
-        return Beside(tuple(arrays), documents, hashes)
+        *arrays, documents, sizes, hashes = row
+        return Beside(tuple(arrays), documents, sizes, hashes)
 
     @cached_property
     def _statement(self) -> bytes:
@@ -133,12 +135,17 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
         identity: what stands beside them; the stored feed's columns if None.
     """
     # A hash of the whole document needs no second one.
-    whole = feed.hashed_fields == feed.fields
+    if feed.hashed_fields == feed.fields:
+        hash_ = statement("feed.hash", hashed=sql.Identifier("made", "document"))
+    else:
+        hashed = statement("feed.hash", hashed=feed.document(feed.hashed_fields))
+        hash_ = statement("feed.hash_of_some", hash=hashed)
     return statement(
         "feed.digested",
         identity=identity or _identity(feed),
         document=feed.document(feed.fields),
-        hashed=sql.Identifier("made", "document") if whole else feed.document(feed.hashed_fields),
+        max_bytes=sql.Literal(feed.max_document_bytes),
+        hash=hash_,
         query=feed.query(with_parameters=True),
         affected_query=affected(feed, "u"),
     )
@@ -175,7 +182,7 @@ def differs(feed: FeedDefinition) -> sql.Composed:
             if name not in feed.key
         ]
     )
-    return statement("feed.differs", moved=moved)
+    return statement("feed.differs", moved=moved, max_bytes=sql.Literal(feed.max_document_bytes))
 
 
 def _identity(feed: FeedDefinition) -> sql.Composed:

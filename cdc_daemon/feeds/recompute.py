@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.definition import FeedDefinition, columns, same
+from cdc_daemon.feeds.definition import FeedDefinition, columns, same, texts
 from cdc_daemon.feeds.digested import (
     Beside,
     Entity,
@@ -29,6 +29,9 @@ from cdc_daemon.pg.statements import statement
 SEGMENT_SECONDS = 300
 """How long a segment of a changelog or log takes entries before it rests for as long."""
 
+BY_INDEX = b"\n-- by index"
+"""A statement that is prepared under other settings of the planner has to be another one."""
+
 _COMMA = sql.SQL(", ")
 
 
@@ -41,6 +44,7 @@ class Recomputed:
         documents: how many documents the query yielded for them.
         upserts, deletes: documents that differed, and tombstones made.
         revision: the last revision given out, 0 if none.
+        too_large: entities that have a document larger than the feed allows, with its size in bytes.
     """
 
     entities: int = 0
@@ -48,10 +52,11 @@ class Recomputed:
     upserts: int = 0
     deletes: int = 0
     revision: int = 0
+    too_large: tuple[tuple[Entity, int], ...] = ()
 
     @property
     def unchanged(self) -> int:
-        return self.documents - self.upserts
+        return self.documents - self.upserts - len(self.too_large)
 
     def __add__(self, other: Recomputed) -> Recomputed:
         return Recomputed(
@@ -60,6 +65,7 @@ class Recomputed:
             self.upserts + other.upserts,
             self.deletes + other.deletes,
             max(self.revision, other.revision),
+            (*self.too_large, *other.too_large),
         )
 
 
@@ -78,6 +84,8 @@ class Recompute:
         force: bool = False,
         all_fields: bool = False,
         beside: Beside | None = None,
+        met: list[Entity] | None = None,
+        by_index: bool = False,
     ) -> Recomputed:
         """Recompute these entities inside the caller's transaction, which holds the feed's state row.
 
@@ -87,6 +95,9 @@ class Recompute:
             force: give every document a new revision, changed or not.
             all_fields: call every field of a changed document changed, without a comparison.
             beside: their documents, made by another session on the snapshot of this transaction.
+            met: takes the entities that had to be recomputed with these, because they are stored with a key
+                that the query yields for one of these.
+            by_index: the session's settings keep the planner from reading whole tables.
 
         Raises:
             FeedError: a key or entity is NULL, or a key is not unique.
@@ -105,19 +116,25 @@ class Recompute:
                 parameters |= beside.parameters()
                 statements = self._statements_beside
             try:
-                row = connection.execute(statements[current_segment()], parameters).fetchone()
+                query = statements[current_segment()] + (BY_INDEX if by_index else b"")
+                row = connection.execute(query, parameters).fetchone()
             except (psycopg.errors.CardinalityViolation, psycopg.errors.NotNullViolation) as error:
+                if not _is_of_key(error):
+                    raise
                 raise DuplicateKey(self, parameters) from error
             if row is None:  # a SELECT without FROM always yields a row
                 raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
-            documents, upserts, deletes, revision, strangers, duplicated = row
+            documents, upserts, deletes, revision, strangers, duplicated, large = row
             if duplicated:
                 raise DuplicateKey(self, parameters)
             # What was written already differs no more: by the second count alone no sink would be told.
             written += Recomputed(0, 0, upserts, deletes, revision or 0)
             if not strangers:
-                return written + Recomputed(len(known), documents)
+                too_large = tuple((tuple(entity), size) for *entity, size in large or ())
+                return written + Recomputed(len(known), documents, too_large=too_large)
             known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
+            if met is not None:
+                met[:] = known[len(entities) :]
             beside = None
 
     def explain_duplicates(self, connection: Session, parameters: Parameters) -> str:
@@ -162,6 +179,8 @@ class Recompute:
             differing_keys=columns(feed.key, of="d"),
             digested_keys=columns(feed.key, of="d"),
             fields=text_array(feed.fields),
+            entity_texts=texts(feed.entity, of="d"),
+            max_bytes=sql.Literal(feed.max_document_bytes),
             stranger=self._stranger(),
         )
 
@@ -206,6 +225,17 @@ class Recompute:
 
 def text_array(names: Sequence[str]) -> sql.Composed:
     return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(_COMMA.join(map(sql.Literal, names)))
+
+
+def _is_of_key(error: psycopg.Error) -> bool:
+    """Whether our own statement raised it for a key, and not the feed's query for a row.
+
+    A subquery that yields two rows has the SQLSTATE of ON CONFLICT that meets one key twice, and a domain
+    that is NOT NULL that of a column. Messages are translated; these two fields are not.
+    """
+    if isinstance(error, psycopg.errors.CardinalityViolation):
+        return error.diag.source_function == "ExecOnConflictUpdate"
+    return error.diag.schema_name == "cdc"
 
 
 def current_segment() -> int:

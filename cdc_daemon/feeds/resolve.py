@@ -120,25 +120,55 @@ def every_entity(feed: FeedDefinition) -> sql.Composed:
     )
 
 
+def own_entities(feed: FeedDefinition) -> sql.Composed:
+    """A SELECT of the entities that are stored or set aside; the feed's query is not asked."""
+    return statement(
+        "feed.own_entities",
+        stored_entities=columns(feed.entity, of="s"),
+        feed=sql.Identifier(feed.table),
+        failed_entities=sql.SQL(", ").join(
+            sql.SQL("e.entity[{}]::{}").format(sql.Literal(n), type_name(feed.types[name]))
+            for n, name in enumerate(feed.entity, start=1)
+        ),
+        name=sql.Literal(feed.name),
+    )
+
+
+def direct_entities(
+    feed: FeedDefinition, table: tuple[str, str], links: Sequence[str], route: Route
+) -> sql.Composed:
+    """A SELECT of the entities that the rows of a source table are, by a direct route of all of them."""
+    rows = statement("feed.every_row", links=columns(tuple(links), of="t"), table=sql.Identifier(*table))
+    return _path(feed, Path(rows, route))
+
+
 def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
     """A SELECT of the entities whose key or entity columns have these values (`%(value_<n>)s`)."""
-
-    def matches(alias: str) -> sql.Composed:
-        return _AND.join(
-            sql.SQL("{} = {}::pg_catalog.text::{}").format(
-                sql.Identifier(alias, name), sql.Placeholder(f"value_{n}"), type_name(feed.types[name])
-            )
-            for n, name in enumerate(values, start=1)
-        )
-
     return statement(
         "feed.entities_where",
         query_entities=columns(feed.entity, of="q"),
         query=feed.query(with_parameters=True),
-        query_matches=matches("q"),
+        query_matches=_equal(feed, values, "q"),
+        stored=stored_where(feed, values),
+    )
+
+
+def stored_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
+    """The same of stored documents alone."""
+    return statement(
+        "feed.stored_where",
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
-        stored_matches=matches("s"),
+        stored_matches=_equal(feed, values, "s"),
+    )
+
+
+def _equal(feed: FeedDefinition, values: Mapping[str, str], alias: str) -> sql.Composed:
+    return _AND.join(
+        sql.SQL("{} = {}::pg_catalog.text::{}").format(
+            sql.Identifier(alias, name), sql.Placeholder(f"value_{n}"), type_name(feed.types[name])
+        )
+        for n, name in enumerate(values, start=1)
     )
 
 

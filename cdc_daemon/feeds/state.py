@@ -15,7 +15,8 @@ from cdc_daemon.pg.statements import statement
 class FeedState:
     """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
 
-    `cursor_is_old`: an idle pass moves it, too.
+    `cursor_is_old`: an idle pass moves it, too. `any_failed`, `failed_due`: some entity is set aside; some is
+    to be tried although nothing changed.
     """
 
     definition: str
@@ -27,6 +28,8 @@ class FeedState:
     pending_end: int
     synced: bool
     cursor_is_old: bool
+    any_failed: bool = False
+    failed_due: bool = False
 
     @property
     def has_pending(self) -> bool:
@@ -59,9 +62,19 @@ def lock(connection: Session, feed: str) -> FeedState | None:
     row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
     if row is None:
         return None
-    definition, cursor, fingerprint, history, revision, position, end, synced_at, old = row
+    definition, cursor, fingerprint, history, revision, position, end, synced_at, old, failed, due = row
     return FeedState(
-        definition, cursor, fingerprint, history, revision, position, end, synced_at is not None, bool(old)
+        definition,
+        cursor,
+        fingerprint,
+        history,
+        revision,
+        position,
+        end,
+        synced_at is not None,
+        bool(old),
+        failed,
+        due,
     )
 
 

@@ -256,6 +256,13 @@ class FeedSettings(_Section):
     hash_exclude: Names = Field(
         default=(), description="Output columns whose change alone does not make a document changed."
     )
+    max_document_bytes: int = Field(
+        default=16 << 20,
+        ge=1 << 10,
+        le=256 << 20,
+        description="A larger document is not stored or delivered: its entity is set aside as failed. The "
+        "daemon holds a document several times for each sink that it is being delivered to.",
+    )
     reads: Names | None = Field(
         default=None,
         description="Tables, as `schema.table`, that functions of the query read; each of their changes "

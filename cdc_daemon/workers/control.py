@@ -30,6 +30,26 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class FailedEntity:
+    """An entity that can't be computed.
+
+    Attributes:
+        entity: the values of the entity columns, in their order; None for ones that could not be found out.
+        status: the SQLSTATE; None where a document is too large.
+        retry_at: when it is tried although nothing changed.
+    """
+
+    feed: str
+    entity: Sequence[str] | None
+    attempts: int
+    status: str | None
+    reason: str
+    first_failed_at: datetime
+    last_failed_at: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True)
 class FailedItem:
     """A document that a sink refused.
 
@@ -80,6 +100,32 @@ def failed_items(
     """Failed items of some feeds, the oldest first."""
     rows = connection.execute(statement("failed_item.list"), {"feeds": list(feeds), "sink": sink}).fetchall()
     return [FailedItem(*row) for row in rows]
+
+
+def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[FailedEntity]:
+    """Entities of some feeds that can't be computed, the oldest first."""
+    rows = connection.execute(statement("failed_entity.list"), {"feeds": list(feeds)}).fetchall()
+    return [FailedEntity(*row) for row in rows]
+
+
+def retry_entities(
+    connection: Connection, feed: str, columns: Sequence[str], where: Mapping[str, str]
+) -> int:
+    """Have the entities of a feed that can't be computed tried in the next pass.
+
+    Args:
+        columns: the feed's entity columns.
+        where: only those with these values in entity columns.
+
+    Returns:
+        How many there are.
+    """
+    if not where.keys() <= set(columns):
+        return 0
+    places = [columns.index(name) + 1 for name in where]
+    return connection.execute(
+        statement("failed_entity.retry"), {"feed": feed, "places": places, "values": list(where.values())}
+    ).rowcount
 
 
 def retry(

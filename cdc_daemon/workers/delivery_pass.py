@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,7 +16,7 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
-from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
 from cdc_daemon.workers.sink_cursor import LeaseLost, Position, SinkCursor
 
@@ -89,7 +90,7 @@ class DeliveryPass:
             # One document may be the reason, and may fill a page alone: the next ones are to compare it with.
             beyond = self._read(after, fewest=COMPARED_WITH)
             changes, after = [*changes, *beyond.changes], after.after(beyond)
-        records = self.failed_items.without_refused([self._record(change, position) for change in changes])
+        records = self._deliverable(changes, position)
         started, before, answered = time.monotonic(), self.hand_over.taken, self.hand_over.answered
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.hand_over.deliver(batches, failures=self.failures)
@@ -141,7 +142,7 @@ class DeliveryPass:
         self.failed_items.forget(gone)
         before = self.hand_over.taken
         try:
-            self.hand_over.attempt([self._record(change, position) for change in present])
+            self.hand_over.attempt(self._deliverable(present, position, again=True))
         except SinkUnavailable as error:
             # The next page will tell. It is not for a failed item to keep what is new waiting.
             self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
@@ -149,6 +150,35 @@ class DeliveryPass:
         finally:
             self.cursor.count(self.hand_over.taken - before)
         return len(present) + len(gone) == RETRIED_AT_ONCE
+
+    def _deliverable(
+        self, changes: Sequence[Change], position: Position, *, again: bool = False
+    ) -> list[Record]:
+        """The records of these changes that the sink may get now.
+
+        Documents that were stored under another limit and are too large become failed items: no sink sees
+        them.
+
+        Args:
+            again: also those that were refused already, because their next attempt has come.
+        """
+        records = [self._record(change, position) for change in changes]
+        if not again:
+            records = self.failed_items.without_refused(records)
+        sizes = {change.revision: change.size for change in changes if change.too_large}
+        most = self.changes.feed.max_document_bytes
+        self.failed_items.refuse(
+            [
+                Refused(
+                    record,
+                    f"its {sizes[record.revision]:,} bytes are more than max_document_bytes = {most:,}",
+                    "too large",
+                )
+                for record in records
+                if record.revision in sizes
+            ]
+        )
+        return [record for record in records if record.revision not in sizes]
 
     def _record(self, change: Change, position: Position) -> Record:
         return Record(

@@ -13,8 +13,9 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers
 from cdc_daemon.errors import CdcError, DatabaseUnavailable, FeedError, InstallError
 from cdc_daemon.feeds import state
+from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.recompute import DuplicateKey
-from cdc_daemon.log import get_logger
+from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
@@ -29,6 +30,9 @@ IDLE_SECONDS = 60.0
 
 REPAIR_SECONDS = (1.0, 30.0)
 """First and longest pause between two tries of a stopped feed."""
+
+MOST_NAMED = 20
+"""How many entities that failed, or that work again, the log names of one pass."""
 
 Step = Literal["worked", "idle", "busy", "again"]
 """What a step found: something to do, nothing, another daemon at the feed, or cause to try again."""
@@ -72,6 +76,7 @@ class FeedWorker:
         self._sides = sides
         self._stopped = False
         self._must_resync = False
+        self._throttle = Throttle()
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Work until stopped.
@@ -152,7 +157,7 @@ class FeedWorker:
         done = sync.run_pass()
         if done is None:
             return "worked" if self._begin(sync, stop, beat) else "busy"
-        if done.delta.entries or done.due.entities:
+        if done.did_something:
             self._tell(done)
         chunk = sync.drain()
         # After the chunk: a feed that stopped in its slow lane would be repaired and stopped at every try.
@@ -189,6 +194,7 @@ class FeedWorker:
 
         started = time.monotonic()
         count = sync.begin(pause=pause, waiting=waiting)
+        self._tell_of_failed(sync.set_aside, ())
         if count is not None:
             seconds = round(time.monotonic() - started, 3)
             log.info("first_sync_started", feed=self.feed, entities=count, seconds=seconds)
@@ -198,8 +204,39 @@ class FeedWorker:
         log.info("pass_finished", feed=self.feed, **done.fields())
         if done.pending:
             log.info("pending_added", feed=self.feed, entities=done.pending, reason=done.reason)
+        self._tell_of_failed(done.set_aside, done.recovered)
         if done.recomputed.upserts or done.recomputed.deletes:
             self._written(self.feed)
+
+    def _tell_of_failed(self, set_aside: Sequence[SetAside], recovered: Sequence[Named]) -> None:
+        unnamed = len(set_aside) - MOST_NAMED
+        for each in set_aside[:MOST_NAMED]:
+            self._throttle.log(
+                log.warning,
+                "entity_failed",
+                about=repr(each.entity),  # one that fails at every change is told once in a while
+                feed=self.feed,
+                entity=each.entity,
+                status=each.status,
+                reason=each.reason,
+                attempts=each.attempts,
+                unnamed=max(unnamed, 0),
+            )
+        if recovered:
+            log.info(
+                "entities_recovered",
+                feed=self.feed,
+                count=len(recovered),
+                entities=list(recovered[:MOST_NAMED]),
+            )
+
+    def _duplicates(self, error: DuplicateKey) -> str:
+        try:
+            return error.recompute.explain_duplicates(self._seat, error.parameters)
+        except psycopg.Error as fault:
+            if self._seat.broken or is_loss(fault):
+                raise
+            return f"the rows can't be read: {first_line(fault)}"
 
     def _is_drained(self) -> bool:
         """Whether the slow lane is empty and nobody is at work on the feed just now."""
@@ -227,7 +264,7 @@ class FeedWorker:
         if self._seat.broken or is_loss(error):
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
-            rows = error.recompute.explain_duplicates(self._seat, error.parameters)
+            rows = self._duplicates(error)
             return f"{error.told_of(self.feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
             told = error.told_of(self.feed) if isinstance(error, FeedError) else str(error)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
 from cdc_daemon.feeds.digested import Entity
+from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.recompute import Recomputed
 
 
@@ -58,6 +59,8 @@ class Pass:
     Attributes:
         entities: how many were recomputed, those that were due among them.
         pending: how many were handed over to the slow lane instead, for this `reason`.
+        set_aside: those that could not be computed.
+        recovered: those that could not before.
     """
 
     lane: str
@@ -68,6 +71,13 @@ class Pass:
     pending: int = 0
     reason: str | None = None
     due: Due = field(default_factory=Due)
+    set_aside: Sequence[SetAside] = ()
+    recovered: Sequence[Named] = ()
+
+    @property
+    def did_something(self) -> bool:
+        """Whether it has more to tell than that there was nothing to do."""
+        return bool(self.delta.entries or self.entities)
 
     @property
     def lag_seconds(self) -> float:
@@ -86,6 +96,7 @@ class Pass:
             "unchanged": self.recomputed.unchanged,
             "upserts": self.recomputed.upserts,
             "deletes": self.recomputed.deletes,
+            "failed": len(self.set_aside),
             "seconds": round(self.seconds, 4),
             "lag_seconds": round(self.lag_seconds, 4),
         }

@@ -127,7 +127,15 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
-    definition = FeedDefinition(name, text, query.outputs, feed.key, feed.entity, feed.hash_exclude)
+    definition = FeedDefinition(
+        name,
+        text,
+        query.outputs,
+        feed.key,
+        feed.entity,
+        feed.hash_exclude,
+        max_document_bytes=feed.max_document_bytes,
+    )
     _check_columns(feed, definition)
     return FeedPlan(definition, analysis, catalogue)
 

@@ -19,7 +19,8 @@ from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside, Share
 from cdc_daemon.feeds.entities import without_entity
-from cdc_daemon.feeds.recompute import Recompute, Recomputed
+from cdc_daemon.feeds.isolation import Isolation
+from cdc_daemon.feeds.recompute import Recomputed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
@@ -63,14 +64,14 @@ class SlowLane:
         self,
         connection: Session,
         feed: FeedDefinition,
-        recompute: Recompute,
+        isolation: Isolation,
         sides: SideSessions | None,
         *,
         batch_entities: int,
     ) -> None:
         self._connection = connection
         self._feed = feed
-        self._recompute = recompute
+        self._isolation = isolation
         self._make_beside = MakeBeside(feed)
         self._sides = sides
         self._chunk_entities = batch_entities
@@ -101,6 +102,8 @@ class SlowLane:
                 {**parameters, "force": force},
             ).fetchone()
         except psycopg.errors.NotNullViolation as error:
+            if error.diag.schema_name != "cdc":
+                raise  # of a domain in the query
             raise without_entity(self._feed) from error
         count, first, last = row or (0, 0, 0)
         if not count:
@@ -128,11 +131,20 @@ class SlowLane:
         done = Recomputed()
         for force in (False, True):
             entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
-            if entities:
-                done += self._recompute_shared(entities, captured_at=now, force=force)
+            fresh, failed = self._isolation.divide(entities)
+            done += self._recompute_shared(fresh, captured_at=now, force=force)
+            done += self._isolation.retry(failed, captured_at=now, force=force)
         end = len(rows) < self._chunk_entities
         position = locked.pending_end if end else rows[-1][0]
-        chunk = Pass("slow", Delta(), done.entities, done, time.monotonic() - started)
+        chunk = Pass(
+            "slow",
+            Delta(),
+            done.entities,
+            done,
+            time.monotonic() - started,
+            set_aside=self._isolation.set_aside,
+            recovered=self._isolation.recovered,
+        )
         state.drained(
             self._connection,
             self._feed.name,
@@ -155,12 +167,13 @@ class SlowLane:
         first = max(1, int(len(entities) * OWN_SHARE))
         last = len(entities) - int(len(entities) * LAST_SHARE)
         shares = [Share(part) for part in (entities[first:last], entities[last:]) if part]
-        if len(entities) < FEWEST_SHARED or not self._start_beside(shares, force=force):
-            return self._recompute(self._connection, entities, captured_at=captured_at, force=force)
-        done = self._recompute(self._connection, entities[:first], captured_at=captured_at, force=force)
+        few = len(entities) < FEWEST_SHARED
+        # A batch that is halved is made here: another session makes each share as a whole.
+        if few or self._isolation.guarded or not self._start_beside(shares, force=force):
+            return self._isolation.batch(entities, captured_at=captured_at, force=force)
+        done = self._isolation.batch(entities[:first], captured_at=captured_at, force=force)
         for share in shares:
-            done += self._recompute(
-                self._connection,
+            done += self._isolation.batch(
                 share.entities,
                 captured_at=captured_at,
                 force=force,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import psycopg
 from psycopg import IsolationLevel, sql
@@ -20,17 +21,20 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.digested import Entity
-from cdc_daemon.feeds.entities import require_entities
+from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
+from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.slow_lane import SlowLane
+from cdc_daemon.workers.slow_lane import Added, SlowLane
 from cdc_daemon.workers.touched import Touched
 
 # They pass by themselves within moments; nobody has to know.
@@ -41,6 +45,7 @@ PASSING = (
     psycopg.errors.QueryCanceled,
 )
 
+_Done = TypeVar("_Done")
 
 PASS_SECONDS = 0.5
 """How long a pass may recompute: more waits in the slow lane, whose chunks let fresh changes through."""
@@ -86,16 +91,21 @@ class FeedSync:
         self._plan = plan
         self._feed = plan.definition
         self._sources = {source.table: source for source in sources if source.table in plan.columns}
-        self._recompute = Recompute(plan.definition)
+        self._failed = FailedEntities(connection, plan.definition)
+        self._isolation = Isolation(connection, Recompute(plan.definition), self._failed)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._lane = SlowLane(connection, self._feed, self._recompute, sides, batch_entities=batch_entities)
+        self._lane = SlowLane(connection, self._feed, self._isolation, sides, batch_entities=batch_entities)
         self._seconds_an_entity: float | None = None
+        by_name = {str(table): source for table, source in self._sources.items()}
+        self._every = EveryEntity(connection, plan, by_name, self._lane, self._isolation)
         self._touched = Touched(
             connection,
             plan,
-            {str(table): source for table, source in self._sources.items()},
+            by_name,
             self._lane,
+            self._every,
+            self._isolation,
             max_pass_entities=max_pass_entities,
         )
         self._history = state.history(connection)
@@ -141,13 +151,17 @@ class FeedSync:
             DefinitionDiffers: the feed has to be planned and installed anew; the cursor has not moved.
             FeedError: a key is NULL or not unique.
         """
+        return self._in_two_tries(self._run_pass)
+
+    def _run_pass(self, guarded: bool) -> Pass | None:
         started = time.monotonic()
         with self._snapshot() as (until, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
+            self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             found, due = self._read_delta(locked.cursor), self._read_due()
-            if not found.entries and not due.entities:
+            if not found.entries and not due.entities and not locked.failed_due:
                 if locked.cursor_is_old:
                     state.advance(self._connection, self._feed.name, cursor=until)
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
@@ -162,22 +176,25 @@ class FeedSync:
         recomputed = self._recompute_all(entities, found.captured_at)
         recomputed += self._recompute_all(rest, due.since)
         self._remember_pace(len(touched) + len(rest), time.monotonic() - recomputing)
+        retried, found_again = self._retry_failed() if locked.failed_due else (Recomputed(), Added())
         done = Pass(
             "fresh",
             found,
-            len(touched) + len(rest),
-            recomputed,
+            len(touched) + len(rest) + retried.entities,
+            recomputed + retried,
             time.monotonic() - started,
-            late.added.entities,
-            late.reason,
+            late.added.entities + found_again.entities,
+            late.reason or ("entities found out" if found_again.entities else None),
             due,
+            self._isolation.set_aside,
+            self._isolation.recovered,
         )
         state.advance(
             self._connection,
             self._feed.name,
             cursor=until,
             revision=done.recomputed.revision,
-            pending_end=late.added.last,
+            pending_end=max(late.added.last, found_again.last),
             last_pass=done.fields(),
         )
         return done
@@ -205,9 +222,13 @@ class FeedSync:
         relations = [source.relation for source in self._sources.values()]
         if not await_old_writers(self._connection, relations, pause=given_up, waiting=waiting):
             return None
+        return self._in_two_tries(self._begin)
+
+    def _begin(self, guarded: bool) -> int | None:
         with self._snapshot(keep_entries=True) as (until, locked):
             if locked is None or locked.cursor is not None:
                 return None
+            self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             self._check_definition(locked)
             found = self._fingerprint.read(self._connection)
             if found != self._planned:
@@ -221,17 +242,14 @@ class FeedSync:
                 self._raise_epoch(locked.revision)
                 # Receivers hold what is of that future and will never be deleted.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
-            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
-            added = self._lane.add(
-                resolve.every_entity(self._feed),
-                {},
+            self._every.require()
+            added = self._every.put(
                 reason="history changed"
                 if restored
                 else "first sync"
                 if not locked.synced
                 else "definition changed",
                 force=restored,
-                keep_nulls=True,
             )
             state.begin(
                 self._connection,
@@ -248,10 +266,14 @@ class FeedSync:
 
         The size of a chunk follows the time that the last one took, so that fresh changes never wait long.
         """
+        return self._in_two_tries(self._drain)
+
+    def _drain(self, guarded: bool) -> Pass | None:
         with self._snapshot() as (_, locked):
             if locked is None or locked.cursor is None or not locked.has_pending:
                 return None
             self._check(locked)
+            self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             chunk = self._lane.recompute_chunk(locked)
         self._remember_pace(chunk.entities, chunk.seconds)
         return chunk
@@ -263,21 +285,30 @@ class FeedSync:
             The number of the request (cdc.resync.id; 0 if there is nothing to do) and how many entities it
             has; None if another daemon is at the feed just now, or it has no cursor yet.
         """
+        return self._in_two_tries(lambda guarded: self._request(where, reason, force, guarded=guarded))
+
+    def _request(
+        self, where: dict[str, str], reason: str, force: bool, *, guarded: bool
+    ) -> tuple[int, int] | None:
         with self._snapshot() as (_, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
-            if not where:
-                require_entities(self._connection, self._feed, self._plan.analysis.nullable)
-            affected = (
-                resolve.entities_where(self._feed, where) if where else resolve.every_entity(self._feed)
-            )
-            values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
-            added = self._lane.add(affected, values, reason=reason, force=force, keep_nulls=not where)
+            self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
+            if where:
+                added = self._every.put_some(where, reason=reason, force=force)
+            else:
+                self._every.require()
+                added = self._every.put(reason=reason, force=force)
             self._connection.execute(
                 statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": added.last}
             )
         return added.request, added.entities
+
+    @property
+    def set_aside(self) -> Sequence[SetAside]:
+        """What could not be computed or found out in the last transaction."""
+        return self._isolation.set_aside
 
     def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
         """Mark the requests that are through: (id, entities, reason, seconds) of each."""
@@ -339,18 +370,34 @@ class FeedSync:
         return min(max(quick, FEWEST_TOO_MANY, locked.pending_entities), self._max_pass_entities)
 
     def _remember_pace(self, entities: int, seconds: float) -> None:
-        if entities >= FEWEST_TIMED:
+        if entities >= FEWEST_TIMED and not self._isolation.set_aside:
             self._seconds_an_entity = seconds / entities
 
     def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
         done = Recomputed()
-        for start in range(0, len(entities), self._batch_entities):
-            done += self._recompute(
-                self._connection,
-                entities[start : start + self._batch_entities],
-                captured_at=captured_at or datetime.now(UTC),
-            )
+        moment = captured_at or datetime.now(UTC)
+        fresh, failed = self._isolation.divide(entities)
+        for start in range(0, len(fresh), self._batch_entities):
+            done += self._isolation.batch(fresh[start : start + self._batch_entities], captured_at=moment)
+        for start in range(0, len(failed), self._batch_entities):
+            done += self._isolation.retry(failed[start : start + self._batch_entities], captured_at=moment)
         return done
+
+    def _retry_failed(self) -> tuple[Recomputed, Added]:
+        """Try entities that are set aside and whose time has come, and look for those that are not known."""
+        due = self._failed.due(limit=self._batch_entities)
+        entities = [each for each in due if each is not None]
+        done = self._isolation.retry(entities, captured_at=datetime.now(UTC))
+        return done, self._every.find_again() if None in due else Added()
+
+    def _in_two_tries(self, act: Callable[[bool], _Done]) -> _Done:
+        """Do a transaction; one that meets an error of a row is done again with savepoints."""
+        try:
+            return act(False)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+        return act(True)
 
     def _raise_epoch(self, revision: int) -> None:
         self._connection.execute(

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import psycopg
 from psycopg import sql
 
 from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind
 from cdc_daemon.capture.delta import delta
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve
+from cdc_daemon.feeds.blame import Blame, blame, words
 from cdc_daemon.feeds.digested import Entity
-from cdc_daemon.feeds.entities import require_entities
+from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.pg.session import Session
+from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.passes import Delta
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.slow_lane import Added, SlowLane
@@ -53,6 +56,8 @@ class Touched:
         plan: FeedPlan,
         sources: Mapping[str, Source],
         lane: SlowLane,
+        every: EveryEntity,
+        isolation: Isolation,
         *,
         max_pass_entities: int,
     ) -> None:
@@ -61,6 +66,8 @@ class Touched:
         self._feed = plan.definition
         self._sources = sources
         self._lane = lane
+        self._every = every
+        self._isolation = isolation
         self._limit = max_pass_entities + 1
         self._legs: Sequence[_Leg] = [
             (occurrence, route) for occurrence in plan.analysis.occurrences for route in occurrence.routes
@@ -70,12 +77,30 @@ class Touched:
     def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
         """The entities for the pass, at most so many; the others are put into the slow lane.
 
+        A route that fails for a row (a cast in a join's condition) tells nothing about the other rows, and
+        nobody knows which documents the row is of. So every entity is recomputed.
+
+        Raises:
+            psycopg.Error: of a row: the transaction has to be done again, guarded.
+            FeedError: a document has no entity.
+        """
+        if not self._isolation.guarded:
+            return self._divide(found, since, most=most)
+        try:
+            with self._connection.transaction():
+                return self._divide(found, since, most=most)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+            reason = f"a route fails: {words(error)}"
+            return [], Late(self._every.put(reason=reason), reason)
+
+    def _divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
+        """The same by the routes.
+
         A delta holds what many have written. Each route of too large a one is looked at alone, and the
         smallest are followed in the pass, so that an edited name does not wait behind the renamed category
         that was committed beside it.
-
-        Raises:
-            FeedError: a document has no entity.
         """
         if not found.entries:
             return [], Late()
@@ -92,10 +117,9 @@ class Touched:
         entities = list(dict.fromkeys(row for row in rows if None not in row))
         extended = self._plan.analysis.null_extended
         if why or late or len(entities) < len(rows) or not found.tables.isdisjoint(extended):
-            require_entities(self._connection, self._feed, self._plan.analysis.nullable)
+            self._every.require()
         if why:
-            every = resolve.every_entity(self._feed)
-            return entities, Late(self._lane.add(every, {}, reason=why, keep_nulls=True), why)
+            return entities, Late(self._every.put(reason=why), why)
         if late:
             return entities, self._put(found, late, since)
         return entities, Late()

@@ -66,14 +66,17 @@ SELECT (SELECT pg_catalog.count(*) FROM digested),
        (SELECT pg_catalog.json_agg(d.stranger) FROM differing AS d WHERE d.stranger IS NOT NULL),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
-       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1)
+       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1),
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entity_texts}, d.document_bytes)) FROM digested AS d
+        WHERE d.document_bytes > {max_bytes})
 
 -- name: digested
 -- Documents with their hashes, made by the feed's query.
 -- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
 -- expression into every place that names it, and a subquery there runs for the document and for the hash.
-SELECT {identity}, made.document,
-       pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8')) AS hash
+-- The size of a value that was just made is its header's: no copy of a document that is too large is made to find out.
+SELECT {identity}, made.document, pg_catalog.pg_column_size(made.document) AS document_bytes,
+       CASE WHEN pg_catalog.pg_column_size(made.document) <= {max_bytes} THEN {hash} END AS hash
 FROM (
 {query}
 ) AS u
@@ -81,14 +84,24 @@ CROSS JOIN LATERAL (SELECT u.* OFFSET 0) AS q
 CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
 WHERE {affected_query}
 
+-- name: hash
+pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8'))
+
+-- name: hash_of_some
+-- The hash leaves fields out. All of the document must be text that can be delivered, or deliveries would fail at it.
+CASE WHEN pg_catalog.convert_to(made.document::pg_catalog.text, 'UTF8') IS NOT NULL THEN {hash} END
+
 -- name: digested_beside
 -- The same as `make_beside` brought it from another session.
-SELECT {typed}, b.document::pg_catalog.json AS document, b.hash
-FROM UNNEST({arrays}, %(documents)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[]) AS b ({names}, document, hash)
+SELECT {typed}, b.document::pg_catalog.json AS document, b.document_bytes::pg_catalog.int8 AS document_bytes, b.hash
+FROM UNNEST(
+    {arrays}, %(documents)s::pg_catalog.text[], %(sizes)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[]
+) AS b ({names}, document, document_bytes, hash)
 
 -- name: differs
--- Whether a digested document is not what is stored.
-s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved}
+-- Whether a digested document is not what is stored. One that is too large is not looked at: what is stored stays.
+d.document_bytes <= {max_bytes}
+AND (s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved})
 
 -- name: array_beside
 COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')
@@ -101,6 +114,7 @@ WITH digested AS MATERIALIZED (
 )
 SELECT {arrays},
        COALESCE(pg_catalog.array_agg(CASE WHEN {differs} THEN d.document::pg_catalog.text END), '{{}}'),
+       COALESCE(pg_catalog.array_agg(d.document_bytes::pg_catalog.text), '{{}}'),
        COALESCE(pg_catalog.array_agg(d.hash), '{{}}')
 FROM digested AS d
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
@@ -235,13 +249,27 @@ SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches})
 UNION ALL
 SELECT {stored_entities} FROM cdc.{feed} AS s WHERE NOT s.deleted)
 
+-- name: own_entities
+-- The entities that are stored or set aside.
+(SELECT {stored_entities} FROM cdc.{feed} AS s
+UNION ALL
+SELECT {failed_entities} FROM cdc.failed_entity AS e WHERE e.feed = {name} AND e.entity IS NOT NULL)
+
+-- name: every_row
+-- All rows of a source table, as if each had changed.
+SELECT {links} FROM {table} AS t
+
 -- name: entities_where
 -- The entities of documents with given values, in the query or in the stored feed.
 (SELECT {query_entities} FROM (
 {query}
 ) AS q WHERE {query_matches}
 UNION ALL
-SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches})
+{stored})
+
+-- name: stored_where
+-- The entities of stored documents with given values.
+SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches}
 
 -- name: add_pending
 -- Hands entities over to the slow lane, in entity order. The state row is locked, so positions grow in commit
@@ -282,7 +310,8 @@ FROM cdc.{feed} AS s
 -- earlier revisions that the sink may not have had, each found by its number.
 -- Keys and documents come as bytes: sinks send them as they are.
 -- The page ends before the document with which it would take more than the bytes asked for. (Documents that are
--- stored out of line are counted without being held: only pointers to them are materialised.)
+-- stored out of line are counted without being held: only pointers to them are materialised.) One that is too large,
+-- stored by an earlier version or under another limit, comes with its size and without its text.
 WITH RECURSIVE page AS MATERIALIZED (
     SELECT l.revision, l.previous, l.changed, {log_keys}
     FROM cdc.{log} AS l
@@ -301,9 +330,13 @@ WITH RECURSIVE page AS MATERIALIZED (
     SELECT c.revision, COALESCE(pg_catalog.octet_length(c.document::pg_catalog.text), 0) AS bytes
     FROM current AS c
 ), fitting AS (
-    SELECT t.revision
-    FROM (SELECT n.revision, n.bytes, pg_catalog.sum(n.bytes) OVER (ORDER BY n.revision) AS total FROM counted AS n) AS t
-    WHERE t.total - t.bytes < %(bytes)s::pg_catalog.int8
+    SELECT t.revision, t.bytes
+    FROM (
+        SELECT n.revision, n.bytes,
+               pg_catalog.sum(CASE WHEN n.bytes <= {max_bytes} THEN n.bytes ELSE 0 END) OVER (ORDER BY n.revision) AS total
+        FROM counted AS n
+    ) AS t
+    WHERE t.total - CASE WHEN t.bytes <= {max_bytes} THEN t.bytes ELSE 0 END < %(bytes)s::pg_catalog.int8
 ), chain AS (
     SELECT c.revision AS head, c.previous, c.changed FROM current AS c WHERE c.key IS NOT NULL
     UNION ALL
@@ -316,8 +349,9 @@ WITH RECURSIVE page AS MATERIALIZED (
     GROUP BY c.head
 )
 SELECT c.revision, pg_catalog.convert_to(c.key::pg_catalog.text, 'UTF8'), c.deleted, pg_catalog.encode(c.hash, 'hex'),
-       pg_catalog.convert_to(c.document::pg_catalog.text, 'UTF8'), c.captured_at,
-       pg_catalog.array_to_json(COALESCE(g.changed, '{{}}'))::pg_catalog.text, (SELECT pg_catalog.count(*) FROM page)
+       CASE WHEN fitting.bytes <= {max_bytes} THEN pg_catalog.convert_to(c.document::pg_catalog.text, 'UTF8') END,
+       c.captured_at, pg_catalog.array_to_json(COALESCE(g.changed, '{{}}'))::pg_catalog.text, fitting.bytes::pg_catalog.int8,
+       (SELECT pg_catalog.count(*) FROM page)
 FROM fitting JOIN current AS c USING (revision) LEFT JOIN gathered AS g ON g.head = c.revision
 ORDER BY c.revision
 
@@ -337,13 +371,18 @@ WITH page AS MATERIALIZED (
            COALESCE(pg_catalog.octet_length(s.document::pg_catalog.text), 0) AS bytes
     FROM page AS s
 ), fitting AS (
-    SELECT t.revision, t.place
-    FROM (SELECT n.*, pg_catalog.sum(n.bytes) OVER (ORDER BY n.place) AS total FROM counted AS n) AS t
-    WHERE t.total - t.bytes < %(bytes)s::pg_catalog.int8
+    SELECT t.revision, t.place, t.bytes
+    FROM (
+        SELECT n.*,
+               pg_catalog.sum(CASE WHEN n.bytes <= {max_bytes} THEN n.bytes ELSE 0 END) OVER (ORDER BY n.place) AS total
+        FROM counted AS n
+    ) AS t
+    WHERE t.total - CASE WHEN t.bytes <= {max_bytes} THEN t.bytes ELSE 0 END < %(bytes)s::pg_catalog.int8
 )
 SELECT s.revision, pg_catalog.convert_to({key_object}::pg_catalog.text, 'UTF8'), s.deleted,
-       pg_catalog.encode(s.hash, 'hex'), pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8'), s.captured_at,
-       NULL, (SELECT pg_catalog.count(*) FROM page), pg_catalog.json_build_array({key_texts})::pg_catalog.text
+       pg_catalog.encode(s.hash, 'hex'),
+       CASE WHEN t.bytes <= {max_bytes} THEN pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8') END, s.captured_at,
+       NULL, t.bytes::pg_catalog.int8, (SELECT pg_catalog.count(*) FROM page), pg_catalog.json_build_array({key_texts})::pg_catalog.text
 FROM fitting AS t JOIN page AS s ON s.revision = t.revision
 ORDER BY t.place
 
@@ -352,11 +391,13 @@ ORDER BY t.place
 -- normal order; one that is stored no more comes without a revision. The key as JSON is turned into values by the
 -- stored feed's own row type: a cast from text knows nothing of composite types or arrays.
 SELECT s.revision, pg_catalog.convert_to(COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), 'UTF8'),
-       s.deleted, pg_catalog.encode(s.hash, 'hex'), pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8'),
-       s.captured_at, NULL
+       s.deleted, pg_catalog.encode(s.hash, 'hex'),
+       CASE WHEN z.bytes <= {max_bytes} THEN pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8') END,
+       s.captured_at, NULL, z.bytes::pg_catalog.int8
 FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
+CROSS JOIN LATERAL (SELECT COALESCE(pg_catalog.octet_length(s.document::pg_catalog.text), 0) AS bytes) AS z
 WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalog.clock_timestamp()
   AND (s.revision IS NULL OR s.revision <= i.revision)
 ORDER BY i.next_attempt_at

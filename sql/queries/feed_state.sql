@@ -9,7 +9,9 @@ SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_
 -- that of a stopped feed moves at once when a pass works again, and takes the reason away (with entities in the
 -- slow lane the reason may be one of those: then a chunk that works takes it away).
 SELECT f.definition, f.cursor::text, f.fingerprint, f.history, f.revision, f.pending_position, f.pending_end,
-       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end
+       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end,
+       EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
+       EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp())
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED
@@ -135,8 +137,10 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 
 -- name: is_drained
--- Nothing is left in the slow lane, and nobody is at work on the feed just now.
-SELECT f.cursor IS NOT NULL AND f.pending_position >= f.pending_end
+-- Nothing is left in the slow lane or is to be tried again, and nobody is at work on the feed just now.
+SELECT f.cursor IS NOT NULL AND f.pending_position >= f.pending_end AND NOT EXISTS (
+    SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()
+)
 FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE SKIP LOCKED
 
 -- name: has_cursor

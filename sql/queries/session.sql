@@ -2,6 +2,10 @@
 -- Sets one setting for the whole session, its value as a parameter.
 SELECT pg_catalog.set_config(%(name)s, %(value)s, false)
 
+-- name: pin_for_transaction
+-- The same until the transaction ends.
+SELECT pg_catalog.set_config(%(name)s, %(value)s, true)
+
 -- name: export_snapshot
 -- For another session to take, as long as this transaction lasts.
 SELECT pg_catalog.pg_export_snapshot()

@@ -1,11 +1,13 @@
 -- name: feed
--- A feed's state row, with the changelogs that it reads, and whether its documents may have times of their own.
+-- A feed's state row, with the changelogs that it reads, whether its documents may have times of their own, and how
+-- many entities are set aside.
 SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
              WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1),
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = pg_catalog.to_regclass('cdc.feed_' || f.feed) AND a.attname = 'refresh_at')
+               WHERE a.attrelid = pg_catalog.to_regclass('cdc.feed_' || f.feed) AND a.attname = 'refresh_at'),
+       (SELECT pg_catalog.count(*) FROM cdc.failed_entity AS e WHERE e.feed = f.feed)
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 

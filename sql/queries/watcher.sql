@@ -14,10 +14,13 @@ WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND (
 )
 
 -- name: waiting
--- Feeds that have no cursor yet, or entities in the slow lane.
+-- Feeds that have no cursor yet, entities in the slow lane, or entities that failed and are to be tried again.
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
-WHERE f.feed = ANY ({feeds}) AND (f.cursor IS NULL OR f.pending_position < f.pending_end)
+WHERE f.feed = ANY ({feeds}) AND (
+    f.cursor IS NULL OR f.pending_position < f.pending_end
+    OR EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp())
+)
 
 -- name: due
 -- In how many seconds the next document of a feed wants to be recomputed, if within an hour. now() is the start

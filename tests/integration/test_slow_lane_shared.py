@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-import psycopg
 import pytest
 
 from cdc_daemon.errors import DatabaseUnavailable
@@ -120,15 +119,17 @@ def test_a_key_that_both_halves_yield_stops_the_feed(database: str, tmp_path: Pa
     assert sides.used
 
 
-def test_an_error_of_the_query_beside_is_the_chunks_error(database: str, tmp_path: Path) -> None:
+def test_an_entity_that_fails_beside_is_set_aside_by_the_chunk(database: str, tmp_path: Path) -> None:
     divided = Feed("SELECT id, code, 1 / (price - 1) AS share FROM item")
     feeds = Synced(tmp_path, database, feeds={"items": divided})
     feeds.sync()
     execute(database, "UPDATE item SET price = 1 WHERE id = 5")
     with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
         assert sync.request({}, reason="test", force=False)
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            sync.drain()
+        done = sync.drain()
+        assert sides.used
+    assert done is not None
+    assert [(each.entity, each.status) for each in done.set_aside] == [({"id": "5"}, "22012")]
 
 
 def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_path: Path) -> None:

@@ -1,0 +1,237 @@
+"""Recomputing entities so that one which can't be computed keeps no other one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+
+from cdc_daemon.errors import FeedError
+from cdc_daemon.feeds.blame import Blame, blame, words
+from cdc_daemon.feeds.digested import Beside, Entity
+from cdc_daemon.feeds.failed_entities import FailedEntities, Named, SetAside
+from cdc_daemon.feeds.recompute import Recompute, Recomputed
+from cdc_daemon.pg.session import Session
+from cdc_daemon.pg.statements import statement
+
+MANY_ALIKE = 100
+"""After so many entities in a row that fail with one SQLSTATE, others are asked whether it is the query."""
+
+FIND_AGAIN_SECONDS = 60.0
+"""Pause before entities that could not be found out are looked for again."""
+
+ASKED = 20
+"""How many others are asked, at random."""
+
+
+@dataclass
+class Isolation:
+    """What one transaction of a feed recomputes.
+
+    A statement that fails undoes its transaction, and a savepoint for each would cost every pass. So a
+    transaction begins without them; if it meets an error of a row it is done again, guarded: a batch that
+    fails is then halved until the entities that can't be computed stand alone.
+
+    Attributes:
+        set_aside: entities that failed in this transaction.
+        recovered: entities that were set aside before and were computed.
+    """
+
+    connection: Session
+    recompute: Recompute
+    failed: FailedEntities
+    set_aside: list[SetAside] = field(default_factory=list[SetAside], init=False)
+    recovered: list[Named] = field(default_factory=list[Named], init=False)
+    guarded: bool = field(default=False, init=False)
+    _any_failed: bool = field(default=False, init=False)
+    # A hundred in a row may come in several transactions.
+    _alike: tuple[str | None, int] = field(default=(None, 0), init=False)
+
+    def begin(self, *, guarded: bool, any_failed: bool) -> None:
+        """Begin a transaction.
+
+        Args:
+            guarded: halve a batch that fails.
+            any_failed: some entity of the feed is set aside.
+        """
+        self.guarded = guarded
+        self._any_failed = any_failed
+        self.set_aside, self.recovered = [], []
+
+    def divide(self, entities: Sequence[Entity]) -> tuple[list[Entity], list[Entity]]:
+        """Entities to be computed together, and those that are set aside and would undo the others' work."""
+        known = self.failed.among(entities) if self._any_failed and entities else set[Entity]()
+        return [entity for entity in entities if entity not in known], [*known]
+
+    def batch(
+        self,
+        entities: Sequence[Entity],
+        *,
+        captured_at: datetime,
+        force: bool = False,
+        beside: Beside | None = None,
+    ) -> Recomputed:
+        """Recompute entities that are not set aside; see `Recompute`.
+
+        Raises:
+            psycopg.Error: of a row: the transaction has to be done again, guarded.
+            FeedError: it is the query that fails, and not for an entity's rows.
+        """
+        if not entities:
+            return Recomputed()
+        if self.guarded:
+            return self._by_index(entities, captured_at, force=force, known=False)
+        return self._compute(entities, captured_at, force=force, beside=beside)
+
+    def retry(self, entities: Sequence[Entity], *, captured_at: datetime, force: bool = False) -> Recomputed:
+        """Recompute entities that are set aside."""
+        return self._by_index(entities, captured_at, force=force, known=True) if entities else Recomputed()
+
+    def miss_entities(self, error: psycopg.Error) -> None:
+        """Note that the entities that a change, or the whole query, is about could not all be found out."""
+        self.set_aside.append(
+            self.failed.add(
+                None, status=error.sqlstate, reason=words(error), retry_seconds=FIND_AGAIN_SECONDS
+            )
+        )
+        self._any_failed = True
+
+    def find_entities(self) -> None:
+        """Note that all of them are known again."""
+        if self._any_failed:
+            self.failed.remove_unknown()
+
+    def _compute(
+        self,
+        entities: Sequence[Entity],
+        captured_at: datetime,
+        *,
+        force: bool,
+        all_fields: bool = False,
+        beside: Beside | None = None,
+        met: list[Entity] | None = None,
+        by_index: bool = False,
+    ) -> Recomputed:
+        met = [] if met is None else met
+        done = self.recompute(
+            self.connection,
+            entities,
+            captured_at=captured_at,
+            force=force,
+            all_fields=all_fields,
+            beside=beside,
+            met=met,
+            by_index=by_index,
+        )
+        self._alike = (None, 0)
+        large = dict(done.too_large)
+        if self._any_failed:
+            self.recovered += self.failed.remove([each for each in [*entities, *met] if each not in large])
+        for entity, size in large.items():
+            self._set_aside_large(entity, size)
+        return done
+
+    def _set_aside_large(self, entity: Entity, size: int) -> None:
+        most = self.recompute.feed.max_document_bytes
+        reason = f"a document of {size:,} bytes is larger than max_document_bytes = {most:,}"
+        self.set_aside.append(self.failed.add(entity, status=None, reason=reason))
+        self._any_failed = True
+
+    def _by_index(
+        self, entities: Sequence[Entity], captured_at: datetime, *, force: bool, known: bool
+    ) -> Recomputed:
+        """Halve a batch, with every row looked up by an index where there is one.
+
+        Of a small table the planner reads every row, and may try a condition that fails for one row before
+        the one that leaves that row out. Each entity would be blamed for it.
+        """
+        off = {"name": "enable_seqscan", "value": "off"}
+        self.connection.execute(statement("session.pin_for_transaction"), off)
+        done = self._halve(entities, captured_at, force=force, known=known)
+        self.connection.execute(statement("session.pin_for_transaction"), {**off, "value": "on"})
+        return done
+
+    def _halve(
+        self, entities: Sequence[Entity], captured_at: datetime, *, force: bool, known: bool
+    ) -> Recomputed:
+        met: list[Entity] = []
+        try:
+            with self.connection.transaction():
+                return self._compute(entities, captured_at, force=force, met=met, by_index=True)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+            if len(entities) == 1:
+                return self._alone(entities[0], error, captured_at, force=force, known=known, met=met)
+        middle = len(entities) // 2
+        return self._halve(entities[:middle], captured_at, force=force, known=known) + self._halve(
+            entities[middle:], captured_at, force=force, known=known
+        )
+
+    def _alone(
+        self,
+        entity: Entity,
+        error: psycopg.Error,
+        captured_at: datetime,
+        *,
+        force: bool,
+        known: bool,
+        met: Sequence[Entity],
+    ) -> Recomputed:
+        if isinstance(error, psycopg.errors.StatementTooComplex):
+            # Perhaps the comparison of a deeply nested document with the stored one, and not the query.
+            try:
+                with self.connection.transaction():
+                    return self._compute([entity], captured_at, force=force, all_fields=True, by_index=True)
+            except psycopg.Error as again:
+                if blame(again) is Blame.NOT_A_ROW:
+                    raise
+        # An entity that is stored with a key of this one's is recomputed with it. That one may be the cause.
+        causes = [each for each in met if not self._can_be_computed(each, captured_at)]
+        if not known:
+            self._suspect_the_query(error, captured_at)
+        self._set_aside(entity, error, waits_for=causes[0] if causes else None)
+        return Recomputed(1)
+
+    def _can_be_computed(self, entity: Entity, captured_at: datetime) -> bool:
+        try:
+            with self.connection.transaction():
+                self._compute([entity], captured_at, force=False, by_index=True)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+            self._set_aside(entity, error, waits_for=None)
+            return False
+        return True
+
+    def _set_aside(self, entity: Entity, error: psycopg.Error, *, waits_for: Entity | None) -> None:
+        self.set_aside.append(
+            self.failed.add(entity, status=error.sqlstate, reason=words(error), waits_for=waits_for)
+        )
+        self._any_failed = True
+
+    def _suspect_the_query(self, error: psycopg.Error, captured_at: datetime) -> None:
+        """See that the query works for other entities, where the error may be one of the query.
+
+        Raises:
+            FeedError: it works for none.
+        """
+        status, count = self._alike
+        self._alike = (error.sqlstate, count + 1 if status == error.sqlstate else 1)
+        if self._alike[1] < MANY_ALIKE and blame(error) is Blame.ROW:
+            return
+        for other in self.failed.others(limit=ASKED):
+            try:
+                with self.connection.transaction():
+                    if self._compute([other], captured_at, force=False, by_index=True).documents:
+                        return
+            except psycopg.Error as fault:
+                if blame(fault) is Blame.NOT_A_ROW:
+                    raise
+        raise FeedError(
+            f"the query fails for every entity that was tried: {words(error)} (SQLSTATE {error.sqlstate})",
+            where=f"feed {self.recompute.feed.name}",
+            hint="correct the query, or what it reads for every document",
+        )

@@ -1,0 +1,134 @@
+"""All entities of a feed into the slow lane, also where its query can't list them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.capture.source import Source
+from cdc_daemon.feeds import resolve
+from cdc_daemon.feeds.blame import Blame, blame
+from cdc_daemon.feeds.entities import require_entities
+from cdc_daemon.feeds.isolation import Isolation
+from cdc_daemon.pg.session import Session
+from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.slow_lane import Added, SlowLane
+
+
+class EveryEntity:
+    """Within a transaction that holds the feed's state row.
+
+    A condition of the query (`WHERE weight::numeric > 0`) may fail for a row; then the query lists nothing,
+    and the daemon takes the entities that it knows: those stored, those set aside, and those that rows of
+    the source tables are by themselves (direct routes). What it does not know that way is noted, shown, and
+    looked for again every minute and whenever an entity recovers.
+
+    Args:
+        sources: the plan's source tables as they are captured, by name.
+    """
+
+    def __init__(
+        self,
+        connection: Session,
+        plan: FeedPlan,
+        sources: Mapping[str, Source],
+        lane: SlowLane,
+        isolation: Isolation,
+    ) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._feed = plan.definition
+        self._sources = sources
+        self._lane = lane
+        self._isolation = isolation
+
+    def put(self, *, reason: str, force: bool = False) -> Added:
+        """Append every entity.
+
+        Raises:
+            psycopg.Error: of a row: the transaction has to be done again, guarded.
+            FeedError: a document has no entity.
+        """
+        if not self._isolation.guarded:
+            return self._put_all(reason, force=force)
+        try:
+            with self._connection.transaction():
+                return self._put_all(reason, force=force)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+            self._isolation.miss_entities(error)
+        return self._put_known(reason, force=force)
+
+    def put_some(self, where: Mapping[str, str], *, reason: str, force: bool) -> Added:
+        """Append the entities whose documents have these values in key or entity columns.
+
+        Where the query fails for a row: those of stored documents.
+        """
+        values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
+        try:
+            with self._connection.transaction():
+                affected = resolve.entities_where(self._feed, where)
+                return self._lane.add(affected, values, reason=reason, force=force, keep_nulls=False)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+        stored = resolve.stored_where(self._feed, where)
+        return self._lane.add(stored, values, reason=reason, force=force, keep_nulls=False)
+
+    def find_again(self) -> Added:
+        """Append every entity, if the query can list them again; what could not be followed is among them."""
+        try:
+            with self._connection.transaction():
+                return self._put_all("entities found out", force=False)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW:
+                raise
+            self._isolation.miss_entities(error)
+        return Added()
+
+    def require(self) -> None:
+        """See that no document lacks its entity; see `require_entities`.
+
+        Where a row keeps the query from telling, the entities are counted as not known.
+        """
+        try:
+            with self._connection.transaction():
+                require_entities(self._connection, self._feed, self._plan.analysis.nullable)
+        except psycopg.Error as error:
+            if blame(error) is Blame.NOT_A_ROW or not self._isolation.guarded:
+                raise
+            self._isolation.miss_entities(error)
+
+    def _put_all(self, reason: str, *, force: bool) -> Added:
+        every = resolve.every_entity(self._feed)
+        added = self._lane.add(every, {}, reason=reason, force=force, keep_nulls=True)
+        self._isolation.find_entities()
+        return added
+
+    def _put_known(self, reason: str, *, force: bool) -> Added:
+        *richer, last = self._known()
+        for known in richer:
+            try:
+                with self._connection.transaction():
+                    return self._lane.add(known, {}, reason=reason, force=force, keep_nulls=False)
+            except psycopg.Error as error:
+                if blame(error) is Blame.NOT_A_ROW:
+                    raise
+        return self._lane.add(last, {}, reason=reason, force=force, keep_nulls=False)
+
+    def _known(self) -> Iterator[sql.Composed]:
+        """What to ask for entities instead of the query, the richest first; the last reads our own tables."""
+        own = resolve.own_entities(self._feed)
+        direct = [
+            resolve.direct_entities(self._feed, occurrence.table, occurrence.links, route)
+            for occurrence in self._plan.analysis.occurrences
+            for route in occurrence.routes
+            if route.kind is RouteKind.DIRECT and str(occurrence.table) in self._sources
+        ]
+        if direct:
+            yield sql.SQL("\nUNION ALL\n").join([own, *direct])
+        yield own

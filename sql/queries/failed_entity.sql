@@ -1,0 +1,80 @@
+-- name: among
+-- Those of these entities that are set aside.
+SELECT e.id FROM cdc.failed_entity AS e
+WHERE e.feed = %(feed)s AND e.id = ANY (%(ids)s::pg_catalog.bytea[])
+
+-- name: add
+-- Sets an entity aside, or notes that it failed once more. It is tried again when a change reaches it.
+INSERT INTO cdc.failed_entity AS e (feed, id, entity, status, reason, waits_for, retry_at)
+VALUES (%(feed)s, %(id)s, %(entity)s, %(status)s, %(reason)s, %(waits_for)s,
+        pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(retry_seconds)s::pg_catalog.float8))
+ON CONFLICT (feed, id) DO UPDATE
+SET status = EXCLUDED.status, reason = EXCLUDED.reason, attempts = e.attempts + 1, waits_for = EXCLUDED.waits_for,
+    last_failed_at = EXCLUDED.last_failed_at, retry_at = EXCLUDED.retry_at
+RETURNING e.attempts
+
+-- name: remove
+-- Entities that were computed are set aside no more. They are compared by their types: one value may have been
+-- written in two ways.
+DELETE FROM cdc.failed_entity AS e
+USING (
+    SELECT f.id AS stored, {typed} FROM cdc.failed_entity AS f
+    WHERE f.feed = %(feed)s AND f.entity IS NOT NULL
+) AS t
+WHERE e.feed = %(feed)s AND e.id = t.stored AND {affected}
+RETURNING e.id, e.entity
+
+-- name: remove_unknown
+-- Every entity is known again.
+DELETE FROM cdc.failed_entity WHERE feed = %(feed)s AND entity IS NULL
+
+-- name: wake
+-- What waits for one of these entities, and what may have failed for one of them, is tried in the next pass.
+UPDATE cdc.failed_entity AS e
+SET retry_at = pg_catalog.clock_timestamp()
+WHERE e.feed = %(feed)s AND (e.entity IS NULL OR e.waits_for = ANY (%(ids)s::pg_catalog.bytea[]))
+
+-- name: due
+-- Entities that are to be tried although nothing changed.
+SELECT e.entity FROM cdc.failed_entity AS e
+WHERE e.feed = %(feed)s AND e.retry_at <= pg_catalog.clock_timestamp()
+ORDER BY e.retry_at
+LIMIT %(limit)s
+
+-- name: unschedule
+-- A time that has come would come again at once, for ever. The next one is known when the entity can be computed.
+UPDATE cdc.{feed} AS s SET refresh_at = NULL
+WHERE s.refresh_at <= pg_catalog.now() AND {affected}
+
+-- name: others
+-- Some entities that are not set aside, taken at random: if none of them can be computed, it is not for its row
+-- that another one can't.
+SELECT o.* FROM (
+    (SELECT {pending_texts} FROM cdc.{pending} AS p, cdc.feed_state AS f
+     WHERE f.feed = %(feed)s AND p.position > f.pending_position
+     ORDER BY pg_catalog.random() LIMIT {limit})
+    UNION
+    (SELECT {stored_texts} FROM cdc.{stored} AS s WHERE NOT s.deleted ORDER BY pg_catalog.random() LIMIT {limit})
+) AS o ({names})
+WHERE NOT EXISTS (
+    SELECT FROM cdc.failed_entity AS e
+    WHERE e.feed = %(feed)s AND e.entity OPERATOR(pg_catalog.=) ARRAY[{values}]
+)
+LIMIT {limit}
+
+-- name: list
+-- Entities that are set aside, the oldest first.
+SELECT e.feed, e.entity, e.attempts, e.status, e.reason, e.first_failed_at, e.last_failed_at, e.retry_at
+FROM cdc.failed_entity AS e
+WHERE e.feed = ANY (%(feeds)s)
+ORDER BY e.first_failed_at, e.feed, e.id
+
+-- name: retry
+-- Entities that are set aside are tried in the next pass.
+UPDATE cdc.failed_entity AS e
+SET retry_at = pg_catalog.clock_timestamp()
+WHERE e.feed = %(feed)s
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(places)s::pg_catalog.int4[], %(values)s::pg_catalog.text[]) AS w (place, value)
+    WHERE e.entity[w.place] IS DISTINCT FROM w.value
+)
