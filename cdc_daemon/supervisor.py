@@ -41,6 +41,7 @@ _PASSING = (
     OSError,
 )
 
+GONE_HINT = "schema cdc was removed or changed meanwhile: run `cdc-daemon install`, then start the daemon"
 log = get_logger()
 
 
@@ -280,6 +281,8 @@ class Supervisor:
         hint = (
             error.hint
             if isinstance(error, CdcError)
+            else GONE_HINT
+            if isinstance(error, psycopg.errors.UndefinedTable)
             else "the log has the place of the fault; please report it"
         )
         given_up = WorkerGivenUp(

@@ -9,6 +9,7 @@ from cdc_daemon.analysis.catalogue import Table, TableName
 from cdc_daemon.analysis.conditions import columns_of, loads
 from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.capture.source import Link, Source
+from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -83,7 +84,7 @@ class Captured:
 
     Attributes:
         body: md5 of its function's body.
-        changelog: the name of its changelog.
+        changelog, function: the names of its changelog and its function.
         filters: conditions (JSON) of which a row has to fulfil one; None: every row is captured.
     """
 
@@ -92,6 +93,7 @@ class Captured:
     body: str = ""
     filters: frozenset[str] | None = frozenset()
     changelog: str = ""
+    function: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,18 @@ def schema_exists(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
+def require_schema(connection: Connection) -> None:
+    """See that schema cdc is there.
+
+    Raises:
+        InstallError: it is not, or not any more.
+    """
+    if not schema_exists(connection):
+        raise InstallError(
+            "nothing is installed in this database", where="schema cdc", hint="run `cdc-daemon install`"
+        )
+
+
 def read_installed(connection: Connection) -> Installed:
     """Everything that capture has in this database."""
     if not schema_exists(connection):
@@ -132,9 +146,14 @@ def read_installed(connection: Connection) -> Installed:
         schema=True,
         sources={
             TableName(schema, table): Captured(
-                tuple(links), tuple(columns), body, None if filters is None else frozenset(filters), changelog
+                tuple(links),
+                tuple(columns),
+                body,
+                None if filters is None else frozenset(filters),
+                changelog,
+                function,
             )
-            for schema, table, links, columns, body, filters, changelog in connection.execute(
+            for schema, table, links, columns, body, filters, changelog, function in connection.execute(
                 statement("capture.installed_sources")
             )
         },

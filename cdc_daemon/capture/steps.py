@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from psycopg import sql
 
@@ -39,14 +39,22 @@ def steps(
         yield from _triggers(source, installed)
 
 
-def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
-    """Drop what no feed wants any more: triggers first, or a user's write would meet a missing function."""
+def removals(
+    installed: Installed, *, keep: Sequence[Source], keep_tables: Collection[TableName] = ()
+) -> Iterator[Step]:
+    """Drop what no feed wants any more: triggers first, or a user's write would meet a missing function.
+
+    Args:
+        keep_tables: source tables of which everything stays as it is.
+    """
+    untouched = [installed.sources[table] for table in keep_tables if table in installed.sources]
+    untouched_functions = {source.function for source in untouched}
     kept = {
         (table, f"cdc_capture_{event}") for source in keep for table in source.triggered for event in TRIGGERS
     }
     by_table: dict[TableName, list[str]] = {}
-    for table, trigger in installed.triggers:
-        if (table, trigger) not in kept:
+    for (table, trigger), present in installed.triggers.items():
+        if (table, trigger) not in kept and present.function not in untouched_functions:
             by_table.setdefault(table, []).append(trigger)
     for table, triggers in by_table.items():
         yield Step(
@@ -60,7 +68,7 @@ def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
             ),
             locks=table,
         )
-    functions = {source.function for source in keep}
+    functions = {source.function for source in keep} | untouched_functions
     for function in installed.functions:
         if function not in functions:
             yield Step(
@@ -68,8 +76,8 @@ def removals(installed: Installed, *, keep: Sequence[Source]) -> Iterator[Step]:
                 f"function cdc.{function}",
                 (rendered("capture.drop_function", function=sql.Identifier(function)),),
             )
-    tables = {source.table for source in keep}
-    changelogs = {source.changelog for source in keep}
+    tables = {source.table for source in keep}.union(keep_tables)
+    changelogs = {source.changelog for source in keep} | {source.changelog for source in untouched}
     for table, captured in installed.sources.items():
         statements: list[sql.Composed] = []
         if captured.changelog not in changelogs:
@@ -175,7 +183,7 @@ def _function(
     links = tuple(link.name for link in source.links)
     filters = None if source.filters is None else sorted(map(dumps, source.filters))
     matter = None if filters is None else frozenset(filters)
-    wanted = Captured(links, source.columns, digest, matter, source.changelog)
+    wanted = Captured(links, source.columns, digest, matter, source.changelog, source.function)
     owned = owner is None or installed.owners.get(source.function) == owner
     if owned and present == digest and installed.sources.get(source.table) == wanted:
         return

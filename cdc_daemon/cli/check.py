@@ -14,13 +14,15 @@ from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.errors import CdcError, ConfigurationError, FeedError
+from cdc_daemon.errors import CdcError, ConfigurationError, FeedError, InstallError
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.keys import BadKeys, count_bad_keys
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
+from cdc_daemon.workers.belongings import require_own_schema
 from cdc_daemon.workers.planning import FeedPlan, QueryRefused, place_of, plan_feed
+from cdc_daemon.workers.surroundings import concerns
 
 
 class Fault(NamedTuple):
@@ -72,6 +74,11 @@ def check(feeds: tuple[str, ...], counting: bool, as_json: bool) -> None:
         settings = invocation().settings()
         names = chosen(settings, feeds)
         with session(settings, "check") as (connection, _):
+            try:
+                require_own_schema(connection)
+            except InstallError as error:
+                found.faults.append(Fault(error.where or "database", error.what, error.hint))
+            found.warnings += (Fault(*concern) for concern in concerns(connection, settings))
             for name in names:
                 _check(connection, settings, name, found, counting=counting)
     except ConfigurationError as error:

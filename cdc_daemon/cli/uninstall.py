@@ -14,11 +14,13 @@ from cdc_daemon.workers import installation
 
 @click.command(short_help="Remove every trace from the database.")
 @click.option("--yes", is_flag=True, help="Don't ask. (A script, which has no terminal, is never asked.)")
-def uninstall(yes: bool) -> None:
+@click.option("--drop-feeds", is_flag=True, help="Also feeds of other configurations.")
+def uninstall(yes: bool, drop_feeds: bool) -> None:
     """Remove everything that cdc-daemon has in the database, then look whether anything is left.
 
     Triggers go first, so your tables are as they were before; the stored documents and cursors go with the
-    schema cdc. What was delivered stays where it is. Stop the daemon before: `run` would install anew.
+    schema cdc. What is not ours is never dropped: if something of yours stands in the schema or is built upon
+    it, the command names it and removes nothing. What was delivered stays where it is. Stop the daemon first.
 
     \b
     Example:
@@ -28,7 +30,7 @@ def uninstall(yes: bool) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove all of cdc-daemon from {settings.database.shown}?", abort=True)
     with session(settings, "uninstall") as (connection, dsn):
-        left = installation.uninstall(connection, dsn, settings)
+        left = installation.uninstall(connection, dsn, settings, drop_others=drop_feeds)
     if left:
         raise InstallError(
             f"left behind: {'; '.join(left)}",

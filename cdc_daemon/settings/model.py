@@ -140,6 +140,12 @@ planned; the look at a session that has waited for long."""
 class DaemonSettings(_Section):
     """`[daemon]`."""
 
+    name: Name = Field(
+        default="cdc-daemon",
+        max_length=63,
+        description="Name of this configuration: several may share a database, and each changes and drops "
+        "its own feeds alone.",
+    )
     state_dir: Path = Field(
         default=Path("/var/lib/cdc-daemon"),
         description="Folder of what the daemon keeps for itself: the embedded server. Documents are in "
@@ -286,6 +292,13 @@ class Settings(_Section):
     daemon: DaemonSettings = DaemonSettings()
     feeds: dict[str, FeedSettings] = {}
     sinks: dict[str, SerializeAsAny[SinkSettings]] = {}
+
+    @property
+    def needed_sessions(self) -> int:
+        """The most sessions that the daemon will have: no more than there is work for."""
+        deliveries = sum(len(feed.sinks) for feed in self.feeds.values())
+        beside = self.daemon.side_sessions + RESERVED_SESSIONS
+        return min(len(self.feeds) + deliveries + 1, self.daemon.shared_sessions) + beside
 
     def effective(self) -> dict[str, Any]:
         """What is in force, ready for JSON: without the queries' text, secrets hidden."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import psycopg
@@ -247,7 +248,8 @@ class FeedWorker:
         if not self._stopped:
             log.error("feed_stopped", feed=self.feed, reason=reason)
         self._stopped = True
-        state.stop(self._seat, self.feed, reason)
+        with suppress(psycopg.errors.UndefinedTable):  # schema cdc is gone: the watcher says so
+            state.stop(self._seat, self.feed, reason)
 
     def _repaired(self) -> None:
         if self._stopped:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from psycopg import sql
@@ -20,6 +21,8 @@ from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
 from cdc_daemon.pg.statements import sql_directory, statement
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.belongings import drop_all, require_nothing_foreign, require_own_schema
+from cdc_daemon.workers.configurations import read_belonging
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
 
@@ -52,9 +55,12 @@ def wanted_steps(
         for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
             session gets rights on what is made.
     """
+    require_own_schema(connection)
     owner = read_owner(connection, settings)
     usable = owner.usable or for_script
     installed = catalogue.read_installed(connection)
+    belonging = read_belonging(connection, settings, installed)
+    belonging.require_own(plan.definition.name for plan in plans)
     found = list(_migrations(_last_migration(connection) if installed.schema else 0))
     upgrade = bool(found) and installed.schema
     if upgrade and not complete:
@@ -67,15 +73,18 @@ def wanted_steps(
         found += _owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
-    sources = plan_sources(connection, plans, keep=None if complete else installed.sources)
+    kept = belonging.sources_of_others(installed) if complete else installed.sources
+    sources = plan_sources(connection, plans, keep=kept)
     found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
     found += feed_steps.steps(wanted, stored)
+    found += belonging.steps(feed.definition.name for feed in wanted)
     if complete:
         # Feeds first: a feed without its triggers would wait for changes that never come.
-        found += feed_steps.removals(stored, keep=wanted)
-        found += steps.removals(installed, keep=sources)
+        own = {name: feed for name, feed in stored.items() if name not in belonging.others}
+        found += feed_steps.removals(own, keep=wanted)
+        found += steps.removals(installed, keep=sources, keep_tables=kept)
         if installed.schema and not upgrade:
-            found += _removed_deliveries(connection, settings)
+            found += _removed_deliveries(connection, settings, belonging.others)
     if for_script and found:
         found.append(_rights(connection, sources, [each.definition for each in wanted]))
     return found
@@ -168,30 +177,62 @@ def _lock_out_others(session: Connection, settings: Settings) -> None:
         ) from error
 
 
-def uninstall(connection: Connection, dsn: str, settings: Settings) -> list[str]:
+def dropped_feeds(connection: Connection, settings: Settings) -> list[str]:
+    """The feeds that `install` would drop: this configuration's own that it names no more."""
+    installed = catalogue.read_installed(connection)
+    belonging = read_belonging(connection, settings, installed)
+    return sorted(belonging.own - set(settings.feeds))
+
+
+def uninstall(
+    connection: Connection, dsn: str, settings: Settings, *, drop_others: bool = False
+) -> list[str]:
     """Remove every trace, triggers first, and look whether anything is left.
+
+    Args:
+        drop_others: also feeds of other configurations.
 
     Returns:
         What was found afterwards that belongs to cdc-daemon; empty when nothing is left.
 
     Raises:
-        InstallError: a lock could not be had, or rights are missing.
+        InstallError: a lock could not be had, or rights are missing; or something of others would have to go,
+            and nothing was removed.
     """
     with one_installer(dsn, settings):
-        return _uninstall(connection, settings)
+        return _uninstall(connection, settings, drop_others=drop_others)
 
 
-def _uninstall(connection: Connection, settings: Settings) -> list[str]:
+def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[str]:
+    require_own_schema(connection)
     installed = catalogue.read_installed(connection)
+    belonging = read_belonging(connection, settings, installed)
+    if belonging.others and not drop_others:
+        raise InstallError(
+            f"has feeds of other configurations: {belonging.told()}. Nothing was removed",
+            where="schema cdc",
+            hint="take this configuration's feeds out of it and run `cdc-daemon install --drop-feeds`; or "
+            "remove everybody's with `cdc-daemon uninstall --drop-feeds`",
+        )
+    require_nothing_foreign(connection, installed, {*belonging.own, *belonging.others})
     owner = read_owner(connection, settings)
-    found = [step for step in steps.removals(installed, keep=[]) if step.locks is not None]
-    found.append(Step("drop", "schema cdc", (statement("installation.drop_schema"),)))
-    ddl.apply(
+    apply = partial(
+        ddl.apply,
         connection,
-        found,
         lock_timeout_seconds=settings.database.lock_timeout_seconds,
         attempts=settings.database.install_attempts,
     )
+    triggers = [step for step in steps.removals(installed, keep=[]) if step.locks is not None]
+    apply(triggers)
+    if installed.schema:
+        try:
+            apply([Step("drop", "schema cdc", drop_all(connection))])
+        except psycopg.errors.DependentObjectsStillExist as error:
+            raise InstallError(
+                f"{first_line(error)}: {error.diag.message_detail}",
+                where="schema cdc",
+                hint="it came while uninstall was at work: drop or move it, then uninstall again",
+            ) from error
     if owner.exists and owner.name == default_owner(connection):
         try:
             connection.execute(statement("installation.disown", owner=sql.Identifier(owner.name)))
@@ -239,10 +280,7 @@ def require_current(connection: Connection) -> None:
     Raises:
         InstallError: it is not.
     """
-    if not catalogue.schema_exists(connection):
-        raise InstallError(
-            "nothing is installed in this database", where="schema cdc", hint="run `cdc-daemon install`"
-        )
+    catalogue.require_schema(connection)
     if any(True for _ in _migrations(_last_migration(connection))):
         raise InstallError(
             "was installed by an earlier version", where="schema cdc", hint="run `cdc-daemon install`"
@@ -254,7 +292,9 @@ def _last_migration(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _removed_deliveries(connection: Connection, settings: Settings) -> Iterator[Step]:
+def _removed_deliveries(
+    connection: Connection, settings: Settings, others: Collection[str]
+) -> Iterator[Step]:
     """What is kept for sinks that the configuration does not name, or that don't take a feed any more."""
     wanted = {(sink, name) for name, feed in settings.feeds.items() for sink in feed.sinks}
     for sink, feed in connection.execute(statement("sink_state.deliveries")).fetchall():
@@ -268,7 +308,9 @@ def _removed_deliveries(connection: Connection, settings: Settings) -> Iterator[
                 ),
             )
     for sink, feed, *_ in connection.execute(statement("delivery_pause.list")).fetchall():
-        if sink not in {"*", *settings.sinks} or feed not in {"*", *settings.feeds}:
+        # One of a feed that another configuration has is that one's.
+        own = feed in settings.feeds or (feed == "*" and not others)
+        if (own and sink not in {"*", *settings.sinks}) or feed not in {"*", *settings.feeds, *others}:
             yield Step(
                 "drop",
                 f"pause of sink {sink}, feed {feed}",

@@ -26,6 +26,7 @@ from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import VERDICTS, Accepting
+from cdc_daemon.workers.surroundings import require_undistributed
 
 _NEVER = frozenset(name for name, each in VERDICTS.items() if each.accepting is Accepting.NEVER)
 
@@ -124,6 +125,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         line, column = error.at
         where = f"{feed.query}:{line}:{column}"
         raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
+    require_undistributed(connection, name, [table.oid for table in catalogue.tables.values()])
     analysis = referee(analyse(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)

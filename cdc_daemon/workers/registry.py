@@ -6,15 +6,25 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.capture.catalogue import schema_exists
 from cdc_daemon.capture.source import Source
+from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 
 log = get_logger()
+
+
+def _is_stored(connection: Connection, feed: str) -> bool:
+    if not schema_exists(connection):
+        return False
+    row = connection.execute(statement("feed_state.exists"), {"feed": feed}).fetchone()
+    return bool(row and row[0])
 
 
 class Registry:
@@ -26,6 +36,8 @@ class Registry:
         self._lock = threading.Lock()
         self._plans: dict[str, FeedPlan] = {}
         self._sources: dict[TableName, Source] = {}
+        # Feeds that were stored once: they are not made anew when somebody has dropped them.
+        self._known: set[str] = set()
 
     def plan_and_install(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]]:
         """Derive a feed anew and install what it lacks, leaving alone what other feeds need.
@@ -33,12 +45,21 @@ class Registry:
         Raises:
             FeedError, InstallError: this feed can't be used now.
         """
+        if feed in self._known and not _is_stored(connection, feed):
+            self._forget(feed)
+            raise FeedError(
+                "is not installed any more: an `uninstall`, or an `install` without it, has dropped it",
+                where=f"feed {feed}",
+                hint="run `cdc-daemon install` and restart the daemon; a configuration that is to leave it "
+                "alone needs another [daemon] name",
+            )
         plan = plan_feed(connection, self._settings, feed)
         with self._lock:
             for step in install(connection, self._dsn, self._settings, [plan], complete=False):
                 log.info("source_installed", feed=feed, action=step.action, what=step.what)
             sources = plan_sources(connection, [plan])
             self._plans[feed] = plan
+            self._known.add(feed)
             self._sources.update({source.table: source for source in sources})
         log.info(
             "feed_planned",
@@ -47,6 +68,13 @@ class Registry:
             routes=sorted({str(occurrence.kind) for occurrence in plan.analysis.occurrences}),
         )
         return plan, sources
+
+    def _forget(self, feed: str) -> None:
+        """Have nobody look at what is not there any more."""
+        with self._lock:
+            self._plans.pop(feed, None)
+            needed = {table for plan in self._plans.values() for table in plan.columns}
+            self._sources = {table: source for table, source in self._sources.items() if table in needed}
 
     def definition(self, feed: str) -> FeedDefinition | None:
         """A feed, None as long as it is not planned."""

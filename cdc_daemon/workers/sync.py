@@ -321,7 +321,9 @@ class FeedSync:
         row = self._connection.execute(
             statement("feed_state.has_cursor"), {"feed": self._feed.name}
         ).fetchone()
-        return bool(row and row[0])
+        if row is None:
+            raise DefinitionDiffers("is not stored any more")
+        return bool(row[0])
 
     def _check(self, locked: FeedState) -> None:
         self._check_definition(locked)

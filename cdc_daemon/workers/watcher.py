@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import psycopg
 from psycopg import sql
 
+from cdc_daemon.capture.catalogue import require_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
@@ -57,7 +59,11 @@ class Watcher:
         self._idle_poll_seconds = idle_poll_seconds
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
-        """Poll until stopped."""
+        """Poll until stopped.
+
+        Raises:
+            InstallError: schema cdc is gone.
+        """
         watched: tuple[Mapping[str, Sequence[str]], Sequence[str]] | None = None
         query = b""
         pause, last_work = self._poll_seconds, time.monotonic()
@@ -67,7 +73,14 @@ class Watcher:
                 if watched != (now := (self._changelogs(), self._refreshing())):
                     watched, query = now, self._query(*now)
                 started = time.monotonic()
-                next_seconds = self._look(connection, query)
+                try:
+                    next_seconds = self._look(connection, query)
+                except psycopg.errors.UndefinedTable:
+                    require_schema(connection)
+                    # Some feed was dropped: its worker says so when it looks, and then nobody watches it.
+                    self._bells.ring_all()
+                    stop.wait(self._idle_poll_seconds)
+                    continue
                 looking = time.monotonic() - started
                 shortest = min(looking * (1 / MOST_LOOKING - 1), self._idle_poll_seconds)
                 if next_seconds <= 0:
@@ -97,7 +110,9 @@ class Watcher:
             statement("watcher.due", feed=sql.Literal(name), table=sql.Identifier(f"feed_{name}"))
             for name in refreshing
         ]
+        planned = sorted({feed for feeds in changelogs.values() for feed in feeds})
         rest = [
+            statement("watcher.dropped", feeds=_texts(planned)),
             statement("watcher.waiting", feeds=_texts(self._feeds)),
             statement("watcher.behind", sinks=_texts(self._sinks), feeds=_texts(self._feeds)),
         ]

@@ -42,7 +42,7 @@ SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 -- name: installed_sources
 -- What earlier installs recorded; one before migration 3 has no filters.
 SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
-       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog
+       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog, s.function
 FROM cdc.source AS s ORDER BY 1, 2
 
 -- name: recorded_names

@@ -104,6 +104,14 @@ SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCL
                                    WHERE (f.conditions @> (EXCLUDED.filters -> f.source)) IS NOT TRUE)
              THEN feed_state.cursor END
 
+-- name: owners
+-- The configuration that each feed belongs to; before migration 10 there was one.
+SELECT f.feed, COALESCE(pg_catalog.to_jsonb(f.*) ->> 'daemon', 'cdc-daemon'), f.sources FROM cdc.feed_state AS f
+
+-- name: own
+-- Records which configuration a feed belongs to.
+UPDATE cdc.feed_state SET daemon = {daemon} WHERE feed = {feed}
+
 -- name: forget
 DELETE FROM cdc.feed_state WHERE feed = {feed}
 

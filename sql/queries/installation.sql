@@ -71,8 +71,70 @@ GRANT INSERT, TRUNCATE ON {logs} TO {role}
 -- UPDATE is for setval(), after a restore. Identity columns take no right on their sequences.
 GRANT USAGE, UPDATE ON SEQUENCE {revisions} TO {role}
 
+-- name: members
+-- What stands in schema cdc, as DROP names it: views, tables, functions, and sequences that belong to no column.
+SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::pg_catalog.regclass::text
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = pg_catalog.to_regnamespace('cdc') AND c.relkind IN ('r', 'v', 'S')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND c.relkind = 'S'
+                    AND d.deptype IN ('a', 'i'))
+UNION ALL
+SELECT 'FUNCTION', p.oid::pg_catalog.regprocedure::text
+FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = pg_catalog.to_regnamespace('cdc')
+
+-- name: foreign
+-- What stands in schema cdc and is not ours, and what depends on ours: tables, views, functions and types, by name;
+-- triggers on our tables; views, foreign keys, defaults and functions that others have built upon them.
+WITH relation AS (
+    SELECT c.oid, c.relname, c.relkind,
+           c.relname = ANY (%(relations)s::text[]) OR EXISTS (
+               SELECT FROM pg_catalog.pg_depend AS d
+               JOIN pg_catalog.pg_class AS o ON o.oid = d.refobjid AND o.relname = ANY (%(relations)s::text[])
+               WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+           ) AS own
+    FROM pg_catalog.pg_class AS c WHERE c.relnamespace = pg_catalog.to_regnamespace('cdc')
+), function AS (
+    SELECT p.oid, p.proname = ANY (%(functions)s::text[]) AS own
+    FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = pg_catalog.to_regnamespace('cdc')
+), own AS (
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class, r.oid FROM relation AS r WHERE r.own
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid
+    FROM relation AS r JOIN pg_catalog.pg_type AS t ON t.typrelid = r.oid WHERE r.own
+    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, f.oid FROM function AS f WHERE f.own
+), dependent AS (
+    SELECT d.classid, d.objid, COALESCE(w.ev_class, NULLIF(k.conrelid, 0), a.adrelid, t.tgrelid,
+               CASE WHEN d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass THEN d.objid END) AS relation
+    FROM own AS o
+    JOIN pg_catalog.pg_depend AS d ON d.refclassid = o.class AND d.refobjid = o.oid AND d.deptype = 'n'
+    LEFT JOIN pg_catalog.pg_rewrite AS w ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = d.objid
+    LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid
+    LEFT JOIN pg_catalog.pg_attrdef AS a ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND a.oid = d.objid
+    LEFT JOIN pg_catalog.pg_trigger AS t ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = d.objid
+    WHERE t.tgname IS NULL OR t.tgname NOT LIKE 'cdc\_capture\_%%'
+)
+SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, r.oid, 0)
+FROM relation AS r WHERE NOT r.own AND r.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+UNION SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, f.oid, 0)
+FROM function AS f WHERE NOT f.own
+UNION SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0)
+FROM pg_catalog.pg_type AS t
+WHERE t.typnamespace = pg_catalog.to_regnamespace('cdc') AND t.typtype IN ('d', 'e', 'r')
+UNION SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, 0)
+FROM relation AS r JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal WHERE r.own
+UNION SELECT CASE WHEN d.relation IS NULL THEN pg_catalog.pg_describe_object(d.classid, d.objid, 0)
+             ELSE pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, d.relation, 0) END
+FROM dependent AS d
+WHERE NOT EXISTS (SELECT FROM own AS o WHERE o.oid = COALESCE(d.relation, d.objid))
+ORDER BY 1
+
+-- name: schema_stands
+-- Whether there is a schema of that name, and whether it is ours.
+SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL, pg_catalog.to_regclass('cdc.migration') IS NOT NULL
+
 -- name: drop_schema
-DROP SCHEMA IF EXISTS cdc CASCADE
+-- Never by CASCADE: what is not ours would go with it.
+DROP SCHEMA cdc
 
 -- name: disown
 -- Rights that the role may still hold in this database.

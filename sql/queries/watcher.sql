@@ -22,6 +22,12 @@ WHERE f.feed = ANY ({feeds}) AND (
     OR EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp())
 )
 
+-- name: dropped
+-- Feeds that are planned and not stored any more: their workers find out why.
+SELECT f.feed, NULL, 0::pg_catalog.float8
+FROM pg_catalog.unnest({feeds}) AS f (feed)
+WHERE NOT EXISTS (SELECT FROM cdc.feed_state AS s WHERE s.feed = f.feed)
+
 -- name: due
 -- In how many seconds the next document of a feed wants to be recomputed, if within an hour. now() is the start
 -- of this statement, so it can use the index. (min() HAVING it is not NULL: PostgreSQL 18 can't plan that here.)

@@ -1,0 +1,106 @@
+"""What in the database is the daemon's own: it is known by name, and nothing else is ever dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from psycopg import sql
+
+from cdc_daemon.capture.catalogue import Installed
+from cdc_daemon.errors import InstallError
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import sql_directory, statement
+
+_FIXED = re.compile(r"^CREATE (?:TABLE|VIEW|SEQUENCE|(?:OR REPLACE )?FUNCTION) cdc\.(\w+)", re.MULTILINE)
+
+_LONGEST_LIST = 5
+
+_ORDER = ("VIEW", "TABLE", "FUNCTION", "SEQUENCE")
+
+
+def require_own_schema(connection: Connection) -> None:
+    """See that schema cdc, if there is one, is the daemon's.
+
+    Raises:
+        InstallError: it is somebody else's.
+    """
+    row = connection.execute(statement("installation.schema_stands")).fetchone()
+    if row is None or not row[0] or row[1]:
+        return
+    found = _named(foreign(connection, Installed(), ()))
+    raise InstallError(
+        f"exists, and is not cdc-daemon's{f': it has {found}' if found else ''}",
+        where="schema cdc",
+        hint="rename that schema, or drop it if it is empty: cdc-daemon needs the name for its own",
+    )
+
+
+def require_nothing_foreign(connection: Connection, installed: Installed, feeds: Iterable[str]) -> None:
+    """See that nothing of others would have to go with schema cdc.
+
+    Raises:
+        InstallError: it names what is not the daemon's, or depends on what is.
+    """
+    if found := foreign(connection, installed, tuple(feeds)):
+        raise InstallError(
+            f"holds, or is needed by, what is not cdc-daemon's: {_named(found)}. Nothing was removed",
+            where="schema cdc",
+            hint="move it to another schema, or drop it; then uninstall again",
+        )
+
+
+def foreign(connection: Connection, installed: Installed, feeds: tuple[str, ...]) -> list[str]:
+    """What is in schema cdc and not the daemon's, or depends on what is: as PostgreSQL describes it.
+
+    Args:
+        feeds: names of the stored feeds.
+    """
+    rows = connection.execute(
+        statement("installation.foreign"),
+        {
+            "relations": [*_fixed(), *_changelogs(installed), *_stored(feeds)] if installed.schema else [],
+            "functions": [*_fixed(), *installed.functions] if installed.schema else [],
+        },
+    )
+    return [description for (description,) in rows]
+
+
+def drop_all(connection: Connection) -> tuple[sql.Composed, ...]:
+    """Statements that drop everything in schema cdc by its name, and then the schema.
+
+    None of them has CASCADE. If something else came into the schema, or was built upon ours, since it was
+    looked for, they fail together.
+    """
+    members: dict[str, list[str]] = {}
+    for kind, name in connection.execute(statement("installation.members")):
+        members.setdefault(kind, []).append(name)
+    dropped = [
+        # The names are PostgreSQL's own, quoted where they must be.
+        sql.SQL("DROP {} {}").format(sql.SQL(kind), sql.SQL(", ".join(members[kind])))  # pyright: ignore[reportArgumentType]
+        for kind in _ORDER
+        if kind in members
+    ]
+    return (*dropped, statement("installation.drop_schema"))
+
+
+def _fixed() -> Iterator[str]:
+    for path in (sql_directory() / "migrations").glob("*.sql"):
+        yield from _FIXED.findall(path.read_text("utf-8"))
+
+
+def _changelogs(installed: Installed) -> Iterator[str]:
+    for changelog in {source.changelog for source in installed.sources.values()}:
+        yield from (changelog, f"{changelog}_0", f"{changelog}_1", f"{changelog}_version_id_seq")
+
+
+def _stored(feeds: tuple[str, ...]) -> Iterator[str]:
+    for name in feeds:
+        feed = FeedDefinition(name, "", (), (), ())
+        yield from (feed.table, feed.log, *feed.segments, feed.pending, feed.revision)
+
+
+def _named(found: list[str]) -> str:
+    more = len(found) - _LONGEST_LIST
+    return ", ".join(found[:_LONGEST_LIST]) + (f" and {more} more" if more > 0 else "")

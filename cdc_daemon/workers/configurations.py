@@ -1,0 +1,81 @@
+"""Which configuration each feed of a database belongs to; capture is everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.capture.catalogue import Captured, Installed
+from cdc_daemon.errors import FeedError
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """The stored feeds, as one configuration sees them.
+
+    Attributes:
+        name: the configuration's own ([daemon] name).
+        own: its feeds.
+        others: per feed of another configuration, that one's name.
+        tables: source tables, as `schema.table`, of the others' feeds.
+    """
+
+    name: str
+    own: frozenset[str]
+    others: Mapping[str, str]
+    tables: frozenset[str]
+
+    def require_own(self, feeds: Iterable[str]) -> None:
+        """See that none of these feeds is another configuration's.
+
+        Raises:
+            FeedError: one is.
+        """
+        for feed in feeds:
+            if feed in self.others:
+                raise FeedError(
+                    f"belongs to the configuration {self.others[feed]!r}, and this one is {self.name!r}",
+                    where=f"feed {feed}",
+                    hint="give the feed another name; or set [daemon] name, if this is that configuration",
+                )
+
+    def sources_of_others(self, installed: Installed) -> dict[TableName, Captured]:
+        """What is captured for the others' feeds, among it perhaps what only an own feed needs."""
+        return {table: captured for table, captured in installed.sources.items() if str(table) in self.tables}
+
+    def steps(self, feeds: Iterable[str]) -> Iterator[Step]:
+        """Record the feeds as this configuration's, which are to be stored and are not recorded so."""
+        for feed in feeds:
+            if feed not in self.own and self.name != UNNAMED:
+                yield Step(
+                    "create",
+                    f"record that feed {feed} is of {self.name}",
+                    (statement("feed_state.own", feed=sql.Literal(feed), daemon=sql.Literal(self.name)),),
+                )
+
+    def told(self) -> str:
+        """The others' feeds for people."""
+        return ", ".join(f"{feed} (of {name})" for feed, name in sorted(self.others.items()))
+
+
+UNNAMED = "cdc-daemon"
+"""The name of a configuration that has given itself none, and the column's default."""
+
+
+def read_belonging(connection: Connection, settings: Settings, installed: Installed) -> Belonging:
+    """Which of the stored feeds are this configuration's."""
+    rows = connection.execute(statement("feed_state.owners")).fetchall() if installed.schema else []
+    name = settings.daemon.name
+    return Belonging(
+        name,
+        frozenset(feed for feed, owner, _ in rows if owner == name),
+        {feed: owner for feed, owner, _ in rows if owner != name},
+        frozenset(table for _, owner, tables in rows if owner != name for table in tables),
+    )

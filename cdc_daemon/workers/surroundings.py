@@ -1,0 +1,63 @@
+"""What else the database is used for, where the daemon's objects or sessions could harm it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdc_daemon.errors import FeedError
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
+
+Concern = tuple[str, str, str]
+"""Where, what, and what to do about it."""
+
+
+_PUBLISHED = (
+    "publishes {through}, so those of schema cdc too: a subscriber without them stops at their first change "
+    "and gets nothing any more"
+)
+_UNPUBLISH = (
+    "before `install`, publish by name or by schema (FOR TABLES IN SCHEMA public); or make the tables at the "
+    "subscriber after each install (pg_dump --schema-only --schema=cdc) and refresh its subscription"
+)
+
+
+def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
+    """What a person should know before anything is created; nothing of it keeps the daemon from working."""
+    for name, through in connection.execute(statement("surroundings.publications")):
+        yield (f"publication {name}", _PUBLISHED.format(through=through), _UNPUBLISH)
+    yield from _sessions(connection, settings)
+
+
+def _sessions(connection: Connection, settings: Settings) -> Iterator[Concern]:
+    """The session of this look is not counted as taken."""
+    wanted = settings.needed_sessions
+    for limit, most, taken in connection.execute(statement("surroundings.sessions")):
+        if wanted > most - taken:
+            yield (
+                "daemon.sessions",
+                f"the daemon has up to {wanted} sessions; {limit} leaves {max(most - taken, 0)} of {most}",
+                "raise that limit, or lower daemon.sessions; it works with fewer, and more slowly",
+            )
+
+
+def require_undistributed(connection: Connection, feed: str, relations: list[int]) -> None:
+    """See that Citus has spread none of these tables.
+
+    Its workers execute the writes, where neither schema cdc nor the capture functions are: writes would fail.
+
+    Raises:
+        FeedError: it has.
+    """
+    row = connection.execute(statement("surroundings.has_citus")).fetchone()
+    if not (row and row[0]):
+        return
+    found = connection.execute(statement("surroundings.distributed"), {"relations": relations}).fetchall()
+    if found:
+        raise FeedError(
+            f"reads {', '.join(table for (table,) in found)}: distributed or reference tables of Citus, "
+            "whose workers know nothing of schema cdc, so that writes would fail",
+            where=f"feed {feed}",
+            hint="feed from local tables, or make the table local again: SELECT undistribute_table(…)",
+        )

@@ -1,0 +1,33 @@
+-- name: publications
+-- Publications that take in every table, and so those of schema cdc.
+SELECT p.pubname, 'all tables' FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1
+
+-- name: sessions
+-- Each limit on sessions: what it is, how many there may be, how many others are taken. Reserved ones are not had.
+SELECT 'max_connections' AS "limit",
+       pg_catalog.current_setting('max_connections')::pg_catalog.int4
+       - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4
+       - COALESCE(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int4,
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.backend_type = 'client backend' AND a.application_name NOT LIKE 'cdc-daemon%%')
+UNION ALL
+SELECT 'the limit of role ' || r.rolname, r.rolconnlimit,
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.usesysid = r.oid AND a.application_name NOT LIKE 'cdc-daemon%%')
+FROM pg_catalog.pg_roles AS r
+WHERE r.rolname = pg_catalog.current_user() AND r.rolconnlimit >= 0 AND NOT r.rolsuper
+UNION ALL
+SELECT 'the limit of database ' || d.datname, d.datconnlimit,
+       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity AS a
+        WHERE a.datid = d.oid AND a.application_name NOT LIKE 'cdc-daemon%%')
+FROM pg_catalog.pg_database AS d
+WHERE d.datname = pg_catalog.current_database() AND d.datconnlimit >= 0
+
+-- name: has_citus
+SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
+
+-- name: distributed
+-- Tables that Citus has spread over its workers, whole (reference tables) or in shards.
+SELECT p.logicalrel::pg_catalog.regclass::text FROM pg_catalog.pg_dist_partition AS p
+WHERE p.logicalrel::pg_catalog.oid = ANY (%(relations)s::pg_catalog.oid[])
+ORDER BY 1

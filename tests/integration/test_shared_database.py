@@ -1,0 +1,209 @@
+"""The database holds things of others: a schema of the name, views upon ours, other configurations, Citus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cdc_daemon.cli.group import main
+from cdc_daemon.errors import FeedError, InstallError
+from cdc_daemon.workers.surroundings import concerns
+from tests.conftest import Connect
+from tests.integration.daemon import Daemon
+
+SHOP = """
+CREATE TABLE product (id int PRIMARY KEY, sku text UNIQUE, price int);
+CREATE TABLE stock (product_id int PRIMARY KEY, n int);
+INSERT INTO product SELECT n, 'A-' || n, n FROM generate_series(1, 5) AS n;
+INSERT INTO stock SELECT n, n FROM generate_series(1, 5) AS n;
+"""
+
+
+RETURNS_NULL = "CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+
+
+@pytest.fixture
+def products(database: str, tmp_path: Path, connect: Connect) -> Daemon:
+    connect().execute(SHOP)
+    return configuration(database, tmp_path / "products", "products", "SELECT id, sku, price FROM product")
+
+
+def configuration(dsn: str, folder: Path, feed: str, query: str, **daemon: str) -> Daemon:
+    folder.mkdir()
+    found = Daemon(folder, dsn, daemon=dict(daemon))
+    found.feed(feed, query, key=["id"])
+    return found
+
+
+def stocks(dsn: str, folder: Path, **daemon: str) -> Daemon:
+    query = "SELECT product_id AS id, n, price FROM stock JOIN product ON product.id = product_id"
+    return configuration(dsn, folder / "stocks", "stocks", query, **daemon)
+
+
+def cli(daemon: Daemon, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--config", str(daemon.config), *arguments])
+
+
+def exists(connect: Connect, name: str) -> bool:
+    row = connect().execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone()
+    return bool(row and row[0])
+
+
+def test_a_schema_of_that_name_that_is_not_ours_is_refused_and_never_dropped(
+    products: Daemon, connect: Connect
+) -> None:
+    connect().execute("CREATE SCHEMA cdc; CREATE TABLE cdc.orders (id int PRIMARY KEY)")
+    for command in (["check"], ["install"], ["uninstall", "--yes"]):
+        result = cli(products, *command)
+        assert result.exit_code != 0, command
+        assert "schema cdc: exists, and is not cdc-daemon's: it has table cdc.orders" in result.output
+        assert "Try: " in result.output
+    assert exists(connect, "cdc.orders")
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("CREATE VIEW public.monitor AS SELECT feed FROM cdc.feed_state", "view monitor"),
+        ("CREATE VIEW public.monitor AS SELECT * FROM cdc.feed_products", "view monitor"),
+        ("CREATE TABLE cdc.mine (id int)", "table cdc.mine"),
+        ("CREATE TABLE mine (feed text REFERENCES cdc.feed_state)", "table mine"),
+        ("CREATE FUNCTION cdc.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function cdc.mine()"),
+        ("CREATE TYPE cdc.mine AS ENUM ('a')", "type cdc.mine"),
+        ("CREATE FUNCTION mine(cdc.feed_state) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function mine("),
+        (
+            f"{RETURNS_NULL}; CREATE TRIGGER mine AFTER INSERT ON cdc.feed_products EXECUTE FUNCTION mine()",
+            "trigger mine on table cdc.feed_products",
+        ),
+    ],
+)
+def test_uninstall_names_what_others_built_on_ours_and_removes_nothing(
+    products: Daemon, connect: Connect, made: str, named: str
+) -> None:
+    products.install()
+    connect().execute(made.encode())
+    result = cli(products, "uninstall", "--yes")
+    assert result.exit_code == 1
+    assert named in result.output
+    assert "Nothing was removed" in result.output
+    row = (
+        connect().execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'cdc\\_capture\\_%'").fetchone()
+    )
+    assert row == (4,)
+    products.run_once()
+    assert not products.difference("products")
+
+
+def test_uninstall_leaves_nothing_of_ours(products: Daemon, connect: Connect) -> None:
+    products.install()
+    products.run_once()
+    assert products.uninstall() == []
+    row = connect().execute("SELECT to_regnamespace('cdc') IS NULL").fetchone()
+    assert row == (True,)
+
+
+def test_a_feed_that_the_configuration_names_no_more_is_dropped_only_if_somebody_says_so(
+    products: Daemon, tmp_path: Path, connect: Connect
+) -> None:
+    products.install()
+    other = stocks(products.dsn, tmp_path)
+    refused = cli(other, "install")
+    assert refused.exit_code == 1
+    assert "would drop products" in refused.output
+    assert "--drop-feeds" in refused.output
+    assert exists(connect, "cdc.feed_products")
+    assert not exists(connect, "cdc.feed_stocks")
+    assert cli(other, "install", "--drop-feeds").exit_code == 0
+    assert not exists(connect, "cdc.feed_products")
+
+
+def test_configurations_of_different_names_share_a_database(
+    products: Daemon, tmp_path: Path, connect: Connect
+) -> None:
+    products.install()
+    products.run_once()
+    other = stocks(products.dsn, tmp_path, name="stocks")
+    assert cli(other, "install").exit_code == 0
+    other.run_once()
+    connect().execute(
+        "UPDATE product SET price = 99 WHERE id = 1; UPDATE stock SET n = 7 WHERE product_id = 2"
+    )
+    for each in (products, other):
+        each.assert_in_step()
+        assert each.wanted() == []
+    # A table that both read stays captured, for what the other one needs, when one of them goes.
+    other.feeds.clear()
+    assert cli(other, "install", "--drop-feeds").exit_code == 0
+    assert not exists(connect, "cdc.changelog_public_stock")
+    connect().execute("UPDATE product SET sku = 'B' WHERE id = 1")
+    products.assert_in_step()
+
+
+def test_a_feed_of_another_configuration_is_not_taken_over(products: Daemon, tmp_path: Path) -> None:
+    products.install()
+    other = configuration(
+        products.dsn, tmp_path / "other", "products", "SELECT id FROM product", name="another"
+    )
+    with pytest.raises(FeedError, match="belongs to the configuration 'cdc-daemon'"):
+        other.install()
+
+
+def test_uninstall_keeps_the_feeds_of_other_configurations(
+    products: Daemon, tmp_path: Path, connect: Connect
+) -> None:
+    products.install()
+    other = stocks(products.dsn, tmp_path, name="stocks")
+    other.install()
+    with pytest.raises(InstallError, match=r"feeds of other configurations: products \(of cdc-daemon\)"):
+        other.uninstall()
+    assert exists(connect, "cdc.feed_products")
+    assert cli(other, "uninstall", "--yes", "--drop-feeds").exit_code == 0
+    assert not exists(connect, "cdc.migration")
+
+
+def test_a_table_that_citus_has_distributed_is_refused(products: Daemon, connect: Connect) -> None:
+    session = connect()
+    session.execute("SET allow_system_table_mods = on")
+    session.execute('CREATE TABLE pg_catalog.pg_dist_partition (logicalrel regclass, partmethod "char")')
+    products.install()  # the extension alone is no obstacle
+    session.execute("INSERT INTO pg_catalog.pg_dist_partition VALUES ('product', 'n')")
+    for command in ("check", "install"):
+        result = cli(products, command)
+        assert result.exit_code == 2
+        assert "reads product: distributed or reference tables of Citus" in result.output
+
+
+@contextmanager
+def published(connect: Connect, what: str) -> Iterator[None]:
+    connect().execute(f"CREATE PUBLICATION everything {what}".encode())
+    yield
+    connect().execute("DROP PUBLICATION everything")
+
+
+def test_a_publication_of_all_tables_is_warned_about_before_anything_is_created(
+    products: Daemon, connect: Connect
+) -> None:
+    with published(connect, "FOR ALL TABLES"):
+        assert "Warning: publication everything: publishes all tables" in cli(products, "check").output
+        shown = cli(products, "install", "--dry-run")
+        assert "Warning: publication everything: publishes all tables" in shown.output
+        assert not exists(connect, "cdc.migration")
+    with published(connect, "FOR TABLE product"):
+        assert "publication" not in cli(products, "check").output
+
+
+def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(
+    products: Daemon, connect: Connect
+) -> None:
+    settings = products.settings
+    assert settings.needed_sessions == 1 + 1 + 1 + 1 + 3
+    database = connect().info.dbname
+    assert list(concerns(connect(), settings)) == []
+    connect().execute(f"ALTER DATABASE {database} CONNECTION LIMIT 5".encode())
+    ((where, what, _),) = concerns(connect(), settings)
+    assert where == "daemon.sessions"
+    assert f"has up to 7 sessions; the limit of database {database} leaves" in what
