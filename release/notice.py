@@ -46,7 +46,8 @@ class Package:
 
     def __str__(self) -> str:
         extras = f" (extra {', '.join(self.extras)})" if self.extras else ""
-        return f"{self.name} {self.version}{extras}\n    {self.licence}\n    {self.page}\n"
+        lines = (f"{self.name} {self.version}{extras}", self.licence, self.page)
+        return "\n    ".join(line for line in lines if line) + "\n"
 
 
 def notice() -> str:
@@ -103,7 +104,7 @@ def _page(found: metadata.PackageMetadata) -> str:
         label, _, url = line.partition(",")
         if re.fullmatch(r"home ?page|source( code)?|repository|github", label.strip(), re.IGNORECASE):
             return url.strip()
-    return found.get("Home-page") or f"https://pypi.org/project/{found['Name']}/"
+    return found.get("Home-page") or ""
 
 
 if __name__ == "__main__":
