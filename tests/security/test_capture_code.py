@@ -102,14 +102,14 @@ def test_names_that_plpgsql_knows_are_captured_as_any_other(daemon: Daemon, shop
 
 def test_a_cast_of_an_enum_to_text_is_not_called(daemon: Daemon, shop: Session, attacker: Attacker) -> None:
     shop.execute(sql.SQL("ALTER TYPE mood OWNER TO {}").format(sql.Identifier(attacker.role)))
-    daemon.feed("products", PRODUCTS, key=["id"])
-    # Links of an enum, a primary key with one, and a condition on one that moves into capture.
-    daemon.feed("sad", "SELECT id, sku FROM product WHERE state = 'sad'", key=["id"])
-    daemon.install()
     attacker.plant("told", "mood", "text", "'one text for all of them'")
     attacker.session.execute("CREATE CAST (mood AS text) WITH FUNCTION told(mood) AS ASSIGNMENT")
     assert attacker.session.execute("SELECT 'sad'::mood::text").fetchone() == ("one text for all of them",)
     assert attacker.ran()
+    daemon.feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
+    # Links of an enum, a primary key with one, and a condition on one that moves into capture.
+    daemon.feed("sad", "SELECT id, sku FROM product WHERE state = 'sad'", key=["id"], accept=["foreign-code"])
+    daemon.install()
     daemon.assert_in_step()
     for write in (
         "UPDATE product SET state = 'sad' WHERE id <= 2",
@@ -130,12 +130,12 @@ def test_a_cast_of_text_to_an_enum_does_not_change_a_link_on_its_way_back(
     daemon: Daemon, shop: Session, attacker: Attacker
 ) -> None:
     shop.execute(sql.SQL("ALTER TYPE mood OWNER TO {}").format(sql.Identifier(attacker.role)))
-    shop.execute("UPDATE product SET state = 'sad'; UPDATE stock SET state = 'sad'")
-    daemon.feed("products", PRODUCTS, key=["id"])
-    daemon.install()
-    daemon.assert_in_step()
     attacker.plant("other", "text", "mood", "'calm'")
     attacker.session.execute("CREATE CAST (text AS mood) WITH FUNCTION other(text)")
+    shop.execute("UPDATE product SET state = 'sad'; UPDATE stock SET state = 'sad'")
+    daemon.feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
+    daemon.install()
+    daemon.assert_in_step()
     for write in (
         "UPDATE stock SET quantity = 10 WHERE product_sku = 'sku1'",
         "UPDATE stock SET quantity = quantity + 1",
