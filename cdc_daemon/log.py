@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO, cast
 
@@ -18,7 +18,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from cdc_daemon.redaction import HIDDEN, SHORTEST_SECRET, hide_passwords
+from cdc_daemon.redaction import hide_within
 from cdc_daemon.visible import visible, visible_json, visible_lines
 
 Format = Literal["auto", "json", "console"]
@@ -36,7 +36,6 @@ def configure(
     format: Format = "auto",  # noqa: A002 (what the option and the setting are called)
     stream: TextIO | None = None,
     *,
-    secrets: Iterable[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> None:
     """Send the log of this process, and of the libraries in it, to one stream.
@@ -45,7 +44,6 @@ def configure(
         level: least severity: `debug`, `info`, `warning`, `error`.
         format: `auto` is `console` on a terminal, else `json`; under systemd always `json`.
         stream: default standard output; standard error when a sink writes to standard output.
-        secrets: texts that are hidden wherever they occur, beside every password of a connection string.
         environ: tells whether this is a service of systemd.
     """
     target: TextIO = stream or sys.stdout
@@ -54,7 +52,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _Redaction(secrets),
+        _hidden,
     ]
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_serialised)
@@ -143,29 +141,9 @@ def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return {**first, **event}
 
 
-class _Redaction:
-    """A structlog processor that hides secrets in every text of an event, however deep."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted(
-            (secret for secret in secrets if len(secret) >= SHORTEST_SECRET), key=len, reverse=True
-        )
-
-    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {name: self._clean(value) for name, value in event.items()}
-
-    def _clean(self, value: object) -> Any:
-        if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, HIDDEN)
-            return hide_passwords(value)
-        if isinstance(value, dict):
-            return {key: self._clean(inner) for key, inner in cast("dict[object, object]", value).items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self._clean(inner) for inner in cast("Iterable[object]", value)]
-        if isinstance(value, BaseException):
-            return self._clean(f"{type(value).__name__}: {value}")
-        return value
+def _hidden(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Secrets out of every text of an event, however deep, and signs that a terminal would obey."""
+    return {name: hide_within(value) for name, value in event.items()}
 
 
 @dataclass

@@ -65,7 +65,7 @@ class Service:
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
-        self._cleaned = partial(printable, secrets=tuple(settings.secrets()), longest=LONGEST_REASON)
+        self._cleaned = partial(printable, longest=LONGEST_REASON)
         self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
 
     def run(self) -> None:

@@ -10,6 +10,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from cdc_daemon.redaction import hide, on_one_line
+
 
 def notify(environ: Mapping[str, str] = os.environ, **assignments: str | int) -> bool:
     """Send assignments such as `READY=1`, `STATUS="…"`, `WATCHDOG=1`, `STOPPING=1` in one datagram.
@@ -26,7 +28,7 @@ def notify(environ: Mapping[str, str] = os.environ, **assignments: str | int) ->
     if address.startswith("@"):
         address = "\0" + address[1:]
     # A line end would begin another assignment, and a status may quote an error of many lines.
-    lines = [f"{name}={' '.join(str(value).splitlines())}" for name, value in assignments.items()]
+    lines = [f"{name}={on_one_line(hide(str(value)))}" for name, value in assignments.items()]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         # The receiver's queue may be full while the machine is busy: the next WATCHDOG=1 comes soon enough.
         channel.setblocking(False)

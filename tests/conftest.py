@@ -18,6 +18,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from cdc_daemon import redaction
 from tests import servers
 from tests.receivers import postgres, processes
 
@@ -43,6 +44,13 @@ hypothesis.settings.load_profile("ci")
 _stack = pytest.StashKey[ExitStack]()
 _chosen = pytest.StashKey[tuple[str, ...]]()
 _MANY_SERVERS = frozenset({"integration", "security"})
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> Iterator[None]:
+    """Each test begins without secrets: those of another one would be hidden in what it looks at."""
+    yield
+    redaction.forget()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,7 @@ import psycopg
 from cdc_daemon import __version__
 from cdc_daemon.cli.failures import exit_code_of, lines_of
 from cdc_daemon.cli.invocation import Invocation
-from cdc_daemon.cli.terminal import echo
+from cdc_daemon.cli.terminal import echo, hide_in_tracebacks
 from cdc_daemon.errors import CdcError
 from cdc_daemon.nearest import nearest
 
@@ -109,4 +109,5 @@ def main(context: click.Context, config: Path, log_level: str | None, log_format
     Settings may also come from the environment: CDC_DATABASE_DSN, CDC_DAEMON_POLL_SECONDS,
     CDC_SINKS_<NAME>_URL and so on.
     """
+    hide_in_tracebacks()
     context.obj = Invocation(config, log_level, log_format)

@@ -11,12 +11,13 @@ from typing import cast
 
 import click
 
-from cdc_daemon import log
+from cdc_daemon import log, redaction
 from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.faults import did_you_mean
+from cdc_daemon.settings.secret_texts import secret_texts
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,12 @@ class Invocation:
         settings = load(
             self.config, overrides={name: value for name, value in given.items() if value is not None}
         )
+        redaction.know(secret_texts(settings))
         taken = any(sink.type == "stdout" for sink in settings.sinks.values())
         log.configure(
             settings.daemon.log_level if for_daemon or self.log_level else "warning",
             settings.daemon.log_format,
             sys.stdout if for_daemon and not taken else sys.stderr,
-            secrets=settings.secrets(),
         )
         return settings
 

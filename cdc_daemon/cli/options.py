@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import orjson
 
+from cdc_daemon.redaction import hide
 from cdc_daemon.visible import visible_json
 
 feeds_argument = click.argument("feeds", nargs=-1, metavar="[FEED]...")
@@ -14,4 +15,4 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def echo_json(value: object) -> None:
     """Print a value as JSON, indented: it is read by people too."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-    click.echo(visible_json(orjson.dumps(value, option=option, default=str).decode()))
+    click.echo(visible_json(hide(orjson.dumps(value, option=option, default=str).decode())))

@@ -12,7 +12,7 @@ from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.plan_json import as_json as json_of_plans
 from cdc_daemon.cli.plan_text import lines_of_plan
-from cdc_daemon.cli.terminal import echo
+from cdc_daemon.cli.terminal import echo, echo_exactly
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.survey import survey
 
@@ -89,12 +89,12 @@ def plan(
         return
     if graph:
         for line in pictures.dot(surveys) if graph == "dot" else pictures.mermaid(surveys):
-            echo(line)
+            echo_exactly(line)
         return
     for each in surveys:
         for line in lines_of_plan(each):
-            echo(line)
+            echo_exactly(line)
         echo()
     echo("install would:" if steps else "install would do nothing: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
-        echo(line)
+        echo_exactly(line)

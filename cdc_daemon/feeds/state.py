@@ -9,6 +9,7 @@ import orjson
 from cdc_daemon.errors import CdcError
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.redaction import hide
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _json(fields: dict[str, object] | None) -> str | None:
 
 def stop(connection: Session, feed: str, reason: str) -> None:
     """Record why the feed stands still; its cursor stays."""
-    connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": reason})
+    connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": hide(reason)})
 
 
 def history(connection: Session) -> str:

@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import tuple_row
 
+from cdc_daemon import redaction
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.pg.admission import remedy, require_own_session_on_primary
 from cdc_daemon.pg.silence import Patience, WatchedConnection, is_refusal, lookout
@@ -133,12 +134,15 @@ def connect(
             prepare_threshold=3,
         )
     except psycopg.OperationalError as error:
+        if error.pgconn is not None:
+            redaction.meet(_password(error.pgconn))
         unavailable = SessionRefused if is_refusal(error) else DatabaseUnavailable
         raise unavailable(
             first_line(error),
             where="database",
             hint=remedy(str(error)),
         ) from error
+    redaction.meet(_password(connection.pgconn))
     connection.prepared_max = MOST_PREPARED
     try:
         require_own_session_on_primary(connection, dsn)
@@ -164,6 +168,14 @@ def connect(
                 raise
     connection.watch(lookout(conninfo, patience))
     return connection
+
+
+def _password(used: pq.abc.PGconn) -> str | None:
+    """The one that libpq used, wherever it found it: a server may ask for it in clear text, and repeat it."""
+    try:
+        return (used.password or b"").decode("utf-8", "replace")
+    except psycopg.OperationalError:  # the connection was not made
+        return None
 
 
 def _network(dsn: str, patience: Patience) -> dict[str, str]:

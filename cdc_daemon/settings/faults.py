@@ -51,18 +51,22 @@ class Faults:
         error: ValidationError,
         *,
         leaving_out: Collection[str] = (),
+        hiding: Collection[str] = (),
     ) -> None:
         """Note each fault that pydantic found in one section.
 
         Args:
             leaving_out: fields that already have a fault of their own.
+            hiding: fields whose values are not shown, though they are no secrets by themselves.
         """
         for detail in error.errors(include_url=False, include_context=False):
             if detail["type"] == "default_factory_not_called" or set(detail["loc"][:1]) & set(leaving_out):
                 continue  # follows from a fault that is already told
-            self._add_detail(place, model, detail)
+            self._add_detail(place, model, detail, hiding)
 
-    def _add_detail(self, place: Place, model: type[BaseModel], detail: ErrorDetails) -> None:
+    def _add_detail(
+        self, place: Place, model: type[BaseModel], detail: ErrorDetails, hiding: Collection[str]
+    ) -> None:
         path = [str(part) for part in detail["loc"]]
         name = path[0] if path else ""
         field = model.model_fields.get(name)
@@ -78,7 +82,7 @@ class Faults:
             self.add(at, f"is {shown(value)}; it should be a list", f'{name} = ["{value}"]')
             return
         rule = "should name at least one" if detail["type"] == "too_short" else rule_of(detail["msg"])
-        if field is None or holds_secret(field) or value is None:
+        if field is None or holds_secret(field) or name in hiding or value is None:
             self.add(at, f"{inner}{rule}", hint)
         else:
             self.add(at, f"{inner}is {shown(value)}; it {rule}", hint)

@@ -114,12 +114,12 @@ class _Loading:
         for key in [key for key in given if key not in known]:
             self._faults.add((*place, key), "is no known setting", did_you_mean(key, known))
             del given[key]
-        unread = self._read_secrets(model, place, given)
+        unread, read = self._read_secrets(model, place, given)
         try:
             # As JSON and strict: a list is a tuple and text a path, but "5" is no number.
             valid = model.model_validate_json(json.dumps(given, default=str), strict=True)
         except ValidationError as error:
-            self._faults.add_invalid(place, model, error, leaving_out=unread)
+            self._faults.add_invalid(place, model, error, leaving_out=unread, hiding=read)
             return None
         below: dict[str, object] = {}
         for name, value in dict(valid).items():
@@ -127,11 +127,15 @@ class _Loading:
                 below[name] = self._folder / value
             elif isinstance(value, str) and model.model_fields[name].json_schema_extra == RELATIVE_PATH:
                 below[name] = str(self._folder / value)
+        if isinstance(valid, SinkSettings):
+            valid.given_in_files.update(read)
         return valid.model_copy(update=below)
 
-    def _read_secrets(self, model: type[BaseModel], place: Place, given: dict[str, object]) -> set[str]:
-        """Put the content of each `<secret>_file` in the secret's place; return those not read."""
-        unread = set[str]()
+    def _read_secrets(
+        self, model: type[BaseModel], place: Place, given: dict[str, object]
+    ) -> tuple[set[str], set[str]]:
+        """Put the content of each `<secret>_file` in the secret's place; return those not read, and read."""
+        unread, read = set[str](), set[str]()
         for key in [key for key in given if key.endswith(FILE_ENDING) and key not in model.model_fields]:
             secret, file = key.removesuffix(FILE_ENDING), given.pop(key)
             if secret in given:
@@ -139,11 +143,14 @@ class _Loading:
                 continue
             try:
                 given[secret] = self._read_secret(file)
+                read.add(secret)
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                self._faults.add((*place, key), f"is {shown(file)}, which can't be used: {reason}")
+                # Not the value: somebody may have put the secret itself there.
+                hint = "name the file that holds the secret, in the configuration's folder or as a credential"
+                self._faults.add((*place, key), f"names a file that can't be used: {reason}", hint)
                 unread.add(secret)
-        return unread
+        return unread, read
 
     def _read_secret(self, file: object) -> str:
         if not isinstance(file, str) or not file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -15,7 +14,7 @@ from pydantic.fields import FieldInfo
 from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
-from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SinkSettings
 
 EMBEDDED = "embedded:"
 """The connection string of the private server that the daemon starts and keeps in `state_dir`."""
@@ -304,18 +303,6 @@ class Settings(_Section):
         """What is in force, ready for JSON: without the queries' text, secrets hidden."""
         return self.model_dump(mode="json", exclude={"file": True, "feeds": {"__all__": {"text"}}})
 
-    def secrets(self) -> Iterator[str]:
-        """Every secret text in it, so that the log can hide them wherever they turn up."""
-        if not self.database.embedded:
-            password = conninfo_to_dict(self.database.conninfo).get("password")
-            if password:
-                yield str(password)
-        for sink in self.sinks.values():
-            for value in dict(sink).values():
-                for secret in value.values() if isinstance(value, dict) else (value,):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]: any kind of sink's field
-                    if isinstance(secret, SecretStr) and secret.get_secret_value():
-                        yield secret.get_secret_value()
-
 
 def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a section that a person may set, by name."""
@@ -328,3 +315,8 @@ def holds_secret(field: FieldInfo) -> bool:
     """Whether the field's value must not be shown; `<field>_file` may stand in its place."""
     # The annotation may be a union, annotated, or a mapping: its text names the type in each case.
     return "SecretStr" in repr(field.annotation)
+
+
+def may_stand_in_a_file(field: FieldInfo) -> bool:
+    """Whether `<field>_file` may stand in its place: that of a secret, or of a URL that may hold one."""
+    return holds_secret(field) or field.json_schema_extra == MAY_HOLD_SECRET

@@ -9,7 +9,13 @@ from pydantic import BaseModel
 
 from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
-from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, holds_secret, settable
+from cdc_daemon.settings.model import (
+    DaemonSettings,
+    DatabaseSettings,
+    FeedSettings,
+    may_stand_in_a_file,
+    settable,
+)
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import SinkSettings
 
@@ -102,5 +108,5 @@ class Sections:
 def keys(model: type[BaseModel]) -> list[str]:
     """The keys that a table may have: its fields, and the files of its secrets."""
     fields = settable(model)
-    files = [name + FILE_ENDING for name, field in fields.items() if holds_secret(field)]
+    files = [name + FILE_ENDING for name, field in fields.items() if may_stand_in_a_file(field)]
     return [*fields, *(name for name in files if name not in fields)]

@@ -19,6 +19,7 @@ from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, on_one_line
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
@@ -59,7 +60,9 @@ class OpensearchSettings(TlsSettings, frozen=True):
 
     type: Literal["opensearch"] = Field(default="opensearch", description="Kind of sink.")
     url: Annotated[str, AfterValidator(_checked_url)] = Field(
-        description="The cluster: `https://host:9200`; several nodes have commas between them."
+        description="The cluster: `https://host:9200`; several nodes have commas between them. If nobody may "
+        "see it: `url_file`.",
+        json_schema_extra=MAY_HOLD_SECRET,
     )
     index: Annotated[str, AfterValidator(_checked_index)] = Field(
         default="{feed}",

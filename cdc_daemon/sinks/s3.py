@@ -29,6 +29,7 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from cdc_daemon import redaction
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
@@ -36,11 +37,13 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import UnusableFile, readable
 from cdc_daemon.sinks.unreachable import Names
 
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials
     from types_boto3_s3 import S3Client
 
 _ENDINGS: Mapping[str, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
@@ -94,7 +97,9 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
     )
     region: str | None = Field(default=None, description="Region of the bucket. Default: the environment's.")
     endpoint_url: Annotated[str, AfterValidator(_checked_endpoint)] | None = Field(
-        default=None, description="Where the service is, if it is not Amazon's: `https://host:9000`."
+        default=None,
+        description="Where the service is, if it is not Amazon's: `https://host:9000`.",
+        json_schema_extra=MAY_HOLD_SECRET,
     )
     access_key_id: str | None = Field(
         default=None,
@@ -150,6 +155,7 @@ class S3Sink(Sink):
     format: Format = field(repr=False)
     frames: Frames = field(repr=False)
     _client: S3Client | None = field(default=None, init=False, repr=False)
+    _credentials: Credentials | None = field(default=None, init=False, repr=False)
     _last_manifest: str = field(default="", init=False, repr=False)
     _half_time: float = field(default=0.0, init=False, repr=False)
 
@@ -172,6 +178,7 @@ class S3Sink(Sink):
                 "answers every request with a redirect", where=where, hint="correct endpoint_url or region"
             ) from error
         except (ClientError, BotoCoreError, OSError) as error:
+            self._meet_credentials()
             self.close()
             raise self._explained(error, where) from error
         return ()
@@ -287,6 +294,8 @@ class S3Sink(Sink):
         secret = settings.secret_access_key
         connect_timeout = min(10.0, self.timeout_seconds / 8)
         session = boto3.Session()  # the one that all threads share is not safe to make clients with
+        self._credentials = session.get_credentials()
+        self._meet_credentials()
         client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType] - other services have no stubs here
             "s3",
             region_name=settings.region or (None if settings.endpoint_url is None else "us-east-1"),
@@ -311,6 +320,12 @@ class S3Sink(Sink):
                 hint="set endpoint_url to one that begins with https://, or allow_cleartext = true",
             )
         return client
+
+    def _meet_credentials(self) -> None:
+        """Have those hidden that boto3 found itself: an answer may repeat them, a session token above all."""
+        if self._credentials is not None:
+            found = self._credentials.get_frozen_credentials()
+            redaction.meet(found.secret_key, found.token)
 
     def _tls_context(self) -> ssl.SSLContext:
         """Trusts whom boto3 trusts."""

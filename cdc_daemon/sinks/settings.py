@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic.config import JsonDict
 
 from cdc_daemon.sinks.limits import Limits
@@ -13,6 +13,9 @@ from cdc_daemon.sinks.sink import Sink
 
 RELATIVE_PATH: JsonDict = {"relative_path": True}
 """Marks a text that is a path: the reader of the configuration makes it one from the file's folder."""
+
+MAY_HOLD_SECRET: JsonDict = {"may_hold_secret": True}
+"""Marks a URL that is no secret by itself. Given by `<field>_file`, all of it is one (a webhook's path)."""
 
 
 def _mapping(given: object) -> object:
@@ -59,6 +62,13 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
         description="How often a record that the target refuses is handed over before it is parked; the "
         "pauses between grow to an hour.",
     )
+
+    _given_in_files: set[str] = PrivateAttr(default_factory=set[str])
+
+    @property
+    def given_in_files(self) -> set[str]:
+        """The fields whose values stood in files of their own (noted by the reader): none may be shown."""
+        return self._given_in_files
 
     @property
     def limits(self) -> Limits:

@@ -14,10 +14,13 @@ class Recorder:
 
     Args:
         greeting: sent at once to everybody who connects.
-        answer: gives what is said to each piece that arrives; empty ends the connection.
+        answer: gives what is said to all that has arrived since the last answer: empty ends the connection,
+            None waits for more.
     """
 
-    def __init__(self, greeting: bytes = b"", answer: Callable[[bytes], bytes] = lambda _: b"") -> None:
+    def __init__(
+        self, greeting: bytes = b"", answer: Callable[[bytes], bytes | None] = lambda _: b""
+    ) -> None:
         self._greeting = greeting
         self._answer = answer
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -47,11 +50,16 @@ class Recorder:
             try:
                 connection.settimeout(10)
                 connection.sendall(self._greeting)
+                heard = b""
                 while piece := connection.recv(65_536):
                     self.received += piece
-                    said = self._answer(piece)
+                    heard += piece
+                    said = self._answer(heard)
+                    if said is None:
+                        continue
                     if not said:
                         return
                     connection.sendall(said)
+                    heard = b""
             except OSError:  # the client has gone
                 return

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
+from cdc_daemon.redaction import HIDDEN, hide
 from cdc_daemon.sinks.http.client import Answer
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
@@ -64,7 +65,7 @@ def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
             retry_after_seconds=asked_pause(answer),
         )
     if answer.status < 400:
-        location = _printable(answer.headers.get("location") or "elsewhere")
+        location = _printable(hide(_without_query(answer.headers.get("location") or "elsewhere")))
         hint = f"redirects are not followed: set url to where it is, if that is right: {location}"
         raise SinkUnavailable(what, where=where, hint=hint)
     if answer.status in _NOT_AUTHORIZED:
@@ -114,8 +115,14 @@ def shown(body: bytes, secrets: Iterable[str]) -> str:
     hidden = {piece for secret in secrets for piece in (secret, *secret.split())}
     for piece in sorted(hidden, key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET and piece.lower() not in {"bearer", "basic", "digest"}:
-            text = text.replace(piece, "***")
+            text = text.replace(piece, HIDDEN)
+    text = hide(text)
     return _printable(text.encode("utf-8")[:_SHOWN_BYTES].decode("utf-8", "ignore"))
+
+
+def _without_query(location: str) -> str:
+    """A signed address carries its signature there."""
+    return location.partition("#")[0].partition("?")[0]
 
 
 def _printable(text: str) -> str:

@@ -14,8 +14,9 @@ from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import orjson
 
-from cdc_daemon import __version__
+from cdc_daemon import __version__, redaction
 from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.redaction import HIDDEN, printable
 from cdc_daemon.sinks.http.client import Answer, Client
 
 EXPIRES_EARLY_SECONDS = 60.0
@@ -143,6 +144,7 @@ class ClientCredentials(Authorization):
                 hint="set headers, if the target authorizes in another way",
             )
         life = _seconds(said.get("expires_in"))
+        redaction.meet(token, *(str(said[name]) for name in ("refresh_token", "id_token") if said.get(name)))
         self.token.value = token
         self.token.renew_at = asked_at + max(life - EXPIRES_EARLY_SECONDS, life * 0.75)
 
@@ -176,9 +178,9 @@ class ClientCredentials(Authorization):
     def _unavailable(self, answer: Answer, said: Mapping[str, object]) -> SinkUnavailable:
         # Only the two members that RFC 6749, 5.2, has for errors: the rest may hold anything.
         reason = " ".join(str(said[name]) for name in ("error", "error_description") if name in said)
-        reason = "".join(sign if sign.isprintable() else " " for sign in reason[:300])
         for secret in (self.client_secret, quote_plus(self.client_secret)):
-            reason = reason.replace(secret, "***")
+            reason = reason.replace(secret, HIDDEN)
+        reason = printable(reason, longest=300)
         return SinkUnavailable(
             f"no token was given: answered {answer.status}{': ' if reason else ''}{reason}",
             where=self._where(),

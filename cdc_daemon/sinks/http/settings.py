@@ -23,7 +23,7 @@ from cdc_daemon.sinks.http.pacing import Pacing
 from cdc_daemon.sinks.http.request import Composer
 from cdc_daemon.sinks.http.sink import HttpSink
 from cdc_daemon.sinks.limits import Limits
-from cdc_daemon.sinks.settings import SecretLines
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SecretLines
 from cdc_daemon.sinks.tls import TlsSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
@@ -117,7 +117,9 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
 
     type: Literal["http"] = Field(default="http", description="Kind of sink.")
     url: Annotated[str, AfterValidator(_checked_url)] = Field(
-        description="Where to POST; `{feed}` and `{sink}` stand for their names."
+        description="Where to POST; `{feed}` and `{sink}` stand for their names. If nobody may see it (a "
+        "webhook with a key in its path): `url_file`.",
+        json_schema_extra=MAY_HOLD_SECRET,
     )
     framing: Framing = Field(
         default="array", description="How a batch is written: `array` (one JSON array) or `ndjson` (lines)."
@@ -153,6 +155,7 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
         default=None,
         description="Where a token is fetched with `oauth2_client_id` and `oauth2_client_secret` (OAuth 2.0 "
         "client credentials); it is renewed shortly before its end, and once when the target answers 401.",
+        json_schema_extra=MAY_HOLD_SECRET,
     )
     oauth2_client_id: str | None = Field(default=None, min_length=1, description="Name of the client.")
     oauth2_client_secret: SecretStr | None = Field(

@@ -15,6 +15,7 @@ import pytest
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.settings import load
+from cdc_daemon.settings.secret_texts import secret_texts
 from cdc_daemon.sinks.http import HttpSettings
 from cdc_daemon.sinks.http.authorization import ClientCredentials, Token
 from cdc_daemon.sinks.http.client import Client
@@ -84,7 +85,7 @@ def test_secrets_stand_in_files_and_variables(tmp_path: Path, target: Target) ->
     (request,) = target.requests
     assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"me:from-a-file").decode()
     assert (request.headers["X-Tenant"], request.headers["X-Api-Key"]) == ("shop", "k1")
-    assert {"from-a-file", "shop", "k1"} <= set(settings.secrets())
+    assert {"from-a-file", "shop", "k1"} <= set(secret_texts(settings))
 
     settings = load(tmp_path / "cdc.toml", {"CDC_SINKS_CATALOG_PASSWORD": "from-a-variable"})
     sink = settings.sinks["catalog"].open("catalog")
