@@ -100,7 +100,7 @@ def test_every_command_shows_names_without_a_sign_that_a_terminal_obeys(
         ("failed",),
         ("failed", "--json"),
         ("retry", first.feed),
-        ("replay", "--sink", "file"),
+        ("replay", "file", "--all"),
         ("pause", "--sink", "file", "--reason", "\x1b[2J"),
         ("resume", "--sink", "file"),
         ("uninstall", "--yes"),
