@@ -53,7 +53,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 -- name: write_state
 -- Of the fixed tables those that a daemon writes; what is installed (migration, source) only an installer changes.
 GRANT INSERT, UPDATE, DELETE
-ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document
+ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
+   cdc.failed_entity
 TO {role}
 
 -- name: empty_changelogs
