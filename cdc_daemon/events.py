@@ -60,6 +60,11 @@ EVENTS: dict[str, Event] = {
         "planned anew and resynced.",
         ("feed", "reason"),
     ),
+    "table_busy": Event(
+        "A table that a feed reads is new or changed and can't be captured yet, because the transactions "
+        "named hold it; the feed goes on with what is captured and is resynced afterwards.",
+        ("feed", "reason", "hint", "next_try_seconds"),
+    ),
     "feed_stopped": Event(
         "A feed can't go on until a person repairs it; its cursor rests, other feeds go on.",
         ("feed", "reason"),

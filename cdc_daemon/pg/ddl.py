@@ -19,6 +19,10 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.visible import visible
 
 
+class TableBusy(InstallError):
+    """A table could not be locked, because a transaction that is open holds it."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One object to create, replace or drop.
@@ -48,17 +52,18 @@ def apply(
     `lock_timeout_seconds` and comes again after a pause with jitter.
 
     Raises:
-        InstallError: a table stayed locked (the message names the blocking pids), or rights are missing.
+        TableBusy: a table stayed locked; the message names the transactions that hold it.
+        InstallError: rights are missing.
     """
     blockers = ""
     for table, group in transactions(steps):
         for attempt in range(1, attempts + 1):
             if _applied(connection, group, lock_timeout_seconds):
                 break
-            blockers = _blockers(connection, table)
+            blockers = _blockers(connection, table, lock_timeout_seconds)
             pause(min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
         else:
-            raise InstallError(
+            raise TableBusy(
                 f"could not lock {table or 'schema cdc'} within {attempts} tries{blockers}",
                 where=group[0].what,
                 hint="end those transactions or install at a quieter time; what is installed so far works",
@@ -98,13 +103,15 @@ def _applied(connection: Connection, group: list[Step], lock_timeout_seconds: fl
     return True
 
 
-def _blockers(connection: Connection, table: TableName | None) -> str:
+def _blockers(connection: Connection, table: TableName | None, waited_seconds: float) -> str:
     if table is None:
         return ""
     rows = connection.execute(
-        statement("ddl.holders"), {"schema": table.schema, "table": table.name}
+        statement("ddl.holders"),
+        {"schema": table.schema, "table": table.name, "seconds": waited_seconds},
     ).fetchall()
-    return f"; held by pid {', '.join(str(pid) for (pid,) in rows)}" if rows else ""
+    held = [f"pid {pid}" if pid is not None else "a prepared transaction" for (pid,) in rows]
+    return f"; held by {', '.join(held)}" if held else ""
 
 
 def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from cdc_daemon.feeds import state
 from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.log import Throttle, get_logger
+from cdc_daemon.pg.ddl import TableBusy
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
@@ -77,6 +79,9 @@ class FeedWorker:
         self._sides = sides
         self._stopped = False
         self._must_resync = False
+        # While a table that is new can't be locked: the plan from before, and when to try again.
+        self._former: FeedSync | None = None
+        self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
         self._throttle = Throttle()
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
@@ -92,7 +97,8 @@ class FeedWorker:
             try:
                 sync, done = self._try_step(sync, stop, beat)
                 if done in {"idle", "busy"}:
-                    self._bells.await_feed(self.feed, IDLE_SECONDS)
+                    until_plan = max(0.0, self._plan_at - time.monotonic())
+                    self._bells.await_feed(self.feed, min(IDLE_SECONDS, until_plan))
                 if done != "again":
                     pause = REPAIR_SECONDS[0]
             except (CdcError, psycopg.Error) as error:
@@ -126,7 +132,8 @@ class FeedWorker:
     ) -> tuple[FeedSync | None, Step]:
         """One step, with a plan made anew where `sync` is None; what passes by itself is "again"."""
         try:
-            sync = sync or self._plan()
+            if sync is None or time.monotonic() >= self._plan_at:
+                sync = self._plan_or_go_on(sync)
             return sync, self._step(sync, stop, beat)
         except PASSING as error:
             log.debug("pass_retried", feed=self.feed, reason=first_line(error))
@@ -135,7 +142,34 @@ class FeedWorker:
         except DefinitionDiffers as difference:
             log.warning("feed_changed", feed=self.feed, reason=difference.what)
             self._must_resync = True
+            self._former = sync
             return None, "again"
+
+    def _plan_or_go_on(self, present: FeedSync | None) -> FeedSync:
+        """A new plan; the former one for a while, where a transaction holds a table that is to be captured.
+
+        Raises:
+            TableBusy: the feed has no former plan.
+        """
+        try:
+            planned = self._plan()
+        except TableBusy as busy:
+            former = present or self._former
+            if former is None:
+                raise
+            former.tolerate()
+            self._plan_at = time.monotonic() + self._plan_pause
+            log.warning(
+                "table_busy",
+                feed=self.feed,
+                reason=str(busy),
+                hint=busy.hint,
+                next_try_seconds=round(self._plan_pause, 1),
+            )
+            self._plan_pause = min(self._plan_pause * 2, REPAIR_SECONDS[1])
+            return former
+        self._former, self._plan_at, self._plan_pause = None, math.inf, REPAIR_SECONDS[0]
+        return planned
 
     def _plan(self) -> FeedSync:
         with self._pool.session(self.name, as_opened) as connection:

@@ -25,6 +25,9 @@ from cdc_daemon.workers.belongings import drop_all, require_nothing_foreign, req
 from cdc_daemon.workers.configurations import read_belonging
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
+DAEMON_LOCK_SECONDS, DAEMON_ATTEMPTS = 0.1, 3
+"""How long and how often a running daemon tries for a table's lock before it goes on without."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -109,11 +112,13 @@ def install(
         if not complete:
             _refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
+        patient = settings.database.lock_timeout_seconds
         ddl.apply(
             connection,
             found,
-            lock_timeout_seconds=settings.database.lock_timeout_seconds,
-            attempts=settings.database.install_attempts,
+            # A daemon comes again by itself: writers need not queue behind it for seconds.
+            lock_timeout_seconds=patient if complete else min(patient, DAEMON_LOCK_SECONDS),
+            attempts=settings.database.install_attempts if complete else DAEMON_ATTEMPTS,
         )
     return found
 

@@ -120,6 +120,7 @@ class FeedSync:
         ).as_bytes()
         self._fingerprint = Fingerprint(plan.dependencies)
         self._planned = self._fingerprint.read(connection)
+        self._tolerated: str | None = None
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
         ).as_bytes()
@@ -317,6 +318,13 @@ class FeedSync:
         ).fetchall()
         return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
 
+    def tolerate(self) -> None:
+        """Go on with this plan though the catalogue moved: what differs can't be captured yet.
+
+        What is captured is followed as before. The resync that comes with the next plan finds the rest.
+        """
+        self._tolerated = self._fingerprint.read(self._connection)
+
     def _has_cursor(self) -> bool:
         row = self._connection.execute(
             statement("feed_state.has_cursor"), {"feed": self._feed.name}
@@ -329,7 +337,8 @@ class FeedSync:
         self._check_definition(locked)
         if locked.history != self._history:
             raise DefinitionDiffers("the database has another history: restored, copied or promoted")
-        if self._fingerprint.read(self._connection) != locked.fingerprint:
+        found = self._fingerprint.read(self._connection)
+        if found not in {locked.fingerprint, self._tolerated}:
             raise DefinitionDiffers("tables, triggers or functions that the feed depends on were changed")
 
     def _check_definition(self, locked: FeedState) -> None:

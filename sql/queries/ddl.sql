@@ -3,12 +3,15 @@
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
 
 -- name: holders
--- Sessions whose lock on a table keeps triggers from being created on it.
+-- Transactions whose lock on a table keeps triggers from being created on it: those that were open already when we
+-- began to wait, for who came later waited behind us. A prepared one has no pid.
 SELECT DISTINCT l.pid
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.granted AND n.nspname = %(schema)s AND c.relname = %(table)s
   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid <> pg_catalog.pg_backend_pid()
+  AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+  AND (a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)) IS NOT FALSE
 ORDER BY 1

@@ -1,0 +1,56 @@
+"""A new partition that an open transaction holds: it is said at once, passes go on, writers hardly wait."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psycopg
+
+from tests.acceptance.command import Command, Feed, eventually, execute
+
+SCHEMA = (
+    "CREATE TABLE product (id int PRIMARY KEY, sku text);"
+    "INSERT INTO product SELECT n, 'A-' || n FROM generate_series(1, 5) AS n;"
+    "CREATE TABLE event (id int, day int, product_id int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+    "CREATE TABLE event_0 PARTITION OF event FOR VALUES FROM (0) TO (10)"
+)
+QUERY = (
+    "SELECT p.id, p.sku, (SELECT count(*) FROM event AS e WHERE e.product_id = p.id) AS events"
+    " FROM product AS p"
+)
+
+
+def test_a_new_partition_that_is_held_stops_neither_the_feed_nor_writers(
+    database: str, tmp_path: Path
+) -> None:
+    execute(database, SCHEMA)
+    command = Command(tmp_path, database, {"products": Feed(QUERY)})
+    command.call("install")
+    daemon = command.start()
+    try:
+        eventually("it arrives", lambda: command.documents("products") == command.query("products"))
+        execute(database, "CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (10) TO (20)")
+        with psycopg.connect(database) as loader:
+            loader.execute("INSERT INTO event_1 VALUES (0, 10, 1)")
+            execute(database, "UPDATE product SET sku = 'B-5' WHERE id = 5")
+            position = daemon.await_event("table_busy", feed="products")
+            assert f"held by pid {loader.info.backend_pid}" in daemon.events[position - 1]["reason"]
+            longest = 0.0
+            for number in range(1, 30):
+                started = time.monotonic()
+                execute(database, f"INSERT INTO event VALUES ({number}, 11, {number % 5 + 1})")
+                longest = max(longest, time.monotonic() - started)
+                time.sleep(0.05)  # writers at a pace
+            eventually(
+                "changes arrive meanwhile",
+                lambda: command.documents("products") == command.query("products"),
+            )
+            assert longest < 1.5
+            loader.commit()
+        # What was written to the partition by its name is found once it is captured.
+        eventually("all of it arrives", lambda: command.documents("products") == command.query("products"))
+        assert "feed_stopped" not in daemon.text()
+        assert daemon.end() == 0, daemon.text()
+    finally:
+        command.close()
