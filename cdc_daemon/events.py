@@ -38,6 +38,11 @@ EVENTS: dict[str, Event] = {
         "A worker failed again and again with an error that does not pass by itself; the daemon ends.",
         ("worker", "error", "reason", "hint", "attempts"),
     ),
+    "worker_hangs": Event(
+        "A worker has given no sign of life for long. Where it is a delivery, it hangs alone: its feed waits "
+        "at this sink until the daemon is restarted. Else systemd's watchdog restarts the daemon.",
+        ("worker", "seconds"),
+    ),
     "database_lost": Event(
         "The database can't be reached; it is tried again with growing pauses.", ("reason", "repeated")
     ),

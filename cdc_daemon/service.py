@@ -82,9 +82,11 @@ class Service:
         except DatabaseUnavailable as error:
             # A service may start before its database: the workers wait for it.
             supervisor.lose_database(str(error))
-        workers: list[Worker] = [*self._feed_workers, *self._deliveries, self._watcher(), self._rotator()]
+        workers: list[Worker] = [*self._feed_workers, self._watcher(), self._rotator()]
         for worker in workers:
             supervisor.add(worker)
+        for delivery in self._deliveries:
+            supervisor.add(delivery, alone=True)  # its sink may be one that somebody else wrote
         with _leaving_on_signals() as leave:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds

@@ -75,6 +75,8 @@ class _Post:
         trouble: what the last failure was, until the worker has beaten again.
         lost_database: that failure was the loss of the database, which is told once for all workers.
         told: some failure since it last was well was told as its own.
+        alone: nothing else waits for it: when it hangs, the others are not restarted for it.
+        silence_told: it was told that it hangs.
     """
 
     worker: Worker
@@ -83,6 +85,8 @@ class _Post:
     trouble: str | None = None
     lost_database: bool = False
     told: bool = False
+    alone: bool = False
+    silence_told: bool = False
     thread: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -115,9 +119,14 @@ class Supervisor:
         self._throttle = Throttle()
         self._status = ""
 
-    def add(self, worker: Worker) -> None:
-        """Take a worker; it starts with `run`."""
-        self._posts.append(_Post(worker, self._clock()))
+    def add(self, worker: Worker, *, alone: bool = False) -> None:
+        """Take a worker; it starts with `run`.
+
+        Args:
+            alone: nothing else waits for it. A watchdog that ends the daemon because it hangs would start all
+                others anew, and again after every restart.
+        """
+        self._posts.append(_Post(worker, self._clock(), alone=alone))
 
     def lose_database(self, reason: str) -> None:
         """Hear, before or while the workers run, that the database can't be reached."""
@@ -161,19 +170,28 @@ class Supervisor:
 
     def silent(self) -> list[str]:
         """The workers that give no sign of life: none, while all is well."""
+        return [post.worker.name for post in self._silent()]
+
+    def _silent(self) -> list[_Post]:
         oldest = self._clock() - self._longest_silence_seconds
-        return [post.worker.name for post in self._posts if post.beaten_at < oldest]
+        return [post for post in self._posts if post.beaten_at < oldest]
 
     def _look_after(self) -> None:
         troubles = [f"{post.worker.name}: {post.trouble}" for post in self._posts if post.trouble]
-        silent = self.silent()
+        silent = self._silent()
+        for post in silent:
+            if not post.silence_told:
+                post.silence_told = True
+                seconds = round(self._clock() - post.beaten_at)
+                log.error("worker_hangs", worker=post.worker.name, seconds=seconds)
         status = (
-            "; ".join([*troubles, *(f"{name} hangs" for name in silent)]) or f"{len(self._posts)} workers run"
+            "; ".join([*troubles, *(f"{post.worker.name} hangs" for post in silent)])
+            or f"{len(self._posts)} workers run"
         )
         if status != self._status:
             self._status = status
             service_notify.notify(STATUS=status)
-        if not silent:
+        if all(post.alone for post in silent):
             service_notify.notify(WATCHDOG=1)
 
     def _stop_all(self, drain_seconds: float, wake: Callable[[], None]) -> list[str]:
@@ -218,6 +236,7 @@ class Supervisor:
 
     def _beat(self, post: _Post, started: float) -> None:
         post.beaten_at = self._clock()
+        post.silence_told = False
         if self._lost_at is None and post.trouble is None and not post.attempts:
             return
         post.trouble = None

@@ -20,6 +20,8 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 
+from cdc_daemon.bounds import current_if_any
+from cdc_daemon.pg.bounded import bounded
 from cdc_daemon.pg.statements import statement
 
 DOUBT_SECONDS = 1.0
@@ -136,6 +138,9 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
             psycopg.OperationalError: nothing came for long, and the server is not at work on it.
         """
         watched = gen if self._lookout is None else self._watched(gen, self._lookout)
+        bounds = current_if_any()
+        if bounds is not None:
+            watched = bounded(watched, self.fileno(), bounds)
         return super().wait(watched, interval, timeout)
 
     def _watched(self, gen: PQGen[Result], lookout: Lookout) -> Generator[Any, Any, Result]:

@@ -5,13 +5,64 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge
+from cdc_daemon.sinks.tcp import keep_alive
 
 Result = TypeVar("Result")
 
 _END_SECONDS = 2.0
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Counts what its connections read, and cancels what runs when it is too much.
+
+    The client libraries put an unfinished message together however long it is.
+
+    Attributes:
+        left: bytes that may still be read.
+        too_much: called when there are none left.
+    """
+
+    left = MOST_ANSWER_BYTES
+    too_much: Callable[[], object] = staticmethod(lambda: None)
+
+    async def create_connection(  # type: ignore[override] # it has 16 parameters, none of which matters here
+        self, protocol_factory: Callable[[], asyncio.Protocol], *arguments: Any, **more: Any
+    ) -> Any:
+        """See asyncio."""
+        transport, protocol = await super().create_connection(
+            lambda: self._counted(protocol_factory()), *arguments, **more
+        )
+        with contextlib.suppress(OSError):  # it may have ended by itself
+            keep_alive(transport.get_extra_info("socket"))
+        return transport, protocol
+
+    def _counted(self, protocol: asyncio.Protocol) -> asyncio.Protocol:
+        receive, made = protocol.data_received, protocol.connection_made
+        transports: list[asyncio.BaseTransport] = []
+
+        def connection_made(transport: asyncio.BaseTransport) -> None:
+            transports.append(transport)
+            made(transport)
+
+        def data_received(data: bytes) -> None:
+            self.left -= len(data)
+            if self.left >= 0:
+                receive(data)
+                return
+            for transport in transports:
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+            self.too_much()
+
+        protocol.connection_made = connection_made  # type: ignore[method-assign] # what the transport calls
+        protocol.data_received = data_received  # type: ignore[method-assign] # as above
+        return protocol
 
 
 @dataclass
@@ -23,24 +74,47 @@ class EventLoop:
     """
 
     name: str
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
+    _loop: _Loop | None = field(default=None, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
 
-    def run(self, coroutine: Coroutine[Any, Any, Result], seconds: float) -> Result:
+    def run(
+        self, coroutine: Coroutine[Any, Any, Result], seconds: float, most_bytes: int = MOST_ANSWER_BYTES
+    ) -> Result:
         """What the coroutine returns or raises.
+
+        Args:
+            most_bytes: how much the server may say meanwhile.
 
         Raises:
             TimeoutError: it took longer; it is cancelled.
+            AnswerTooLarge: the server said more; its connection is cut.
         """
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = _Loop()
             self._thread = threading.Thread(target=self._loop.run_forever, name=self.name, daemon=True)
             self._thread.start()
+        loop, exceeded = self._loop, threading.Event()
 
         async def limited() -> Result:
-            return await asyncio.wait_for(coroutine, seconds)
+            task = asyncio.ensure_future(coroutine)
 
-        return asyncio.run_coroutine_threadsafe(limited(), self._loop).result()
+            def stop() -> None:
+                exceeded.set()
+                task.cancel()
+
+            loop.left, loop.too_much = most_bytes, stop
+            return await asyncio.wait_for(task, seconds)
+
+        running: Future[Result] = asyncio.run_coroutine_threadsafe(limited(), loop)
+        try:
+            # A library may take its time to hear that it is cancelled.
+            return running.result(seconds + _END_SECONDS)
+        except BaseException as error:
+            if exceeded.is_set():
+                raise AnswerTooLarge from error
+            if isinstance(error, CancelledError):
+                raise ConnectionError("the connection ended") from error
+            raise
 
     def close(self) -> None:
         """Cancel what is left and end the thread; the next `run` starts another."""
@@ -58,5 +132,6 @@ class EventLoop:
         with contextlib.suppress(TimeoutError):
             asyncio.run_coroutine_threadsafe(cancel(), loop).result(_END_SECONDS + 1)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        thread.join(_END_SECONDS)
+        if not thread.is_alive():
+            loop.close()

@@ -15,6 +15,7 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from cdc_daemon.bounds import MOST_ANSWER_BYTES
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
@@ -177,6 +178,9 @@ class KafkaSettings(TlsSettings, frozen=True):
             "message.timeout.ms": max(1000, milliseconds * 9 // 10),
             "socket.connection.setup.timeout.ms": min(max(1000, milliseconds), 30_000),
             "linger.ms": 0,
+            # Of an answer: the metadata of some thousand topics. Its default is 100 MB.
+            "receive.message.max.bytes": 8 * MOST_ANSWER_BYTES,
+            "socket.keepalive.enable": True,
             "logger": logging.getLogger("librdkafka"),
             **{name: str(file) for name, file in files.items() if file is not None},
             **{name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None},

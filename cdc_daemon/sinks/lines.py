@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -118,10 +119,11 @@ class LineFile:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def look(self) -> None:
-        """Find out whether lines could be appended now, and change nothing.
+        """Find out whether lines could be appended now; what is written for it is gone again.
 
         Raises: as `append` does.
         """
+        folder = next(folder for folder in self._path.parents if os.path.lexists(folder))
         with contextlib.suppress(FileNotFoundError):
             self._path.lstat()
             with self._turn:
@@ -132,12 +134,17 @@ class LineFile:
                 except BaseException:
                     self.close()
                     raise
+            # The file itself is not touched, and a new one may not be allowed beside it.
+            if os.statvfs(folder).f_bavail == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
             return
-        folder = next(folder for folder in self._path.parents if os.path.lexists(folder))
         with opened_folder(folder):
             pass
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        # Rights say little: a quota, a full disk, a network's file system refuse where they allow.
+        with tempfile.TemporaryFile(dir=folder, prefix=".cdc-daemon-") as tried:
+            tried.write(b"\n")
+            tried.flush()
+            os.fsync(tried.fileno())
 
     def close(self) -> None:
         """Close the file; a later `append` opens it again."""

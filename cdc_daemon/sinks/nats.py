@@ -22,12 +22,14 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
+from cdc_daemon.bounds import AnswerTooLarge, most_answer
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -37,6 +39,7 @@ from cdc_daemon.sinks.unreachable import NoTls
 _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
 _LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
 _CLOSE_SECONDS = 2.0
+_FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *NONSENSE)
 _LONGEST_GREETING_BYTES = 65_536
 # The client raises what a server says in the handshake as an error without a class of its own.
 _NOT_AUTHORIZED = re.compile(
@@ -166,8 +169,8 @@ class NatsSink(Sink):
         """Publish the records and await the stream's acknowledgements; see `Sink.deliver`."""
         where = f"sink {self.name}, feed {feed}"
         try:
-            return self._loop.run(self._deliver(records), self.timeout_seconds)
-        except (nats.errors.Error, OSError, ValueError) as error:  # ValueError: what came is no protocol
+            return self._loop.run(self._deliver(records), self.timeout_seconds, most_answer(len(records)))
+        except _FAILURES as error:
             self.close()
             raise self._explained(error, where) from error
 
@@ -307,6 +310,8 @@ class NatsSink(Sink):
                 hint = "nothing was shown to it: set TLS up there, or correct url"
             case ssl.SSLCertVerificationError():
                 hint = "set ca_file to the authority that signed its certificate, or renew it"
+            case AnswerTooLarge():
+                hint = "correct url: which program listens there?"
             case OSError() | nats.errors.NoServersError() if self.settings.uses_tls():
                 hint = "is the server up, and url right? Does it ask for client_certificate_file?"
             case OSError() | nats.errors.NoServersError():

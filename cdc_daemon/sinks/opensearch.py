@@ -10,13 +10,17 @@ from urllib.parse import urlsplit
 
 import opensearchpy
 import orjson
+import urllib3
 from opensearchpy import OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from cdc_daemon.bounds import AnswerTooLarge, most_answer
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
+from cdc_daemon.sinks.nonsense import NONSENSE, said_of
+from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, on_one_line
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
@@ -24,6 +28,7 @@ from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _LONGEST_ID_BYTES = 512
+_LONGEST_REASON = 2000
 _VERSION_CONFLICT = "version_conflict_engine_exception"
 # Of the index or the rights, not of the document: all that come would be refused alike.
 _OF_THE_INDEX: Mapping[str, str] = {
@@ -123,6 +128,8 @@ class OpensearchSink(Sink):
             if not records:
                 self._client.transport.perform_request("GET", "/")
                 return ()
+            for node in self._client.transport.connection_pool.connections:
+                node.most_bytes = most_answer(len(records))
             answer = self._client.transport.perform_request(
                 "POST",
                 "/_bulk",
@@ -132,9 +139,18 @@ class OpensearchSink(Sink):
                 body=b"".join(_action(index, record) for record in records),
             )
         except opensearchpy.OpenSearchException as error:
+            too_large = error.info if isinstance(error, opensearchpy.ConnectionError) else None
+            if isinstance(too_large, AnswerTooLarge) and len(records) > 1:
+                # Each record has its part in the answer: half of them may have half of it.
+                raise RecordsRefused(
+                    str(too_large), where=where, hint="set a smaller batch_records"
+                ) from error
             raise self._explained(error, where) from error
         except OSError as error:  # a file of TLS
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
+        except NONSENSE as error:  # lists in lists
+            hint = "correct url: which program listens there?"
+            raise SinkUnavailable(said_of(error), where=where, hint=hint) from error
         return _refusals(records, answer, where)
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
@@ -163,7 +179,8 @@ class OpensearchSink(Sink):
         if any(url.startswith("https:") for url in urls):
             options["ssl_context"] = settings.tls_context()
         if settings.user is not None and settings.password is not None:
-            options["http_auth"] = (settings.user, settings.password.get_secret_value())
+            password = settings.password.get_secret_value()
+            options["headers"] = urllib3.make_headers(basic_auth=f"{settings.user}:{password}")
         if settings.api_key is not None:
             options["headers"] = {"Authorization": f"ApiKey {settings.api_key.get_secret_value()}"}
         return OpenSearch(
@@ -171,7 +188,7 @@ class OpensearchSink(Sink):
             timeout=self.timeout_seconds,
             max_retries=0,  # the daemon pauses and tries again, with the documents as they are then
             http_compress=settings.compress,
-            pool_maxsize=1,
+            connection_class=BoundedConnection,
             **options,
         )
 
@@ -234,23 +251,16 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Ref
     Raises:
         SinkUnavailable: something can't be taken now, or it is no answer to a bulk request.
     """
-    items = (
-        cast("dict[str, list[dict[str, dict[str, object]]]]", answer).get("items", [])
-        if isinstance(answer, dict)
-        else []
-    )
-    if len(items) != len(records):
+    said: dict[str, object] = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
+    results = [_result(item) for item in cast("list[object]", said["items"])] if _has_items(said) else []
+    if len(results) != len(records):
         hint = "correct url: which program listens there?"
         raise SinkUnavailable("answered with something else than a bulk response", where=where, hint=hint)
-    if cast("dict[str, object]", answer).get("errors") is False:
+    if said.get("errors") is False:
         return []
     refusals: list[Refusal] = []
-    for record, item in zip(records, items, strict=True):
-        (result,) = item.values()
-        status = int(str(result.get("status", 0)))
-        error = cast("dict[str, str]", result.get("error") or {})
-        kind, reason = error.get("type", ""), f"{error.get('type')}: {error.get('reason')}"
-        if not error or (status == 409 and kind == _VERSION_CONFLICT):
+    for record, (status, kind, reason) in zip(records, results, strict=True):
+        if not kind or (status == 409 and kind == _VERSION_CONFLICT):
             continue  # taken, or newer there already; of a delete also: was not there
         if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
             hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
@@ -258,3 +268,24 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Ref
             raise kind_of_error(f"{status} {reason}", where=where, hint=hint)
         refusals.append(Refusal(record.key, reason, status))
     return refusals
+
+
+def _has_items(answer: dict[str, object]) -> bool:
+    return isinstance(answer.get("items"), list)
+
+
+def _result(item: object) -> tuple[int, str, str]:
+    """Status, kind of the error and reason of one record; 0 for what is no status, "" for no error."""
+    results = [*cast("dict[str, object]", item).values()] if isinstance(item, dict) else []
+    if len(results) != 1 or not isinstance(results[0], dict):
+        return 0, "unknown", "the answer says nothing of it"
+    result = cast("dict[str, object]", results[0])
+    status, error = result.get("status"), result.get("error")
+    number = status if isinstance(status, int) and 100 <= status < 1000 else 0
+    if not error:
+        return number, "", ""
+    if not isinstance(error, dict):
+        return number, "unknown", str(error)[:_LONGEST_REASON] if isinstance(error, str) else "unknown"
+    kind, reason = (cast("dict[str, object]", error).get(name) for name in ("type", "reason"))
+    kind = kind if isinstance(kind, str) and kind else "unknown"
+    return number, kind, f"{kind}: {reason if isinstance(reason, str) else 'unknown'}"[:_LONGEST_REASON]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import socket
-import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -17,6 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
+from cdc_daemon.bounds import Bounds
 from cdc_daemon.errors import (
     DatabaseUnavailable,
     NotAuthorized,
@@ -33,6 +30,7 @@ from cdc_daemon.sinks.postgres_way import not_connected, shown, way
 from cdc_daemon.sinks.probe import probed
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
+from cdc_daemon.sinks.unreachable import Names, unreachable
 
 FORGET_EVERY_SECONDS = 3600.0
 _LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer, and two tables would be one
@@ -147,15 +145,18 @@ class PostgresSink(Sink):
         tables = _Tables.of(self.settings, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, table {tables.shown}"
         try:
-            if self._connection is None:
-                self._connection = self._connected()
-            with (
-                _cut_off_at(deadline, self._connection),
-                self._connection.transaction(force_rollback=not records),
-            ):
-                self._write(self._connection, tables, feed, records)
+            with Bounds(deadline):
+                if self._connection is None:
+                    self._connection = self._connected()
+                with self._connection.transaction(force_rollback=not records):
+                    self._write(self._connection, tables, feed, records)
             if records:
                 self._known.add(tables.shown)
+        except OSError as error:
+            self.close()
+            raise unreachable(
+                error, where=where, timeout_seconds=self.timeout_seconds, names=Names(server="dsn")
+            ) from error
         except DatabaseUnavailable as error:
             raise not_connected(error, where) from error
         except psycopg.Error as error:
@@ -291,25 +292,3 @@ def _keys(records: Sequence[Record]) -> dict[str, Any]:
         "keys": [record.key.decode() for record in records],
         "revisions": [record.revision for record in records],
     }
-
-
-@contextlib.contextmanager
-def _cut_off_at(deadline: float, connection: Connection) -> Generator[None]:
-    """Shut the connection's socket down at the deadline: statement_timeout is the server's, and it may be
-    the server or the network that is gone."""
-
-    def cut_off() -> None:
-        with (
-            contextlib.suppress(OSError, psycopg.Error),  # it may have ended by itself
-            socket.socket(fileno=os.dup(connection.fileno())) as used,
-        ):
-            used.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(max(0.001, deadline - time.monotonic()), cut_off)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()  # it must not meet a descriptor that is somebody else's by now

@@ -25,12 +25,14 @@ from aio_pika.exceptions import (
 from aiormq.exceptions import ChannelAccessRefused, ConnectionNotAllowed
 from pydantic import AfterValidator, Field, SecretStr
 
+from cdc_daemon.bounds import AnswerTooLarge, most_answer
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -38,11 +40,11 @@ from cdc_daemon.sinks.tls import TlsSettings
 
 _LONGEST_KEY_BYTES = 180  # of 255 that a routing key may have
 _CLOSE_SECONDS = 2.0
-_FAILURES = (
+_FAILURES: tuple[type[BaseException], ...] = (
     AMQPException,
     AMQPError,
     OSError,
-    ValueError,  # what came is no AMQP
+    *NONSENSE,  # what came is no AMQP
     # The connection ended meanwhile:
     ChannelInvalidStateError,
     asyncio.CancelledError,
@@ -137,7 +139,9 @@ class RabbitmqSink(Sink):
         """Publish the records and await the broker's confirmations; see `Sink.deliver`."""
         where = f"sink {self.name}, feed {feed}"
         try:
-            answers = self._loop.run(self._publish(feed, records), self.timeout_seconds)
+            publishing = self._publish(feed, records)
+            returned = 2 * sum(record.size for record in records)  # a message that no queue takes comes back
+            answers = self._loop.run(publishing, self.timeout_seconds, most_answer(len(records)) + returned)
             return self._judged(records, answers, where)
         except ChannelPreconditionFailed as error:
             self.close()
@@ -264,6 +268,8 @@ class RabbitmqSink(Sink):
                 return NotAuthorized(what, where=where, hint="give the user the rights on exchange and queue")
             case ChannelNotFoundEntity():
                 return TargetFault(what, where=where, hint="make the exchange, or correct its name")
+            case AnswerTooLarge():
+                hint = "correct url: which program listens there?"
             case OSError() if (
                 "CERTIFICATE_VERIFY_FAILED" in what
             ):  # the client makes an error of its own of it

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import ssl
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
@@ -22,16 +22,22 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from cdc_daemon.bounds import AnswerTooLarge, Bounds, most_answer
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
+from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
-from cdc_daemon.sinks.tls import TlsSettings
+from cdc_daemon.sinks.tls import TlsSettings, UnusableFile
+from cdc_daemon.sinks.unreachable import Names, unreachable
+
+_FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *NONSENSE)
 
 # By class, for the client cuts off the word that the server's answer begins with; in order.
 _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
@@ -138,18 +144,31 @@ class RedisSink(Sink):
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one step; see `Sink.deliver`."""
         where = f"sink {self.name}, feed {feed}"
-        try:
-            if self._client is None:
-                self._client = self._connected()
-            if not records:
-                self._client.ping()
-                return ()
-            write = self._keep if self.settings.mode == "hash" else self._append
-            refusals = write(self._client, feed, records)
-            self._await_replicas(self._client, where)
-        except (redis.RedisError, OSError) as error:
-            self.close()
-            raise self._explained(error, where) from error
+        with Bounds(time.monotonic() + self.timeout_seconds, most_answer(len(records))) as bounds:
+            try:
+                return self._write(feed, records, where)
+            except _FAILURES as error:
+                self.close()
+                told = AnswerTooLarge() if bounds.exceeded else error
+                raise self._explained(told, where) from error
+
+    def _write(self, feed: str, records: Sequence[Record], where: str) -> Sequence[Refusal]:
+        if self._client is None:
+            self._client = self._connected()
+        if not records:
+            self._client.ping()
+            # Refused by a replica and by a server without memory, as a delivery is; it makes no stream.
+            name = placeholders.filled(
+                self.settings.key if self.settings.mode == "hash" else self.settings.stream,
+                feed=feed,
+                sink=self.name,
+                key="cdc-daemon-probe",
+            )
+            self._client.xadd(f"{name}:cdc-daemon-probe", {"probe": ""}, nomkstream=True)
+            return ()
+        write = self._keep if self.settings.mode == "hash" else self._append
+        refusals = write(self._client, feed, records)
+        self._await_replicas(self._client, where)
         return refusals
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
@@ -172,17 +191,11 @@ class RedisSink(Sink):
     def _connected(self) -> redis.Redis:
         settings = self.settings
         url = settings.url.get_secret_value()
-        options: dict[str, object] = {}
+        options: dict[str, object] = {"connection_class": TcpConnection}
         if urlsplit(url).scheme == "rediss":
-            options = {
-                "ssl_ca_certs": _path(settings.ca_file),
-                "ssl_certfile": _path(settings.client_certificate_file),
-                "ssl_keyfile": _path(settings.client_key_file),
-                "ssl_password": settings.client_key_password
-                and settings.client_key_password.get_secret_value(),
-                "ssl_cert_reqs": ssl.CERT_REQUIRED,
-                "ssl_check_hostname": True,
-            }
+            options = {"connection_class": TlsConnection, "tls": settings.tls_context()}
+        elif urlsplit(url).scheme == "unix":
+            options = {"connection_class": UnixConnection}
         # One that the server closed meanwhile is replaced at once; what the script does twice is the same.
         again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         half = self.settings.timeout_seconds / 2  # for that other try
@@ -204,12 +217,15 @@ class RedisSink(Sink):
         for record in records:
             arguments += (record.revision, record.data or b"", record.hash or "", record.captured_at)
         refused = cast("list[tuple[int, bytes]]", client.register_script(KEEP_DOCUMENTS)(names, arguments))
-        return [
-            Refusal(
-                records[position - 1].key, f"{names[position - 1]}: {reason.decode()}", _code(reason.decode())
+        refusals: dict[int, Refusal] = {}
+        for position, reason in refused:
+            if not 1 <= position <= len(records):
+                raise ValueError(f"record {position} of {len(records)} is refused")
+            told = reason.decode("utf-8", "replace")
+            refusals[position] = Refusal(
+                records[position - 1].key, f"{names[position - 1]}: {told}", _code(told)
             )
-            for position, reason in refused
-        ]
+        return [*refusals.values()]
 
     def _append(self, client: redis.Redis, feed: str, records: Sequence[Record]) -> list[Refusal]:
         stream = placeholders.filled(self.settings.stream, feed=feed, sink=self.name)
@@ -235,7 +251,13 @@ class RedisSink(Sink):
                     hint="look at the replicas; delivery goes on when they have caught up",
                 )
 
-    def _explained(self, error: redis.RedisError | OSError, where: str) -> SinkUnavailable:
+    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
+        if isinstance(error, UnusableFile):
+            return unreachable(error, where=where, timeout_seconds=self.timeout_seconds, names=Names())
+        if isinstance(error, (AnswerTooLarge, *NONSENSE)) and not isinstance(error, redis.RedisError):
+            what = str(error) if isinstance(error, AnswerTooLarge) else said_of(error)
+            hint = "correct url: which program listens there?"
+            return SinkUnavailable(what, where=where, hint=hint)
         what = str(error) or type(error).__name__
         for kind, hint in _OF_ANSWERS:
             if isinstance(error, kind):
@@ -245,13 +267,9 @@ class RedisSink(Sink):
         if urlsplit(self.settings.url.get_secret_value()).scheme == "rediss":
             unknown += " Does it ask for client_certificate_file?"
         hint = next((hint for word, hint in _OF_WORDS if word in what), unknown)
-        if isinstance(error, redis.TimeoutError):
+        if isinstance(error, redis.TimeoutError | TimeoutError):
             what = f"no answer within {self.timeout_seconds:g} s"
         return SinkUnavailable(what, where=where, hint=hint)
-
-
-def _path(path: object) -> str | None:
-    return None if path is None else str(path)
 
 
 def _code(reason: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import orjson
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -30,13 +31,16 @@ from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon import redaction
+from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
+from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.s3_session import BoundedSession
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import UnusableFile, readable
@@ -55,6 +59,7 @@ _HINTS: Mapping[str, str] = {
     "301": "set region to the bucket's",
 }
 _OF_THE_BUCKET = frozenset({301, 404, 507})  # another region, no bucket, no space
+_FAILURES: tuple[type[Exception], ...] = (ClientError, BotoCoreError, OSError, *NONSENSE)
 _WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 
 
@@ -163,25 +168,34 @@ class S3Sink(Sink):
         """Write one object, then its manifest; see `Sink.deliver`."""
         prefix = placeholders.filled(self.settings.prefix, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
-        try:
-            if self._client is None:
-                self._client = self._connected(where)
-            self._half_time = time.monotonic() + self.timeout_seconds / 2
-            if not records:
-                self._client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
-                return ()
-            self._write(self._client, prefix, feed, records)
-        except RecursionError as error:
-            # Told that the bucket is elsewhere, boto3 asks where, and asks again when that is redirected too.
-            self.close()
-            raise SinkUnavailable(
-                "answers every request with a redirect", where=where, hint="correct endpoint_url or region"
-            ) from error
-        except (ClientError, BotoCoreError, OSError) as error:
-            self._meet_credentials()
-            self.close()
-            raise self._explained(error, where) from error
+        # A page of a list, the longest answer, has a thousand names.
+        with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
+            try:
+                self._deliver(prefix, feed, records, where)
+            except RecursionError as error:
+                # Told that the bucket is elsewhere, boto3 asks where, and asks again when that is
+                # redirected too.
+                self.close()
+                raise SinkUnavailable(
+                    "answers every request with a redirect",
+                    where=where,
+                    hint="correct endpoint_url or region",
+                ) from error
+            except _FAILURES as error:
+                self._meet_credentials()
+                self.close()
+                told = AnswerTooLarge() if bounds.exceeded else TimeoutError() if bounds.passed else error
+                raise self._explained(told, where) from error
         return ()
+
+    def _deliver(self, prefix: str, feed: str, records: Sequence[Record], where: str) -> None:
+        if self._client is None:
+            self._client = self._connected(where)
+        self._half_time = time.monotonic() + self.timeout_seconds / 2
+        if records:
+            self._write(self._client, prefix, feed, records)
+        else:
+            self._client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, the credentials, and list the prefix; see `Sink.probe`."""
@@ -319,6 +333,20 @@ class S3Sink(Sink):
                 where=where,
                 hint="set endpoint_url to one that begins with https://, or allow_cleartext = true",
             )
+        verify: str | bool = os.environ.get("AWS_CA_BUNDLE") or True
+        timeouts = (connect_timeout, self.timeout_seconds / 2 - connect_timeout)
+        url = client.meta.endpoint_url
+        sending = BoundedSession(
+            verify=verify if settings.ca_file is None else str(settings.ca_file),
+            proxies=get_environ_proxies(url),
+            timeout=timeouts,
+        )
+
+        def send(request: AWSPreparedRequest, **_: object) -> object:
+            """What botocore does itself where nobody answers this event."""
+            return sending.send(request)
+
+        client.meta.events.register("before-send.s3", send)  # type: ignore[arg-type] # the stubs forget its answer
         return client
 
     def _meet_credentials(self) -> None:
@@ -335,7 +363,7 @@ class S3Sink(Sink):
         except ssl.SSLError as error:
             raise UnusableFile(f"{trusted} can't be used: {error.reason or error}") from error
 
-    def _explained(self, error: ClientError | BotoCoreError | OSError, where: str) -> SinkUnavailable:
+    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
         if isinstance(error, ClientError):
             told = error.response.get("Error", {})
             hint = _HINTS.get(str(_status(error)), "look at what the service says; it is tried again")
@@ -353,6 +381,10 @@ class S3Sink(Sink):
         if isinstance(error, NoCredentialsError | PartialCredentialsError):
             hint = "set access_key_id and secret_access_key, or give the machine a role"
             return NotAuthorized(str(error), where=where, hint=hint)
+        if isinstance(error, (AnswerTooLarge, *NONSENSE)):
+            what = str(error) if isinstance(error, AnswerTooLarge) else said_of(error)
+            hint = "correct endpoint_url: which program listens there?"
+            return SinkUnavailable(what, where=where, hint=hint)
         what, hint = str(error), "is the service up, and endpoint_url right? boto3 also needs credentials"
         if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
             what, hint = (

@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from cdc_daemon.bounds import AnswerTooLarge
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.tls import UnusableFile
 
@@ -44,6 +45,8 @@ def explained(  # noqa: PLR0911 - one a cause
     match error:
         case UnusableFile():
             return str(error), "correct the file, or client_key_password"
+        case AnswerTooLarge():
+            return str(error), f"correct {names.server}: which program listens there?"
         case TimeoutError():
             return (
                 f"no whole answer within {timeout_seconds:g} s",

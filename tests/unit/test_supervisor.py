@@ -369,3 +369,29 @@ def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) ->
     finally:
         release.set()
         run.end()
+
+
+def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
+    systemd: socket.socket, stream: io.StringIO
+) -> None:
+    release = threading.Event()
+
+    class Hanging:
+        name = "hanging"
+
+        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+            release.wait(PATIENCE_SECONDS)
+            beat()
+            stop.wait()
+
+    made = Supervisor(longest_silence_seconds=0.0)
+    made.add(Hanging(), alone=True)
+    run = Running(made, PATIENCE_SECONDS, threading.Event())
+    try:
+        assert told(systemd, "STATUS=") == "STATUS=hanging hangs"
+        for _ in range(3):
+            assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
+    finally:
+        release.set()
+        run.end()
+    assert [event["worker"] for event in events(stream) if event["event"] == "worker_hangs"] == ["hanging"]

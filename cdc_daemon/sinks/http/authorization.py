@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -23,6 +24,8 @@ EXPIRES_EARLY_SECONDS = 60.0
 """A token is renewed this long before its end; one of 240 s or less after three quarters of its life."""
 
 _LIFE_WITHOUT_A_WORD_SECONDS = 300.0
+_LONGEST_LIFE_SECONDS = 30 * 86400.0
+_LONGEST_TOKEN = 16 * 1024  # in characters; servers take less in a header
 
 
 class Authorization(ABC):
@@ -177,7 +180,8 @@ class ClientCredentials(Authorization):
 
     def _unavailable(self, answer: Answer, said: Mapping[str, object]) -> SinkUnavailable:
         # Only the two members that RFC 6749, 5.2, has for errors: the rest may hold anything.
-        reason = " ".join(str(said[name]) for name in ("error", "error_description") if name in said)
+        told = (said.get(name) for name in ("error", "error_description"))
+        reason = " ".join(one for one in told if isinstance(one, str))
         for secret in (self.client_secret, quote_plus(self.client_secret)):
             reason = reason.replace(secret, HIDDEN)
         reason = printable(reason, longest=300)
@@ -202,12 +206,12 @@ def _json_object(answer: Answer) -> Mapping[str, object]:
 
 
 def _seconds(said: object) -> float:
-    if isinstance(said, str) and said.isdecimal():  # some servers quote it
-        return float(said)
+    if isinstance(said, str) and re.fullmatch(r"[0-9]{1,18}", said):  # some servers quote it
+        said = int(said)
     if isinstance(said, int | float) and not isinstance(said, bool) and said > 0:
-        return float(said)
+        return min(float(said), _LONGEST_LIFE_SECONDS)
     return _LIFE_WITHOUT_A_WORD_SECONDS
 
 
 def _is_printable(token: str) -> bool:
-    return bool(token) and all("\x21" <= sign <= "\x7e" for sign in token)
+    return 0 < len(token) <= _LONGEST_TOKEN and all("\x21" <= sign <= "\x7e" for sign in token)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,10 +11,11 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from cdc_daemon.sinks.http.connection import StaleConnection, WatchedConnection, WatchedTlsConnection
-from cdc_daemon.sinks.http.deadline import Deadline
+from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
+from cdc_daemon.sinks.http.connection import KeptConnection, KeptTlsConnection, StaleConnection
 
-MOST_READ = 1024 * 1024
+_HEADERS_BYTES = 256 * 1024
+"""Of an answer that are no part of its body: headers, announcements of an answer, sizes of chunks."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Answer:
 
     Attributes:
         headers: by their names in small letters.
-        body: the first mebibyte of it.
+        body: as much of it as is read, not unpacked.
         whole: whether that is all of it.
     """
 
@@ -35,11 +35,11 @@ class Answer:
 
 
 class _Plain(HTTPConnectionPool):
-    ConnectionCls = WatchedConnection  # pyright: ignore[reportAssignmentType]: urllib3's own do not fit either
+    ConnectionCls = KeptConnection  # pyright: ignore[reportAssignmentType]: urllib3's own do not fit either
 
 
 class _Tls(HTTPSConnectionPool):
-    ConnectionCls = WatchedTlsConnection  # pyright: ignore[reportAssignmentType]: as above
+    ConnectionCls = KeptTlsConnection  # pyright: ignore[reportAssignmentType]: as above
 
 
 class Client:
@@ -66,7 +66,20 @@ class Client:
             self._pool = _Plain(host, parts.port or 80, maxsize=connections)
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
-        """POST a body and read the answer; redirects are not followed.
+        """POST a body and read the answer; see `exchange`."""
+        return self.exchange("POST", target, body, headers, until)
+
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        until: float,
+        *,
+        most_bytes: int = MOST_ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request and read the answer; redirects are not followed.
 
         A kept connection that ends without an answer was closed while we began to write: what was sent is
         sent once more over another (RFC 9112, 9.3.1). So a body may arrive twice.
@@ -74,17 +87,19 @@ class Client:
         Args:
             target: path and query.
             until: the end of the exchange on the monotonic clock, in seconds.
+            most_bytes: how much of the answer's body is read.
 
         Raises:
             TimeoutError: there was no whole answer in time.
+            AnswerTooLarge: there was more around its body than any answer has.
             http.client.HTTPException: what came is not HTTP, or only a part of an answer.
             OSError: no connection, or it broke.
         """
-        with Deadline(until) as limit:
+        with Bounds(until, most_bytes + _HEADERS_BYTES) as limit:
             # Each that is stale is closed, and one that is new never is: the loop ends.
             for _ in range(self._connections + 1):
                 try:
-                    return self._exchange(target, body, headers, limit)
+                    return self._exchange(method, target, body, headers, limit, most_bytes)
                 except StaleConnection:
                     continue
         raise http.client.RemoteDisconnected("every connection ended without an answer")
@@ -93,10 +108,18 @@ class Client:
         """End the connections; the next `post` opens another."""
         self._pool.close()
 
-    def _exchange(self, target: str, body: bytes, headers: Mapping[str, str], limit: Deadline) -> Answer:
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        limit: Bounds,
+        most_bytes: int,
+    ) -> Answer:
         try:
             response = self._pool.urlopen(
-                "POST",
+                method,
                 target,
                 body=body,
                 headers=headers,
@@ -107,35 +130,34 @@ class Client:
                 preload_content=False,
                 decode_content=False,
             )
-            answer = _read(response)
+            return _read(response, most_bytes)
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-            if limit.passed or time.monotonic() >= limit.at:
+            if limit.passed:
                 raise TimeoutError(str(error)) from error
+            if limit.exceeded:
+                raise AnswerTooLarge from error
             cause = _cause(error)
             if cause is error:
                 raise
             raise cause from error
-        if limit.passed:
-            raise TimeoutError("cut off within the answer")
-        return answer
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> Answer:
+def _read(response: urllib3.BaseHTTPResponse, most_bytes: int) -> Answer:
     body = bytearray()
     try:
-        while len(body) <= MOST_READ:
-            piece = response.read(MOST_READ + 1 - len(body))
+        while len(body) <= most_bytes:
+            piece = response.read(most_bytes + 1 - len(body))
             if not piece:
                 break
             body += piece
     except BaseException:
         response.close()
         raise
-    whole = len(body) <= MOST_READ
+    whole = len(body) <= most_bytes
     if not whole:
         response.close()  # what is left of it is not worth reading
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, headers, bytes(body[:MOST_READ]), whole)
+    return Answer(response.status, headers, bytes(body[:most_bytes]), whole)
 
 
 def _cause(error: Exception) -> OSError | http.client.HTTPException:

@@ -1,9 +1,10 @@
-"""urllib3's connections, which end by a deadline, tell when a kept one is stale, and want whole headers."""
+"""urllib3's connections, which keep bounds, tell when a kept one is stale, and want whole headers."""
 
 from __future__ import annotations
 
 import io
 import socket
+import ssl
 import time
 from http import HTTPStatus
 from http.client import HTTPResponse as PlainResponse
@@ -14,8 +15,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.response import HTTPResponse
 
-from cdc_daemon.sinks.http import deadline
-from cdc_daemon.sinks.tcp import connected_socket
+from cdc_daemon.bounds import current
+from cdc_daemon.sinks.bounded import secured
+from cdc_daemon.sinks.tcp import bounded_socket
 
 
 class StaleConnection(Exception):
@@ -52,39 +54,39 @@ class FinalAnswer(PlainResponse):
             raise IncompleteRead(b"")
 
 
-class WatchedConnection(HTTPConnection):
-    """A connection whose every exchange is watched by the deadline of its thread."""
-
-    response_class = FinalAnswer
-
-    _duplicate: socket.socket | None = None
-    _answers = 0
+class BoundedOpening(HTTPConnection):
+    """Opens sockets that keep the bounds of the thread."""
 
     def _new_conn(self) -> socket.socket:
         # Overridden as urllib3's own contrib.socks does it.
-        limit = deadline.current()
-        until = time.monotonic() + limit.remaining
+        limit = current()
+        until = limit.until
         if isinstance(self.timeout, int | float):
             until = min(until, time.monotonic() + self.timeout)
         try:
-            made = connected_socket(self.host, self.port, until)
+            made = bounded_socket(self.host, self.port, until)
         except OSError as error:
             # As it is, ECONNRESET would be taken for one of sending, after which an answer is looked for.
             raise NewConnectionError(self, str(error)) from error
         # urllib3 leaves the limit for connecting on it, also for sending the body.
-        made.settimeout(limit.remaining)
-        self._let_go()
-        self._duplicate = made.dup()
-        self._answers = 0
-        limit.watch(self._duplicate)
+        made.settimeout(None)
+        context: ssl.SSLContext | None = getattr(self, "ssl_context", None)
+        if context is not None:
+            secured(context)
         return made
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """See urllib3."""
-        if self._duplicate is not None and self.sock is not None:
-            deadline.current().watch(self._duplicate)
-            self.sock.settimeout(deadline.current().remaining)
-        super().request(*args, **kwargs)
+
+class KeptConnection(BoundedOpening):
+    """A connection that tells when it was kept too long, and wants whole headers."""
+
+    response_class = FinalAnswer
+
+    _answers = 0
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        self._answers = 0
+        return made
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3
         """See urllib3.
@@ -95,22 +97,12 @@ class WatchedConnection(HTTPConnection):
         try:
             response = super().getresponse()
         except (RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
-            if self._answers and not deadline.current().passed:
+            if self._answers and not current().passed:
                 raise StaleConnection from error
             raise
         self._answers += 1
         return response
 
-    def close(self) -> None:
-        """See urllib3."""
-        super().close()
-        self._let_go()
 
-    def _let_go(self) -> None:
-        if self._duplicate is not None:
-            self._duplicate.close()
-            self._duplicate = None
-
-
-class WatchedTlsConnection(WatchedConnection, HTTPSConnection):
+class KeptTlsConnection(KeptConnection, HTTPSConnection):
     """The same over TLS."""

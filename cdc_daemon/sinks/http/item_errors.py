@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -50,13 +51,13 @@ class ItemErrors:
             return ()
         if not answer.body.strip():
             return ()
-        items = self._items(answer, where, shown)
+        items = self._items(answer, where, shown, alone=len(records) == 1)
         refused: dict[bytes, Refusal] = {}
         for position, item in enumerate(items):
             status = self._status(item)
             if not item or (status is not None and status < 400):
                 continue
-            said = shown(orjson.dumps(item))
+            said = shown(_written(item))
             record = self._record(item, position, len(items), records)
             if record is None:
                 # Halving finds out which: an error in the answer to one alone is of that one.
@@ -69,7 +70,9 @@ class ItemErrors:
             refused[record.key] = Refusal(record.key, said, status or answer.status)
         return tuple(refused.values())
 
-    def _items(self, answer: Answer, where: str, shown: Callable[[bytes], str]) -> Sequence[object]:
+    def _items(
+        self, answer: Answer, where: str, shown: Callable[[bytes], str], *, alone: bool
+    ) -> Sequence[object]:
         found: object
         try:
             found = orjson.loads(answer.body) if answer.whole else None
@@ -80,12 +83,10 @@ class ItemErrors:
                 hint="is url right? errors_path is set, so the answer is read",
             ) from None
         if not answer.whole:
-            raise RecordsRefused(
-                "answered with more than can be read, so it is not known which records it took",
-                where=where,
-                hint="set a smaller batch_records",
-                status=answer.status,
-            )
+            what = "answered with more than can be read, so it is not known which records it took"
+            if alone:
+                raise SinkUnavailable(what, where=where, hint="is url right? errors_path is set")
+            raise RecordsRefused(what, where=where, hint="set a smaller batch_records", status=answer.status)
         for name in (self.path or "").split(".") if self.path else ():
             found = cast("Mapping[str, object]", found).get(name) if isinstance(found, dict) else None
         if isinstance(found, list):
@@ -102,9 +103,11 @@ class ItemErrors:
 
     def _status(self, item: object) -> int | None:
         status = cast("Mapping[str, object]", item).get(self.status) if isinstance(item, dict) else None
-        if isinstance(status, str) and status.isdecimal():
+        if isinstance(status, str) and re.fullmatch(r"[0-9]{3}", status):
             return int(status)
-        return status if isinstance(status, int) and not isinstance(status, bool) else None
+        if isinstance(status, int) and not isinstance(status, bool) and 100 <= status < 1000:
+            return status
+        return None  # whatever it is, it is no status
 
     def _record(self, item: object, position: int, items: int, records: Sequence[Record]) -> Record | None:
         if len(records) == 1:
@@ -123,4 +126,13 @@ def _is_key(said: object, record: Record) -> bool:
     key = cast("dict[str, object]", orjson.loads(record.key))
     if isinstance(said, dict):
         return said == key
+    if not isinstance(said, str | int | float | bool):
+        return False
     return len(key) == 1 and str(said) == str(next(iter(key.values())))
+
+
+def _written(item: object) -> bytes:
+    try:
+        return orjson.dumps(item)
+    except orjson.JSONEncodeError:  # lists in lists, deeper than anybody writes on purpose
+        return b"an item that can't be shown"

@@ -1,0 +1,62 @@
+"""The connections of the Redis client, over sockets that keep the bounds of the thread."""
+
+# redis-py leaves the **kwargs of its methods untyped.
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+import redis
+
+from cdc_daemon.bounds import current
+from cdc_daemon.sinks.bounded import BoundedSocket, secured
+from cdc_daemon.sinks.tcp import bounded_socket
+
+
+class TcpConnection(redis.Connection):
+    """Over TCP. The client's own limits are for one read each, and it reads an answer of any length."""
+
+    def _connect(self) -> socket.socket:
+        # Overridden as the client's own connections do it. Half of the time is for a second try.
+        limit = current()
+        connected = bounded_socket(self.host, self.port, limit.until - limit.remaining / 2)
+        connected.settimeout(self.socket_timeout)
+        return connected
+
+
+class TlsConnection(TcpConnection):
+    """Over TLS.
+
+    Args:
+        tls: what verifies the server.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call] # see above
+        self._tls = secured(tls)
+
+    def _connect(self) -> socket.socket:
+        connected = super()._connect()
+        try:
+            return self._tls.wrap_socket(connected, server_hostname=self.host)
+        except BaseException:
+            connected.close()
+            raise
+
+
+class UnixConnection(redis.UnixDomainSocketConnection):
+    """Over a socket in the file system."""
+
+    def _connect(self) -> socket.socket:
+        connected = BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(current().remaining)
+            connected.connect(self.path)
+        except BaseException:
+            connected.close()
+            raise
+        connected.settimeout(self.socket_timeout)
+        return connected
