@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from cdc_daemon.errors import FeedError
 from tests.acceptance.command import Feed, execute
@@ -93,7 +94,9 @@ def test_entries_of_a_stopped_feed_are_kept_until_it_gives_up_its_claim(
     feeds.rotate()
     assert feeds.value(ENTRIES) == 1
     execute(database, "UPDATE cdc.changelog_public_item SET changed_at = changed_at - interval '2 minutes'")
-    feeds.rotate(changelog_limit_bytes=1)
+    with capture_logs() as told:
+        feeds.rotate(changelog_limit_bytes=1)
+    assert [event["feed"] for event in told if event["event"] == "feed_fell_behind"] == ["codes"]
     assert feeds.value(ENTRIES) == 0
     assert feeds.cursor("codes") is None
     assert feeds.cursor("items") is not None
