@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cdc_daemon.bounds import current
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class BoundedSocket(socket.socket):
@@ -22,25 +25,25 @@ class BoundedSocket(socket.socket):
         remaining = current().remaining
         super().settimeout(remaining if self._wanted is None else min(self._wanted, remaining))
 
-    def recv(self, *arguments: Any) -> bytes:
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         self._limit()
-        received = super().recv(*arguments)
+        received = super().recv(bufsize, flags)
         current().count(len(received))
         return received
 
-    def recv_into(self, *arguments: Any) -> int:
+    def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         self._limit()
-        size = super().recv_into(*arguments)
+        size = super().recv_into(buffer, nbytes, flags)
         current().count(size)
         return size
 
-    def send(self, *arguments: Any) -> int:
+    def send(self, data: Buffer, flags: int = 0, /) -> int:
         self._limit()
-        return super().send(*arguments)
+        return super().send(data, flags)
 
-    def sendall(self, *arguments: Any) -> None:
+    def sendall(self, data: Buffer, flags: int = 0, /) -> None:
         self._limit()
-        super().sendall(*arguments)
+        super().sendall(data, flags)
 
 
 class BoundedTlsSocket(ssl.SSLSocket):
@@ -60,15 +63,21 @@ class BoundedTlsSocket(ssl.SSLSocket):
         self._limit()
         super().do_handshake(block)
 
-    def read(self, *arguments: Any) -> Any:
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         self._limit()
-        read = super().read(*arguments)
-        current().count(read if isinstance(read, int) else len(read))
-        return read
+        received = super().recv(buflen, flags)
+        current().count(len(received))
+        return received
 
-    def send(self, *arguments: Any) -> int:
+    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
+        self._limit()
+        size = super().recv_into(buffer, nbytes, flags)
+        current().count(size)
+        return size
+
+    def send(self, data: Buffer, flags: int = 0) -> int:
         self._limit()  # sendall too comes by here, piece by piece
-        return super().send(*arguments)
+        return super().send(data, flags)
 
 
 def secured(context: ssl.SSLContext) -> ssl.SSLContext:

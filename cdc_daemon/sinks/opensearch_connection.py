@@ -1,5 +1,8 @@
 """What the client of OpenSearch speaks through: our HTTP, which keeps bounds."""
 
+# The library leaves the type of its headers open.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import http.client
@@ -50,7 +53,8 @@ class BoundedConnection(opensearchpy.Connection):
             opensearchpy.TransportError: it is an error.
         """
         target = f"{self.url_prefix}{url}" + (f"?{urlencode(params)}" if params else "")
-        sent = {**self.headers, **(headers or {})}
+        ours: dict[str, str] = self.headers
+        sent = {**ours, **(headers or {})}
         if self.http_compress and body:
             body, sent["content-encoding"] = self._gzip_compress(body), "gzip"
         until = time.monotonic() + (timeout or self.timeout)
