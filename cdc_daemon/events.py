@@ -70,6 +70,15 @@ EVENTS: dict[str, Event] = {
         "named hold it; the feed goes on with what is captured and is resynced afterwards.",
         ("feed", "reason", "hint", "next_try_seconds"),
     ),
+    "history_continued": Event(
+        "The database was promoted and has everything that receivers have: nothing is delivered again.",
+        ("feed", "history"),
+    ),
+    "witness_unusable": Event(
+        "A file in state_dir that tells of the database's history can't be read or written; until it can, a "
+        "database that goes back while the daemon does not run may go unnoticed.",
+        ("path", "reason"),
+    ),
     "feed_stopped": Event(
         "A feed can't go on until a person repairs it; its cursor rests, other feeds go on.",
         ("feed", "reason"),
@@ -119,7 +128,20 @@ EVENTS: dict[str, Event] = {
         "A change touched too many entities for one pass.", ("feed", "entities", "reason")
     ),
     "batch_delivered": Event(
-        "A sink has taken records for good.", ("sink", "feed", "records", "bytes", "seconds")
+        "A sink has taken records for good; it ignored some in whose place the target holds something newer.",
+        ("sink", "feed", "records", "bytes", "seconds", "ignored"),
+    ),
+    "records_ignored": Event(
+        "A sink ignored every record of a delivery, because the target holds something newer.",
+        ("sink", "feed", "records"),
+    ),
+    "snapshot_ended": Event(
+        "A sink has a full snapshot; one that owns its target removed what the snapshot did not name.",
+        ("sink", "feed", "snapshot", "removed"),
+    ),
+    "snapshot_end_refused": Event(
+        "A receiver refused the record that ends a full snapshot: what it holds too much stays there.",
+        ("sink", "feed", "snapshot", "reason"),
     ),
     "reload_ignored": Event(
         "SIGHUP arrived. The daemon can't reload its configuration yet: restart it to use a changed one.", ()

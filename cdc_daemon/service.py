@@ -10,9 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from types import FrameType
+
+import psycopg
 
 from cdc_daemon import __version__
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
@@ -30,6 +32,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.watcher import Watcher
+from cdc_daemon.workers.witness import Witness
 
 LOCK_TIMEOUT_SECONDS = 2.0
 """How long a pass waits for a table that is being altered; it tries again after that."""
@@ -64,6 +67,7 @@ class Service:
         )
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
+        self._witness = Witness(settings.daemon.state_dir)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
         self._cleaned = partial(printable, longest=LONGEST_REASON)
         self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
@@ -91,7 +95,9 @@ class Service:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds
             with closing(self._sides), closing(self._pool):
-                supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
+                unstopped = supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
+        if not unstopped:
+            self._say_goodbye()
 
     def run_once(self) -> None:
         """Bring every feed and every sink to where the database is now, then return.
@@ -107,9 +113,15 @@ class Service:
             self._started()
             with closing(self._sides), closing(self._pool):
                 failures = self._catch_up(leave)
+        self._say_goodbye()
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
             raise failures[0]
+
+    def _say_goodbye(self) -> None:
+        """Tell other daemons that this one delivers nothing more; where that fails they take it for alive."""
+        with suppress(CdcError, psycopg.Error), self._connect("stop") as connection:
+            self._witness.leave(connection)
 
     def _catch_up(self, leave: threading.Event) -> list[CdcError]:
         """Every feed side by side, and what each of them has to deliver as soon as it is through.
@@ -165,6 +177,7 @@ class Service:
             batch_entities=daemon.batch_entities,
             max_pass_entities=daemon.max_pass_entities,
             sides=self._sides,
+            witness=self._witness,
         )
 
     def _wake_sinks(self, feed: str) -> None:
@@ -206,6 +219,7 @@ class Service:
             every_seconds=daemon.rotation_seconds,
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
+            witness=self._witness,
         )
 
 

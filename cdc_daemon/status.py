@@ -23,11 +23,12 @@ class SinkStatus:
     """How far one sink has one feed.
 
     Attributes:
-        pending: revisions that it lacks, at most.
+        pending: documents and deletes that it lacks, at most; 0 while a full snapshot is asked for.
         failure: why it takes nothing now, if so.
         parked: failed items that are not tried again by themselves.
         paused: a person has paused the delivery.
         snapshot: a full snapshot is under way or asked for.
+        ignored: records that it ignored because the target holds something newer.
     """
 
     sink: str
@@ -40,6 +41,7 @@ class SinkStatus:
     parked: int = 0
     paused: bool = False
     snapshot: bool = False
+    ignored: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,12 @@ def _unread(connection: Connection, cursor: str, changelogs: Sequence[str]) -> t
 
 def _sink(connection: Connection, sink: str, feed: str) -> SinkStatus:
     row = connection.execute(statement("status.sink"), {"sink": sink, "feed": feed}).fetchone()
-    return SinkStatus(sink, *row) if row else SinkStatus(sink, 0, 0, None, 0, None, 0)
+    if row is None:
+        return SinkStatus(sink, 0, 0, None, 0, None, 0)
+    lacks, *rest = row
+    undelivered = statement("feed.undelivered", feed=sql.Identifier(f"feed_{feed}"))
+    found = connection.execute(undelivered, {"sink": sink, "name": feed}).fetchone() if lacks else None
+    return SinkStatus(sink, found[0] if found else 0, *rest)
 
 
 def _drift(connection: Connection, settings: Settings) -> list[str]:

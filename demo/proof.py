@@ -38,7 +38,8 @@ class Difference:
 
 
 def fold(path: Path, key: Sequence[str]) -> dict[str, bytes]:
-    """What a receiver of a file's records holds in the end: the last one of a key wins, a delete removes.
+    """What a receiver of a file's records holds in the end: the last one of a key wins, a delete removes, and
+    the end of a full snapshot removes what that did not name.
 
     The documents are cut out of the line, not parsed: parsing and writing again would hide a changed number.
 
@@ -47,12 +48,19 @@ def fold(path: Path, key: Sequence[str]) -> dict[str, bytes]:
         key: the feed's key columns.
     """
     held: dict[str, bytes] = {}
+    named: dict[str, int] = {}  # the last full snapshot that each key came with or after
+    last = 0
     if not path.exists():
         return held
     with path.open("rb") as lines:
         for line in lines:
             record = orjson.loads(line)
+            if record["op"] == "snapshot_end":
+                last = record["snapshot"]
+                held = {name: document for name, document in held.items() if named[name] >= last}
+                continue
             name = orjson.dumps([record["key"][column] for column in key]).decode()
+            named[name] = record.get("snapshot", last)
             if record["op"] == "delete":
                 held.pop(name, None)
             else:

@@ -109,20 +109,20 @@ class Changes:
         revision: int,
         until: int,
         after: Sequence[str] | None,
-        snapshot: bool,
+        deletes: bool,
         limit: int,
         max_bytes: int,
     ) -> Page:
         """The next page of the stored feed in key order: rows with `revision` < their revision <= `until`.
 
         Args:
-            snapshot: tell also what is gone to a receiver to whom all is new.
+            deletes: tell what is gone also where `revision` is 0, so that all is new.
             limit, max_bytes: as in `follow`.
         """
         parameters: dict[str, object] = {
             "revision": revision,
             "until": until,
-            "snapshot": snapshot,
+            "deletes": deletes,
             "limit": limit,
             "bytes": max_bytes,
         }
@@ -162,7 +162,7 @@ class Changes:
         )
         query = statement(
             "feed.replay_some",
-            key_object=self._key_object,
+            key_object=self.key_object,
             feed=sql.Identifier(self.feed.table),
             matches=matches,
         )
@@ -195,7 +195,8 @@ class Changes:
         return fields
 
     @property
-    def _key_object(self) -> sql.Composed:
+    def key_object(self) -> sql.Composed:
+        """The expression that makes the key (json) of the stored row `s`."""
         return sql.SQL("(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {}) AS k)").format(
             columns(self.feed.key, of="s")
         )
@@ -209,7 +210,7 @@ class Changes:
             log_keys=columns(feed.key, of="l"),
             feed=sql.Identifier(feed.table),
             max_bytes=sql.Literal(feed.max_document_bytes),
-            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
+            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self.key_object),
             same_key=same(feed.key, "s", "p"),
         ).as_bytes()
 
@@ -218,7 +219,7 @@ class Changes:
         feed = self.feed
         return statement(
             "feed.due_failed_items",
-            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self._key_object),
+            key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self.key_object),
             feed=sql.Identifier(feed.table),
             max_bytes=sql.Literal(feed.max_document_bytes),
             same_key=same(feed.key, "s", "k"),
@@ -244,7 +245,7 @@ class Changes:
         feed = self.feed
         return statement(
             "feed.scan",
-            key_object=self._key_object,
+            key_object=self.key_object,
             key_texts=_COMMA.join(
                 sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in feed.key
             ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
+from psycopg import sql
 
 from cdc_daemon.errors import CdcError
+from cdc_daemon.feeds.history import History, Told
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.redaction import hide
@@ -17,7 +20,7 @@ class FeedState:
     """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
 
     `cursor_is_old`: an idle pass moves it, too. `any_failed`, `failed_due`: some entity is set aside; some is
-    to be tried although nothing changed.
+    to be tried although nothing changed. `table`: oid of the stored feed's table.
     """
 
     definition: str
@@ -31,6 +34,7 @@ class FeedState:
     cursor_is_old: bool
     any_failed: bool = False
     failed_due: bool = False
+    table: str = ""
 
     @property
     def has_pending(self) -> bool:
@@ -48,10 +52,28 @@ def snapshot(connection: Session) -> str:
     Raises:
         CdcError: the transaction already has an xid, so its snapshot can't serve as a cursor.
     """
-    row = connection.execute(statement("feed_state.snapshot")).fetchone()
+    return str(_snapshot(connection, statement("feed_state.snapshot"))[0])
+
+
+def snapshot_and_history(connection: Session, told: Told) -> tuple[str, History]:
+    """The same, and which history the database has now.
+
+    Args:
+        told: the parts of it that the server tells.
+
+    Raises:
+        CdcError: as above.
+    """
+    query = statement("feed_state.snapshot_and_history", **told.pieces)
+    cursor, *parts = _snapshot(connection, query)
+    return cursor, History.of(*parts)
+
+
+def _snapshot(connection: Session, query: sql.Composed) -> tuple[Any, ...]:
+    row = connection.execute(query).fetchone()
     if row is None or not row[1]:
         raise CdcError("the transaction wrote before its snapshot was taken", hint="report this as a bug")
-    return str(row[0])
+    return str(row[0]), *row[2:]
 
 
 def lock(connection: Session, feed: str) -> FeedState | None:
@@ -63,7 +85,9 @@ def lock(connection: Session, feed: str) -> FeedState | None:
     row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
     if row is None:
         return None
-    definition, cursor, fingerprint, history, revision, position, end, synced_at, old, failed, due = row
+    definition, cursor, fingerprint, history, revision, position, end, synced_at, old, failed, due, table = (
+        row
+    )
     return FeedState(
         definition,
         cursor,
@@ -76,6 +100,7 @@ def lock(connection: Session, feed: str) -> FeedState | None:
         bool(old),
         failed,
         due,
+        str(table),
     )
 
 
@@ -102,9 +127,20 @@ def advance(
 
 
 def begin(
-    connection: Session, feed: str, *, cursor: str, fingerprint: str, history: str, pending_end: int
+    connection: Session,
+    feed: str,
+    *,
+    cursor: str,
+    fingerprint: str,
+    history: str,
+    pending_end: int,
+    revision: int,
 ) -> None:
-    """Set a first cursor; everything that it does not cover is in pending."""
+    """Set a first cursor; everything that it does not cover is in pending.
+
+    Args:
+        revision: the one that the feed's numbers go on after.
+    """
     connection.execute(
         statement("feed_state.begin"),
         {
@@ -113,6 +149,7 @@ def begin(
             "fingerprint": fingerprint,
             "history": history,
             "pending_end": pending_end,
+            "revision": revision,
         },
     )
 
@@ -134,11 +171,3 @@ def _json(fields: dict[str, object] | None) -> str | None:
 def stop(connection: Session, feed: str, reason: str) -> None:
     """Record why the feed stands still; its cursor stays."""
     connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": hide(reason)})
-
-
-def history(connection: Session) -> str:
-    """Which history this database has: `system identifier/timeline/database oid`."""
-    row = connection.execute(statement("feed_state.history")).fetchone()
-    if row is None:  # two functions that always give a row
-        raise CdcError("the server tells nothing of its history")
-    return str(row[0])

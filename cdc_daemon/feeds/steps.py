@@ -36,7 +36,7 @@ class WantedFeed:
 @dataclass(frozen=True)
 class InstalledFeed:
     """Attributes: `layout` is the comment on the stored feed's table, None where the table is missing;
-    `refreshes`: the table has room for the times of `_refresh_at`."""
+    `refreshes`: the table has room for the times of `_refresh_at`; `key`: its key columns."""
 
     definition: str
     sources: frozenset[str]
@@ -45,13 +45,14 @@ class InstalledFeed:
     foreign_code: Mapping[str, str]
     layout: str | None
     refreshes: bool
+    key: tuple[str, ...] = ()
 
 
 def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
     """The feeds that earlier installs registered; the schema must be there."""
-    tables: dict[str, tuple[str | None, bool]] = {
-        table: (layout, refreshes)
-        for table, layout, refreshes in connection.execute(statement("feed_state.layouts"))
+    tables: dict[str, tuple[str | None, bool, tuple[str, ...]]] = {
+        table: (layout, refreshes, tuple(key))
+        for table, layout, refreshes, key in connection.execute(statement("feed_state.layouts"))
     }
     rows = connection.execute(statement("feed_state.installed")).fetchall()
     return {
@@ -61,7 +62,7 @@ def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
             frozenset(used),
             filters,
             foreign_code,
-            *tables.get(f"feed_{feed}", (None, False)),
+            *tables.get(f"feed_{feed}", (None, False, ())),
         )
         for feed, definition, sources, used, filters, foreign_code in rows
     }
@@ -94,6 +95,8 @@ def drop(name: str) -> Step:
             statement("feed_state.forget_sinks_of", feed=literal),
             statement("feed_state.forget_failures_of", feed=literal),
             statement("feed_state.forget_delivered_of", feed=literal),
+            statement("feed_state.forget_former_sinks_of", feed=literal),
+            statement("feed_state.forget_leftovers_of", feed=literal),
             statement("feed_state.forget", feed=literal),
         ),
     )
@@ -102,15 +105,17 @@ def drop(name: str) -> Step:
 def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]:
     feed = wanted.definition
     stamp = f"cdc-daemon {__version__} {feed.layout}"
-    if installed is None or installed.layout is None:
+    if installed is None:
         yield Step("create", f"feed cdc.{feed.table}", (*_create_objects(feed, stamp), _register(wanted)))
-    elif installed.layout.rsplit(" ", 1)[-1] != feed.layout:
+    elif installed.layout is None or installed.layout.rsplit(" ", 1)[-1] != feed.layout:
         # Another key or entity: what is stored can't be carried over.
         literal = sql.Literal(feed.name)
+        why = "its table is missing" if installed.layout is None else "its key or entity is another"
         yield Step(
             "replace",
-            f"feed cdc.{feed.table} (its key or entity is another)",
+            f"feed cdc.{feed.table} ({why})",
             (
+                *_remember_leftovers(feed, installed),
                 _drop_tables(feed),
                 statement("feed_state.forget_sinks_of", feed=literal),
                 statement("feed_state.forget_failures_of", feed=literal),
@@ -146,7 +151,21 @@ def _register(wanted: WantedFeed) -> sql.Composed:
         columns=text_array(wanted.columns),
         filters=sql.Literal(orjson.dumps(wanted.filters).decode()),
         foreign_code=sql.Literal(orjson.dumps(wanted.foreign_code).decode()),
+        revision=sql.Identifier(wanted.definition.revision),
     )
+
+
+def _remember_leftovers(feed: FeedDefinition, installed: InstalledFeed) -> list[sql.Composed]:
+    if installed.layout is None or not installed.key:
+        return []
+    return [
+        rendered(
+            "feed.remember_leftovers",
+            keys=columns(installed.key, of="f"),
+            name=sql.Literal(feed.name),
+            feed=sql.Identifier(feed.table),
+        )
+    ]
 
 
 def _drop_tables(feed: FeedDefinition) -> sql.Composed:
@@ -176,6 +195,11 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
         *_refresh_at(feed),
         rendered("capture.comment_table", table=table, comment=sql.Literal(stamp)),
         rendered("feed.revision", revision=sql.Identifier(feed.revision)),
+        rendered(
+            "feed.start_revisions",
+            revision=sql.Identifier(feed.revision),
+            name=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
+        ),
         rendered("feed.log", log=log, feed=table, keys=columns(feed.key, of="q")),
         rendered("feed.log_key", log=log),
         *(

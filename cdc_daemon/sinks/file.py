@@ -18,7 +18,7 @@ from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.folders import LinkError, Rights
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.sinks.torn import NotRecordsError
@@ -135,13 +135,23 @@ class FileSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
+        self._append(feed, b"".join(record.encode() + b"\n" for record in records))
+        return ()
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Append a line that says so; see `Sink.end_snapshot`."""
+        self._append(end.feed, end.encode() + b"\n")
+        return True
+
+    def _append(self, feed: str, lines: bytes) -> None:
+        """Append lines; none: find out whether some could be appended."""
         path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
         of = feed if "{feed}" in self.path else None
         file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation, self.rights, feed=of))
         where = f"sink {self.name}, feed {feed}, file {path}"
         try:
-            if records:
-                file.append(b"".join(record.encode() + b"\n" for record in records))
+            if lines:
+                file.append(lines)
             else:
                 file.look()
         except HeldByAnotherError as error:
@@ -162,7 +172,6 @@ class FileSink(Sink):
                 where=where,
                 hint=_HINTS.get(error.errno or 0, "delivery goes on once the file can be written again"),
             ) from error
-        return ()
 
     def close(self) -> None:
         """Close every file; the next `deliver` opens what it needs."""

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.merge_patch import merge_patch
-from cdc_daemon.sinks.record import Record, on_one_line
+from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
 from cdc_daemon.sinks.settings import SinkSettings
 
 FormatName = Literal["records", "documents", "cloudevents", "merge-patch"]
@@ -28,12 +28,14 @@ class Format:
     Attributes:
         encode: one record as one line of JSON without a line end; documents are spliced in, never parsed into
             floats.
+        encode_end: the end of a full snapshot in the same way.
         media_type: of one encoded record alone.
         array_media_type: of an array of them.
         wants_previous: whether `Record.previous` is needed.
     """
 
     encode: Callable[[Record], bytes]
+    encode_end: Callable[[SnapshotEnd], bytes]
     media_type: str
     array_media_type: str
     wants_previous: bool = False
@@ -71,11 +73,11 @@ class FormattedSettings(SinkSettings, frozen=True):
 
 
 def _records(_source: str, _sink: str) -> Format:
-    return Format(Record.encode, "application/json", "application/json")
+    return Format(Record.encode, SnapshotEnd.encode, "application/json", "application/json")
 
 
 def _documents(_source: str, _sink: str) -> Format:
-    return Format(_document, "application/json", "application/json")
+    return Format(_document, _document_end, "application/json", "application/json")
 
 
 def _document(record: Record) -> bytes:
@@ -90,6 +92,10 @@ def _document(record: Record) -> bytes:
             hint='rename that column, or set format = "records"',
         )
     return key.rstrip()[:-1] + b',"deleted":true}'
+
+
+def _document_end(end: SnapshotEnd) -> bytes:
+    return orjson.dumps({"snapshot_end": end.snapshot})
 
 
 def _cloudevents(source: str, sink: str) -> Format:
@@ -113,11 +119,23 @@ def _cloudevents(source: str, sink: str) -> Format:
             event["data"] = orjson.Fragment(on_one_line(record.data))
         return orjson.dumps(event)
 
-    return Format(encode, "application/cloudevents+json", "application/cloudevents-batch+json")
+    def encode_end(end: SnapshotEnd) -> bytes:
+        event: dict[str, object] = {
+            "specversion": "1.0",
+            "id": f"{end.snapshot}-end",
+            "source": placeholders.filled(source, feed=end.feed, sink=sink),
+            "type": "cdc.snapshot.ended",
+            "time": end.ended_at,
+            "revision": str(end.snapshot),
+            "snapshot": str(end.snapshot),
+        }
+        return orjson.dumps(event)
+
+    return Format(encode, encode_end, "application/cloudevents+json", "application/cloudevents-batch+json")
 
 
 def _merge_patch(_source: str, _sink: str) -> Format:
-    return Format(_patched, "application/json", "application/json", wants_previous=True)
+    return Format(_patched, SnapshotEnd.encode, "application/json", "application/json", wants_previous=True)
 
 
 def _patched(record: Record) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -20,7 +21,7 @@ from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.probe import Server, Way, probed
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 from cdc_daemon.sinks.unreachable import Names
@@ -211,17 +212,56 @@ class KafkaSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Produce the records and await the report of each; see `Sink.deliver`."""
+        deadline = time.monotonic() + self.timeout_seconds
+        with self._opened(feed) as (producer, topic):
+            if not records:
+                producer.list_topics(timeout=self.timeout_seconds)
+                return ()
+            return self._produce(producer, topic, records, deadline)
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Produce a message that says so to each partition; see `Sink.end_snapshot`.
+
+        It has no value: to a reader who does not know it, it deletes a document that there never was.
+        """
+        deadline = time.monotonic() + self.timeout_seconds
+        headers: list[tuple[str, str | bytes | None]] = [
+            ("feed", end.feed),
+            ("op", "snapshot_end"),
+            ("revision", str(end.snapshot)),
+            ("captured_at", end.ended_at),
+            ("changed", b"[]"),
+            ("snapshot", str(end.snapshot)),
+        ]
+        key = orjson.dumps({"snapshot_end": end.feed})
+        failures: list[KafkaError] = []
+
+        def note(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        with self._opened(end.feed) as (producer, topic):
+            partitions = producer.list_topics(topic, timeout=self.timeout_seconds).topics[topic].partitions
+            for number in partitions:
+                producer.produce(
+                    topic, key=key, value=None, headers=headers, partition=number, on_delivery=note
+                )
+            if producer.flush(_left(deadline)):
+                raise KafkaException(KafkaError(_TIMED_OUT))
+            if failures:
+                raise KafkaException(failures[0])
+        return True
+
+    @contextlib.contextmanager
+    def _opened(self, feed: str) -> Generator[tuple[Producer, str]]:
+        """The client and the feed's topic, with errors as the contract has them."""
         topic = placeholders.filled(self.topic, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, topic {topic}"
-        deadline = time.monotonic() + self.timeout_seconds
         self._trouble = None
         try:
             if self._producer is None:
                 self._producer = Producer({**self.client, "error_cb": self._note})
-            if not records:
-                self._producer.list_topics(timeout=self.timeout_seconds)
-                return ()
-            return self._produce(self._producer, topic, records, deadline)
+            yield self._producer, topic
         except KafkaException as error:
             if self._producer is not None:
                 self._producer.poll(0)  # what it has not told yet

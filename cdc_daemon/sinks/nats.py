@@ -31,7 +31,7 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 from cdc_daemon.sinks.unreachable import NoTls
@@ -174,6 +174,15 @@ class NatsSink(Sink):
             self.close()
             raise self._explained(error, where) from error
 
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Publish a message that says so; see `Sink.end_snapshot`."""
+        try:
+            self._loop.run(self._publish_end(end), self.timeout_seconds)
+        except (nats.errors.Error, OSError, ValueError) as error:
+            self.close()
+            raise self._explained(error, f"sink {self.name}, feed {end.feed}") from error
+        return True
+
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and for the stream; see `Sink.probe`."""
         settings = self.settings
@@ -196,17 +205,39 @@ class NatsSink(Sink):
                 self._loop.run(session.client.close(), _CLOSE_SECONDS)
         self._loop.close()
 
-    async def _deliver(self, records: Sequence[Record]) -> list[Refusal]:
+    async def _ready(self, *, write: bool) -> _Session:
+        """A session; before the first message the stream is made where it is not there."""
         if self._session is None or self._session.lost.is_set():
             self._session = await self._connected()
         session = self._session
-        if not records:
-            await self._is_there(session.stream)
-            return []
-        if self.settings.create and not session.stream_is_there:
+        if write and self.settings.create and not session.stream_is_there:
             if not await self._is_there(session.stream):
                 await self._create(session.stream)
             session.stream_is_there = True
+        return session
+
+    async def _publish_end(self, end: SnapshotEnd) -> None:
+        session = await self._ready(write=True)
+        key = "snapshot_end" if "{key}" in self.settings.subject else ""
+        headers = {
+            "Nats-Msg-Id": f"{end.feed}-{end.snapshot}-end",
+            "Content-Type": self.format.media_type,
+            "Cdc-Op": "snapshot_end",
+            "Cdc-Revision": str(end.snapshot),
+            "Cdc-Snapshot": str(end.snapshot),
+        }
+        await session.stream.publish(
+            placeholders.filled(self.settings.subject, feed=end.feed, sink=self.name, key=key),
+            self.format.encode_end(end),
+            stream=self.settings.stream,
+            headers=headers,
+        )
+
+    async def _deliver(self, records: Sequence[Record]) -> list[Refusal]:
+        session = await self._ready(write=bool(records))
+        if not records:
+            await self._is_there(session.stream)
+            return []
         sent: list[tuple[Record, asyncio.Future[api.PubAck]]] = []
         refusals: list[Refusal] = []
         for record in records:
@@ -231,6 +262,7 @@ class NatsSink(Sink):
             "Content-Type": self.format.media_type,
             "Cdc-Op": record.op,
             "Cdc-Revision": str(record.revision),
+            **({} if record.snapshot is None else {"Cdc-Snapshot": str(record.snapshot)}),
         }
         return await stream.publish_async(
             subject, self.format.encode(record), stream=self.settings.stream, headers=headers

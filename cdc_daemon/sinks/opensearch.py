@@ -22,7 +22,7 @@ from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import Server, Way, probed
-from cdc_daemon.sinks.record import Record, on_one_line
+from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
@@ -30,6 +30,10 @@ from cdc_daemon.sinks.tls import TlsSettings
 _LONGEST_ID_BYTES = 512
 _LONGEST_REASON = 2000
 _VERSION_CONFLICT = "version_conflict_engine_exception"
+_CURRENT_VERSION = re.compile(r"current version \[(\d+)\]")
+_LEAST_VERSION = 1 << 40
+"""Versions of ours are moments in microseconds; a document with a lower one was written by somebody else."""
+_SWEPT_AT_ONCE = 1000
 # Of the index or the rights, not of the document: all that come would be refused alike.
 _OF_THE_INDEX: Mapping[str, str] = {
     "cluster_block_exception": "is the index read-only, or the disk past its watermark? It goes on by itself",
@@ -117,6 +121,7 @@ class OpensearchSink(Sink):
     timeout_seconds: float
     settings: OpensearchSettings = field(repr=False)
     _client: OpenSearch | None = field(default=None, init=False, repr=False)
+    _scroll: str = field(default="", init=False, repr=False)  # the search that a sweep is in
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Index and delete in one bulk request; see `Sink.deliver`."""
@@ -130,14 +135,7 @@ class OpensearchSink(Sink):
                 return ()
             for node in self._client.transport.connection_pool.connections:
                 node.most_bytes = most_answer(len(records))
-            answer = self._client.transport.perform_request(
-                "POST",
-                "/_bulk",
-                # Nothing that is not looked at below: the answer to 500 records has 100 kB else.
-                params={"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"},
-                headers={"Content-Type": "application/x-ndjson"},
-                body=b"".join(_action(index, record) for record in records),
-            )
+            answer = _bulk(self._client, b"".join(_action(index, record) for record in records))
         except opensearchpy.OpenSearchException as error:
             too_large = error.info if isinstance(error, opensearchpy.ConnectionError) else None
             if isinstance(too_large, AnswerTooLarge) and len(records) > 1:
@@ -151,7 +149,58 @@ class OpensearchSink(Sink):
         except NONSENSE as error:  # lists in lists
             hint = "correct url: which program listens there?"
             raise SinkUnavailable(said_of(error), where=where, hint=hint) from error
-        return _refusals(records, answer, where)
+        refusals, ignored = _refusals(records, answer, where)
+        self.ignored += ignored
+        return refusals
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Delete the documents of the feed's index that the snapshot did not name; see `Sink.end_snapshot`.
+
+        An index that feeds share is left alone: its documents do not say whose they are.
+        """
+        if "{feed}" not in self.settings.index:
+            return True
+        index = placeholders.filled(self.settings.index, feed=end.feed, sink=self.name)
+        where = f"sink {self.name}, feed {end.feed}, index {index}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            for node in self._client.transport.connection_pool.connections:
+                node.most_bytes = most_answer(_SWEPT_AT_ONCE)
+            if not self._scroll:
+                # A search sees what was indexed only after a refresh.
+                self._client.transport.perform_request("POST", f"/{index}/_refresh")
+            return self._sweep(self._client, index, end.snapshot)
+        except opensearchpy.NotFoundError:  # no index, so nothing to remove; or the search took too long
+            self._scroll, again = "", bool(self._scroll)
+            return not again
+        except opensearchpy.OpenSearchException as error:
+            self._scroll = ""
+            raise self._explained(error, where) from error
+        except OSError as error:  # a file of TLS
+            raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
+
+    def _sweep(self, client: OpenSearch, index: str, snapshot: int) -> bool:
+        """Look at a page of the index's versions; what came under the snapshot has at least its number."""
+        if self._scroll:
+            found = client.transport.perform_request(
+                "POST", "/_search/scroll", body={"scroll": "1m", "scroll_id": self._scroll}
+            )
+        else:
+            found = client.transport.perform_request(
+                "POST",
+                f"/{index}/_search",
+                params={"scroll": "1m"},
+                body={"size": _SWEPT_AT_ONCE, "sort": ["_doc"], "version": True, "_source": False},
+            )
+        hits = cast("list[dict[str, Any]]", found.get("hits", {}).get("hits", []))
+        old = [hit for hit in hits if _LEAST_VERSION <= int(hit["_version"]) < snapshot]
+        if old:
+            # By its own version: one that was written meanwhile has another, and stays.
+            _bulk(client, b"".join(_deletion(index, hit["_id"], int(hit["_version"])) for hit in old))
+            self.removed += len(old)
+        self._scroll = str(found.get("_scroll_id") or "") if len(hits) == _SWEPT_AT_ONCE else ""
+        return not self._scroll
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""
@@ -236,7 +285,9 @@ def _action(index: str, record: Record) -> bytes:
     where = {
         "_index": index,
         "_id": shortened(joined(record.key), _LONGEST_ID_BYTES),
-        "version": record.revision,
+        # A document that came with a full snapshot has its number as version: the snapshot is taken over
+        # whatever is there, and its end finds what it did not name.
+        "version": max(record.revision, record.stamp),
         # A person who asks for a replay wants the document written also if its version is there.
         "version_type": "external" if record.snapshot is None else "external_gte",
     }
@@ -245,8 +296,30 @@ def _action(index: str, record: Record) -> bytes:
     return orjson.dumps({"index": where}) + b"\n" + on_one_line(record.data) + b"\n"
 
 
-def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Refusal]:
-    """What the answer says of each record.
+def _deletion(index: str, identity: str, version: int) -> bytes:
+    where = {"_index": index, "_id": identity, "version": version, "version_type": "external_gte"}
+    return orjson.dumps({"delete": where}) + b"\n"
+
+
+def _bulk(client: OpenSearch, body: bytes) -> object:
+    return client.transport.perform_request(
+        "POST",
+        "/_bulk",
+        # Nothing that is not looked at below: the answer to 500 records has 100 kB else.
+        params={"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"},
+        headers={"Content-Type": "application/x-ndjson"},
+        body=body,
+    )
+
+
+def _is_stale(record: Record, reason: str) -> bool:
+    """Whether a version conflict says that something newer is there, and not the same."""
+    current = _CURRENT_VERSION.search(reason)
+    return current is not None and int(current[1]) > max(record.revision, record.stamp)
+
+
+def _refusals(records: Sequence[Record], answer: object, where: str) -> tuple[list[Refusal], int]:
+    """What the answer says: the records that are refused, and how many are older than what is there.
 
     Raises:
         SinkUnavailable: something can't be taken now, or it is no answer to a bulk request.
@@ -257,17 +330,21 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> list[Ref
         hint = "correct url: which program listens there?"
         raise SinkUnavailable("answered with something else than a bulk response", where=where, hint=hint)
     if said.get("errors") is False:
-        return []
+        return [], 0
     refusals: list[Refusal] = []
+    ignored = 0
     for record, (status, kind, reason) in zip(records, results, strict=True):
-        if not kind or (status == 409 and kind == _VERSION_CONFLICT):
-            continue  # taken, or newer there already; of a delete also: was not there
+        if status == 409 and kind == _VERSION_CONFLICT:
+            ignored += _is_stale(record, reason)
+            continue
+        if not kind:
+            continue  # taken; of a delete also: was not there
         if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
             hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
             kind_of_error = TargetFault if status == 429 or kind in _OF_THE_INDEX else SinkUnavailable
             raise kind_of_error(f"{status} {reason}", where=where, hint=hint)
         refusals.append(Refusal(record.key, reason, status))
-    return refusals
+    return refusals, ignored
 
 
 def _has_items(answer: dict[str, object]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -28,11 +29,13 @@ from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings
 from cdc_daemon.sinks.postgres_way import not_connected, shown, way
 from cdc_daemon.sinks.probe import probed
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.unreachable import Names, unreachable
 
 FORGET_EVERY_SECONDS = 3600.0
+SWEPT_AT_ONCE = 10_000
+"""Rows removed in one transaction at the end of a full snapshot."""
 _LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer, and two tables would be one
 
 # Of the value, so it would fail again; by class: data, integrity, WITH CHECK OPTION, a limit of the program
@@ -141,16 +144,37 @@ class PostgresSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one transaction; see `Sink.deliver`."""
-        deadline = time.monotonic() + self.timeout_seconds
         tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        with self._transaction(tables, feed, discard=not records) as connection:
+            ignored = self._write(connection, tables, feed, records)
+        self.ignored += ignored
+        return ()
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Delete the feed's rows that the snapshot did not name; see `Sink.end_snapshot`."""
+        tables = _Tables.of(self.settings, feed=end.feed, sink=self.name)
+        with self._transaction(tables, end.feed) as connection:
+            self._make_tables(connection, tables, end.feed)
+            row = connection.execute(
+                tables.statement("sweep"),
+                {"feed": end.feed, "snapshot": end.snapshot, "limit": SWEPT_AT_ONCE},
+            ).fetchone()
+        swept = int(row[0]) if row else 0
+        self.removed += swept
+        return swept < SWEPT_AT_ONCE
+
+    @contextlib.contextmanager
+    def _transaction(self, tables: _Tables, feed: str, *, discard: bool = False) -> Generator[Connection]:
+        """A transaction that ends within the time limit, with errors as the contract has them."""
+        deadline = time.monotonic() + self.timeout_seconds
         where = f"sink {self.name}, feed {feed}, table {tables.shown}"
         try:
             with Bounds(deadline):
                 if self._connection is None:
                     self._connection = self._connected()
-                with self._connection.transaction(force_rollback=not records):
-                    self._write(self._connection, tables, feed, records)
-            if records:
+                with self._connection.transaction(force_rollback=discard):
+                    yield self._connection
+            if not discard:
                 self._known.add(tables.shown)
         except OSError as error:
             self.close()
@@ -161,7 +185,6 @@ class PostgresSink(Sink):
             raise not_connected(error, where) from error
         except psycopg.Error as error:
             raise self._explained(error, deadline, where) from error
-        return ()
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and write nothing; see `Sink.probe`."""
@@ -187,9 +210,15 @@ class PostgresSink(Sink):
         connection.prepare_threshold = None
         return connection
 
-    def _write(self, connection: Connection, tables: _Tables, feed: str, records: Sequence[Record]) -> None:
+    def _make_tables(self, connection: Connection, tables: _Tables, feed: str) -> None:
         if self.settings.create and tables.shown not in self._known:
             tables.create(connection)
+            # Where feeds share a table nobody knows whose rows those of an earlier version are.
+            tables.complete(connection, feed if "{feed}" in self.settings.table else None)
+
+    def _write(self, connection: Connection, tables: _Tables, feed: str, records: Sequence[Record]) -> int:
+        """Write a batch; returns how many of its records are older than what is there."""
+        self._make_tables(connection, tables, feed)
         latest = max(records, key=lambda record: record.revision, default=None)
         connection.execute(
             tables.statement("advance"),
@@ -202,22 +231,32 @@ class PostgresSink(Sink):
         )
         upserts = [record for record in records if record.data is not None]
         deletes = [record for record in records if record.data is None]
+        told = {
+            "feed": feed,
+            "full": any(record.snapshot is not None for record in records),
+            "stamp": max((record.stamp for record in records), default=0),
+        }
+        written = 0
         if upserts or not records:
             parameters = {
                 **_keys(upserts),
+                **told,
                 "documents": [record.data.decode() for record in upserts if record.data is not None],
                 "hashes": [record.hash for record in upserts],
                 "captured_at": [record.captured_at for record in upserts],
-                "again": any(record.snapshot is not None for record in upserts),
             }
-            connection.execute(tables.statement("upsert"), parameters)
-            connection.execute(tables.statement("revive"), _keys(upserts))
+            written += connection.execute(tables.statement("upsert"), parameters).rowcount
+            connection.execute(tables.statement("revive"), {**_keys(upserts), **told})
         if deletes or not records:
-            connection.execute(tables.statement("bury"), _keys(deletes))
-            connection.execute(tables.statement("delete"), _keys(deletes))
+            written += connection.execute(tables.statement("bury"), {**_keys(deletes), **told}).rowcount
+            connection.execute(tables.statement("delete"), {**_keys(deletes), **told})
         if time.monotonic() > self._forget_at:
             connection.execute(tables.statement("forget"), {"seconds": self.settings.tombstone_seconds})
             self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
+        if written == len(records):
+            return 0
+        row = connection.execute(tables.statement("stale"), _keys(records)).fetchone()
+        return int(row[0]) if row else 0
 
     def _explained(
         self, error: psycopg.Error, deadline: float, where: str
@@ -257,12 +296,13 @@ class _Tables:
     def shown(self) -> str:
         return ".".join(self.documents)
 
-    def statement(self, name: str) -> sql.Composed:
-        pieces = {
+    def statement(self, name: str, **more: sql.Composable) -> sql.Composed:
+        pieces: dict[str, sql.Composable] = {
             "documents": sql.Identifier(*self.documents),
             "deleted": sql.Identifier(*self.deleted),
             "cursor": sql.Identifier(*self.cursor),
             "document_type": sql.Identifier("pg_catalog", self.document_type),
+            **more,
         }
         return statement(f"postgres_sink.{name}", **pieces)
 
@@ -278,6 +318,28 @@ class _Tables:
         for name in missing:
             if not _is_there(connection, sql.Identifier(*getattr(self, name))):
                 connection.execute(self.statement(f"create_{name}"))
+
+    def complete(self, connection: Connection, feed: str | None) -> None:
+        """Add the columns that tables of an earlier version lack.
+
+        Args:
+            feed: whose the documents are that are there; None: nobody knows.
+        """
+        documents, deleted = sql.Identifier(*self.documents), sql.Identifier(*self.deleted)
+        if not _has_columns(connection, documents, "feed", "snapshot"):
+            connection.execute(self.statement("add_feed", feed=sql.Literal(feed)))
+            connection.execute(self.statement("drop_feed_default"))
+            connection.execute(self.statement("add_snapshot", table=documents))
+        if not _has_columns(connection, deleted, "snapshot"):
+            connection.execute(self.statement("add_snapshot", table=deleted))
+
+
+def _has_columns(connection: Connection, table: sql.Identifier, *names: str) -> bool:
+    row = connection.execute(
+        statement("postgres_sink.has_columns"),
+        {"table": table.as_string(connection), "columns": list(names)},
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _is_there(connection: Connection, table: sql.Identifier) -> bool:

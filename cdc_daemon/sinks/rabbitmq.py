@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -34,7 +34,7 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
@@ -137,12 +137,22 @@ class RabbitmqSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Publish the records and await the broker's confirmations; see `Sink.deliver`."""
-        where = f"sink {self.name}, feed {feed}"
-        try:
+        with self._failures_explained(f"sink {self.name}, feed {feed}") as where:
             publishing = self._publish(feed, records)
             returned = 2 * sum(record.size for record in records)  # a message that no queue takes comes back
             answers = self._loop.run(publishing, self.timeout_seconds, most_answer(len(records)) + returned)
             return self._judged(records, answers, where)
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Publish a message that says so, if a queue takes it; see `Sink.end_snapshot`."""
+        with self._failures_explained(f"sink {self.name}, feed {end.feed}"):
+            self._loop.run(self._publish_end(end), self.timeout_seconds)
+        return True
+
+    @contextlib.contextmanager
+    def _failures_explained(self, where: str) -> Generator[str]:
+        try:
+            yield where
         except ChannelPreconditionFailed as error:
             self.close()
             if "message size" in str(error):
@@ -173,11 +183,37 @@ class RabbitmqSink(Sink):
                 self._loop.run(connection.close(), _CLOSE_SECONDS)
         self._loop.close()
 
-    async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
+    async def _publish_end(self, end: SnapshotEnd) -> None:
+        exchange = await self._ready(end.feed, write=True)
+        key = "snapshot_end" if self.settings.routes_by_key else ""
+        routing_key = placeholders.filled(self.settings.routing_key, feed=end.feed, sink=self.name, key=key)
+        headers: HeadersType = {
+            "feed": end.feed,
+            "op": "snapshot_end",
+            "revision": end.snapshot,
+            "snapshot": end.snapshot,
+        }
+        message = aio_pika.Message(
+            self.format.encode_end(end),
+            headers=headers,
+            content_type=self.format.media_type,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=f"{end.feed}-{end.snapshot}-end",
+            type="snapshot_end",
+            app_id="cdc-daemon",
+        )
+        # Queues that take a part of the keys need not take this one.
+        await exchange.publish(message, routing_key, mandatory=False)
+
+    async def _ready(self, feed: str, *, write: bool) -> AbstractExchange:
         exchange = await self._opened()
-        if records and self._connection is not None and not self._queue_is_there:
+        if write and self._connection is not None and not self._queue_is_there:
             await self._make_queue(self._connection, feed)
             self._queue_is_there = True
+        return exchange
+
+    async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
+        exchange = await self._ready(feed, write=bool(records))
         messages = [self._message(record) for record in records]
         # The broker confirms in any order, and a round trip for each would take a hundred times as long.
         sent = [
@@ -188,6 +224,8 @@ class RabbitmqSink(Sink):
 
     def _message(self, record: Record) -> aio_pika.Message:
         headers: HeadersType = {"feed": record.feed, "op": record.op, "revision": record.revision}
+        if record.snapshot is not None:
+            headers["snapshot"] = record.snapshot
         return aio_pika.Message(
             self.format.encode(record),
             headers=headers,

@@ -19,13 +19,15 @@ class Record:
         changed: top-level fields that differ from what was delivered before; all of them for a new document.
         captured_at: when the change was captured, RFC 3339.
         data: the document, UTF-8, as PostgreSQL wrote it (numbers keep their digits); None for a delete.
-        snapshot: number of the full snapshot that the record is part of; mostly None. After a restore, or
-            when a person asks for a replay, every document of the feed comes once more under one number,
-            deletes too: the target takes it whatever it holds. What it holds and did not come under that
-            number by the time that a record with a higher revision arrives does not exist any more.
+        snapshot: number of the full snapshot that the record is part of; None outside of one. To a sink that
+            is new, after a restore, or when a person asks for a replay, every document of the feed comes
+            under one number, deletes too: the target takes it whatever it holds. What did not come under that
+            number by the snapshot's end (`SnapshotEnd`) does not exist any more.
         previous: for a sink that `wants_previous`: every document that the target may have in its place.
             Mostly one; more when nobody knows whether a send arrived. A change is what differs from any of
             them. Empty when it may have none or nothing is known: all must be sent, so that it replaces all.
+        last_snapshot: number of the last full snapshot that began for this sink, 0 if none did. A target that
+            keeps it beside each document can tell at the end of a full snapshot what that did not name.
     """
 
     feed: str
@@ -38,6 +40,12 @@ class Record:
     data: bytes | None
     snapshot: int | None = None
     previous: tuple[bytes, ...] = ()
+    last_snapshot: int = 0
+
+    @property
+    def stamp(self) -> int:
+        """What a target keeps beside the document: the number of the last full snapshot, its own included."""
+        return self.last_snapshot if self.snapshot is None else max(self.snapshot, self.last_snapshot)
 
     @property
     def size(self) -> int:
@@ -72,6 +80,36 @@ class Record:
             orjson.dumps(told)[1:-1],
             name,
             value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEnd:
+    """The end of a full snapshot: every document of the feed has come under its number.
+
+    Attributes:
+        snapshot: the number.
+        ended_at: when the last record was taken, RFC 3339.
+    """
+
+    feed: str
+    snapshot: int
+    ended_at: str
+
+    def encode(self) -> bytes:
+        """As a line of JSON with the members of a record, of no key and without a document."""
+        return orjson.dumps(
+            {
+                "feed": self.feed,
+                "key": {},
+                "op": "snapshot_end",
+                "revision": self.snapshot,
+                "hash": None,
+                "changed": [],
+                "captured_at": self.ended_at,
+                "snapshot": self.snapshot,
+                "data": None,
+            }
         )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,19 +31,25 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
-from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS
+from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings, UnusableFile
 from cdc_daemon.sinks.unreachable import Names, unreachable
+
+_MOST_KEYS_BYTES = 1 << 30
+"""Of names of keys, while the server's keys are gone through at the end of a full snapshot."""
 
 _FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *NONSENSE)
 
 # By class, for the client cuts off the word that the server's answer begins with; in order.
 _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.AuthenticationError, "correct user and password in url, or set them"),
-    (NoPermissionError, "give the user the commands PING, EVALSHA, SCRIPT, and those on hashes and streams"),
+    (
+        NoPermissionError,
+        "give the user the commands PING, SCAN, EVALSHA, SCRIPT, and those on hashes and streams",
+    ),
     (OutOfMemoryError, "the server's maxmemory is reached; delivery goes on by itself"),
     (ReadOnlyError, "name the primary in url, not a replica"),
     (ClusterCrossSlotError, "a cluster can't take a batch in one step: use a server that is no cluster"),
@@ -140,6 +147,7 @@ class RedisSink(Sink):
     settings: RedisSettings = field(repr=False)
     format: Format = field(repr=False)
     _client: redis.Redis | None = field(default=None, init=False, repr=False)
+    _sweep_at: int = field(default=0, init=False, repr=False)  # the server's cursor over its keys
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one step; see `Sink.deliver`."""
@@ -170,6 +178,26 @@ class RedisSink(Sink):
         refusals = write(self._client, feed, records)
         self._await_replicas(self._client, where)
         return refusals
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Remove hashes that the snapshot did not name, or append its end; see `Sink.end_snapshot`."""
+        where = f"sink {self.name}, feed {end.feed}"
+        with Bounds(time.monotonic() + self.timeout_seconds, _MOST_KEYS_BYTES) as bounds:
+            try:
+                if self._client is None:
+                    self._client = self._connected()
+                if self.settings.mode == "stream":
+                    self._append_end(self._client, end)
+                else:
+                    self._sweep(self._client, end)
+                if not self._sweep_at:
+                    self._await_replicas(self._client, where)
+            except _FAILURES as error:
+                self._sweep_at = 0
+                self.close()
+                told = AnswerTooLarge() if bounds.exceeded else error
+                raise self._explained(told, where) from error
+        return not self._sweep_at
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and PING; see `Sink.probe`."""
@@ -213,10 +241,13 @@ class RedisSink(Sink):
             placeholders.filled(self.settings.key, feed=feed, sink=self.name, key=joined(record.key))
             for record in records
         ]
-        arguments = self._arguments(records)
+        arguments = [*self._arguments(records), feed]
         for record in records:
             arguments += (record.revision, record.data or b"", record.hash or "", record.captured_at)
-        refused = cast("list[tuple[int, bytes]]", client.register_script(KEEP_DOCUMENTS)(names, arguments))
+        ignored, refused = cast(
+            "tuple[int, list[tuple[int, bytes]]]", client.register_script(KEEP_DOCUMENTS)(names, arguments)
+        )
+        self.ignored += ignored
         refusals: dict[int, Refusal] = {}
         for position, reason in refused:
             if not 1 <= position <= len(records):
@@ -233,12 +264,49 @@ class RedisSink(Sink):
         for record in records:
             arguments += (record.key, record.revision, record.op, self.format.encode(record))
         keys = [stream, f"{stream}:revisions", f"{stream}:deleted"]
-        client.register_script(APPEND_RECORDS)(keys, arguments)
+        self.ignored += cast("int", client.register_script(APPEND_RECORDS)(keys, arguments))
         return []
 
+    def _append_end(self, client: redis.Redis, end: SnapshotEnd) -> None:
+        stream = placeholders.filled(self.settings.stream, feed=end.feed, sink=self.name)
+        client.xadd(
+            stream,
+            {
+                "key": "{}",
+                "revision": end.snapshot,
+                "op": "snapshot_end",
+                "record": self.format.encode_end(end),
+            },
+            maxlen=self.settings.max_entries or None,
+        )
+
+    def _sweep(self, client: redis.Redis, end: SnapshotEnd) -> None:
+        """Look at a part of the server's keys: those whose names a document of the feed may have."""
+        template = self.settings.key
+        around = placeholders.filled(template, feed=end.feed, sink=self.name, key="\0").split("\0")
+        pattern = "*".join(re.sub(r"([\[\]*?\\^-])", r"\\\1", part) for part in around)
+        arguments: list[str | int | bytes] = [
+            self.settings.tombstone_seconds,
+            end.snapshot,
+            end.feed,
+            int("{feed}" in template),
+        ]
+        until = time.monotonic() + self.timeout_seconds / 4
+        script = client.register_script(SWEEP)
+        while True:
+            self._sweep_at, names = cast(
+                "tuple[int, list[bytes]]",
+                client.scan(self._sweep_at, match=pattern, count=1000, _type="HASH"),
+            )
+            if names:
+                self.removed += cast("int", script(names, arguments))
+            if not self._sweep_at or time.monotonic() > until:
+                return
+
     def _arguments(self, records: Sequence[Record]) -> list[str | int | bytes]:
-        again = any(record.snapshot is not None for record in records)
-        return [self.settings.tombstone_seconds, int(again)]
+        full = any(record.snapshot is not None for record in records)
+        stamp = max((record.stamp for record in records), default=0)
+        return [self.settings.tombstone_seconds, int(full), stamp]
 
     def _await_replicas(self, client: redis.Redis, where: str) -> None:
         wanted = self.settings.replicas

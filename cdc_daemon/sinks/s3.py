@@ -39,7 +39,7 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.probe import Server, Way, probed
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.s3_session import BoundedSession
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -188,6 +188,26 @@ class S3Sink(Sink):
                 raise self._explained(told, where) from error
         return ()
 
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Write a manifest that says so; see `Sink.end_snapshot`."""
+        prefix = placeholders.filled(self.settings.prefix, feed=end.feed, sink=self.name)
+        where = f"sink {self.name}, feed {end.feed}, bucket {self.settings.bucket}, {prefix}"
+        manifest = {"feed": end.feed, "snapshot_end": end.snapshot, "object": None, "records": 0}
+        with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
+            try:
+                if self._client is None:
+                    self._client = self._connected(where)
+                self._half_time = time.monotonic() + self.timeout_seconds / 2
+                self._last_manifest = self._next_manifest(self._client, prefix)
+                name = f"{prefix}manifests/{self._last_manifest}-snapshot-{end.snapshot}.json"
+                self._put_new(self._client, name, orjson.dumps(manifest))
+            except _FAILURES as error:
+                self._meet_credentials()
+                self.close()
+                told = AnswerTooLarge() if bounds.exceeded else TimeoutError() if bounds.passed else error
+                raise self._explained(told, where) from error
+        return True
+
     def _deliver(self, prefix: str, feed: str, records: Sequence[Record], where: str) -> None:
         if self._client is None:
             self._client = self._connected(where)
@@ -238,7 +258,7 @@ class S3Sink(Sink):
         written = self._put_new(client, name, body)
         if not written and self._has_manifest(client, prefix, name, digest):
             return
-        manifest = {
+        manifest: dict[str, object] = {
             "feed": feed,
             "object": name,
             "sha256": digest,
@@ -247,6 +267,9 @@ class S3Sink(Sink):
             "first_revision": min(record.revision for record in records),
             "last_revision": last,
         }
+        snapshots = {record.snapshot for record in records if record.snapshot is not None}
+        if snapshots:
+            manifest["snapshot"] = max(snapshots)
         self._last_manifest = self._next_manifest(client, prefix)
         self._put_new(
             client, f"{prefix}manifests/{self._last_manifest}-{digest[:16]}.json", orjson.dumps(manifest)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cdc_daemon.errors import CdcError
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class Sink(ABC):
     """The longest that one `deliver` may take; leases are made longer than this."""
     wants_previous: bool = False
     """Whether `Record.previous` is needed; it costs a second copy of every document in the database."""
+    ignored: int = 0
+    """How many records it has ignored because the target holds something newer, as far as it can tell."""
+    removed: int = 0
+    """How many documents it has removed so far at ends of full snapshots, as far as it can tell."""
 
     @abstractmethod
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -81,6 +85,22 @@ class Sink(ABC):
             RecordsRefused: the target understood the batch and refused it as a whole, and would refuse the
                 same bytes again. The caller halves it until the bad records stand alone.
         """
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:  # noqa: ARG002 - for those that do something
+        """Mark the end of a full snapshot; a sink that owns its target removes what that did not name.
+
+        It comes after the last record of the snapshot and before any other record; after an error or a crash
+        it comes once more. Only documents of this feed may be removed. By default nothing is done.
+
+        Returns:
+            Whether it is done. False: it is called again at once; so a long removal is done in parts, each
+            within `timeout_seconds`.
+
+        Raises:
+            SinkUnavailable: nothing can be taken now; the last records and the end come again after a pause.
+            RecordsRefused: the target does not understand the end; delivery goes on without it.
+        """
+        return True
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Find out, step by step, whether records of a feed could be delivered; changes nothing there.

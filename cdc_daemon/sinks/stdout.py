@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from cdc_daemon.errors import SinkUnavailable
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.visible import visible_json
@@ -79,7 +79,15 @@ class StdoutSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records, a line each; see `Sink.deliver`."""
-        lines = b"".join(record.encode() + b"\n" for record in records)
+        self._write(feed, b"".join(record.encode() + b"\n" for record in records))
+        return ()
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Write a line that says so; see `Sink.end_snapshot`."""
+        self._write(end.feed, end.encode() + b"\n")
+        return True
+
+    def _write(self, feed: str, lines: bytes) -> None:
         if _standard_output.is_terminal:
             lines = visible_json(lines.decode()).encode()
         try:
@@ -90,7 +98,6 @@ class StdoutSink(Sink):
                 where=f"sink {self.name}, feed {feed}",
                 hint="keep the program that reads it running, or use a file sink",
             ) from error
-        return ()
 
     def close(self) -> None:
         """Nothing is held."""

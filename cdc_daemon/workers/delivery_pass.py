@@ -14,10 +14,11 @@ from cdc_daemon.feeds.changes import Change, Changes, Page
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Session
 from cdc_daemon.sinks.batches import split
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
+from cdc_daemon.workers.leftovers import Leftovers
 from cdc_daemon.workers.sink_cursor import LeaseLost, Position, SinkCursor
 
 RETRIED_AT_ONCE = 20
@@ -78,7 +79,7 @@ class DeliveryPass:
     def _deliver_page(self) -> bool:
         position = self.cursor.lease()
         if position.snapshot_wanted:
-            position = self.cursor.begin_snapshot()
+            position = self.cursor.begin_snapshot(self.changes.feed.revision)
             if self.hand_over.delivered:
                 self.hand_over.delivered.forget()
         page = self._read(position)
@@ -92,10 +93,20 @@ class DeliveryPass:
             changes, after = [*changes, *beyond.changes], after.after(beyond)
         records = self._deliverable(changes, position)
         started, before, answered = time.monotonic(), self.hand_over.taken, self.hand_over.answered
+        ignored = self.sink.ignored
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.hand_over.deliver(batches, failures=self.failures)
-        taken = self.hand_over.taken - before
-        self.cursor.advance(position, after, taken, answered=self.hand_over.answered > answered)
+        ends = position.snapshot and not after.snapshot
+        if ends:
+            self._delete_leftovers(position)
+            self._end_snapshot(position)
+        taken, ignored = self.hand_over.taken - before, self.sink.ignored - ignored
+        self.cursor.advance(
+            position, after, taken, ignored=ignored, answered=ends or self.hand_over.answered > answered
+        )
+        if taken and ignored >= taken:
+            # Mostly another history that went unnoticed, or two daemons with databases of their own.
+            log.warning("records_ignored", sink=self.sink.name, feed=self.changes.feed.name, records=ignored)
         if taken:
             log.info(
                 "batch_delivered",
@@ -104,8 +115,31 @@ class DeliveryPass:
                 records=taken,
                 bytes=sum(len(record.data or b"") for record in records),
                 seconds=round(time.monotonic() - started, 4),
+                **({"ignored": ignored} if ignored else {}),
             )
         return True
+
+    def _delete_leftovers(self, position: Position) -> None:
+        """Deliver deletes of what the sink was given under an earlier key of the feed."""
+        leftovers = Leftovers(self.connection, self.sink.name, self.changes)
+        more = leftovers.discard_stored()
+        while more:
+            last, keys = leftovers.next(self.sink.batch_records)
+            self.hand_over.deliver([[self._delete(key, position) for key in keys]], failures=self.failures)
+            leftovers.delivered(last)
+            more = bool(leftovers.next(1)[1])
+
+    def _end_snapshot(self, position: Position) -> None:
+        removed = self.sink.removed
+        end = SnapshotEnd(self.changes.feed.name, position.snapshot_number, _written(datetime.now(UTC)))
+        self.hand_over.end_snapshot(end)
+        log.info(
+            "snapshot_ended",
+            sink=self.sink.name,
+            feed=self.changes.feed.name,
+            snapshot=end.snapshot,
+            removed=self.sink.removed - removed,
+        )
 
     def _read(self, position: Position, *, fewest: int = 1) -> Page:
         limit = max(fewest, min(self._rows or self.sink.batch_records, self.sink.batch_records))
@@ -123,7 +157,7 @@ class DeliveryPass:
                 revision=position.revision,
                 until=position.scan_until,
                 after=position.scan_key,
-                snapshot=position.snapshot,
+                deletes=position.tell_deletes if position.snapshot else False,
                 limit=limit,
                 max_bytes=self.sink.batch_bytes,
             )
@@ -190,7 +224,22 @@ class DeliveryPass:
             changed=change.changed,
             captured_at=_written(change.captured_at),
             data=change.document,
-            snapshot=position.scan_until if position.snapshot else None,
+            snapshot=position.snapshot_number if position.snapshot else None,
+            last_snapshot=position.snapshot_number,
+        )
+
+    def _delete(self, key: bytes, position: Position) -> Record:
+        return Record(
+            feed=self.changes.feed.name,
+            key=key,
+            op="delete",
+            revision=position.snapshot_number,
+            hash=None,
+            changed=(),
+            captured_at=_written(datetime.now(UTC)),
+            data=None,
+            snapshot=position.snapshot_number,
+            last_snapshot=position.snapshot_number,
         )
 
 

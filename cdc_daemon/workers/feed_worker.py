@@ -27,6 +27,7 @@ from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sync
+from cdc_daemon.workers.witness import Witness
 
 IDLE_SECONDS = 60.0
 """How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""
@@ -52,6 +53,7 @@ class FeedWorker:
         plan_and_install: derives the feed anew and installs what differs; called at the start and whenever
             the catalogue moved under the feed.
         sides: sessions that make a part of the slow lane's documents.
+        witness: knows what was seen of the feed before.
         written: told when documents changed, so that the sinks can be woken.
     """
 
@@ -66,6 +68,7 @@ class FeedWorker:
         batch_entities: int,
         max_pass_entities: int,
         sides: SideSessions | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
@@ -77,6 +80,7 @@ class FeedWorker:
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
         self._sides = sides
+        self._witness = witness or Witness(None)
         self._stopped = False
         self._must_resync = False
         # While a table that is new can't be locked: the plan from before, and when to try again.
@@ -178,6 +182,7 @@ class FeedWorker:
             # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
             self._seat.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
             self._must_resync = False
+        self._witness.arrive(connection)
         return FeedSync(
             self._seat,
             plan,
@@ -185,6 +190,7 @@ class FeedWorker:
             batch_entities=self._batch_entities,
             max_pass_entities=self._max_pass_entities,
             sides=self._sides,
+            witness=self._witness,
         )
 
     def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:
@@ -213,6 +219,7 @@ class FeedWorker:
                 reason=reason,
                 seconds=round(seconds, 3),
             )
+            self._written(self.feed)  # a full snapshot may have waited for it
 
     def _begin(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:

@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cdc_daemon.errors import CdcError, RecordsRefused, SinkUnavailable, TargetFault
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.log import get_logger
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.failed_items import FailedItems, Refused
@@ -19,6 +21,11 @@ SUSPICIOUS_FAILURES = 3
 MOST_VAIN_SENDS = 16
 """While a document is looked for that makes the sink fail, so many sends may fail before one is taken: a sink
 that takes nothing costs a time limit for each."""
+
+
+log = get_logger()
+
+Told = TypeVar("Told")
 
 
 class SinkFault(SinkUnavailable):
@@ -104,6 +111,29 @@ class HandOver:
         self.failed_items.refuse(self._refused)
         self.answered += sum(one.status != "unavailable" for one in self._refused)
 
+    def end_snapshot(self, end: SnapshotEnd) -> None:
+        """Tell the sink that a full snapshot has ended.
+
+        A receiver that does not understand the end is told nothing more of it: what it holds too much stays.
+
+        Raises:
+            SinkUnavailable: the sink takes nothing.
+        """
+        done = False
+        while not done:
+            self.before_send()
+            try:
+                done = self._guarded(lambda: self.sink.end_snapshot(end))
+            except RecordsRefused as refusal:
+                log.warning(
+                    "snapshot_end_refused",
+                    sink=self.sink.name,
+                    feed=self.feed,
+                    snapshot=end.snapshot,
+                    reason=self.failed_items.cleaned(refusal.what),
+                )
+                done = True
+
     def _bisect(self, batch: Sequence[Record]) -> None:
         """Deliver; a batch that is refused as a whole is halved until the bad records stand alone."""
         try:
@@ -188,8 +218,11 @@ class HandOver:
         self.failed_items.accept(taken)
 
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
+        return self._guarded(lambda: self.sink.deliver(self.feed, records))
+
+    def _guarded(self, call: Callable[[], Told]) -> Told:
         try:
-            return self.sink.deliver(self.feed, records)
+            return call()
         except (SinkUnavailable, RecordsRefused):
             raise
         except CdcError as error:

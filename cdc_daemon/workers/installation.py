@@ -308,8 +308,13 @@ def _removed_deliveries(
                 "drop",
                 f"delivery of feed {feed} to sink {sink}",
                 tuple(
-                    statement(f"{noun}.forget", sink=sql.Literal(sink), feed=sql.Literal(feed))
-                    for noun in ("sink_state", "failed_item", "delivered_document")
+                    statement(name, sink=sql.Literal(sink), feed=sql.Literal(feed))
+                    for name in (
+                        "sink_state.remember_former",
+                        "sink_state.forget",
+                        "failed_item.forget",
+                        "delivered_document.forget",
+                    )
                 ),
             )
     for sink, feed, *_ in connection.execute(statement("delivery_pause.list")).fetchall():

@@ -14,6 +14,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import plan_feed, plan_sources
 from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
+from cdc_daemon.workers.witness import Witness
 
 log = get_logger()
 
@@ -64,6 +65,7 @@ class Resync:
             plan_sources(connection, [plan]),
             batch_entities=settings.daemon.batch_entities,
             max_pass_entities=settings.daemon.max_pass_entities,
+            witness=Witness(settings.daemon.state_dir),
         )
         self._requested: tuple[int, int] | None = None
 

@@ -15,6 +15,7 @@ from cdc_daemon.feeds.recompute import current_segment
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.witness import Witness
 
 TRIES = 20
 TRY_SECONDS = 0.02
@@ -30,6 +31,7 @@ class Rotator:
         sources, feeds: what is captured and stored, as known by now.
         changelog_limit_bytes: a feed that keeps a changelog larger than this from being emptied loses its
             cursor and is resynced.
+        witness: is told in the same rhythm that this daemon still runs.
         log_limit_rows: a sink that lacks more revisions than this scans the stored feed instead of the log.
     """
 
@@ -44,6 +46,7 @@ class Rotator:
         every_seconds: float,
         changelog_limit_bytes: int,
         log_limit_rows: int,
+        witness: Witness | None = None,
     ) -> None:
         self._session = session
         self._sources = sources
@@ -51,12 +54,15 @@ class Rotator:
         self._every_seconds = every_seconds
         self._changelog_limit_bytes = changelog_limit_bytes
         self._log_limit_rows = log_limit_rows
+        self._witness = witness
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Rotate until stopped."""
         while not stop.wait(self._every_seconds):
             with self._session() as connection:
                 beat()
+                if self._witness is not None:
+                    self._witness.arrive(connection)
                 self.rotate(connection, 1 - current_segment(), stop)
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:
@@ -134,7 +140,8 @@ class Rotator:
 
     def _let_go_of_log(self, connection: Connection, feed: FeedDefinition) -> None:
         behind = connection.execute(
-            statement("sink_state.unclaim"), {"feed": feed.name, "limit": self._log_limit_rows}
+            statement("sink_state.unclaim", log=sql.Identifier(feed.log)),
+            {"feed": feed.name, "limit": self._log_limit_rows},
         ).fetchall()
         for (sink,) in behind:
             log.warning("sink_fell_behind", sink=sink, feed=feed.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
+from psycopg import sql
 
 from cdc_daemon.feeds.changes import Page
 from cdc_daemon.pg.session import Session
@@ -24,6 +25,9 @@ class Position:
     Attributes:
         snapshot: the scan under way is a full snapshot.
         snapshot_wanted: one was asked for and has not begun.
+        snapshot_number: of the last full snapshot that began; 0 if none did.
+        tell_deletes: a full snapshot tells what is deleted.
+        feed_revision: the feed's last revision, read before any page.
     """
 
     revision: int
@@ -32,6 +36,9 @@ class Position:
     scan_until: int | None
     snapshot: bool = False
     snapshot_wanted: bool = False
+    snapshot_number: int = 0
+    tell_deletes: bool = True
+    feed_revision: int = 0
 
     def goes_on_from(self, before: Position) -> bool:
         """Whether what is read next belongs to the same run: the log, or the same scan with its snapshot."""
@@ -41,9 +48,17 @@ class Position:
         """Where it stands once it has the page."""
         if self.scan_until is not None:
             if page.full:
-                return Position(self.revision, self.caught_up, page.scan_key, self.scan_until, self.snapshot)
-            return Position(self.scan_until, self.scan_until, None, None)
-        return Position(page.revision, self.caught_up if page.full else page.revision, None, None)
+                return replace(self, scan_key=page.scan_key)
+            return self._at(self.scan_until, self.scan_until)
+        # Numbers of snapshots are no lines of the log. With no line left there, the sink has all that
+        # the feed had before the page was read.
+        revision = page.revision if page.rows else max(page.revision, self.feed_revision)
+        return self._at(revision, self.caught_up if page.full else revision)
+
+    def _at(self, revision: int, caught_up: int) -> Position:
+        return replace(
+            self, revision=revision, caught_up=caught_up, scan_key=None, scan_until=None, snapshot=False
+        )
 
 
 @dataclass
@@ -107,25 +122,33 @@ class SinkCursor:
         if time.monotonic() > self._renew_at:
             self.lease()
 
-    def begin_snapshot(self) -> Position:
+    def begin_snapshot(self, revisions: str) -> Position:
         """Begin the full snapshot that was asked for.
+
+        Args:
+            revisions: the sequence of the feed's revisions.
 
         Raises:
             LeaseLost: somebody else has the lease.
         """
+        sequence = sql.Literal(f"cdc.{sql.Identifier(revisions).as_string()}")
         row = self.connection.execute(
-            statement("sink_state.begin_snapshot"), {**self._keys, "owner": lease.THIS_PROCESS}
+            statement("sink_state.begin_snapshot", revision=sequence),
+            {**self._keys, "owner": lease.THIS_PROCESS},
         ).fetchone()
         if row is None:
             raise LeaseLost
         return Position(*row)
 
-    def advance(self, before: Position, after: Position, records: int, *, answered: bool) -> None:
+    def advance(
+        self, before: Position, after: Position, records: int, *, answered: bool, ignored: int = 0
+    ) -> None:
         """Move from where the page was read; nothing moves if the cursor is not there any more.
 
         Args:
             records: those that were taken.
             answered: whether the target took or refused any by an answer of its own: it is not down.
+            ignored: those of the taken that the sink ignored, because the target holds something newer.
         """
         self.connection.execute(
             statement("sink_state.advance"),
@@ -142,6 +165,7 @@ class SinkCursor:
                 "scan_until": after.scan_until,
                 "records": records,
                 "answered": answered,
+                "ignored": ignored,
                 "seconds": lease.MARGIN_SECONDS,
             },
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -24,9 +25,11 @@ from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
+from cdc_daemon.feeds.history import History, read_told
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.log import get_logger
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
@@ -36,6 +39,7 @@ from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.slow_lane import Added, SlowLane
 from cdc_daemon.workers.touched import Touched
+from cdc_daemon.workers.witness import Witness
 
 # They pass by themselves within moments; nobody has to know.
 PASSING = (
@@ -52,6 +56,9 @@ PASS_SECONDS = 0.5
 
 FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
 """Of so many entities a pass tells how long one takes; no fewer than so many are too many for a pass."""
+
+
+log = get_logger()
 
 
 def for_sync(connection: Connection) -> Connection:
@@ -75,6 +82,7 @@ class FeedSync:
         batch_entities: recomputed in one statement.
         max_pass_entities: more than these go to the slow lane.
         sides: sessions that make a part of the slow lane's documents.
+        witness: knows what was seen before.
     """
 
     def __init__(
@@ -86,8 +94,13 @@ class FeedSync:
         batch_entities: int,
         max_pass_entities: int,
         sides: SideSessions | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._connection = connection
+        self._witness = witness or Witness(None)
+        self._told = read_told(connection)
+        self._history = History()
+        self._revision = 0
         self._plan = plan
         self._feed = plan.definition
         self._sources = {source.table: source for source in sources if source.table in plan.columns}
@@ -108,7 +121,6 @@ class FeedSync:
             self._isolation,
             max_pass_entities=max_pass_entities,
         )
-        self._history = state.history(connection)
         self._lock_sources = statement(
             "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
         ).as_bytes()
@@ -139,8 +151,15 @@ class FeedSync:
                 self._connection.execute(self._lock_sources)
                 if keep_entries:
                     self._connection.execute(self._lock_changelogs)
-            until = state.snapshot(self._connection)
-            yield until, state.lock(self._connection, self._feed.name)
+            until, history = state.snapshot_and_history(self._connection, self._told)
+            locked = state.lock(self._connection, self._feed.name)
+            if locked is not None:
+                self._history = replace(history, table=locked.table)
+                self._revision = locked.revision
+            yield until, locked
+        # After the commit: what the witness knows, the database has.
+        if locked is not None and (locked.cursor is not None or keep_entries):
+            self._witness.note(self._history, self._feed.name, self._revision)
 
     def run_pass(self) -> Pass | None:
         """Bring the feed to a new snapshot.
@@ -190,6 +209,7 @@ class FeedSync:
             self._isolation.set_aside,
             self._isolation.recovered,
         )
+        self._revision = max(self._revision, done.recomputed.revision)
         state.advance(
             self._connection,
             self._feed.name,
@@ -236,11 +256,11 @@ class FeedSync:
                 # The wait may have lasted hours. Taken as it is now, the fingerprint would vouch for a plan
                 # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
                 raise DefinitionDiffers("tables, triggers or functions changed before the first sync began")
-            restored = locked.history is not None and locked.history != self._history
+            restored = locked.history is not None and (
+                self._history.difference(locked.history) != "none" or self._is_behind(locked)
+            )
             if restored:
-                # In the sequence alone. As the feed's last revision it would be one that no log entry has,
-                # and the sinks of a feed without documents would strive for it for ever.
-                self._raise_epoch(locked.revision)
+                self._restart_revisions(locked.revision)
                 # Receivers hold what is of that future and will never be deleted.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             self._every.require()
@@ -257,8 +277,9 @@ class FeedSync:
                 self._feed.name,
                 cursor=until,
                 fingerprint=found,
-                history=self._history,
+                history=str(self._history),
                 pending_end=added.last,
+                revision=self._revision,
             )
         return added.entities
 
@@ -276,6 +297,7 @@ class FeedSync:
             self._check(locked)
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             chunk = self._lane.recompute_chunk(locked)
+            self._revision = max(self._revision, chunk.recomputed.revision)
         self._remember_pace(chunk.entities, chunk.seconds)
         return chunk
 
@@ -335,11 +357,35 @@ class FeedSync:
 
     def _check(self, locked: FeedState) -> None:
         self._check_definition(locked)
-        if locked.history != self._history:
-            raise DefinitionDiffers("the database has another history: restored, copied or promoted")
+        self._check_history(locked)
         found = self._fingerprint.read(self._connection)
         if found not in {locked.fingerprint, self._tolerated}:
             raise DefinitionDiffers("tables, triggers or functions that the feed depends on were changed")
+
+    def _check_history(self, locked: FeedState) -> None:
+        stored = locked.history or ""
+        difference = self._history.difference(stored)
+        if self._is_behind(locked):
+            raise DefinitionDiffers("the database has another history: it is behind what was delivered")
+        if difference == "none":
+            return
+        if (
+            difference == "timeline"
+            and self._witness.vouches(self._history, self._feed.name, stored, locked.revision)
+            and self._witness.is_alone(self._connection)
+        ):
+            # A failover that lost nothing: what receivers have, the new primary has.
+            self._connection.execute(
+                statement("history.adopt"), {"feed": self._feed.name, "history": str(self._history)}
+            )
+            log.info("history_continued", feed=self._feed.name, history=str(self._history))
+            return
+        raise DefinitionDiffers("the database has another history: restored, copied or promoted")
+
+    def _is_behind(self, locked: FeedState) -> bool:
+        """Whether the database lacks what was committed there before."""
+        seen = self._witness.seen(self._history.place, self._feed.name)
+        return seen is not None and locked.revision < seen.revision
 
     def _check_definition(self, locked: FeedState) -> None:
         if locked.definition != self._feed.digest:
@@ -410,11 +456,14 @@ class FeedSync:
                 raise
         return act(True)
 
-    def _raise_epoch(self, revision: int) -> None:
+    def _restart_revisions(self, above: int) -> None:
+        seen = self._witness.seen(self._history.place, self._feed.name)
+        name = sql.Literal(f"cdc.{sql.Identifier(self._feed.revision).as_string()}")
+        row = self._connection.execute(
+            statement("sync.restart_revisions", revision=name, sequence=sql.Identifier(self._feed.revision)),
+            {"above": max(above, seen.revision if seen else 0)},
+        ).fetchone()
+        self._revision = int(row[0]) if row else above
         self._connection.execute(
-            statement(
-                "sync.restart_revisions",
-                revision=sql.Literal(f"cdc.{sql.Identifier(self._feed.revision).as_string()}"),
-            ),
-            {"revision": revision},
+            statement("sync.renew_tombstones", revision=name, feed=sql.Identifier(self._feed.table))
         )

@@ -68,6 +68,10 @@ class Watcher:
         query = b""
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
+            for feed in self._feeds:
+                # The session before may have been lost with its server: a feed that rests has to look at once
+                # whether the database has another history.
+                self._bells.ring_feed(feed)
             while not stop.is_set():
                 beat()
                 if watched != (now := (self._changelogs(), self._refreshing())):

@@ -358,12 +358,12 @@ ORDER BY c.revision
 -- name: scan
 -- The next page of the stored feed in key order, for a sink that is new or far behind: rows that changed
 -- since its cursor, up to the revision from which it will follow the log. To whom all is new, what is gone is
--- nothing; a full snapshot tells it too, for the receiver may hold it. Bounded by bytes as the log's page is.
+-- nothing; one that may hold it is told. Bounded by bytes as the log's page is.
 WITH page AS MATERIALIZED (
     SELECT s.*
     FROM cdc.{feed} AS s
     WHERE s.revision > %(revision)s::pg_catalog.int8 AND s.revision <= %(until)s::pg_catalog.int8
-      AND (%(snapshot)s OR NOT (s.deleted AND %(revision)s::pg_catalog.int8 = 0)) {after}
+      AND (%(deletes)s OR NOT (s.deleted AND %(revision)s::pg_catalog.int8 = 0)) {after}
     ORDER BY {stored_keys}
     LIMIT %(limit)s
 ), counted AS MATERIALIZED (
@@ -425,3 +425,8 @@ WHERE s.modified_at >= %(since)s::pg_catalog.timestamptz
 -- name: scan_after
 -- Continues after the last key that the sink had.
 AND ({stored_keys}) > ({values})
+
+-- name: undelivered
+-- How many documents and deletes a sink lacks. Revisions have gaps, so their difference says nothing.
+SELECT pg_catalog.count(*) FROM cdc.{feed} AS s
+WHERE s.revision > (SELECT k.revision FROM cdc.sink_state AS k WHERE k.sink = %(sink)s AND k.feed = %(name)s)

@@ -3,6 +3,13 @@
 -- would count as seen.
 SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL
 
+-- name: snapshot_and_history
+-- The same with what tells one history from another: between two passes there may be a promotion, or a session with
+-- another server.
+SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL,
+       ({system}), ({timeline}),
+       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+
 -- name: lock
 -- Who holds this row writes the feed: that is the whole leader election. Raises 40001 when another
 -- transaction changed the row after our snapshot. A cursor rests while nothing comes, for a minute at most;
@@ -11,7 +18,8 @@ SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_
 SELECT f.definition, f.cursor::text, f.fingerprint, f.history, f.revision, f.pending_position, f.pending_end,
        f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
-       EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp())
+       EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()),
+       pg_catalog.to_regclass(pg_catalog.format('cdc.%%I', 'feed_' || f.feed))::pg_catalog.oid::pg_catalog.text
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED
@@ -44,7 +52,8 @@ WHERE feed = %(feed)s
 -- Takes a feed's first cursor, or a new one after only a resync can make it right.
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
-    fingerprint = %(fingerprint)s, history = %(history)s, pending_end = GREATEST(pending_end, %(pending_end)s::int8),
+    fingerprint = %(fingerprint)s, history = %(history)s, revision = GREATEST(revision, %(revision)s::int8),
+    pending_end = GREATEST(pending_end, %(pending_end)s::int8),
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s
 
@@ -64,12 +73,6 @@ UPDATE cdc.feed_state
 SET stopped_reason = %(reason)s,
     stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END
 WHERE feed = %(feed)s AND stopped_reason IS DISTINCT FROM %(reason)s
-
--- name: history
--- Which history a cursor belongs to: cluster, timeline, database. A copy inside one cluster differs by the oid.
-SELECT s.system_identifier::text || '/' || c.timeline_id || '/' ||
-       (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
-FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_control_checkpoint() AS c
 
 -- name: add_resync
 INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
@@ -93,8 +96,9 @@ WHERE r.id = %(id)s
 -- Registers a feed, or its changed definition: then only a resync can make it right. So it does where the feed
 -- needs columns or rows that may not have been captured for it: a table that was filtered and is not any more, or
 -- by a condition that was not among those it was filtered by.
-INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code)
-VALUES ({feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code})
+-- (Where the feed is new, its last revision is the one that its numbers begin after.)
+INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code, revision)
+SELECT {feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code}, r.last_value FROM cdc.{revision} AS r
 ON CONFLICT (feed) DO UPDATE
 SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCLUDED.columns,
     filters = EXCLUDED.filters, foreign_code = EXCLUDED.foreign_code,
@@ -118,6 +122,12 @@ DELETE FROM cdc.feed_state WHERE feed = {feed}
 -- name: forget_sinks_of
 DELETE FROM cdc.sink_state WHERE feed = {feed}
 
+-- name: forget_former_sinks_of
+DELETE FROM cdc.former_sink WHERE feed = {feed}
+
+-- name: forget_leftovers_of
+DELETE FROM cdc.leftover WHERE feed = {feed}
+
 -- name: forget_failures_of
 DELETE FROM cdc.failed_item WHERE feed = {feed}
 
@@ -136,11 +146,17 @@ SELECT f.feed, f.cursor IS NOT NULL, f.pending_position < f.pending_end, f.stopp
 FROM cdc.feed_state AS f WHERE f.feed = ANY (%(feeds)s)
 
 -- name: layouts
--- The comment on each stored feed's table, which ends with the digest of the table's layout, and whether it
--- has a column for `_refresh_at`.
+-- The comment on each stored feed's table, which ends with the digest of the table's layout, whether it has a
+-- column for `_refresh_at`, and its key columns in the order of the key.
 SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class'),
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-               WHERE a.attrelid = c.oid AND a.attname = 'refresh_at' AND NOT a.attisdropped)
+               WHERE a.attrelid = c.oid AND a.attname = 'refresh_at' AND NOT a.attisdropped),
+       ARRAY(SELECT a.attname::pg_catalog.text
+             FROM pg_catalog.pg_index AS i
+             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (number, place)
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+             WHERE i.indrelid = c.oid AND i.indisprimary
+             ORDER BY k.place)
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 

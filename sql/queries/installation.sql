@@ -54,7 +54,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 -- Of the fixed tables those that a daemon writes; what is installed (migration, source) only an installer changes.
 GRANT INSERT, UPDATE, DELETE
 ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
-   cdc.failed_entity
+   cdc.failed_entity, cdc.leftover, cdc.daemon
 TO {role}
 
 -- name: empty_changelogs
@@ -69,8 +69,8 @@ GRANT INSERT, UPDATE, DELETE ON {feeds} TO {role}
 GRANT INSERT, TRUNCATE ON {logs} TO {role}
 
 -- name: number_revisions
--- UPDATE is for setval(), after a restore. Identity columns take no right on their sequences.
-GRANT USAGE, UPDATE ON SEQUENCE {revisions} TO {role}
+-- SELECT and UPDATE are for setval(), after a restore. Identity columns take no right on their sequences.
+GRANT USAGE, SELECT, UPDATE ON SEQUENCE {revisions} TO {role}
 
 -- name: members
 -- What stands in schema cdc, as DROP names it: views, tables, functions, and sequences that belong to no column.

@@ -14,15 +14,35 @@ CREATE TABLE {documents} (
     document {document_type},
     revision pg_catalog.int8 NOT NULL,
     hash pg_catalog.text,
-    captured_at pg_catalog.timestamptz NOT NULL
+    captured_at pg_catalog.timestamptz NOT NULL,
+    feed pg_catalog.text,
+    snapshot pg_catalog.int8
 )
+
+-- name: has_columns
+-- Tables that an earlier version made lack them.
+SELECT pg_catalog.count(*) = pg_catalog.cardinality(%(columns)s::pg_catalog.text[])
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = pg_catalog.to_regclass(%(table)s) AND a.attname = ANY (%(columns)s::pg_catalog.name[])
+  AND NOT a.attisdropped
+
+-- name: add_feed
+-- The rows that are there get the feed's name without being written: it is a default that they alone have.
+ALTER TABLE {documents} ADD COLUMN IF NOT EXISTS feed pg_catalog.text DEFAULT {feed}
+
+-- name: drop_feed_default
+ALTER TABLE {documents} ALTER COLUMN feed DROP DEFAULT
+
+-- name: add_snapshot
+ALTER TABLE {table} ADD COLUMN IF NOT EXISTS snapshot pg_catalog.int8
 
 -- name: create_deleted
 -- The revisions of deleted documents, so that one that comes late does not bring its document back.
 CREATE TABLE {deleted} (
     key pg_catalog.jsonb PRIMARY KEY,
     revision pg_catalog.int8 NOT NULL,
-    deleted_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+    deleted_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    snapshot pg_catalog.int8
 )
 
 -- name: create_cursor
@@ -46,9 +66,11 @@ SET revision = GREATEST(c.revision, EXCLUDED.revision),
     delivered_at = EXCLUDED.delivered_at
 
 -- name: upsert
--- Nothing older than what is there, or than what was deleted; `again` takes the same revision too.
-INSERT INTO {documents} AS d (key, document, revision, hash, captured_at)
-SELECT n.key::pg_catalog.jsonb, n.document::{document_type}, n.revision, n.hash, n.captured_at
+-- Nothing older than what is there, or than what was deleted. A record of a full snapshot (`full`) is written also
+-- over the same revision, and over any revision that is there from before that snapshot.
+INSERT INTO {documents} AS d (key, document, revision, hash, captured_at, feed, snapshot)
+SELECT n.key::pg_catalog.jsonb, n.document::{document_type}, n.revision, n.hash, n.captured_at, %(feed)s,
+       %(stamp)s::pg_catalog.int8
 FROM ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
     pg_catalog.unnest(%(documents)s::pg_catalog.text[]),
@@ -58,11 +80,13 @@ FROM ROWS FROM (
 ) AS n (key, document, revision, hash, captured_at)
 WHERE NOT EXISTS (
     SELECT FROM {deleted} AS gone WHERE gone.key = n.key::pg_catalog.jsonb AND gone.revision > n.revision
+      AND NOT (%(full)s AND COALESCE(gone.snapshot, 0) < %(stamp)s::pg_catalog.int8)
 )
 ON CONFLICT (key) DO UPDATE
 SET document = EXCLUDED.document, revision = EXCLUDED.revision, hash = EXCLUDED.hash,
-    captured_at = EXCLUDED.captured_at
-WHERE EXCLUDED.revision > d.revision OR (EXCLUDED.revision = d.revision AND %(again)s)
+    captured_at = EXCLUDED.captured_at, feed = EXCLUDED.feed, snapshot = EXCLUDED.snapshot
+WHERE EXCLUDED.revision > d.revision
+   OR (%(full)s AND (EXCLUDED.revision = d.revision OR COALESCE(d.snapshot, 0) < EXCLUDED.snapshot))
 
 -- name: revive
 -- A document that was made again needs its tombstone no longer: its own revision is higher.
@@ -71,21 +95,24 @@ USING ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
     pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
 ) AS n (key, revision)
-WHERE gone.key = n.key::pg_catalog.jsonb AND gone.revision < n.revision
+WHERE gone.key = n.key::pg_catalog.jsonb
+  AND (gone.revision < n.revision OR (%(full)s AND COALESCE(gone.snapshot, 0) < %(stamp)s::pg_catalog.int8))
 
 -- name: bury
 -- Tombstones first: a document that was never here must not come late either.
-INSERT INTO {deleted} AS gone (key, revision)
-SELECT n.key::pg_catalog.jsonb, n.revision
+INSERT INTO {deleted} AS gone (key, revision, snapshot)
+SELECT n.key::pg_catalog.jsonb, n.revision, %(stamp)s::pg_catalog.int8
 FROM ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
     pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
 ) AS n (key, revision)
 WHERE NOT EXISTS (
     SELECT FROM {documents} AS d WHERE d.key = n.key::pg_catalog.jsonb AND d.revision > n.revision
+      AND NOT (%(full)s AND COALESCE(d.snapshot, 0) < %(stamp)s::pg_catalog.int8)
 )
-ON CONFLICT (key) DO UPDATE SET revision = EXCLUDED.revision, deleted_at = DEFAULT
-WHERE EXCLUDED.revision > gone.revision
+ON CONFLICT (key) DO UPDATE
+SET revision = EXCLUDED.revision, deleted_at = DEFAULT, snapshot = EXCLUDED.snapshot
+WHERE EXCLUDED.revision > gone.revision OR (%(full)s AND COALESCE(gone.snapshot, 0) < EXCLUDED.snapshot)
 
 -- name: delete
 DELETE FROM {documents} AS d
@@ -93,7 +120,38 @@ USING ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
     pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
 ) AS n (key, revision)
-WHERE d.key = n.key::pg_catalog.jsonb AND d.revision <= n.revision
+WHERE d.key = n.key::pg_catalog.jsonb
+  AND (d.revision <= n.revision OR (%(full)s AND COALESCE(d.snapshot, 0) < %(stamp)s::pg_catalog.int8))
+
+-- name: stale
+-- Asked after the batch was written: the records in whose place something newer stands.
+SELECT pg_catalog.count(*)
+FROM ROWS FROM (
+    pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
+    pg_catalog.unnest(%(revisions)s::pg_catalog.int8[])
+) AS n (key, revision)
+LEFT JOIN {documents} AS d ON d.key = n.key::pg_catalog.jsonb
+LEFT JOIN {deleted} AS gone ON gone.key = n.key::pg_catalog.jsonb
+WHERE GREATEST(d.revision, gone.revision) > n.revision
+
+-- name: sweep
+-- Removes what a full snapshot did not name, a part at a time. Their revisions are remembered, one above: a daemon
+-- that was suspended in a send before the snapshot must not bring them back.
+WITH swept AS (
+    DELETE FROM {documents} AS d
+    WHERE d.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM {documents} AS s
+        WHERE s.feed = %(feed)s AND COALESCE(s.snapshot, 0) < %(snapshot)s::pg_catalog.int8
+        LIMIT %(limit)s
+    ))
+    RETURNING d.key, d.revision + 1 AS revision
+), buried AS (
+    INSERT INTO {deleted} AS gone (key, revision, snapshot)
+    SELECT w.key, w.revision, %(snapshot)s::pg_catalog.int8 FROM swept AS w
+    ON CONFLICT (key) DO UPDATE
+    SET revision = GREATEST(gone.revision, EXCLUDED.revision), deleted_at = DEFAULT, snapshot = EXCLUDED.snapshot
+)
+SELECT pg_catalog.count(*) FROM swept
 
 -- name: forget
 -- No daemon is suspended in a send for that long.

@@ -1,7 +1,10 @@
 -- name: register
--- A sink that is new to a feed scans what is stored first, then follows the log from there.
-INSERT INTO cdc.sink_state (sink, feed, scan_until)
-SELECT %(sink)s, f.feed, NULLIF(f.revision, 0) FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
+-- A sink that is new to a feed begins with a full snapshot, then follows the log from there. Its target may hold
+-- documents of another database or of an earlier installation. Only one that was here before is told what is deleted.
+INSERT INTO cdc.sink_state (sink, feed, snapshot_wanted, tell_deletes)
+SELECT %(sink)s, f.feed, true,
+       EXISTS (SELECT FROM cdc.former_sink AS o WHERE o.sink = %(sink)s AND o.feed = f.feed)
+FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 ON CONFLICT (sink, feed) DO NOTHING
 
 -- name: is_registered
@@ -22,7 +25,8 @@ SET leased_by = %(owner)s, leased_until = pg_catalog.clock_timestamp() + pg_cata
 WHERE sink = %(sink)s AND feed = %(feed)s
   AND (leased_by IS NULL OR leased_by = %(owner)s OR leased_by = %(dead)s
        OR leased_until < pg_catalog.clock_timestamp())
-RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted
+RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted, snapshot_number, tell_deletes,
+          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s)
 
 -- name: release
 -- Lets go at the end, so that another daemon may go on at once.
@@ -42,7 +46,7 @@ SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %
     attempts = CASE WHEN %(answered)s THEN 0 ELSE attempts END,
     failure = CASE WHEN %(answered)s THEN NULL ELSE failure END,
     failed_at = CASE WHEN %(answered)s THEN NULL ELSE failed_at END,
-    delivered = delivered + %(records)s::int8,
+    delivered = delivered + %(records)s::int8, ignored = ignored + %(ignored)s::int8,
     delivered_at = CASE WHEN %(records)s::int8 > 0 THEN pg_catalog.clock_timestamp() ELSE delivered_at END,
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s AND revision = %(from)s::int8
@@ -58,13 +62,25 @@ SET attempts = 0, failure = NULL, failed_at = NULL,
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 
 -- name: begin_snapshot
--- Begins the full snapshot that was asked for: every stored document, and what is gone, up to the last revision.
+-- Begins the full snapshot that was asked for: every stored document, and what is gone, up to its own number.
+-- The number is drawn under the lock of the feed's state row, as every revision is, so it separates what was
+-- committed before from what comes after. The largest revision alone would not do: two snapshots of a feed that
+-- rests would have one number, and a target that drops repetitions would drop the second.
+WITH locked AS MATERIALIZED (
+    SELECT f.feed FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE
+), numbered AS (
+    UPDATE cdc.feed_state AS f
+    SET revision = pg_catalog.nextval({revision}::pg_catalog.regclass), generation = f.generation + 1
+    FROM locked WHERE f.feed = locked.feed
+    RETURNING f.feed, f.revision
+)
 UPDATE cdc.sink_state AS s
-SET revision = 0, caught_up = 0, scan_key = NULL, scan_until = NULLIF(f.revision, 0), snapshot = f.revision > 0,
-    snapshot_wanted = false
-FROM cdc.feed_state AS f
-WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND s.leased_by = %(owner)s AND f.feed = s.feed
-RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snapshot_wanted
+SET revision = 0, caught_up = 0, scan_key = NULL, scan_until = n.revision, snapshot = true,
+    snapshot_number = n.revision, snapshot_wanted = false
+FROM numbered AS n
+WHERE s.sink = %(sink)s AND s.feed = n.feed AND s.leased_by = %(owner)s
+RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snapshot_wanted, s.snapshot_number,
+          s.tell_deletes, n.revision
 
 -- name: fail
 -- The sink takes nothing; the cursor stays, and so does the lease over the pause: two daemons would try twice as often.
@@ -76,15 +92,20 @@ SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_
 WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: claim
--- The revision up to which no sink needs a feed's log. A scanning sink will follow it from scan_until on.
-SELECT pg_catalog.min(COALESCE(s.scan_until, s.caught_up)) FROM cdc.sink_state AS s WHERE s.feed = %(feed)s
+-- The revision up to which no sink needs a feed's log. A scanning sink will follow it from scan_until on; one whose
+-- full snapshot has not begun will follow it from a revision that does not exist yet.
+SELECT pg_catalog.min(COALESCE(s.scan_until, s.caught_up)) FROM cdc.sink_state AS s
+WHERE s.feed = %(feed)s AND NOT s.snapshot_wanted
 
 -- name: unclaim
 -- A sink that is too far behind gives up its claim on the log: it will scan the stored feed for what it lacks.
+-- Revisions have gaps as wide as the time between two lives of a feed, so the lines of the log are counted.
 UPDATE cdc.sink_state AS s
 SET scan_key = NULL, scan_until = f.revision
 FROM cdc.feed_state AS f
-WHERE f.feed = s.feed AND s.feed = %(feed)s AND s.scan_until IS NULL AND f.revision - s.caught_up > %(limit)s::int8
+WHERE f.feed = s.feed AND s.feed = %(feed)s AND s.scan_until IS NULL AND NOT s.snapshot_wanted
+  AND f.revision - s.caught_up > %(limit)s::int8
+  AND EXISTS (SELECT FROM cdc.{log} AS l WHERE l.revision > s.caught_up OFFSET %(limit)s::int8)
 RETURNING s.sink
 
 -- name: is_behind
@@ -94,10 +115,10 @@ WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 
 -- name: want_snapshots
 -- After a restore: every sink of the feed gets everything anew.
-UPDATE cdc.sink_state SET snapshot_wanted = true WHERE feed = %(feed)s
+UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE feed = %(feed)s
 
 -- name: want_snapshot
-UPDATE cdc.sink_state SET snapshot_wanted = true WHERE sink = %(sink)s AND feed = %(feed)s
+UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: go_back
 -- Deliver what has a later revision than this once more: by a scan, for the log may not reach back so far. A full
@@ -117,3 +138,9 @@ ORDER BY 1, 2
 
 -- name: forget
 DELETE FROM cdc.sink_state WHERE sink = {sink} AND feed = {feed}
+
+-- name: remember_former
+-- The sink keeps what it was given. Should it come back, it has to be told what was deleted meanwhile.
+INSERT INTO cdc.former_sink (sink, feed)
+SELECT s.sink, s.feed FROM cdc.sink_state AS s WHERE s.sink = {sink} AND s.feed = {feed}
+ON CONFLICT DO NOTHING

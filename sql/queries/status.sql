@@ -20,12 +20,12 @@ WHERE s.refresh_at <= pg_catalog.now()
 
 -- name: sink
 -- How far a sink has a feed.
-SELECT GREATEST(f.revision - s.revision, 0), s.delivered, s.delivered_at,
+SELECT s.revision < f.revision AND NOT s.snapshot_wanted, s.delivered, s.delivered_at,
        (SELECT pg_catalog.count(*) FROM cdc.failed_item AS i WHERE i.sink = s.sink AND i.feed = s.feed),
        s.failure, s.attempts,
        (SELECT pg_catalog.count(*) FROM cdc.failed_item AS i
         WHERE i.sink = s.sink AND i.feed = s.feed AND i.next_attempt_at IS NULL),
-       d.paused, s.snapshot OR s.snapshot_wanted
+       d.paused, s.snapshot OR s.snapshot_wanted, s.ignored
 FROM cdc.sink_state AS s
 JOIN cdc.feed_state AS f ON f.feed = s.feed
 JOIN cdc.delivery AS d ON d.sink = s.sink AND d.feed = s.feed

@@ -177,14 +177,18 @@ class Command:
         return self.folder / "out" / f"{feed}.ndjson"
 
     def records(self, feed: str) -> list[Record]:
-        """Every whole line of the file sink's file, numbers as they are written."""
+        """Every record of a document in the file sink's file, numbers as they are written."""
+        return [record for record in self.lines(feed) if record["op"] != "snapshot_end"]
+
+    def lines(self, feed: str) -> list[Record]:
+        """Every whole line of that file, ends of full snapshots too."""
         path = self.file(feed)
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         return [loads(line) for line in lines if line.endswith(b"\n")]
 
     def documents(self, feed: str) -> dict[Key, Any]:
-        """The records folded: what a receiver holds that takes the highest revision of each key."""
-        return fold(self.records(feed))
+        """The records folded: what a receiver holds that reads them as docs/delivery.md says."""
+        return fold(self.lines(feed))
 
     def query(self, feed: str) -> dict[Key, Any]:
         """The documents that the feed's query yields now."""
@@ -212,13 +216,19 @@ def key_of(record: Record) -> Key:
 
 
 def fold(records: list[Record]) -> dict[Key, Any]:
-    """Documents by key; a repeated record changes nothing, an older one is dropped."""
-    last: dict[Key, Record] = {}
+    """Documents by key; a repeated record changes nothing, an older one is dropped, and the end of a full
+    snapshot drops what that did not name."""
+    last: dict[Key, tuple[Record, int]] = {}
+    ended = 0
     for record in records:
-        present = last.get(key_of(record))
-        if present is None or present["revision"] <= record["revision"]:
-            last[key_of(record)] = record
-    return {key: record["data"] for key, record in last.items() if record["op"] == "upsert"}
+        if record["op"] == "snapshot_end":
+            ended = record["snapshot"]
+            last = {key: (known, stamp) for key, (known, stamp) in last.items() if stamp >= ended}
+            continue
+        known, stamp = last.get(key_of(record), (record, 0))
+        if known["revision"] <= record["revision"] or stamp < record.get("snapshot", 0):
+            last[key_of(record)] = record, record.get("snapshot", ended)
+    return {key: record["data"] for key, (record, _) in last.items() if record["op"] == "upsert"}
 
 
 def assert_revisions_grow(records: list[Record]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
@@ -54,6 +54,9 @@ class DyingSink(Sink):
         refused += self.sink.deliver(feed, records[middle:])
         self._die_at(STEPS[2])
         return refused
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        return self.sink.end_snapshot(end)
 
     def close(self) -> None:
         self.sink.close()

@@ -119,9 +119,10 @@ class Daemon:
             return read_status(connection, self.settings)
 
     def records(self, feed: str) -> list[dict[str, Any]]:
-        """Every record that was delivered, in order."""
+        """Every record of a document that was delivered, in order."""
         path = self.folder / "out" / f"{feed}.ndjson"
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [record for record in map(json.loads, lines) if record["op"] != "snapshot_end"]
 
     def documents(self, feed: str) -> dict[str, bytes]:
         """What was delivered, folded: the text of each document by the text of its key."""

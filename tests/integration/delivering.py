@@ -13,7 +13,7 @@ from cdc_daemon.pg.pool import Pool
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.settings import Settings, load
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import DeliveryWorker
@@ -61,6 +61,7 @@ class Choosy(Sink):
     is_down: bool = False
     taken: list[Record] = field(default_factory=list[Record])
     calls: list[list[str]] = field(default_factory=list[list[str]])
+    ends: list[SnapshotEnd] = field(default_factory=list[SnapshotEnd])
     during: Callable[[], None] = lambda: None
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -80,6 +81,10 @@ class Choosy(Sink):
         ]
         self.taken += [record for record in records if record.key not in {one.key for one in refused}]
         return refused
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        self.ends.append(end)
+        return True
 
     def close(self) -> None:
         pass

@@ -75,21 +75,16 @@ class KafkaReceiver(Receiver):
         finally:
             consumer.close()
 
-    def seen(self, feed: str) -> list[Seen]:
-        return [
-            Seen(
-                key_of(message.key() or b""),
-                int(dict(message.headers() or [])["revision"]),
-                None if message.value() is None else meaning(message.value() or b""),
-            )
-            for message in self.messages(feed)
-        ]
-
     def documents(self, feed: str) -> Documents:
-        return folded(self.seen(feed))
+        by_partition: dict[int, list[Seen]] = {}
+        for message in self.messages(feed):
+            by_partition.setdefault(message.partition() or 0, []).append(_seen(message))
+        return {
+            key: document for records in by_partition.values() for key, document in folded(records).items()
+        }
 
     def history(self, feed: str) -> list[tuple[str, int]]:
-        return [(record.key, record.revision) for record in self.seen(feed)]
+        return [(record.key, record.revision) for record in map(_seen, self.messages(feed))]
 
     def refused(self, feed: str) -> Record | None:
         large = b'{"t":"%s"}' % (b"x" * 1_100_000)
@@ -100,3 +95,14 @@ class KafkaReceiver(Receiver):
 
     def start(self) -> None:
         self._server.go_on()
+
+
+def _seen(message: Message) -> Seen:
+    headers = dict(message.headers() or [])
+    return Seen(
+        key_of(message.key() or b""),
+        int(headers["revision"]),
+        None if message.value() is None else meaning(message.value() or b""),
+        int(headers["snapshot"]) if "snapshot" in headers else None,
+        headers["op"] == b"snapshot_end",
+    )

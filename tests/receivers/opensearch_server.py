@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import itertools
 import json
 import ssl
 import sys
@@ -124,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     indices: Indices
     authorization: str | None = None
+    scrolls: dict[str, list[list[dict[str, Any]]]] = {}  # noqa: RUF012 - of the server, whose one handler this is
+    numbers = itertools.count()
 
     def parse_request(self) -> bool:
         if not super().parse_request():
@@ -144,10 +147,23 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path.endswith("/_bulk"):
             self._bulk(length, body, path.split("/")[1] if path != "/_bulk" else None)
+        elif path.endswith("/_refresh"):
+            known = self.indices.search(path.split("/")[1]) is not None
+            self._answer(
+                *((200, b"{}") if known else (404, b'{"error":{"type":"index_not_found_exception"}}'))
+            )
+        elif path == "/_search/scroll":
+            self._page(self.scrolls.pop(json.loads(body)["scroll_id"], None))
         elif path.endswith("/_search"):
             hits = self.indices.search(path.split("/")[1])
             if hits is None:
                 self._fail(404, "index_not_found_exception", "no such index")
+                return
+            asked = json.loads(body)
+            if not asked.get("_source", True):
+                self._page(
+                    [hits[at : at + asked["size"]] for at in range(0, len(hits), asked["size"])] or [[]]
+                )
                 return
             # The source is given back as it came, as OpenSearch does.
             shown = [
@@ -157,6 +173,16 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, f'{{"hits":{{"hits":[{",".join(shown)}]}}}}'.encode())
         else:
             self._fail(405, "method_not_allowed", path)
+
+    def _page(self, pages: list[list[dict[str, Any]]] | None) -> None:
+        """The next page of a scroll, without sources; the others wait under a new id."""
+        if pages is None:
+            self._fail(404, "search_context_missing_exception", "No search context found")
+            return
+        hits = [{"_id": hit["_id"], "_version": hit["_version"]} for hit in pages[0]]
+        scroll = f"scroll-{next(self.numbers)}"
+        self.scrolls[scroll] = pages[1:] or [[]]
+        self._answer(200, json.dumps({"_scroll_id": scroll, "hits": {"hits": hits}}).encode())
 
     def _bulk(self, length: int, body: bytes, index: str | None) -> None:
         if length > _MOST_BYTES:

@@ -80,6 +80,10 @@ class Seen:
     revision: int
     document: Any
     """None for a delete."""
+    snapshot: int | None = None
+    """Number of the full snapshot that it is part of."""
+    ends: bool = False
+    """It is the end of that snapshot."""
 
 
 def meaning(text: bytes | str) -> Any:
@@ -106,16 +110,28 @@ def seen(encoded: bytes | str) -> Seen:
     """What an encoded record (`format = "records"`) says."""
     record = meaning(encoded)
     key = json.dumps(record["key"], ensure_ascii=False, sort_keys=True)
-    return Seen(key, int(record["revision"]), None if record["op"] == "delete" else record["data"])
+    snapshot = int(record["snapshot"]) if "snapshot" in record else None
+    document = None if record["op"] == "delete" else record["data"]
+    return Seen(key, int(record["revision"]), document, snapshot, record["op"] == "snapshot_end")
 
 
 def folded(records: Iterable[Seen]) -> Documents:
-    """The documents after the records: the highest revision of a key counts, in whatever order it came."""
-    latest: dict[str, Seen] = {}
+    """The documents after the records, as docs/delivery.md tells a reader.
+
+    The highest revision of a key counts. A record of a full snapshot replaces whatever is from before it,
+    and the snapshot's end removes what it did not name.
+    """
+    latest: dict[str, tuple[Seen, int]] = {}
+    last = 0
     for record in records:
-        if record.key not in latest or latest[record.key].revision <= record.revision:
-            latest[record.key] = record
-    return {key: record.document for key, record in latest.items() if record.document is not None}
+        if record.ends:
+            last = record.snapshot or 0
+            latest = {key: (known, stamp) for key, (known, stamp) in latest.items() if stamp >= last}
+            continue
+        known, stamp = latest.get(record.key, (record, 0))
+        if known.revision <= record.revision or stamp < (record.snapshot or 0):
+            latest[record.key] = record, max(last, record.snapshot or 0)
+    return {key: record.document for key, (record, _) in latest.items() if record.document is not None}
 
 
 def state(records: Iterable[Record]) -> Documents:

@@ -75,8 +75,13 @@ class S3Receiver(Receiver):
 
     def seen(self, feed: str) -> list[Seen]:
         """The records in the order of the manifests."""
-        objects = [manifest["object"] for manifest in self.manifests(feed)]
-        return [seen(line) for name in objects for line in self.content(name).splitlines()]
+        found: list[Seen] = []
+        for manifest in self.manifests(feed):
+            if "snapshot_end" in manifest:
+                found.append(Seen("", 0, None, manifest["snapshot_end"], ends=True))
+            else:
+                found += map(seen, self.content(manifest["object"]).splitlines())
+        return found
 
     def documents(self, feed: str) -> Documents:
         return folded(self.seen(feed))

@@ -10,7 +10,7 @@ from cdc_daemon import __version__
 from cdc_daemon.sinks.formats import Format, Framing, framed
 from cdc_daemon.sinks.frames import Compression, frames
 from cdc_daemon.sinks.http import signature
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,13 @@ class Message:
         id: of these records in these revisions, said in this way.
         payload: before compression; empty where nothing is signed.
         body: what is sent.
+        snapshot: number of the full snapshot that it is part of.
     """
 
     id: str
     payload: bytes = field(repr=False)
     body: bytes = field(repr=False)
+    snapshot: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Composer:
             id=_identity(records, payload),
             payload=payload if self.signing else b"",
             body=frames(self.compression).packed(payload),
+            snapshot=max((record.snapshot or 0 for record in records), default=0) or None,
+        )
+
+    def end_message(self, end: SnapshotEnd) -> Message:
+        """The body that says that a full snapshot has ended."""
+        payload = framed([self.format.encode_end(end)], self.framing)
+        return Message(
+            id=hashlib.sha256(b"end\0%d\0%b" % (end.snapshot, payload)).hexdigest(),
+            payload=payload if self.signing else b"",
+            body=frames(self.compression).packed(payload),
+            snapshot=end.snapshot,
         )
 
     def headers_of(self, message: Message, authorization: str | None, timestamp: int) -> dict[str, str]:
@@ -64,6 +77,8 @@ class Composer:
             "Content-Type": self.format.content_type(self.framing),
             "Idempotency-Key": message.id,
         }
+        if message.snapshot is not None:
+            made["Cdc-Snapshot"] = str(message.snapshot)
         if self.compression != "none":
             made["Content-Encoding"] = self.compression
         if authorization is not None:

@@ -23,7 +23,7 @@ from cdc_daemon.sinks.http.item_errors import ItemErrors
 from cdc_daemon.sinks.http.pacing import LONGEST_PAUSE_SECONDS, Pacing
 from cdc_daemon.sinks.http.probe import steps
 from cdc_daemon.sinks.http.request import Composer, Message
-from cdc_daemon.sinks.record import Record
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 
 REMEMBERED_SECONDS = 600.0
@@ -98,6 +98,12 @@ class HttpSink(Sink):
         finally:
             self._fit()
 
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """POST a record that says so; see `Sink.end_snapshot`."""
+        until = time.monotonic() + self.timeout_seconds
+        self._send_message(end.feed, self._composer.end_message(end), (), until, alone=True)
+        return True
+
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, authorization, and POST an empty batch; see `Sink.probe`."""
         return steps(
@@ -154,8 +160,12 @@ class HttpSink(Sink):
         Args:
             alone: no other request of the call may have been taken.
         """
+        return self._send_message(feed, self._composer.message(batch), batch, until, alone=alone)
+
+    def _send_message(
+        self, feed: str, message: Message, batch: Sequence[Record], until: float, *, alone: bool
+    ) -> Sequence[Refusal]:
         where = self._where(feed)
-        message = self._composer.message(batch)
         renewed = False
         while True:
             authorization = self._authorization.header(until)

@@ -69,7 +69,8 @@ def test_a_record_of_a_snapshot_is_written_also_at_the_same_revision(
     receiver: PostgresReceiver, target: psycopg.Connection
 ) -> None:
     sink = receiver.sink()
-    sink.deliver(FEED, [upsert("a", 1), upsert("b", 9)])
+    sink.deliver(FEED, [upsert("a", 1)])
+    sink.deliver(FEED, [replace(upsert("b", 9), last_snapshot=5)])  # of after that snapshot
     target.execute("UPDATE products SET document = '{}'")
     sink.deliver(FEED, [replace(upsert("a", 1), snapshot=5), replace(upsert("b", 3), snapshot=5)])
     sink.close()

@@ -1,0 +1,88 @@
+"""Which history a cursor belongs to: a snapshot means nothing in a restored, copied or promoted database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from cdc_daemon.pg.session import Session, is_loss
+from cdc_daemon.pg.statements import statement
+
+UNKNOWN = "?"
+"""Stands for a part that the server does not tell; it differs from nothing."""
+
+Difference = Literal["none", "timeline", "other"]
+
+
+@dataclass(frozen=True)
+class History:
+    """One history of one stored feed.
+
+    Attributes:
+        system: identifier of the cluster.
+        timeline: of the WAL that is written; another one after every promotion and restore from an archive.
+        database: its oid; a copy inside the cluster differs in nothing else.
+        table: oid of the stored feed's table; it alone differs after `pg_restore --clean` in place.
+    """
+
+    system: str = UNKNOWN
+    timeline: str = UNKNOWN
+    database: str = UNKNOWN
+    table: str = UNKNOWN
+
+    @classmethod
+    def of(cls, system: int | None, timeline: str | None, database: int) -> History:
+        """What the server tells; the timeline in hexadecimal digits."""
+        return cls(
+            UNKNOWN if system is None else str(system),
+            UNKNOWN if timeline is None else str(int(timeline, 16)),
+            str(database),
+        )
+
+    @property
+    def place(self) -> str:
+        """The database, whatever its history."""
+        return f"{self.system}/{self.database}"
+
+    def __str__(self) -> str:
+        return "/".join((self.system, self.timeline, self.database, self.table))
+
+    def difference(self, stored: str) -> Difference:
+        """How the stored history differs from this one: not, in the timeline alone, or otherwise."""
+        here = (self.system, self.timeline, self.database, self.table)
+        there = (*stored.split("/"), UNKNOWN, UNKNOWN, UNKNOWN)[: len(here)]
+        pairs = zip(here, there, strict=True)
+        differs = [one != other and UNKNOWN not in {one, other} for one, other in pairs]
+        if not any(differs):
+            return "none"
+        return "timeline" if differs == [False, True, False, False] else "other"
+
+
+@dataclass(frozen=True)
+class Told:
+    """The parts that the server tells.
+
+    Attributes:
+        pieces: for `feed_state.snapshot_and_history`.
+    """
+
+    pieces: dict[str, sql.Composable]
+
+
+def read_told(connection: Session) -> Told:
+    """Try which functions may be called: managed servers forbid some, and some fail there."""
+    return Told({part: _tried(connection, part) for part in ("system", "timeline")})
+
+
+def _tried(connection: Session, part: str) -> sql.Composable:
+    query = statement(f"history.{part}")
+    try:
+        connection.execute(query)
+    except psycopg.Error as error:
+        if is_loss(error):
+            raise
+        return sql.NULL
+    return query

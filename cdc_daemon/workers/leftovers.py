@@ -1,0 +1,49 @@
+"""What a sink was given under an earlier key of the feed: `cdc.leftover`, until its delete was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from cdc_daemon.feeds.changes import Changes
+from cdc_daemon.pg.session import Session
+from cdc_daemon.pg.statements import statement
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Those of one sink and feed."""
+
+    connection: Session
+    sink: str
+    changes: Changes
+
+    def discard_stored(self) -> bool:
+        """Forget the keys that the feed has again; whether any others are left."""
+        if self._any():
+            query = statement(
+                "leftover.discard_stored",
+                table=sql.Identifier(self.changes.feed.table),
+                key_object=self.changes.key_object,
+            )
+            self.connection.execute(query, self._place)
+        return self._any()
+
+    def next(self, limit: int) -> tuple[int, Sequence[bytes]]:
+        """The number to call `delivered` with, and the keys (JSON, as delivered) to delete next."""
+        rows = self.connection.execute(statement("leftover.next"), {**self._place, "limit": limit}).fetchall()
+        return (rows[0][0] if rows else 0), list(dict.fromkeys(key.encode() for _, key in rows))
+
+    def delivered(self, last: int) -> None:
+        """The sink has the deletes up to this one."""
+        self.connection.execute(statement("leftover.delivered"), {**self._place, "last": last})
+
+    def _any(self) -> bool:
+        row = self.connection.execute(statement("leftover.any"), self._place).fetchone()
+        return bool(row and row[0])
+
+    @property
+    def _place(self) -> dict[str, object]:
+        return {"sink": self.sink, "feed": self.changes.feed.name}

@@ -1,0 +1,184 @@
+"""Full snapshots at a real target of each kind: they are taken whatever it holds, and their end is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from cdc_daemon.sinks.record import Record, SnapshotEnd
+from cdc_daemon.sinks.sink import Sink
+from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
+from tests.receivers.opensearch import OpensearchReceiver
+from tests.receivers.postgres import PostgresReceiver
+from tests.receivers.receiver import Receiver, state
+from tests.receivers.redis import RedisReceiver
+from tests.receivers.s3 import S3Receiver
+
+EARLIER = 1_700_000_000_000_000
+"""Revisions are moments in microseconds: of an earlier life of the feed."""
+SNAPSHOT = EARLIER + 1_000_000
+
+
+@pytest.fixture
+def sink(receiver: Receiver) -> Iterator[Sink]:
+    opened = receiver.sink()
+    yield opened
+    opened.close()
+
+
+def full(records: Sequence[Record], snapshot: int = SNAPSHOT) -> list[Record]:
+    """The records as parts of a full snapshot."""
+    return [replace(record, snapshot=snapshot, last_snapshot=snapshot) for record in records]
+
+
+def after(record: Record, snapshot: int = SNAPSHOT) -> Record:
+    """A record of what changed after that snapshot."""
+    return replace(record, last_snapshot=snapshot)
+
+
+def end(sink: Sink, snapshot: int = SNAPSHOT, feed: str = FEED) -> None:
+    while not sink.end_snapshot(SnapshotEnd(feed, snapshot, "2025-01-02T03:04:05.678901Z")):
+        pass
+
+
+def test_a_record_of_a_full_snapshot_is_taken_whatever_the_target_holds(
+    sink: Sink, receiver: Receiver
+) -> None:
+    deliver(sink, [upsert("a", EARLIER + 7), delete("b", EARLIER + 8), upsert("c", EARLIER + 9)])
+    snapshot = [upsert("a", 1), upsert("b", 2), upsert("c", EARLIER + 9, b'{"name":"repaired"}')]
+    deliver(sink, full(snapshot))
+    end(sink)
+    assert receiver.documents(FEED) == state(snapshot)
+
+
+def test_a_delete_of_a_full_snapshot_is_taken_whatever_the_target_holds(
+    sink: Sink, receiver: Receiver
+) -> None:
+    deliver(sink, [upsert("a", EARLIER + 7), upsert("b", EARLIER + 8)])
+    deliver(sink, full([upsert("a", 1), delete("b", 2)]))
+    assert receiver.documents(FEED) == state([upsert("a", 1)])
+
+
+def test_what_a_full_snapshot_does_not_name_is_gone_at_its_end(sink: Sink, receiver: Receiver) -> None:
+    deliver(sink, [upsert(f"p{number}", EARLIER + number) for number in range(1, 30)])
+    kept = [upsert(f"p{number}", EARLIER + number) for number in range(1, 10)]
+    deliver(sink, full(kept))
+    end(sink)
+    assert receiver.documents(FEED) == state(kept)
+    end(sink)  # after a crash it comes once more
+    deliver(sink, [after(upsert("p20", SNAPSHOT + 1))])
+    end(sink)  # of a daemon that was suspended in it
+    assert receiver.documents(FEED) == state([*kept, upsert("p20", SNAPSHOT + 1)])
+
+
+def test_the_next_full_snapshot_removes_what_came_between(sink: Sink, receiver: Receiver) -> None:
+    deliver(sink, full([upsert("a", EARLIER)]))
+    end(sink)
+    deliver(sink, [after(upsert("b", SNAPSHOT + 1)), after(upsert("c", SNAPSHOT + 2))])
+    later = SNAPSHOT + 10
+    deliver(sink, full([upsert("a", EARLIER), upsert("c", SNAPSHOT + 2)], later))
+    end(sink, later)
+    assert receiver.documents(FEED) == state([upsert("a", EARLIER), upsert("c", SNAPSHOT + 2)])
+
+
+def test_a_record_of_a_full_snapshot_that_comes_late_does_not_replace_what_is_newer(
+    sink: Sink, receiver: Receiver
+) -> None:
+    deliver(sink, full([upsert("a", EARLIER + 1), upsert("b", EARLIER + 2)]))
+    end(sink)
+    deliver(sink, [after(upsert("a", SNAPSHOT + 1)), after(delete("b", SNAPSHOT + 2))])
+    other = receiver.sink()  # of the daemon that was suspended
+    deliver(other, full([upsert("a", EARLIER + 1), upsert("b", EARLIER + 2)]))
+    other.close()
+    assert receiver.documents(FEED) == state([upsert("a", SNAPSHOT + 1)])
+
+
+def test_a_full_snapshot_of_nothing_empties_the_target(sink: Sink, receiver: Receiver) -> None:
+    deliver(sink, [upsert("a", EARLIER + 1)])
+    end(sink)
+    assert receiver.documents(FEED) == {}
+
+
+def test_the_end_of_a_full_snapshot_to_a_target_that_has_nothing_yet(sink: Sink, receiver: Receiver) -> None:
+    end(sink)
+    assert receiver.documents(FEED) == {}
+
+
+def test_the_end_of_one_feed_leaves_the_other_alone(receiver: Receiver) -> None:
+    if receiver.kind == "stdout":
+        return  # one stream for all; `feed` in each record tells them apart
+    other = replace(upsert("a", EARLIER + 1), feed="prices")
+    prices = receiver.sink()
+    prices.deliver("prices", [other])
+    prices.close()
+    sink = receiver.sink()
+    deliver(sink, [upsert("a", EARLIER + 1)])
+    end(sink)
+    sink.close()
+    assert receiver.documents("prices") == state([other])
+    assert receiver.documents(FEED) == {}
+
+
+def test_a_sink_that_can_tell_counts_what_it_ignored_as_stale(sink: Sink, receiver: Receiver) -> None:
+    deliver(sink, [upsert("a", EARLIER + 7), upsert("b", EARLIER + 8)])
+    deliver(sink, [upsert("a", EARLIER + 7), upsert("b", EARLIER + 8)])
+    assert sink.ignored == 0  # what comes again is no older state
+    deliver(sink, [upsert("a", 1), delete("b", 2), upsert("c", 3)])
+    can_tell = isinstance(receiver, RedisReceiver | PostgresReceiver | OpensearchReceiver)
+    assert sink.ignored == (2 if can_tell else 0)
+
+
+class TestPostgres:
+    @pytest.fixture
+    def receiver(self) -> Iterator[PostgresReceiver]:
+        made = PostgresReceiver("snapshots")
+        yield made
+        made.close()
+
+    def test_feeds_that_share_a_table_and_rows_of_others_are_left_alone(
+        self, receiver: PostgresReceiver
+    ) -> None:
+        products, prices = (receiver.sink(table="shared") for _ in range(2))
+        deliver(products, [upsert("a", EARLIER + 1)])
+        prices.deliver("prices", [replace(upsert("b", EARLIER + 2), feed="prices")])
+        with receiver.connect() as target:
+            target.execute("""INSERT INTO shared VALUES ('{"sku":"own"}', '{}', 1, '', now())""")
+        end(products)
+        assert set(receiver.documents("shared")) == {'{"sku": "b"}', '{"sku": "own"}'}
+
+    def test_tables_of_an_earlier_version_get_the_columns_and_their_rows_the_feed(
+        self, receiver: PostgresReceiver
+    ) -> None:
+        sink = receiver.sink()
+        deliver(sink, [upsert("a", EARLIER + 1), upsert("b", EARLIER + 2)])
+        sink.close()
+        with receiver.connect() as target:
+            target.execute("ALTER TABLE products DROP COLUMN feed, DROP COLUMN snapshot")
+            target.execute("ALTER TABLE products_deleted DROP COLUMN snapshot")
+        deliver(sink, full([upsert("a", EARLIER + 1)]))
+        end(sink)
+        assert receiver.documents(FEED) == state([upsert("a", 1)]) | state([upsert("a", EARLIER + 1)])
+        with receiver.connect() as target:
+            target.execute("""INSERT INTO products VALUES ('{"sku":"own"}', '{}', 1, '', now())""")
+            assert target.execute("SELECT feed FROM products WHERE revision = 1").fetchall() == [(None,)]
+
+    def test_what_was_removed_at_the_end_does_not_come_back_late(self, receiver: PostgresReceiver) -> None:
+        sink = receiver.sink()
+        deliver(sink, [upsert("a", EARLIER + 1)])
+        end(sink)
+        deliver(sink, [upsert("a", EARLIER + 1)])
+        assert receiver.documents(FEED) == {}
+
+
+def test_the_end_of_a_full_snapshot_in_a_bucket_is_a_manifest(receiver: Receiver) -> None:
+    if not isinstance(receiver, S3Receiver):
+        return
+    sink = receiver.sink()
+    deliver(sink, full([upsert("a", EARLIER + 1)]))
+    end(sink)
+    sink.close()
+    first, last = receiver.manifests(FEED)
+    assert first["snapshot"] == SNAPSHOT
+    assert last == {"feed": FEED, "snapshot_end": SNAPSHOT, "object": None, "records": 0}
