@@ -159,6 +159,9 @@ EVENTS: dict[str, Event] = {
         ("sink", "feed", "reason", "hint", "next_try_seconds", "repeated"),
     ),
     "sink_recovered": Event("A sink that had failed has taken records of a feed again.", ("sink", "feed")),
+    "sink_moved": Event(
+        "The settings of a sink name another target than before: it gets a full snapshot.", ("sink", "feed")
+    ),
     "sink_fell_behind": Event(
         "A sink gave up its claim on a feed's log; it catches up by scanning the feed.", ("sink", "feed")
     ),

@@ -195,6 +195,7 @@ class Service:
             definition=partial(self._registry.definition, feed),
             max_attempts=settings.max_attempts,
             cleaned=self._cleaned,
+            target=settings.target,
         )
 
     def _watcher(self) -> Watcher:

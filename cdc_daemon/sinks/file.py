@@ -98,6 +98,10 @@ class FileSettings(SinkSettings, frozen=True):
         'With `file_mode = "0640"` and `folder_mode = "0750"` its members can read. Unset: the user\'s own.',
     )
 
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (self.path,)
+
     def open(self, name: str) -> FileSink:
         group = None if self.group is None else grp.getgrnam(self.group).gr_gid
         return FileSink(

@@ -135,6 +135,10 @@ class KafkaSettings(TlsSettings, frozen=True):
                 if not is_loopback(server.host):
                     yield f"user and password to {server.host}", 'set security = "tls"'
 
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (self.bootstrap_servers, self.topic)
+
     def open(self, name: str) -> KafkaSink:
         return KafkaSink(
             name,

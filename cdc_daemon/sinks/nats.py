@@ -32,6 +32,7 @@ from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
+from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 from cdc_daemon.sinks.unreachable import NoTls
@@ -90,6 +91,10 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
         gt=0,
         description="How long a stream that is made remembers message ids, in seconds.",
     )
+
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (without_user(self.url.get_secret_value()), self.stream, self.subject)
 
     def open(self, name: str) -> NatsSink:
         return NatsSink(

@@ -107,6 +107,10 @@ class OpensearchSettings(TlsSettings, frozen=True):
         """One for each node."""
         return [url.strip() for url in self.url.split(",")]
 
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (self.url, self.index)
+
     def open(self, name: str) -> OpensearchSink:
         return OpensearchSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, settings=self)
 

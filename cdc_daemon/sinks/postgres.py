@@ -110,6 +110,12 @@ class PostgresSettings(CleartextSettings, frozen=True):
         if host := clear_host(self.dsn.get_secret_value()):
             yield f"the password to {host}", ALLOWING
 
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        dsn = conninfo_to_dict(self.dsn.get_secret_value())
+        server = (str(dsn.get(name, "")) for name in ("host", "hostaddr", "port", "dbname", "service"))
+        return (*server, self.table)
+
     def open(self, name: str) -> PostgresSink:
         return PostgresSink(
             name,

@@ -35,6 +35,7 @@ from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
+from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
@@ -100,6 +101,10 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
         host, parts = clear_host(url, "amqp"), urlsplit(url)
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with amqps://"
+
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (without_user(self.url.get_secret_value()), self.exchange, self.routing_key)
 
     def open(self, name: str) -> RabbitmqSink:
         return RabbitmqSink(

@@ -34,6 +34,7 @@ from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
+from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings, UnusableFile
 from cdc_daemon.sinks.unreachable import Names, unreachable
@@ -124,6 +125,11 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
         host, parts = clear_host(url, "redis"), urlsplit(url)
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with rediss://"
+
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        name = self.key if self.mode == "hash" else self.stream
+        return (without_user(self.url.get_secret_value()), self.mode, name)
 
     def open(self, name: str) -> RedisSink:
         return RedisSink(

@@ -132,6 +132,10 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
         if self.endpoint_url and (host := clear_host(self.endpoint_url, "http")):
             yield f"signed requests to {host}", "begin endpoint_url with https://"
 
+    def place(self) -> tuple[str, ...]:
+        """Where documents go; see `SinkSettings.place`."""
+        return (self.endpoint_url or "", self.bucket, self.prefix)
+
     def open(self, name: str) -> S3Sink:
         return S3Sink(
             name,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from hashlib import sha256
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
 from pydantic.config import JsonDict
@@ -28,6 +30,12 @@ def _mapping(given: object) -> object:
             raise ValueError(f"must have `Name: value` on every line (line {number} has not)")
     pairs = [line.partition(":") for line in lines]
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def without_user(urls: str) -> str:
+    """URLs with commas between them, without users, passwords and queries."""
+    parts = [urlsplit(url.strip()) for url in urls.split(",")]
+    return ",".join(f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts)
 
 
 SecretLines = Annotated[dict[str, SecretStr], BeforeValidator(_mapping)]
@@ -74,6 +82,19 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
     def limits(self) -> Limits:
         """What the target is asked to take, for an estimate; a kind with more limits than these says so."""
         return Limits(self.batch_records, self.batch_bytes)
+
+    def place(self) -> tuple[str, ...]:
+        """The settings that say where documents go, without those that say who we are there.
+
+        When they change, the sink gets a full snapshot. By default nothing is noticed.
+        """
+        return ()
+
+    @property
+    def target(self) -> str:
+        """A digest of `place`; empty where a kind does not tell."""
+        place = self.place()
+        return sha256("\0".join((self.type, *place)).encode()).hexdigest() if place else ""
 
     @abstractmethod
     def open(self, name: str) -> Sink:

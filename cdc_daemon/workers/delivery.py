@@ -51,6 +51,7 @@ class DeliveryWorker:
         definition: the feed's, None as long as it is not planned.
         max_attempts: after so many a failed item is parked.
         cleaned: makes a target's words fit for people and logs.
+        target: a digest of where documents go; empty where a kind does not tell.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class DeliveryWorker:
         definition: Callable[[], FeedDefinition | None],
         max_attempts: int,
         cleaned: Callable[[str], str],
+        target: str = "",
     ) -> None:
         self.name = f"sink {sink}, feed {feed}"
         self._sink_name = sink
@@ -74,6 +76,7 @@ class DeliveryWorker:
         self._definition = definition
         self._max_attempts = max_attempts
         self._cleaned = cleaned
+        self._target = target
         self._failing = False
         self._failures = 0
         self._throttle = Throttle()
@@ -181,6 +184,8 @@ class DeliveryWorker:
         definition = self._definition()
         if definition is None or not cursor.register():
             return None
+        if cursor.aim(self._target):
+            log.warning("sink_moved", sink=self._sink_name, feed=self.feed)
         delivered = DeliveredDocuments(self._seat, self._sink_name, self.feed)
         if not sink.wants_previous:
             delivered.forget()  # what is delivered from now on isn't noted

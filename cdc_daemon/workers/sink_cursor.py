@@ -82,6 +82,21 @@ class SinkCursor:
             return self._is("sink_state.is_registered")
         return True
 
+    def aim(self, target: str) -> bool:
+        """Note where documents go; true if that was another target before, which now gets a full snapshot.
+
+        Args:
+            target: a digest; empty where it is not known.
+        """
+        row = self.connection.execute(statement("sink_state.target"), self._keys).fetchone()
+        if not target or row is None or row[0] == target:
+            return False
+        moved = row[0] is not None
+        self.connection.execute(
+            statement("sink_state.set_target"), {**self._keys, "target": target, "moved": moved}
+        )
+        return moved
+
     def look(self) -> tuple[bool, bool]:
         """Whether it lacks something and whether failed items are due; neither while it is paused."""
         row = self.connection.execute(statement("sink_state.look"), self._keys).fetchone()

@@ -10,6 +10,15 @@ ON CONFLICT (sink, feed) DO NOTHING
 -- name: is_registered
 SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s)
 
+-- name: target
+SELECT s.target FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
+
+-- name: set_target
+-- A target that takes another one's place has none of the documents, or old ones.
+UPDATE cdc.sink_state
+SET target = %(target)s, snapshot_wanted = snapshot_wanted OR %(moved)s, tell_deletes = tell_deletes OR %(moved)s
+WHERE sink = %(sink)s AND feed = %(feed)s
+
 -- name: look
 -- Whether a sink lacks something of a feed, and whether failed items are due; read-only. Nothing while it is paused.
 SELECT d.behind, d.due FROM cdc.delivery AS d

@@ -123,6 +123,21 @@ def test_a_sink_that_is_taken_out_and_put_back(shop: Shop) -> None:
     assert shop.is_delivered()
 
 
+def test_a_sink_whose_target_changes_under_the_same_name(database: str, tmp_path: Path) -> None:
+    def sink(path: str, more: str = "") -> str:
+        return f'[sinks.file]\ntype = "file"\npath = "{path}/{{feed}}.ndjson"\n{more}'
+
+    shop = Synced(tmp_path, database, schema=PRODUCTS, feeds={"products": Feed(SELECT)}, sinks=sink("first"))
+    shop.sync()
+    shop.configure(sinks=sink("out"))
+    shop.sync("UPDATE product SET name = 'b' WHERE id = 1", "DELETE FROM product WHERE id = 2")
+    assert shop.documents("products") == shop.query("products")
+    before = len(shop.lines("products"))
+    shop.configure(sinks=sink("out", "timeout_seconds = 7\n"))
+    shop.sync()
+    assert len(shop.lines("products")) == before
+
+
 def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> None:
     with servers.start("embedded").fresh_database() as other:
         second = Shop(tmp_path / "second", other, shop.receiver)
