@@ -51,7 +51,8 @@ REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 
 -- name: write_state
--- Of the fixed tables those that a daemon writes; what is installed (migration, source) only an installer changes.
+-- Of the fixed tables those that a daemon writes; what is installed (migration, source) and
+-- what was (former_sink) only an installer changes.
 GRANT INSERT, UPDATE, DELETE
 ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
    cdc.failed_entity, cdc.leftover, cdc.daemon

@@ -125,13 +125,13 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, ke
     role = conninfo_to_dict(keeper)["user"]
     rights = dict(shop.execute(RIGHTS, (role, ["r", "v", "p"])).fetchall())
     assert not [name for name, held in rights.items() if {"TRIGGER", "REFERENCES", "MAINTAIN"} & set(held)]
-    assert rights["migration"] == rights["source"] == ["SELECT"]
+    assert rights["migration"] == rights["source"] == rights["former_sink"] == ["SELECT"]
     for name, held in rights.items():
         if name.startswith("changelog_"):
             assert held == (["SELECT", "TRUNCATE"] if name[-2:] in {"_0", "_1"} else ["SELECT"])
         elif name.startswith(("pending_", "feed_products_log", "feed_stock_log")):
             assert held == ["INSERT", "SELECT", "TRUNCATE"]
-        elif name not in {"migration", "source", "delivery"}:
+        elif name not in {"migration", "source", "former_sink", "delivery"}:
             assert held == ["DELETE", "INSERT", "SELECT", "UPDATE"]
     tables = {
         name
