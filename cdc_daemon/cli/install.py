@@ -12,8 +12,10 @@ from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg import ddl
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
 from cdc_daemon.visible import visible_lines
-from cdc_daemon.workers import installation
+from cdc_daemon.workers import installation, retirement
 from cdc_daemon.workers.surroundings import concerns
 
 
@@ -21,14 +23,15 @@ from cdc_daemon.workers.surroundings import concerns
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--script", is_flag=True, help="Only print the same as plain SQL, for a DBA to run with psql.")
 @click.option("--drop-feeds", is_flag=True, help="Drop the feeds that the configuration names no more.")
-def install(dry_run: bool, script: bool, drop_feeds: bool) -> None:
+@click.option("--keep-delivered", is_flag=True, help="Leave the documents of dropped feeds at their sinks.")
+def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool) -> None:
     """Install what the feeds need in the database, and remove what none needs any more.
 
-    That is the schema cdc and triggers on the tables that the feeds read. It may be called at any time: what
-    stands as wanted is left alone. A feed that the configuration names no more is dropped, documents and all,
-    only if you say so. Writers wait at most database.lock_timeout_seconds, a table at a time; an install that
-    can't have a lock tries again and then names who holds it. A running daemon installs what a changed table
-    needs by itself.
+    That is the schema cdc and triggers on the tables that the feeds read. It may be called at any time:
+    what stands as wanted is left alone. A feed that the configuration names no more is dropped, documents
+    and all, only if you say so; before that its sinks are told to delete its documents (not by a script).
+    Writers wait at most database.lock_timeout_seconds, a table at a time; an install that can't have a lock
+    tries again and then names who holds it. A running daemon installs what a changed table needs by itself.
 
     It needs the rights of the tables' owner. If you don't have them, send the output of --script to somebody
     who does.
@@ -56,12 +59,23 @@ def install(dry_run: bool, script: bool, drop_feeds: bool) -> None:
         if dry_run:
             steps = installation.wanted_steps(connection, settings, found)
         else:
-            _confirm_drops(installation.dropped_feeds(connection, settings), agreed=drop_feeds)
+            dropped = installation.dropped_feeds(connection, settings)
+            _confirm_drops(dropped, agreed=drop_feeds)
+            for feed in () if keep_delivered else dropped:
+                _retire(connection, settings, feed)
             steps = installation.install(connection, dsn, settings, found)
     verb = "Would do" if dry_run else "Done"
     echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
         echo(line)
+
+
+def _retire(connection: Connection, settings: Settings, feed: str) -> None:
+    for sink, deletes in retirement.retire(connection, settings, feed):
+        told = (
+            "keeps what it has: it is configured no more" if deletes is None else f"took {deletes:,} deletes"
+        )
+        echo(f"feed {feed}: sink {sink} {told}")
 
 
 def _print_script(script: str) -> None:
@@ -86,7 +100,11 @@ def _confirm_drops(feeds: list[str], *, agreed: bool) -> None:
         return
     named = ", ".join(feeds)
     if sys.stdin.isatty():
-        click.confirm(f"Drop {named}, documents and all? The configuration has no such feed.", abort=True)
+        click.confirm(
+            f"Drop {named}, documents and all? The configuration has no such feed. Without --keep-delivered "
+            "its sinks are told to delete the documents.",
+            abort=True,
+        )
         return
     raise InstallError(
         f"would drop {named}, which the configuration does not name",

@@ -138,6 +138,23 @@ def test_a_sink_whose_target_changes_under_the_same_name(database: str, tmp_path
     assert len(shop.lines("products")) == before
 
 
+def test_a_feed_that_is_dropped_is_deleted_at_its_sinks_unless_they_keep_it(shop: Shop) -> None:
+    other = {"others": Feed("SELECT id FROM product")}
+    kept, shop.feeds = shop.feeds, other
+    shop.configure(sinks=shop.target)
+    shop.call("install", "--drop-feeds", "--keep-delivered")
+    assert len(shop.receiver.documents("products")) == 30
+    shop.feeds = kept
+    shop.configure(sinks=shop.target)
+    shop.call("install", "--drop-feeds")
+    shop.sync(*CHANGES)
+    assert shop.is_delivered()
+    shop.feeds = other
+    shop.configure(sinks=shop.target)
+    assert "feed products: sink target took" in shop.call("install", "--drop-feeds")
+    assert shop.receiver.documents("products") == {}
+
+
 def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> None:
     with servers.start("embedded").fresh_database() as other:
         second = Shop(tmp_path / "second", other, shop.receiver)
