@@ -9,7 +9,7 @@ import click
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import InstallError
-from cdc_daemon.workers import installation
+from cdc_daemon.workers import daemons, installation
 
 
 @click.command(short_help="Remove every trace from the database.")
@@ -20,7 +20,8 @@ def uninstall(yes: bool, drop_feeds: bool) -> None:
 
     Triggers go first, so your tables are as they were before; the stored documents and cursors go with the
     schema cdc. What is not ours is never dropped: if something of yours stands in the schema or is built upon
-    it, the command names it and removes nothing. What was delivered stays where it is. Stop the daemon first.
+    it, the command names it and removes nothing. What was delivered stays where it is. Stop the daemon first:
+    the command refuses while one works on the database, as it would install everything anew.
 
     \b
     Example:
@@ -30,6 +31,7 @@ def uninstall(yes: bool, drop_feeds: bool) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove all of cdc-daemon from {settings.database.shown}?", abort=True)
     with session(settings, "uninstall") as (connection, dsn):
+        daemons.require_none(connection)
         left = installation.uninstall(connection, dsn, settings, drop_others=drop_feeds)
     if left:
         raise InstallError(

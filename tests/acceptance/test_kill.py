@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -117,3 +118,18 @@ def test_sighup_is_told_in_the_log_and_the_daemon_goes_on(command: Command) -> N
     daemon.await_event("batch_delivered", feed="products", after=told)
     assert daemon.end() == 0
     assert_all_is_right(command)
+
+
+def test_uninstall_refuses_while_a_daemon_works_on_the_database(command: Command) -> None:
+    daemon = command.start()
+    daemon.await_event("batch_delivered", feed="products")
+
+    refused = subprocess.run(
+        command.arguments("uninstall", "--yes"), capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert refused.returncode == 1
+    assert "a daemon works on it" in refused.stderr
+    assert "stop it first" in refused.stderr
+    daemon.end()
+    assert "nothing of cdc-daemon is left" in command.call("uninstall", "--yes")
