@@ -16,6 +16,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
+from cdc_daemon.workers.surroundings import subscribed
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,12 @@ class Status:
 
     Attributes:
         drift: what `install` would create, replace or drop, and feeds that can't be planned.
+        uncaptured: source tables whose changes are not all captured, and why.
     """
 
     feeds: Sequence[FeedStatus]
     drift: Sequence[str] = field(default=())
+    uncaptured: Sequence[str] = field(default=())
 
 
 def read_status(connection: Connection, settings: Settings) -> Status:
@@ -96,7 +99,10 @@ def read_status(connection: Connection, settings: Settings) -> Status:
         _feed(connection, name, settings.feeds[name].sinks) if installed else FeedStatus(name, "missing")
         for name in settings.feeds
     ]
-    return Status(feeds, _drift(connection, settings))
+    plans, unplanned = _plans(connection, settings)
+    return Status(
+        feeds, [*unplanned, *_drift(connection, settings, plans, unplanned)], _uncaptured(connection, plans)
+    )
 
 
 def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus:
@@ -152,17 +158,34 @@ def _sink(connection: Connection, sink: str, feed: str) -> SinkStatus:
     return SinkStatus(sink, found[0] if found else 0, *rest)
 
 
-def _drift(connection: Connection, settings: Settings) -> list[str]:
+def _plans(connection: Connection, settings: Settings) -> tuple[list[FeedPlan], list[str]]:
+    """The plan of each feed, and a sentence for each that can't be planned."""
     plans: list[FeedPlan] = []
-    found: list[str] = []
+    unplanned: list[str] = []
     for name in settings.feeds:
         try:
             plans.append(plan_feed(connection, settings, name))
         except (CdcError, psycopg.Error) as error:
             told = error.told_of(name) if isinstance(error, FeedError) else first_line(error)
-            found.append(f"feed {name} can't be planned: {told}")
+            unplanned.append(f"feed {name} can't be planned: {told}")
+    return plans, unplanned
+
+
+def _drift(
+    connection: Connection, settings: Settings, plans: Sequence[FeedPlan], unplanned: Sequence[str]
+) -> list[str]:
     try:
-        steps = wanted_steps(connection, settings, plans, complete=not found)
+        steps = wanted_steps(connection, settings, plans, complete=not unplanned)
     except (InstallError, psycopg.Error) as error:
-        return [*found, first_line(error)]
-    return [*found, *(f"{step.action} {step.what}" for step in steps)]
+        return [first_line(error)]
+    return [f"{step.action} {step.what}" for step in steps]
+
+
+def _uncaptured(connection: Connection, plans: Sequence[FeedPlan]) -> list[str]:
+    return [
+        f"{where}: {what}"
+        for plan in plans
+        for where, what, _ in subscribed(
+            connection, plan.definition.name, [table.oid for table in plan.catalogue.tables.values()]
+        )
+    ]

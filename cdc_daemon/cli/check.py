@@ -22,7 +22,7 @@ from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
 from cdc_daemon.workers.belongings import require_own_schema
 from cdc_daemon.workers.planning import FeedPlan, QueryRefused, place_of, plan_feed
-from cdc_daemon.workers.surroundings import concerns
+from cdc_daemon.workers.surroundings import concerns, subscribed
 
 
 class Fault(NamedTuple):
@@ -107,6 +107,8 @@ def _check(connection: Connection, settings: Settings, name: str, found: _Found,
         bad = count_bad_keys(connection, plan.definition) if counting and not _proved(plan) else None
         if bad is not None and bad.examples:
             found.faults.append(_bad_keys(plan.definition, bad))
+        relations = [table.oid for table in plan.catalogue.tables.values()]
+        found.warnings += (Fault(*each) for each in subscribed(connection, name, relations))
         keys = () if bad is not None else _keys(feed, plan)
         for verdict in (*plan.analysis.verdicts, *keys, *_whole_feeds(feed, plan.analysis)):
             (found.accepted if verdict.accepted else found.warnings).append(_told(feed, verdict))

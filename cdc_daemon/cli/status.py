@@ -45,6 +45,8 @@ def status(as_json: bool) -> None:
     echo("drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):")
     for difference in found.drift:
         echo(f"  {difference}")
+    for reason in found.uncaptured:
+        echo(f"not captured: {reason}")
 
 
 def _as_json(found: Status) -> dict[str, object]:
@@ -54,7 +56,7 @@ def _as_json(found: Status) -> dict[str, object]:
         name = fields.pop("feed")
         fields["sinks"] = {sink.pop("sink"): sink for sink in fields["sinks"]}
         feeds[name] = fields
-    return {"feeds": feeds, "drift": list(found.drift)}
+    return {"feeds": feeds, "drift": list(found.drift), "uncaptured": list(found.uncaptured)}
 
 
 def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:

@@ -23,10 +23,22 @@ _UNPUBLISH = (
 )
 
 
+_UNCHECKED = (
+    "its encoding is SQL_ASCII: PostgreSQL takes any bytes for text, and no document can be made of bytes "
+    "that are no UTF-8"
+)
+_RECODE = (
+    "move to a database with ENCODING 'UTF8' (pg_dump --encoding=…, then pg_restore); until then such "
+    "documents are set aside and named by `cdc-daemon failed`"
+)
+
+
 def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
     """What a person should know before anything is created; nothing of it keeps the daemon from working."""
     for name, through in connection.execute(statement("surroundings.publications")):
         yield (f"publication {name}", _PUBLISHED.format(through=through), _UNPUBLISH)
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        yield ("database", _UNCHECKED, _RECODE)
     yield from _sessions(connection, settings)
 
 
@@ -60,4 +72,19 @@ def require_undistributed(connection: Connection, feed: str, relations: list[int
             "whose workers know nothing of schema cdc, so that writes would fail",
             where=f"feed {feed}",
             hint="feed from local tables, or make the table local again: SELECT undistribute_table(…)",
+        )
+
+
+def subscribed(connection: Connection, feed: str, relations: list[int]) -> Iterator[Concern]:
+    """The source tables that a subscription fills: what it applies is not captured.
+
+    Args:
+        relations: the feed's source tables, by oid.
+    """
+    rows = connection.execute(statement("surroundings.subscribed"), {"relations": relations})
+    for table, subscription in rows.fetchall():
+        yield (
+            f"feed {feed}",
+            f"subscription {subscription} fills {table}, and what replication applies is not captured",
+            "run the daemon at the publisher, or resync the feed after each change that it brings",
         )

@@ -31,3 +31,12 @@ SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
 SELECT p.logicalrel::pg_catalog.regclass::text FROM pg_catalog.pg_dist_partition AS p
 WHERE p.logicalrel::pg_catalog.oid = ANY (%(relations)s::pg_catalog.oid[])
 ORDER BY 1
+
+-- name: subscribed
+-- Which of these tables a subscription of this database fills, and which one. Statement triggers don't fire for rows
+-- that logical replication applies.
+SELECT r.srrelid::pg_catalog.regclass::pg_catalog.text, s.subname
+FROM pg_catalog.pg_subscription_rel AS r
+JOIN pg_catalog.pg_subscription AS s ON s.oid OPERATOR(pg_catalog.=) r.srsubid
+WHERE r.srrelid OPERATOR(pg_catalog.=) ANY (%(relations)s::pg_catalog.oid[])
+ORDER BY 1, 2

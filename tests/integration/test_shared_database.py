@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.cli.group import main
 from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.workers.surroundings import concerns
 from tests.conftest import Connect
 from tests.integration.daemon import Daemon
+from tests.servers import Server
 
 SHOP = """
 CREATE TABLE product (id int PRIMARY KEY, sku text UNIQUE, price int);
@@ -207,3 +211,41 @@ def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(
     ((where, what, _),) = concerns(connect(), settings)
     assert where == "daemon.sessions"
     assert f"has up to 7 sessions; the limit of database {database} leaves" in what
+
+
+def test_check_and_status_tell_of_a_table_that_a_subscription_fills(
+    products: Daemon, connect: Connect
+) -> None:
+    connect().execute(
+        "CREATE SUBSCRIPTION shop_copy CONNECTION 'dbname=nowhere' PUBLICATION shop WITH (connect = false)"
+    )
+    try:
+        assert cli(products, "install").exit_code == 0
+        connect().execute(
+            "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)"
+            " SELECT s.oid, 'product'::regclass, 'r' FROM pg_subscription AS s WHERE s.subname = 'shop_copy'"
+        )
+        told = "subscription shop_copy fills product, and what replication applies is not captured"
+        assert told in cli(products, "check").stderr.replace("public.", "")
+        assert told in cli(products, "status").stdout.replace("public.", "")
+    finally:
+        connect().execute(
+            "ALTER SUBSCRIPTION shop_copy DISABLE; ALTER SUBSCRIPTION shop_copy SET (slot_name = NONE);"
+        )
+        connect().execute("DROP SUBSCRIPTION shop_copy")
+
+
+def test_check_tells_that_sql_ascii_takes_any_bytes_for_text(server: Server, tmp_path: Path) -> None:
+    name = f"ascii_{uuid4().hex[:8]}"
+    with psycopg.connect(server.dsn, autocommit=True) as administrator:
+        administrator.execute(
+            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        try:
+            dsn = make_conninfo(server.dsn, dbname=name)
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                connection.execute("CREATE TABLE product (id int PRIMARY KEY)")
+            daemon = configuration(dsn, tmp_path / "ascii", "products", "SELECT id FROM product")
+            assert "its encoding is SQL_ASCII" in cli(daemon, "check").stderr
+        finally:
+            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
