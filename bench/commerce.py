@@ -51,7 +51,7 @@ class _Shop:
     feeds: Mapping[str, Mapping[str, Any]]
 
     def connect(self) -> Connection:
-        return connect(self.dsn, purpose="bench")
+        return connect(self.dsn, search_path="public", purpose="bench")
 
 
 def measure(place: Place) -> Iterator[Figure]:

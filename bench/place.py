@@ -43,7 +43,7 @@ class Shop:
 
         What is written by hand may have the server's parallel workers, as the daemon's sessions may not.
         """
-        connection = connect(self.dsn, purpose="bench")
+        connection = connect(self.dsn, search_path="public", purpose="bench")
         connection.execute("RESET max_parallel_workers_per_gather")
         return connection
 
@@ -96,7 +96,7 @@ class Place:
         folder = self.folder / name
         folder.mkdir(parents=True)
         try:
-            with connect(dsn, purpose="bench") as connection:
+            with connect(dsn, search_path="public", purpose="bench") as connection:
                 shop.load(connection, products=products)
                 connection.execute("VACUUM ANALYZE")
             configuration = folder / "cdc.toml"

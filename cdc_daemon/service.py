@@ -59,11 +59,7 @@ class Service:
         deliveries = [(sink, feed) for feed, each in settings.feeds.items() for sink in each.sinks]
         self._bells = Bells(settings.feeds, deliveries)
         self._connect_for = partial(
-            connect,
-            dsn,
-            search_path=settings.database.search_path,
-            lock_timeout_seconds=LOCK_TIMEOUT_SECONDS,
-            patience=settings.database.patience,
+            connect, dsn, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS, patience=settings.database.patience
         )
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)

@@ -94,6 +94,11 @@ VERDICTS: dict[str, VerdictName] = {
         "replace it.",
         refused=True,
     ),
+    "open-search-path": VerdictName(
+        "Roles besides the owner may create in a schema of `database.search_path`: the query could call an "
+        "operator or a function of theirs, with the daemon's rights.",
+        refused=True,
+    ),
     "stable-function": VerdictName(
         "A function of an extension is STABLE: it may depend on more than its arguments."
     ),

@@ -76,7 +76,7 @@ def _tell(server: EmbeddedServer, products: int, seconds: float) -> int:
     shutil.copytree(CONFIG / "feeds" / "commerce", FOLDER / "feeds" / "commerce")
     _step("Starting an embedded PostgreSQL", server.start)
     dsn = server.create_database("shop")
-    with connect(dsn, purpose="demo") as connection:
+    with connect(dsn, search_path="public", purpose="demo") as connection:
         _load(connection, Size(products, orders=products // 5))
     daemon = Daemon(FOLDER / "commerce.toml", dsn, state=FOLDER / "state")
     workload = Workload(dsn)
@@ -87,7 +87,7 @@ def _tell(server: EmbeddedServer, products: int, seconds: float) -> int:
         click.echo(f"  {first.delivered:,} documents of thirteen feeds delivered to {FOLDER / 'out'}")
         _step("Starting the daemon", daemon.start)
         workload.start()
-        with connect(dsn, purpose="demo") as connection:
+        with connect(dsn, search_path="public", purpose="demo") as connection:
             _watch(connection, daemon, workload, first, seconds)
         workload.stop()
         daemon.stop()
@@ -139,7 +139,7 @@ def _prove(dsn: str, daemon: Daemon, workload: Workload, first: Figures) -> int:
     click.echo(f"\nWritten: {done or 'nothing'}.")
     feeds = tomllib.loads((FOLDER / "commerce.toml").read_text("utf-8"))["feeds"]
     wrong = False
-    with connect(dsn, purpose="demo") as connection:
+    with connect(dsn, search_path="public", purpose="demo") as connection:
         click.echo(
             f"{workload.done.total():,} writes, {_captured(connection):,} entries captured, "
             f"{live.recomputed:,} documents recomputed, {live.unchanged:,} of them dropped as unchanged, "

@@ -33,7 +33,7 @@ class Workload(threading.Thread):
 
     def run(self) -> None:
         try:
-            with connect(self._dsn, purpose="demo: workload") as connection:
+            with connect(self._dsn, search_path="public", purpose="demo: workload") as connection:
                 edits = Traffic(connection, self._chance)
                 self.done = edits.done
                 edits.at_pace(EDITS_A_SECOND, self._leave)

@@ -239,6 +239,8 @@ class Catalogue:
             relation, its columns.
         role: who reads, as it stands in a statement.
         code: what may run when documents are made.
+        creators: schemas of the search path in which other roles than their owners may create, with these
+            roles, as they stand in a statement.
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
@@ -247,14 +249,24 @@ class Catalogue:
     views: Mapping[TableName, View] = field(default_factory=dict[TableName, View])
     role: str = "cdc"
     code: Code = Code()
+    creators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True)
 class Output:
-    """A column that the feed's query yields; `type` as in `Column.type`."""
+    """A column that the feed's query yields.
+
+    Attributes:
+        type: as in `Column.type`.
+        qualified: the type's name with its schema; empty where the server was not asked.
+        equal, greater: the operators that its values are compared with, each with its schema.
+    """
 
     name: str
     type: str
+    qualified: str = ""
+    equal: str = "OPERATOR(pg_catalog.=)"
+    greater: str = "OPERATOR(pg_catalog.>)"
 
 
 @dataclass(frozen=True)
@@ -268,6 +280,9 @@ class FeedQuery:
         key: output columns that identify a document.
         entity: output columns that identify the unit of recomputation.
         reads: tables that it declares for its functions; None if it declares nothing.
+        search_path: the schemas with which the definition, and what is derived from it, means what the text
+            means: pg_catalog, and those of operators that the server prints without their schema. None if no
+            such path was found.
     """
 
     feed: str
@@ -277,3 +292,4 @@ class FeedQuery:
     key: tuple[str, ...]
     entity: tuple[str, ...]
     reads: tuple[TableName, ...] | None = None
+    search_path: str | None = "pg_catalog"

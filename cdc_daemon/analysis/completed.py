@@ -47,6 +47,7 @@ def completed(
         joined_lookups=joined_lookups(body, query.entity) if body is not None else (),
         unique_key=body is not None and proved_unique(body, query.key),
         nullable_key=nullable_outputs(body, query.key) if body is not None else query.key,
+        search_path=query.search_path,
     )
 
 

@@ -150,6 +150,7 @@ class Analysis:
 
     Attributes:
         definition: the query as it was analysed (`FeedQuery.definition`).
+        search_path: see `FeedQuery.search_path`; routes are run with it.
         understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare
         it with the definition, so that nothing is followed that was misread. None if it could not be read.
         views: the same for each view that was looked into.
@@ -180,3 +181,4 @@ class Analysis:
     joined_lookups: tuple[Visit, ...] = ()
     unique_key: bool = False
     nullable_key: tuple[str, ...] = ()
+    search_path: str | None = "pg_catalog"

@@ -79,7 +79,7 @@ def seed(
     settings = invocation().settings()
     rows = 0
     with (
-        session(settings, "commerce seed") as (connection, _),
+        session(settings, "commerce seed", search_path=settings.database.search_path) as (connection, _),
         click.progressbar(length=products + orders, label="Loading", file=sys.stderr) as bar,
     ):
         for part in create(connection, size, today=datetime.now(UTC).date().isoformat()):
@@ -110,7 +110,8 @@ def traffic(rate: float, seconds: float | None, seed: int) -> None:
     lanes = max(1, round(rate / EDITS_A_LANE))
     stop = threading.Event()
     started = time.monotonic()
-    with session(settings, "commerce traffic") as (connection, dsn):
+    path = settings.database.search_path
+    with session(settings, "commerce traffic", search_path=path) as (connection, dsn):
         Traffic(connection, random.Random(seed))  # noqa: S311 # is there a shop at all?
         with ThreadPoolExecutor(lanes) as pool:
             running = [

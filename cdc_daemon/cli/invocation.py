@@ -14,7 +14,7 @@ import click
 from cdc_daemon import log, redaction
 from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
-from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.pg.session import OWN_PATH, Connection, connect
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.faults import did_you_mean
 from cdc_daemon.settings.secret_texts import secret_texts
@@ -63,8 +63,13 @@ def invocation() -> Invocation:
 
 
 @contextmanager
-def session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str]]:
+def session(
+    settings: Settings, purpose: str, *, search_path: str = OWN_PATH
+) -> Generator[tuple[Connection, str]]:
     """A session for one command, and the connection string that it was made with.
+
+    Args:
+        search_path: another one only for a session that runs none of the daemon's statements.
 
     Raises:
         DatabaseUnavailable: the server can't be reached.
@@ -73,7 +78,7 @@ def session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str
         database(settings) as dsn,
         connect(
             dsn,
-            search_path=settings.database.search_path,
+            search_path=search_path,
             purpose=purpose,
             patience=settings.database.patience,
         ) as connection,

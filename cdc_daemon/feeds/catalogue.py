@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import tuple_row
 
 from cdc_daemon.analysis.catalogue import (
@@ -23,7 +22,10 @@ from cdc_daemon.analysis.catalogue import (
 )
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.code import read_code
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.feeds.definition_path import definition_path
+from cdc_daemon.feeds.temporary_view import create_view
+from cdc_daemon.pg.search_path import find_names
+from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.pg.statements import statement
 
 _VOLATILITY: Mapping[str, Any] = {"i": "immutable", "s": "stable", "v": "volatile"}
@@ -56,16 +58,19 @@ def describe(
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         role = _reader(cursor, feed)
-        cursor.execute(statement("catalogue.set_search_path"), {"search_path": search_path})
+        find_names(connection, search_path)
         path = cursor.execute(statement("foreign_code.path")).fetchall()[0][0]
         declared = _declared(cursor, feed, reads or ())
+        creators = {
+            schema: tuple(roles)
+            for schema, roles in cursor.execute(statement("catalogue.creators")).fetchall()
+        }
         create_view(cursor, "catalogue.create_view", text, feed)
         # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
-        cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
+        find_names(connection, OWN_PATH, temporary_first=True)
         view, definition = cursor.execute(statement("catalogue.definition")).fetchall()[0]
         outputs = tuple(
-            Output(name, type_)
-            for name, type_ in cursor.execute(statement("catalogue.outputs"), {"view": view}).fetchall()
+            Output(*row) for row in cursor.execute(statement("catalogue.outputs"), {"view": view}).fetchall()
         )
         check_outputs(feed, outputs, key=key, entity=entity)
         depended: dict[int, list[str]] = {
@@ -92,6 +97,9 @@ def describe(
             relations=tables,
             path=path,
         )
+        derived_path = definition_path(
+            cursor, feed, {view: definition, **{oid: each.definition for oid, each in views.items()}}, used
+        )
     catalogue = Catalogue(
         tables={table.name: table for table in tables.values()},
         functions=functions,
@@ -101,6 +109,7 @@ def describe(
         views={each.name: each for each in views.values()},
         role=role,
         code=code,
+        creators=creators,
     )
     query = FeedQuery(
         feed,
@@ -110,6 +119,7 @@ def describe(
         tuple(key),
         tuple(entity),
         None if reads is None else tuple(tables[oid].name for oid in declared),
+        derived_path,
     )
     return query, catalogue
 
@@ -170,55 +180,6 @@ def _function(
         reads=tuple(TableName(*each) for each in reads or ()),
         extension=extension,
         executable=executable,
-    )
-
-
-def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, feed: str) -> None:
-    """Create one of the temporary views of `sql/queries/catalogue.sql` from a query's text.
-
-    Raises:
-        FeedError: PostgreSQL refuses it.
-    """
-    query = sql.SQL(text)  # pyright: ignore[reportArgumentType] # the user's own SELECT is what is described
-    create = statement(name, query=query)
-    before = len(statement(name, query=sql.SQL("")).as_string(cursor))
-    try:
-        # binary: the extended protocol takes one statement only. Sent as a simple query, `SELECT 1; DROP …`
-        # would run both, and a COMMIT among them would end the transaction that is to be rolled back.
-        cursor.execute(create, binary=True)
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error as error:
-        raise _refused(error, text, feed, before) from error
-
-
-def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedError:
-    place, at = f"feed {feed}", None
-    position = error.diag.statement_position
-    if position is not None and 0 <= (offset := int(position) - 1 - before) <= len(text):
-        at = (text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
-        place += f", line {at[0]}, column {at[1]}"
-    what = error.diag.message_primary or str(error)
-    hint = error.diag.message_hint
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        hint = (
-            hint
-            or "grant the daemon's role USAGE on the schemas and SELECT on the tables that the query reads"
-        )
-    elif isinstance(error, psycopg.errors.DuplicateColumn):
-        hint = "two output columns have this name: rename one with AS"
-    elif isinstance(error, psycopg.errors.SyntaxError) and "multiple commands" in what:
-        what, hint = "the file holds several statements", "a feed's query is one SELECT, alone in its file"
-    elif "data-modifying" in what:
-        what, hint = (
-            "the query changes data in WITH",
-            "a feed's query reads: take INSERT, UPDATE and DELETE out",
-        )
-    return FeedError(
-        what,
-        where=place,
-        hint=hint or "run the query in psql with the same search_path and mend it",
-        at=at,
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 from psycopg import sql
 
-from cdc_daemon.feeds.definition import FeedDefinition, columns, same
-from cdc_daemon.pg.session import Session, type_name
+from cdc_daemon.feeds.comparison import after, equals, same
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 MOST_REMEMBERED = 1000
@@ -153,11 +154,7 @@ class Changes:
             How many there are.
         """
         matches = sql.SQL(" AND ").join(
-            sql.SQL("{} = {}::pg_catalog.text::{}").format(
-                sql.Identifier("s", name),
-                sql.Placeholder(f"value_{n}"),
-                type_name(self.feed.types[name]),
-            )
+            equals(self.feed, name, "s", sql.Placeholder(f"value_{n}"))
             for n, name in enumerate(where, start=1)
         )
         query = statement(
@@ -211,7 +208,7 @@ class Changes:
             feed=sql.Identifier(feed.table),
             max_bytes=sql.Literal(feed.max_document_bytes),
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self.key_object),
-            same_key=same(feed.key, "s", "p"),
+            same_key=same(feed, feed.key, "s", "p"),
         ).as_bytes()
 
     @cached_property
@@ -222,7 +219,7 @@ class Changes:
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self.key_object),
             feed=sql.Identifier(feed.table),
             max_bytes=sql.Literal(feed.max_document_bytes),
-            same_key=same(feed.key, "s", "k"),
+            same_key=same(feed, feed.key, "s", "k"),
         ).as_bytes()
 
     @cached_property
@@ -231,15 +228,12 @@ class Changes:
 
     @cached_property
     def _scan_on(self) -> bytes:
-        values = _COMMA.join(
-            sql.SQL("{}::pg_catalog.text::{}").format(
-                sql.Placeholder(f"after_{n}"), type_name(self.feed.types[name])
-            )
-            for n, name in enumerate(self.feed.key, start=1)
-        )
-        return self._scan_statement(
-            statement("feed.scan_after", stored_keys=columns(self.feed.key, of="s"), values=values)
-        )
+        feed = self.feed
+        values = {
+            name: sql.SQL("{}::pg_catalog.text::{}").format(sql.Placeholder(f"after_{n}"), feed.type_of(name))
+            for n, name in enumerate(feed.key, start=1)
+        }
+        return self._scan_statement(statement("feed.scan_after", after=after(feed, feed.key, "s", values)))
 
     def _scan_statement(self, after: sql.Composable) -> bytes:
         feed = self.feed

@@ -9,6 +9,7 @@ from functools import cached_property
 from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import Output
+from cdc_daemon.pg.session import OWN_PATH, type_name
 
 # Raise it when the same definition gives other documents or hashes: every feed is recomputed once.
 DOCUMENT_VERSION = 1
@@ -42,6 +43,9 @@ class FeedDefinition:
         outputs: the query's output columns; those beginning with `_` are not in the document.
         hash_exclude: output columns that alone do not make a change.
         max_document_bytes: a larger document is never stored, and never leaves the database.
+        search_path: the schemas in which names of the text are found.
+        definition: the text after PostgreSQL resolved its names, for routes, which are derived from it.
+        definition_path: the schemas with which the definition and the routes mean what the text means.
     """
 
     name: str
@@ -51,6 +55,9 @@ class FeedDefinition:
     entity: tuple[str, ...]
     hash_exclude: tuple[str, ...] = ()
     max_document_bytes: int = MAX_DOCUMENT_BYTES
+    search_path: str = "public"
+    definition: str = ""
+    definition_path: str = OWN_PATH
 
     @property
     def table(self) -> str:
@@ -123,6 +130,31 @@ class FeedDefinition:
         text = self.text.replace("%", "%%") if with_parameters else self.text
         return sql.SQL(text)  # pyright: ignore[reportArgumentType] # executing the user's own SELECT is the purpose
 
+    def resolved_query(self) -> sql.SQL:
+        """The definition as a piece of a larger statement, which is executed with parameters."""
+        text = self.definition.strip().removesuffix(";").replace("%", "%%")
+        return sql.SQL(text)  # pyright: ignore[reportArgumentType] # as the server printed it
+
+    def type_of(self, name: str) -> sql.SQL:
+        """The type of an output column, named with its schema."""
+        output = self._outputs[name]
+        return type_name(output.qualified or output.type)
+
+    def operators(self, name: str) -> tuple[str, str]:
+        """The operators `=` and `>` of an output column's type, each with its schema."""
+        output = self._outputs[name]
+        return output.equal, output.greater
+
+    def equal(self, name: str) -> sql.SQL:
+        return sql.SQL(self._outputs[name].equal)  # pyright: ignore[reportArgumentType] # of the catalogue, quoted there
+
+    def greater(self, name: str) -> sql.SQL:
+        return sql.SQL(self._outputs[name].greater)  # pyright: ignore[reportArgumentType] # as above
+
+    @cached_property
+    def _outputs(self) -> dict[str, Output]:
+        return {output.name: output for output in self.outputs}
+
     def document(self, fields: tuple[str, ...]) -> sql.Composed:
         """The expression that makes a document (json) of the row `q`, with these fields in their order."""
         # `row_to_json(q)` would be the column of that name, where the query yields one.
@@ -136,13 +168,6 @@ class FeedDefinition:
 def columns(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
     """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
     return _COMMA.join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
-
-
-def same(names: tuple[str, ...], left: str, right: str) -> sql.Composed:
-    """`left.a = right.a AND …` over columns that are never NULL."""
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, name), sql.Identifier(right, name)) for name in names
-    )
 
 
 def texts(names: tuple[str, ...], *, of: str) -> sql.Composed:

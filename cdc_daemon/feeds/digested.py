@@ -10,9 +10,11 @@ from functools import cached_property
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns, same
+from cdc_daemon.feeds.comparison import among, same
+from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns
 from cdc_daemon.pg.arrays import ByteaArray, TextArray, array_cursor
-from cdc_daemon.pg.session import Connection, type_name
+from cdc_daemon.pg.search_path import names_found_in
+from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 Entity = tuple[str, ...]
@@ -83,7 +85,9 @@ class MakeBeside:
     def make(self, connection: Connection, entities: Sequence[Entity], *, force: bool) -> Beside:
         """One share's documents, in the transaction that has taken the snapshot."""
         parameters = {**entity_arrays(self.feed, entities), "force": force}
-        row = array_cursor(connection).execute(self._statement, parameters).fetchone()
+        with names_found_in(connection, self.feed.search_path):
+            made = array_cursor(connection).execute(self._statement, parameters)
+        row = made.fetchone()
         if row is None:  # an aggregate without GROUP BY always yields a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
         *arrays, documents, sizes, hashes = row
@@ -99,7 +103,7 @@ class MakeBeside:
             ),
             differs=differs(self.feed),
             feed=sql.Identifier(self.feed.table),
-            same_key=same(self.feed.key, "s", "d"),
+            same_key=same(self.feed, self.feed.key, "s", "d"),
         ).as_bytes()
 
 
@@ -111,20 +115,18 @@ def entity_arrays(feed: FeedDefinition, entities: Sequence[Entity]) -> Parameter
 def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
     """The predicate that selects the entities `%(entity_1)s …` (text arrays) among rows `alias`."""
     arrays = [
-        sql.SQL("{}::pg_catalog.text[]::{}[]").format(
-            sql.Placeholder(f"entity_{n}"), type_name(feed.types[name])
-        )
+        sql.SQL("{}::pg_catalog.text[]::{}[]").format(sql.Placeholder(f"entity_{n}"), feed.type_of(name))
         for n, name in enumerate(feed.entity, start=1)
     ]
     each = [
-        statement("feed.affected_one", column=sql.Identifier(alias, name), values=array)
+        statement(
+            "feed.affected_one", column=sql.Identifier(alias, name), equal=feed.equal(name), values=array
+        )
         for name, array in zip(feed.entity, arrays, strict=True)
     ]
     if len(each) > 1:
-        exactly = statement(
-            "feed.affected_exactly", columns=columns(feed.entity, of=alias), arrays=_COMMA.join(arrays)
-        )
-        each.append(exactly)
+        rows = statement("feed.wanted_entities", arrays=_COMMA.join(arrays), names=columns(feed.entity))
+        each.append(among(feed, feed.entity, alias, other="w", rows=rows))
     return _AND.join(each)
 
 
@@ -153,12 +155,12 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
 
 def digested_beside(feed: FeedDefinition) -> sql.Composed:
     """A SELECT of the same columns over what `Beside.parameters` gives."""
-    types = {**feed.types, "refresh_at": "timestamp with time zone"}
+    times = {"refresh_at": sql.SQL("pg_catalog.timestamptz")}
     return statement(
         "feed.digested_beside",
         typed=_COMMA.join(
             sql.SQL("{}::{} AS {}").format(
-                sql.Identifier("b", name), type_name(types[name]), sql.Identifier(name)
+                sql.Identifier("b", name), times.get(name) or feed.type_of(name), sql.Identifier(name)
             )
             for name in feed.stored
         ),
@@ -177,7 +179,7 @@ def differs(feed: FeedDefinition) -> sql.Composed:
     """
     moved = sql.Composed(
         [
-            sql.SQL("OR {} IS DISTINCT FROM {}").format(sql.Identifier("s", name), sql.Identifier("d", name))
+            sql.SQL("OR ({}) IS NOT TRUE").format(same(feed, (name,), "s", "d"))
             for name in feed.entity
             if name not in feed.key
         ]

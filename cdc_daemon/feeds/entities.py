@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Session
 
 
@@ -17,6 +18,7 @@ def require_entities(connection: Session, feed: FeedDefinition, nullable: Sequen
     latter has lost its old entity, so its document would be taken for gone: the query is asked.
 
     Args:
+        connection: inside a transaction.
         nullable: the entity columns that may be NULL at all (`Analysis.nullable`).
 
     Raises:
@@ -24,7 +26,9 @@ def require_entities(connection: Session, feed: FeedDefinition, nullable: Sequen
     """
     if not nullable:
         return
-    rows = connection.execute(resolve.without_entity(feed, nullable)).fetchall()
+    with names_found_in(connection, feed.search_path):
+        found = connection.execute(resolve.without_entity(feed, nullable))
+    rows = found.fetchall()
     if rows:
         raise without_entity(feed, "; ".join(text for (text,) in rows))
 

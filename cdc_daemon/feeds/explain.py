@@ -13,6 +13,7 @@ from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition, texts
 from cdc_daemon.feeds.digested import affected
+from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
 
@@ -65,7 +66,7 @@ def explain(
         rows: about how many rows each table has.
     """
     found = [
-        _route(connection, occurrence, route, rows)
+        _route(connection, occurrence, route, rows, feed.definition_path)
         for occurrence in analysis.occurrences
         for route in occurrence.routes
         if route.kind is not RouteKind.ALL
@@ -73,11 +74,14 @@ def explain(
     return [*found, _recompute(connection, feed, rows, analysis)]
 
 
-def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -> float | None:
+def planned_rows(
+    connection: Connection, occurrence: Occurrence, route: Route, search_path: str
+) -> float | None:
     """How many entities the planner expects of a route from one changed row; None if it refuses to plan it.
 
     Args:
         connection: in autocommit mode; nothing is run.
+        search_path: that of the analysis.
     """
     text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
     guess = statement(
@@ -87,7 +91,9 @@ def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -
         route=text,
     )
     try:
-        rows: float = connection.execute(guess).fetchall()[0][0][0]["Plan"]["Plan Rows"]
+        with connection.transaction():
+            find_names(connection, search_path)
+            rows: float = connection.execute(guess).fetchall()[0][0][0]["Plan"]["Plan Rows"]
     except psycopg.OperationalError:
         if connection.closed:
             raise
@@ -99,7 +105,11 @@ def planned_rows(connection: Connection, occurrence: Occurrence, route: Route) -
 
 
 def _route(
-    connection: Connection, occurrence: Occurrence, route: Route, rows: Mapping[TableName, float | None]
+    connection: Connection,
+    occurrence: Occurrence,
+    route: Route,
+    rows: Mapping[TableName, float | None],
+    search_path: str,
 ) -> Explained:
     table = sql.Identifier(*occurrence.table)
     text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
@@ -115,6 +125,7 @@ def _route(
                 statement("explain.create_delta", links=identifiers(occurrence.links), table=table)
             )
             connection.execute(statement("explain.analyze_delta"))
+            find_names(connection, search_path, temporary_first=True)  # the delta is a temporary table
             plan = connection.execute(statement("explain.route", route=text)).fetchall()[0][0][0]["Plan"]
     except psycopg.OperationalError as error:
         if connection.closed:
@@ -141,6 +152,7 @@ def _recompute(
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(statement("explain.limit_time"), {"milliseconds": SAMPLE_SECONDS * 1000})
+            find_names(connection, feed.search_path)
             entity = _sample(connection, feed)
             if entity is None:
                 return Explained(None, None, failed="the query yields no entity to try it with")

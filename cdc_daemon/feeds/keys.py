@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -37,5 +38,7 @@ def count_bad_keys(connection: Connection, feed: FeedDefinition) -> BadKeys:
             sql.SQL("{} IS NULL").format(sql.Identifier("d", name)) for name in feed.key
         ),
     )
-    ((repeated, null, examples),) = connection.execute(query).fetchall()
+    with connection.transaction():
+        find_names(connection, feed.search_path)
+        ((repeated, null, examples),) = connection.execute(query).fetchall()
     return BadKeys(repeated, null, tuple(examples))

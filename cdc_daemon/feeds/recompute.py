@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.definition import FeedDefinition, columns, same, texts
+from cdc_daemon.feeds.comparison import among, same
+from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
 from cdc_daemon.feeds.digested import (
     Beside,
     Entity,
@@ -23,6 +24,7 @@ from cdc_daemon.feeds.digested import (
     digested_beside,
     entity_arrays,
 )
+from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
@@ -117,7 +119,9 @@ class Recompute:
                 statements = self._statements_beside
             try:
                 query = statements[current_segment()] + (BY_INDEX if by_index else b"")
-                row = connection.execute(query, parameters).fetchone()
+                with names_found_in(connection, self.feed.search_path):
+                    done = connection.execute(query, parameters)
+                row = done.fetchone()
             except (psycopg.errors.CardinalityViolation, psycopg.errors.NotNullViolation) as error:
                 if not _is_of_key(error):
                     raise
@@ -139,7 +143,9 @@ class Recompute:
 
     def explain_duplicates(self, connection: Session, parameters: Parameters) -> str:
         """Up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
-        rows = connection.execute(self._duplicates, parameters).fetchall()
+        with connection.transaction():
+            find_names(connection, self.feed.search_path)
+            rows = connection.execute(self._duplicates, parameters).fetchall()
         return "; ".join(f"{key} ({count} rows)" for key, count in rows)
 
     @cached_property
@@ -163,7 +169,7 @@ class Recompute:
             revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
-            same_key=same(feed.key, "s", "d"),
+            same_key=same(feed, feed.key, "s", "d"),
             differs=differs(feed),
             columns=columns(feed.stored),
             differing_identity=columns(feed.stored, of="d"),
@@ -178,6 +184,7 @@ class Recompute:
             affected_feed=affected(feed, "s"),
             differing_keys=columns(feed.key, of="d"),
             digested_keys=columns(feed.key, of="d"),
+            is_digested=among(feed, feed.key, "s", other="d", rows=sql.SQL("digested AS d")),
             fields=text_array(feed.fields),
             entity_texts=texts(feed.entity, of="d"),
             max_bytes=sql.Literal(feed.max_document_bytes),
@@ -191,9 +198,8 @@ class Recompute:
             "feed.rescheduled",
             feed=sql.Identifier(self.feed.table),
             affected_feed=affected(self.feed, "s"),
-            same_key=same(self.feed.key, "s", "d"),
-            digested_keys=columns(self.feed.key, of="d"),
-            differing_keys=columns(self.feed.key, of="w"),
+            same_key=same(self.feed, self.feed.key, "s", "d"),
+            differs=among(self.feed, self.feed.key, "d", other="w", rows=sql.SQL("differing AS w")),
         )
 
     def _stranger(self) -> sql.Composed:
@@ -204,8 +210,7 @@ class Recompute:
             entities=_COMMA.join(
                 sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in self.feed.entity
             ),
-            stored_entities=columns(self.feed.entity, of="s"),
-            entities_now=columns(self.feed.entity, of="d"),
+            same_entity=same(self.feed, self.feed.entity, "s", "d"),
             affected_feed=affected(self.feed, "s"),
         )
 

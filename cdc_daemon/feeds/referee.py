@@ -15,8 +15,9 @@ from cdc_daemon.analysis.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.indexes import missing_indexes
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Reading, Route, RouteKind, Verdict
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.catalogue import create_view
-from cdc_daemon.pg.session import Connection, first_line, identifiers
+from cdc_daemon.feeds.temporary_view import create_view
+from cdc_daemon.pg.search_path import find_names
+from cdc_daemon.pg.session import OWN_PATH, Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
 
 Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
@@ -70,8 +71,11 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
         The same analysis with warnings added; where PostgreSQL reads the query otherwise than the analysis
         did, every occurrence becomes `all`, and so does one with a route that PostgreSQL can't plan.
     """
+    if analysis.search_path is None:
+        reason = "it can't be analysed: in its definition PostgreSQL finds other operators than in the query"
+        analysis = _all(analysis, reason)
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(statement("catalogue.set_search_path"), {"search_path": "pg_catalog"})
+        find_names(connection, analysis.search_path or OWN_PATH, temporary_first=True)
         if analysis.understood is not None:
             readings = (Reading(analysis.definition, analysis.understood), *analysis.views)
             if not all(_same_query(cursor, analysis.feed, reading) for reading in readings):
@@ -100,7 +104,7 @@ def _resolved(cursor: Cursor, text: str, feed: str) -> str | None:
             rows = cursor.execute(statement("catalogue.understood_definition")).fetchall()
     except FeedError:
         return None
-    return str(rows[0][0])
+    return str(rows[0][1])
 
 
 def _all(analysis: Analysis, reason: str) -> Analysis:

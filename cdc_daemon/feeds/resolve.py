@@ -8,13 +8,27 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
+from cdc_daemon.feeds.comparison import equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
-from cdc_daemon.pg.session import type_name
+from cdc_daemon.pg.session import OWN_PATH
 from cdc_daemon.pg.statements import statement
 
 _AND = sql.SQL(" AND ")
 _INTEGERS = {"smallint": 1 << 15, "integer": 1 << 31}
 _UNION = sql.SQL("\nUNION ALL\n")
+
+
+@dataclass(frozen=True)
+class Entities:
+    """A SELECT that yields entities in their own types, duplicates possible.
+
+    Attributes:
+        search_path: the schemas that it has to be run with: those of the user's query that stands in it, or
+            those of routes.
+    """
+
+    select: sql.Composed
+    search_path: str
 
 
 @dataclass(frozen=True)
@@ -36,15 +50,15 @@ def narrowed(delta: sql.Composable, filters: Sequence[JoinFilter]) -> sql.Compos
     return statement("feed.narrowed_delta", delta=delta, conditions=_AND.join(conditions))
 
 
-def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> sql.Composed:
-    """A SELECT (of `%(since)s`) that yields the entities in their own types, duplicates possible."""
-    return _UNION.join(_path(feed, path) for path in paths)
+def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> Entities:
+    """The entities that routes reach from their deltas (of `%(since)s`); no route may be `all`."""
+    return Entities(_UNION.join(_path(feed, path) for path in paths), feed.definition_path)
 
 
 def resolve(
-    feed: FeedDefinition, affected: sql.Composable, *, nullable: Container[str], limit: int
+    feed: FeedDefinition, affected: Entities, *, nullable: Container[str], limit: int
 ) -> sql.Composed:
-    """A SELECT of the same entities as text, each once.
+    """A SELECT of these entities as text, each once, with the same search path.
 
     Args:
         limit: how many at most.
@@ -53,7 +67,7 @@ def resolve(
     return statement(
         "feed.resolve",
         texts=texts(feed.entity, of="a"),
-        routes=affected,
+        routes=affected.select,
         possible=_possible(feed, nullable),
         limit=sql.Literal(limit),
     )
@@ -71,8 +85,10 @@ def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Compose
     )
 
 
-def add_pending(feed: FeedDefinition, affected: sql.Composable, *, keep_nulls: bool) -> sql.Composed:
-    """An INSERT of the same entities into pending; yields how many, the first and the last position.
+def add_pending(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -> sql.Composed:
+    """An INSERT of these entities into pending, with the same search path.
+
+    It yields how many there are, the first and the last position.
 
     Args:
         keep_nulls: whether a NULL entity is to raise (23502) because the query itself yields it; a route
@@ -83,7 +99,7 @@ def add_pending(feed: FeedDefinition, affected: sql.Composable, *, keep_nulls: b
         pending=sql.Identifier(feed.pending),
         columns=columns(feed.entity),
         entities=columns(feed.entity, of="a"),
-        affected=affected,
+        affected=affected.select,
         where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + _possible(feed, ()),
     )
 
@@ -100,8 +116,10 @@ def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
         limit = _INTEGERS.get(feed.types[name])
         condition = sql.SQL("{} IS NOT NULL").format(column)
         if limit is not None:
-            bounds = sql.Literal(-limit), sql.Literal(limit - 1)
-            condition = sql.SQL("{} BETWEEN {} AND {}").format(column, *bounds)
+            bounds = column, sql.Literal(-limit), column, sql.Literal(limit - 1)
+            condition = sql.SQL("{} OPERATOR(pg_catalog.>=) {} AND {} OPERATOR(pg_catalog.<=) {}").format(
+                *bounds
+            )
         if name not in nullable:
             conditions.append(condition)
         elif limit is not None:
@@ -109,66 +127,67 @@ def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
     return _AND.join(conditions) if conditions else sql.SQL("TRUE").format()
 
 
-def every_entity(feed: FeedDefinition) -> sql.Composed:
-    """A SELECT of all entities, those of the query and those stored."""
-    return statement(
+def every_entity(feed: FeedDefinition) -> Entities:
+    """All entities, those of the query and those stored."""
+    select = statement(
         "feed.every_entity",
         query_entities=columns(feed.entity, of="q"),
         query=feed.query(with_parameters=True),
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
     )
+    return Entities(select, feed.search_path)
 
 
-def own_entities(feed: FeedDefinition) -> sql.Composed:
-    """A SELECT of the entities that are stored or set aside; the feed's query is not asked."""
-    return statement(
+def own_entities(feed: FeedDefinition) -> Entities:
+    """The entities that are stored or set aside; the feed's query is not asked."""
+    select = statement(
         "feed.own_entities",
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
         failed_entities=sql.SQL(", ").join(
-            sql.SQL("e.entity[{}]::{}").format(sql.Literal(n), type_name(feed.types[name]))
+            sql.SQL("e.entity[{}]::{}").format(sql.Literal(n), feed.type_of(name))
             for n, name in enumerate(feed.entity, start=1)
         ),
         name=sql.Literal(feed.name),
     )
+    return Entities(select, OWN_PATH)
 
 
 def direct_entities(
     feed: FeedDefinition, table: tuple[str, str], links: Sequence[str], route: Route
-) -> sql.Composed:
-    """A SELECT of the entities that the rows of a source table are, by a direct route of all of them."""
+) -> Entities:
+    """The entities that the rows of a source table are, by a direct route of all of them."""
     rows = statement("feed.every_row", links=columns(tuple(links), of="t"), table=sql.Identifier(*table))
-    return _path(feed, Path(rows, route))
+    return Entities(_path(feed, Path(rows, route)), feed.definition_path)
 
 
-def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
-    """A SELECT of the entities whose key or entity columns have these values (`%(value_<n>)s`)."""
-    return statement(
+def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
+    """The entities whose key or entity columns have these values (`%(value_<n>)s`)."""
+    select = statement(
         "feed.entities_where",
         query_entities=columns(feed.entity, of="q"),
         query=feed.query(with_parameters=True),
         query_matches=_equal(feed, values, "q"),
-        stored=stored_where(feed, values),
+        stored=stored_where(feed, values).select,
     )
+    return Entities(select, feed.search_path)
 
 
-def stored_where(feed: FeedDefinition, values: Mapping[str, str]) -> sql.Composed:
+def stored_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
     """The same of stored documents alone."""
-    return statement(
+    select = statement(
         "feed.stored_where",
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
         stored_matches=_equal(feed, values, "s"),
     )
+    return Entities(select, OWN_PATH)
 
 
 def _equal(feed: FeedDefinition, values: Mapping[str, str], alias: str) -> sql.Composed:
     return _AND.join(
-        sql.SQL("{} = {}::pg_catalog.text::{}").format(
-            sql.Identifier(alias, name), sql.Placeholder(f"value_{n}"), type_name(feed.types[name])
-        )
-        for n, name in enumerate(values, start=1)
+        equals(feed, name, alias, sql.Placeholder(f"value_{n}")) for n, name in enumerate(values, start=1)
     )
 
 
@@ -185,8 +204,6 @@ def due(feed: FeedDefinition, *, limit: int) -> sql.Composed:
 
 def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     route = path.route
-    if route.kind is RouteKind.ALL:
-        return every_entity(feed)
     text = sql.SQL(route.sql.replace("%", "%%"))  # pyright: ignore[reportArgumentType] # rendered by the analysis
     if route.kind is not RouteKind.PARTIAL:
         return statement("feed.route", delta=path.delta, route=text, entities=columns(feed.entity, of="r"))
@@ -195,8 +212,8 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         # One ANY a column is pushed down into the query; together they may name more than the pairs bound:
         # too many is allowed, too few is not.
         return _AND.join(
-            sql.SQL("{} = ANY (ARRAY(SELECT {} FROM bound))").format(
-                sql.Identifier(alias, name), sql.Identifier(name)
+            sql.SQL("{} {} ANY (ARRAY(SELECT {} FROM bound))").format(
+                sql.Identifier(alias, name), feed.equal(name), sql.Identifier(name)
             )
             for name in route.bound
         )
@@ -207,7 +224,7 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         bound=columns(route.bound, of="r"),
         route=text,
         query_entities=columns(feed.entity, of="q"),
-        query=feed.query(with_parameters=True),
+        query=feed.resolved_query(),
         query_matches=matches("q"),
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),

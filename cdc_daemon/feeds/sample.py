@@ -10,6 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.digested import Entity, digested, entity_arrays
+from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -60,6 +61,7 @@ def sample(connection: Connection, feed: FeedDefinition) -> Sample:
     Args:
         connection: in a REPEATABLE READ transaction, so that entities that were counted are still there.
     """
+    find_names(connection, feed.search_path)
     started = time.monotonic()
     rows = connection.execute(_entities(feed), {"runs": RUNS, "run_entities": RUN_ENTITIES}).fetchall()
     listing_seconds = time.monotonic() - started

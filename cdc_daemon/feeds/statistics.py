@@ -11,6 +11,7 @@ from psycopg import sql
 from cdc_daemon.analysis.catalogue import Table, TableName
 from cdc_daemon.analysis.forecast import ColumnStatistics, TableStatistics
 from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -46,6 +47,7 @@ def expected_entities(connection: Connection, feed: FeedDefinition) -> float | N
     )
     try:
         with connection.transaction(force_rollback=True):
+            find_names(connection, feed.search_path)
             plan: Any = connection.execute(sql.SQL("{}").format(query)).fetchall()[0][0]
     except psycopg.OperationalError:
         raise

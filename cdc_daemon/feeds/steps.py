@@ -12,6 +12,7 @@ from cdc_daemon import __version__
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.search_path import found_in
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import rendered, statement
 
@@ -182,11 +183,14 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
     log = sql.Identifier(feed.log)
     pending = sql.Identifier(feed.pending)
     return [
-        rendered(
-            "feed.feed",
-            feed=table,
-            columns=columns(feed.identity, of="q"),
-            query=feed.query(with_parameters=False),
+        *found_in(
+            feed.search_path,
+            rendered(
+                "feed.feed",
+                feed=table,
+                columns=columns(feed.identity, of="q"),
+                query=feed.query(with_parameters=False),
+            ),
         ),
         rendered("feed.feed_storage", feed=table),
         *(rendered("feed.feed_not_null", feed=table, column=sql.Identifier(name)) for name in feed.identity),

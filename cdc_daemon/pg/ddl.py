@@ -14,7 +14,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.errors import InstallError
-from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg.session import OWN_PATH, Connection, first_line, with_temporary_last
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.visible import visible
 
@@ -114,6 +114,10 @@ def _blockers(connection: Connection, table: TableName | None, waited_seconds: f
     return f"; held by {', '.join(held)}" if held else ""
 
 
+# First of all, and in a form in which nothing is looked up: the person who runs the script has a path, too.
+_SCRIPT_PATH = f"SET search_path = {with_temporary_last(OWN_PATH)};"
+
+
 def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_seconds: float) -> str:
     """The same steps as plain SQL for psql, one transaction a table.
 
@@ -121,6 +125,7 @@ def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_second
     """
     lines = [
         "\\set ON_ERROR_STOP on",
+        _SCRIPT_PATH,
         # In some encodings (SJIS, GBK) a quote would be taken for the second byte of a letter; a backslash in
         # a text would end it where strings don't conform to the standard.
         "SET client_encoding = 'UTF8';",

@@ -26,6 +26,7 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.binaries import copy_installation, find_binaries
+from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.pg.system_user import SystemUser, can_reach, give, reachable_directory, run_as, server_user
 
@@ -133,7 +134,7 @@ class EmbeddedServer:
 
     def create_database(self, name: str) -> str:
         """Make an empty database unless there is one of that name; returns its DSN."""
-        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+        with connect(self.dsn(), purpose="new database") as connection:
             found = connection.execute(statement("server.database_exists"), {"database": name}).fetchone()
             if found == (False,):
                 connection.execute(statement("server.create_database", database=sql.Identifier(name)))

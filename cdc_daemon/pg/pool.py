@@ -238,3 +238,9 @@ class Seat:
         """A transaction in one session, which every statement inside it uses."""
         with self.session() as session, session.transaction():
             yield
+
+    @contextmanager
+    def pipeline(self) -> Generator[None]:
+        """See psycopg."""
+        with self.session() as session, session.pipeline():
+            yield

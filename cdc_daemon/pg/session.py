@@ -42,6 +42,10 @@ class Session(Protocol):
         """Every statement inside the block is of one transaction."""
         ...
 
+    def pipeline(self) -> AbstractContextManager[object]:
+        """Statements inside the block are sent together; inside a transaction."""
+        ...
+
 
 # Every one of these changes the text of some value (or what a query may see). A hash that depended on the
 # server's or the role's defaults would make a million documents "change" on the day when a default does.
@@ -104,10 +108,14 @@ def purpose_of(worker: str) -> str:
     return f"cdc-daemon: {worker}"
 
 
+OWN_PATH = "pg_catalog"
+"""The search path of the daemon's sessions: see `cdc_daemon.pg.search_path`."""
+
+
 def connect(
     dsn: str,
     *,
-    search_path: str = "public",
+    search_path: str = OWN_PATH,
     purpose: str = "",
     lock_timeout_seconds: float = 0,
     patience: Patience = Patience(),  # noqa: B008 # frozen
@@ -116,7 +124,8 @@ def connect(
 
     Args:
         dsn: libpq connection string or URL.
-        search_path: schemas in which the feeds' queries find their tables.
+        search_path: schemas in which names without a schema are found; others than our own only for a session
+            that runs none of the daemon's statements.
         purpose: shown in pg_stat_activity as `cdc-daemon: <purpose>`.
         lock_timeout_seconds: how long a statement waits for a lock; 0 is for ever.
         patience: how long the network may be silent; what the connection string says itself goes before.
@@ -150,8 +159,8 @@ def connect(
         connection.close()
         raise
     settings = {
+        "search_path": with_temporary_last(search_path),
         **PINNED,
-        "search_path": f"{search_path}, pg_temp",
         "lock_timeout": f"{lock_timeout_seconds * 1000:.0f}",
         **_abandonment(patience),
     }
@@ -213,6 +222,11 @@ def as_opened(connection: Connection) -> None:
     """Make a session again as `connect` opens it, whatever it was used for."""
     connection.isolation_level = None
     connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "auto"})
+
+
+def with_temporary_last(schemas: str) -> str:
+    """A search path in which no temporary table hides another: where pg_temp is not named, it comes first."""
+    return f"{schemas}, pg_temp"
 
 
 def plan_once(connection: Connection) -> None:

@@ -89,8 +89,9 @@ class PostgresSettings(CleartextSettings, frozen=True):
     )
     table: Annotated[str, AfterValidator(_checked_table)] = Field(
         default="{feed}",
-        description="Table of the documents, exactly as it is written, perhaps with its schema; `{feed}` and "
-        "`{sink}` stand for their names. Beside it stands one with `_deleted` at its end.",
+        description="Table of the documents, exactly as it is written, perhaps with its schema (default: "
+        "`public`); `{feed}` and `{sink}` stand for their names. Beside it stands one with `_deleted` at its "
+        "end.",
     )
     create: bool = Field(default=True, description="Make the tables that are not there.")
     document_type: Literal["json", "jsonb"] = Field(
@@ -290,17 +291,21 @@ class _Tables:
     deleted: tuple[str, ...]
     cursor: tuple[str, ...]
     document_type: str
+    shown: str
 
     @classmethod
     def of(cls, settings: PostgresSettings, *, feed: str, sink: str) -> _Tables:
-        *schema, table = placeholders.filled(settings.table, feed=feed, sink=sink).split(".")
+        name = placeholders.filled(settings.table, feed=feed, sink=sink)
+        schema, _, table = name.rpartition(".")
+        # Named in any case: the session has no search path in which another one could be found.
+        schema = schema or "public"
         return cls(
-            (*schema, table), (*schema, f"{table}_deleted"), (*schema, "cdc_cursor"), settings.document_type
+            (schema, table),
+            (schema, f"{table}_deleted"),
+            (schema, "cdc_cursor"),
+            settings.document_type,
+            name,
         )
-
-    @property
-    def shown(self) -> str:
-        return ".".join(self.documents)
 
     def statement(self, name: str, **more: sql.Composable) -> sql.Composed:
         pieces: dict[str, sql.Composable] = {

@@ -13,6 +13,7 @@ from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.isolation import Isolation
+from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.pg.session import Session
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.slow_lane import Added, SlowLane
@@ -120,7 +121,7 @@ class EveryEntity:
                     raise
         return self._lane.add(last, {}, reason=reason, force=force, keep_nulls=False)
 
-    def _known(self) -> Iterator[sql.Composed]:
+    def _known(self) -> Iterator[Entities]:
         """What to ask for entities instead of the query, the richest first; the last reads our own tables."""
         own = resolve.own_entities(self._feed)
         direct = [
@@ -130,5 +131,6 @@ class EveryEntity:
             if route.kind is RouteKind.DIRECT and str(occurrence.table) in self._sources
         ]
         if direct:
-            yield sql.SQL("\nUNION ALL\n").join([own, *direct])
+            every = sql.SQL("\nUNION ALL\n").join(each.select for each in [own, *direct])
+            yield Entities(every, self._feed.definition_path)
         yield own

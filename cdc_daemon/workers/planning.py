@@ -23,7 +23,7 @@ from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.definition import REFRESH_AT, RESERVED, FeedDefinition
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.feeds.steps import WantedFeed
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import VERDICTS, Accepting
 from cdc_daemon.workers.surroundings import require_undistributed
@@ -137,6 +137,9 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         feed.entity,
         feed.hash_exclude,
         max_document_bytes=feed.max_document_bytes,
+        search_path=settings.database.search_path,
+        definition=query.definition,
+        definition_path=query.search_path or OWN_PATH,
     )
     _check_columns(feed, definition)
     return FeedPlan(definition, analysis, catalogue)

@@ -21,7 +21,9 @@ from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside, Share
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recomputed
+from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.passes import Delta, Pass
@@ -79,17 +81,17 @@ class SlowLane:
 
     def add(
         self,
-        affected: sql.Composable,
+        affected: Entities,
         parameters: Mapping[str, object],
         *,
         reason: str,
         force: bool = False,
         keep_nulls: bool,
     ) -> Added:
-        """Append the entities that a SELECT yields.
+        """Append entities to the lane.
 
         Args:
-            affected: see `resolve`; of these parameters.
+            affected: a SELECT of these parameters.
             force: give every document a new revision, changed or not.
             keep_nulls: whether a NULL entity is to raise, because the query itself yields it.
 
@@ -97,10 +99,12 @@ class SlowLane:
             FeedError: a document has no entity.
         """
         try:
-            row = self._connection.execute(
-                resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
-                {**parameters, "force": force},
-            ).fetchone()
+            with names_found_in(self._connection, affected.search_path):
+                done = self._connection.execute(
+                    resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
+                    {**parameters, "force": force},
+                )
+            row = done.fetchone()
         except psycopg.errors.NotNullViolation as error:
             if error.diag.schema_name != "cdc":
                 raise  # of a domain in the query

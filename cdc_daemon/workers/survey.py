@@ -43,7 +43,7 @@ def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -
             plan.catalogue,
             statistics,
             entities,
-            partial(planned_rows, connection, occurrence),
+            partial(planned_rows, connection, occurrence, search_path=plan.definition.definition_path),
         )
         for occurrence in plan.analysis.occurrences
     )

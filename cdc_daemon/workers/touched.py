@@ -17,6 +17,7 @@ from cdc_daemon.feeds.blame import Blame, blame, words
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Path
+from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Session
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.passes import Delta
@@ -153,7 +154,9 @@ class Touched:
                 limit=self._limit,
             ).as_bytes()
             self._queries[known] = query
-        return self._connection.execute(query, {"since": since}).fetchall()
+        with names_found_in(self._connection, self._feed.definition_path):
+            reached = self._connection.execute(query, {"since": since})
+        return reached.fetchall()
 
     def _put(self, found: Delta, legs: Sequence[_Leg], since: str) -> Late:
         affected = resolve.entities_touched(self._feed, self._paths(found, legs, few=False))

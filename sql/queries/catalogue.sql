@@ -4,10 +4,6 @@
 CREATE TEMPORARY VIEW cdc_described AS
 {query}
 
--- name: set_search_path
--- For this transaction only.
-SELECT pg_catalog.set_config('search_path', %(search_path)s, true)
-
 -- name: definition
 -- The query with every name resolved; run with search_path = pg_catalog, so that tables are schema-qualified.
 SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid)
@@ -15,11 +11,76 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_described'
 
 -- name: outputs
--- The output columns, in order.
-SELECT a.attname, pg_catalog.format_type(a.atttypid, -1)
+-- The output columns, in order: name, type, the type's name with its schema, and the operators with which its values
+-- are compared, those of its default operator class for B-trees. Arrays, enums, ranges and composites have theirs in
+-- pg_catalog; those of a domain are its base type's.
+SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), pg_catalog.format('%%I.%%I', n.nspname, t.typname),
+       COALESCE(o.equal, 'OPERATOR(pg_catalog.=)'), COALESCE(o.greater, 'OPERATOR(pg_catalog.>)')
 FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN LATERAL (
+    WITH RECURSIVE base AS (
+        SELECT t.oid AS type
+        UNION ALL
+        SELECT b.typbasetype FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype = 'd'
+    )
+    SELECT pg_catalog.min(p.spelled) FILTER (WHERE m.amopstrategy = 3) AS equal,
+           pg_catalog.min(p.spelled) FILTER (WHERE m.amopstrategy = 5) AS greater
+    FROM base
+    JOIN pg_catalog.pg_opclass AS c ON c.opcintype = base.type AND c.opcdefault
+    JOIN pg_catalog.pg_am AS h ON h.oid = c.opcmethod AND h.amname = 'btree'
+    JOIN pg_catalog.pg_amop AS m
+      ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.format('OPERATOR(%%I.%%s)', k.nspname, q.oprname) AS spelled
+        FROM pg_catalog.pg_operator AS q JOIN pg_catalog.pg_namespace AS k ON k.oid = q.oprnamespace
+        WHERE q.oid = m.amopopr
+    ) AS p
+) AS o ON true
 WHERE a.attrelid = %(view)s AND a.attnum > 0
 ORDER BY a.attnum
+
+-- name: reads_as
+-- Which operators and functions PostgreSQL found in a view's query: equal for two queries that mean the same. By the
+-- rule's own text, for pg_depend leaves out those of pg_catalog.
+SELECT pg_catalog.md5(pg_catalog.string_agg(m[1], ' ' ORDER BY m[1]))
+FROM pg_catalog.pg_rewrite AS r,
+     pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
+                               ':(?:opno|opnos|funcid|opfuncid|aggfnoid|winfnoid) (\d+|\(o[ \d]+\))', 'g') AS m
+WHERE r.ev_class = %(view)s AND r.ev_type = '1'
+
+-- name: operator_schemas
+-- The schemas besides pg_catalog whose operators a query and its views use, by name or to compare columns that they
+-- read: a route compares these, too.
+WITH RECURSIVE used AS (
+    SELECT a.atttypid AS type
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION
+    SELECT t.typbasetype FROM used JOIN pg_catalog.pg_type AS t ON t.oid = used.type WHERE t.typtype = 'd'
+)
+SELECT DISTINCT pg_catalog.quote_ident(n.nspname)
+FROM pg_catalog.pg_operator AS o
+JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+WHERE n.nspname <> 'pg_catalog' AND (
+    o.oid IN (
+        SELECT u.operator::pg_catalog.oid
+        FROM pg_catalog.pg_rewrite AS r
+        CROSS JOIN LATERAL pg_catalog.regexp_matches(
+            r.ev_action::pg_catalog.text, ':(?:opno|opnos) (\d+|\(o[ \d]+\))', 'g') AS m
+        CROSS JOIN LATERAL pg_catalog.regexp_matches(m[1], '\d+', 'g') AS d
+        CROSS JOIN LATERAL (SELECT d[1]) AS u (operator)
+        WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
+    )
+    OR o.oid IN (
+        SELECT m.amopopr
+        FROM used
+        JOIN pg_catalog.pg_opclass AS c ON c.opcintype = used.type AND c.opcdefault
+        JOIN pg_catalog.pg_amop AS m ON m.amopfamily = c.opcfamily
+    )
+)
+ORDER BY 1
 
 -- name: dependencies
 -- Relations and columns that PostgreSQL recorded for the query and for every view that it reads, and relations
@@ -128,6 +189,25 @@ SELECT pg_catalog.quote_ident(current_user),
 -- is none.
 SELECT d.name, pg_catalog.to_regclass(d.name)::pg_catalog.oid
 FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS d (name)
+
+-- name: creators
+-- Schemas of the search path in which roles may create that are neither their owner, the database's, a superuser nor
+-- the one that reads; with these roles. Run with the configured search path.
+SELECT pg_catalog.quote_ident(n.nspname),
+       pg_catalog.array_agg(COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') ORDER BY r.rolname)
+FROM pg_catalog.pg_namespace AS n
+CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS g
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
+WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+  AND g.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+  AND g.grantee OPERATOR(pg_catalog.<>) n.nspowner AND r.rolsuper IS NOT TRUE
+  AND (r.rolname OPERATOR(pg_catalog.=) CURRENT_USER) IS NOT TRUE
+  AND g.grantee OPERATOR(pg_catalog.<>) (
+      SELECT d.datdba FROM pg_catalog.pg_database AS d
+      WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+  )
+GROUP BY n.nspname
+ORDER BY n.nspname
 
 -- name: relations
 -- Relations by oid: what they are, whether the role may read them whole, and what would keep their changes or
@@ -238,7 +318,7 @@ CREATE TEMPORARY VIEW cdc_understood AS
 
 -- name: understood_definition
 -- Equal to the query's own definition when nothing was misread.
-SELECT pg_catalog.pg_get_viewdef(c.oid)
+SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid)
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_understood'
 

@@ -3,7 +3,8 @@
 -- neighbours are recomputed together, too. Each run stands in the middle of its stretch: in an order that means
 -- something (the oldest product first), runs at the beginning of every stretch would be too old all of them.
 WITH entities AS MATERIALIZED (
-    SELECT {named}, pg_catalog.count(*) AS documents, pg_catalog.row_number() OVER (ORDER BY {entities}) - 1 AS place
+    SELECT {named}, pg_catalog.count(*) AS documents,
+           pg_catalog.row_number() OVER (ORDER BY {entities}) OPERATOR(pg_catalog.-) 1 AS place
     FROM (
 {query}
     ) AS q
@@ -11,18 +12,26 @@ WITH entities AS MATERIALIZED (
 ), total AS MATERIALIZED (
     SELECT pg_catalog.count(*) AS entities, COALESCE(pg_catalog.sum(e.documents), 0)::pg_catalog.int8 AS documents,
            LEAST(%(runs)s::pg_catalog.int8,
-                 (pg_catalog.count(*) + %(run_entities)s::pg_catalog.int8 - 1) / %(run_entities)s::pg_catalog.int8) AS runs
+                 (pg_catalog.count(*) OPERATOR(pg_catalog.+) %(run_entities)s::pg_catalog.int8 OPERATOR(pg_catalog.-) 1)
+                 OPERATOR(pg_catalog./) %(run_entities)s::pg_catalog.int8) AS runs
     FROM entities AS e
 ), stretch AS MATERIALIZED (
-    SELECT t.documents, t.entities, (t.entities + t.runs - 1) / GREATEST(t.runs, 1) AS length FROM total AS t
+    SELECT t.documents, t.entities,
+           (t.entities OPERATOR(pg_catalog.+) t.runs OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) GREATEST(t.runs, 1)
+           AS length
+    FROM total AS t
 )
 SELECT s.documents, s.entities, r.run, r.entity
 FROM stretch AS s
 LEFT JOIN LATERAL (
-    SELECT e.place / s.length AS run, ARRAY[{texts}] AS entity
+    SELECT e.place OPERATOR(pg_catalog./) s.length AS run, ARRAY[{texts}] AS entity
     FROM entities AS e
-    WHERE e.place %% s.length - GREATEST(s.length - %(run_entities)s::pg_catalog.int8, 0) / 2
-          BETWEEN 0 AND %(run_entities)s::pg_catalog.int8 - 1
+    CROSS JOIN LATERAL (
+        SELECT (e.place OPERATOR(pg_catalog.%%) s.length) OPERATOR(pg_catalog.-) (
+            GREATEST(s.length OPERATOR(pg_catalog.-) %(run_entities)s::pg_catalog.int8, 0) OPERATOR(pg_catalog./) 2
+        )
+    ) AS p (place)
+    WHERE p.place OPERATOR(pg_catalog.>=) 0 AND p.place OPERATOR(pg_catalog.<) %(run_entities)s::pg_catalog.int8
     ORDER BY e.place
 ) AS r ON true
 
@@ -33,6 +42,7 @@ WITH digested AS MATERIALIZED (
 {digested}
 )
 SELECT COALESCE(pg_catalog.array_agg(
-           pg_catalog.octet_length(d.document::pg_catalog.text) + pg_catalog.octet_length(d.key::pg_catalog.text)
+           pg_catalog.octet_length(d.document::pg_catalog.text)
+           OPERATOR(pg_catalog.+) pg_catalog.octet_length(d.key::pg_catalog.text)
        ), '{{}}'), pg_catalog.count(d.hash)
 FROM digested AS d

@@ -3,6 +3,9 @@
 -- database: an unchanged document never travels. `= ANY` of an array is pushed down into the query (0.8 ms);
 -- a join or `IN (SELECT unnest(...))` is not (390 to 460 ms).
 -- The revision is drawn after the feed's state row was locked, so it grows in commit order.
+-- This and every other statement that holds the user's query ({query}) runs with the configured search path: operators,
+-- functions and types beside the query are named with their schemas, and nothing is used that looks an operator up by
+-- itself (IN, IS DISTINCT FROM, BETWEEN, NULLIF, USING). tests/security checks it.
 WITH digested AS MATERIALIZED (
 {digested}
 ), differing AS MATERIALIZED (
@@ -10,7 +13,7 @@ WITH digested AS MATERIALIZED (
     -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
     -- feed for every change.
     SELECT d.*, s.document AS stored, s.revision AS previous, {stranger} AS stranger,
-           s.revision IS NULL OR s.deleted OR s.hash = d.hash AS whole,
+           s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.=) d.hash AS whole,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM digested AS d
     LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
@@ -27,9 +30,9 @@ WITH digested AS MATERIALIZED (
     SELECT {stored_keys}, s.revision AS previous,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM cdc.{feed} AS s
-    -- NOT IN is looked up in a hash table however many documents the planner expects; for NOT EXISTS it may compare
-    -- each stored document with each digested one. (A key that is NULL has failed before.)
-    WHERE {affected_feed} AND NOT s.deleted AND ({stored_keys}) NOT IN (SELECT {digested_keys} FROM digested AS d)
+    -- NOT = ANY, which is NOT IN, is looked up in a hash table however many documents the planner expects; for NOT
+    -- EXISTS it may compare each stored document with each digested one. (A key that is NULL has failed before.)
+    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_digested}
 ), tombstoned AS (
     UPDATE cdc.{feed} AS s
     SET document = NULL, hash = NULL, revision = d.revision, deleted = true,
@@ -52,7 +55,7 @@ WITH digested AS MATERIALIZED (
                LEFT JOIN LATERAL pg_catalog.json_each(CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
                    d.stored::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE d.stored END)
                    AS o ON o.key OPERATOR(pg_catalog.=) n.key
-               WHERE n.value::pg_catalog.text IS DISTINCT FROM o.value::pg_catalog.text
+               WHERE (n.value::pg_catalog.text OPERATOR(pg_catalog.=) o.value::pg_catalog.text) IS NOT TRUE
            ) END
     FROM differing AS d
     UNION ALL
@@ -66,9 +69,10 @@ SELECT (SELECT pg_catalog.count(*) FROM digested),
        (SELECT pg_catalog.json_agg(d.stranger) FROM differing AS d WHERE d.stranger IS NOT NULL),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
-       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys} HAVING pg_catalog.count(*) > 1),
+       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys}
+               HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1),
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entity_texts}, d.document_bytes)) FROM digested AS d
-        WHERE d.document_bytes > {max_bytes})
+        WHERE d.document_bytes OPERATOR(pg_catalog.>) {max_bytes})
 
 -- name: digested
 -- Documents with their hashes, made by the feed's query.
@@ -76,7 +80,7 @@ SELECT (SELECT pg_catalog.count(*) FROM digested),
 -- expression into every place that names it, and a subquery there runs for the document and for the hash.
 -- The size of a value that was just made is its header's: no copy of a document that is too large is made to find out.
 SELECT {identity}, made.document, pg_catalog.pg_column_size(made.document) AS document_bytes,
-       CASE WHEN pg_catalog.pg_column_size(made.document) <= {max_bytes} THEN {hash} END AS hash
+       CASE WHEN pg_catalog.pg_column_size(made.document) OPERATOR(pg_catalog.<=) {max_bytes} THEN {hash} END AS hash
 FROM (
 {query}
 ) AS u
@@ -100,8 +104,8 @@ FROM UNNEST(
 
 -- name: differs
 -- Whether a digested document is not what is stored. One that is too large is not looked at: what is stored stays.
-d.document_bytes <= {max_bytes}
-AND (s.revision IS NULL OR s.deleted OR s.hash <> d.hash OR %(force)s::pg_catalog.bool {moved})
+d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
+AND (s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.<>) d.hash OR %(force)s::pg_catalog.bool {moved})
 
 -- name: array_beside
 COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')
@@ -122,7 +126,7 @@ LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS
 -- name: refresh_at
 -- Only a time to come is kept: one that has passed would be due again at once, for ever. now() is the
 -- transaction's start, here, in the query and where due entities are looked up.
-CASE WHEN {column} > pg_catalog.now() THEN {column} END AS refresh_at
+CASE WHEN {column} OPERATOR(pg_catalog.>) pg_catalog.now() THEN {column} END AS refresh_at
 
 -- name: rescheduled
 -- Documents that differ in nothing but their next time: no revision, nothing to send. (A row may be written once
@@ -131,8 +135,8 @@ rescheduled AS (
     UPDATE cdc.{feed} AS s
     SET refresh_at = d.refresh_at
     FROM digested AS d
-    WHERE {affected_feed} AND {same_key} AND s.refresh_at IS DISTINCT FROM d.refresh_at
-      AND ({digested_keys}) NOT IN (SELECT {differing_keys} FROM differing AS w)
+    WHERE {affected_feed} AND {same_key} AND NOT {differs}
+      AND ROW(s.refresh_at)::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(d.refresh_at)::pg_catalog.record
 ),
 
 -- name: stranger
@@ -141,7 +145,7 @@ rescheduled AS (
 -- fail the first comparison: `<> ALL` of a thousand entities for each of a thousand rows took most of the time. And
 -- IS FALSE, for `NOT s.deleted` is NULL where no row is stored, which does not end an AND: a first sync made the
 -- array of its batch anew for each document, 30 of 65 microseconds.)
-CASE WHEN s.deleted IS FALSE AND ({stored_entities}) IS DISTINCT FROM ({entities_now}) AND NOT ({affected_feed})
+CASE WHEN s.deleted IS FALSE AND ({same_entity}) IS NOT TRUE AND NOT ({affected_feed})
      THEN pg_catalog.json_build_array({entities}) END
 
 -- name: no_stranger
@@ -150,11 +154,11 @@ NULL::pg_catalog.json
 
 -- name: affected_one
 -- Rows of some entities, by one entity column.
-{column} = ANY ({values})
+{column} {equal} ANY ({values})
 
--- name: affected_exactly
--- The entity being several columns: each ANY is pushed down, the row comparison makes it exact.
-({columns}) IN (SELECT * FROM UNNEST({arrays}))
+-- name: wanted_entities
+-- The entity being several columns: each ANY is pushed down, a comparison with these rows makes it exact.
+UNNEST({arrays}) AS w ({names})
 
 -- name: duplicates
 -- The keys that a query yields twice or without a value, for the message.
@@ -162,7 +166,7 @@ SELECT (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {groups}) AS k)::pg_cata
 FROM (SELECT {keys} FROM (
 {query}
 ) AS q WHERE {affected_query}) AS d
-GROUP BY {groups} HAVING pg_catalog.count(*) > 1 OR {any_null}
+GROUP BY {groups} HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 OR {any_null}
 LIMIT 3
 
 -- name: bad_keys
@@ -424,7 +428,7 @@ WHERE s.modified_at >= %(since)s::pg_catalog.timestamptz
 
 -- name: scan_after
 -- Continues after the last key that the sink had.
-AND ({stored_keys}) > ({values})
+AND {after}
 
 -- name: undelivered
 -- How many documents and deletes a sink lacks. Revisions have gaps, so their difference says nothing.

@@ -6,6 +6,14 @@ SELECT pg_catalog.set_config(%(name)s, %(value)s, false)
 -- The same until the transaction ends.
 SELECT pg_catalog.set_config(%(name)s, %(value)s, true)
 
+-- name: find_names
+-- The search path of the rest of this transaction.
+SELECT pg_catalog.set_config('search_path', %(schemas)s, true)
+
+-- name: set_path
+-- The same in a script: it has no answer.
+SET LOCAL search_path = {schemas}
+
 -- name: export_snapshot
 -- For another session to take, as long as this transaction lasts.
 SELECT pg_catalog.pg_export_snapshot()
@@ -21,11 +29,13 @@ WHERE a.pid = pg_catalog.pg_backend_pid()
 
 -- name: activity
 -- Whether the server is at work on a session's statement; no row if it has no such session. A role may always look at
--- its own. Without `track_activities` nothing can be said.
-SELECT COALESCE(a.state IN ('active', 'fastpath function call', 'disabled'), true)
-   AND a.wait_event_type IS DISTINCT FROM 'Client'
+-- its own. Without `track_activities` nothing can be said. (Asked in a session whose search path is not pinned.)
+SELECT COALESCE(
+           a.state OPERATOR(pg_catalog.=) ANY ('{{active,fastpath function call,disabled}}'::pg_catalog.text[]), true
+       ) AND (a.wait_event_type OPERATOR(pg_catalog.=) 'Client') IS NOT TRUE
 FROM pg_catalog.pg_stat_activity AS a
-WHERE a.pid = %(pid)s AND a.backend_start = %(started)s::pg_catalog.timestamptz
+WHERE a.pid OPERATOR(pg_catalog.=) %(pid)s
+  AND a.backend_start OPERATOR(pg_catalog.=) %(started)s::pg_catalog.timestamptz
 
 -- name: sign_of_life
 -- So that the server does not take a session that waits for another one for abandoned.

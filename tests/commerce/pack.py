@@ -71,7 +71,7 @@ class Pack:
             self.sync(feed)
 
     def _connect(self) -> Connection:
-        return self._stack.enter_context(connect(self.dsn, purpose="test"))
+        return self._stack.enter_context(connect(self.dsn, search_path="public", purpose="test"))
 
     def documents(self, feed: str) -> Documents:
         """What the query says now, without the fields whose change alone is none."""

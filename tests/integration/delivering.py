@@ -145,7 +145,7 @@ class Delivering:
         return load(self.folder / "cdc.toml", {})
 
     def session(self) -> Connection:
-        return session_to(self.dsn)
+        return session_to(self.dsn, search_path="public")
 
     def worker(self) -> DeliveryWorker:
         """A new one, as after a restart."""

@@ -108,7 +108,7 @@ class Synced(Command):
 
     def value(self, text: str) -> object:
         """The one value of a query."""
-        with connect(self.dsn) as connection:
+        with connect(self.dsn, search_path="public") as connection:
             row = connection.execute(text.encode()).fetchone()
         assert row is not None
         return row[0]

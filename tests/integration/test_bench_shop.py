@@ -22,7 +22,7 @@ PRODUCTS = 200
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection]:
     """A session with the daemon's settings, in a shop."""
-    with connect_pinned(database) as opened:
+    with connect_pinned(database, search_path="public") as opened:
         shop.load(opened, products=PRODUCTS)
         yield opened
 
@@ -60,7 +60,7 @@ def test_every_key_is_unique_and_every_kind_of_document_is_there(connection: Con
 
 @pytest.mark.parametrize("feed", list(FEEDS))
 def test_entities_are_pushed_down_to_an_index(database: str, feed: str) -> None:
-    with connect_pinned(database) as connection:
+    with connect_pinned(database, search_path="public") as connection:
         shop.load(connection, products=20_000)
         settings = FEEDS[feed]
         query = (shop.FOLDER / settings["query"]).read_text("utf-8")

@@ -26,7 +26,7 @@ TODAY = "2024-05-06"
 
 @pytest.fixture
 def shop(database: str) -> Session:
-    with pinned(database, purpose="test") as connection:
+    with pinned(database, search_path="public", purpose="test") as connection:
         for _ in create(connection, SIZE, today=TODAY):
             pass
         yield connection

@@ -1,8 +1,8 @@
 """What is refused and what is warned about, as PostgreSQL resolves it: tests/fixtures/verdicts.
 
-A case stands below `-- case:`, the feed's settings below `-- accept:` and `-- reads:`, and each verdict that
-it gets in a line `-- verdict: name line:column words of its message or remedy`, in order; `none` if nothing
-is to be said.
+A case stands below `-- case:`, the settings below `-- accept:`, `-- reads:` and `-- path:` (the search path,
+`public` by default), and each verdict that it gets in a line `-- verdict: name line:column words of its
+message or remedy`, in order; `none` if nothing is to be said.
 """
 
 from __future__ import annotations
@@ -27,13 +27,23 @@ from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
 DIRECTORY = Path(__file__).parents[1] / "fixtures" / "verdicts"
-THEMES = ("statements", "clocks", "functions", "relations", "orders", "views", "indexes", "strangers")
+THEMES = (
+    "statements",
+    "clocks",
+    "functions",
+    "relations",
+    "orders",
+    "views",
+    "indexes",
+    *("strangers", "paths"),
+)
 
 
 class Case(NamedTuple):
     name: str
     accept: tuple[str, ...]
     reads: tuple[str, ...] | None
+    path: str
     expected: tuple[tuple[str, str, str], ...]
     query: str
 
@@ -41,12 +51,15 @@ class Case(NamedTuple):
 def cases(theme: str) -> Iterator[Case]:
     for piece in (DIRECTORY / f"{theme}.sql").read_text("utf-8").split("-- case: ")[1:]:
         name, *lines = piece.strip("\n").split("\n")
-        notes = [line[3:].split(": ", 1) for line in lines if re.match(r"-- (accept|reads|verdict): ", line)]
+        notes = [
+            line[3:].split(": ", 1) for line in lines if re.match(r"-- (accept|reads|path|verdict): ", line)
+        ]
         query = "\n".join(lines[len(notes) :]).rstrip()
         settings = {key: tuple(value.split(", ")) for key, value in notes if key != "verdict"}
         found = [value.split(" ", 2) for key, value in notes if key == "verdict" and value != "none"]
         expected = tuple((verdict, place, words) for verdict, place, words in found)
-        yield Case(name, settings.get("accept", ()), settings.get("reads"), expected, query)
+        path = ", ".join(settings.get("path", ("public",)))
+        yield Case(name, settings.get("accept", ()), settings.get("reads"), path, expected, query)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +94,7 @@ def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:
         text=without_last_semicolon(case.query),
         key=(),
         entity=(),
-        search_path="public",
+        search_path=case.path,
         reads=case.reads,
     )
     first = (query.outputs[0].name,)

@@ -20,6 +20,7 @@ from cdc_daemon.analysis.verdicts.functions import functions
 from cdc_daemon.analysis.verdicts.orders import orders
 from cdc_daemon.analysis.verdicts.outputs import outputs
 from cdc_daemon.analysis.verdicts.relations import relations
+from cdc_daemon.analysis.verdicts.search_path import search_path
 from cdc_daemon.analysis.verdicts.stars import stars
 from cdc_daemon.analysis.verdicts.statements import statements
 from cdc_daemon.analysis.verdicts.strangers import strangers
@@ -48,6 +49,7 @@ def _passes(subject: Subject) -> Iterator[Verdict]:
     yield from functions(subject)
     yield from relations(subject)
     yield from strangers(subject)
+    yield from search_path(subject)
     yield from orders(subject)
     yield from ties(subject)
     yield from floats(subject)

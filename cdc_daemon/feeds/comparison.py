@@ -1,0 +1,72 @@
+"""How key and entity columns are compared: by their types' own operators, each named with its schema.
+
+A plain `=` is looked up through the search path, and so are IN, NOT IN, IS DISTINCT FROM and USING: beside a
+user's query, a schema of the configured path could offer another one. For a type of an extension (citext) the
+plain `=` of pg_catalog would be wrong as well: it compares the text.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+
+_AND = sql.SQL(" AND ")
+_OR = sql.SQL(" OR ")
+_COMMA = sql.SQL(", ")
+
+
+def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) -> sql.Composed:
+    """`left.a = right.a AND …`."""
+    return _AND.join(
+        sql.SQL("{} {} {}").format(sql.Identifier(left, name), feed.equal(name), sql.Identifier(right, name))
+        for name in names
+    )
+
+
+def equals(feed: FeedDefinition, name: str, alias: str, value: sql.Composable) -> sql.Composed:
+    """`alias.name = value::text::type`, the value being the text of one."""
+    return sql.SQL("{} {} {}::pg_catalog.text::{}").format(
+        sql.Identifier(alias, name), feed.equal(name), value, feed.type_of(name)
+    )
+
+
+def among(
+    feed: FeedDefinition, names: tuple[str, ...], alias: str, *, other: str, rows: sql.Composable
+) -> sql.Composed:
+    """Whether one of the rows has the values of `alias` in these columns, which are never NULL.
+
+    Args:
+        other: an alias for the rows.
+        rows: what stands behind FROM, named `other`, with columns of the same names.
+    """
+    operators = {feed.operators(name)[0] for name in names}
+    if len(operators) > 1:
+        # One operator has to serve for a whole row. Looked up in a hash table only if the planner wants to.
+        return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(rows, same(feed, names, alias, other))
+    # `(…) IN (SELECT …)`, which is looked up in a hash table, with the operator named.
+    return sql.SQL("({}) {} ANY (SELECT {} FROM {})").format(
+        columns(names, of=alias), feed.equal(names[0]), columns(names, of=other), rows
+    )
+
+
+def after(
+    feed: FeedDefinition, names: tuple[str, ...], alias: str, values: dict[str, sql.Composed]
+) -> sql.Composed:
+    """Whether `alias` comes after some values in the order of these columns."""
+    if len({feed.operators(name) for name in names}) == 1:
+        return sql.SQL("({}) {} ({})").format(
+            columns(names, of=alias), feed.greater(names[0]), _COMMA.join(values[name] for name in names)
+        )
+    cases = [
+        _AND.join(
+            sql.SQL("{} {} {}").format(
+                sql.Identifier(alias, name),
+                feed.greater(name) if name == last else feed.equal(name),
+                values[name],
+            )
+            for name in names[:n]
+        )
+        for n, last in enumerate(names, start=1)
+    ]
+    return sql.SQL("({})").format(_OR.join(sql.SQL("({})").format(case) for case in cases))

@@ -1,0 +1,282 @@
+"""The whole life of feeds while every search path begins with a schema full of shadows; none is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from cdc_daemon.cli import main
+from cdc_daemon.pg.binaries import find_binaries
+from tests.conftest import Connect
+from tests.security import shadows
+from tests.security.lookups import looked_up
+
+SHOP = """
+CREATE TYPE kind AS ENUM ('box', 'bag');
+CREATE DOMAIN sku AS varchar(20) CHECK (pg_catalog.length(VALUE) OPERATOR(pg_catalog.>) 0);
+CREATE TABLE maker (id int PRIMARY KEY, name varchar);
+CREATE TABLE item (
+    sku varchar(20) PRIMARY KEY, name varchar(20), maker_id int REFERENCES maker, seen timestamptz
+);
+CREATE TABLE part (id int PRIMARY KEY, sku varchar(20), price numeric);
+CREATE TABLE pack (sku sku, kind kind, code "char", PRIMARY KEY (sku, kind));
+CREATE TABLE store (id int8 PRIMARY KEY, name name);
+INSERT INTO maker SELECT n, 'maker ' || n FROM generate_series(1, 3) AS n;
+INSERT INTO item SELECT 'A-' || n, 'item', n % 3 + 1 FROM generate_series(1, 40) AS n;
+INSERT INTO part SELECT n, 'A-' || n % 40 + 1, n FROM generate_series(1, 80) AS n;
+INSERT INTO pack SELECT 'A-' || n, 'box', 'c' FROM generate_series(1, 40) AS n;
+INSERT INTO store SELECT n, 's' || n FROM generate_series(1, 3) AS n;
+"""
+
+# Their own operators are named: what the user's query finds in the configured path is the user's business.
+FEEDS = {
+    "items": (
+        ["sku"],
+        """SELECT i.sku, i.name, m.name AS maker, (
+               SELECT pg_catalog.sum(p.price) FROM public.part AS p WHERE p.sku OPERATOR(pg_catalog.=) i.sku
+           ) AS total
+           FROM public.item AS i LEFT JOIN public.maker AS m ON m.id OPERATOR(pg_catalog.=) i.maker_id""",
+        "",
+    ),
+    "packs": (
+        ["sku", "kind", "store"],
+        """SELECT p.sku, p.kind, s.id AS store, s.name, p.code
+           FROM public.pack AS p CROSS JOIN public.store AS s""",
+        "",
+    ),
+    "timed": (
+        ["sku"],
+        """SELECT i.sku, i.seen IS NULL AS new, i.seen AS _refresh_at, i.maker_id
+           FROM public.item AS i""",
+        'entity = ["sku", "maker_id"]\n',
+    ),
+}
+
+CHANGES = (
+    (
+        "INSERT INTO public.item VALUES ('B-1', 'new', 1)",
+        "INSERT INTO public.pack VALUES ('B-1', 'bag', 'd'), ('B-2', 'box', 'e')",
+        "UPDATE public.item SET name = 'renamed' WHERE sku OPERATOR(pg_catalog.=) 'A-1'",
+        "UPDATE public.part SET price = 1, sku = 'A-2' WHERE id OPERATOR(pg_catalog.<) 9",
+        "UPDATE public.store SET name = 'x' WHERE id OPERATOR(pg_catalog.=) 2",
+        "UPDATE public.pack SET kind = 'bag' WHERE sku OPERATOR(pg_catalog.=) 'A-7'",
+    ),
+    (
+        "UPDATE public.item SET name = 'every'",
+        "UPDATE public.item SET maker_id = 2 WHERE maker_id OPERATOR(pg_catalog.=) 1",
+        "UPDATE public.item SET seen = pg_catalog.now() OPERATOR(pg_catalog.+) '1 s'",
+        "DELETE FROM public.pack WHERE kind OPERATOR(pg_catalog.=) 'bag'",
+        "DELETE FROM public.item WHERE sku OPERATOR(pg_catalog.=) 'B-1'",
+        "DELETE FROM public.store WHERE id OPERATOR(pg_catalog.=) 3",
+    ),
+    ("TRUNCATE public.part",),
+)
+"""Each group is caught up with at once."""
+
+
+@dataclass
+class Life:
+    """Feeds of one database, run by a role through the command line.
+
+    Attributes:
+        administrator: a session of a superuser whose search path is PostgreSQL's own.
+        dsn: as the daemon connects.
+    """
+
+    administrator: psycopg.Connection[Any]
+    folder: Path
+    dsn: str
+    search_path: str
+
+    def __post_init__(self) -> None:
+        sections = [
+            f"[database]\ndsn = {json.dumps(self.dsn)}\nsearch_path = {json.dumps(self.search_path)}",
+            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\nside_sessions = 1",
+            '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"',
+            f'[sinks.table]\ntype = "postgres"\ndsn = {json.dumps(self.dsn)}\ntable = "copy.{{feed}}"',
+        ]
+        for name, (key, query, options) in FEEDS.items():
+            (self.folder / f"{name}.sql").write_text(query)
+            sections.append(
+                f'[feeds.{name}]\nquery = "{name}.sql"\nkey = {json.dumps(key)}\n{options}'
+                'accept = ["open-search-path"]'
+            )
+        (self.folder / "cdc.toml").write_text("\n".join(sections))
+
+    def call(self, *arguments: str) -> str:
+        """Run a command, which must succeed and call no shadow; returns what it wrote."""
+        done = CliRunner().invoke(main, ["--config", str(self.folder / "cdc.toml"), *arguments])
+        assert done.exit_code == 0, f"{arguments}: {done.output}"
+        self.assert_no_call(" ".join(arguments))
+        return done.output
+
+    def assert_no_call(self, by: str) -> None:
+        assert not shadows.calls(self.administrator), f"a shadow was called by {by}"
+
+    def assert_in_step(self) -> None:
+        """Catch up; then the copy that the sink keeps is what the query says."""
+        self.call("run", "--once")
+        for name, (_, query, _) in FEEDS.items():
+            wanted = f"SELECT to_jsonb(q) - '_refresh_at' AS d FROM (\n{query}\n) AS q"
+            wrong = self.administrator.execute(
+                f"SELECT count(*) FROM ({wanted}) AS w FULL JOIN copy.{name} AS c ON c.document::jsonb = w.d"
+                " WHERE c.key IS NULL OR w.d IS NULL".encode()
+            ).fetchone()
+            assert wrong == (0,), name
+
+    def live(self, writer: psycopg.Connection[Any]) -> None:
+        """Everything after the installation."""
+        self.assert_in_step()
+        for changes in CHANGES:
+            for change in changes:
+                writer.execute(change.encode())
+                self.assert_no_call(change)
+            self.assert_in_step()
+        unknown = "SELECT count(*) FROM cdc.changelog_public_item WHERE rows IS NULL"
+        assert self.administrator.execute(unknown).fetchone() == (0,)
+        self.call("plan", "--explain")
+        self.call("status")
+        self.call("estimate")
+        self.call("resync", "items", "--wait")
+        self.call("resync", "packs", "--by-key", "kind=box", "--force", "--wait")
+        self.call("replay", "table", "--feed", "items", "--key", "sku=A-3")
+        self.call("replay", "file", "--feed", "timed", "--since", "2020-01-01")
+        self.call("replay", "table", "--all")
+        self.call("failed")
+        self.call("retry", "--all")
+        self.call("pause", "--sink", "table")
+        self.call("resume", "--sink", "table")
+        self.assert_in_step()
+
+
+@pytest.fixture
+def shop(database: str, connect: Connect) -> Iterator[psycopg.Connection[Any]]:
+    """The shop and the shadows; whoever connects anew has the shadows first."""
+    administrator = connect()
+    administrator.execute(SHOP.encode())
+    shadows.cast_shadows(administrator)
+    administrator.execute("CREATE SCHEMA copy")
+    name = sql.Identifier(administrator.info.dbname)
+    administrator.execute(sql.SQL(f"ALTER DATABASE {{}} SET search_path = {shadows.FIRST}").format(name))
+    yield administrator
+    administrator.execute(sql.SQL("ALTER DATABASE {} RESET search_path").format(name))
+
+
+@pytest.fixture
+def beside_queries(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Every statement that ran with the configured search path; the user's query in it became SELECT 1."""
+    found: set[str] = set()
+    paths: dict[int, str] = {}
+    execute = psycopg.Cursor.execute
+
+    def recorded(cursor: psycopg.Cursor[Any], query: Any, params: Any = None, **options: Any) -> Any:
+        connection = cursor.connection
+        text = query.as_string(connection) if isinstance(query, sql.Composable) else query
+        text = text.decode() if isinstance(text, bytes) else text
+        if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            paths.pop(id(connection), None)
+        if "shadow" in paths.get(id(connection), ""):
+            for _, query_of_user, _ in FEEDS.values():
+                text = text.replace(query_of_user, "SELECT 1")
+            found.add(text)
+        if isinstance(params, dict) and "schemas" in params:
+            paths[id(connection)] = str(params["schemas"])  # pyright: ignore[reportUnknownArgumentType]
+        return execute(cursor, query, params, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", recorded)
+    return found
+
+
+@contextmanager
+def role(administrator: psycopg.Connection[Any], dsn: str, name: str) -> Iterator[str]:
+    """The connection string of a role without rights, whose search path begins with the shadows."""
+    name = f"{name}_{administrator.info.dbname}"
+    quoted = sql.Identifier(name)
+    administrator.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'k'").format(quoted))
+    administrator.execute(sql.SQL(f"ALTER ROLE {{}} SET search_path = {shadows.FIRST}").format(quoted))
+    try:
+        yield make_conninfo(dsn, user=name, password="k")  # noqa: S106 # of a role that ends with the test
+    finally:
+        administrator.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(quoted))
+        administrator.execute(sql.SQL("DROP ROLE {}").format(quoted))
+
+
+def grant(administrator: psycopg.Connection[Any], dsn: str, *rights: str) -> None:
+    name = sql.Identifier(psycopg.conninfo.conninfo_to_dict(dsn)["user"])
+    for right in rights:
+        administrator.execute(sql.SQL(right).format(name, sql.Identifier(administrator.info.dbname)))
+
+
+def test_a_shadow_is_called_by_a_session_that_is_not_careful(
+    shop: psycopg.Connection[Any], connect: Connect
+) -> None:
+    for text in ("SELECT 1 = 1", "SELECT lower('a')", "SELECT 'a'::text"):
+        with pytest.raises(psycopg.errors.DatabaseError, match=r"a shadow was called|boolean"):
+            connect().execute(text.encode())
+    assert shadows.calls(shop)
+
+
+@pytest.mark.parametrize(
+    "path", [shadows.FIRST, "shadow, public"], ids=["before pg_catalog", "after pg_catalog"]
+)
+def test_no_shadow_is_called_where_the_tables_owner_installs_and_runs(
+    shop: psycopg.Connection[Any], database: str, tmp_path: Path, path: str, beside_queries: set[str]
+) -> None:
+    with role(shop, database, "owner") as owner, role(shop, database, "writer") as writer:
+        grant(
+            shop,
+            owner,
+            "GRANT CREATE ON DATABASE {1} TO {0}",
+            "GRANT CREATE, USAGE ON SCHEMA copy TO {0}",
+            *(f"ALTER TABLE {table} OWNER TO {{0}}" for table in ("maker", "item", "part", "pack", "store")),
+        )
+        grant(shop, writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}")
+        life = Life(shop, tmp_path, owner, path)
+        life.call("check", "--count")
+        life.call("plan")
+        life.call("estimate")
+        life.call("install")
+        with psycopg.connect(writer, autocommit=True) as session:
+            life.live(session)
+        life.call("uninstall", "--yes")
+    assert len(beside_queries) > 20
+    assert {text: looked_up(text) for text in beside_queries if looked_up(text)} == {}
+
+
+def test_no_shadow_is_called_where_an_administrator_runs_the_script(
+    shop: psycopg.Connection[Any], database: str, tmp_path: Path
+) -> None:
+    with role(shop, database, "daemon") as daemon, role(shop, database, "writer") as writer:
+        grant(
+            shop,
+            daemon,
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {0}",
+            "GRANT CREATE, USAGE ON SCHEMA copy TO {0}",
+        )
+        grant(shop, writer, "GRANT ALL ON ALL TABLES IN SCHEMA public TO {0}")
+        life = Life(shop, tmp_path, daemon, shadows.FIRST)
+        script = life.call("install", "--script")
+        done = subprocess.run(
+            [find_binaries("machine") / "psql", "--no-psqlrc", "--quiet", "--file=-", database],
+            input=script,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PGOPTIONS": f"-c search_path={shadows.FIRST.replace(' ', '')}"},
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        life.assert_no_call("the script")
+        with psycopg.connect(writer, autocommit=True) as session:
+            life.live(session)
