@@ -36,7 +36,7 @@ PASSING = {"a NUL in json", "half a surrogate pair in json"}
 def feeds(database: str, tmp_path: Path) -> Iterator[Synced]:
     found = Synced(tmp_path, database, schema=ITEMS, feeds={"items": FEED})
     found.sync()
-    with connect(database) as session:
+    with connect(database, search_path="public") as session:
         writer = _writer(session.info.dbname)
         session.execute(sql.SQL("CREATE ROLE {}").format(writer))
         session.execute(sql.SQL("GRANT SELECT, UPDATE ON item TO {}").format(writer))
@@ -67,6 +67,6 @@ def _writer(database: str) -> sql.Identifier:
 
 
 def _write(feeds: Synced, statement: LiteralString) -> None:
-    with connect(feeds.dsn) as session, session.transaction():
+    with connect(feeds.dsn, search_path="public") as session, session.transaction():
         session.execute(sql.SQL("SET LOCAL ROLE {}").format(_writer(session.info.dbname)))
         session.execute(sql.SQL(statement))
