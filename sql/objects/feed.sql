@@ -46,11 +46,14 @@ CREATE SEQUENCE IF NOT EXISTS cdc.{revision} AS pg_catalog.int8 CACHE 1
 -- name: start_revisions
 -- A store begins at the present time in microseconds since 1970, or goes on above what it had. So it numbers above
 -- every earlier store of the feed, also one that nothing here remembers, as long as clocks are roughly right.
-SELECT pg_catalog.setval(
-    {name}::pg_catalog.regclass,
-    GREATEST(s.last_value, (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8)
-)
-FROM cdc.{revision} AS s
+-- (A block, because a SELECT would print its row where a script is run by psql.)
+DO $start$ BEGIN
+    PERFORM pg_catalog.setval(
+        {name}::pg_catalog.regclass,
+        GREATEST(s.last_value, (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8)
+    )
+    FROM cdc.{revision} AS s;
+END $start$
 
 -- name: log
 -- What changed in the feed, in revision order: a sink is to a feed what a feed is to its source tables.
