@@ -18,7 +18,7 @@ INPUTS := pyproject.toml constraints.txt cdc_daemon/__init__.py
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice wheel test-nightly test-containers bench bench-precision clean
+.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers bench bench-precision clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -53,8 +53,12 @@ wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its c
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 	cd dist && sha256sum *.whl > SHA256SUMS
 
-test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000)
+test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000), and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
+	$(BIN)/python -m tests.torture
+
+torture: $(VENV)/installed-dev ## An hour of every fault at once (TORTURE_SECONDS=3600 TORTURE_SEED=… TORTURE_SINKS=http,redis)
+	$(BIN)/python -m tests.torture
 
 test-containers: $(VENV)/installed-dev ## The integration tests on a server in Docker (CDC_TEST_IMAGE=postgres:17)
 	$(BIN)/python -m tests.containers $(PYTEST_ARGS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from cdc_daemon.pg.binaries import find_binaries
+from cdc_daemon.pg.binaries import Origin, find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.system_user import give, run_as, server_user
 from tests import servers
@@ -25,10 +25,14 @@ SETTINGS = {
 
 
 class Node(EmbeddedServer):
-    """One server of the machine's PostgreSQL, whose data a test may replace while it is stopped."""
+    """A server whose data a test may replace while it is stopped.
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, binaries=find_binaries("machine", only=True), fast=True, settings=SETTINGS)
+    Args:
+        origin: whose programs it runs; the machine's have pg_basebackup and pg_rewind, too.
+    """
+
+    def __init__(self, folder: Path, origin: Origin = "machine") -> None:
+        super().__init__(folder, binaries=find_binaries(origin, only=True), fast=True, settings=SETTINGS)
 
     @property
     def data(self) -> Path:
@@ -74,10 +78,10 @@ class Node(EmbeddedServer):
 
 
 @contextmanager
-def nodes(count: int) -> Iterator[list[Node]]:
+def nodes(count: int, origin: Origin = "machine") -> Iterator[list[Node]]:
     """Servers that are removed with the test; only the first one runs."""
     place = servers.make_place("cdc-nodes-")
-    made = [Node(place / f"node{number}") for number in range(count)]
+    made = [Node(place / f"node{number}", origin) for number in range(count)]
     try:
         made[0].start()
         yield made

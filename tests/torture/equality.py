@@ -1,0 +1,71 @@
+"""What every sink holds, against what the query says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, LiteralString, cast
+
+from psycopg import sql
+
+from cdc_daemon.pg.session import connect
+from tests.acceptance.command import Command, Feed
+from tests.integration.properties.schemas import SEARCH_PATH
+from tests.receivers.receiver import folded, meaning, seen
+from tests.torture.sinks import Target
+
+_SHOWN = 3
+
+
+def differences(command: Command, feeds: dict[str, Feed], targets: list[Target]) -> Iterator[str]:
+    """One line for each sink and feed that does not hold what the query says.
+
+    Documents are compared as a collection: each has its key within it, and names of some targets hold the
+    values of keys alone.
+    """
+    for name, feed in feeds.items():
+        wanted = documents_of_the_query(command.dsn, feed)
+        sinks: dict[str, Callable[[str], list[Any]]] = {
+            "file": lambda of: _of_the_file(command, of),
+            **{target.name: lambda of, t=target: list(t.documents(of).values()) for target in targets},
+        }
+        for sink, held_by in sinks.items():
+            held = Counter(map(_text, held_by(name)))
+            if held != wanted:
+                yield (
+                    f"{sink}, {name}: {wanted.total()} documents wanted, {held.total()} held; "
+                    f"missing {_some(wanted - held)}; too many {_some(held - wanted)}"
+                )
+
+
+def documents_of_the_query(dsn: str, feed: Feed) -> Counter[str]:
+    """The documents that a feed's query yields now."""
+    text = f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"
+    with connect(dsn, search_path=SEARCH_PATH) as connection:
+        rows = connection.execute(sql.SQL(cast("LiteralString", text))).fetchall()
+    return Counter(_text(meaning(row[0])) for row in rows)
+
+
+def _of_the_file(command: Command, feed: str) -> list[Any]:
+    path = command.file(feed)
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return list(folded(seen(line) for line in lines if line.endswith(b"\n")).values())
+
+
+def _text(document: Any) -> str:
+    return json.dumps(_plain(document), sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value without the sign of a zero, which jsonb does not keep."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in cast("list[Any]", value)]
+    return "0" if value == "-0" else value
+
+
+def _some(documents: Counter[str]) -> str:
+    shown = list(documents)[:_SHOWN]
+    return f"{documents.total()} ({'; '.join(shown)})" if shown else "0"
