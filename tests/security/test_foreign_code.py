@@ -173,3 +173,22 @@ def test_code_of_a_role_that_may_act_as_the_owner_of_a_source_table_is_no_strang
         " IMMUTABLE AS 'SELECT upper($1)'; RESET ROLE"
     )
     feeds.assert_equal_to_the_query()
+
+
+def test_a_capture_function_that_code_names_is_no_strangers(
+    database: str, tmp_path: Path, stranger: str
+) -> None:
+    execute(
+        database,
+        f"SET ROLE {stranger}; CREATE OR REPLACE FUNCTION stranger.shown(text) RETURNS text LANGUAGE plpgsql"
+        " IMMUTABLE AS 'BEGIN IF false THEN PERFORM cdc.capture_public_item(); END IF; RETURN $1; END'",
+    )
+    feed = Feed("SELECT id, stranger.shown(code) AS code FROM item", options=ACCEPTED)
+    feeds = Synced(tmp_path, database, schema="SELECT 1", feeds={"items": feed})
+    feeds.sync()
+    # Another feed of the table replaces the capture function.
+    feeds.feeds["prices"] = Feed("SELECT id, price FROM item")
+    feeds.configure()
+    feeds.install()
+    feeds.sync("UPDATE item SET code = code || '!', price = price + 1")
+    feeds.assert_equal_to_the_query()
