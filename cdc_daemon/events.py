@@ -135,6 +135,12 @@ EVENTS: dict[str, Event] = {
         "A sink ignored every record of a delivery, because the target holds something newer.",
         ("sink", "feed", "records"),
     ),
+    "lease_lost": Event(
+        "Another daemon took a delivery over while this one was sending, because the lease had ended early "
+        "(the database server's clock jumped) or the daemon was frozen. This one has stopped, and what its "
+        "last send brought doesn't count; the other one delivers it again.",
+        ("sink", "feed"),
+    ),
     "snapshot_ended": Event(
         "A sink has a full snapshot; one that owns its target removed what the snapshot did not name.",
         ("sink", "feed", "snapshot", "removed"),

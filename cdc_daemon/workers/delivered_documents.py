@@ -6,7 +6,8 @@ that was acknowledged, and the one that perhaps arrived.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from cdc_daemon.pg.session import Session
@@ -19,20 +20,26 @@ MOST_DOCUMENTS = 8
 
 @dataclass(frozen=True)
 class DeliveredDocuments:
-    """Those of one sink and feed."""
+    """Those of one sink and feed.
+
+    Attributes:
+        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
+    """
 
     connection: Session
     sink: str
     feed: str
+    held: Callable[[], AbstractContextManager[None]]
 
     def sending(self, records: Sequence[Record]) -> list[Record]:
         """Note that these are about to be sent; gives them with what the target may have (`previous`)."""
         if not records:
             return []
-        rows = self.connection.execute(
-            statement("delivered_document.sending"),
-            {**self._place, **_documents(records), "most": MOST_DOCUMENTS},
-        ).fetchall()
+        with self.held():
+            rows = self.connection.execute(
+                statement("delivered_document.sending"),
+                {**self._place, **_documents(records), "most": MOST_DOCUMENTS},
+            ).fetchall()
         before: dict[str, list[str | None]] = dict(rows)
         return [replace(record, previous=_previous(before.get(record.key.decode()))) for record in records]
 
@@ -40,16 +47,18 @@ class DeliveredDocuments:
         """The target has exactly these now."""
         present = [record for record in records if record.data is not None]
         gone = [record.key.decode() for record in records if record.data is None]
-        if present:
-            self.connection.execute(
-                statement("delivered_document.taken"), {**self._place, **_documents(present)}
-            )
-        if gone:
-            self.connection.execute(statement("delivered_document.gone"), {**self._place, "keys": gone})
+        with self.held():
+            if present:
+                self.connection.execute(
+                    statement("delivered_document.taken"), {**self._place, **_documents(present)}
+                )
+            if gone:
+                self.connection.execute(statement("delivered_document.gone"), {**self._place, "keys": gone})
 
     def forget(self) -> None:
         """Nothing is known any more."""
-        self.connection.execute(statement("delivered_document.forget_of"), self._place)
+        with self.held():
+            self.connection.execute(statement("delivered_document.forget_of"), self._place)
 
     @property
     def _place(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import psycopg
 
@@ -186,11 +186,18 @@ class DeliveryWorker:
             return None
         if cursor.aim(self._target):
             log.warning("sink_moved", sink=self._sink_name, feed=self.feed)
-        delivered = DeliveredDocuments(self._seat, self._sink_name, self.feed)
         if not sink.wants_previous:
-            delivered.forget()  # what is delivered from now on isn't noted
+            # What is delivered from now on isn't noted. That is so for every daemon, and needs no lease.
+            DeliveredDocuments(self._seat, self._sink_name, self.feed, nullcontext).forget()
+        delivered = DeliveredDocuments(self._seat, self._sink_name, self.feed, cursor.held)
         failed_items = FailedItems(
-            self._seat, self._sink_name, self.feed, self._max_attempts, self._cleaned, self._throttle
+            self._seat,
+            self._sink_name,
+            self.feed,
+            self._max_attempts,
+            self._cleaned,
+            self._throttle,
+            cursor.held,
         )
 
         def before_send() -> None:

@@ -19,7 +19,7 @@ from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
 from cdc_daemon.workers.leftovers import Leftovers
-from cdc_daemon.workers.sink_cursor import LeaseLost, Position, SinkCursor
+from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
 
 RETRIED_AT_ONCE = 20
 """Failed items tried again between two pages: a thousand of them must not delay what is new."""
@@ -69,7 +69,10 @@ class DeliveryPass:
             if due:
                 worked = self._retry() or worked
         except LeaseLost:
-            return "busy"  # whoever has it delivers the same from the same place
+            log.warning("lease_lost", sink=self.sink.name, feed=self.changes.feed.name)
+            return "busy"
+        except LeaseTaken:
+            return "busy"  # its holder delivers the same from the same place
         finally:
             self.has_delivered = self.hand_over.taken > before
             if self.has_delivered:
@@ -121,7 +124,7 @@ class DeliveryPass:
 
     def _delete_leftovers(self, position: Position) -> None:
         """Deliver deletes of what the sink was given under an earlier key of the feed."""
-        leftovers = Leftovers(self.connection, self.sink.name, self.changes)
+        leftovers = Leftovers(self.connection, self.sink.name, self.changes, self.cursor.held)
         more = leftovers.discard_stored()
         while more:
             last, keys = leftovers.next(self.sink.batch_records)

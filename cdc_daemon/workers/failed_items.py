@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import orjson
@@ -35,6 +36,7 @@ class FailedItems:
     Attributes:
         max_attempts: after so many an item is parked.
         cleaned: makes a target's words fit for people and logs.
+        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
     """
 
     connection: Session
@@ -43,26 +45,28 @@ class FailedItems:
     max_attempts: int
     cleaned: Callable[[str], str]
     throttle: Throttle
+    held: Callable[[], AbstractContextManager[None]]
 
     def refuse(self, refused: Sequence[Refused]) -> None:
         """Note what was refused; the next attempt comes after a pause, or never."""
         if not refused:
             return
-        rows = self.connection.execute(
-            statement("failed_item.refuse"),
-            {
-                **self._place,
-                "keys": [one.record.key.decode() for one in refused],
-                "revisions": [one.record.revision for one in refused],
-                "statuses": [
-                    None if one.status is None else self.cleaned(str(one.status)) for one in refused
-                ],
-                "reasons": [self.cleaned(one.reason) for one in refused],
-                "max_attempts": self.max_attempts,
-                "base": BASE_SECONDS,
-                "cap": LONGEST_SECONDS,
-            },
-        ).fetchall()
+        with self.held():
+            rows = self.connection.execute(
+                statement("failed_item.refuse"),
+                {
+                    **self._place,
+                    "keys": [one.record.key.decode() for one in refused],
+                    "revisions": [one.record.revision for one in refused],
+                    "statuses": [
+                        None if one.status is None else self.cleaned(str(one.status)) for one in refused
+                    ],
+                    "reasons": [self.cleaned(one.reason) for one in refused],
+                    "max_attempts": self.max_attempts,
+                    "base": BASE_SECONDS,
+                    "cap": LONGEST_SECONDS,
+                },
+            ).fetchall()
         by_revision = {one.record.revision: one for one in refused}
         for revision, attempts, parked in rows:
             one = by_revision[revision]
@@ -88,7 +92,10 @@ class FailedItems:
     def forget(self, keys: Sequence[str]) -> None:
         """Drop items by their keys, JSON objects."""
         if keys:
-            self.connection.execute(statement("failed_item.accepted"), {**self._place, "keys": list(keys)})
+            with self.held():
+                self.connection.execute(
+                    statement("failed_item.accepted"), {**self._place, "keys": list(keys)}
+                )
 
     def without_refused(self, records: Sequence[Record]) -> list[Record]:
         """The records but for those that were refused at this very revision: they have times of their own."""
@@ -105,7 +112,8 @@ class FailedItems:
 
     def postpone(self, seconds: float) -> None:
         """The sink takes nothing: what is due waits, and the attempt does not count."""
-        self.connection.execute(statement("failed_item.postpone"), {**self._place, "seconds": seconds})
+        with self.held():
+            self.connection.execute(statement("failed_item.postpone"), {**self._place, "seconds": seconds})
 
     def _any(self) -> bool:
         row = self.connection.execute(statement("failed_item.any"), self._place).fetchone()

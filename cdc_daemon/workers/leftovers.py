@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -14,11 +15,16 @@ from cdc_daemon.pg.statements import statement
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Those of one sink and feed."""
+    """Those of one sink and feed.
+
+    Attributes:
+        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
+    """
 
     connection: Session
     sink: str
     changes: Changes
+    held: Callable[[], AbstractContextManager[None]]
 
     def discard_stored(self) -> bool:
         """Forget the keys that the feed has again; whether any others are left."""
@@ -28,7 +34,8 @@ class Leftovers:
                 table=sql.Identifier(self.changes.feed.table),
                 key_object=self.changes.key_object,
             )
-            self.connection.execute(query, self._place)
+            with self.held():
+                self.connection.execute(query, self._place)
         return self._any()
 
     def next(self, limit: int) -> tuple[int, Sequence[bytes]]:
@@ -38,7 +45,8 @@ class Leftovers:
 
     def delivered(self, last: int) -> None:
         """The sink has the deletes up to this one."""
-        self.connection.execute(statement("leftover.delivered"), {**self._place, "last": last})
+        with self.held():
+            self.connection.execute(statement("leftover.delivered"), {**self._place, "last": last})
 
     def _any(self) -> bool:
         row = self.connection.execute(statement("leftover.any"), self._place).fetchone()

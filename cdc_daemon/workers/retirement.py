@@ -19,7 +19,7 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.lease import MARGIN_SECONDS
-from cdc_daemon.workers.sink_cursor import LeaseLost, SinkCursor
+from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, SinkCursor
 
 _NAME = "retirement"
 _TRY_SECONDS = 0.5
@@ -44,6 +44,12 @@ def retire(connection: Connection, settings: Settings, feed: str) -> Iterator[tu
         with closing(settings.sinks[name].open(name)) as sink:
             try:
                 yield name, _delete_all(connection, sink, feed, installed.key)
+            except LeaseLost:
+                raise InstallError(
+                    "a daemon has begun to deliver to it",
+                    where=f"sink {name}, feed {feed}",
+                    hint="nothing was dropped: stop that daemon first, or give --keep-delivered",
+                ) from None
             except CdcError as error:
                 raise InstallError(
                     f"could not be told that the feed is dropped: {error.what}",
@@ -103,7 +109,7 @@ def _take_lease(cursor: SinkCursor) -> None:
     while True:
         try:
             cursor.lease()
-        except LeaseLost:
+        except LeaseTaken:
             if time.monotonic() > deadline:
                 raise CdcError("a daemon is delivering to it: stop that daemon first") from None
             time.sleep(_TRY_SECONDS)  # nothing tells when a lease of another process ends

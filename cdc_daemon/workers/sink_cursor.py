@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import orjson
@@ -14,8 +16,12 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers import lease
 
 
-class LeaseLost(Exception):
+class LeaseTaken(Exception):
     """Another daemon delivers this feed to this sink."""
+
+
+class LeaseLost(LeaseTaken):
+    """Another daemon took the lease during this delivery, whose results don't count any more."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class Position:
 class SinkCursor:
     """One sink's cursor in one feed.
 
+    Every write after `lease` is made under the number of that lease. Where another delivery has taken the
+    lease since, the write changes nothing: a server's clock that jumps forward ends a lease in mid-send.
+
     Attributes:
         timeout_seconds: the longest that one send may take.
     """
@@ -74,6 +83,7 @@ class SinkCursor:
     feed: str
     timeout_seconds: float
     _renew_at: float = 0.0
+    _lease: int = 0
 
     def register(self) -> bool:
         """Begin with all that is stored, if the sink is new to the feed; false if there is no such feed."""
@@ -107,35 +117,47 @@ class SinkCursor:
         return self._is("sink_state.is_behind")
 
     def lease(self) -> Position:
-        """Take or keep the lease for longer than one `deliver` can last.
+        """Take the lease for longer than one `deliver` can last.
 
         Raises:
-            LeaseLost: somebody else has it.
+            LeaseTaken: somebody else has it.
         """
         holder = self.connection.execute(statement("sink_state.leased_by"), self._keys).fetchone()
         dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
         row = self.connection.execute(
             statement("sink_state.lease"),
-            {
-                **self._keys,
-                "owner": lease.THIS_PROCESS,
-                "dead": dead,
-                "seconds": self.timeout_seconds + lease.MARGIN_SECONDS,
-            },
+            {**self._keys, "owner": lease.THIS_PROCESS, "dead": dead, "seconds": self._lease_seconds},
         ).fetchone()
         if row is None:
-            raise LeaseLost
-        self._renew_at = time.monotonic() + lease.MARGIN_SECONDS / 2
-        return Position(*row)
+            raise LeaseTaken
+        *position, self._lease = row
+        self._note_lease()
+        return Position(*position)
 
     def renew(self) -> None:
-        """Before a send: keep the lease if it was taken some time ago.
+        """Before a send: see that the lease is held, and prolong it if that was some time ago.
 
         Raises:
-            LeaseLost: it ran out and somebody else has it.
+            LeaseLost: somebody else has taken it.
         """
-        if time.monotonic() > self._renew_at:
-            self.lease()
+        if time.monotonic() <= self._renew_at:
+            self._require_held()
+        elif self._under_lease("prolong", seconds=self._lease_seconds):
+            self._note_lease()
+        else:
+            raise LeaseLost
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """A transaction during which the lease can't be taken by another delivery.
+
+        Raises:
+            LeaseLost: somebody else has taken it.
+        """
+        with self.connection.transaction():
+            if not self._under_lease("hold"):
+                raise LeaseLost
+            yield
 
     def begin_snapshot(self, revisions: str) -> Position:
         """Begin the full snapshot that was asked for.
@@ -149,7 +171,7 @@ class SinkCursor:
         sequence = sql.Literal(f"cdc.{sql.Identifier(revisions).as_string()}")
         row = self.connection.execute(
             statement("sink_state.begin_snapshot", revision=sequence),
-            {**self._keys, "owner": lease.THIS_PROCESS},
+            {**self._keys, "lease": self._lease},
         ).fetchone()
         if row is None:
             raise LeaseLost
@@ -164,46 +186,40 @@ class SinkCursor:
             records: those that were taken.
             answered: whether the target took or refused any by an answer of its own: it is not down.
             ignored: those of the taken that the sink ignored, because the target holds something newer.
+
+        Raises:
+            LeaseLost: somebody else has taken the lease.
         """
-        self.connection.execute(
-            statement("sink_state.advance"),
-            {
-                **self._keys,
-                "owner": lease.THIS_PROCESS,
-                "from": before.revision,
-                "scanned_until": before.scan_until,
-                "scanned_key": _json(before.scan_key),
-                "snapshot": before.snapshot,
-                "revision": after.revision,
-                "caught_up": after.caught_up,
-                "scan_key": _json(after.scan_key),
-                "scan_until": after.scan_until,
-                "records": records,
-                "answered": answered,
-                "ignored": ignored,
-                "seconds": lease.MARGIN_SECONDS,
-            },
-        )
+        place = {
+            "from": before.revision,
+            "scanned_until": before.scan_until,
+            "scanned_key": _json(before.scan_key),
+            "snapshot": before.snapshot,
+            "revision": after.revision,
+            "caught_up": after.caught_up,
+            "scan_key": _json(after.scan_key),
+            "scan_until": after.scan_until,
+            "records": records,
+            "answered": answered,
+            "ignored": ignored,
+        }
+        if not self._under_lease("advance", **place, seconds=lease.MARGIN_SECONDS):
+            self._require_held()
 
     def count(self, records: int) -> None:
         """Records were taken that the cursor had passed before: failed items."""
         if records:
             self.connection.execute(
                 statement("sink_state.count"),
-                {**self._keys, "owner": lease.THIS_PROCESS, "records": records},
+                {**self._keys, "lease": self._lease, "records": records},
             )
 
     def fail(self, failure: str, pause_seconds: float) -> None:
-        """Say why the sink takes nothing, and keep the lease over the pause: the cursor stays."""
-        self.connection.execute(
-            statement("sink_state.fail"),
-            {
-                **self._keys,
-                "owner": lease.THIS_PROCESS,
-                "failure": failure,
-                "seconds": pause_seconds + lease.MARGIN_SECONDS,
-            },
-        )
+        """Say why the sink takes nothing, and keep the lease over the pause: the cursor stays.
+
+        Nothing is said where somebody else has taken the lease: what is true of the sink is seen by them.
+        """
+        self._under_lease("fail", failure=failure, seconds=pause_seconds + lease.MARGIN_SECONDS)
 
     def release(self) -> None:
         """Let another daemon go on at once."""
@@ -212,9 +228,27 @@ class SinkCursor:
                 statement("sink_state.release"), {**self._keys, "owner": lease.THIS_PROCESS}
             )
 
+    def _require_held(self) -> None:
+        if not self._under_lease("is_held"):
+            raise LeaseLost
+
+    def _note_lease(self) -> None:
+        self._renew_at = time.monotonic() + lease.MARGIN_SECONDS / 2
+
+    @property
+    def _lease_seconds(self) -> float:
+        return self.timeout_seconds + lease.MARGIN_SECONDS
+
     @property
     def _keys(self) -> dict[str, object]:
         return {"sink": self.sink, "feed": self.feed}
+
+    def _under_lease(self, query: str, **parameters: object) -> bool:
+        """Whether a statement that is bound to the lease's number gave true."""
+        row = self.connection.execute(
+            statement(f"sink_state.{query}"), {**self._keys, "lease": self._lease, **parameters}
+        ).fetchone()
+        return bool(row and row[0])
 
     def _is(self, query: str) -> bool:
         row = self.connection.execute(statement(query), self._keys).fetchone()

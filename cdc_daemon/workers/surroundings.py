@@ -14,7 +14,7 @@ Concern = tuple[str, str, str]
 
 
 _PUBLISHED = (
-    "publishes {through}, so those of schema cdc too: a subscriber without them stops at their first change "
+    "publishes {through}, so those of the daemon too: a subscriber without them stops at their first change "
     "and gets nothing any more"
 )
 _UNPUBLISH = (
@@ -35,11 +35,18 @@ _RECODE = (
 
 def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
     """What a person should know before anything is created; nothing of it keeps the daemon from working."""
-    for name, through in connection.execute(statement("surroundings.publications")):
+    for name, through in _publications(connection):
         yield (f"publication {name}", _PUBLISHED.format(through=through), _UNPUBLISH)
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
         yield ("database", _UNCHECKED, _RECODE)
     yield from _sessions(connection, settings)
+
+
+def _publications(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Publications that take the daemon's tables in, and through what each does."""
+    yield from connection.execute(statement("surroundings.publications")).fetchall()
+    if connection.info.server_version >= 150000:
+        yield from connection.execute(statement("surroundings.publications_of_schema")).fetchall()
 
 
 def _sessions(connection: Connection, settings: Settings) -> Iterator[Concern]:

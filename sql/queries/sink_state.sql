@@ -28,14 +28,32 @@ WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: lease
--- Takes or keeps the right to deliver this feed to this sink; nobody else sends until it runs out.
+-- Takes the right to deliver this feed to this sink, under a number of its own; nobody else sends until it runs out.
 UPDATE cdc.sink_state
-SET leased_by = %(owner)s, leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
+SET leased_by = %(owner)s, lease = lease + 1,
+    leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s
   AND (leased_by IS NULL OR leased_by = %(owner)s OR leased_by = %(dead)s
        OR leased_until < pg_catalog.clock_timestamp())
 RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted, snapshot_number, tell_deletes,
-          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s)
+          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), lease
+
+-- name: prolong
+-- Keeps the lease; no row if another delivery has taken it since.
+UPDATE cdc.sink_state
+SET leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
+WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
+RETURNING true
+
+-- name: is_held
+-- Whether no other delivery has taken the lease since.
+SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s)
+
+-- name: hold
+-- No other delivery takes the lease before this transaction ends; no row if one has taken it already.
+SELECT true FROM cdc.sink_state
+WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
+FOR NO KEY UPDATE
 
 -- name: release
 -- Lets go at the end, so that another daemon may go on at once.
@@ -43,7 +61,8 @@ UPDATE cdc.sink_state SET leased_by = NULL, leased_until = NULL
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 
 -- name: advance
--- Compare and set: the cursor moves only for who still holds the lease and only from where it was read. That
+-- Compare and set: the cursor moves only for the lease under which the page was sent, and only from where the page
+-- was read. A holder's name would not do: a server's clock that jumps forward ends leases in mid-send. The place
 -- includes the mode: a sink that gave up its claim on the log while it was sending must scan, for the log's
 -- next revisions may be gone already; and one that was told to begin anew must not go on with the old scan.
 -- Nothing is in flight now, so the lease need not last longer than until the next page.
@@ -58,17 +77,18 @@ SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %
     delivered = delivered + %(records)s::int8, ignored = ignored + %(ignored)s::int8,
     delivered_at = CASE WHEN %(records)s::int8 > 0 THEN pg_catalog.clock_timestamp() ELSE delivered_at END,
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
-WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s AND revision = %(from)s::int8
+WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s AND revision = %(from)s::int8
   AND scan_until IS NOT DISTINCT FROM %(scanned_until)s::int8
   AND scan_key IS NOT DISTINCT FROM %(scanned_key)s::jsonb
   AND snapshot = %(snapshot)s AND NOT snapshot_wanted
+RETURNING true
 
 -- name: count
 -- Failed items were taken, which the cursor had passed before.
 UPDATE cdc.sink_state
 SET attempts = 0, failure = NULL, failed_at = NULL,
     delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp()
-WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
+WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 
 -- name: begin_snapshot
 -- Begins the full snapshot that was asked for: every stored document, and what is gone, up to its own number.
@@ -87,7 +107,7 @@ UPDATE cdc.sink_state AS s
 SET revision = 0, caught_up = 0, scan_key = NULL, scan_until = n.revision, snapshot = true,
     snapshot_number = n.revision, snapshot_wanted = false
 FROM numbered AS n
-WHERE s.sink = %(sink)s AND s.feed = n.feed AND s.leased_by = %(owner)s
+WHERE s.sink = %(sink)s AND s.feed = n.feed AND s.lease = %(lease)s
 RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snapshot_wanted, s.snapshot_number,
           s.tell_deletes, n.revision
 
@@ -95,10 +115,10 @@ RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snaps
 -- The sink takes nothing; the cursor stays, and so does the lease over the pause: two daemons would try twice as often.
 UPDATE cdc.sink_state
 SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp()),
-    leased_until = CASE WHEN leased_by = %(owner)s THEN
-        GREATEST(leased_until, pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s))
-    ELSE leased_until END
-WHERE sink = %(sink)s AND feed = %(feed)s
+    leased_until = GREATEST(leased_until,
+                            pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s))
+WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
+RETURNING true
 
 -- name: claim
 -- The revision up to which no sink needs a feed's log. A scanning sink will follow it from scan_until on; one whose

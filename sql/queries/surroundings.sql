@@ -2,6 +2,14 @@
 -- Publications that take in every table, and so those of schema cdc.
 SELECT p.pubname, 'all tables' FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1
 
+-- name: publications_of_schema
+-- Publications that take in every table of schema cdc by its name; since PostgreSQL 15.
+SELECT p.pubname, 'the tables in schema cdc'
+FROM pg_catalog.pg_publication_namespace AS n
+JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) n.pnpubid
+WHERE n.pnnspid OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('cdc')
+ORDER BY 1
+
 -- name: sessions
 -- Each limit on sessions: what it is, how many there may be, how many others are taken. Reserved ones are not had.
 SELECT 'max_connections' AS "limit",

@@ -6,6 +6,7 @@ test_delivery_crashes.py.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_pauses_are_random_and_their_longest_doubles_to_an_hour(
     monkeypatch.setattr(failed_items, "BASE_SECONDS", 2.0)  # that of a daemon
     records = [Record("products", b'{"sku":"%d"}' % n, "delete", n, None, (), "", None) for n in range(1, 51)]
     with delivering.session() as session:
-        items = FailedItems(session, "target", "products", 100, str, Throttle())
+        items = FailedItems(session, "target", "products", 100, str, Throttle(), nullcontext)
         for attempts, longest in ((1, 4.0), (3, 16.0), (30, 3600.0)):
             session.execute("UPDATE cdc.failed_item SET attempts = %s", [attempts - 1])
             started = session.execute("SELECT clock_timestamp()").fetchone()

@@ -200,6 +200,15 @@ def test_a_publication_of_all_tables_is_warned_about_before_anything_is_created(
         assert "publication" not in cli(products, "check").output
 
 
+def test_a_publication_of_the_daemons_schema_is_warned_about(products: Daemon, connect: Connect) -> None:
+    products.install()
+    with published(connect, "FOR TABLES IN SCHEMA cdc"):
+        warning = "Warning: publication everything: publishes the tables in schema cdc"
+        assert warning in cli(products, "check").output
+    with published(connect, "FOR TABLES IN SCHEMA public"):
+        assert "publication" not in cli(products, "check").output
+
+
 def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(
     products: Daemon, connect: Connect
 ) -> None:
