@@ -17,6 +17,7 @@ __all__ = ["told"]
 
 ELSEWHERE = {
     "worker_given_up": "tests/unit/test_supervisor.py",
+    "entity_failed": "tests/integration/test_sync_failed_entities.py",
     "feed_fell_behind": "tests/integration/test_sync_rotation.py",
     "database_lost": "tests/acceptance/test_faults.py",
     "database_reconnected": "tests/acceptance/test_faults.py",

@@ -64,7 +64,7 @@ def test_failed_items_are_shown_with_what_the_target_said(line: Line) -> None:
 def test_a_retry_tells_how_many_are_due(line: Line) -> None:
     execute(line.feeds.dsn, ITEM)
     assert line("retry", "items", "--key", "id=3") == "1 failed item is due now.\n"
-    assert "no failed item has this key" in line("retry", "items", "--key", "id=4", code=1)
+    assert "nothing failed with this key" in line("retry", "items", "--key", "id=4", code=1)
     assert line("retry", "--all", "--sink", "file") == "1 failed item is due now.\n"
     assert "next attempt" in line("failed")
 

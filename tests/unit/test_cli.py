@@ -74,7 +74,9 @@ def call(folder: Path) -> Call:
 
 
 def delivered(folder: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in (folder / "out" / "products.ndjson").read_bytes().splitlines()]
+    """The records of documents, without those that end a full snapshot."""
+    lines = (folder / "out" / "products.ndjson").read_bytes().splitlines()
+    return [record for line in lines if (record := orjson.loads(line))["op"] != "snapshot_end"]
 
 
 def test_the_version_is_told_without_a_configuration() -> None:
@@ -230,7 +232,7 @@ def test_records_on_standard_output_are_alone_there(folder: Path, call: Call) ->
     )
     records = [orjson.loads(line) for line in ended.stdout.splitlines()]
     logged = [orjson.loads(line) for line in ended.stderr.splitlines()]
-    assert [record["op"] for record in records] == ["upsert", "upsert"]
+    assert [record["op"] for record in records] == ["upsert", "upsert", "snapshot_end"]
     assert [line["event"] for line in logged][-1] == "daemon_stopped"
 
 

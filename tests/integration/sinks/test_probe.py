@@ -36,13 +36,14 @@ def settings(kind: str, place: str) -> dict[str, object]:
         "nats": {"url": f"nats://{place}"},
         "opensearch": {"url": f"http://{place}"},
         "postgres": {"dsn": f"postgresql://somebody@{place}/shop"},
-        "rabbitmq": {"url": f"amqp://guest:guest@{place}/"},
+        "rabbitmq": {"url": f"amqp://guest:guest@{place}/", "allow_cleartext": True},
         "redis": {"url": f"redis://{place}/0"},
         "s3": {
             "bucket": "records",
             "endpoint_url": f"http://{place}",
             "access_key_id": "somebody",
             "secret_access_key": "of-nobody",
+            "allow_cleartext": True,
         },
     }
     return {"type": kind, **addresses[kind]}
