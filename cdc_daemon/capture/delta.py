@@ -34,9 +34,7 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
         arrays=sql.SQL(", ").join(map(_array, chosen)),
         names=sql.SQL(", ").join(sql.Identifier(link.name) for link in chosen),
         columns=sql.SQL(", ").join(
-            sql.SQL("u.{}::{} AS {}").format(
-                sql.Identifier(link.name), type_name(link.type), sql.Identifier(link.name)
-            )
+            sql.SQL("{} AS {}").format(_value(link), sql.Identifier(link.name))
             if link.as_text and not link.in_arrays
             else sql.Identifier("u", link.name)
             for link in chosen
@@ -47,13 +45,18 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
 def _array(link: Link) -> sql.Composed:
     """One link of an entry, as an array of the column's own type where there is one that reads these texts.
 
-    A cast of one text (`x::mood`) may be a function that somebody made for it. Capture wrote what the type's
-    output function gives; an array is read by the type's input function.
+    A cast of a text (`x::mood`, `x::mood[]`) may be a function that somebody made for it. Capture wrote what
+    the type's output function gives; a column of a record made of JSON is read by the type's input function.
     """
     array = sql.Identifier("e", link.entry_column)
     if not link.in_arrays:
         return sql.Composed([array])
-    return sql.SQL("{}::pg_catalog.text::{}[]").format(array, type_name(link.type))
+    return statement("changelog.typed_array", array=array, type=type_name(link.type))
+
+
+def _value(link: Link) -> sql.Composed:
+    """One text of an entry as a value of the column's type, where no array can be of that type."""
+    return statement("changelog.typed", text=sql.Identifier("u", link.name), type=type_name(link.type))
 
 
 def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.comparison import after, equals, same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.spelling import parameter, texts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
@@ -154,8 +155,7 @@ class Changes:
             How many there are.
         """
         matches = sql.SQL(" AND ").join(
-            equals(self.feed, name, "s", sql.Placeholder(f"value_{n}"))
-            for n, name in enumerate(where, start=1)
+            equals(self.feed, name, "s", f"value_{n}") for n, name in enumerate(where, start=1)
         )
         query = statement(
             "feed.replay_some",
@@ -229,10 +229,7 @@ class Changes:
     @cached_property
     def _scan_on(self) -> bytes:
         feed = self.feed
-        values = {
-            name: sql.SQL("{}::pg_catalog.text::{}").format(sql.Placeholder(f"after_{n}"), feed.type_of(name))
-            for n, name in enumerate(feed.key, start=1)
-        }
+        values = {name: parameter(feed, name, f"after_{n}") for n, name in enumerate(feed.key, start=1)}
         return self._scan_statement(statement("feed.scan_after", after=after(feed, feed.key, "s", values)))
 
     def _scan_statement(self, after: sql.Composable) -> bytes:
@@ -240,9 +237,7 @@ class Changes:
         return statement(
             "feed.scan",
             key_object=self.key_object,
-            key_texts=_COMMA.join(
-                sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in feed.key
-            ),
+            key_texts=texts(feed, feed.key, of="s"),
             feed=sql.Identifier(feed.table),
             stored_keys=columns(feed.key, of="s"),
             max_bytes=sql.Literal(feed.max_document_bytes),

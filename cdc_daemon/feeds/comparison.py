@@ -10,6 +10,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.spelling import parameter
 
 _AND = sql.SQL(" AND ")
 _OR = sql.SQL(" OR ")
@@ -24,10 +25,10 @@ def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) ->
     )
 
 
-def equals(feed: FeedDefinition, name: str, alias: str, value: sql.Composable) -> sql.Composed:
-    """`alias.name = value::text::type`, the value being the text of one."""
-    return sql.SQL("{} {} {}::pg_catalog.text::{}").format(
-        sql.Identifier(alias, name), feed.equal(name), value, feed.type_of(name)
+def equals(feed: FeedDefinition, name: str, alias: str, value: str) -> sql.Composed:
+    """`alias.name = value`, the parameter of that name being the text of one."""
+    return sql.SQL("{} {} {}").format(
+        sql.Identifier(alias, name), feed.equal(name), parameter(feed, name, value)
     )
 
 

@@ -140,6 +140,11 @@ class FeedDefinition:
         output = self._outputs[name]
         return type_name(output.qualified or output.type)
 
+    def is_built_in(self, name: str) -> bool:
+        """Whether the type of an output column is one of PostgreSQL's own."""
+        output = self._outputs[name]
+        return not output.qualified or output.qualified.startswith("pg_catalog.")
+
     def operators(self, name: str) -> tuple[str, str]:
         """The operators `=` and `>` of an output column's type, each with its schema."""
         output = self._outputs[name]
@@ -168,8 +173,3 @@ class FeedDefinition:
 def columns(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
     """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
     return _COMMA.join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
-
-
-def texts(names: tuple[str, ...], *, of: str) -> sql.Composed:
-    """Each column as text: how entities travel, whatever their types."""
-    return _COMMA.join(sql.SQL("{}::pg_catalog.text").format(sql.Identifier(of, name)) for name in names)

@@ -12,6 +12,7 @@ from psycopg import sql
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.comparison import among, same
 from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns
+from cdc_daemon.feeds.spelling import array, array_parameter, as_text, from_text
 from cdc_daemon.pg.arrays import ByteaArray, TextArray, array_cursor
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection
@@ -99,7 +100,8 @@ class MakeBeside:
             "feed.make_beside",
             digested=digested(self.feed),
             arrays=_COMMA.join(
-                statement("feed.array_beside", column=sql.Identifier("d", name)) for name in self.feed.stored
+                statement("feed.array_beside", text=_text(self.feed, sql.Identifier("d", name), name))
+                for name in self.feed.stored
             ),
             differs=differs(self.feed),
             feed=sql.Identifier(self.feed.table),
@@ -109,15 +111,15 @@ class MakeBeside:
 
 def entity_arrays(feed: FeedDefinition, entities: Sequence[Entity]) -> Parameters:
     """The parameters `entity_1 …` that `affected` asks for."""
-    return {f"entity_{n}": [entity[n - 1] for entity in entities] for n in range(1, len(feed.entity) + 1)}
+    return {
+        f"entity_{n}": array(feed, name, [entity[n - 1] for entity in entities])
+        for n, name in enumerate(feed.entity, start=1)
+    }
 
 
 def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
-    """The predicate that selects the entities `%(entity_1)s …` (text arrays) among rows `alias`."""
-    arrays = [
-        sql.SQL("{}::pg_catalog.text[]::{}[]").format(sql.Placeholder(f"entity_{n}"), feed.type_of(name))
-        for n, name in enumerate(feed.entity, start=1)
-    ]
+    """The predicate that selects the entities `%(entity_1)s …` (see `entity_arrays`) among rows `alias`."""
+    arrays = [array_parameter(feed, name, f"entity_{n}") for n, name in enumerate(feed.entity, start=1)]
     each = [
         statement(
             "feed.affected_one", column=sql.Identifier(alias, name), equal=feed.equal(name), values=array
@@ -155,13 +157,10 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
 
 def digested_beside(feed: FeedDefinition) -> sql.Composed:
     """A SELECT of the same columns over what `Beside.parameters` gives."""
-    times = {"refresh_at": sql.SQL("pg_catalog.timestamptz")}
     return statement(
         "feed.digested_beside",
         typed=_COMMA.join(
-            sql.SQL("{}::{} AS {}").format(
-                sql.Identifier("b", name), times.get(name) or feed.type_of(name), sql.Identifier(name)
-            )
+            sql.SQL("{} AS {}").format(_value(feed, sql.Identifier("b", name), name), sql.Identifier(name))
             for name in feed.stored
         ),
         arrays=_COMMA.join(
@@ -170,6 +169,20 @@ def digested_beside(feed: FeedDefinition) -> sql.Composed:
         ),
         names=columns(feed.stored),
     )
+
+
+def _text(feed: FeedDefinition, column: sql.Identifier, name: str) -> sql.Composed:
+    """A column that is stored beside the document as text."""
+    if name in feed.identity:
+        return as_text(feed, name, column)
+    return sql.SQL("{}::pg_catalog.text").format(column)
+
+
+def _value(feed: FeedDefinition, column: sql.Identifier, name: str) -> sql.Composed:
+    """Such a column again, from its text."""
+    if name in feed.identity:
+        return from_text(feed, name, column)
+    return sql.SQL("{}::pg_catalog.timestamptz").format(column)
 
 
 def differs(feed: FeedDefinition) -> sql.Composed:

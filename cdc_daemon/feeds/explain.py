@@ -11,8 +11,9 @@ from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
-from cdc_daemon.feeds.definition import FeedDefinition, texts
-from cdc_daemon.feeds.digested import affected
+from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.feeds.digested import affected, entity_arrays
+from cdc_daemon.feeds.spelling import texts
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
@@ -162,7 +163,7 @@ def _recompute(
                 affected=affected(feed, "q"),
             )
             # Twice: an array of one value is planned, and written, as a plain comparison.
-            parameters = {f"entity_{n}": [value, value] for n, value in enumerate(entity, start=1)}
+            parameters = entity_arrays(feed, [tuple(entity), tuple(entity)])
             # Values are written into the statement: with parameters it could not be explained.
             with psycopg.ClientCursor(connection) as cursor:
                 plan: Plan = cursor.execute(explained, parameters).fetchall()[0][0][0]["Plan"]
@@ -178,7 +179,7 @@ def _recompute(
 
 def _sample(connection: Connection, feed: FeedDefinition) -> Sequence[str] | None:
     """The text values of an entity: one that is stored, else one that the query yields."""
-    values = texts(feed.entity, of="q")
+    values = texts(feed, feed.entity, of="q")
     ((stored,),) = connection.execute(
         statement("explain.is_stored"), {"name": f'cdc."{feed.table}"'}
     ).fetchall()

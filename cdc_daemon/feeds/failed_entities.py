@@ -9,9 +9,10 @@ from functools import cached_property
 
 from psycopg import sql
 
-from cdc_daemon.feeds.definition import FeedDefinition, texts
+from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.digested import Entity, affected, entity_arrays
-from cdc_daemon.pg.session import Session, type_name
+from cdc_daemon.feeds.spelling import from_text, texts
+from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 LONGEST_VALUE = 100
@@ -125,9 +126,9 @@ class FailedEntities:
         query = statement(
             "failed_entity.others",
             pending=sql.Identifier(self.feed.pending),
-            pending_texts=texts(self.feed.entity, of="p"),
+            pending_texts=texts(self.feed, self.feed.entity, of="p"),
             stored=sql.Identifier(self.feed.table),
-            stored_texts=texts(self.feed.entity, of="s"),
+            stored_texts=texts(self.feed, self.feed.entity, of="s"),
             names=_COMMA.join(sql.Identifier(f"value_{n}") for n, _ in enumerate(self.feed.entity)),
             values=_COMMA.join(sql.Identifier("o", f"value_{n}") for n, _ in enumerate(self.feed.entity)),
             limit=sql.Literal(limit),
@@ -139,8 +140,9 @@ class FailedEntities:
         return statement(
             "failed_entity.remove",
             typed=_COMMA.join(
-                sql.SQL("f.entity[{}]::{} AS {}").format(
-                    sql.Literal(n), type_name(self.feed.types[name]), sql.Identifier(name)
+                sql.SQL("{} AS {}").format(
+                    from_text(self.feed, name, sql.SQL("f.entity[{}]").format(sql.Literal(n))),
+                    sql.Identifier(name),
                 )
                 for n, name in enumerate(self.feed.entity, start=1)
             ),

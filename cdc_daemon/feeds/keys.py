@@ -35,7 +35,7 @@ def count_bad_keys(connection: Connection, feed: FeedDefinition) -> BadKeys:
         query=feed.query(with_parameters=False),
         groups=columns(feed.key, of="d"),
         any_null=sql.SQL(" OR ").join(
-            sql.SQL("{} IS NULL").format(sql.Identifier("d", name)) for name in feed.key
+            sql.SQL("{} IS NOT DISTINCT FROM NULL").format(sql.Identifier("d", name)) for name in feed.key
         ),
     )
     with connection.transaction():

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.comparison import among, same
-from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
+from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.digested import (
     Beside,
     Entity,
@@ -24,6 +24,7 @@ from cdc_daemon.feeds.digested import (
     digested_beside,
     entity_arrays,
 )
+from cdc_daemon.feeds.spelling import texts
 from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
@@ -186,7 +187,7 @@ class Recompute:
             digested_keys=columns(feed.key, of="d"),
             is_digested=among(feed, feed.key, "s", other="d", rows=sql.SQL("digested AS d")),
             fields=text_array(feed.fields),
-            entity_texts=texts(feed.entity, of="d"),
+            entity_texts=texts(feed, feed.entity, of="d"),
             max_bytes=sql.Literal(feed.max_document_bytes),
             stranger=self._stranger(),
         )
@@ -207,9 +208,7 @@ class Recompute:
             return statement("feed.no_stranger")
         return statement(
             "feed.stranger",
-            entities=_COMMA.join(
-                sql.SQL("{}::pg_catalog.text").format(sql.Identifier("s", name)) for name in self.feed.entity
-            ),
+            entities=texts(self.feed, self.feed.entity, of="s"),
             same_entity=same(self.feed, self.feed.entity, "s", "d"),
             affected_feed=affected(self.feed, "s"),
         )
@@ -223,7 +222,7 @@ class Recompute:
             affected_query=affected(self.feed, "q"),
             groups=columns(self.feed.key, of="d"),
             any_null=sql.SQL(" OR ").join(
-                sql.SQL("{} IS NULL").format(sql.Identifier("d", k)) for k in self.feed.key
+                sql.SQL("{} IS NOT DISTINCT FROM NULL").format(sql.Identifier("d", k)) for k in self.feed.key
             ),
         )
 

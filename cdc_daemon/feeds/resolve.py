@@ -9,7 +9,8 @@ from psycopg import sql
 
 from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.comparison import equals
-from cdc_daemon.feeds.definition import FeedDefinition, columns, texts
+from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.spelling import from_text, texts
 from cdc_daemon.pg.session import OWN_PATH
 from cdc_daemon.pg.statements import statement
 
@@ -66,7 +67,7 @@ def resolve(
     """
     return statement(
         "feed.resolve",
-        texts=texts(feed.entity, of="a"),
+        texts=texts(feed, feed.entity, of="a"),
         routes=affected.select,
         possible=_possible(feed, nullable),
         limit=sql.Literal(limit),
@@ -80,7 +81,7 @@ def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Compose
         keys=columns(feed.identity, of="q"),
         query=feed.query(with_parameters=False),
         any_null=sql.SQL(" OR ").join(
-            sql.SQL("{} IS NULL").format(sql.Identifier("q", name)) for name in nullable
+            sql.SQL("{} IS NOT DISTINCT FROM NULL").format(sql.Identifier("q", name)) for name in nullable
         ),
     )
 
@@ -109,12 +110,13 @@ def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
 
     PostgreSQL compares integers of different sizes without a cast, so a bigint link may stand for an integer
     entity. One row with a number that is too large would stop the feed, although it reaches no document.
+    A composite value with a NULL inside is an entity: for it both IS NULL and IS NOT NULL may be false.
     """
     conditions: list[sql.Composed] = []
     for name in feed.entity:
         column = sql.Identifier("a", name)
         limit = _INTEGERS.get(feed.types[name])
-        condition = sql.SQL("{} IS NOT NULL").format(column)
+        condition = sql.SQL("{} IS DISTINCT FROM NULL").format(column)
         if limit is not None:
             bounds = column, sql.Literal(-limit), column, sql.Literal(limit - 1)
             condition = sql.SQL("{} OPERATOR(pg_catalog.>=) {} AND {} OPERATOR(pg_catalog.<=) {}").format(
@@ -123,7 +125,7 @@ def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
         if name not in nullable:
             conditions.append(condition)
         elif limit is not None:
-            conditions.append(sql.SQL("({} IS NULL OR {})").format(column, condition))
+            conditions.append(sql.SQL("({} IS NOT DISTINCT FROM NULL OR {})").format(column, condition))
     return _AND.join(conditions) if conditions else sql.SQL("TRUE").format()
 
 
@@ -146,7 +148,7 @@ def own_entities(feed: FeedDefinition) -> Entities:
         stored_entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
         failed_entities=sql.SQL(", ").join(
-            sql.SQL("e.entity[{}]::{}").format(sql.Literal(n), feed.type_of(name))
+            from_text(feed, name, sql.SQL("e.entity[{}]").format(sql.Literal(n)))
             for n, name in enumerate(feed.entity, start=1)
         ),
         name=sql.Literal(feed.name),
@@ -186,16 +188,14 @@ def stored_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
 
 
 def _equal(feed: FeedDefinition, values: Mapping[str, str], alias: str) -> sql.Composed:
-    return _AND.join(
-        equals(feed, name, alias, sql.Placeholder(f"value_{n}")) for n, name in enumerate(values, start=1)
-    )
+    return _AND.join(equals(feed, name, alias, f"value_{n}") for n, name in enumerate(values, start=1))
 
 
 def due(feed: FeedDefinition, *, limit: int) -> sql.Composed:
     """A SELECT of (entity as text …, its time, documents) from at most so many documents that are due."""
     return statement(
         "feed.due",
-        texts=texts(feed.entity, of="s"),
+        texts=texts(feed, feed.entity, of="s"),
         entities=columns(feed.entity, of="s"),
         feed=sql.Identifier(feed.table),
         limit=sql.Literal(limit),
@@ -236,7 +236,7 @@ def next_pending(feed: FeedDefinition, *, limit: int) -> sql.Composed:
     """A SELECT of at most so many (position, force, entity as text …) after position `%(after)s`."""
     return statement(
         "feed.next_pending",
-        texts=texts(feed.entity, of="p"),
+        texts=texts(feed, feed.entity, of="p"),
         pending=sql.Identifier(feed.pending),
         limit=sql.Literal(limit),
     )

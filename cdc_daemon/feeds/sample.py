@@ -10,6 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.digested import Entity, digested, entity_arrays
+from cdc_daemon.feeds.spelling import as_text
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -102,7 +103,10 @@ def _entities(feed: FeedDefinition) -> sql.Composed:
         ),
         entities=columns(feed.entity, of="q"),
         query=feed.query(with_parameters=True),
-        texts=_COMMA.join(sql.SQL("e.{}::pg_catalog.text").format(name) for name in names),
+        texts=_COMMA.join(
+            as_text(feed, column, sql.SQL("e.{}").format(name))
+            for column, name in zip(feed.entity, names, strict=True)
+        ),
     )
 
 

@@ -28,6 +28,14 @@ SELECT {columns}
 FROM {entries} AS e CROSS JOIN LATERAL UNNEST({arrays}) AS u ({names})
 WHERE e.rows IS NOT NULL
 
+-- name: typed_array
+-- An array of texts as an array of the type that they are of, by its input function: no cast is looked up.
+(SELECT r.value FROM pg_catalog.json_to_record(pg_catalog.json_build_object('value', {array})) AS r (value {type}[]))
+
+-- name: typed
+-- The same for one text.
+(SELECT r.value FROM pg_catalog.json_to_record(pg_catalog.json_build_object('value', {text})) AS r (value {type}))
+
 -- name: delta_without_links
 -- The same for a table whose rows can't name entities.
 SELECT e.version_id FROM {entries} AS e

@@ -108,7 +108,7 @@ d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
 AND (s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.<>) d.hash OR %(force)s::pg_catalog.bool {moved})
 
 -- name: array_beside
-COALESCE(pg_catalog.array_agg({column}::pg_catalog.text), '{{}}')
+COALESCE(pg_catalog.array_agg({text}), '{{}}')
 
 -- name: make_beside
 -- The reading half of `recompute`, for a session that works beside the feed's own and on the same snapshot. Each
@@ -151,6 +151,17 @@ CASE WHEN s.deleted IS FALSE AND ({same_entity}) IS NOT TRUE AND NOT ({affected_
 -- name: no_stranger
 -- The entity is part of the key: no other entity can hold it.
 NULL::pg_catalog.json
+
+-- name: as_text
+-- The value's text by its type's output function, for a type with which users may have made casts. concat() makes '' of
+-- NULL, and IS NOT NULL is false for a composite value that holds only NULLs; IS DISTINCT FROM NULL looks no operator
+-- up.
+CASE WHEN {value} IS DISTINCT FROM NULL THEN pg_catalog.concat({value}) END
+
+-- name: from_text
+-- The value of such a type by its input function. A cast from text to it, or to an array of it, may be a user's;
+-- a column of a record made of JSON takes none.
+(SELECT r.value FROM pg_catalog.json_to_record(pg_catalog.json_build_object('value', {text})) AS r (value {type}))
 
 -- name: affected_one
 -- Rows of some entities, by one entity column.
