@@ -26,6 +26,7 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
 from cdc_daemon.workers import installation
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.registry import Registry
@@ -199,6 +200,7 @@ class Service:
         return Watcher(
             partial(self._connect, "watcher"),
             self._bells,
+            catalogue=CatalogueWatch(self._registry.dependencies),
             changelogs=self._registry.readers,
             refreshing=self._registry.refreshing,
             feeds=list(self._settings.feeds),

@@ -92,6 +92,7 @@ class ForeignKey:
     columns: tuple[str, ...]
     references: TableName
     referenced_columns: tuple[str, ...]
+    oid: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Table:
         columns: by name, in the table's order.
         primary_key: its columns, empty without one.
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
+        numbered_keys: the same by the columns' numbers (pg_attribute.attnum).
         indexes: the columns of each valid index without predicate, up to its first expression.
         index_expressions: the first expression of each such index that begins with one.
         partitioned: it has partitions, so no index of it can be built concurrently.
@@ -119,6 +121,7 @@ class Table:
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
+    numbered_keys: tuple[tuple[int, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     kind: RelationKind = "table"
     indexes: tuple[tuple[str, ...], ...] = ()
@@ -219,6 +222,8 @@ class Code:
     Attributes:
         functions, views, types, operators: by oid.
         foreign: those of strangers.
+        names, symbols: names, and names of operators, that stand in the query and in the bodies.
+        schemas: where these names are looked for, whether they exist or not.
     """
 
     functions: tuple[int, ...] = ()
@@ -226,6 +231,9 @@ class Code:
     types: tuple[int, ...] = ()
     operators: tuple[int, ...] = ()
     foreign: tuple[ForeignCode, ...] = ()
+    names: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import Session
@@ -12,7 +13,18 @@ from cdc_daemon.pg.statements import statement
 FIRST_OF_USERS = 16384
 """Oids below are the server's own objects, which only another version of the server changes."""
 
-_FINGERPRINT = statement("fingerprint.fingerprint").as_bytes()
+MOST_NAMED = 5
+"""How many objects that changed are named."""
+
+_Each = TypeVar("_Each")
+
+Parts: TypeAlias = Mapping[str, Sequence[str]]
+"""What a fingerprint is made of: per object, by kind and oid, its name and a digest."""
+
+_DIGEST, _NAMED = (
+    statement("fingerprint.parts", summary=statement(f"fingerprint.{summary}")).as_bytes()
+    for summary in ("digest", "named")
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,10 @@ class Dependencies:
         functions: user-defined functions that may run.
         views: views that the query reads, and those that they read.
         types, operators: those that users made and that the query meets.
+        unique_keys: the column numbers of each unique key, with its table's oid.
+        foreign_keys: those that hold for every row, with the oids of their tables.
+        names, symbols: names, and names of operators, that stand in the query or in a body.
+        schemas: where these names are looked for, whether they exist or not.
     """
 
     columns: Mapping[int, tuple[str, ...]]
@@ -33,6 +49,37 @@ class Dependencies:
     views: tuple[int, ...] = ()
     types: tuple[int, ...] = ()
     operators: tuple[int, ...] = ()
+    unique_keys: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    foreign_keys: tuple[tuple[int, int], ...] = ()
+    names: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
+
+
+def together(each: Iterable[Dependencies]) -> Dependencies:
+    """What several feeds depend on, all at once."""
+    every = list(each)
+    columns: dict[int, set[str]] = {}
+    for one in every:
+        for relation, names in one.columns.items():
+            columns.setdefault(relation, set()).update(names)
+
+    def union(values: Callable[[Dependencies], Iterable[_Each]]) -> tuple[_Each, ...]:
+        return tuple(dict.fromkeys(value for one in every for value in values(one)))
+
+    return Dependencies(
+        {relation: tuple(sorted(names)) for relation, names in columns.items()},
+        whole=union(lambda one: one.whole),
+        functions=union(lambda one: one.functions),
+        views=union(lambda one: one.views),
+        types=union(lambda one: one.types),
+        operators=union(lambda one: one.operators),
+        unique_keys=union(lambda one: one.unique_keys),
+        foreign_keys=union(lambda one: one.foreign_keys),
+        names=union(lambda one: one.names),
+        symbols=union(lambda one: one.symbols),
+        schemas=union(lambda one: one.schemas),
+    )
 
 
 class Fingerprint:
@@ -53,6 +100,13 @@ class Fingerprint:
             "views": list(dependencies.views),
             "types": list(dependencies.types),
             "operators": list(dependencies.operators),
+            "key_relations": [relation for relation, _ in dependencies.unique_keys],
+            "keys": [" ".join(map(str, columns)) for _, columns in dependencies.unique_keys],
+            "foreign_key_relations": [relation for relation, _ in dependencies.foreign_keys],
+            "foreign_keys": [key for _, key in dependencies.foreign_keys],
+            "names": list(dependencies.names),
+            "symbols": list(dependencies.symbols),
+            "schemas": list(dependencies.schemas),
         }
         self._intact: str | None = None
 
@@ -62,8 +116,42 @@ class Fingerprint:
         Raises:
             FeedError: schema cdc is not installed here.
         """
-        row = connection.execute(_FINGERPRINT, {**self._parameters, "intact": self._intact}).fetchone()
+        row = connection.execute(_DIGEST, {**self._parameters, "intact": self._intact}).fetchone()
         if row is None:  # an aggregate without GROUP BY always yields a row
             raise FeedError("the catalogue gave no fingerprint", hint="run `cdc-daemon install`")
         found, self._intact = row
         return str(found)
+
+    def parts(self, connection: Session) -> Parts:
+        """What the fingerprint is made of, to tell later what has changed; takes longer than `read`."""
+        row = connection.execute(_NAMED, {**self._parameters, "intact": None}).fetchone()
+        return dict(row[0] or {}) if row else {}
+
+
+def what_changed(before: Parts | None, now: Parts) -> str:
+    """The objects in which two fingerprints differ, as the log names them.
+
+    Args:
+        before: None: nobody recorded what the earlier fingerprint was made of.
+    """
+    if before is None:
+        return "an earlier version of cdc-daemon took the fingerprint"
+    told: list[str] = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        kind = key.rpartition(" ")[0]
+        if kind.startswith("name of "):
+            kind = kind.removeprefix("name of ")
+        named = f"{kind} {(old or new or ('',))[0].replace('pg_catalog.', '')}"
+        if new is None:
+            told.append(f"{named} is gone")
+        elif old is None:
+            told.append(f"{named} is new")
+        elif old[0] != new[0]:
+            told.append(f"{named} is now {new[0]}")
+        else:
+            told.append(f"{named} was changed")
+    unnamed = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return f"{'; '.join(told[:MOST_NAMED])}{unnamed}" or "what changed was changed back"

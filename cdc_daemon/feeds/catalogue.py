@@ -21,7 +21,7 @@ from cdc_daemon.analysis.catalogue import (
     View,
 )
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.code import read_code
+from cdc_daemon.feeds.code import read_code, schemas_of
 from cdc_daemon.feeds.definition_path import definition_path
 from cdc_daemon.feeds.temporary_view import create_view
 from cdc_daemon.pg.search_path import find_names
@@ -59,7 +59,7 @@ def describe(
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         role = _reader(cursor, feed)
         find_names(connection, search_path)
-        path = cursor.execute(statement("foreign_code.path")).fetchall()[0][0]
+        path, user = cursor.execute(statement("foreign_code.path")).fetchall()[0]
         declared = _declared(cursor, feed, reads or ())
         creators = {
             schema: tuple(roles)
@@ -95,7 +95,9 @@ def describe(
             views=views,
             functions=(each.oid for each in functions),
             relations=tables,
+            text=text,
             path=path,
+            schemas=schemas_of(search_path, user),
         )
         derived_path = definition_path(
             cursor, feed, {view: definition, **{oid: each.definition for oid, each in views.items()}}, used
@@ -225,14 +227,16 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
         if not readable:
             unreadable.add((oid, name))
     unique: dict[int, list[tuple[str, ...]]] = {}
+    numbered: dict[int, list[tuple[int, ...]]] = {}
     primary: dict[int, tuple[str, ...]] = {}
-    for oid, is_primary, covers, names in cursor.execute(
+    for oid, is_primary, covers, names, numbers in cursor.execute(
         statement("catalogue.unique_keys"), relations
     ).fetchall():
         if covers:
             unique.setdefault(oid, []).append(tuple(names))
         if is_primary:
             primary[oid] = tuple(names)
+        numbered.setdefault(oid, []).append(tuple(numbers))
     indexes: dict[int, list[tuple[str, ...]]] = {}
     expressions: dict[int, list[str]] = {}
     for oid, names, expression in cursor.execute(statement("catalogue.indexes"), relations).fetchall():
@@ -240,11 +244,11 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
         if expression is not None:
             expressions.setdefault(oid, []).append(expression)
     foreign: dict[int, list[ForeignKey]] = {}
-    for oid, schema, table, own, referenced in cursor.execute(
+    for oid, schema, table, own, referenced, key in cursor.execute(
         statement("catalogue.foreign_keys"), relations
     ).fetchall():
         foreign.setdefault(oid, []).append(
-            ForeignKey(tuple(own), TableName(schema, table), tuple(referenced))
+            ForeignKey(tuple(own), TableName(schema, table), tuple(referenced), key)
         )
     rows: dict[int, float] = dict(cursor.execute(statement("statistics.rows"), relations).fetchall())
     return {
@@ -254,6 +258,7 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
             columns=columns.get(oid, {}),
             primary_key=primary.get(oid, ()),
             unique_keys=tuple(unique.get(oid, ())),
+            numbered_keys=tuple(numbered.get(oid, ())),
             foreign_keys=tuple(foreign.get(oid, ())),
             kind=kind,
             indexes=tuple(indexes.get(oid, ())),

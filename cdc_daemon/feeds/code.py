@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg
 
 from cdc_daemon.analysis.catalogue import Code, ForeignCode
-from cdc_daemon.analysis.verdicts.bodies import names_in
+from cdc_daemon.analysis.verdicts.bodies import names_in, symbols_in
 from cdc_daemon.pg.statements import statement
+
+_SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^",]+)')
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -21,7 +24,9 @@ def read_code(
     views: Iterable[int],
     functions: Iterable[int],
     relations: Iterable[int],
+    text: str,
     path: list[str],
+    schemas: Iterable[str],
 ) -> Code:
     """What users made of all that a feed's query may run, and what of it belongs to strangers.
 
@@ -32,12 +37,14 @@ def read_code(
         views: those that it reads.
         functions: those that it calls.
         relations: its source tables.
+        text: the query as it was written.
         path: the schemas in which the query's names are found.
+        schemas: those in which they would be found, whether they exist or not.
     """
     views, functions, relations = set(views), set(functions), list(relations)
     while True:
         rules = [query, *views]
-        types = _oids(cursor, "types", relations=relations, views=rules)
+        types = _oids(cursor, "types", relations=relations, views=rules, functions=sorted(functions))
         bodies = _bodies(cursor, relations=relations, types=types, functions=sorted(functions))
         found, read = _named_in(cursor, bodies, path)
         found |= set(_oids(cursor, "called_by_views", views=sorted(read))) | bodies.keys()
@@ -51,11 +58,30 @@ def read_code(
         "types": types,
         "operators": _oids(cursor, "operators", views=rules),
     }
+    texts = [text, *(body for body, _ in bodies.values())]
+    names = {name for each in texts for name in names_in(each)}
+    own_paths = [schema for _, own in bodies.values() for schema in schemas_of(own, "")]
     rows = cursor.execute(statement("foreign_code.foreign"), {**closure, "relations": relations}).fetchall()
     return Code(
         **{kind: tuple(oids) for kind, oids in closure.items()},
         foreign=tuple(ForeignCode(*row) for row in rows),
+        names=tuple(sorted({name for _, name in names})),
+        symbols=tuple(sorted({symbol for each in texts for symbol in symbols_in(each)})),
+        schemas=tuple(sorted({*schemas, *own_paths, *(schema for schema, _ in names if schema)})),
     )
+
+
+def schemas_of(search_path: str, user: str) -> list[str]:
+    """The schemas that a search path names, as the catalogue spells them, whether they exist or not.
+
+    Args:
+        user: the role that `$user` stands for.
+    """
+    found: list[str] = []
+    for quoted, plain in _SCHEMA.findall(search_path):
+        name = quoted.replace('""', '"') if quoted else plain.strip().lower()
+        found.append(user if name == "$user" else name)
+    return [name for name in found if name]
 
 
 def _oids(cursor: Cursor, name: str, **parameters: list[int]) -> list[int]:
@@ -78,7 +104,7 @@ def _named_in(
         names = sorted(names_in(body), key=str)
         if not names:
             continue
-        own = [schema.strip().strip('"') for schema in own_path.split(",") if schema.strip()]
+        own = schemas_of(own_path, "")
         rows = cursor.execute(
             statement("foreign_code.named"),
             {

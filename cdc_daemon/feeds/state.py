@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +133,7 @@ def begin(
     *,
     cursor: str,
     fingerprint: str,
+    parts: Mapping[str, Sequence[str]],
     history: str,
     pending_end: int,
     revision: int,
@@ -147,6 +149,7 @@ def begin(
             "feed": feed,
             "cursor": cursor,
             "fingerprint": fingerprint,
+            "parts": orjson.dumps(dict(parts)).decode(),
             "history": history,
             "pending_end": pending_end,
             "revision": revision,
@@ -166,6 +169,12 @@ def drained(
 
 def _json(fields: dict[str, object] | None) -> str | None:
     return orjson.dumps(fields).decode() if fields is not None else None
+
+
+def fingerprint_parts(connection: Session, feed: str) -> Mapping[str, Sequence[str]] | None:
+    """What the fingerprint of a feed's cursor was made of; None if nobody recorded it."""
+    row = connection.execute(statement("feed_state.fingerprint_parts"), {"feed": feed}).fetchone()
+    return row[0] if row else None
 
 
 def stop(connection: Session, feed: str, reason: str) -> None:

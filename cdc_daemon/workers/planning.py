@@ -73,7 +73,7 @@ class FeedPlan:
     @cached_property
     def dependencies(self) -> Dependencies:
         """What the catalogue fingerprint covers."""
-        tables = self.catalogue.tables
+        tables, code = self.catalogue.tables, self.catalogue.code
         return Dependencies(
             columns={tables[table].oid: names for table, names in self.columns.items()},
             whole=tuple(
@@ -81,10 +81,17 @@ class FeedPlan:
                 for table, names in self.columns.items()
                 if len(names) == len(tables[table].columns)
             ),
-            functions=self.catalogue.code.functions,
-            views=self.catalogue.code.views,
-            types=self.catalogue.code.types,
-            operators=self.catalogue.code.operators,
+            functions=code.functions,
+            views=code.views,
+            types=code.types,
+            operators=code.operators,
+            unique_keys=tuple((table.oid, key) for table in tables.values() for key in table.numbered_keys),
+            foreign_keys=tuple(
+                (table.oid, key.oid) for table in tables.values() for key in table.foreign_keys
+            ),
+            names=code.names,
+            symbols=code.symbols,
+            schemas=code.schemas,
         )
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.capture.catalogue import schema_exists
+from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.definition import FeedDefinition
@@ -91,6 +92,11 @@ class Registry:
         """The feeds whose queries say when entities have to be recomputed."""
         with self._lock:
             return sorted(name for name, plan in self._plans.items() if plan.definition.refreshes)
+
+    def dependencies(self) -> Mapping[str, Dependencies]:
+        """What each planned feed depends on in the catalogue."""
+        with self._lock:
+            return {name: plan.dependencies for name, plan in self._plans.items()}
 
     def sources(self) -> list[Source]:
         """Every source table that is captured for a planned feed."""

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from cdc_daemon.capture.delta import summary
-from cdc_daemon.capture.fingerprint import Fingerprint
+from cdc_daemon.capture.fingerprint import Fingerprint, what_changed
 from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
@@ -132,6 +132,7 @@ class FeedSync:
         ).as_bytes()
         self._fingerprint = Fingerprint(plan.dependencies)
         self._planned = self._fingerprint.read(connection)
+        self._planned_parts = self._fingerprint.parts(connection)
         self._tolerated: str | None = None
         self._summary = summary(
             (source, plan.links.get(table, ())) for table, source in self._sources.items()
@@ -255,7 +256,10 @@ class FeedSync:
             if found != self._planned:
                 # The wait may have lasted hours. Taken as it is now, the fingerprint would vouch for a plan
                 # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
-                raise DefinitionDiffers("tables, triggers or functions changed before the first sync began")
+                parts = self._fingerprint.parts(self._connection)
+                raise DefinitionDiffers(
+                    f"before the first sync began: {what_changed(self._planned_parts, parts)}"
+                )
             restored = locked.history is not None and (
                 self._history.difference(locked.history) != "none" or self._is_behind(locked)
             )
@@ -277,6 +281,7 @@ class FeedSync:
                 self._feed.name,
                 cursor=until,
                 fingerprint=found,
+                parts=self._fingerprint.parts(self._connection),
                 history=str(self._history),
                 pending_end=added.last,
                 revision=self._revision,
@@ -360,7 +365,8 @@ class FeedSync:
         self._check_history(locked)
         found = self._fingerprint.read(self._connection)
         if found not in {locked.fingerprint, self._tolerated}:
-            raise DefinitionDiffers("tables, triggers or functions that the feed depends on were changed")
+            before = state.fingerprint_parts(self._connection, self._feed.name)
+            raise DefinitionDiffers(what_changed(before, self._fingerprint.parts(self._connection)))
 
     def _check_history(self, locked: FeedState) -> None:
         stored = locked.history or ""

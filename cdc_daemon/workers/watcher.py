@@ -14,6 +14,7 @@ from cdc_daemon.capture.catalogue import require_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 
 BUSY_SECONDS = 5.0
 """How long after the last change polling stays at its shortest."""
@@ -29,6 +30,7 @@ class Watcher:
     It takes no lock and no xid, so an idle database stays idle; one query serves all feeds and sinks.
 
     Args:
+        catalogue: looks for what feeds depend on and no trigger tells of.
         changelogs: per changelog, the feeds that read it.
         refreshing: the feeds that want entities recomputed at times of their own.
         poll_seconds: pause while something happens.
@@ -42,6 +44,7 @@ class Watcher:
         connect: Callable[[], Connection],
         bells: Bells,
         *,
+        catalogue: CatalogueWatch,
         changelogs: Callable[[], Mapping[str, Sequence[str]]],
         refreshing: Callable[[], Sequence[str]],
         feeds: Sequence[str],
@@ -51,6 +54,7 @@ class Watcher:
     ) -> None:
         self._connect = connect
         self._bells = bells
+        self._catalogue = catalogue
         self._changelogs = changelogs
         self._refreshing = refreshing
         self._feeds = feeds
@@ -79,6 +83,8 @@ class Watcher:
                 started = time.monotonic()
                 try:
                     next_seconds = self._look(connection, query)
+                    for feed in self._catalogue.moved(connection):
+                        self._bells.ring_feed(feed)
                 except psycopg.errors.UndefinedTable:
                     require_schema(connection)
                     # Some feed was dropped: its worker says so when it looks, and then nobody watches it.

@@ -269,7 +269,8 @@ SELECT i.indrelid, i.indisprimary,
              FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
              WHERE k.place <= i.indnkeyatts
-             ORDER BY k.place)::pg_catalog.text[]
+             ORDER BY k.place)::pg_catalog.text[],
+       (i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]::pg_catalog.int4[]
 FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
@@ -301,7 +302,8 @@ SELECT c.conrelid, n.nspname, f.relname,
              ORDER BY k.place)::pg_catalog.text[],
        ARRAY(SELECT a.attname FROM pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k (attnum, place)
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum
-             ORDER BY k.place)::pg_catalog.text[]
+             ORDER BY k.place)::pg_catalog.text[],
+       c.oid
 FROM pg_catalog.pg_constraint AS c
 JOIN pg_catalog.pg_class AS f ON f.oid = c.confrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = f.relnamespace

@@ -52,10 +52,15 @@ WHERE feed = %(feed)s
 -- Takes a feed's first cursor, or a new one after only a resync can make it right.
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
-    fingerprint = %(fingerprint)s, history = %(history)s, revision = GREATEST(revision, %(revision)s::int8),
+    fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
+    history = %(history)s, revision = GREATEST(revision, %(revision)s::int8),
     pending_end = GREATEST(pending_end, %(pending_end)s::int8),
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s
+
+-- name: fingerprint_parts
+-- What the fingerprint was made of when the feed got its cursor.
+SELECT f.fingerprint_parts FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 
 -- name: queue
 -- A resync was added to the slow lane.

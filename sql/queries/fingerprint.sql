@@ -1,8 +1,8 @@
--- name: fingerprint
--- A digest of everything in the catalogue that a feed depends on, and which capture functions it vouches for. Names
--- and types don't show what fires no trigger and changes documents all the same: ALTER TYPE ... USING, ATTACH
--- PARTITION, DISABLE TRIGGER, a new function body. xmin of the catalogue's rows does; ANALYZE, VACUUM FULL and
--- CREATE INDEX do not move it (but that of pg_class).
+-- name: parts
+-- Everything in the catalogue that a feed depends on, a row for each fact about an object, and which capture functions
+-- it vouches for. Names and types don't show what fires no trigger and changes documents all the same: ALTER TYPE ...
+-- USING, ATTACH PARTITION, DISABLE TRIGGER, a new function body. xmin of the catalogue's rows does; ANALYZE, VACUUM
+-- FULL and CREATE INDEX do not move it (but that of pg_class).
 -- It is read in every pass. As plain joins the planner reads all of pg_class, pg_attribute and pg_trigger, for sixty
 -- tables 6 ms; OFFSET 0 has each row looked up by its index. Nor is a capture function's body hashed again that was
 -- found intact before, as long as its row and that of its source are the same.
@@ -30,49 +30,121 @@ WITH RECURSIVE tree AS (
         SELECT pg_catalog.md5(pg_catalog.array_agg(ROW(c.source_xmin, c.function, c.function_xmin) ORDER BY c.function)::pg_catalog.text) AS versions
         FROM captured AS c
     ) AS v
-)
-SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.relname, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, tree.link), ';' ORDER BY c.oid)
-     FROM tree CROSS JOIN LATERAL (SELECT c.* FROM pg_catalog.pg_class AS c WHERE c.oid = tree.relation OFFSET 0) AS c),
+), part (kind, class, object, state) AS (
+    SELECT 'table', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
+           pg_catalog.concat_ws(',', c.relname, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, tree.link)
+    FROM tree
+    CROSS JOIN LATERAL (SELECT c.* FROM pg_catalog.pg_class AS c WHERE c.oid = tree.relation OFFSET 0) AS c
+    UNION ALL
     -- By name: a column that is not there any more leaves a NULL in its place.
-    (SELECT pg_catalog.array_agg(a.xmin ORDER BY w.place)::pg_catalog.text
-     FROM ROWS FROM (pg_catalog.unnest(%(column_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(columns)s::pg_catalog.name[]))
+    SELECT 'columns of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation,
+           pg_catalog.array_agg(a.xmin ORDER BY w.place)::pg_catalog.text
+    FROM ROWS FROM (pg_catalog.unnest(%(column_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(columns)s::pg_catalog.name[]))
          WITH ORDINALITY AS w (relation, name, place)
-     LEFT JOIN LATERAL (
-         SELECT a.xmin FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = w.relation AND a.attname = w.name OFFSET 0
-     ) AS a ON true),
+    LEFT JOIN LATERAL (
+        SELECT a.xmin FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = w.relation AND a.attname = w.name OFFSET 0
+    ) AS a ON true
+    GROUP BY w.relation
+    UNION ALL
     -- A table that is read whole (SELECT *): a new column changes its documents.
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', a.attrelid, a.attnum), ';' ORDER BY a.attrelid, a.attnum)
-     FROM pg_catalog.pg_attribute AS a
-     WHERE a.attrelid = ANY (%(whole)s::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped),
-    (SELECT pg_catalog.array_agg(ROW(t.oid, t.xmin) ORDER BY t.oid)::pg_catalog.text
-     FROM tree
-     CROSS JOIN LATERAL (
-         SELECT t.oid, t.xmin FROM pg_catalog.pg_trigger AS t
-         WHERE t.tgrelid = tree.relation AND t.tgname LIKE 'cdc\_capture\_%%'
-           AND t.tgfoid = ANY (ARRAY(SELECT captured.function FROM captured)) OFFSET 0
-     ) AS t),
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.polrelid, p.xmin), ';' ORDER BY p.oid)
-     FROM tree JOIN pg_catalog.pg_policy AS p ON p.polrelid = tree.relation),
+    SELECT 'columns of table', 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid,
+           pg_catalog.string_agg(a.attnum::pg_catalog.text, ',' ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = ANY (%(whole)s::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    GROUP BY a.attrelid
+    UNION ALL
+    SELECT 'capture triggers of table', 'pg_catalog.pg_class'::pg_catalog.regclass, tree.relation,
+           pg_catalog.array_agg(ROW(t.oid, t.xmin) ORDER BY t.oid)::pg_catalog.text
+    FROM tree
+    CROSS JOIN LATERAL (
+        SELECT t.oid, t.xmin FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = tree.relation AND t.tgname LIKE 'cdc\_capture\_%%'
+          AND t.tgfoid = ANY (ARRAY(SELECT captured.function FROM captured)) OFFSET 0
+    ) AS t
+    GROUP BY tree.relation
+    UNION ALL
+    SELECT 'capture functions', 'pg_catalog.pg_namespace'::pg_catalog.regclass, 'cdc'::pg_catalog.regnamespace, c.tampered
+    FROM capture AS c
+    WHERE c.tampered IS NOT NULL
+    UNION ALL
+    SELECT 'policies of table', 'pg_catalog.pg_class'::pg_catalog.regclass, p.polrelid,
+           pg_catalog.concat_ws(',', p.oid, p.xmin)
+    FROM tree JOIN pg_catalog.pg_policy AS p ON p.polrelid = tree.relation
+    UNION ALL
     -- A view that was replaced, renamed, moved to another schema, or given other column names or rights.
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', c.oid, c.relname, c.relnamespace, c.relowner, c.reloptions, r.xmin,
-                (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0)), ';' ORDER BY c.oid)
-     FROM pg_catalog.pg_class AS c
-     LEFT JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid AND r.ev_type = '1'
-     WHERE c.oid = ANY (%(views)s::pg_catalog.oid[])),
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', p.oid, p.xmin), ';' ORDER BY p.oid)
-     FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY (%(functions)s::pg_catalog.oid[])),
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', e.oid, e.xmin), ';' ORDER BY e.oid)
-     FROM pg_catalog.pg_enum AS e WHERE e.enumtypid IN (
-         SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
-         WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0)),
-    -- A cast or a CHECK of a domain that was added, and who owns a type: its owner may add either at any time.
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', t.oid, t.typowner, t.typnotnull,
-                (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', k.oid, k.castfunc), ',' ORDER BY k.oid) FROM pg_catalog.pg_cast AS k WHERE k.castsource = t.oid),
-                (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', d.oid, d.xmin), ',' ORDER BY d.oid) FROM pg_catalog.pg_constraint AS d WHERE d.contypid = t.oid)), ';' ORDER BY t.oid)
-     FROM pg_catalog.pg_type AS t WHERE t.oid = ANY (%(types)s::pg_catalog.oid[])),
-    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', o.oid, o.xmin), ';' ORDER BY o.oid)
-     FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (%(operators)s::pg_catalog.oid[])),
-    c.tampered
-)), CASE WHEN c.tampered IS NULL THEN c.versions END
+    SELECT 'view', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
+           pg_catalog.concat_ws(',', c.relname, c.relnamespace, c.relowner, c.reloptions, r.xmin,
+               (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0))
+    FROM pg_catalog.pg_class AS c
+    LEFT JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = c.oid AND r.ev_type = '1'
+    WHERE c.oid = ANY (%(views)s::pg_catalog.oid[])
+    UNION ALL
+    SELECT 'function', 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.xmin::pg_catalog.text
+    FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY (%(functions)s::pg_catalog.oid[])
+    UNION ALL
+    -- Labels, attributes, a cast or a CHECK of a domain that was added, and who owns a type: its owner may add either
+    -- at any time.
+    SELECT 'type', 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid,
+           pg_catalog.concat_ws(',', t.typname, t.typnamespace, t.typowner, t.typnotnull,
+               (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', e.oid, e.xmin), ',' ORDER BY e.oid) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid),
+               (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0),
+               (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', k.oid, k.castfunc), ',' ORDER BY k.oid) FROM pg_catalog.pg_cast AS k WHERE k.castsource = t.oid),
+               (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', d.oid, d.xmin), ',' ORDER BY d.oid) FROM pg_catalog.pg_constraint AS d WHERE d.contypid = t.oid))
+    FROM pg_catalog.pg_type AS t WHERE t.oid = ANY (%(types)s::pg_catalog.oid[])
+    UNION ALL
+    SELECT 'operator', 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, o.xmin::pg_catalog.text
+    FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (%(operators)s::pg_catalog.oid[])
+    UNION ALL
+    -- Keys that routes rely on, where they are missing: one that is new makes no route wrong. By their columns, for
+    -- REINDEX CONCURRENTLY makes another index of them.
+    SELECT 'unique key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key
+    FROM ROWS FROM (pg_catalog.unnest(%(key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(keys)s::pg_catalog.text[])) AS w (relation, key)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = w.relation AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+          AND pg_catalog.array_to_string((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1], ' ') = w.key
+    )
+    UNION ALL
+    SELECT 'foreign key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key::pg_catalog.text
+    FROM ROWS FROM (pg_catalog.unnest(%(foreign_key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(foreign_keys)s::pg_catalog.oid[])) AS w (relation, key)
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.oid = w.key AND c.convalidated)
+    UNION ALL
+    -- What users made that has a name which stands in the query, in a schema where the query finds names: a table that
+    -- shadows another one, an overload of a function or an operator that fits better. Which of them a name means is
+    -- PostgreSQL's to say, when the feed is planned anew.
+    SELECT 'name of relation', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, n.nspname
+    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relname = ANY (%(names)s::pg_catalog.name[]) AND c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+      AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    UNION ALL
+    SELECT 'name of function', 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, n.nspname
+    FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE p.proname = ANY (%(names)s::pg_catalog.name[]) AND p.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    UNION ALL
+    SELECT 'name of type', 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, n.nspname
+    FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE t.typname = ANY (%(names)s::pg_catalog.name[]) AND t.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    UNION ALL
+    SELECT 'name of operator', 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, n.nspname
+    FROM pg_catalog.pg_operator AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE o.oprname = ANY (%(symbols)s::pg_catalog.name[]) AND o.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+)
+{summary}
+
+-- name: digest
+-- All of it in one text.
+SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', p.kind, p.object, p.state), ';'
+                ORDER BY p.kind COLLATE pg_catalog."C", p.object, p.state COLLATE pg_catalog."C"))
+        FROM part AS p),
+       CASE WHEN c.tampered IS NULL THEN c.versions END
 FROM capture AS c
+
+-- name: named
+-- Each object by its kind and oid, with its name and a digest of its facts.
+SELECT pg_catalog.jsonb_object_agg(p.kind || ' ' || p.object, pg_catalog.jsonb_build_array(i.identity, p.state))
+FROM (
+    SELECT p.kind, p.class, p.object, pg_catalog.md5(pg_catalog.string_agg(p.state, ';' ORDER BY p.state COLLATE pg_catalog."C")) AS state
+    FROM part AS p GROUP BY p.kind, p.class, p.object
+) AS p
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(p.class, p.object, 0) AS i
+WHERE i.identity IS NOT NULL

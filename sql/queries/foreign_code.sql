@@ -1,6 +1,7 @@
 -- name: types
--- Types that users made, among those of some relations' columns and those that the rules of some views name, with
--- what these are made of: elements of arrays, the types below domains, attributes, and what ranges range over.
+-- Types that users made, among those of some relations' columns, those that the rules of some views name, and those
+-- that some functions take or return, with what these are made of: elements of arrays, the types below domains,
+-- attributes, and what ranges range over.
 WITH RECURSIVE used AS (
     SELECT a.atttypid AS oid
     FROM pg_catalog.pg_attribute AS a
@@ -11,6 +12,11 @@ WITH RECURSIVE used AS (
     FROM pg_catalog.pg_rewrite AS r
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
     WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+    UNION
+    SELECT type.oid
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL pg_catalog.unnest(p.prorettype || p.proargtypes::pg_catalog.oid[] || p.proallargtypes) AS type (oid)
+    WHERE p.oid = ANY (%(functions)s::pg_catalog.oid[])
     UNION
     SELECT part.oid
     FROM used
@@ -40,7 +46,8 @@ ORDER BY 1
 -- name: functions
 -- Functions that users made and that may run when documents are made: those given, those of CHECKs of domains and of
 -- casts from or to the types, those in expressions that the planner evaluates for a table (indexes, statistics,
--- CHECKs, partition keys, generated columns, policies), and what all these are made of or are recorded to call.
+-- CHECKs, partition keys, generated columns, policies), and what all these are made of or are recorded to call. Those of
+-- schema cdc are none of these: a capture function is replaced when feeds change.
 WITH RECURSIVE tree AS (
     SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation
     UNION
@@ -100,12 +107,12 @@ SELECT p.oid,
 FROM run
 JOIN pg_catalog.pg_proc AS p ON p.oid = run.oid
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-WHERE p.oid >= 16384
+WHERE p.oid >= 16384 AND p.pronamespace IS DISTINCT FROM pg_catalog.to_regnamespace('cdc')::pg_catalog.oid
 ORDER BY 1
 
 -- name: path
--- The schemas of the search path that are there.
-SELECT pg_catalog.current_schemas(false)::pg_catalog.text[]
+-- The schemas of the search path that are there, and the role that "$user" stands for in it.
+SELECT pg_catalog.current_schemas(false)::pg_catalog.text[], current_user::pg_catalog.text
 
 -- name: named
 -- Functions and views that users made, among names that stand in a function's body: with a schema, or without one

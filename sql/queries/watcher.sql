@@ -46,3 +46,7 @@ SELECT d.feed, d.sink, 0::pg_catalog.float8
 FROM cdc.delivery AS d
 WHERE d.sink = ANY ({sinks}) AND d.feed = ANY ({feeds}) AND (d.behind OR d.due) AND NOT d.paused AND NOT d.awaited
   AND NOT (d.failing AND COALESCE(d.leased_until > pg_catalog.clock_timestamp(), false))
+
+-- name: snapshot
+-- What is visible now; the same as before if no transaction has written anything since.
+SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text

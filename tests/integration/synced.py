@@ -42,9 +42,12 @@ class Synced(Command):
         feeds: Mapping[str, Feed] | None = None,
         sinks: str = FILE_SINK,
         daemon: str = "",
+        database: str = "",
     ) -> None:
         execute(dsn, schema)
-        super().__init__(folder, dsn, feeds or {"items": ITEM_FEED}, sinks=sinks, daemon=daemon)
+        super().__init__(
+            folder, dsn, feeds or {"items": ITEM_FEED}, sinks=sinks, daemon=daemon, database=database
+        )
         self.install()
 
     @property
@@ -53,7 +56,7 @@ class Synced(Command):
 
     def install(self) -> None:
         settings = self.settings
-        with connect(self.dsn) as connection:
+        with connect(self.dsn, search_path=settings.database.search_path) as connection:
             plans = [plan_feed(connection, settings, name) for name in settings.feeds]
             install(connection, self.dsn, settings, plans)
 
@@ -74,7 +77,11 @@ class Synced(Command):
     ) -> Generator[FeedSync]:
         """Pass by pass: one feed's transactions, planned and installed, in this session or one of its own."""
         settings = self.settings
-        with nullcontext(connection) if connection else connect(self.dsn) as session:
+        with (
+            nullcontext(connection)
+            if connection
+            else connect(self.dsn, search_path=settings.database.search_path)
+        ) as session:
             plan, sources = Registry(settings, self.dsn).plan_and_install(session, feed)
             yield FeedSync(
                 for_sync(session),

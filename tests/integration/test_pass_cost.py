@@ -12,6 +12,7 @@ import pytest
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.status import read_status
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.watcher import Watcher
 from tests.acceptance.command import Feed, execute
 from tests.conftest import Connect
@@ -92,6 +93,7 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
     watcher = Watcher(
         lambda: pinned(shop.dsn),
         bells,
+        catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_maker": ["items"], "changelog_public_item": ["items"]},
         refreshing=list,
         feeds=["items"],

@@ -17,6 +17,7 @@ from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.workers import watcher
 from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.watcher import Watcher
 from tests.acceptance.command import Feed, eventually, execute, key_of
 from tests.integration.synced import Synced
@@ -353,6 +354,7 @@ def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[Bells]:
     resting = Watcher(
         lambda: pinned(shop.dsn),
         bells,
+        catalogue=CatalogueWatch(dict),
         changelogs=dict,
         refreshing=lambda: ["products"],
         feeds=[],

@@ -6,6 +6,7 @@ is found here is evidence, its absence is none: dynamic SQL and calls of further
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot.tokenizer_core import TokenType
@@ -16,6 +17,9 @@ from cdc_daemon.analysis.places import SqlText, spelling
 _CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay", "position"})
 _RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
 _CLOCKS = frozenset({"now", "transaction_timestamp"}) | _RUNNING
+_SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+# IN, BETWEEN, DISTINCT, USING, NULLIF, CASE, LIKE, ILIKE and SIMILAR TO look for these.
+_BEHIND_WORDS = frozenset({"=", "<>", "<", ">", "<=", ">=", "~", "~~", "!~~", "~~*", "!~~*"})
 _CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 
 
@@ -50,6 +54,15 @@ def names_in(body: str) -> frozenset[tuple[str | None, str]]:
             qualified = text.type_of(n - 1) is TokenType.DOT
             found.add((_folded(text, n - 2) if qualified else None, name))
     return frozenset(found)
+
+
+def symbols_in(text: str) -> frozenset[str]:
+    """Every name of an operator that may be meant in a query or a body, also where a word stands for it.
+
+    `=-1` is two operators and `~-1` is one: each beginning of a run of such characters may be one.
+    """
+    runs = _SYMBOLS.findall(text)
+    return _BEHIND_WORDS.union(run[:length] for run in runs for length in range(1, len(run) + 1))
 
 
 def _folded(text: SqlText, n: int) -> str | None:
