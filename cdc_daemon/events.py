@@ -62,7 +62,7 @@ EVENTS: dict[str, Event] = {
     "feed_planned": Event("A feed's query was analysed.", ("feed", "tables", "routes")),
     "feed_changed": Event(
         "A feed's definition, what it depends on, or the database's history is not what it was: the feed is "
-        "planned anew and resynced.",
+        "planned anew and resynced. `reason` names the objects that changed.",
         ("feed", "reason"),
     ),
     "table_busy": Event(
@@ -78,6 +78,11 @@ EVENTS: dict[str, Event] = {
         "A file in state_dir that tells of the database's history can't be read or written; until it can, a "
         "database that goes back while the daemon does not run may go unnoticed.",
         ("path", "reason"),
+    ),
+    "triggers_left": Event(
+        "Another table has taken the name of a source, and the triggers of the one that had it could not be "
+        "dropped: they cost its writers, and `install` drops them.",
+        ("feed", "reason", "hint"),
     ),
     "feed_stopped": Event(
         "A feed can't go on until a person repairs it; its cursor rests, other feeds go on.",

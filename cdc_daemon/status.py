@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.capture.catalogue import schema_exists
+from cdc_daemon.capture.fingerprint import Fingerprint
 from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
@@ -17,6 +18,9 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 from cdc_daemon.workers.surroundings import subscribed
+
+RESTED_SECONDS = 180.0
+"""How long the cursor of an idle feed may rest: a daemon moves it once in one or two minutes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class FeedStatus:
         due: documents whose time (`_refresh_at`) has come.
         failed_entities: those that can't be computed; their documents stay as they were.
         lag_seconds: age of the oldest of these entries, or how long a document has been due; 0.0 when there
-            is none.
+            is none. None: nobody has measured it.
+        lag_unknown: why nobody has.
         last_pass: the fields of the last `pass_finished` that had entries.
     """
 
@@ -70,7 +75,8 @@ class FeedStatus:
     unread: int = 0
     due: int = 0
     failed_entities: int = 0
-    lag_seconds: float = 0.0
+    lag_seconds: float | None = None
+    lag_unknown: str | None = None
     reason: str | None = None
     synced_at: datetime | None = None
     last_pass: Mapping[str, object] | None = None
@@ -95,27 +101,47 @@ class Status:
 def read_status(connection: Connection, settings: Settings) -> Status:
     """How every configured feed stands now, each read on its own."""
     installed = schema_exists(connection)
+    plans, unplanned = _plans(connection, settings)
     feeds = [
-        _feed(connection, name, settings.feeds[name].sinks) if installed else FeedStatus(name, "missing")
+        _feed(connection, name, settings.feeds[name].sinks, plans.get(name))
+        if installed
+        else FeedStatus(name, "missing")
         for name in settings.feeds
     ]
-    plans, unplanned = _plans(connection, settings)
     return Status(
-        feeds, [*unplanned, *_drift(connection, settings, plans, unplanned)], _uncaptured(connection, plans)
+        feeds,
+        [*unplanned, *_drift(connection, settings, plans, unplanned)],
+        _uncaptured(connection, list(plans.values())),
     )
 
 
-def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus:
+def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPlan | None) -> FeedStatus:
     row = connection.execute(statement("status.feed"), {"feed": name}).fetchone()
     if row is None:
         return FeedStatus(name, "missing")
-    cursor, pending, synced_at, reason, last_pass, last_pass_at, changelogs, refreshes, failed = row
+    (
+        cursor,
+        pending,
+        synced_at,
+        reason,
+        last_pass,
+        last_pass_at,
+        changelogs,
+        refreshes,
+        failed,
+        fingerprint,
+        rested,
+    ) = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
     rows, tombstones = counts or (0, 0)
     unread, lag = _unread(connection, cursor, changelogs) if cursor else (0, 0.0)
     waiting = connection.execute(statement("status.due", feed=table)).fetchone() if refreshes else None
     due, due_seconds = waiting or (0, 0.0)
+    lag = max(lag, round(due_seconds, 3))
+    unknown = _unmeasured(connection, plan, fingerprint) if cursor else "the feed has no cursor yet"
+    if unknown is None and not lag and rested > RESTED_SECONDS:
+        unknown = f"no daemon has looked at the feed for {rested:.0f} s"
     state = "stopped" if reason else "new" if not cursor else "syncing" if pending else "live"
     return FeedStatus(
         feed=name,
@@ -126,7 +152,8 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str]) -> FeedStatus
         unread=unread,
         due=due,
         failed_entities=failed,
-        lag_seconds=max(lag, round(due_seconds, 3)),
+        lag_seconds=None if unknown else lag,
+        lag_unknown=unknown,
         reason=reason,
         synced_at=synced_at,
         last_pass=last_pass,
@@ -158,13 +185,22 @@ def _sink(connection: Connection, sink: str, feed: str) -> SinkStatus:
     return SinkStatus(sink, found[0] if found else 0, *rest)
 
 
-def _plans(connection: Connection, settings: Settings) -> tuple[list[FeedPlan], list[str]]:
+def _unmeasured(connection: Connection, plan: FeedPlan | None, fingerprint: str | None) -> str | None:
+    """Why the entries don't tell how far a feed is behind, if so."""
+    if plan is None:
+        return "the feed can't be planned"
+    if Fingerprint(plan.dependencies).read(connection) != fingerprint:
+        return "what the feed depends on was changed since its last pass: changes may have been missed"
+    return None
+
+
+def _plans(connection: Connection, settings: Settings) -> tuple[dict[str, FeedPlan], list[str]]:
     """The plan of each feed, and a sentence for each that can't be planned."""
-    plans: list[FeedPlan] = []
+    plans: dict[str, FeedPlan] = {}
     unplanned: list[str] = []
     for name in settings.feeds:
         try:
-            plans.append(plan_feed(connection, settings, name))
+            plans[name] = plan_feed(connection, settings, name)
         except (CdcError, psycopg.Error) as error:
             told = error.told_of(name) if isinstance(error, FeedError) else first_line(error)
             unplanned.append(f"feed {name} can't be planned: {told}")
@@ -172,10 +208,10 @@ def _plans(connection: Connection, settings: Settings) -> tuple[list[FeedPlan], 
 
 
 def _drift(
-    connection: Connection, settings: Settings, plans: Sequence[FeedPlan], unplanned: Sequence[str]
+    connection: Connection, settings: Settings, plans: Mapping[str, FeedPlan], unplanned: Sequence[str]
 ) -> list[str]:
     try:
-        steps = wanted_steps(connection, settings, plans, complete=not unplanned)
+        steps = wanted_steps(connection, settings, list(plans.values()), complete=not unplanned)
     except (InstallError, psycopg.Error) as error:
         return [first_line(error)]
     return [f"{step.action} {step.what}" for step in steps]

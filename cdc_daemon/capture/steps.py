@@ -57,17 +57,7 @@ def removals(
         if (table, trigger) not in kept and present.function not in untouched_functions:
             by_table.setdefault(table, []).append(trigger)
     for table, triggers in by_table.items():
-        yield Step(
-            "drop",
-            f"triggers on {table}",
-            tuple(
-                rendered(
-                    "capture.drop_trigger", trigger=sql.Identifier(trigger), table=sql.Identifier(*table)
-                )
-                for trigger in triggers
-            ),
-            locks=table,
-        )
+        yield _dropped(table, triggers)
     functions = {source.function for source in keep} | untouched_functions
     for function in installed.functions:
         if function not in functions:
@@ -87,6 +77,24 @@ def removals(
             statements.append(statement("capture.forget_source", **forget))
         if statements:
             yield Step("drop", f"changelog cdc.{captured.changelog}", tuple(statements))
+
+
+def strays(connection: Connection) -> Iterator[Step]:
+    """Drop the triggers of tables that lost their names to other tables; nobody reads what they write."""
+    for schema, name, triggers in connection.execute(statement("capture.stray_triggers")).fetchall():
+        yield _dropped(TableName(schema, name), triggers)
+
+
+def _dropped(table: TableName, triggers: Iterable[str]) -> Step:
+    return Step(
+        "drop",
+        f"triggers on {table}",
+        tuple(
+            rendered("capture.drop_trigger", trigger=sql.Identifier(trigger), table=sql.Identifier(*table))
+            for trigger in triggers
+        ),
+        locks=table,
+    )
 
 
 def stamp(text: str) -> sql.Literal:

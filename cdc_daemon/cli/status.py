@@ -66,7 +66,10 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
     yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   pending {feed.pending:,}"
     last_pass = _moment(feed.last_pass_at)
     due = f"   due {feed.due:,}" if feed.due else ""
-    yield f"  lag {feed.lag_seconds:.3f} s   unread entries {feed.unread:,}{due}   last pass {last_pass}"
+    lag = "unknown" if feed.lag_seconds is None else f"{feed.lag_seconds:.3f} s"
+    if feed.lag_unknown:
+        lag += f" ({feed.lag_unknown})"
+    yield f"  lag {lag}   unread entries {feed.unread:,}{due}   last pass {last_pass}"
     if feed.failed_entities:
         yield (
             f"  failed entities {feed.failed_entities:,}: their documents stay as they were "

@@ -21,10 +21,10 @@ from cdc_daemon.analysis.catalogue import (
     View,
 )
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.code import read_code, schemas_of
+from cdc_daemon.feeds.code import read_code
 from cdc_daemon.feeds.definition_path import definition_path
 from cdc_daemon.feeds.temporary_view import create_view
-from cdc_daemon.pg.search_path import find_names
+from cdc_daemon.pg.search_path import find_names, schemas_in
 from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.pg.statements import statement
 
@@ -97,7 +97,7 @@ def describe(
             relations=tables,
             text=text,
             path=path,
-            schemas=schemas_of(search_path, user),
+            schemas=(user if schema == "$user" else schema for schema in schemas_in(search_path)),
         )
         derived_path = definition_path(
             cursor, feed, {view: definition, **{oid: each.definition for oid, each in views.items()}}, used

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,9 +9,8 @@ import psycopg
 
 from cdc_daemon.analysis.catalogue import Code, ForeignCode
 from cdc_daemon.analysis.verdicts.bodies import names_in, symbols_in
+from cdc_daemon.pg.search_path import schemas_in
 from cdc_daemon.pg.statements import statement
-
-_SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^",]+)')
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -60,7 +58,7 @@ def read_code(
     }
     texts = [text, *(body for body, _ in bodies.values())]
     names = {name for each in texts for name in names_in(each)}
-    own_paths = [schema for _, own in bodies.values() for schema in schemas_of(own, "")]
+    own_paths = [schema for _, own in bodies.values() for schema in schemas_in(own)]
     rows = cursor.execute(statement("foreign_code.foreign"), {**closure, "relations": relations}).fetchall()
     return Code(
         **{kind: tuple(oids) for kind, oids in closure.items()},
@@ -69,19 +67,6 @@ def read_code(
         symbols=tuple(sorted({symbol for each in texts for symbol in symbols_in(each)})),
         schemas=tuple(sorted({*schemas, *own_paths, *(schema for schema, _ in names if schema)})),
     )
-
-
-def schemas_of(search_path: str, user: str) -> list[str]:
-    """The schemas that a search path names, as the catalogue spells them, whether they exist or not.
-
-    Args:
-        user: the role that `$user` stands for.
-    """
-    found: list[str] = []
-    for quoted, plain in _SCHEMA.findall(search_path):
-        name = quoted.replace('""', '"') if quoted else plain.strip().lower()
-        found.append(user if name == "$user" else name)
-    return [name for name in found if name]
 
 
 def _oids(cursor: Cursor, name: str, **parameters: list[int]) -> list[int]:
@@ -104,7 +89,7 @@ def _named_in(
         names = sorted(names_in(body), key=str)
         if not names:
             continue
-        own = schemas_of(own_path, "")
+        own = schemas_in(own_path)
         rows = cursor.execute(
             statement("foreign_code.named"),
             {

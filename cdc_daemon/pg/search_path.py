@@ -48,9 +48,14 @@ def found_in(schemas: str, *statements: sql.Composed) -> tuple[sql.Composed, ...
     return (_set(schemas), *statements, _set(OWN_PATH))
 
 
+def schemas_in(search_path: str) -> list[str]:
+    """The schemas that a search path names, as the catalogue spells them, whether they exist or not."""
+    return [quoted.replace('""', '"') or plain.lower() for quoted, plain in _SCHEMA.findall(search_path)]
+
+
 def _set(schemas: str) -> sql.Composed:
-    named = [quoted.replace('""', '"') or plain.lower() for quoted, plain in _SCHEMA.findall(schemas)]
-    return statement("session.set_path", schemas=sql.SQL(", ").join(map(sql.Identifier, [*named, "pg_temp"])))
+    named = [*schemas_in(schemas), "pg_temp"]
+    return statement("session.set_path", schemas=sql.SQL(", ").join(map(sql.Identifier, named)))
 
 
 def find_names(connection: Session, schemas: str, *, temporary_first: bool = False) -> None:

@@ -123,6 +123,23 @@ def install(
     return found
 
 
+def drop_strays(connection: Connection, dsn: str, settings: Settings) -> list[Step]:
+    """Drop capture triggers of tables that are no source any more, because another table has their name.
+
+    Returns:
+        What was done.
+
+    Raises:
+        InstallError: a table is locked, or is another role's; what is left costs its writers.
+    """
+    if not any(True for _ in steps.strays(connection)):
+        return []
+    with one_installer(dsn, settings):
+        found = list(steps.strays(connection))
+        ddl.apply(connection, found, lock_timeout_seconds=DAEMON_LOCK_SECONDS, attempts=DAEMON_ATTEMPTS)
+    return found
+
+
 def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
     """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
     stored = feed_steps.read_installed(connection) if catalogue.schema_exists(connection) else {}

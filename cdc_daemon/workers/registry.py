@@ -9,13 +9,13 @@ from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.capture.catalogue import schema_exists
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
-from cdc_daemon.errors import FeedError
+from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.installation import install
+from cdc_daemon.workers.installation import drop_strays, install
 from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 
 log = get_logger()
@@ -58,6 +58,7 @@ class Registry:
         with self._lock:
             for step in install(connection, self._dsn, self._settings, [plan], complete=False):
                 log.info("source_installed", feed=feed, action=step.action, what=step.what)
+            self._drop_strays(connection, feed)
             sources = plan_sources(connection, [plan])
             self._plans[feed] = plan
             self._known.add(feed)
@@ -69,6 +70,13 @@ class Registry:
             routes=sorted({str(occurrence.kind) for occurrence in plan.analysis.occurrences}),
         )
         return plan, sources
+
+    def _drop_strays(self, connection: Connection, feed: str) -> None:
+        try:
+            for step in drop_strays(connection, self._dsn, self._settings):
+                log.info("source_installed", feed=feed, action=step.action, what=step.what)
+        except InstallError as error:  # the feed can do without: `install` comes again
+            log.warning("triggers_left", feed=feed, reason=str(error), hint=error.hint)
 
     def _forget(self, feed: str) -> None:
         """Have nobody look at what is not there any more."""

@@ -88,6 +88,29 @@ WHERE t.tgname OPERATOR(pg_catalog.~~) 'cdc\_capture\_%' AND NOT t.tgisinternal
   AND p.pronamespace OPERATOR(pg_catalog.=) 'cdc'::pg_catalog.regnamespace::pg_catalog.oid
 ORDER BY 1, 2, 3
 
+-- name: stray_triggers
+-- Capture triggers on tables that are no source any more, because another table has taken the name. Where no table has
+-- it, the source may come back by a second renaming: its triggers stay.
+WITH RECURSIVE tree AS (
+    SELECT c.oid AS relation, s.function
+    FROM cdc.source AS s
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schema_name
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.table_name
+    UNION
+    SELECT i.inhrelid, tree.function FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.relation
+)
+SELECT n.nspname, c.relname, pg_catalog.array_agg(t.tgname::pg_catalog.text ORDER BY t.tgname)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE t.tgname LIKE 'cdc\_capture\_%' AND NOT t.tgisinternal
+  AND p.pronamespace = 'cdc'::pg_catalog.regnamespace
+  AND EXISTS (SELECT FROM tree WHERE tree.function = p.proname)
+  AND NOT EXISTS (SELECT FROM tree WHERE tree.function = p.proname AND tree.relation = t.tgrelid)
+GROUP BY 1, 2
+ORDER BY 1, 2
+
 -- name: installed_links
 -- The columns of every changelog, with their types.
 SELECT c.relname, a.attname, pg_catalog.format_type(a.atttypid, -1)

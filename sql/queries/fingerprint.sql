@@ -99,11 +99,13 @@ WITH RECURSIVE tree AS (
     -- REINDEX CONCURRENTLY makes another index of them.
     SELECT 'unique key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key
     FROM ROWS FROM (pg_catalog.unnest(%(key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(keys)s::pg_catalog.text[])) AS w (relation, key)
-    WHERE NOT EXISTS (
-        SELECT FROM pg_catalog.pg_index AS i
+    LEFT JOIN LATERAL (
+        SELECT i.indexrelid FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = w.relation AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
           AND pg_catalog.array_to_string((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1], ' ') = w.key
-    )
+        OFFSET 0
+    ) AS i ON true
+    WHERE i.indexrelid IS NULL
     UNION ALL
     SELECT 'foreign key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key::pg_catalog.text
     FROM ROWS FROM (pg_catalog.unnest(%(foreign_key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(foreign_keys)s::pg_catalog.oid[])) AS w (relation, key)
@@ -111,23 +113,24 @@ WITH RECURSIVE tree AS (
     UNION ALL
     -- What users made that has a name which stands in the query, in a schema where the query finds names: a table that
     -- shadows another one, an overload of a function or an operator that fits better. Which of them a name means is
-    -- PostgreSQL's to say, when the feed is planned anew.
+    -- PostgreSQL's to say, when the feed is planned anew. (`oid >= 16384` would be looked up by the index on oid, which
+    -- reads every object of the database.)
     SELECT 'name of relation', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, n.nspname
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relname = ANY (%(names)s::pg_catalog.name[]) AND c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S')
+    WHERE c.relname = ANY (%(names)s::pg_catalog.name[]) AND c.oid::pg_catalog.int8 >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 'c')
       AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
     UNION ALL
     SELECT 'name of function', 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, n.nspname
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-    WHERE p.proname = ANY (%(names)s::pg_catalog.name[]) AND p.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    WHERE p.proname = ANY (%(names)s::pg_catalog.name[]) AND p.oid::pg_catalog.int8 >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
     UNION ALL
     SELECT 'name of type', 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, n.nspname
     FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE t.typname = ANY (%(names)s::pg_catalog.name[]) AND t.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    WHERE t.typname = ANY (%(names)s::pg_catalog.name[]) AND t.oid::pg_catalog.int8 >= 16384 AND t.typtype <> 'c' AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
     UNION ALL
     SELECT 'name of operator', 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, n.nspname
     FROM pg_catalog.pg_operator AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE o.oprname = ANY (%(symbols)s::pg_catalog.name[]) AND o.oid >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
+    WHERE o.oprname = ANY (%(symbols)s::pg_catalog.name[]) AND o.oid::pg_catalog.int8 >= 16384 AND n.nspname = ANY (%(schemas)s::pg_catalog.name[])
 )
 {summary}
 

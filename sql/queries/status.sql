@@ -1,13 +1,15 @@
 -- name: feed
 -- A feed's state row, with the changelogs that it reads, whether its documents may have times of their own, and how
--- many entities are set aside.
+-- many entities are set aside, the fingerprint that belongs to the cursor, and for how many seconds the cursor has
+-- rested.
 SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
              WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1),
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = pg_catalog.to_regclass('cdc.feed_' || f.feed) AND a.attname = 'refresh_at'),
-       (SELECT pg_catalog.count(*) FROM cdc.failed_entity AS e WHERE e.feed = f.feed)
+       (SELECT pg_catalog.count(*) FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
+       f.fingerprint, COALESCE(EXTRACT(epoch FROM pg_catalog.now() - f.cursor_at), 0)::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 
