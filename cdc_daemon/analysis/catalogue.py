@@ -104,7 +104,6 @@ class Table:
         columns: by name, in the table's order.
         primary_key: its columns, empty without one.
         unique_keys: column sets that are unique, not deferrable and without predicate (primary key included).
-        numbered_keys: the same by the columns' numbers (pg_attribute.attnum).
         indexes: the columns of each valid index without predicate, up to its first expression.
         index_expressions: the first expression of each such index that begins with one.
         partitioned: it has partitions, so no index of it can be built concurrently.
@@ -114,6 +113,7 @@ class Table:
         row_security: it is active for the role.
         unlogged: a crash empties it.
         foreign_parts: its partitions that are foreign tables, at any depth.
+        numbered_keys: the unique keys by the columns' numbers (pg_attribute.attnum).
     """
 
     name: TableName
@@ -121,7 +121,6 @@ class Table:
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
-    numbered_keys: tuple[tuple[int, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     kind: RelationKind = "table"
     indexes: tuple[tuple[str, ...], ...] = ()
@@ -132,6 +131,7 @@ class Table:
     index_expressions: tuple[str, ...] = ()
     partitioned: bool = False
     rows: float | None = None
+    numbered_keys: tuple[tuple[int, ...], ...] = ()
 
     @property
     def watchable(self) -> bool:
