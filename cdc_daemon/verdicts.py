@@ -84,7 +84,8 @@ VERDICTS: dict[str, VerdictName] = {
         "A temporary table is there for one session only.", refused=True, accepting=Accepting.UNWATCHED
     ),
     "row-security": VerdictName(
-        "Row security of a table would hide rows from the daemon's role.", refused=True
+        "Row security of a table applies to the daemon's role; even a policy `USING (true)` counts.",
+        refused=True,
     ),
     "no-right": VerdictName(
         "The daemon's role lacks a right: SELECT on a table, EXECUTE on a function.", refused=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -43,7 +44,10 @@ def test_a_role_that_owns_the_tables_can_install_and_run(keeper: str, tmp_path: 
     feeds.assert_equal_to_the_query()
 
 
-def test_row_security_stops_the_feed_rather_than_hiding_rows(keeper: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("condition", ["id > 2", "true"])
+def test_row_security_stops_the_feed_rather_than_hiding_rows(
+    keeper: str, tmp_path: Path, condition: LiteralString
+) -> None:
     feeds = Synced(tmp_path, keeper)
     feeds.sync()
     before = feeds.file("items").read_bytes()
@@ -51,11 +55,13 @@ def test_row_security_stops_the_feed_rather_than_hiding_rows(keeper: str, tmp_pa
         keeper,
         "ALTER TABLE item ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE item FORCE ROW LEVEL SECURITY",
-        "CREATE POLICY part ON item USING (id > 2)",
+        f"CREATE POLICY part ON item USING ({condition})",
     )
-    with pytest.raises(FeedError, match="row-level security"):
+    with pytest.raises(FeedError, match="row-level security") as stopped:
         feeds.sync("UPDATE item SET price = 3")
     assert "row-level security" in str(feeds.reason("items"))
+    assert "BYPASSRLS" in str(stopped.value)
+    assert "USING (true) does not help" in str(stopped.value)
     assert feeds.file("items").read_bytes() == before
     feeds.sync("ALTER TABLE item DISABLE ROW LEVEL SECURITY")
     feeds.assert_equal_to_the_query()

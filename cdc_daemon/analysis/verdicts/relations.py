@@ -60,8 +60,9 @@ def _verdicts(table: Table, role: str) -> Iterator[tuple[str, str, str]]:
         what = f"the role {role} may not read {table.name}"
         yield "no-right", what, f"GRANT SELECT ON {table.name.quoted} TO {role}"
     elif table.row_security:
-        what = f"row-level security hides rows of {table.name} from the role {role}"
+        what = f"row-level security of {table.name} applies to the role {role}, even where it hides nothing"
         hint = (
-            f"ALTER ROLE {role} BYPASSRLS: documents are made of all rows; or let another role run the daemon"
+            f"ALTER ROLE {role} BYPASSRLS, or run the daemon as the table's owner. A policy USING (true) "
+            "does not help: the daemon sets row_security = off, so that no row can be hidden silently"
         )
         yield "row-security", what, hint
