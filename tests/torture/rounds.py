@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.binaries import find_binaries
 from tests.acceptance.cluster import Node, dsn_of_all, nodes
 from tests.acceptance.command import Command
@@ -122,14 +122,24 @@ def _round(
             _make_faults(report, world, seconds)
         report.commits += sum(writer.commits for writer in writers)
         _settle(world)
-        found = [*world.said, *differences(world.command, case.feeds, sinks)]
+        found = _compared(world)
         if not found:
             world.call_until_done("uninstall", "--yes")
     finally:
         world.end_all_daemons(signal.SIGKILL)
+        for node in servers:
+            shutil.copy(node.data / "server.log", place / f"{node.directory.name}.log")
     with psycopg.connect(servers[0].dsn(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
     return found
+
+
+def _compared(world: World) -> list[str]:
+    """What must not be and is."""
+    try:
+        return [*world.said, *differences(world.command, world.case.feeds, world.targets)]
+    except (DatabaseUnavailable, psycopg.OperationalError) as error:
+        return [*world.said, f"the database can't be asked: {error}"]
 
 
 def _make_faults(report: Report, world: World, seconds: float) -> None:
