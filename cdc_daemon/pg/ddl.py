@@ -20,7 +20,7 @@ from cdc_daemon.visible import visible
 
 
 class TableBusy(InstallError):
-    """A table could not be locked, because a transaction that is open holds it."""
+    """A table could not be locked, or the installer's lock not be had: a session that is open holds it."""
 
 
 @dataclass(frozen=True)

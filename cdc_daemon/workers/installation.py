@@ -17,7 +17,7 @@ from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.pg import ddl
-from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
 from cdc_daemon.pg.statements import sql_directory, statement
 from cdc_daemon.settings import Settings
@@ -108,7 +108,12 @@ def install(
         FeedError: some feed would get another definition, and `plans` are not complete.
         InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
     """
-    with one_installer(dsn, settings):
+    if not complete:
+        _refuse_other_definitions(connection, plans)
+        # Any role may hold the installer's lock. A daemon that finds all as wanted needs no lock.
+        if not wanted_steps(connection, settings, plans, complete=False):
+            return []
+    with one_installer(dsn, settings, patient=complete):
         if not complete:
             _refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
@@ -164,27 +169,31 @@ def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan])
 
 
 @contextmanager
-def one_installer(dsn: str, settings: Settings) -> Generator[None]:
+def one_installer(dsn: str, settings: Settings, *, patient: bool = True) -> Generator[None]:
     """Hold off every other installer of this database.
 
     The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
     pooler in transaction mode, and the installer's own transactions must end, table by table.
 
+    Args:
+        patient: wait as long as an install tries to lock a table; otherwise for one of its attempts.
+
     Raises:
-        InstallError: another session held the lock for as long as an install tries to lock a table.
+        TableBusy: another session held the lock all that time.
     """
     with (
         connect(dsn, purpose="installer's lock", patience=settings.database.patience) as session,
         session.transaction(),
     ):
-        _lock_out_others(session, settings)
+        _lock_out_others(session, settings, patient=patient)
         with kept_alive(session):
             yield
 
 
-def _lock_out_others(session: Connection, settings: Settings) -> None:
+def _lock_out_others(session: Connection, settings: Settings, *, patient: bool) -> None:
     database = settings.database
-    milliseconds = f"{database.lock_timeout_seconds * database.install_attempts * 1000:.0f}"
+    attempts = database.install_attempts if patient else 1
+    milliseconds = f"{database.lock_timeout_seconds * attempts * 1000:.0f}"
     try:
         with session.transaction():
             session.execute(statement("ddl.lock_timeout"), {"milliseconds": milliseconds})
@@ -192,7 +201,7 @@ def _lock_out_others(session: Connection, settings: Settings) -> None:
     except psycopg.errors.LockNotAvailable as error:
         holders = session.execute(statement("installation.installers")).fetchall()
         named = ", ".join(f"pid {pid} of role {role} ({program})" for pid, role, program in holders)
-        raise InstallError(
+        raise TableBusy(
             f"another session holds the installer's lock: {named or 'it has just ended'}",
             where="database",
             hint="wait for the other install; if it is none, end it: SELECT pg_terminate_backend(<pid>)",
