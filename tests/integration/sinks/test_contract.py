@@ -271,3 +271,18 @@ def test_the_settings_are_those_of_the_sink(receiver: Receiver) -> None:
     batches = receiver.batches_at_once
     assert (sink.batch_records, sink.batch_bytes) == (3 * batches, 1000 * batches)
     sink.close()
+
+
+@pytest.mark.parametrize(
+    "escape", [rb"\u0000", rb"\ud800", rb"\udc00x"], ids=["null", "high half", "low half"]
+)
+def test_a_text_that_a_target_may_not_be_able_to_hold_is_taken_or_refused_alone(
+    sink: Sink, receiver: Receiver, escape: bytes
+) -> None:
+    """JSON may hold these escapes; jsonb, for one, does not."""
+    odd = upsert("odd", 2, b'{"name":"' + escape + b'"}')
+    refused = deliver(sink, [upsert("a", 1), odd, upsert("c", 3)])
+    assert refused <= {key_of(odd.key)}
+    told = deliver(sink, [delete("odd", 4)])
+    assert told == set()
+    assert receiver.documents(FEED) == state([upsert("a", 1), upsert("c", 3)])
