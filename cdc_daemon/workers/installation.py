@@ -246,7 +246,7 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
             "remove everybody's with `cdc-daemon uninstall --drop-feeds`",
         )
     require_nothing_foreign(connection, installed, {*belonging.own, *belonging.others})
-    owner = read_owner(connection, settings)
+    owner, own_owner = read_owner(connection, settings), _own_owner(connection)
     apply = partial(
         ddl.apply,
         connection,
@@ -264,7 +264,7 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
                 where="schema cdc",
                 hint="it came while uninstall was at work: drop or move it, then uninstall again",
             ) from error
-    if owner.exists and owner.name == default_owner(connection):
+    if owner.exists and owner.name in {own_owner, default_owner(connection)}:
         try:
             connection.execute(statement("installation.disown", owner=sql.Identifier(owner.name)))
             connection.execute(statement("installation.drop_owner", owner=sql.Identifier(owner.name)))
@@ -279,10 +279,16 @@ def _left(connection: Connection) -> list[str]:
 
 def read_owner(connection: Connection, settings: Settings) -> Owner:
     """The role that is to own the capture functions, and whether this session can give them to it."""
-    name = settings.database.owner_role or default_owner(connection)
+    name = settings.database.owner_role or _own_owner(connection)
     row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
     exists, can_create, can_give = row or (False, False, False)
     return Owner(name, exists, can_give if exists else can_create)
+
+
+def _own_owner(connection: Connection) -> str:
+    """The role that an earlier install made for this database, or the one that an install would make."""
+    found = [name for (name,) in connection.execute(statement("installation.installed_owner"))]
+    return found[0] if len(found) == 1 else default_owner(connection)
 
 
 def default_owner(connection: Connection) -> str:

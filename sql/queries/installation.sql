@@ -5,6 +5,26 @@ SELECT o.oid IS NOT NULL, m.rolsuper OR m.rolcreaterole,
 FROM pg_catalog.pg_roles AS m LEFT JOIN pg_catalog.pg_roles AS o ON o.rolname = %(owner)s
 WHERE m.rolname = pg_catalog.current_user()
 
+-- name: installed_owner
+-- The owner role of earlier installs, whatever the database was called then. A copy of a database has the original's
+-- capture functions: their owner has something in another database too, and is not this one's.
+SELECT r.rolname
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner
+WHERE p.pronamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('cdc')::pg_catalog.oid
+  AND pg_catalog.starts_with(p.proname::pg_catalog.text, 'capture_')
+  AND pg_catalog.starts_with(r.rolname::pg_catalog.text, 'cdc_owner_') AND NOT r.rolcanlogin
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_shdepend AS d
+      WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_authid'::pg_catalog.regclass::pg_catalog.oid
+        AND d.refobjid OPERATOR(pg_catalog.=) r.oid AND d.dbid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+        AND d.dbid OPERATOR(pg_catalog.<>) (
+            SELECT b.oid FROM pg_catalog.pg_database AS b
+            WHERE b.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+        )
+  )
+GROUP BY r.rolname
+
 -- name: create_owner
 -- The body of a DO: the role may be there although the schema is not, when a script runs again or after somebody
 -- dropped the schema.

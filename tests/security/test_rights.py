@@ -271,3 +271,30 @@ def test_a_stranger_with_the_installers_lock_stops_no_feed_that_is_installed(
         daemon.run_once()
     attacker.session.execute("SELECT pg_advisory_unlock_all()")
     daemon.assert_in_step()
+
+
+def test_a_database_that_was_renamed_keeps_its_owner_role_until_uninstall(
+    daemon: Daemon, shop: Session, connect: Connect
+) -> None:
+    daemon.feed("products", "SELECT id, price FROM product", key=["id"])
+    daemon.install()
+    role, name = default_owner(shop), shop.info.dbname
+    with connect(make_conninfo(daemon.dsn, dbname="postgres")) as other:
+        _rename(other, name, f"{name}_renamed")
+        try:
+            renamed = Daemon(daemon.folder, make_conninfo(daemon.dsn, dbname=f"{name}_renamed"))
+            renamed.feeds = daemon.feeds
+            assert renamed.wanted() == []
+            renamed.assert_in_step()
+            assert renamed.uninstall() == []
+            left = other.execute("SELECT FROM pg_roles WHERE rolname IN (%s, %s)", (role, f"{role}_renamed"))
+            assert left.fetchall() == []
+        finally:
+            _rename(other, f"{name}_renamed", name)
+
+
+def _rename(session: Session, name: str, to: str) -> None:
+    session.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", (name,)
+    )
+    session.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (name, to))))
