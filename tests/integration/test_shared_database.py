@@ -72,13 +72,16 @@ def test_a_schema_of_that_name_that_is_not_ours_is_refused_and_never_dropped(
 @pytest.mark.parametrize(
     ("made", "named"),
     [
-        ("CREATE VIEW public.monitor AS SELECT feed FROM cdc.feed_state", "view monitor"),
-        ("CREATE VIEW public.monitor AS SELECT * FROM cdc.feed_products", "view monitor"),
+        ("CREATE VIEW public.monitor AS SELECT feed FROM cdc.feed_state", "view public.monitor"),
+        ("CREATE VIEW public.monitor AS SELECT * FROM cdc.feed_products", "view public.monitor"),
         ("CREATE TABLE cdc.mine (id int)", "table cdc.mine"),
-        ("CREATE TABLE mine (feed text REFERENCES cdc.feed_state)", "table mine"),
+        ("CREATE TABLE mine (feed text REFERENCES cdc.feed_state)", "table public.mine"),
         ("CREATE FUNCTION cdc.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function cdc.mine()"),
         ("CREATE TYPE cdc.mine AS ENUM ('a')", "type cdc.mine"),
-        ("CREATE FUNCTION mine(cdc.feed_state) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function mine("),
+        (
+            "CREATE FUNCTION mine(cdc.feed_state) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "function public.mine(",
+        ),
         (
             f"{RETURNS_NULL}; CREATE TRIGGER mine AFTER INSERT ON cdc.feed_products EXECUTE FUNCTION mine()",
             "trigger mine on table cdc.feed_products",
@@ -178,7 +181,7 @@ def test_a_table_that_citus_has_distributed_is_refused(products: Daemon, connect
     for command in ("check", "install"):
         result = cli(products, command)
         assert result.exit_code == 2
-        assert "reads product: distributed or reference tables of Citus" in result.output
+        assert "reads public.product: distributed or reference tables of Citus" in result.output
 
 
 @contextmanager
