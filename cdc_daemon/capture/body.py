@@ -246,9 +246,10 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         "new_columns": _columns(source, "n"),
         "counts": _counts(source, "o", "n") + sql.SQL("" if source.filters is None else " AND "),
     }
-    old_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("o", first_key))
-    new_is_there = sql.SQL("{} IS NOT NULL").format(sql.Identifier("n", first_key))
-    unpaired = sql.SQL("{} IS NULL").format(sql.Identifier("o", first_key))
+    # Of a composite key with a NULL inside, both IS NULL and IS NOT NULL may be false.
+    old_is_there = sql.SQL("{} IS DISTINCT FROM NULL").format(sql.Identifier("o", first_key))
+    new_is_there = sql.SQL("{} IS DISTINCT FROM NULL").format(sql.Identifier("n", first_key))
+    unpaired = sql.SQL("{} IS NOT DISTINCT FROM NULL").format(sql.Identifier("o", first_key))
     differ = sql.SQL("{} OR {}").format(unpaired, _different(links)) if links else unpaired
     new_counts = sql.SQL("{} AND ({})").format(new_is_there, differ)
     gather, gather_if = (
@@ -258,7 +259,7 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     changed = rendered(
         "capture.changed_rows",
         aggregates=_continued(gather.format(link.of("o")) for link in links),
-        moved=sql.SQL("{} OR {} IS NULL").format(differ, sql.Identifier("n", first_key)),
+        moved=sql.SQL("{} OR {} IS NOT DISTINCT FROM NULL").format(differ, sql.Identifier("n", first_key)),
         into=_continued(link.array for link in links),
         **pairs,
     )
