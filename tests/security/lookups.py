@@ -20,12 +20,12 @@ _TOKEN = re.compile(
 # What stands before a parenthesis and is no function. (UNNEST of several arrays is grammar, too.)
 _GRAMMAR = frozenset(
     """all and any array as by coalesce conflict distinct else elsif end exists explain filter from greatest
-    having if in into key lateral least materialized not on or over recursive returning row select set some
-    table then union unnest using values when where while with within""".split()  # noqa: SIM905 # it is shorter
+    having if in into join key lateral least materialized not on or over recursive returning row select set
+    some table then union unnest using values when where while with within""".split()  # noqa: SIM905 # it is shorter
 )
 # Looked up by the name `=`, `<` and so on, although no operator stands there that could be named.
 _HIDDEN = re.compile(
-    r"\b(?:IN\s*\(|BETWEEN\b|I?LIKE\b|SIMILAR\s+TO\b|IS\s+(?:NOT\s+)?DISTINCT\s+FROM\b|NULLIF\s*\(|NATURAL\b"
+    r"\b(?:IN\s*\(|BETWEEN\b|I?LIKE\b|SIMILAR\s+TO\b|IS\s+(?:NOT\s+)?DISTINCT\s+FROM\b(?!\s+NULL\b)|NULLIF\s*\(|NATURAL\b"
     r"|JOIN\s+[^()]*?\bUSING\s*\(|CASE\s+(?!WHEN\b))",
     re.IGNORECASE,
 )
