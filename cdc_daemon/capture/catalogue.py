@@ -10,6 +10,7 @@ from cdc_daemon.analysis.conditions import columns_of, loads
 from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.errors import InstallError
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
@@ -130,7 +131,7 @@ def require_schema(connection: Connection) -> None:
     """
     if not schema_exists(connection):
         raise InstallError(
-            "nothing is installed in this database", where="schema cdc", hint="run `cdc-daemon install`"
+            "nothing is installed in this database", where=own_schema.shown(), hint="run `cdc-daemon install`"
         )
 
 

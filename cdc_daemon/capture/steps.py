@@ -13,6 +13,7 @@ from cdc_daemon.analysis.conditions import dumps
 from cdc_daemon.capture import body
 from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger, unwritable
 from cdc_daemon.capture.source import TRIGGERS, Link, Source
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import rendered, statement
@@ -34,7 +35,7 @@ def steps(
         text = body.render(source).as_string(connection)
         yield from _changelog(source, installed, owner)
         if owner and source.changelog in mended and source.changelog in installed.changelogs:
-            yield Step("replace", f"rights on cdc.{source.changelog}", _grants(source, owner))
+            yield Step("replace", f"rights on {own_schema.name()}.{source.changelog}", _grants(source, owner))
         yield from _function(connection, source, installed, text, owner)
         yield from _triggers(source, installed)
 
@@ -50,7 +51,10 @@ def removals(
     untouched = [installed.sources[table] for table in keep_tables if table in installed.sources]
     untouched_functions = {source.function for source in untouched}
     kept = {
-        (table, f"cdc_capture_{event}") for source in keep for table in source.triggered for event in TRIGGERS
+        (table, f"{own_schema.name()}_capture_{event}")
+        for source in keep
+        for table in source.triggered
+        for event in TRIGGERS
     }
     by_table: dict[TableName, list[str]] = {}
     for (table, trigger), present in installed.triggers.items():
@@ -63,7 +67,7 @@ def removals(
         if function not in functions:
             yield Step(
                 "drop",
-                f"function cdc.{function}",
+                f"function {own_schema.name()}.{function}",
                 (rendered("capture.drop_function", function=sql.Identifier(function)),),
             )
     tables = {source.table for source in keep}.union(keep_tables)
@@ -76,7 +80,7 @@ def removals(
             forget = {"schema": sql.Literal(table.schema), "table": sql.Literal(table.name)}
             statements.append(statement("capture.forget_source", **forget))
         if statements:
-            yield Step("drop", f"changelog cdc.{captured.changelog}", tuple(statements))
+            yield Step("drop", f"changelog {own_schema.name()}.{captured.changelog}", tuple(statements))
 
 
 def strays(connection: Connection) -> Iterator[Step]:
@@ -119,7 +123,9 @@ def _changelog(source: Source, installed: Installed, owner: str | None) -> Itera
                 rendered(
                     "changelog.segment_number",
                     segment=sql.Identifier(segment),
-                    sequence=sql.Literal(f"cdc.{sql.Identifier(source.sequence).as_string()}"),
+                    sequence=sql.Literal(
+                        f"{own_schema.name()}.{sql.Identifier(source.sequence).as_string()}"
+                    ),
                 ),
             ]
         statements.append(
@@ -131,16 +137,20 @@ def _changelog(source: Source, installed: Installed, owner: str | None) -> Itera
         )
         if owner:
             statements += _grants(source, owner)
-        yield Step("create", f"changelog cdc.{source.changelog}", tuple(statements))
+        yield Step("create", f"changelog {own_schema.name()}.{source.changelog}", tuple(statements))
         return
     for link in source.links:
         present = columns.get(link.entry_column)
         if present is None:
-            yield Step("create", f"link {link.name} of cdc.{source.changelog}", (_add_link(source, link),))
+            yield Step(
+                "create",
+                f"link {link.name} of {own_schema.name()}.{source.changelog}",
+                (_add_link(source, link),),
+            )
         elif not _carries(present, link):
             yield Step(
                 "replace",
-                f"link {link.name} of cdc.{source.changelog}",
+                f"link {link.name} of {own_schema.name()}.{source.changelog}",
                 (
                     rendered(
                         "changelog.drop_link",
@@ -226,7 +236,9 @@ def _function(
         # fingerprint is as it was before: only a resync of every reader finds the changes again.
         statements.append(statement("capture.distrust", table=sql.Literal(str(source.table))))
     yield Step(
-        "create" if present is None else "replace", f"function cdc.{source.function}", tuple(statements)
+        "create" if present is None else "replace",
+        f"function {own_schema.name()}.{source.function}",
+        tuple(statements),
     )
 
 
@@ -261,7 +273,7 @@ def _text_array(names: Iterable[str]) -> sql.Composed:
 def _triggers(source: Source, installed: Installed) -> Iterator[Step]:
     for table in source.triggered:
         for event in TRIGGERS:
-            trigger = f"cdc_capture_{event}"
+            trigger = f"{own_schema.name()}_capture_{event}"
             present = installed.triggers.get((table, trigger))
             if present == InstalledTrigger(always=True, function=source.function):
                 continue

@@ -14,6 +14,7 @@ from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.digested import affected, entity_arrays
 from cdc_daemon.feeds.spelling import texts
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
@@ -181,7 +182,7 @@ def _sample(connection: Connection, feed: FeedDefinition) -> Sequence[str] | Non
     """The text values of an entity: one that is stored, else one that the query yields."""
     values = texts(feed, feed.entity, of="q")
     ((stored,),) = connection.execute(
-        statement("explain.is_stored"), {"name": f'cdc."{feed.table}"'}
+        statement("explain.is_stored"), {"name": f'{own_schema.name()}."{feed.table}"'}
     ).fetchall()
     if stored:
         found = connection.execute(

@@ -25,6 +25,7 @@ from cdc_daemon.feeds.digested import (
     entity_arrays,
 )
 from cdc_daemon.feeds.spelling import texts
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
@@ -167,7 +168,7 @@ class Recompute:
         return statement(
             "feed.recompute",
             digested=documents,
-            revision=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
+            revision=sql.Literal(f"{own_schema.name()}.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
             same_key=same(feed, feed.key, "s", "d"),
@@ -239,7 +240,7 @@ def _is_of_key(error: psycopg.Error) -> bool:
     """
     if isinstance(error, psycopg.errors.CardinalityViolation):
         return error.diag.source_function == "ExecOnConflictUpdate"
-    return error.diag.schema_name == "cdc"
+    return error.diag.schema_name == own_schema.name()
 
 
 def current_segment() -> int:

@@ -11,6 +11,7 @@ from psycopg import sql
 from cdc_daemon import __version__
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.recompute import text_array
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.search_path import found_in
 from cdc_daemon.pg.session import Connection
@@ -106,15 +107,20 @@ def drop(name: str) -> Step:
 def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]:
     feed = wanted.definition
     stamp = f"cdc-daemon {__version__} {feed.layout}"
+    shown = f"{own_schema.name()}.{feed.table}"
     if installed is None:
-        yield Step("create", f"feed cdc.{feed.table}", (*_create_objects(feed, stamp), _register(wanted)))
+        yield Step(
+            "create",
+            f"feed {shown}",
+            (*_create_objects(feed, stamp), _register(wanted)),
+        )
     elif installed.layout is None or installed.layout.rsplit(" ", 1)[-1] != feed.layout:
         # Another key or entity: what is stored can't be carried over.
         literal = sql.Literal(feed.name)
         why = "its table is missing" if installed.layout is None else "its key or entity is another"
         yield Step(
             "replace",
-            f"feed cdc.{feed.table} ({why})",
+            f"feed {shown} ({why})",
             (
                 *_remember_leftovers(feed, installed),
                 _drop_tables(feed),
@@ -128,7 +134,9 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         )
     elif feed.refreshes and not installed.refreshes:
         yield Step(
-            "replace", f"feed cdc.{feed.table} (gains refresh_at)", (*_refresh_at(feed), _register(wanted))
+            "replace",
+            f"feed {shown} (gains refresh_at)",
+            (*_refresh_at(feed), _register(wanted)),
         )
     elif (
         installed.definition != feed.digest
@@ -202,7 +210,7 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
         rendered(
             "feed.start_revisions",
             revision=sql.Identifier(feed.revision),
-            name=sql.Literal(f"cdc.{sql.Identifier(feed.revision).as_string()}"),
+            name=sql.Literal(f"{own_schema.name()}.{sql.Identifier(feed.revision).as_string()}"),
         ),
         rendered("feed.log", log=log, feed=table, keys=columns(feed.key, of="q")),
         rendered("feed.log_key", log=log),

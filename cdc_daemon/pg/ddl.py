@@ -14,6 +14,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.errors import InstallError
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import OWN_PATH, Connection, first_line, with_temporary_last
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.visible import visible
@@ -64,7 +65,7 @@ def apply(
             pause(min(0.1 * 2**attempt, 5.0) * random.uniform(0.5, 1.0))  # noqa: S311 # jitter, not a secret
         else:
             raise TableBusy(
-                f"could not lock {table or 'schema cdc'} within {attempts} tries{blockers}",
+                f"could not lock {table or own_schema.shown()} within {attempts} tries{blockers}",
                 where=group[0].what,
                 hint="end those transactions or install at a quieter time; what is installed so far works",
             )

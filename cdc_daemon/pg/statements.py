@@ -14,6 +14,8 @@ from pathlib import Path
 
 from psycopg import sql
 
+from cdc_daemon.pg import own_schema
+
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _QUOTED_NAME = re.compile(r'"(?:[^"]|"")*"')
 _SENTENCE = re.compile(r"\A(?:--[^\n]*\n)+")  # for readers of the file; the server needn't see it
@@ -25,9 +27,8 @@ def sql_directory() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "sql"
 
 
-@cache
 def texts(file: str) -> Mapping[str, str]:
-    """Every statement of one file, by name.
+    """Every statement of one file, by name, with the daemon's schema as it is called.
 
     Args:
         file: path below `sql/` without the ending, such as `queries/feed_state`.
@@ -35,7 +36,17 @@ def texts(file: str) -> Mapping[str, str]:
     Raises:
         ValueError: two statements have one name; the first would never be executed.
     """
-    content = (sql_directory() / f"{file}.sql").read_text("utf-8")
+    return _texts(file, own_schema.name())
+
+
+def migration(path: Path) -> str:
+    """A file of sql/migrations, with the daemon's schema as it is called."""
+    return own_schema.named_in(path.read_text("utf-8"), own_schema.name())
+
+
+@cache
+def _texts(file: str, schema: str) -> Mapping[str, str]:
+    content = own_schema.named_in((sql_directory() / f"{file}.sql").read_text("utf-8"), schema)
     pieces = _NAME.split(content)
     names = pieces[1::2]
     if twice := {name for name in names if names.count(name) > 1}:

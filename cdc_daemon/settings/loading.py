@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from cdc_daemon.errors import ConfigurationError, UnknownSinkKind
+from cdc_daemon.pg import own_schema
 from cdc_daemon.settings import environment
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings
@@ -51,6 +52,7 @@ def load(
     settings = _Loading(sections, faults, path, environ).settings()
     if settings is None or faults.found:
         raise ConfigurationError(faults.found)
+    own_schema.choose(settings.database.own_schema)
     return settings
 
 

@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from cdc_daemon.pg.conninfo import ALLOWING, clear_host
+from cdc_daemon.pg.own_schema import DEFAULT, PATTERN
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SinkSettings
@@ -64,6 +65,13 @@ class DatabaseSettings(_Section):
         default=False,
         description="Whether the password may go without TLS to another machine. Everybody on the way can "
         "read it.",
+    )
+    own_schema: str = Field(
+        default=DEFAULT,
+        alias="schema",
+        pattern=PATTERN,
+        description="Schema of the daemon's own objects: a small letter, then at most 19 small letters, "
+        "digits and _. Several such schemas may stand in one database.",
     )
     search_path: str = Field(
         default="public",
@@ -307,7 +315,9 @@ class Settings(_Section):
 def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a section that a person may set, by name."""
     return {
-        name: field for name, field in model.model_fields.items() if field.json_schema_extra != _NOT_SETTABLE
+        field.alias or name: field
+        for name, field in model.model_fields.items()
+        if field.json_schema_extra != _NOT_SETTABLE
     }
 
 

@@ -10,6 +10,7 @@ from psycopg import sql
 from cdc_daemon.capture.catalogue import Installed
 from cdc_daemon.errors import InstallError
 from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import sql_directory, statement
 
@@ -32,8 +33,8 @@ def require_own_schema(connection: Connection) -> None:
     found = _named(foreign(connection, Installed(), ()))
     raise InstallError(
         f"exists, and is not cdc-daemon's{f': it has {found}' if found else ''}",
-        where="schema cdc",
-        hint="rename that schema, or drop it if it is empty: cdc-daemon needs the name for its own",
+        where=own_schema.shown(),
+        hint="set database.schema to another name; or rename that schema, or drop it if it is empty",
     )
 
 
@@ -46,7 +47,7 @@ def require_nothing_foreign(connection: Connection, installed: Installed, feeds:
     if found := foreign(connection, installed, tuple(feeds)):
         raise InstallError(
             f"holds, or is needed by, what is not cdc-daemon's: {_named(found)}. Nothing was removed",
-            where="schema cdc",
+            where=own_schema.shown(),
             hint="move it to another schema, or drop it; then uninstall again",
         )
 

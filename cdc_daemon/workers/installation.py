@@ -16,10 +16,10 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.pg import ddl
+from cdc_daemon.pg import ddl, own_schema
 from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
-from cdc_daemon.pg.statements import sql_directory, statement
+from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.belongings import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.configurations import read_belonging
@@ -69,7 +69,7 @@ def wanted_steps(
     if upgrade and not complete:
         raise InstallError(
             "was installed by an earlier version",
-            where="schema cdc",
+            where=own_schema.shown(),
             hint="run `cdc-daemon install`",
         )
     if usable:
@@ -241,7 +241,7 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
     if belonging.others and not drop_others:
         raise InstallError(
             f"has feeds of other configurations: {belonging.told()}. Nothing was removed",
-            where="schema cdc",
+            where=own_schema.shown(),
             hint="take this configuration's feeds out of it and run `cdc-daemon install --drop-feeds`; or "
             "remove everybody's with `cdc-daemon uninstall --drop-feeds`",
         )
@@ -257,11 +257,11 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
     apply(triggers)
     if installed.schema:
         try:
-            apply([Step("drop", "schema cdc", drop_all(connection))])
+            apply([Step("drop", own_schema.shown(), drop_all(connection))])
         except psycopg.errors.DependentObjectsStillExist as error:
             raise InstallError(
                 f"{first_line(error)}: {error.diag.message_detail}",
-                where="schema cdc",
+                where=own_schema.shown(),
                 hint="it came while uninstall was at work: drop or move it, then uninstall again",
             ) from error
     if owner.exists and owner.name in {own_owner, default_owner(connection)}:
@@ -293,7 +293,7 @@ def _own_owner(connection: Connection) -> str:
 
 def default_owner(connection: Connection) -> str:
     """`cdc_owner_<database>`: roles are shared by all databases of a server, captures are not."""
-    return object_name("cdc_owner", connection.info.dbname)
+    return object_name(f"{own_schema.name()}_owner", connection.info.dbname)
 
 
 def _migrations(after: int) -> Iterator[Step]:
@@ -302,12 +302,12 @@ def _migrations(after: int) -> Iterator[Step]:
         number = int(path.stem.split("_", 1)[0])
         if number <= after:
             continue
-        text = re.sub(r"^\s*--.*$\n?", "", path.read_text("utf-8"), flags=re.MULTILINE)
+        text = re.sub(r"^\s*--.*$\n?", "", migration(path), flags=re.MULTILINE)
         pieces = [sql.SQL(piece.strip()) for piece in text.split(";") if piece.strip()]  # pyright: ignore[reportArgumentType]
         recorded = statement(
             "installation.record_migration", number=sql.Literal(number), name=sql.Literal(path.stem)
         )
-        what = "schema cdc" if number == 1 else f"migration {path.stem} of schema cdc"
+        what = own_schema.shown() if number == 1 else f"migration {path.stem} of {own_schema.shown()}"
         yield Step("create", what, (*pieces, recorded))
 
 
@@ -320,7 +320,7 @@ def require_current(connection: Connection) -> None:
     catalogue.require_schema(connection)
     if any(True for _ in _migrations(_last_migration(connection))):
         raise InstallError(
-            "was installed by an earlier version", where="schema cdc", hint="run `cdc-daemon install`"
+            "was installed by an earlier version", where=own_schema.shown(), hint="run `cdc-daemon install`"
         )
 
 
@@ -418,8 +418,8 @@ def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[F
         for piece, objects in pieces.items()
         if objects
     ]
-    return Step("create", f"rights of {connection.info.user} on schema cdc", tuple(statements))
+    return Step("create", f"rights of {connection.info.user} on {own_schema.shown()}", tuple(statements))
 
 
 def _in_cdc(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier("cdc", name) for name in names)
+    return sql.SQL(", ").join(sql.Identifier(own_schema.name(), name) for name in names)

@@ -13,6 +13,7 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.recompute import current_segment
 from cdc_daemon.log import get_logger
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.witness import Witness
@@ -124,7 +125,8 @@ class Rotator:
     def _let_go_of_changelog(self, connection: Connection, source: Source) -> None:
         row = connection.execute(
             statement(
-                "changelog.size", name=sql.Literal(f"cdc.{sql.Identifier(source.changelog).as_string()}")
+                "changelog.size",
+                name=sql.Literal(f"{own_schema.name()}.{sql.Identifier(source.changelog).as_string()}"),
             )
         ).fetchone()
         if row is None or (row[0] or 0) < self._changelog_limit_bytes:

@@ -11,6 +11,7 @@ import orjson
 from psycopg import sql
 
 from cdc_daemon.feeds.changes import Page
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers import lease
@@ -168,7 +169,7 @@ class SinkCursor:
         Raises:
             LeaseLost: somebody else has the lease.
         """
-        sequence = sql.Literal(f"cdc.{sql.Identifier(revisions).as_string()}")
+        sequence = sql.Literal(f"{own_schema.name()}.{sql.Identifier(revisions).as_string()}")
         row = self.connection.execute(
             statement("sink_state.begin_snapshot", revision=sequence),
             {**self._keys, "lease": self._lease},

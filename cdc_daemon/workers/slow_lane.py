@@ -23,6 +23,7 @@ from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recomputed
 from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
@@ -106,7 +107,7 @@ class SlowLane:
                 )
             row = done.fetchone()
         except psycopg.errors.NotNullViolation as error:
-            if error.diag.schema_name != "cdc":
+            if error.diag.schema_name != own_schema.name():
                 raise  # of a domain in the query
             raise without_entity(self._feed) from error
         count, first, last = row or (0, 0, 0)

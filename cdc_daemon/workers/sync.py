@@ -30,6 +30,7 @@ from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.log import get_logger
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
@@ -127,7 +128,7 @@ class FeedSync:
         self._lock_changelogs = statement(
             "sync.lock_sources",
             tables=sql.SQL(", ").join(
-                sql.Identifier("cdc", source.changelog) for source in self._sources.values()
+                sql.Identifier(own_schema.name(), source.changelog) for source in self._sources.values()
             ),
         ).as_bytes()
         self._fingerprint = Fingerprint(plan.dependencies)
@@ -464,7 +465,7 @@ class FeedSync:
 
     def _restart_revisions(self, above: int) -> None:
         seen = self._witness.seen(self._history.place, self._feed.name)
-        name = sql.Literal(f"cdc.{sql.Identifier(self._feed.revision).as_string()}")
+        name = sql.Literal(f"{own_schema.name()}.{sql.Identifier(self._feed.revision).as_string()}")
         row = self._connection.execute(
             statement("sync.restart_revisions", revision=name, sequence=sql.Identifier(self._feed.revision)),
             {"above": max(above, seen.revision if seen else 0)},

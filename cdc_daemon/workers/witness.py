@@ -18,6 +18,7 @@ import orjson
 
 from cdc_daemon.feeds.history import History
 from cdc_daemon.log import get_logger
+from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
@@ -152,7 +153,10 @@ def _merge(known: dict[str, Seen], read: Mapping[str, Seen]) -> None:
 
 
 def _name(place: str) -> str:
-    return place.replace("/", "-").replace("?", "unknown")
+    """Of a database, and of the daemon's schema where it is not the usual one: each has feeds of its own."""
+    schema = own_schema.name()
+    suffix = "" if schema == own_schema.DEFAULT else f"-{schema}"
+    return place.replace("/", "-").replace("?", "unknown") + suffix
 
 
 def _as_json(feeds: Mapping[str, Seen]) -> bytes:

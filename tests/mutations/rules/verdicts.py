@@ -55,6 +55,13 @@ TOLD = (
         killed_by=("relations",),
     ),
     Mutation(
+        "a schema of the search path in which others may create is told",
+        "verdicts.search_path",
+        "in subject.catalogue.creators.items():",
+        "in ():",
+        killed_by=("paths",),
+    ),
+    Mutation(
         "code of strangers is refused",
         "verdicts.strangers",
         "    for code in subject.catalogue.code.foreign:\n",
