@@ -6,11 +6,14 @@ import itertools
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from cdc_daemon.analysis.plan import RouteKind
 from cdc_daemon.cli.plans import plan_feeds
+from cdc_daemon.feeds.digested import affected, entity_arrays
+from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import connect
 from tests.commerce.pack import settings
 from tests.commerce.shop import ROOT
@@ -54,15 +57,18 @@ def test_entities_are_pushed_down_to_the_table_that_has_them(
     database: str, tmp_path: Path, feed: str, table: str, column: str
 ) -> None:
     """A batch must not read other entities; which index serves is the planner's choice, by size."""
-    configuration = settings(database, tmp_path).feeds[feed]
+    configuration = settings(database, tmp_path)
     with connect(database) as connection:
-        explain = sql.SQL(
-            "EXPLAIN (COSTS OFF) SELECT * FROM (\n{}\n) AS q WHERE {} = ANY ('{{1,2}}')"
-        ).format(
-            sql.SQL(configuration.text),  # pyright: ignore[reportArgumentType] # executed as it is
-            sql.Identifier("q", *configuration.entity),
+        (plan,) = plan_feeds(connection, configuration, [feed])
+        definition = plan.definition
+        explain = sql.SQL("EXPLAIN (COSTS OFF) SELECT * FROM (\n{}\n) AS q WHERE {}").format(
+            definition.query(with_parameters=True), affected(definition, "q")
         )
-        lines = [line for (line,) in connection.execute(explain)]
+        # Values are written into the statement: with parameters it could not be explained.
+        with connection.transaction(), psycopg.ClientCursor(connection) as cursor:
+            find_names(connection, definition.search_path)
+            explained = cursor.execute(explain, entity_arrays(definition, [("1",), ("2",)]))
+            lines = [line for (line,) in explained]
     scan = next(n for n, line in enumerate(lines) if re.search(rf" on {table} ", line))
     conditions = itertools.takewhile(lambda line: "->" not in line, lines[scan + 1 :])
     assert any(re.search(rf"\b{column} = ANY", line) for line in conditions), "\n".join(lines)
