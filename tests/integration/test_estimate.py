@@ -149,7 +149,10 @@ def test_of_few_entities_all_are_measured_and_the_bytes_are_those_that_are_deliv
     daemon.feed("products", QUERY, key=["id", "view"], entity=["id"])
     daemon.install()
     daemon.run_once()
-    lines = (daemon.folder / "out" / "products.ndjson").read_bytes().splitlines()
+    *lines, end = (daemon.folder / "out" / "products.ndjson").read_bytes().splitlines()
+    # The full snapshot ends with a line of its own, which is no document.
+    assert json.loads(end)["op"] == "snapshot_end"
+    assert {json.loads(line)["op"] for line in lines} == {"upsert"}
     keys = [line[line.index(b'"key":') + 6 : line.index(b',"op":')] for line in lines]
     documents = [line[line.index(b'"data":') + 7 : -1] for line in lines]
     assert (found.documents, found.entities, found.sampled_entities) == (2468, 1234, 1234)

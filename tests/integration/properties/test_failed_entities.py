@@ -102,7 +102,7 @@ def _failed(feeds: Synced) -> set[str]:
 
 
 def _check(feeds: Synced, entity: str) -> None:
-    with connect(feeds.dsn) as connection:
+    with connect(feeds.dsn, search_path="public") as connection:
         bad = {
             str(row[0]) for row in connection.execute(f"SELECT {entity} FROM item WHERE is_poison".encode())
         }
