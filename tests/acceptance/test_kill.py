@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from functools import partial
 
 import psycopg
 
@@ -108,7 +109,8 @@ def test_a_torn_last_line_of_the_file_is_repaired(command: Command) -> None:
 
 
 def test_sighup_is_told_in_the_log_and_the_daemon_goes_on(command: Command) -> None:
-    daemon = command.start()
+    # What started the tests may ignore the signal (nohup), and its children would, too.
+    daemon = command.start(preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL))
     daemon.await_event("batch_delivered", feed="products")
 
     daemon.process.send_signal(signal.SIGHUP)
