@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -97,4 +98,5 @@ def test_the_catalogue_of_the_unit_tests_is_that_of_the_schema(database: str) ->
                 real.primary_key,
                 set(real.unique_keys),
             )
-            assert set(table.foreign_keys) == set(real.foreign_keys)
+            # The oids are the server's own choice.
+            assert set(table.foreign_keys) == {replace(key, oid=0) for key in real.foreign_keys}

@@ -66,6 +66,10 @@ def test_counting_that_finds_nothing_is_silent_about_keys(check: CliRunner, conn
 def test_no_query_yields_a_key_twice_that_is_proved_to_occur_once(database: str) -> None:
     chance = random.Random(7)  # noqa: S311 # the same rows each time
     with psycopg.connect(database, autocommit=True) as connection:
+        # Statements of a few rows: compiling and parallel workers would take most of the time.
+        connection.execute(
+            "SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off"
+        )
         connection.execute(SCHEMA)
         followed = {
             name: follow(connection, case.query, case.entity.split(","), "public")
@@ -73,9 +77,9 @@ def test_no_query_yields_a_key_twice_that_is_proved_to_occur_once(database: str)
         }
         proved = {name for name, each in followed.items() if each.analysis.unique_key}
         assert len(proved) > len(CASES) / 4
-        for _ in range(8):
+        for _ in range(3):
             for table in COLUMNS:
-                for _ in range(6):
+                for _ in range(5):
                     connection.execute(insertion(chance, table))
             for name in proved:
                 case = CASES[name]

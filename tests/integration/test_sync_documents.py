@@ -148,5 +148,5 @@ def test_a_sink_that_is_added_later_gets_the_whole_feed_without_recomputation(
     feeds.sync()
     records = [loads(line) for line in (tmp_path / "late" / "items.ndjson").read_bytes().splitlines()]
     assert fold(records) == feeds.query("items")
-    assert [record["op"] for record in records] == ["upsert"] * 4
+    assert [record["op"] for record in records] == [*["upsert"] * 4, "snapshot_end"]
     assert feeds.value(state) == before
