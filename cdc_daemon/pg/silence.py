@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cache
@@ -117,6 +118,21 @@ def lookout(conninfo: str, patience: Patience) -> Lookout:
     return Lookout(make_conninfo(conninfo, application_name="cdc-daemon: lookout"), patience)
 
 
+class _SyncedPipeline(psycopg.Pipeline):
+    """A pipeline whose last message is a Sync.
+
+    psycopg sends a Flush after it. PostgreSQL starts its clock for idle transactions with the answer to the
+    Sync, stops it at the Flush and does not start it again: a frozen client would hold its locks for good.
+    """
+
+    def _exit_gen(self) -> PQGen[None]:
+        try:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        finally:
+            yield from self._fetch_gen(flush=False)
+
+
 class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A session that does not wait for ever for a server that has fallen silent."""
 
@@ -130,6 +146,14 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
         if row is not None:
             self._backend = (row[0], row[1])
             self._lookout = lookout
+
+    @contextmanager
+    def pipeline(self) -> Generator[psycopg.Pipeline]:
+        """See psycopg."""
+        if self._pipeline is None and not self.closed:
+            self._pipeline = _SyncedPipeline(self)
+        with super().pipeline() as pipeline:
+            yield pipeline
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         """See psycopg; every statement, transaction and COPY comes through here.

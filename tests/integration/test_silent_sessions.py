@@ -6,15 +6,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection, kept_alive
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.pg.silence import Patience
+from tests.acceptance.command import eventually
 from tests.conftest import Connect
 from tests.receivers.proxy import Proxy, proxied
 
@@ -135,3 +138,21 @@ def test_a_transaction_that_is_kept_alive_outlives_that(session: Connection) -> 
         with kept_alive(session):
             time.sleep(PATIENCE.abandoned_seconds + 1)  # the silence is what is tested
         assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_the_server_abandons_a_transaction_whose_last_statements_were_sent_together(database: str) -> None:
+    session = session_to(database, patience=Patience(silence_seconds=0.5))
+    with closing(session), psycopg.connect(database, autocommit=True) as other:
+        session.execute("BEGIN")
+        with names_found_in(session, "public"):
+            found = session.execute("SELECT 1")
+        assert found.fetchall() == [(1,)]
+        eventually(
+            "the server lets go of it",
+            lambda: (
+                other.execute(
+                    "SELECT FROM pg_stat_activity WHERE pid = %s", (session.info.backend_pid,)
+                ).fetchone()
+                is None
+            ),
+        )
