@@ -39,18 +39,23 @@ def _listed(parsed: Any) -> list[dict[str, Any]]:
 
 
 def _whole(state: dict[Key, Any], item: dict[str, Any]) -> None:
-    _put(state, tuple(item["key"].values()), item["data"])
+    if item["op"] != "snapshot_end":
+        _put(state, tuple(item["key"].values()), item["data"])
 
 
 def _bare(state: dict[Key, Any], item: dict[str, Any]) -> None:
-    _put(state, (item["id"],), None if item.get("deleted") else item)
+    if item.keys() != {"snapshot_end"}:
+        _put(state, (item["id"],), None if item.get("deleted") else item)
 
 
 def _event(state: dict[Key, Any], item: dict[str, Any]) -> None:
-    _put(state, tuple(json.loads(item["subject"]).values()), item.get("data"))
+    if item["type"] != "cdc.snapshot.ended":
+        _put(state, tuple(json.loads(item["subject"]).values()), item.get("data"))
 
 
 def _patched(state: dict[Key, Any], item: dict[str, Any]) -> None:
+    if item.get("op") == "snapshot_end":
+        return
     key = tuple(item["key"].values())
     _put(state, key, _merged(state[key], item["patch"]) if "patch" in item else item["data"])
 

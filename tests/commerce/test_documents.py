@@ -111,6 +111,7 @@ def delivered(configuration: Settings) -> Delivered:
     for feed in configuration.feeds:
         file = Path(str(configuration.sinks["out"].path).format(feed=feed))
         records = [json.loads(line) for line in file.read_bytes().splitlines()]
+        assert records.pop()["op"] == "snapshot_end"
         assert {record["op"] for record in records} == {"upsert"}
         found[feed] = keyed(configuration, feed, [record["data"] for record in records])
         assert len(found[feed]) == len(records)
