@@ -14,11 +14,13 @@ from cdc_daemon.cli import main
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCED = re.compile(r"^ *```\w*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
+_NAMED_FILE = re.compile(r"`((?:cdc_daemon|sql|tests|config|bench|docs)/[\w./*-]+)`")
+_DATE_AND_STATUS = re.compile(r"^# \d+\. .+\n\n\*\d{4}-\d{2}-\d{2}\. (Accepted|Replaced by)\b.*\*\n")
 _END_OF_COMMAND = re.compile(r"[;|<>&#]")
 # Written in pieces, so that this file does not name what it forbids.
 _PLACES = re.compile(r"(?<![\w.}-])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me")) + r")(?:/|\b)")
@@ -133,6 +135,17 @@ def test_every_decision_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         assert f"(decisions/{page.name})" in index, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = set(_NAMED_FILE.findall(page.read_text("utf-8")))
+    assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == []
+
+
+def test_every_decision_has_a_date_and_a_status() -> None:
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        assert _DATE_AND_STATUS.match(page.read_text("utf-8")), page.name
 
 
 def test_no_file_names_a_path_of_somebodys_machine_or_a_package_registry() -> None:
