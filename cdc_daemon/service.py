@@ -170,6 +170,7 @@ class Service:
             pool=self._pool,
             bells=self._bells,
             plan_and_install=self._registry.plan_and_install,
+            plan_captured=self._registry.plan_captured,
             written=self._wake_sinks,
             batch_entities=daemon.batch_entities,
             max_pass_entities=daemon.max_pass_entities,

@@ -15,7 +15,7 @@ from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.installation import wanted_steps
+from cdc_daemon.workers.installation import require_current, wanted_steps
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 from cdc_daemon.workers.surroundings import subscribed
 
@@ -54,8 +54,8 @@ class FeedStatus:
     """How one feed stands.
 
     Attributes:
-        state: `missing` (not installed), `new`, `syncing` (a first sync or resync is under way), `live` or
-            `stopped`.
+        state: `missing` (not installed), `new`, `syncing` (a first sync or resync is under way), `live`,
+            `partial` (a table can't be captured yet; the others are followed) or `stopped`.
         rows, tombstones: stored documents that exist and that are gone.
         pending: entities in the slow lane.
         unread: entries that it has not read.
@@ -64,6 +64,7 @@ class FeedStatus:
         lag_seconds: age of the oldest of these entries, or how long a document has been due; 0.0 when there
             is none. None: nobody has measured it.
         lag_unknown: why nobody has.
+        reason, since: why, and since when, it is `stopped` or `partial`.
         last_pass: the fields of the last `pass_finished` that had entries.
     """
 
@@ -78,6 +79,7 @@ class FeedStatus:
     lag_seconds: float | None = None
     lag_unknown: str | None = None
     reason: str | None = None
+    since: datetime | None = None
     synced_at: datetime | None = None
     last_pass: Mapping[str, object] | None = None
     last_pass_at: datetime | None = None
@@ -99,8 +101,14 @@ class Status:
 
 
 def read_status(connection: Connection, settings: Settings) -> Status:
-    """How every configured feed stands now, each read on its own."""
+    """How every configured feed stands now, each read on its own.
+
+    Raises:
+        InstallError: an earlier version installed what there is.
+    """
     installed = schema_exists(connection)
+    if installed:
+        require_current(connection)
     plans, unplanned = _plans(connection, settings)
     feeds = [
         _feed(connection, name, settings.feeds[name].sinks, plans.get(name))
@@ -131,6 +139,9 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
         failed,
         fingerprint,
         rested,
+        stopped_at,
+        uncaptured,
+        uncaptured_since,
     ) = row
     table = sql.Identifier(f"feed_{name}")
     counts = connection.execute(statement("feed.count", feed=table)).fetchone()
@@ -139,10 +150,25 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
     waiting = connection.execute(statement("status.due", feed=table)).fetchone() if refreshes else None
     due, due_seconds = waiting or (0, 0.0)
     lag = max(lag, round(due_seconds, 3))
-    unknown = _unmeasured(connection, plan, fingerprint) if cursor else "the feed has no cursor yet"
+    if not cursor:
+        unknown: str | None = "the feed has no cursor yet"
+    elif uncaptured:
+        unknown = "a table is not captured yet: what is written to it is found afterwards, by a resync"
+    else:
+        unknown = _unmeasured(connection, plan, fingerprint)
     if unknown is None and not lag and rested > RESTED_SECONDS:
         unknown = f"no daemon has looked at the feed for {rested:.0f} s"
-    state = "stopped" if reason else "new" if not cursor else "syncing" if pending else "live"
+    state = (
+        "stopped"
+        if reason
+        else "partial"
+        if uncaptured
+        else "new"
+        if not cursor
+        else "syncing"
+        if pending
+        else "live"
+    )
     return FeedStatus(
         feed=name,
         state=state,
@@ -154,7 +180,8 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
         failed_entities=failed,
         lag_seconds=None if unknown else lag,
         lag_unknown=unknown,
-        reason=reason,
+        reason=reason or uncaptured,
+        since=stopped_at if reason else uncaptured_since,
         synced_at=synced_at,
         last_pass=last_pass,
         last_pass_at=last_pass_at,

@@ -60,7 +60,8 @@ def _as_json(found: Status) -> dict[str, object]:
 
 
 def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
-    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason})" if feed.reason else "")
+    since = f"; since {_moment(feed.since)}" if feed.since else ""
+    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason}{since})" if feed.reason else "")
     if feed.state == "missing":
         return
     yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   pending {feed.pending:,}"

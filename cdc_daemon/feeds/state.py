@@ -177,6 +177,13 @@ def fingerprint_parts(connection: Session, feed: str) -> Mapping[str, Sequence[s
     return row[0] if row else None
 
 
+def tell_uncaptured(connection: Session, feed: str, reason: str | None) -> None:
+    """Record which table can't be captured yet and which transactions hold it; None: all are captured."""
+    connection.execute(
+        statement("feed_state.uncaptured"), {"feed": feed, "reason": None if reason is None else hide(reason)}
+    )
+
+
 def stop(connection: Session, feed: str, reason: str) -> None:
     """Record why the feed stands still; its cursor stays."""
     connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": hide(reason)})

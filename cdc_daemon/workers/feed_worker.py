@@ -54,6 +54,7 @@ class FeedWorker:
             the catalogue moved under the feed.
         sides: sessions that make a part of the slow lane's documents.
         witness: knows what was seen of the feed before.
+        plan_captured: derives the feed anew and installs nothing; None if it needs what is not captured.
         written: told when documents changed, so that the sinks can be woken.
     """
 
@@ -64,6 +65,7 @@ class FeedWorker:
         pool: Pool,
         bells: Bells,
         plan_and_install: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]]],
+        plan_captured: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]] | None],
         written: Callable[[str], None],
         batch_entities: int,
         max_pass_entities: int,
@@ -76,6 +78,7 @@ class FeedWorker:
         self._seat = Seat(pool, self.name, for_sync)
         self._bells = bells
         self._plan_and_install = plan_and_install
+        self._plan_captured = plan_captured
         self._written = written
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
@@ -152,16 +155,19 @@ class FeedWorker:
     def _plan_or_go_on(self, present: FeedSync | None) -> FeedSync:
         """A new plan; the former one for a while, where a transaction holds a table that is to be captured.
 
+        A daemon that has just started has no former plan. It follows the tables that an earlier one captured.
+
         Raises:
-            TableBusy: the feed has no former plan.
+            TableBusy: the feed has no former plan, and not all that it needs is captured.
         """
         try:
             planned = self._plan()
         except TableBusy as busy:
-            former = present or self._former
+            former = present or self._former or self._plan_as_captured()
             if former is None:
                 raise
             former.tolerate()
+            state.tell_uncaptured(self._seat, self.feed, str(busy))
             self._plan_at = time.monotonic() + self._plan_pause
             log.warning(
                 "table_busy",
@@ -173,16 +179,26 @@ class FeedWorker:
             self._plan_pause = min(self._plan_pause * 2, REPAIR_SECONDS[1])
             return former
         self._former, self._plan_at, self._plan_pause = None, math.inf, REPAIR_SECONDS[0]
+        state.tell_uncaptured(self._seat, self.feed, None)
         return planned
 
     def _plan(self) -> FeedSync:
         with self._pool.session(self.name, as_opened) as connection:
             plan, sources = self._plan_and_install(connection, self.feed)
+            self._witness.arrive(connection)
         if self._must_resync:
             # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
             self._seat.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
             self._must_resync = False
-        self._witness.arrive(connection)
+        return self._sync_by(plan, sources)
+
+    def _plan_as_captured(self) -> FeedSync | None:
+        with self._pool.session(self.name, as_opened) as connection:
+            found = self._plan_captured(connection, self.feed)
+            self._witness.arrive(connection)
+        return self._sync_by(*found) if found else None
+
+    def _sync_by(self, plan: FeedPlan, sources: Sequence[Source]) -> FeedSync:
         return FeedSync(
             self._seat,
             plan,

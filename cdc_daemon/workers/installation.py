@@ -109,13 +109,13 @@ def install(
         InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
     """
     if not complete:
-        _refuse_other_definitions(connection, plans)
+        refuse_other_definitions(connection, plans)
         # Any role may hold the installer's lock. A daemon that finds all as wanted needs no lock.
         if not wanted_steps(connection, settings, plans, complete=False):
             return []
     with one_installer(dsn, settings, patient=complete):
         if not complete:
-            _refuse_other_definitions(connection, plans)
+            refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
         patient = settings.database.lock_timeout_seconds
         ddl.apply(
@@ -145,7 +145,7 @@ def drop_strays(connection: Connection, dsn: str, settings: Settings) -> list[St
     return found
 
 
-def _refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
+def refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
     """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
     stored = feed_steps.read_installed(connection) if catalogue.schema_exists(connection) else {}
     for feed in (plan.wanted for plan in plans):

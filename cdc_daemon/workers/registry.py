@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.capture.catalogue import schema_exists
+from cdc_daemon.capture.catalogue import Captured, read_installed, schema_exists
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError, InstallError
@@ -15,7 +15,7 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.installation import drop_strays, install
+from cdc_daemon.workers.installation import drop_strays, install, refuse_other_definitions
 from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 
 log = get_logger()
@@ -60,16 +60,44 @@ class Registry:
                 log.info("source_installed", feed=feed, action=step.action, what=step.what)
             self._drop_strays(connection, feed)
             sources = plan_sources(connection, [plan])
-            self._plans[feed] = plan
-            self._known.add(feed)
-            self._sources.update({source.table: source for source in sources})
+            self._register(plan, sources)
+        return plan, sources
+
+    def plan_captured(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]] | None:
+        """Derive a feed anew, and install nothing: a transaction holds a table that is to be captured.
+
+        Returns:
+            None if a source table itself is not captured as the feed needs it, or the feed has no cursor.
+
+        Raises:
+            FeedError: this feed can't be used now.
+        """
+        row = connection.execute(statement("feed_state.has_cursor"), {"feed": feed}).fetchone()
+        if not row or not row[0]:
+            return None
+        plan = plan_feed(connection, self._settings, feed)
+        refuse_other_definitions(connection, [plan])
+        sources, captured = plan_sources(connection, [plan]), read_installed(connection).sources
+        for source in sources:
+            found = captured.get(source.table, Captured())
+            links = {link.name for link in source.links}
+            if not (found.changelog and links <= {*found.links} and {*source.columns} <= {*found.columns}):
+                return None
+        with self._lock:
+            self._register(plan, sources)
+        return plan, sources
+
+    def _register(self, plan: FeedPlan, sources: Sequence[Source]) -> None:
+        feed = plan.definition.name
+        self._plans[feed] = plan
+        self._known.add(feed)
+        self._sources.update({source.table: source for source in sources})
         log.info(
             "feed_planned",
             feed=feed,
             tables=len(plan.columns),
             routes=sorted({str(occurrence.kind) for occurrence in plan.analysis.occurrences}),
         )
-        return plan, sources
 
     def _drop_strays(self, connection: Connection, feed: str) -> None:
         try:

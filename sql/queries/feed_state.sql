@@ -79,6 +79,13 @@ SET stopped_reason = %(reason)s,
     stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END
 WHERE feed = %(feed)s AND stopped_reason IS DISTINCT FROM %(reason)s
 
+-- name: uncaptured
+-- Says which table of a feed can't be captured yet, and since when; NULL: all of them are.
+UPDATE cdc.feed_state
+SET uncaptured = %(reason)s::text,
+    uncaptured_since = CASE WHEN %(reason)s::text IS NOT NULL THEN COALESCE(uncaptured_since, pg_catalog.now()) END
+WHERE feed = %(feed)s AND uncaptured IS DISTINCT FROM %(reason)s::text
+
 -- name: add_resync
 INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
 VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)

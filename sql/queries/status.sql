@@ -1,7 +1,7 @@
 -- name: feed
 -- A feed's state row, with the changelogs that it reads, whether its documents may have times of their own, and how
--- many entities are set aside, the fingerprint that belongs to the cursor, and for how many seconds the cursor has
--- rested.
+-- many entities are set aside, the fingerprint that belongs to the cursor, for how many seconds the cursor has
+-- rested, since when the feed has stopped, and which table can't be captured yet.
 SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
@@ -9,7 +9,8 @@ SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0
        EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
                WHERE a.attrelid = pg_catalog.to_regclass('cdc.feed_' || f.feed) AND a.attname = 'refresh_at'),
        (SELECT pg_catalog.count(*) FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
-       f.fingerprint, COALESCE(EXTRACT(epoch FROM pg_catalog.now() - f.cursor_at), 0)::pg_catalog.float8
+       f.fingerprint, COALESCE(EXTRACT(epoch FROM pg_catalog.now() - f.cursor_at), 0)::pg_catalog.float8,
+       f.stopped_at, f.uncaptured, f.uncaptured_since
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 

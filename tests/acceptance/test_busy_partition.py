@@ -1,4 +1,4 @@
-"""A new partition that an open transaction holds: it is said at once, passes go on, writers hardly wait."""
+"""A new partition that an open transaction holds: it is told at once, passes go on, writers hardly wait."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ QUERY = (
     "SELECT p.id, p.sku, (SELECT count(*) FROM event AS e WHERE e.product_id = p.id) AS events"
     " FROM product AS p"
 )
+
+
+def _assert_told(command: Command, holder: int) -> None:
+    products = command.status()["products"]
+    assert products["state"] == "partial"
+    assert f"held by pid {holder}" in products["reason"]
+    assert products["since"] is not None
+    assert (products["lag_seconds"], products["unread"]) == (None, 0)
 
 
 def test_a_new_partition_that_is_held_stops_neither_the_feed_nor_writers(
@@ -47,10 +55,23 @@ def test_a_new_partition_that_is_held_stops_neither_the_feed_nor_writers(
                 lambda: command.documents("products") == command.query("products"),
             )
             assert longest < 1.5
+            _assert_told(command, loader.info.backend_pid)
+            # A daemon that is started meanwhile goes on with what the former one captured.
+            assert daemon.end() == 0, daemon.text()
+            daemon = command.start()
+            daemon.await_event("table_busy", feed="products")
+            execute(database, "UPDATE product SET sku = 'B-4' WHERE id = 4")
+            eventually(
+                "changes arrive also at a daemon that has just started",
+                lambda: command.documents("products") == command.query("products"),
+            )
+            _assert_told(command, loader.info.backend_pid)
             loader.commit()
         # What was written to the partition by its name is found once it is captured.
         eventually("all of it arrives", lambda: command.documents("products") == command.query("products"))
         assert "feed_stopped" not in daemon.text()
+        eventually("all is captured", lambda: command.status()["products"]["state"] == "live")
+        assert command.status()["products"]["since"] is None
         assert daemon.end() == 0, daemon.text()
     finally:
         command.close()

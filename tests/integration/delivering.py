@@ -135,6 +135,7 @@ class Delivering:
             pool=opened_pool(self.session),
             bells=self.bells,
             plan_and_install=self.registry.plan_and_install,
+            plan_captured=self.registry.plan_captured,
             written=self.bells.ring_feed,
             batch_entities=1000,
             max_pass_entities=5000,

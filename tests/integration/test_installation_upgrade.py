@@ -10,6 +10,7 @@ from psycopg import sql
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
+from cdc_daemon.status import read_status
 from cdc_daemon.workers.installation import default_owner
 from tests.acceptance.command import execute
 from tests.integration.daemon import Daemon
@@ -51,9 +52,11 @@ def test_install_brings_it_to_this_version(older: Daemon) -> None:
     assert older.uninstall() == []
 
 
-def test_a_daemon_does_not_begin_before_that(older: Daemon) -> None:
+def test_a_daemon_does_not_begin_before_that_and_status_says_why(older: Daemon) -> None:
     with pytest.raises(InstallError, match="earlier version"):
         older.run_once()
+    with connect(older.dsn) as session, pytest.raises(InstallError, match="earlier version"):
+        read_status(session, older.settings)
 
 
 def test_a_dba_gets_the_same_as_a_script(older: Daemon) -> None:
