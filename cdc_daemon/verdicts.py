@@ -100,6 +100,14 @@ VERDICTS: dict[str, VerdictName] = {
         "operator or a function of theirs, with the daemon's rights.",
         refused=True,
     ),
+    "unjudged": VerdictName(
+        "By a defect of cdc-daemon, which the message asks you to report, one check of the query failed: "
+        "what it would have refused is not known.",
+        refused=True,
+    ),
+    "unadvised": VerdictName(
+        "By a defect of cdc-daemon, which the message asks you to report, warnings may be missing."
+    ),
     "stable-function": VerdictName(
         "A function of an extension is STABLE: it may depend on more than its arguments."
     ),

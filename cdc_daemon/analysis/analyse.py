@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from sqlglot import exp
+
 from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.conditions import Condition, any_of
 from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.following import Finished, Values, Wanted
 from cdc_daemon.analysis.fragments import Fragment, Statement, statement
@@ -41,23 +44,45 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
 
     Returns:
         One occurrence for each place where a table is read. A query that isn't understood takes `all` for
-        each.
+        each, and so does one that the analysis fails at by a defect of its own.
 
     Raises:
         FeedError: the query reads a system column.
     """
+    read = attempted(lambda: _read(query), str)
+    if isinstance(read, str):
+        return completed(_everything(query, catalogue, read, None), query, catalogue, None, None)
+    tree, understood = read
+    text = Text(query.feed, catalogue, Functions(catalogue))
+    body = attempted(lambda: _built(text, tree), str)
+    if isinstance(body, str):
+        return completed(_everything(query, catalogue, body, understood), query, catalogue, tree, None)
+    analysis = attempted(
+        lambda: replace(_routed(query, tree, text, body), understood=understood),
+        lambda failure: _everything(query, catalogue, failure, understood),
+    )
+    return completed(analysis, query, catalogue, tree, body)
+
+
+def _read(query: FeedQuery) -> tuple[exp.Query, str] | str:
+    """The definition, parsed and as it was read; or why it can't be parsed."""
     try:
         tree = parse(query.definition)
     except Unreadable as error:
-        everything = _everything(query, catalogue, f"the query can't be parsed: {error}", None)
-        return completed(everything, query, catalogue, None, None)
-    understood = render(tree)
-    text = Text(query.feed, catalogue, Functions(catalogue))
+        return f"the query can't be parsed: {error}"
+    return tree, render(tree)
+
+
+def _built(text: Text, tree: exp.Query) -> Body | str:
+    """The scopes of a query, or why it is not understood."""
     try:
-        body = Builder(text).build(tree.copy())
+        return Builder(text).build(tree.copy())
     except (NotUnderstood, Unreadable) as reason:
-        everything = _everything(query, catalogue, str(reason), understood)
-        return completed(everything, query, catalogue, tree, None)
+        return str(reason)
+
+
+def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analysis:
+    """The routes of every table."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
     beside = Places(SqlText(query.text), SqlText(query.definition))
@@ -88,18 +113,16 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     places = table_places(query, tree)
     occurrences = tuple(found.occurrence(places.get(found.source.place)) for found in collected.values())
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
-    analysis = Analysis(
+    return Analysis(
         query.feed,
         _told_apart(occurrences),
         (),
         query.definition,
-        understood,
-        tuple(text.readings.values()),
-        nullable,
-        frozenset(null_extended) if nullable else frozenset(),
+        views=tuple(text.readings.values()),
+        nullable=nullable,
+        null_extended=frozenset(null_extended) if nullable else frozenset(),
         unread=_unread(text),
     )
-    return completed(analysis, query, catalogue, tree, body)
 
 
 def _finish(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:

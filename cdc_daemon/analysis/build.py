@@ -32,6 +32,7 @@ from cdc_daemon.analysis.scopes import (
     refs_of,
 )
 from cdc_daemon.analysis.subqueries import compare
+from cdc_daemon.analysis.whole_rows import equal_columns
 
 
 class Builder:
@@ -148,7 +149,9 @@ class Builder:
         for part in conjuncts_of(tree):
             self.resolve(select, part, root=part, join=join)
             if self._text.functions.of_one_row(part):
-                select.conjuncts.extend(conjunct(part, join, span, select.sight.types()))
+                types = select.sight.types()
+                select.conjuncts.extend(conjunct(part, join, span, types))
+                select.conjuncts.extend(equal_columns(part, select.sight, join, span, types))
 
     def resolve(
         self,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.lookups import lookups
 from cdc_daemon.analysis.places import Place, Places, SqlText
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
@@ -37,17 +38,25 @@ def completed(
         body: its scopes; None if it was not understood.
     """
     unwatched = frozenset(name for name, table in catalogue.tables.items() if not table.watchable)
-    occurrences = (*_placed(analysis, query), *_declared(query, catalogue))
-    return replace(
+    placed = attempted(lambda: tuple(_placed(analysis, query)), lambda _: analysis.occurrences)
+    occurrences = (*placed, *_declared(query, catalogue))
+    completed = replace(
         analysis,
         occurrences=tuple(each for each in occurrences if each.table not in unwatched),
         verdicts=judge(query, catalogue, tree, body),
         unwatched=unwatched,
-        lookups=lookups(body, query.entity) if body is not None else (),
-        joined_lookups=joined_lookups(body, query.entity) if body is not None else (),
-        unique_key=body is not None and proved_unique(body, query.key),
-        nullable_key=nullable_outputs(body, query.key) if body is not None else query.key,
+        nullable_key=query.key,
         search_path=query.search_path,
+    )
+    if body is None:
+        return completed
+    # Each of these only saves a warning, or gives one: nothing is lost without it.
+    return replace(
+        completed,
+        lookups=attempted(lambda: lookups(body, query.entity), lambda _: ()),
+        joined_lookups=attempted(lambda: joined_lookups(body, query.entity), lambda _: ()),
+        unique_key=attempted(lambda: proved_unique(body, query.key), lambda _: False),
+        nullable_key=attempted(lambda: nullable_outputs(body, query.key), lambda _: query.key),
     )
 
 

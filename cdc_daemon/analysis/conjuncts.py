@@ -89,7 +89,7 @@ def side_of(tree: Tree, types: Mapping[Ref, str]) -> Side:
         at = at.this.unnest()
         if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:
             return Side(tree, refs, None)
-    plain = isinstance(at, exp.Column) and len(refs) == 1
+    plain = isinstance(at, exp.Column) and not isinstance(at.this, exp.Star) and len(refs) == 1
     return Side(tree, refs, next(iter(refs)) if plain else None)
 
 

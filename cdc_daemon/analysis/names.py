@@ -34,6 +34,11 @@ class Sight:
         own = frozenset(source.uid for source in self.sources.values())
         return own | self.around.uids() if self.around else own
 
+    def every_source(self) -> Mapping[str, Source]:
+        """Every source in sight, by uid."""
+        own = {source.uid: source for source in self.sources.values()}
+        return {**self.around.every_source(), **own} if self.around else own
+
     def types(self) -> Mapping[Ref, str]:
         """The catalogue's types of the columns in sight, where they are known."""
         found = dict(self.around.types()) if self.around else {}

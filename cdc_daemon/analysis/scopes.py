@@ -17,8 +17,8 @@ from sqlglot import exp
 from cdc_daemon.analysis.catalogue import Table
 from cdc_daemon.analysis.dialect import Tree
 
-WHOLE_ROW = "*"
-"""As the column of a Ref: the row itself."""
+WHOLE_ROW = "\0*"
+"""As the column of a Ref: the row itself. No column can have this name, but one may be called `*`."""
 
 
 QUERY = (exp.Select, exp.SetOperation)

@@ -12,8 +12,10 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from cdc_daemon.analysis.catalogue import Catalogue, TableName
+from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.indexes import missing_indexes
 from cdc_daemon.analysis.plan import Analysis, Occurrence, Reading, Route, RouteKind, Verdict
+from cdc_daemon.analysis.verdicts import unadvised
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.temporary_view import create_view
 from cdc_daemon.pg.search_path import find_names
@@ -83,7 +85,8 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
                 analysis = _all(analysis, reason)
         occurrences = tuple(_planned(cursor, occurrence) for occurrence in analysis.occurrences)
     analysis = replace(analysis, occurrences=occurrences)
-    return replace(analysis, verdicts=(*analysis.verdicts, *missing_indexes(analysis, catalogue)))
+    missing = attempted(lambda: tuple(missing_indexes(analysis, catalogue)), unadvised)
+    return replace(analysis, verdicts=(*analysis.verdicts, *missing))
 
 
 def _same_query(cursor: Cursor, feed: str, reading: Reading) -> bool:

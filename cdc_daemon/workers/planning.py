@@ -11,6 +11,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName, dotted
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.conditions import dumps, fits, loads
+from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.places import SqlText, without_last_semicolon
 from cdc_daemon.analysis.plan import Analysis, Verdict
 from cdc_daemon.analysis.verdicts import statements
@@ -115,7 +116,8 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     feed = settings.feeds[name]
     text = without_last_semicolon(feed.text)
     # Before PostgreSQL is asked: it refuses some of these, too, but without their place.
-    _refuse(feed, [each for each in statements(SqlText(text)) if each.name in _NEVER])
+    early = attempted(lambda: list(statements(SqlText(text))), lambda _: [])  # `analyse` looks once more
+    _refuse(feed, [each for each in early if each.name in _NEVER])
     try:
         query, catalogue = describe(
             connection,

@@ -7,6 +7,7 @@ from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
+from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);
@@ -403,7 +404,7 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **CORRELATED, **NULL_SAFE}
+CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **CORRELATED, **NULL_SAFE, **WHOLE_ROWS}
 
 FILTERED = {
     "eav": Case(

@@ -15,6 +15,7 @@ from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
+from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
@@ -22,7 +23,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, WHOLE_ROWS, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
@@ -31,6 +32,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
         "fallbacks",
         "of each row around",
         "null-safe equality",
+        "whole rows",
         "constant filters",
     ],
 )

@@ -7,11 +7,13 @@ them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.scopes import Body
 from cdc_daemon.analysis.verdicts.clocks import clocks
@@ -27,7 +29,7 @@ from cdc_daemon.analysis.verdicts.strangers import strangers
 from cdc_daemon.analysis.verdicts.subject import Subject
 from cdc_daemon.analysis.verdicts.ties import ties
 
-__all__ = ["judge", "statements"]
+__all__ = ["judge", "statements", "unadvised"]
 
 
 def judge(
@@ -43,15 +45,39 @@ def judge(
     return tuple(sorted(_passes(subject), key=lambda verdict: (verdict.line or 0, verdict.column or 0)))
 
 
+_REFUSING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
+    lambda subject: statements(subject.text),
+    clocks,
+    functions,
+    relations,
+    strangers,
+    search_path,
+)
+_ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (orders, ties, floats, stars, outputs)
+
+
 def _passes(subject: Subject) -> Iterator[Verdict]:
-    yield from statements(subject.text)
-    yield from clocks(subject)
-    yield from functions(subject)
-    yield from relations(subject)
-    yield from strangers(subject)
-    yield from search_path(subject)
-    yield from orders(subject)
-    yield from ties(subject)
-    yield from floats(subject)
-    yield from stars(subject)
-    yield from outputs(subject)
+    for judged in _REFUSING:
+        yield from attempted(partial(_every, judged, subject), _unjudged)
+    for judged in _ADVISING:
+        yield from attempted(partial(_every, judged, subject), unadvised)
+
+
+def _every(judged: Callable[[Subject], Iterator[Verdict]], subject: Subject) -> Sequence[Verdict]:
+    return tuple(judged(subject))
+
+
+def _unjudged(failure: str) -> Sequence[Verdict]:
+    """In place of refusals that were not looked for: without them a change could be lost unseen."""
+    return (
+        Verdict(
+            "unjudged",
+            f"whether the query can be used is not known: {failure}",
+            "read in the reference which constructs are refused; if the query has none, accept this one",
+        ),
+    )
+
+
+def unadvised(failure: str) -> Sequence[Verdict]:
+    """In place of warnings that were not looked for."""
+    return (Verdict("unadvised", f"a warning may be missing: {failure}", "report it; the feed works"),)

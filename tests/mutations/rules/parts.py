@@ -6,6 +6,20 @@ from tests.mutations.mutants import Mutation
 
 PARTS = (
     Mutation(
+        "an error of the user's query is told as one, and is no defect",
+        "failure",
+        "    except CdcError:\n        raise\n",
+        "",
+        killed_by=("test_failure",),
+    ),
+    Mutation(
+        "a defect is told with its place",
+        "failure",
+        "if _within(frame.filename)]",
+        "if False]",
+        killed_by=("test_failure",),
+    ),
+    Mutation(
         "a table that the feed declares for a function means every entity",
         "completed",
         "occurrences = (*_placed(analysis, query), *_declared(query, catalogue))",

@@ -6,6 +6,13 @@ from tests.mutations.mutants import Mutation
 
 PRECISE = (
     Mutation(
+        "equal whole rows are equal in each column",
+        "whole_rows",
+        "            yield q\n",
+        "            yield from ()\n",
+        killed_by=("whole_rows",),
+    ),
+    Mutation(
         "a condition is taken with the NULLs of its case",
         "seen",
         "            with_nulls(case.scope, q.tree, nulls), ",

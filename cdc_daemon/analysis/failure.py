@@ -1,0 +1,46 @@
+"""Defects of the analysis itself: where one showed, in words that a user can report."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from cdc_daemon.errors import CdcError
+
+_PACKAGE = Path(__file__).parent
+_Result = TypeVar("_Result")
+
+
+def told_failure(error: Exception) -> str:
+    """What failed and at which line of the analysis, with the request to report it."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _within(frame.filename)]
+    place = f"{Path(frames[-1].filename).relative_to(_PACKAGE)}:{frames[-1].lineno}" if frames else "start"
+    words = str(error).split("\n", 1)[0]
+    what = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return (
+        f"the analysis failed at {place} ({what}): this is a defect of cdc-daemon, please report it with "
+        "the query"
+    )
+
+
+def attempted(work: Callable[[], _Result], otherwise: Callable[[str], _Result]) -> _Result:
+    """The result of some work; if it fails by a defect of ours, what serves in its place.
+
+    Args:
+        otherwise: makes a result that is safe, of `told_failure`'s sentence.
+
+    Raises:
+        CdcError: as `work` raised it: it is about the user's query.
+    """
+    try:
+        return work()
+    except CdcError:
+        raise
+    except Exception as error:  # whatever a defect raises, the feed must not be lost to it
+        return otherwise(told_failure(error))
+
+
+def _within(filename: str) -> bool:
+    return Path(filename).is_relative_to(_PACKAGE)
