@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from cdc_daemon.errors import CdcError
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = __name__.rpartition(".")[0]
 _Result = TypeVar("_Result")
 
 
 def told_failure(error: Exception) -> str:
     """What failed and at which line of the analysis, with the request to report it."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _within(frame.filename)]
-    place = f"{Path(frames[-1].filename).relative_to(_PACKAGE)}:{frames[-1].lineno}" if frames else "start"
+    places = [
+        f"{module}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if (module := str(frame.f_globals.get("__name__"))).startswith(_PACKAGE)
+    ]
     words = str(error).split("\n", 1)[0]
     what = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return (
-        f"the analysis failed at {place} ({what}): this is a defect of cdc-daemon, please report it with "
-        "the query"
+        f"the analysis failed at {places[-1]} ({what}): this is a defect of cdc-daemon, please report it "
+        "with the query"
     )
 
 
@@ -40,7 +42,3 @@ def attempted(work: Callable[[], _Result], otherwise: Callable[[str], _Result]) 
         raise
     except Exception as error:  # whatever a defect raises, the feed must not be lost to it
         return otherwise(told_failure(error))
-
-
-def _within(filename: str) -> bool:
-    return Path(filename).is_relative_to(_PACKAGE)

@@ -53,7 +53,13 @@ _REFUSING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
     strangers,
     search_path,
 )
-_ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (orders, ties, floats, stars, outputs)
+_ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
+    orders,
+    ties,
+    floats,
+    stars,
+    outputs,
+)
 
 
 def _passes(subject: Subject) -> Iterator[Verdict]:

@@ -15,15 +15,15 @@ PARTS = (
     Mutation(
         "a defect is told with its place",
         "failure",
-        "if _within(frame.filename)]",
-        "if False]",
+        "(error.__traceback__)\n",
+        "(None)\n",
         killed_by=("test_failure",),
     ),
     Mutation(
         "a table that the feed declares for a function means every entity",
         "completed",
-        "occurrences = (*_placed(analysis, query), *_declared(query, catalogue))",
-        "occurrences = (*_placed(analysis, query),)",
+        "occurrences = (*placed, *_declared(query, catalogue))",
+        "occurrences = placed",
         killed_by=("test_completed",),
     ),
     Mutation(
@@ -232,7 +232,7 @@ PARTS = (
     Mutation(
         "where a recomputation finds the entity is part of the analysis",
         "completed",
-        "        lookups=lookups(body, query.entity) if body is not None else (),",
+        "        lookups=attempted(lambda: lookups(body, query.entity), lambda _: ()),",
         "        lookups=(),",
         killed_by=("test_completed",),
     ),

@@ -36,7 +36,7 @@ def reads_all(analysis: Analysis, name: str) -> None:
         assert each.links == ()
         assert each.row_filter is None
         assert re.fullmatch(
-            rf"the analysis failed at \S+\.py:\d+ \(KeyError: '{name}'\): "
+            rf"the analysis failed at cdc_daemon\.analysis\.\w+:\d+ \(KeyError: '{name}'\): "
             "this is a defect of cdc-daemon, please report it with the query",
             each.reason or "",
         )
