@@ -13,6 +13,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.comparison import after, equals, same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.feeds.spelling import parameter, texts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
@@ -160,6 +161,7 @@ class Changes:
         query = statement(
             "feed.replay_some",
             key_object=self.key_object,
+            id=key_id(sql.SQL("k.key")),
             feed=sql.Identifier(self.feed.table),
             matches=matches,
         )

@@ -10,9 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from psycopg import sql
+
+from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks.record import Record
+
+_ID = key_id(sql.SQL("w.key::pg_catalog.jsonb"))
 
 MOST_DOCUMENTS = 8
 """After so many sends without an answer of one document nothing is known of it, and it goes as a whole."""
@@ -37,7 +42,7 @@ class DeliveredDocuments:
             return []
         with self.held():
             rows = self.connection.execute(
-                statement("delivered_document.sending"),
+                statement("delivered_document.sending", id=_ID),
                 {**self._place, **_documents(records), "most": MOST_DOCUMENTS},
             ).fetchall()
         before: dict[str, list[str | None]] = dict(rows)
@@ -50,10 +55,12 @@ class DeliveredDocuments:
         with self.held():
             if present:
                 self.connection.execute(
-                    statement("delivered_document.taken"), {**self._place, **_documents(present)}
+                    statement("delivered_document.taken", id=_ID), {**self._place, **_documents(present)}
                 )
             if gone:
-                self.connection.execute(statement("delivered_document.gone"), {**self._place, "keys": gone})
+                self.connection.execute(
+                    statement("delivered_document.gone", id=_ID), {**self._place, "keys": gone}
+                )
 
     def forget(self) -> None:
         """Nothing is known any more."""

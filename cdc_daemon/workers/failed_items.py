@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import orjson
+from psycopg import sql
 
+from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
@@ -16,6 +18,8 @@ from cdc_daemon.sinks.record import Record
 BASE_SECONDS = 2.0
 LONGEST_SECONDS = 3600.0
 """The pause before an attempt is random between 0 and BASE * 2 ^ attempts, or this."""
+
+_ID = key_id(sql.SQL("r.key"))
 
 log = get_logger()
 
@@ -53,7 +57,7 @@ class FailedItems:
             return
         with self.held():
             rows = self.connection.execute(
-                statement("failed_item.refuse"),
+                statement("failed_item.refuse", id=_ID),
                 {
                     **self._place,
                     "keys": [one.record.key.decode() for one in refused],
@@ -94,7 +98,7 @@ class FailedItems:
         if keys:
             with self.held():
                 self.connection.execute(
-                    statement("failed_item.accepted"), {**self._place, "keys": list(keys)}
+                    statement("failed_item.accepted", id=_ID), {**self._place, "keys": list(keys)}
                 )
 
     def without_refused(self, records: Sequence[Record]) -> list[Record]:

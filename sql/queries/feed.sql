@@ -421,14 +421,16 @@ LIMIT %(limit)s
 -- name: replay_some
 -- Some documents are due to be delivered once more, whatever became of them before and whatever the target has.
 WITH chosen AS (
-    SELECT {key_object}::pg_catalog.jsonb AS key, s.revision FROM cdc.{feed} AS s WHERE {matches}
+    SELECT k.key, {id} AS id, s.revision
+    FROM cdc.{feed} AS s CROSS JOIN LATERAL (SELECT {key_object}::pg_catalog.jsonb AS key) AS k
+    WHERE {matches}
 ), forgotten AS (
     DELETE FROM cdc.delivered_document AS d USING chosen AS c
-    WHERE d.sink = %(sink)s AND d.feed = %(name)s AND d.key = c.key
+    WHERE d.sink = %(sink)s AND d.feed = %(name)s AND d.id = c.id
 )
-INSERT INTO cdc.failed_item AS i (sink, feed, key, revision, attempts, reason, next_attempt_at)
-SELECT %(sink)s, %(name)s, c.key, c.revision, 0, 'replay', pg_catalog.clock_timestamp() FROM chosen AS c
-ON CONFLICT (sink, feed, key) DO UPDATE
+INSERT INTO cdc.failed_item AS i (sink, feed, id, key, revision, attempts, reason, next_attempt_at)
+SELECT %(sink)s, %(name)s, c.id, c.key, c.revision, 0, 'replay', pg_catalog.clock_timestamp() FROM chosen AS c
+ON CONFLICT (sink, feed, id) DO UPDATE
 SET revision = EXCLUDED.revision, attempts = 0, next_attempt_at = EXCLUDED.next_attempt_at
 
 -- name: revision_before

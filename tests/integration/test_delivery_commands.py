@@ -14,8 +14,8 @@ from tests.integration.synced import Synced
 
 ITEM = (
     "INSERT INTO cdc.failed_item"
-    " (sink, feed, key, revision, attempts, status, reason, first_failed_at, next_attempt_at) VALUES"
-    """ ('file', 'items', '{"id": 3}', 1, 20, '422', 'price must be positive', '2026-01-02', NULL)"""
+    " (sink, feed, id, key, revision, attempts, status, reason, first_failed_at, next_attempt_at) VALUES"
+    """ ('file', 'items', '', '{"id": 3}', 1, 20, '422', 'price must be positive', '2026-01-02', NULL)"""
 )
 
 

@@ -280,9 +280,10 @@ def test_a_sink_that_was_removed_leaves_nothing_behind(
     feeds.sync()
     execute(
         database,
-        "INSERT INTO cdc.failed_item (sink, feed, key, revision, reason)"
-        " VALUES ('second', 'items', '{}', 99, '')",
-        "INSERT INTO cdc.delivered_document VALUES ('second', 'items', '{}', '{}')",
+        "INSERT INTO cdc.failed_item (sink, feed, id, key, revision, reason)"
+        " VALUES ('second', 'items', '', '{}', 99, '')",
+        "INSERT INTO cdc.delivered_document (sink, feed, id, key, documents)"
+        " VALUES ('second', 'items', '', '{}', '{}')",
         "INSERT INTO cdc.delivery_pause VALUES ('second', '*', 'moving')",
     )
     feeds.configure()

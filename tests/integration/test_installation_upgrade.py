@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from cdc_daemon.errors import InstallError
+from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
 from cdc_daemon.status import read_status
@@ -50,6 +51,19 @@ def test_install_brings_it_to_this_version(older: Daemon) -> None:
     execute(older.dsn, "UPDATE item SET code = 'b'")
     older.assert_in_step()
     assert older.uninstall() == []
+
+
+def test_failed_items_of_it_are_found_by_their_digest(older: Daemon) -> None:
+    with connect(older.dsn) as session:
+        session.execute('UPDATE cdc.failed_item SET key = key || \'{"price": [1.050, "1.50", 100, 7.00]}\'')
+        for step in older.wanted():
+            if "migration" in step.what:
+                for text in step.statements:
+                    session.execute(text)
+        query = sql.SQL("SELECT i.id = {}, i.id = {} FROM cdc.failed_item AS i")
+        other = sql.Literal('{"id": 2.0, "price": [1.05, "1.50", 100, 7]}')
+        ids = key_id(sql.SQL("i.key")), key_id(sql.SQL("{}::pg_catalog.jsonb").format(other))
+        assert session.execute(query.format(*ids)).fetchall() == [(True, True)]
 
 
 def test_a_daemon_does_not_begin_before_that_and_status_says_why(older: Daemon) -> None:

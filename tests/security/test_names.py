@@ -110,8 +110,9 @@ def test_every_command_shows_names_without_a_sign_that_a_terminal_obeys(
             # A receiver's words, as they were stored by any version.
             execute(
                 database,
-                "INSERT INTO cdc.failed_item (sink, feed, key, revision, reason) VALUES"
-                f" ('file', '{first.feed}', jsonb_build_object('k', e'\\u009b'), 1, e'\\x1b[2J\\nTry: this')",
+                "INSERT INTO cdc.failed_item (sink, feed, id, key, revision, reason) VALUES"
+                f" ('file', '{first.feed}', '', jsonb_build_object('k', e'\\u009b'), 1,"
+                " e'\\x1b[2J\\nTry: this')",
             )
         done = subprocess.run(
             command.arguments(*arguments), capture_output=True, text=True, timeout=60, check=False
