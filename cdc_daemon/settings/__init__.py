@@ -1,4 +1,4 @@
-"""What a person may set: default < configuration file < `CDC_*` environment < command-line option."""
+"""Settings. Later ones win: default, configuration file, `CDC_*` variable, command-line option."""
 
 from cdc_daemon.settings.loading import load
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings

@@ -1,4 +1,4 @@
-"""Settings from variables: `CDC_<SECTION>_<FIELD>`; for feeds and sinks `CDC_SINKS_<NAME>_<FIELD>`."""
+"""Reads settings from variables: `CDC_<SECTION>_<FIELD>`, for feeds and sinks `CDC_SINKS_<NAME>_<FIELD>`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ PREFIX = "CDC_"
 _UNKNOWN = "unset it: variables are CDC_<SECTION>_<SETTING>, such as CDC_DATABASE_DSN or CDC_SINKS_<NAME>_URL"
 
 _OURS = re.compile(r"CDC_CONFIG|CDC_TEST_.*")
-# Kubernetes puts these into every container of a namespace that has a service called `cdc` or `cdc-…`:
-# faults there would keep the daemon from starting because of its own name.
+# Kubernetes sets these in every container of a namespace that has a service called `cdc` or `cdc-…`. If they
+# were faults, the daemon would not start because of its own service's name.
 _KUBERNETES = re.compile(
     r".*_SERVICE_HOST|.*_SERVICE_PORT(_[A-Z0-9_]+)?|.*_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?"
 )
 
 
 def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> None:
-    """Lay the environment over what the file says; a variable that is set to nothing counts as unset."""
+    """Override values of the file by variables. An empty variable counts as unset.
+
+    Args:
+        sections: the values of the file; changed in place.
+        environ: environment variables; only names that begin with `CDC_` count.
+        faults: gets a fault for each variable that is no setting.
+    """
     for variable in sorted(environ):
         text = environ[variable]
         if not variable.startswith(PREFIX) or not text or _OURS.fullmatch(variable):
@@ -42,13 +48,13 @@ def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> Non
 
 
 def _places(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every variable that means something with this configuration, and the place that it means."""
+    """Yield every variable that this configuration can use, with the place that it sets."""
     for place in sections.settable_places():
         yield PREFIX + "_".join(place).replace("-", "_").upper(), place
 
 
 def _value(annotation: Any, text: str) -> object:
-    """The text as the configuration file would give it; what can't be read stays, for the fault to show."""
+    """Return the text as the value that the file would have; an unreadable text stays text, for the fault."""
     kind = repr(annotation)
     if "dict[" in kind:
         return _from_json(text)

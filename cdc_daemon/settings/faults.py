@@ -1,4 +1,4 @@
-"""Faults of a configuration, collected one by one: place, what is wrong, what to do."""
+"""Collects the faults of a configuration: the place, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Place = tuple[str, ...]
-"""Where a value stands: section, name (of a feed or sink), field."""
+"""Path of a value: section, name (of a feed or sink), field."""
 
 _LONGEST_VALUE = 80
 
@@ -24,7 +24,7 @@ class Faults:
     """All faults found so far.
 
     Args:
-        file: the configuration file, named in every fault of a value that stands in it.
+        file: the configuration file. Every fault of a value from this file names it.
     """
 
     def __init__(self, file: str) -> None:
@@ -33,15 +33,15 @@ class Faults:
         self._file = file
 
     def add(self, place: Place, what: str, hint: str | None = None) -> None:
-        """Note one fault of the value at a place."""
+        """Add a fault of the value at `place`."""
         self.add_at(self.where(place), what, hint)
 
     def add_at(self, where: str, what: str, hint: str | None = None) -> None:
-        """Note one fault outside the tree of values."""
+        """Add a fault that belongs to no value of the configuration."""
         self.found.append((where, what, hint))
 
     def where(self, place: Place) -> str:
-        """What a person calls the place: variable or option if the value is from there, else file, field."""
+        """Return the place in a person's words: the variable or option that set it, else file and field."""
         return self.origins.get(place) or f"{self._file}: {'.'.join(place)}"
 
     def add_invalid(
@@ -53,15 +53,15 @@ class Faults:
         leaving_out: Collection[str] = (),
         hiding: Collection[str] = (),
     ) -> None:
-        """Note each fault that pydantic found in one section.
+        """Add each fault that pydantic found in one section.
 
         Args:
-            leaving_out: fields that already have a fault of their own.
-            hiding: fields whose values are not shown, though they are no secrets by themselves.
+            leaving_out: fields that already have a fault; pydantic's faults of these are dropped.
+            hiding: fields whose values are not shown although their types are not secret.
         """
         for detail in error.errors(include_url=False, include_context=False):
             if detail["type"] == "default_factory_not_called" or set(detail["loc"][:1]) & set(leaving_out):
-                continue  # follows from a fault that is already told
+                continue  # a consequence of a fault that is already added
             self._add_detail(place, model, detail, hiding)
 
     def _add_detail(
@@ -71,7 +71,7 @@ class Faults:
         name = path[0] if path else ""
         field = model.model_fields.get(name)
         hint = f"set {name} ({field.description.rstrip('.')})" if field and field.description else None
-        # Below the field stand positions in a list and keys of a table, which belong to the message.
+        # The path below the field has positions in a list and keys of a table. They belong to the message.
         inner = f"{'.'.join(path[1:])}: " if len(path) > 1 else ""
         at = (*place, name) if name else place
         if detail["type"] == "missing":
@@ -89,7 +89,7 @@ class Faults:
 
 
 def rule_of(message: str) -> str:
-    """The rule out of pydantic's sentence, to go on from "it …"."""
+    """Return the rule in pydantic's message, as the end of a sentence that begins with "it"."""
     for beginning in ("Input ", "Value error, ", "Assertion failed, "):
         message = message.removeprefix(beginning)
     if message.startswith(("should ", "must ", "has ", "can't ", "is ")):
@@ -98,13 +98,13 @@ def rule_of(message: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it may stand in a message: short, on one line, without passwords."""
+    """Return a value for a message: at most 80 characters, on one line, without passwords."""
     text = hide_passwords(repr(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The hint for an unknown name: the nearest known one, else all of them."""
+    """Return the hint for an unknown name: the nearest known name, else all known names."""
     known = list(known)
     near = nearest(name, known)
     if near:

@@ -1,4 +1,4 @@
-"""From file, environment and options to one valid value, or to every fault at once."""
+"""Loads the settings from file, environment and options; reports all faults at once."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def load(
 
     Args:
         path: the TOML file. Relative paths in it are relative to its folder.
-        environ: `CDC_*` go over the file; `CREDENTIALS_DIRECTORY` is where `*_file` is looked for first.
-        overrides: what command-line options say, by dotted field (`daemon.log_level`); they go over all.
+        environ: environment variables. `CDC_*` override the file. Files of `*_file` settings are searched in
+            `CREDENTIALS_DIRECTORY` first.
+        overrides: values of command-line options by dotted field (`daemon.log_level`); they override all.
 
     Raises:
-        ConfigurationError: with every fault that was found.
+        ConfigurationError: the configuration is not valid. The error has every fault.
     """
     faults = Faults(str(path))
     sections = Sections(_read_toml(path), faults)
@@ -73,7 +74,7 @@ def _read_toml(path: Path) -> Mapping[str, object]:
 
 
 def _syntax_fault(path: Path, text: str, message: str) -> tuple[str, str]:
-    """Place and reason from tomllib's sentence, which has the place in brackets at its end."""
+    """Return place and reason from tomllib's message, which ends with the place in brackets."""
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     if found is None:
         return str(path), message
@@ -83,7 +84,7 @@ def _syntax_fault(path: Path, text: str, message: str) -> tuple[str, str]:
 
 
 class _Loading:
-    """One table after the other, then what concerns several of them."""
+    """Validates one table after the other, then the rules that concern several tables."""
 
     def __init__(self, sections: Sections, faults: Faults, path: Path, environ: Mapping[str, str]) -> None:
         self._sections = sections
@@ -93,7 +94,7 @@ class _Loading:
         self._environ = environ
 
     def settings(self) -> Settings | None:
-        """The whole; None when a part of it could not be made."""
+        """Return the settings, or None if `[database]` or `[daemon]` has a fault."""
         database = self._table(DatabaseSettings, ("database",))
         daemon = self._table(DaemonSettings, ("daemon",))
         sinks = {name: self._sink(name) for name in self._sections.names("sinks")}
@@ -118,7 +119,7 @@ class _Loading:
             del given[key]
         unread, read = self._read_secrets(model, place, given)
         try:
-            # As JSON and strict: a list is a tuple and text a path, but "5" is no number.
+            # Strict validation of JSON: a list becomes a tuple and text a path, but "5" is no number.
             valid = model.model_validate_json(json.dumps(given, default=str), strict=True)
         except ValidationError as error:
             self._faults.add_invalid(place, model, error, leaving_out=unread, hiding=read)
@@ -136,19 +137,19 @@ class _Loading:
     def _read_secrets(
         self, model: type[BaseModel], place: Place, given: dict[str, object]
     ) -> tuple[set[str], set[str]]:
-        """Put the content of each `<secret>_file` in the secret's place; return those not read, and read."""
+        """Replace each `<secret>_file` by the secret. Return the secrets not read, and those read."""
         unread, read = set[str](), set[str]()
         for key in [key for key in given if key.endswith(FILE_ENDING) and key not in model.model_fields]:
             secret, file = key.removesuffix(FILE_ENDING), given.pop(key)
             if secret in given:
-                self._faults.add((*place, key), f"stands beside `{secret}`", "keep one of the two")
+                self._faults.add((*place, key), f"is set together with `{secret}`", "keep one of the two")
                 continue
             try:
                 given[secret] = self._read_secret(file)
                 read.add(secret)
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                # Not the value: somebody may have put the secret itself there.
+                # Don't show the value: a person may have put the secret itself there.
                 hint = "name the file that holds the secret, in the configuration's folder or as a credential"
                 self._faults.add((*place, key), f"names a file that can't be used: {reason}", hint)
                 unread.add(secret)
@@ -161,7 +162,7 @@ class _Loading:
         credentials = self._environ.get("CREDENTIALS_DIRECTORY")
         if credentials and (Path(credentials) / file).is_file():
             found = Path(credentials) / file
-        # Editors end a file with a line end, which is no part of the secret.
+        # Editors add a line end to a file. It is not part of the secret.
         text = found.read_text("utf-8").rstrip("\r\n")
         if not text:
             raise ValueError("it is empty")
@@ -192,7 +193,7 @@ class _Loading:
         place = ("feeds", name)
         given = dict(self._sections.tables[place])
         feed = self._table(FeedSettings, place)
-        # Looked at even if other fields are wrong: a person wants all faults at once.
+        # Check these even if other fields are wrong, so that a person sees all faults at once.
         text = self._query(given.get("query"), (*place, "query"))
         sinks = self._sections.names("sinks")
         self._check_sinks(given.get("sinks"), sinks, (*place, "sinks"))
@@ -225,7 +226,7 @@ class _Loading:
 
     def _query(self, path: object, place: Place) -> str | None:
         if not isinstance(path, str):
-            return None  # has a fault of its own: missing, or no path
+            return None  # pydantic reports it: missing, or not a path
         given, file = shown(path), self._folder / path
         try:
             text = file.read_bytes().decode("utf-8-sig")
@@ -251,7 +252,7 @@ class _Loading:
                 self._faults.add(
                     place,
                     f"differs from {shown(first)} by small and capital letters only",
-                    "variables CDC_FEEDS_…, and files on some systems, could mean both",
+                    "rename one: variables CDC_FEEDS_…, and files on some systems, would mean both",
                 )
             if not FEED_NAME.fullmatch(name):
                 self._faults.add(
@@ -262,8 +263,8 @@ class _Loading:
             elif name == "state":
                 self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
             for other in names:
-                # cdc.feed_<other>_log, its segments, sequence and indexes stand beside cdc.feed_<name>, the
-                # sequence of cdc.pending_<other> beside cdc.pending_<name>.
+                # cdc.feed_<name> must not have the name of cdc.feed_<other>_log or of its segments, sequence
+                # or indexes; cdc.pending_<name> must not have that of the sequence of cdc.pending_<other>.
                 if name.startswith((f"{other}_log", f"{other}_revision")) or name in {
                     f"{other}_entity",
                     f"{other}_pkey",
@@ -289,5 +290,5 @@ class _Loading:
                 self._faults.add(
                     place,
                     f"differs from {shown(other)} by - and _ only",
-                    "variables CDC_SINKS_… could mean both",
+                    "rename one: variables CDC_SINKS_… would mean both",
                 )

@@ -1,4 +1,4 @@
-"""Every setting with its type, default, limits and meaning; `docs/reference.md` is checked against it."""
+"""Every setting with its type, default, limits and meaning; a test compares `docs/reference.md` with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SinkSettings
 
 EMBEDDED = "embedded:"
-"""The connection string of the private server that the daemon starts and keeps in `state_dir`."""
+"""Connection string that means the private server which the daemon starts and keeps in `state_dir`."""
 
 _NOT_SETTABLE: JsonDict = {"settable": False}
 
@@ -32,7 +32,7 @@ def _checked_dsn(dsn: SecretStr) -> SecretStr:
     try:
         conninfo_to_dict(text)
     except psycopg.ProgrammingError as error:
-        # libpq's message is not passed on: it repeats the piece that it stumbled over, perhaps the password.
+        # Don't pass libpq's message on: it repeats the piece that it can't parse, which may be the password.
         raise ValueError("must be a connection string as libpq takes it, or `embedded:`") from error
     return dsn
 
@@ -50,7 +50,7 @@ SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_wit
 
 
 class _Section(BaseModel):
-    # hide_input_in_errors: an error's text may reach a log, and its input may be a secret.
+    # hide_input_in_errors: an error's text may reach a log, and the input may be a secret.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
@@ -58,60 +58,63 @@ class DatabaseSettings(_Section):
     """`[database]`."""
 
     dsn: Annotated[SecretStr, AfterValidator(_checked_dsn)] = Field(
-        description="Connection string of the database, a libpq URL or `key=value` words; `embedded:` is a "
-        "private server kept in `state_dir`. A secret: with a password in it better `dsn_file`."
+        description="Connection string of the database: a libpq URL or `key=value` words. `embedded:` means "
+        "a private server that the daemon keeps in `state_dir`. A secret: if it holds a password, use "
+        "`dsn_file`."
     )
     allow_cleartext: bool = Field(
         default=False,
-        description="Whether the password may go without TLS to another machine. Everybody on the way can "
-        "read it.",
+        description="Whether the daemon may send the password to another machine without TLS. Anyone on the "
+        "network path can then read it.",
     )
     own_schema: str = Field(
         default=DEFAULT,
         alias="schema",
         pattern=PATTERN,
         description="Schema of the daemon's own objects: a small letter, then at most 19 small letters, "
-        "digits and _. Several such schemas may stand in one database.",
+        "digits and _. A database may have several such schemas.",
     )
     search_path: str = Field(
         default="public",
         min_length=1,
-        description="Schemas in which feed queries look names up, with commas.",
+        description="Schemas in which feed queries look names up, separated by commas.",
     )
     owner_role: Name | None = Field(
         default=None,
-        description="Role that owns the capture functions; it can't log in and is made by `install`. "
-        "Unset: `cdc_owner_` and the database's name.",
+        description="Role that owns the capture functions. `install` creates it without the right to log "
+        "in. Unset: `cdc_owner_` and the database's name.",
     )
     lock_timeout_seconds: float = Field(
         default=2.0,
         gt=0,
         le=60,
-        description="Longest that `install` waits for a table's lock, in seconds: writers queue behind it.",
+        description="Longest time that `install` waits for a table's lock, in seconds. Writers queue behind "
+        "it meanwhile.",
     )
     install_attempts: int = Field(
         default=30,
         ge=1,
         le=10_000,
-        description="How often `install` tries for a lock before it gives up.",
+        description="How often `install` tries to get a lock before it gives up.",
     )
     connect_timeout_seconds: float = Field(
         default=10.0,
         ge=2,
         le=300,
-        description="Longest that opening a session may take, in seconds, for each host of `dsn`.",
+        description="Longest time to open a session, in seconds, for each host of `dsn`.",
     )
     silence_seconds: float = Field(
         default=20.0,
         ge=2,
         le=3600,
-        description="Longest silence of the database before a session is given up and opened anew, in "
-        "seconds; the server ends a session that is silent in a transaction after twice as long.",
+        description="Longest silence of the database, in seconds, before the daemon gives a session up and "
+        "opens another one. The server ends a session that is silent in a transaction after twice that "
+        "time.",
     )
 
     @property
     def patience(self) -> Patience:
-        """How long the network may take."""
+        """Time limits for opening a session and for silence of the network, in seconds."""
         return Patience(self.connect_timeout_seconds, self.silence_seconds)
 
     @model_validator(mode="after")
@@ -125,7 +128,7 @@ class DatabaseSettings(_Section):
 
     @property
     def conninfo(self) -> str:
-        """The connection string with its password, for psycopg and nobody else."""
+        """The connection string with its password. Only psycopg may get it."""
         return self.dsn.get_secret_value()
 
     @property
@@ -135,13 +138,13 @@ class DatabaseSettings(_Section):
 
     @property
     def shown(self) -> str:
-        """The connection string without its password, for people."""
+        """The connection string without its password, for messages."""
         return hide_passwords(self.conninfo)
 
 
 RESERVED_SESSIONS = 3
-"""Of a daemon's sessions, those that are not shared: the watcher's; the installer's lock, while a feed is
-planned; the look at a session that has waited for long."""
+"""Number of a daemon's sessions that workers don't share: one for the watcher, one for the installer's lock
+while a feed is planned, one to check a session that has waited for long."""
 
 
 class DaemonSettings(_Section):
@@ -150,33 +153,33 @@ class DaemonSettings(_Section):
     name: Name = Field(
         default="cdc-daemon",
         max_length=63,
-        description="Name of this configuration: several may share a database, and each changes and drops "
-        "its own feeds alone.",
+        description="Name of this configuration. Several configurations may share a database; each changes "
+        "and drops only its own feeds.",
     )
     state_dir: Path = Field(
         default=Path("/var/lib/cdc-daemon"),
-        description="Folder of what the daemon keeps for itself: the embedded server. Documents are in "
-        "the database.",
+        description="Folder for the daemon's own files: the embedded server, and the last revisions by "
+        "which it notices a restored database. Documents are in the database.",
     )
     poll_seconds: float = Field(
         default=0.02,
         gt=0,
         le=60,
-        description="Pause between looks for changes while there are some, in seconds; longer where a look "
-        "takes more than a tenth of it.",
+        description="Pause between polls while there are changes, in seconds. It is longer if a poll takes "
+        "more than a tenth of it.",
     )
     idle_poll_seconds: float = Field(
         default=1.0,
         gt=0,
         le=60,
-        description="The pause that `poll_seconds` grows to when nothing changes, in seconds.",
+        description="Longest pause between polls, in seconds: the pause grows to it while nothing changes.",
     )
     drain_seconds: float = Field(
         default=30.0,
         ge=0,
         le=3600,
-        description="Longest that a stop waits for the work at hand, in seconds; what is left is done "
-        "after the next start.",
+        description="Longest time that a stop waits for work in progress, in seconds. The daemon does the "
+        "rest after the next start.",
     )
     batch_entities: int = Field(
         default=1000, ge=1, le=1_000_000, description="How many entities one statement recomputes."
@@ -185,22 +188,23 @@ class DaemonSettings(_Section):
         default=5000,
         ge=1,
         le=10_000_000,
-        description="The most entities that one pass recomputes, if half a second does not allow for fewer; "
-        "more go to the slow lane.",
+        description="Largest number of entities that one pass recomputes. The limit is lower if half a "
+        "second is not enough for them; larger changes go to the slow lane.",
     )
     sessions: int = Field(
         default=20,
         ge=4,
         le=10_000,
-        description="The most sessions that the daemon has in the database at a time; feeds and deliveries "
-        "share them in turn, however many there are.",
+        description="Largest number of database sessions that the daemon opens at a time. All feeds and "
+        "deliveries share them in turn.",
     )
     side_sessions: int = Field(
         default=1,
         ge=0,
         le=64,
-        description="How many of the sessions make documents beside a feed's own: one makes half of the "
-        "documents of a chunk of the slow lane, on another processor of the database. 0 for none.",
+        description="How many of the sessions help a feed's own session to compute documents. One helper "
+        "computes half of the documents of a chunk of the slow lane, on another processor of the database "
+        "server. 0: none.",
     )
     rotation_seconds: float = Field(
         default=30.0,
@@ -211,15 +215,18 @@ class DaemonSettings(_Section):
     changelog_limit_mb: int = Field(
         default=1024,
         ge=1,
-        description="Size of a changelog past which a feed that lags behind is resynced, in megabytes.",
+        description="Size of a changelog, in megabytes, above which the daemon resyncs a feed that is "
+        "behind.",
     )
     log_limit_rows: int = Field(
         default=1_000_000,
         ge=1,
-        description="How many changes a sink may lack before it scans the feed instead of its log.",
+        description="Number of changes that a sink may be behind before it scans the stored feed instead of "
+        "the log.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity that is logged: `debug`, `info`, `warning` or `error`."
+        default="info",
+        description="Lowest severity that the daemon logs: `debug`, `info`, `warning` or `error`.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
@@ -228,7 +235,7 @@ class DaemonSettings(_Section):
 
     @property
     def shared_sessions(self) -> int:
-        """How many sessions feeds and deliveries share."""
+        """Number of sessions that feeds and deliveries share."""
         return self.sessions - self.side_sessions - RESERVED_SESSIONS
 
     @model_validator(mode="after")
@@ -253,45 +260,50 @@ class FeedSettings(_Section):
     """`[feeds.<name>]`."""
 
     query: Path = Field(
-        description="File with the feed's SELECT, alone in it; relative to the configuration file."
+        description="File that holds the feed's SELECT and nothing else. The path is relative to the "
+        "configuration file."
     )
-    # Not set by a person: what stands in `query`, read once so that a later edit needs a restart to count.
+    # Not a setting: the content of the file `query`. It is read once, so that a later edit needs a restart.
     text: str = Field(default="", repr=False, json_schema_extra=_NOT_SETTABLE)
     key: SomeNames = Field(description="Output columns that identify a document.")
     entity: SomeNames = Field(
         default_factory=_key_of,
-        description="Output columns that identify what is recomputed together. Default: the key.",
+        description="Output columns that identify an entity: the documents that are recomputed together. "
+        "Default: the key.",
     )
     sinks: Names = Field(
         default_factory=tuple[Name, ...],
-        description="Sinks that get the feed, by name. Default: every sink; `[]` is none.",
+        description="Names of the sinks that get the feed. Default: every sink. `[]`: none.",
     )
     hash_exclude: Names = Field(
-        default=(), description="Output columns whose change alone does not make a document changed."
+        default=(),
+        description="Output columns that the comparison of documents ignores: if only these "
+        "differ, the document counts as unchanged.",
     )
     max_document_bytes: int = Field(
         default=16 << 20,
         ge=1 << 10,
         le=256 << 20,
-        description="A larger document is not stored or delivered: its entity is set aside as failed. The "
-        "daemon holds a document several times for each sink that it is being delivered to.",
+        description="Largest size of a document, in bytes. The daemon sets the entity of a larger document "
+        "aside as failed, and neither stores nor delivers it. A delivery holds a document in memory several "
+        "times.",
     )
     reads: Names | None = Field(
         default=None,
-        description="Tables, as `schema.table`, that functions of the query read; each of their changes "
-        "recomputes every document. `[]`: the functions read none.",
+        description="Tables, as `schema.table`, that functions of the query read. Each change of one "
+        "recomputes every document. `[]`: the functions read no tables.",
     )
     accept: Names = Field(
-        default=(), description="Verdicts that are accepted for this feed, by name ([Verdicts](#verdicts))."
+        default=(), description="Names of the verdicts that this feed accepts ([Verdicts](#verdicts))."
     )
 
 
 class Settings(_Section):
-    """The whole configuration, valid and complete, as one value that is handed down.
+    """The whole configuration, valid and complete, as one value.
 
     Attributes:
-        file: where it was read.
-        feeds, sinks: by name, in the order of the file.
+        file: path of the file from which it was read.
+        feeds, sinks: settings by name, in the order of the file.
     """
 
     file: Path = Field(json_schema_extra=_NOT_SETTABLE)
@@ -302,18 +314,18 @@ class Settings(_Section):
 
     @property
     def needed_sessions(self) -> int:
-        """The most sessions that the daemon will have: no more than there is work for."""
+        """Largest number of sessions that the daemon will open: no more than its feeds and sinks can use."""
         deliveries = sum(len(feed.sinks) for feed in self.feeds.values())
         beside = self.daemon.side_sessions + RESERVED_SESSIONS
         return min(len(self.feeds) + deliveries + 1, self.daemon.shared_sessions) + beside
 
     def effective(self) -> dict[str, Any]:
-        """What is in force, ready for JSON: without the queries' text, secrets hidden."""
+        """All values in force, ready for JSON, with secrets hidden and without the queries' text."""
         return self.model_dump(mode="json", exclude={"file": True, "feeds": {"__all__": {"text"}}})
 
 
 def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The fields of a section that a person may set, by name."""
+    """Return the fields of a section that a person may set, by name."""
     return {
         field.alias or name: field
         for name, field in model.model_fields.items()
@@ -322,11 +334,11 @@ def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def holds_secret(field: FieldInfo) -> bool:
-    """Whether the field's value must not be shown; `<field>_file` may stand in its place."""
-    # The annotation may be a union, annotated, or a mapping: its text names the type in each case.
+    """Whether the field holds a secret: its value must not be shown, and `<field>_file` may replace it."""
+    # The annotation may be a union, annotated, or a mapping. In each case its text names the type.
     return "SecretStr" in repr(field.annotation)
 
 
 def may_stand_in_a_file(field: FieldInfo) -> bool:
-    """Whether `<field>_file` may stand in its place: that of a secret, or of a URL that may hold one."""
+    """Whether `<field>_file` may replace the field: it is a secret, or a URL that may hold one."""
     return holds_secret(field) or field.json_schema_extra == MAY_HOLD_SECRET

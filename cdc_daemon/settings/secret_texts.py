@@ -1,4 +1,4 @@
-"""Every secret text of a configuration, so that it is hidden wherever it turns up."""
+"""Lists every secret text of a configuration, so that the redaction can hide it wherever it occurs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdc_daemon.sinks.settings import SinkSettings
 
 _IN_CONNECTION_STRINGS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key")
 _IN_THE_ENVIRONMENT = ("PGPASSWORD", "PGSSLPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Whose password a secret is. In base64 the two stand as one text (Basic, SASL PLAIN).
+# The user setting of each password. In base64 the two form one text (Basic, SASL PLAIN).
 _USERS: Mapping[str, str] = {
     "password": "user",
     "oauth2_client_secret": "oauth2_client_id",
@@ -30,9 +30,9 @@ _PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 def secret_texts(settings: Settings) -> Iterator[str]:
-    """Every text that must not be shown, in no order; some come more than once.
+    """Yield every text that must not be shown, in no order and with repetitions.
 
-    They are the secrets themselves, and what they are made of: the password of a URL, the words of a header.
+    These are the secrets themselves and their parts: the password of a URL, the words of a header.
     """
     if not settings.database.embedded:
         yield from _of_secret(settings.database.conninfo)
@@ -68,7 +68,7 @@ def _of_secret(secret: str) -> Iterator[str]:
     if "://" in secret or "password=" in secret:
         return
     yield secret
-    for piece in secret.split():  # of `Bearer …`, of several secrets that are valid at a time
+    for piece in secret.split():  # parts of `Bearer …`, or several secrets that are valid at the same time
         if len(piece) >= _SHORTEST_PIECE and piece.lower() not in _SCHEMES:
             yield piece
             yield piece.removeprefix("whsec_")
@@ -86,10 +86,10 @@ def _of_connection_string(text: str) -> Iterator[str]:
 
 
 def _of_url(url: str, *, is_secret: bool) -> Iterator[str]:
-    """What must not be shown of a URL.
+    """Yield the parts of a URL that must not be shown.
 
     Args:
-        is_secret: a person has declared the whole of it a secret, by a file of its own.
+        is_secret: the configuration gives the URL in a file of its own, so all of it is secret.
     """
     parts = urlsplit(url.strip())
     if parts.password:
@@ -111,7 +111,7 @@ def _of_url(url: str, *, is_secret: bool) -> Iterator[str]:
 
 
 def _looks_secret(segment: str) -> bool:
-    """Whether a part of a path is no word that somebody chose: hooks often carry their key there."""
+    """Whether a segment of a path looks random: web hooks often have their key there."""
     if len(segment) >= 20:
         return True
     has_digit, has_letter = any(map(str.isdigit, segment)), any(map(str.isalpha, segment))

@@ -1,4 +1,4 @@
-"""The values that were given, by section, before they are validated; later layers go over earlier ones."""
+"""The given values by section, before validation. Later layers override earlier ones."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ FILE_ENDING = "_file"
 
 
 class Sections:
-    """The tables of the configuration file, cleaned of what has not the shape of a table.
+    """The tables of the configuration file, without entries that are no tables.
 
     Args:
-        tree: the file as it was parsed.
-        faults: takes what has another shape or an unknown name.
+        tree: the parsed file.
+        faults: gets a fault for each entry that is no table or has an unknown name.
     """
 
     def __init__(self, tree: Mapping[str, object], faults: Faults) -> None:
@@ -63,38 +63,38 @@ class Sections:
                     )
 
     def names(self, section: str) -> list[str]:
-        """What is declared in a section with names, in the order of the file."""
+        """Return the names that `feeds` or `sinks` declares, in the order of the file."""
         return [place[1] for place in self.tables if place[0] == section and len(place) > 1]
 
     def model(self, table: Place) -> type[BaseModel]:
-        """What a table is validated against; for a sink of an unknown kind, what all sinks have."""
+        """Return the model that validates a table: for a sink of an unknown kind, `SinkSettings`."""
         if table[0] in SINGLE:
             return SINGLE[table[0]]
         if table[0] == "feeds":
             return FeedSettings
         try:
             return SINKS.get(str(self.tables[table].get("type")), SinkSettings)
-        except UnknownSinkKind:  # told when the table itself is read
+        except UnknownSinkKind:  # reported when the table itself is validated
             return SinkSettings
 
     def settable_places(self) -> Iterator[Place]:
-        """Every place that a value can be put at."""
+        """Yield every place that can have a value."""
         for table in self.tables:
             for field in keys(self.model(table)):
                 yield *table, field
 
     def annotation(self, place: Place) -> Any:
-        """The type of the field at a place; text for the file of a secret."""
+        """Return the type of the field at a place; `str` for the file of a secret."""
         field = self.model(place[:-1]).model_fields.get(place[-1])
         return field.annotation if field else str
 
     def put(self, place: Place, value: object, *, origin: str) -> None:
-        """Put a value over what an earlier layer gave.
+        """Set a value, overriding that of an earlier layer.
 
-        A secret and its file are one setting given in two ways: the later layer wins, whichever it uses.
+        A secret and its file are two forms of one setting. The later layer wins, whichever form it uses.
 
         Args:
-            origin: variable or option, for messages.
+            origin: name of the variable or option, for messages.
         """
         table, field = self.tables[place[:-1]], place[-1]
         other = field.removesuffix(FILE_ENDING) if field.endswith(FILE_ENDING) else field + FILE_ENDING
@@ -106,7 +106,7 @@ class Sections:
 
 
 def keys(model: type[BaseModel]) -> list[str]:
-    """The keys that a table may have: its fields, and the files of its secrets."""
+    """Return the keys that a table may have: its fields, and the `*_file` keys of its secrets."""
     fields = settable(model)
     files = [name + FILE_ENDING for name, field in fields.items() if may_stand_in_a_file(field)]
     return [*fields, *(name for name in files if name not in fields)]

@@ -106,7 +106,7 @@ def test_a_secret_and_its_file_in_one_layer_are_a_fault(write: Write, tmp_path: 
         with pytest.raises(ConfigurationError) as caught:
             load(path, environ)
         [(_, what, hint)] = caught.value.faults
-        assert (what, hint) == ("stands beside `dsn`", "keep one of the two")
+        assert (what, hint) == ("is set together with `dsn`", "keep one of the two")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff"])
