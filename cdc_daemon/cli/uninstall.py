@@ -35,8 +35,8 @@ def uninstall(yes: bool, drop_feeds: bool) -> None:
         left = installation.uninstall(connection, dsn, settings, drop_others=drop_feeds)
     if left:
         raise InstallError(
-            f"left behind: {'; '.join(left)}",
+            f"left behind: {'; '.join(one.what for one in left)}. All else was removed",
             where="database",
-            hint="remove it as its owner, then look again",
+            hint="; ".join(dict.fromkeys(one.remedy for one in left)),
         )
     echo("Removed. Looked again: nothing of cdc-daemon is left in the database.")

@@ -23,6 +23,7 @@ from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.belongings import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.configurations import read_belonging
+from cdc_daemon.workers.owner_role import Left, drop_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
 DAEMON_LOCK_SECONDS, DAEMON_ATTEMPTS = 0.1, 3
@@ -217,7 +218,7 @@ def dropped_feeds(connection: Connection, settings: Settings) -> list[str]:
 
 def uninstall(
     connection: Connection, dsn: str, settings: Settings, *, drop_others: bool = False
-) -> list[str]:
+) -> list[Left]:
     """Remove every trace, triggers first, and look whether anything is left.
 
     Args:
@@ -234,7 +235,7 @@ def uninstall(
         return _uninstall(connection, settings, drop_others=drop_others)
 
 
-def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[str]:
+def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[Left]:
     require_own_schema(connection)
     installed = catalogue.read_installed(connection)
     belonging = read_belonging(connection, settings, installed)
@@ -265,16 +266,14 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
                 hint="it came while uninstall was at work: drop or move it, then uninstall again",
             ) from error
     if owner.exists and owner.name in {own_owner, default_owner(connection)}:
-        try:
-            connection.execute(statement("installation.disown", owner=sql.Identifier(owner.name)))
-            connection.execute(statement("installation.drop_owner", owner=sql.Identifier(owner.name)))
-        except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege) as error:
-            return [f"role {owner.name} ({first_line(error)})", *_left(connection)]
+        left = drop_owner(connection, owner.name)
+        return ([] if left is None else [left]) + _left(connection)
     return _left(connection)
 
 
-def _left(connection: Connection) -> list[str]:
-    return [row[0] for row in connection.execute(statement("installation.left"))]
+def _left(connection: Connection) -> list[Left]:
+    remedy = "remove it as its owner, then look again"
+    return [Left(what, remedy) for (what,) in connection.execute(statement("installation.left"))]
 
 
 def read_owner(connection: Connection, settings: Settings) -> Owner:

@@ -158,6 +158,15 @@ SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL, pg_catalog.to_regclass('cd
 -- Never by CASCADE: what is not ours would go with it.
 DROP SCHEMA cdc
 
+-- name: owner_needed
+-- The databases in which the role owns something or has rights; NULL for what belongs to no database.
+SELECT DISTINCT b.datname::pg_catalog.text
+FROM pg_catalog.pg_roles AS r
+JOIN pg_catalog.pg_shdepend AS d
+  ON d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = r.oid
+LEFT JOIN pg_catalog.pg_database AS b ON b.oid = d.dbid
+WHERE r.rolname = %(owner)s
+
 -- name: disown
 -- Rights that the role may still hold in this database.
 DROP OWNED BY {owner}

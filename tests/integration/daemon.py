@@ -22,6 +22,7 @@ from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.status import Status, read_status
 from cdc_daemon.workers import installation
+from cdc_daemon.workers.owner_role import Left
 from demo.proof import Difference, compare, fold, query_documents
 
 
@@ -93,7 +94,7 @@ class Daemon:
             timeout = settings.database.lock_timeout_seconds
             return ddl.script(steps, connection, lock_timeout_seconds=timeout)
 
-    def uninstall(self) -> list[str]:
+    def uninstall(self) -> list[Left]:
         """`cdc-daemon uninstall`: what is left behind."""
         with self._connect() as connection:
             return installation.uninstall(connection, self.dsn, self.settings)
