@@ -100,9 +100,9 @@ class FeedWorker:
         pause = REPAIR_SECONDS[0]
         sync: FeedSync | None = None
         while not stop.is_set():
-            beat()
             try:
                 sync, done = self._try_step(sync, stop, beat)
+                beat()  # a sign of life comes after a statement: it says that the database answers
                 if done in {"idle", "busy"}:
                     until_plan = max(0.0, self._plan_at - time.monotonic())
                     self._bells.await_feed(self.feed, min(IDLE_SECONDS, until_plan))
@@ -110,6 +110,7 @@ class FeedWorker:
                     pause = REPAIR_SECONDS[0]
             except (CdcError, psycopg.Error) as error:
                 self._stop_feed(self._reason(error))
+                beat()
                 sync = None
                 stop.wait(pause)
                 pause = min(pause * 2, REPAIR_SECONDS[1])

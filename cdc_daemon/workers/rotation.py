@@ -61,10 +61,10 @@ class Rotator:
         """Rotate until stopped."""
         while not stop.wait(self._every_seconds):
             with self._session() as connection:
-                beat()
                 if self._witness is not None:
                     self._witness.arrive(connection)
                 self.rotate(connection, 1 - current_segment(), stop)
+            beat()  # the pool may have lent a session that is lost: only a statement shows that
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:
         """One round over every segment that rests now.
