@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import psycopg
@@ -47,14 +47,26 @@ class History:
         """The database, whatever its history."""
         return f"{self.system}/{self.database}"
 
+    @classmethod
+    def read(cls, stored: str) -> History:
+        """A history as it was stored, by `str`."""
+        return cls(*(*stored.split("/"), UNKNOWN, UNKNOWN, UNKNOWN)[:4])
+
+    def is_upgrade_of(self, former: History) -> bool:
+        """Whether `pg_upgrade` made this cluster: it keeps the oids of tables, and a dump does not."""
+        return (
+            UNKNOWN not in {self.system, former.system, self.table}
+            and self.system != former.system
+            and self.table == former.table
+        )
+
     def __str__(self) -> str:
         return "/".join((self.system, self.timeline, self.database, self.table))
 
     def difference(self, stored: str) -> Difference:
         """How the stored history differs from this one: not, in the timeline alone, or otherwise."""
-        here = (self.system, self.timeline, self.database, self.table)
-        there = (*stored.split("/"), UNKNOWN, UNKNOWN, UNKNOWN)[: len(here)]
-        pairs = zip(here, there, strict=True)
+        there = History.read(stored)
+        pairs = [(getattr(self, part.name), getattr(there, part.name)) for part in fields(self)]
         differs = [one != other and UNKNOWN not in {one, other} for one, other in pairs]
         if not any(differs):
             return "none"

@@ -261,6 +261,7 @@ class FeedSync:
                 raise DefinitionDiffers(
                     f"before the first sync began: {what_changed(self._planned_parts, parts)}"
                 )
+            former = History.read(locked.history or "")
             restored = locked.history is not None and (
                 self._history.difference(locked.history) != "none" or self._is_behind(locked)
             )
@@ -268,6 +269,10 @@ class FeedSync:
                 self._restart_revisions(locked.revision)
                 # Receivers hold what is of that future and will never be deleted.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
+                if self._history.is_upgrade_of(former):
+                    # A return to the old cluster finds it behind what was delivered. (Where this transaction
+                    # fails, that return costs a full snapshot for nothing.)
+                    self._witness.note(former, self._feed.name, self._revision)
             self._every.require()
             added = self._every.put(
                 reason="history changed"

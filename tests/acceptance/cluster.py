@@ -63,6 +63,17 @@ class Node(EmbeddedServer):
         primary.program(*backup)
         self.start()
 
+    def rewind_to(self, primary: Node) -> None:
+        """Take back what the primary does not have, with pg_rewind, and follow it; this server is stopped."""
+        # To end a crash, pg_rewind starts a server that knows nothing of our command line.
+        with (self.data / "postgresql.auto.conf").open("a") as settings:
+            settings.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+        # It looks for the primary's timeline in its last checkpoint.
+        primary.program("psql", "-d", primary.dsn(), "-c", "CHECKPOINT")
+        rewind = ("pg_rewind", "-D", self.data, "--source-server", primary.dsn(), "--write-recovery-conf")
+        primary.program(*rewind)
+        self.start()
+
     def keep_copy(self, folder: Path) -> None:
         """What a storage snapshot of the stopped server holds."""
         shutil.copytree(self.data, folder)

@@ -105,6 +105,38 @@ def test_a_failover_that_lost_what_was_delivered_is_noticed_by_a_running_daemon(
     assert repeated(command.records("items")) == 0
 
 
+@pytest.mark.timeout(300)
+def test_an_old_primary_that_was_rewound_is_promoted_again(pair: list[Node], command: Command) -> None:
+    first, second = pair
+    daemon = command.start()
+    eventually("it is delivered", lambda: is_delivered(command))
+    eventually("the standby has followed", lambda: caught_up(second, first))
+    second.stop()
+    execute(command.dsn, "UPDATE item SET name = 'lost'", "INSERT INTO item VALUES (100, 'lost')")
+    eventually("the tail is delivered", lambda: is_delivered(command))
+    first.crash()
+    second.start()
+    second.promote()
+    daemon.await_event("feed_changed", feed="items")
+    execute(command.dsn, "UPDATE item SET name = 'second' WHERE id = 5")
+    eventually("what was lost is taken back", lambda: is_delivered(command))
+    changed = daemon.await_event("feed_changed", feed="items")
+    daemon.await_event("snapshot_ended", after=changed, feed="items")
+    first.rewind_to(second)
+    execute(command.dsn, "UPDATE item SET name = 'both' WHERE id = 6")
+    eventually("the change is delivered", lambda: is_delivered(command))
+    eventually("the old primary has followed", lambda: caught_up(first, second))
+    before = len(command.records("items"))
+    second.stop()
+    first.promote()
+    daemon.await_event("history_continued", feed="items")
+    execute(command.dsn, "UPDATE item SET name = 'third' WHERE id = 7")
+    eventually("the change is delivered", lambda: is_delivered(command))
+    # Nothing was lost this time: nothing is sent again.
+    assert len(command.records("items")) == before + 1
+    assert repeated(command.records("items")) == 0
+
+
 def test_what_was_lost_and_never_delivered_makes_no_redelivery(pair: list[Node], command: Command) -> None:
     first, second = pair
     command.call("run", "--once")

@@ -41,7 +41,9 @@ def upgraded(old: Node, folder: Path) -> Node:
 
 
 @pytest.mark.timeout(300)
-def test_after_pg_upgrade_each_document_goes_once_as_a_full_snapshot(tmp_path: Path) -> None:
+def test_after_pg_upgrade_each_document_goes_once_as_a_full_snapshot_and_again_on_the_way_back(
+    tmp_path: Path,
+) -> None:
     with nodes(1) as made:
         old = made[0]
         execute(
@@ -67,12 +69,16 @@ def test_after_pg_upgrade_each_document_goes_once_as_a_full_snapshot(tmp_path: P
         command.call("run", "--once")
         assert len(command.records("items")) == before + 21
         command.assert_equal_to_the_query()
-        # Back to the old cluster, which knows nothing of what the new one delivered.
+        # Back to the old cluster, which knows nothing of what the new one delivered. The witness does.
         new.stop()
         old.start()
+        before = len(command.records("items"))
         command.dsn = old.dsn()
         command.configure()
-        command.call("uninstall", "--yes")
-        command.call("install")
         command.call("run", "--once")
         command.assert_equal_to_the_query()
+        assert len(command.records("items")) == before + 20
+        execute(old.dsn(), "UPDATE item SET name = 'd' WHERE id = 7")
+        command.call("run", "--once")
+        command.assert_equal_to_the_query()
+        assert len(command.records("items")) == before + 21
