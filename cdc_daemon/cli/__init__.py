@@ -1,4 +1,4 @@
-"""The command line: one file a command, and nothing here but words and wiring."""
+"""The command line. Each command has a file, which holds only its texts and its wiring."""
 
 from cdc_daemon.cli.group import main
 

@@ -1,4 +1,4 @@
-"""`cdc-daemon check`: are configuration and queries right?"""
+"""`cdc-daemon check`: checks the configuration and the queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cdc_daemon.workers.surroundings import concerns, subscribed
 
 
 class Fault(NamedTuple):
-    """What `check` tells; `verdict` is its name, if it is one."""
+    """One finding of `check`; `verdict` is the verdict's name, or None for another finding."""
 
     where: str
     what: str
@@ -36,28 +36,28 @@ class Fault(NamedTuple):
 
 @dataclass
 class _Found:
-    """Everything that `check` found."""
+    """All findings of `check`."""
 
     faults: list[Fault] = field(default_factory=list[Fault])
     warnings: list[Fault] = field(default_factory=list[Fault])
     accepted: list[Fault] = field(default_factory=list[Fault])
 
 
-@click.command(short_help="Are configuration and queries right?")
+@click.command(short_help="Check the configuration and the queries.")
 @feeds_argument
 @click.option(
     "--count",
     "counting",
     is_flag=True,
-    help="Run each query whose keys nothing proves, and count keys that occur twice or are NULL.",
+    help="Run each query whose key no unique constraint proves, and count keys that are NULL or not unique.",
 )
 @json_option
 def check(feeds: tuple[str, ...], counting: bool, as_json: bool) -> None:
     """Check the configuration and, against the database, the queries of every FEED (default: all).
 
-    Nothing is changed. Each fault is one line with its place and what to do about it; warnings are about what
-    works, but could cost more than you expect. A verdict about a query has its name in brackets, by which the
-    feed can accept it (`accept`).
+    The command changes nothing. Each fault is one line with its place and its remedy. Warnings are about
+    queries that work, but could cost more than you expect. A verdict about a query has its name in brackets;
+    the feed can accept it by this name (`accept`).
 
     \b
     Exit code: 0 if all is well, 2 if there are faults, 3 if the database can't be reached.
@@ -89,7 +89,7 @@ def check(feeds: tuple[str, ...], counting: bool, as_json: bool) -> None:
 
 
 def _check(connection: Connection, settings: Settings, name: str, found: _Found, *, counting: bool) -> None:
-    """Add what is to be said about one feed."""
+    """Add the findings about one feed."""
     feed = settings.feeds[name]
     try:
         plan = plan_feed(connection, settings, name)
@@ -120,7 +120,7 @@ def _told(feed: FeedSettings, verdict: Verdict) -> Fault:
 
 
 def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:
-    """A verdict for each table whose every change means every entity."""
+    """Yield a verdict for each table of which every change recomputes every entity."""
     for occurrence in analysis.occurrences:
         if occurrence.kind is RouteKind.ALL:
             yield Verdict(
@@ -139,9 +139,9 @@ def _proved(plan: FeedPlan) -> bool:
 
 
 def _keys(feed: FeedSettings, plan: FeedPlan) -> Iterator[Verdict]:
-    """What nothing proves of a feed's key."""
+    """Yield a verdict if no constraint proves that the feed's key is unique and never NULL."""
     named = ", ".join(feed.key)
-    count = f"cdc-daemon check {plan.definition.name} --count looks at what is there now"
+    count = f"cdc-daemon check {plan.definition.name} --count checks the present documents"
     if not plan.analysis.unique_key:
         yield Verdict(
             "unproven-key",
@@ -164,7 +164,7 @@ def _bad_keys(feed: FeedDefinition, bad: BadKeys) -> Fault:
     shown = "; ".join(bad.examples)
     return Fault(
         f"feed {feed.name}",
-        f"key ({', '.join(feed.key)}) is none: values that occur more than once: {bad.repeated:,}, "
+        f"({', '.join(feed.key)}) is not a key: values that occur more than once: {bad.repeated:,}, "
         f"with a NULL: {bad.null:,}; among them {shown}",
         "make the query yield each key once, or name more columns in `key`",
     )

@@ -1,4 +1,4 @@
-"""`cdc-daemon commerce`: a made-up shop over the tables of Adobe Commerce, to try the commerce feeds with."""
+"""`cdc-daemon commerce`: generates a shop in the tables of Adobe Commerce, to try the commerce feeds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from cdc_daemon.pg.session import connect
 from cdc_daemon.settings import Settings
 
 EDITS_A_LANE = 50
-"""How many edits a second one session makes with ease."""
+"""Edits a second that one session makes easily."""
 
 
-@click.group(short_help="A made-up shop to try the commerce feeds with.")
+@click.group(short_help="Generate a shop to try the commerce feeds.")
 def commerce() -> None:
-    """A made-up shop over the tables of Adobe Commerce, to try the commerce feeds with.
+    """Generate a shop in the tables of Adobe Commerce, to try the commerce feeds.
 
     \b
     Examples:
@@ -39,34 +39,46 @@ def commerce() -> None:
 
 @commerce.command(short_help="Fill an empty database with a shop.")
 @click.option(
-    "--products", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="How many."
+    "--products",
+    type=click.IntRange(1, 10_000_000),
+    default=10_000,
+    show_default=True,
+    help="Number of products.",
 )
 @click.option(
     "--store-views",
     type=click.IntRange(1, 500),
     default=4,
     show_default=True,
-    help="How many, spread over the websites.",
+    help="Number of store views, spread over the websites.",
 )
-@click.option("--websites", type=click.IntRange(1, 100), default=2, show_default=True, help="How many.")
+@click.option(
+    "--websites", type=click.IntRange(1, 100), default=2, show_default=True, help="Number of websites."
+)
 @click.option(
     "--customer-groups",
     type=click.IntRange(1, 500),
     default=4,
     show_default=True,
-    help="How many, with those who are not logged in.",
+    help="Number of customer groups, including the group of visitors who are not logged in.",
 )
 @click.option(
-    "--orders", type=click.IntRange(0, 10_000_000), default=2_000, show_default=True, help="How many."
+    "--orders", type=click.IntRange(0, 10_000_000), default=2_000, show_default=True, help="Number of orders."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same shop.")
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Seed of the random numbers. The same seed makes the same shop.",
+)
 def seed(
     products: int, store_views: int, websites: int, customer_groups: int, orders: int, seed: int
 ) -> None:
-    """Create the tables in the configured database, which must be empty, and fill them.
+    """Create the tables of a shop in the configured database, which must be empty, and fill them.
 
-    Shops are skewed as real ones are: few categories hold most products, few products sell most, few
-    attributes have a value. The rows follow from the seed alone, but for the dates of catalog rule prices,
+    The shop is skewed as real shops are: few categories hold most products, few products sell most, few
+    attributes have a value. The rows depend only on the seed, except for the dates of catalog rule prices,
     which begin yesterday.
 
     \b
@@ -88,19 +100,29 @@ def seed(
     echo(f"{rows:,} rows: {products:,} products, {orders:,} orders.")
 
 
-@commerce.command(short_help="Edit the shop as its people and customers do.")
+@commerce.command(short_help="Edit the shop as merchants and customers do.")
 @click.option(
-    "--rate", type=click.FloatRange(0.1, 10_000), default=20, show_default=True, help="Edits a second."
+    "--rate",
+    type=click.FloatRange(0.1, 10_000),
+    default=20,
+    show_default=True,
+    help="Number of edits a second.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0, min_open=True), help="How long; until Ctrl-C if not given."
+    "--seconds", type=click.FloatRange(0, min_open=True), help="Duration in seconds. Default: until Ctrl-C."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Which edits come.")
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Seed of the random numbers: it decides which edits come.",
+)
 def traffic(rate: float, seconds: float | None, seed: int) -> None:
-    """Change prices and stock, place and ship orders, translate, import, move, delete.
+    """Change prices and stock, place and ship orders, translate, import, move and delete.
 
-    Each edit is a transaction of its own. They come at an even pace; where the database is too slow for it,
-    what was reached is told at the end.
+    Each edit is a transaction of its own. Edits come at an even pace. If the database is too slow for the
+    rate, the last line shows the rate that was reached.
 
     \b
     Example:
@@ -112,7 +134,7 @@ def traffic(rate: float, seconds: float | None, seed: int) -> None:
     started = time.monotonic()
     path = settings.database.search_path
     with session(settings, "commerce traffic", search_path=path) as (connection, dsn):
-        Traffic(connection, random.Random(seed))  # noqa: S311 # is there a shop at all?
+        Traffic(connection, random.Random(seed))  # noqa: S311 # raises if there is no shop
         with ThreadPoolExecutor(lanes) as pool:
             running = [
                 pool.submit(_lane, settings, dsn, stop, rate / lanes, f"{seed}/{lane}", seconds)

@@ -1,4 +1,4 @@
-"""Options of the commands that concern deliveries, and what they name."""
+"""Options of the commands that concern deliveries, and checks of their values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ feed_option = click.option("--feed", metavar="FEED", help="Only this feed.")
 def require_known(
     settings: Settings, *, sink: str | None, feed: str | None, one_of_them: bool = False
 ) -> None:
-    """See that what was named is configured.
+    """Check that a named sink and a named feed are configured, and that the feed goes to the sink.
 
     Args:
-        one_of_them: at least one must be named.
+        one_of_them: whether at least one of the two must be named.
 
     Raises:
-        ConfigurationError: it is not.
+        click.UsageError: neither is named, though one of them must be.
+        ConfigurationError: a name is not configured, or the feed does not go to the sink.
     """
     if one_of_them and sink is None and feed is None:
         raise click.UsageError("Name a sink (--sink), a feed (--feed), or both.")
@@ -37,21 +38,24 @@ def require_known(
 
 
 def feeds_of(settings: Settings, sink: str, feed: str | None = None) -> list[str]:
-    """The feeds that a sink takes, or the one that was named."""
+    """Return the feeds that the sink takes; only `feed` if it is named."""
     return [name for name, each in settings.feeds.items() if sink in each.sinks and feed in {None, name}]
 
 
 def place(sink: str | None, feed: str | None) -> str:
-    """What was named, for a person."""
+    """Return the named sink and feed as text: `sink s, feed f`."""
     named = [f"sink {sink}"] if sink else []
     return ", ".join([*named, *([f"feed {feed}"] if feed else [])])
 
 
 def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """`COLUMN=VALUE` words as a mapping.
+    """Return `COLUMN=VALUE` arguments as a mapping.
+
+    Args:
+        option: name of the option, for errors.
 
     Raises:
-        click.BadParameter: one has another form, or a column is given twice.
+        click.BadParameter: an argument has another form, or a column is given twice.
     """
     found: dict[str, str] = {}
     for pair in given:
@@ -67,13 +71,14 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
 def require_key_columns(
     settings: Settings, feed: str, where: dict[str, str], *, or_entity: bool = False
 ) -> None:
-    """See that values are of key columns.
+    """Check that every column of `where` is a key column.
 
     Args:
-        or_entity: entity columns will do.
+        where: values by column.
+        or_entity: whether entity columns are allowed too.
 
     Raises:
-        ConfigurationError: one is not.
+        ConfigurationError: a column is no such column.
     """
     known = settings.feeds[feed]
     key = (*known.key, *known.entity) if or_entity else known.key

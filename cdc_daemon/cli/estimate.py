@@ -1,4 +1,4 @@
-"""`cdc-daemon estimate`: how much will it be, and how long will it take?"""
+"""`cdc-daemon estimate`: estimates the size and the time of a first sync."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cdc_daemon.cli.terminal import echo
 from cdc_daemon.estimate import estimate as estimated
 
 
-@click.command(short_help="How much will a first sync be, and how long will it take?")
+@click.command(short_help="Estimate the size and the time of a first sync.")
 @feeds_argument
 @json_option
 def estimate(feeds: tuple[str, ...], as_json: bool) -> None:
-    """Reckon documents, bytes, requests and time of a first sync of every FEED (default: all).
+    """Estimate documents, bytes, requests and time of a first sync of every FEED (default: all).
 
-    Documents are counted, by the feed's query. Their sizes and the speed of recomputing them come from a
-    sample of entities, the requests from the limits of the sinks. Numbers that are not certain have a range
-    behind them. Nothing is installed or written: the server is told that it must not.
+    The command counts documents by the feed's query. It takes their size and the speed of recomputing them
+    from a sample of entities, and the requests from the limits of the sinks. A range follows each number that
+    is not certain. The command installs and writes nothing; its transactions are read-only.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def estimate(feeds: tuple[str, ...], as_json: bool) -> None:
     names = chosen(settings, feeds)
     with session(settings, "estimate") as (connection, _):
         definitions = [plan.definition for plan in plans.plan_feeds(connection, settings, names)]
-        # Counting a large feed takes minutes; standard output is for what is found.
+        # Counting a large feed takes minutes. Standard output is for the result alone.
         with click.progressbar(length=len(names), label="Counting", file=sys.stderr) as bar:
             found = estimated(connection, settings, definitions, done=lambda _: bar.update(1))
     if as_json:

@@ -1,4 +1,4 @@
-"""An estimate for people: a table with a row for each feed and each sink that takes it."""
+"""Prints an estimate as a table, with a row for each feed and each sink that takes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Row = tuple[str, ...]
 
 
 def lines_of_estimate(found: Estimate) -> Iterator[str]:
-    """The table, and where more than one feed was asked for, what the sinks get of all together."""
+    """Yield the lines of the table. With several feeds, rows `all` show the sums for each sink."""
     rows: list[_Row] = [_TITLES]
     for name, feed in found.feeds.items():
         rows += _rows((name, *_columns(feed)), feed.sinks)
@@ -50,17 +50,17 @@ def _line(row: _Row, widths: Sequence[int]) -> str:
 
 
 def count(number: Range) -> str:
-    """A number of things, with its range."""
+    """Return a count with its range as text."""
     return _with_range(f"{number.likely:,.0f}", f"{number.low:,.0f}", f"{number.high:,.0f}")
 
 
 def size(number: Range) -> str:
-    """Bytes, with their range in the same unit."""
+    """Return a size in bytes as text, with its range in the same unit."""
     return _in_unit(number, _BYTES)
 
 
 def seconds(number: Range) -> str:
-    """A time, with its range in the same unit."""
+    """Return a duration in seconds as text, with its range in the same unit."""
     return _in_unit(number, _SECONDS)
 
 
@@ -71,7 +71,7 @@ def _in_unit(number: Range, units: Sequence[tuple[str, float]]) -> str:
 
 
 def _short(number: float) -> str:
-    """Two digits or all before the point: more than an estimate knows would be a lie."""
+    """Return two digits, or all digits before the point: an estimate is not more precise."""
     return f"{number:,.0f}" if number >= 9.95 or number == 0 else f"{number:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""`cdc-daemon failed`: what could not be computed, and what sinks refused."""
+"""`cdc-daemon failed`: shows entities that failed and documents that sinks refused."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from cdc_daemon.workers import control
 from cdc_daemon.workers.control import FailedEntity, FailedItem
 
 
-@click.command(short_help="What could not be computed, and what sinks refused.")
+@click.command(short_help="Show entities that failed and documents that sinks refused.")
 @feeds_argument
 @sink_option
 @json_option
 def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
-    """Show what failed (default: of every feed), the oldest first.
+    """Show failed entities and failed items (default: of every feed), the oldest first.
 
-    First the entities for which a feed's query fails, with PostgreSQL's words: their documents stay as they
-    were, and they are tried again when a change reaches them. Then the documents that sinks refused (with
-    --sink only these). Each is tried again after a pause that grows to an hour, until it is taken, or parked
-    after the sink's `max_attempts`. A change of the document makes it go out anew.
+    The command first shows the entities for which a feed's query fails, with PostgreSQL's message. Their
+    documents stay as they were. The daemon tries an entity again when a change reaches it.
+
+    Then it shows the documents that sinks refused (with --sink only these). The daemon sends each of them
+    again after a pause that grows to an hour, until the sink takes it. After the sink's `max_attempts` it
+    parks the document. It also sends a document again when it changes.
 
     \b
     Examples:
@@ -61,7 +63,7 @@ def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
 
 
 def _entity_as_json(each: FailedEntity, columns: Sequence[str]) -> dict[str, object]:
-    """With the members that a failed item has; no sink refused it, and no revision of it."""
+    """Return a failed entity with the members of a failed item; `sink` and `revision` are None."""
     return {
         "sink": None,
         "feed": each.feed,
@@ -77,7 +79,7 @@ def _entity_as_json(each: FailedEntity, columns: Sequence[str]) -> dict[str, obj
 
 def _entity_lines(each: FailedEntity, columns: Sequence[str]) -> Iterator[str]:
     if each.entity is None:
-        yield f"feed {each.feed}, entities that could not be found out"
+        yield f"feed {each.feed}, unknown entities"
     else:
         yield f"feed {each.feed}, entity {orjson.dumps(named(columns, tuple(each.entity))).decode()}"
     yield f"  {f'{each.status}: ' if each.status else ''}{each.reason}"

@@ -1,4 +1,4 @@
-"""What a person reads when something fails: what is wrong and where, and what to do."""
+"""Formats errors for a person: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdc_daemon.redaction import hide_passwords
 
 
 def lines_of(error: CdcError | psycopg.Error) -> Iterator[str]:
-    """`Error:` and `Try:`; of a configuration, a line for each fault."""
+    """Yield the `Error:` and `Try:` lines of an error; for a configuration, a line for each fault."""
     if isinstance(error, ConfigurationError):
         for fault in error.faults:
             yield fault_line(*fault)
@@ -21,22 +21,26 @@ def lines_of(error: CdcError | psycopg.Error) -> Iterator[str]:
         if error.hint:
             yield f"Try: {hide_passwords(error.hint)}"
         return
-    # The server's own words, of which the first line is the message and the second often a detail.
+    # The server's text: the first line is the message, the second is often a detail.
     yield f"Error: database: {hide_passwords(' '.join(str(error).split()))}"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        yield "Try: the role that ran `cdc-daemon install`, or let it grant this one its rights"
+        yield "Try: the role that ran `cdc-daemon install`, or let that role grant its rights to this one"
     elif isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.InvalidSchemaName):
         yield "Try: `cdc-daemon install`"
 
 
 def fault_line(where: str, what: str, hint: str | None, *, label: str = "Error") -> str:
-    """One fault on one line, with its place and its remedy."""
+    """Return one fault on one line, with its place and its remedy.
+
+    Args:
+        label: the first word of the line.
+    """
     remedy = f" Try: {_one_line(hint)}" if hint else ""
     return hide_passwords(f"{label}: {where}: {_one_line(what).rstrip('.')}.{remedy}")
 
 
 def exit_code_of(error: CdcError | psycopg.Error) -> int:
-    """What a script tells errors apart by: 2 for what a person must correct, 3 for no database."""
+    """Return the exit code: 2 for a fault that a person must correct, 3 for no database, else 1."""
     if isinstance(error, CdcError):
         return error.exit_code
     lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None

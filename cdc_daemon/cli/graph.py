@@ -1,4 +1,4 @@
-"""A picture of plans: table → route → feed, for Mermaid (https://mermaid.js.org) or Graphviz."""
+"""Draws plans as a graph, table → route → feed, for Mermaid (https://mermaid.js.org) or Graphviz."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cdc_daemon.analysis.plan import Occurrence, RouteKind
 from cdc_daemon.workers.survey import Survey
 
 Edge = tuple[str, str, str, RouteKind]
-"""Table, feed, what stands on the arrow, and the kind of the route."""
+"""Table, feed, label of the arrow, and kind of the route."""
 
 
 def mermaid(surveys: Sequence[Survey]) -> Iterator[str]:
-    """The lines of a Mermaid flowchart."""
+    """Yield the lines of a Mermaid flowchart."""
     yield "flowchart LR"
     edges = list(_edges(surveys))
     names = _numbered(edges)
@@ -28,7 +28,7 @@ def mermaid(surveys: Sequence[Survey]) -> Iterator[str]:
 
 
 def dot(surveys: Sequence[Survey]) -> Iterator[str]:
-    """The lines of a Graphviz graph."""
+    """Yield the lines of a Graphviz graph."""
     yield "digraph plan {"
     yield "    rankdir=LR;"
     edges = list(_edges(surveys))

@@ -1,4 +1,4 @@
-"""`cdc-daemon` itself: the options that every command shares, and how errors reach a person."""
+"""The command `cdc-daemon`: the options that all commands share, and the output of errors."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ COMMANDS = (
     *("failed", "retry", "replay", "pause", "resume", "sinks"),
     *("uninstall", "commerce"),
 )
-"""Each is a function of its name in a module of its name, in the order in which a newcomer needs them."""
+"""The commands, in the order in which a newcomer needs them. A module of the same name has each."""
 
 
 class CommandLine(click.Group):
-    """Loads a command when it is called, and turns errors of ours into `Error:` and `Try:`.
+    """Loads a command when it is called, and prints our errors as `Error:` and `Try:`.
 
-    Loading all of them takes half a second (the SQL parser, the database driver), which `--version`, `init`
-    and completion would pay for nothing.
+    Loading all commands takes half a second (the SQL parser, the database driver). `--version`, `init` and
+    completion don't need that.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command, in the order of `COMMANDS`."""
+        """Return the name of every command, in the order of `COMMANDS`."""
         _ = ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now; None if there is none of that name."""
+        """Import and return a command; None if there is no command of that name."""
         _ = ctx
         if cmd_name not in COMMANDS:
             return None
@@ -46,10 +46,10 @@ class CommandLine(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that was named.
+        """Return the named command.
 
         Raises:
-            click.UsageError: there is none of that name; it names the nearest one.
+            click.UsageError: there is no command of that name. The error names the nearest one.
         """
         near = nearest(args[0], COMMANDS)
         if args[0] not in COMMANDS and near and not args[0].startswith("-"):
@@ -57,7 +57,7 @@ class CommandLine(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an error of ours or of the server ends it with its lines on standard error."""
+        """Run the command. Print an error of ours or of the server to standard error, and exit."""
         try:
             return super().invoke(ctx)
         except (CdcError, psycopg.Error) as error:
@@ -81,32 +81,32 @@ class CommandLine(click.Group):
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="Least severity that is logged. Default: what the configuration says; for all but `run`, warning.",
+    help="Lowest severity to log. Default: the configured level for `run`, warning for other commands.",
 )
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "json", "console"]),
-    help="Default: what the configuration says.",
+    help="Format of the log. Default: the configured one.",
 )
 @click.version_option(__version__, prog_name="cdc-daemon")
 @click.pass_context
 def main(context: click.Context, config: Path, log_level: str | None, log_format: str | None) -> None:
-    """Keep JSON documents, each feed defined by one SELECT, in step with PostgreSQL tables.
+    """Keep JSON documents, which a SELECT for each feed defines, in step with PostgreSQL.
 
-    Triggers note which rows change; the daemon recomputes the documents that these rows touch, with your own
-    query, and delivers those that really differ.
+    Triggers record which rows change. The daemon recomputes the documents that these rows affect, with your
+    own query, and delivers those that really changed.
 
     \b
     A first run:
       cdc-daemon init shop             writes shop/cdc.toml and an example feed
       export CDC_CONFIG=shop/cdc.toml
-      cdc-daemon check                 are configuration and queries right?
-      cdc-daemon plan                  what is captured, and what would be installed?
-      cdc-daemon estimate              how much will it be, and how long will it take?
-      cdc-daemon install               triggers and tables, without making writers wait
-      cdc-daemon run                   the daemon
+      cdc-daemon check                 checks the configuration and the queries
+      cdc-daemon plan                  shows how changes reach documents, and the objects to install
+      cdc-daemon estimate              estimates the size and the time of a first sync
+      cdc-daemon install               installs triggers and tables, without long waits for writers
+      cdc-daemon run                   runs the daemon
 
-    Settings may also come from the environment: CDC_DATABASE_DSN, CDC_DAEMON_POLL_SECONDS,
+    Environment variables override settings: CDC_DATABASE_DSN, CDC_DAEMON_POLL_SECONDS,
     CDC_SINKS_<NAME>_URL and so on.
     """
     hide_in_tracebacks()

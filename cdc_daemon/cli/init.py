@@ -1,4 +1,4 @@
-"""`cdc-daemon init`: a configuration to begin with."""
+"""`cdc-daemon init`: writes a first configuration."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ FILES = ("cdc.toml", "feeds/example.sql")
 
 
 def starter_directory() -> Path:
-    """Where the files are that `init` copies: in the installed package, or at the top of the source tree."""
+    """Return the folder of the files that `init` copies: in the installed package or in the source tree."""
     packaged = Path(__file__).parent.parent / "_config"
     return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "config"
 
 
-@click.command(short_help="Write a configuration to begin with.")
+@click.command(short_help="Write a first configuration.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def init(directory: Path) -> None:
     """Write a commented configuration to DIRECTORY, with an example feed.
 
-    It shows every setting with its default. Files that are there already are never written over.
+    The configuration shows every setting with its default. The command never overwrites a file.
 
     \b
     Example:
@@ -39,7 +39,7 @@ def init(directory: Path) -> None:
         target = directory / name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            # "x": somebody may have written it since we looked.
+            # "x" fails if another process has written the file since the check above.
             with target.open("x", encoding="utf-8") as file:
                 file.write((starter_directory() / name).read_text("utf-8"))
         except OSError as error:

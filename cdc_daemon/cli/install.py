@@ -1,4 +1,4 @@
-"""`cdc-daemon install`: triggers and tables, as the feeds want them."""
+"""`cdc-daemon install`: installs the triggers and tables that the feeds need."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from cdc_daemon.workers import installation, retirement
 from cdc_daemon.workers.surroundings import concerns
 
 
-@click.command(short_help="Make triggers and tables as the feeds want them.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--script", is_flag=True, help="Only print the same as plain SQL, for a DBA to run with psql.")
-@click.option("--drop-feeds", is_flag=True, help="Drop the feeds that the configuration names no more.")
+@click.command(short_help="Install the triggers and tables that the feeds need.")
+@click.option("--dry-run", is_flag=True, help="Only show the steps.")
+@click.option("--script", is_flag=True, help="Only print the steps as plain SQL, for a DBA to run with psql.")
+@click.option("--drop-feeds", is_flag=True, help="Drop the feeds that the configuration no longer has.")
 @click.option("--keep-delivered", is_flag=True, help="Leave the documents of dropped feeds at their sinks.")
 def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool) -> None:
-    """Install what the feeds need in the database, and remove what none needs any more.
+    """Install the objects that the feeds need in the database, and remove objects that no feed needs.
 
-    That is the schema cdc and triggers on the tables that the feeds read. It may be called at any time:
-    what stands as wanted is left alone. A feed that the configuration names no more is dropped, documents
-    and all, only if you say so; before that its sinks are told to delete its documents (not by a script).
-    Writers wait at most database.lock_timeout_seconds, a table at a time; an install that can't have a lock
-    tries again and then names who holds it. A running daemon installs what a changed table needs by itself.
+    These are the schema cdc and triggers on the tables that the feeds read. You may run the command at any
+    time; it leaves objects that are right alone. It drops a feed that the configuration no longer has, with
+    its documents, only if you agree. Before that, it has the feed's sinks delete the documents (a script
+    does not). Writers wait at most database.lock_timeout_seconds, for one table at a time. If the command
+    can't get a lock, it tries again, and finally names the session that holds it. A running daemon installs
+    by itself what a changed table needs.
 
-    It needs the rights of the tables' owner. If you don't have them, send the output of --script to somebody
-    who does.
+    The command needs the rights of the tables' owner. If you don't have them, send the output of --script to
+    a person who has.
 
     \b
     Examples:
@@ -46,7 +47,7 @@ def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool)
         raise click.UsageError("--dry-run and --script both only show: give one of them.")
     settings = invocation().settings()
     with session(settings, "install") as (connection, dsn):
-        # One feed that can't be planned stops all: without its plan, what it needs would look superfluous.
+        # One feed that can't be planned stops the command: without its plan, its objects would look unneeded.
         found = plans.plan_feeds(connection, settings, list(settings.feeds))
         if script:
             _confirm_drops(installation.dropped_feeds(connection, settings), agreed=drop_feeds)
@@ -73,42 +74,45 @@ def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool)
 def _retire(connection: Connection, settings: Settings, feed: str) -> None:
     for sink, deletes in retirement.retire(connection, settings, feed):
         told = (
-            "keeps what it has: it is configured no more" if deletes is None else f"took {deletes:,} deletes"
+            "keeps its documents: it is no longer configured"
+            if deletes is None
+            else f"took {deletes:,} deletes"
         )
         echo(f"feed {feed}: sink {sink} {told}")
 
 
 def _print_script(script: str) -> None:
-    """Names stand in it as they are: a terminal would obey what they hold."""
+    """Print the script. It has names as they are, and a terminal would obey control characters in them."""
     if sys.stdout.isatty() and visible_lines(script) != script:
         raise InstallError(
             "names of tables or columns hold control characters, which act on a terminal",
             where="install --script",
             hint="write it to a file: cdc-daemon install --script > cdc.sql",
         )
-    # As bytes: from a text, click would take the escape sequences that stand in names.
+    # As bytes: click would remove escape sequences from a text, and so from names.
     click.echo(script.encode(), nl=False)
 
 
 def _confirm_drops(feeds: list[str], *, agreed: bool) -> None:
-    """Have a person agree that these feeds are dropped; a script has to say so beforehand.
+    """Ask whether to drop these feeds, unless an option agreed already.
 
     Raises:
-        InstallError: nobody did.
+        click.Abort: the person says no.
+        InstallError: there is no terminal to ask at.
     """
     if not feeds or agreed:
         return
     named = ", ".join(feeds)
     if sys.stdin.isatty():
         click.confirm(
-            f"Drop {named}, documents and all? The configuration has no such feed. Without --keep-delivered "
-            "its sinks are told to delete the documents.",
+            f"Drop {named} and its documents? The configuration has no such feed. Without --keep-delivered "
+            "its sinks delete the documents.",
             abort=True,
         )
         return
     raise InstallError(
         f"would drop {named}, which the configuration does not name",
         where="install",
-        hint="give --drop-feeds if that is meant; if the feeds are another configuration's, give this one a "
-        "[daemon] name of its own",
+        hint="give --drop-feeds to drop them; if they belong to another configuration, give this one its own "
+        "[daemon] name",
     )

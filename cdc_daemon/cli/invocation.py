@@ -1,4 +1,4 @@
-"""One call of the command line: its configuration, its log and its database."""
+"""One call of the command line: its configuration, log and database session."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from cdc_daemon.settings.secret_texts import secret_texts
 
 @dataclass(frozen=True)
 class Invocation:
-    """What stood before the command's name.
+    """The options before the command's name.
 
     Attributes:
-        config: the configuration file.
-        log_level, log_format: as options; None if not given.
+        config: path of the configuration file.
+        log_level, log_format: values of the options, or None.
     """
 
     config: Path
@@ -34,14 +34,14 @@ class Invocation:
     log_format: str | None
 
     def settings(self, *, for_daemon: bool = False) -> Settings:
-        """Read the configuration and begin to log.
+        """Read the configuration and start the log.
 
         Args:
-            for_daemon: the log is what the command writes (to standard output, unless a sink needs that);
-                otherwise it goes to standard error and tells warnings only.
+            for_daemon: the log goes to standard output (unless a sink writes there), with the configured
+                level. For other commands it goes to standard error and has warnings only.
 
         Raises:
-            ConfigurationError: with every fault.
+            ConfigurationError: the configuration is not valid. The error has every fault.
         """
         given = {"daemon.log_level": self.log_level, "daemon.log_format": self.log_format}
         settings = load(
@@ -58,7 +58,7 @@ class Invocation:
 
 
 def invocation() -> Invocation:
-    """The present one."""
+    """Return the current invocation."""
     return cast("Invocation", click.get_current_context().obj)
 
 
@@ -66,10 +66,11 @@ def invocation() -> Invocation:
 def session(
     settings: Settings, purpose: str, *, search_path: str = OWN_PATH
 ) -> Generator[tuple[Connection, str]]:
-    """A session for one command, and the connection string that it was made with.
+    """Open a session for one command. Yields the session and its connection string.
 
     Args:
-        search_path: another one only for a session that runs none of the daemon's statements.
+        purpose: the command; it is part of the session's `application_name`.
+        search_path: give another one only for a session that runs none of the daemon's statements.
 
     Raises:
         DatabaseUnavailable: the server can't be reached.
@@ -87,10 +88,10 @@ def session(
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[str]:
-    """The feeds that were named on the command line, all if none was.
+    """Return the feeds that the command line names, or all feeds if it names none.
 
     Raises:
-        ConfigurationError: for each name that is no feed's.
+        ConfigurationError: some names are not configured. The error has a fault for each.
     """
     faults: list[tuple[str, str, str | None]] = [
         (f"feed {name}", "is not configured", did_you_mean(name, settings.feeds))

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def echo_json(value: object) -> None:
-    """Print a value as JSON, indented: it is read by people too."""
+    """Print a value as indented JSON, without secrets."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
     click.echo(visible_json(hide(orjson.dumps(value, option=option, default=str).decode())))

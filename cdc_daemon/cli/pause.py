@@ -1,4 +1,4 @@
-"""`cdc-daemon pause`: stop deliveries for a while."""
+"""`cdc-daemon pause`: stops deliveries until `resume`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers import control
 
 
-@click.command(short_help="Stop deliveries for a while.")
+@click.command(short_help="Stop deliveries until `resume`.")
 @sink_option
 @feed_option
-@click.option("--reason", help="Why, for whoever reads the status.")
+@click.option("--reason", help="The reason, which `status` shows.")
 def pause(sink: str | None, feed: str | None, reason: str | None) -> None:
     """Stop delivering to a sink, or a feed to all sinks, or one feed to one sink, until `resume`.
 
-    A batch that is being sent is finished. Documents are kept up to date meanwhile; when delivery goes on,
-    the sink gets the latest state of what changed. The pause is kept in the database: it holds for every
-    daemon, and over restarts.
+    The daemon finishes the current batch and keeps the stored documents up to date. After `resume` the sink
+    gets the latest state of each document that changed. The database stores the pause, so it holds for every
+    daemon and survives restarts.
 
     \b
     Examples:

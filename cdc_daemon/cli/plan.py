@@ -1,4 +1,4 @@
-"""`cdc-daemon plan`: what is captured, and what would be installed?"""
+"""`cdc-daemon plan`: shows how changes reach documents, and what `install` would do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _PICTURES = ("mermaid", "dot")
 
 
 class _PlanCommand(click.Command):
-    """`--graph` takes the word behind it only if that names a kind of picture: `plan --graph products` is
-    about a feed. click itself would take any."""
+    """Takes the word after `--graph` as its value only if it names a kind of graph.
+
+    In `plan --graph products` the word is a feed. click itself would take any word as the value.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for n, argument in enumerate(args):
@@ -37,36 +39,38 @@ class _PlanCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_PlanCommand, short_help="What is captured, and what would be installed?")
+@click.command(cls=_PlanCommand, short_help="Show how changes reach documents, and what to install.")
 @feeds_argument
 @json_option
 @click.option(
-    "--explain", is_flag=True, help="Have PostgreSQL plan the routes and a recomputation; say what is slow."
+    "--explain",
+    is_flag=True,
+    help="Have PostgreSQL plan the routes and a recomputation, and show what is slow.",
 )
 @click.option(
     "--graph",
     type=click.Choice(_PICTURES),
     is_flag=False,
     flag_value=_PICTURES[0],
-    help="Print a picture of tables, routes and feeds instead: Mermaid, or `--graph dot` for Graphviz.",
+    help="Print a graph of tables, routes and feeds instead: Mermaid, or `--graph dot` for Graphviz.",
 )
 def plan(
     feeds: tuple[str, ...], as_json: bool, explain: bool, graph: Literal["mermaid", "dot"] | None
 ) -> None:
     """Show how changes reach the documents of every FEED (default: all), and what `install` would do.
 
-    For each place where a feed's query reads a table: line and column, the columns whose change counts, the
-    link columns that are captured, the rows that count, the route from a changed row to the entities to
-    recompute, whether an index serves each step, and how many entities one changed row reaches (a forecast
-    from the statistics of ANALYZE).
+    The command shows each place where a feed's query reads a table: line and column, the columns whose change
+    counts, the link columns that the trigger captures, the rows that count, the route from a changed row to
+    the entities, whether an index serves each step, and how many entities one changed row reaches (a
+    forecast from the statistics of ANALYZE).
 
     \b
-      direct   the captured columns are the entity
-      join     through other tables, with the SQL that is run
-      partial  they are a part of the entity: one change touches several entities
-      all      every change recomputes the whole feed; the reason is shown
+      direct   the link columns are the entity
+      join     the route leads through other tables, by the SQL that is shown
+      partial  the link columns are a part of the entity: one change affects several entities
+      all      every change recomputes the whole feed, for the reason that is shown
 
-    Nothing is changed. --explain runs the query for one entity at most, for five seconds at most.
+    The command changes nothing. --explain runs the query for at most one entity and at most five seconds.
 
     \b
     Examples:
@@ -82,7 +86,7 @@ def plan(
     with session(settings, "plan") as (connection, _):
         found = plans.plan_feeds(connection, settings, names)
         surveys = [survey(connection, each, explained=explain) for each in found]
-        # What no feed needs any more is known only when all feeds are.
+        # Only a plan of all feeds tells which objects no feed needs.
         steps = wanted_steps(connection, settings, found, complete=set(names) == set(settings.feeds))
     if as_json:
         echo_json(json_of_plans(surveys, steps))

@@ -1,4 +1,4 @@
-"""The output of `plan --json`; docs/reference.md describes it, and programs rely on its names."""
+"""The output of `plan --json`. docs/reference.md describes it; programs rely on the names of its fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdc_daemon.workers.survey import Survey
 
 
 def as_json(surveys: Sequence[Survey], steps: Sequence[Step]) -> dict[str, object]:
-    """The whole: feeds by name, and the objects that `install` would touch."""
+    """Return the output: feeds by name, and the objects that `install` would create, replace or drop."""
     objects: dict[str, list[str]] = {"create": [], "replace": [], "drop": []}
     for step in steps:
         objects[step.action].append(step.what)

@@ -1,4 +1,4 @@
-"""A feed's plan for people: each place where its query reads a table, and what a change there leads to."""
+"""Prints a feed's plan: each place where its query reads a table, and the route of a change there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdc_daemon.workers.survey import Survey
 
 
 def lines_of_plan(survey: Survey) -> Iterator[str]:
-    """One feed."""
+    """Yield the lines of one feed's plan."""
     definition, analysis, catalogue = survey.plan.definition, survey.plan.analysis, survey.plan.catalogue
     entity = "" if definition.entity == definition.key else f", entity ({', '.join(definition.entity)})"
     number = "" if survey.entities is None else f", about {_entities(survey.entities)}"
@@ -66,7 +66,7 @@ def _route(route: Route, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _lookup(visit: Visit, catalogue: Catalogue) -> str:
-    """A table, by what its rows are found, and whether an index serves that."""
+    """Return a table, the columns by which its rows are found, and whether an index serves the look-up."""
     by = ", ".join((*visit.columns, *visit.expressions))
     found = f"{visit.table} by {by}" if by else f"every row of {visit.table}"
     table = catalogue.tables.get(visit.table)
@@ -88,7 +88,7 @@ def _plan(explained: Explained) -> Iterator[str]:
 
 
 def reached(occurrence: Occurrence, forecast: Forecast) -> str:
-    """How many entities one changed row reaches, in words."""
+    """Return in words how many entities one changed row reaches."""
     if occurrence.kind is RouteKind.ALL:
         return (
             "every entity" if forecast.worst is None else f"every entity, about {_entities(forecast.worst)}"
@@ -99,7 +99,7 @@ def reached(occurrence: Occurrence, forecast: Forecast) -> str:
     if forecast.guessed and forecast.typical is not None:
         return f"about {_entities(forecast.typical)}, as PostgreSQL's planner guesses"
     if forecast.typical is None or forecast.worst is None:
-        return "a number that statistics don't tell (a subquery, a view or an expression is in the way)"
+        return "a number that statistics don't tell (the route passes a subquery, a view or an expression)"
     typical, worst = about(forecast.typical), about(forecast.worst)
     more = "" if typical == worst else f", at worst {worst}"
     return f"about {_entities(forecast.typical)}{more}"

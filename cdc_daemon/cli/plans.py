@@ -1,4 +1,4 @@
-"""Plans of feeds and steps of an install, as commands show them."""
+"""Plans several feeds at once, and prints the steps of an install."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cdc_daemon.workers.planning import FeedPlan, plan_feed
 
 
 def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str]) -> list[FeedPlan]:
-    """The plans of several feeds.
+    """Return the plans of several feeds.
 
     Raises:
-        ConfigurationError: with a fault for each feed that can't be planned.
+        ConfigurationError: some feeds can't be planned. The error has a fault for each.
     """
     plans: list[FeedPlan] = []
     faults: list[tuple[str, str, str | None]] = []
@@ -30,7 +30,7 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
 
 
 def lines_of_steps(steps: Sequence[Step]) -> Iterator[str]:
-    """Steps of an install for people, in their order."""
+    """Yield a line for each step of an install, in their order."""
     width = max((len(step.action) for step in steps), default=0)
     for step in steps:
         yield f"  {step.action:<{width}}  {step.what}"

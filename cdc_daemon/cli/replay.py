@@ -1,4 +1,4 @@
-"""`cdc-daemon replay`: deliver stored documents once more."""
+"""`cdc-daemon replay`: delivers stored documents again."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ from cdc_daemon.workers import control
 from cdc_daemon.workers.planning import plan_feed
 
 
-@click.command(short_help="Deliver stored documents once more.")
+@click.command(short_help="Deliver stored documents again.")
 @click.argument("sink", metavar="SINK")
 @feed_option
-@click.option("--since", metavar="TIME", help="What was stored since then: 2026-11-24, 2026-11-24T10:00:00Z.")
+@click.option(
+    "--since", metavar="TIME", help="Documents that were stored since then: 2026-11-24, 2026-11-24T10:00:00Z."
+)
 @click.option(
     "--key",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Documents with this value in a key column (with --feed); several are joined by AND.",
+    help="Documents with this value in a key column (with --feed). Several are combined by AND.",
 )
-@click.option("--all", "every", is_flag=True, help="Everything, as a full snapshot.")
+@click.option("--all", "every", is_flag=True, help="All documents, as a full snapshot.")
 def replay(sink: str, feed: str | None, since: str | None, key: tuple[str, ...], every: bool) -> None:
-    """Have SINK get documents once more as they are stored now, without computing them anew.
+    """Deliver documents to SINK again, as they are stored now, without recomputing them.
 
-    For when a receiver lost what it had, or was restored to an earlier state. Revisions stay what they were:
-    --since and --key bring what a receiver that compares them lacks. With --all each record carries the
-    number of the snapshot, which says to take it in any case, and deletes come too, so that a receiver can
-    drop what is not in it. What changes meanwhile is delivered as ever. The running daemon does the work.
+    Use it if a receiver lost documents or was restored to an earlier state. Records keep their revisions, so
+    a receiver that compares revisions takes from --since and --key only the documents that it lacks. With
+    --all each record has the number of a snapshot, and the receiver takes it in any case. A full snapshot
+    includes deletes, so that a receiver can drop documents that are not in it. Changes are delivered
+    meanwhile as usual. The running daemon does the work.
 
     \b
     Examples:
@@ -71,13 +74,13 @@ def _replay(
     changes = Changes(plan_feed(connection, settings, feed).definition)
     if moment is not None:
         control.replay_since(connection, sink, changes, moment)
-        return "what was stored since then is delivered again"
+        return "documents that were stored since then are delivered again"
     count = control.replay_some(connection, sink, changes, where)
     if not count:
         raise CdcError(
             f"no document has {' and '.join(f'{name}={value}' for name, value in where.items())}",
             where=f"feed {feed}",
-            hint="see that the value is spelled as in the document",
+            hint="spell the value as in the document",
         )
     return f"{count:,} {'document is' if count == 1 else 'documents are'} delivered again"
 
@@ -86,7 +89,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is no date or time as ISO 8601 writes it", param_hint="--since"
-        ) from None
+        raise click.BadParameter(f"{text!r} is no date or time by ISO 8601", param_hint="--since") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

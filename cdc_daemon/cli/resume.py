@@ -1,4 +1,4 @@
-"""`cdc-daemon resume`: let deliveries go on."""
+"""`cdc-daemon resume`: continues paused deliveries."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
 
 
-@click.command(short_help="Let paused deliveries go on.")
+@click.command(short_help="Continue paused deliveries.")
 @sink_option
 @feed_option
 def resume(sink: str | None, feed: str | None) -> None:
-    """Take back a pause that was made with the same options.
+    """End a pause that was made with the same options.
 
     \b
     Example:

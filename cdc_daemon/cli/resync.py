@@ -1,4 +1,4 @@
-"""`cdc-daemon resync`: recompute without a change."""
+"""`cdc-daemon resync`: recomputes feeds without a change."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ from cdc_daemon.workers.resync import Resync
     "--by-key",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Only entities whose documents have this value; several are joined by AND.",
+    help="Only entities whose documents have this value. Several are combined by AND.",
 )
-@click.option("--force", is_flag=True, help="Deliver every document again, also those that did not change.")
-@click.option(
-    "--wait", is_flag=True, help="Return when it is done, showing progress, and help with the work."
-)
+@click.option("--force", is_flag=True, help="Deliver every document again, also if it did not change.")
+@click.option("--wait", is_flag=True, help="Wait for the end, show the progress, and help with the work.")
 def resync(feeds: tuple[str, ...], by_key: tuple[str, ...], force: bool, wait: bool) -> None:
     """Recompute each FEED and deliver what differs.
 
-    For when you don't trust the stored documents, or a receiver lost some (--force). Entities are recomputed
-    in chunks; changes that happen meanwhile go first. Without --wait the request is left to the daemon. A
-    resync that is interrupted goes on by itself.
+    Use it if you don't trust the stored documents, or if a receiver lost some (--force). The daemon
+    recomputes entities in chunks, and new changes go first. Without --wait the command leaves the work to
+    the daemon. An interrupted resync continues by itself.
 
     \b
     Examples:
@@ -50,7 +48,7 @@ def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool
         entities = request.request(stop)
         count = f"{entities:,} {'entity' if entities == 1 else 'entities'}"
         if not wait:
-            echo(f"{name}: {count} queued; `cdc-daemon status` tells how many are left.")
+            echo(f"{name}: {count} queued; `cdc-daemon status` shows how many are left.")
             return
         with click.progressbar(length=entities, label=name, show_pos=True) as bar:
             done = 0

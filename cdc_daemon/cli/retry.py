@@ -1,4 +1,4 @@
-"""`cdc-daemon retry`: what failed, once more."""
+"""`cdc-daemon retry`: tries failed entities and failed items again."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
 
 
-@click.command(short_help="Try failed items now.")
+@click.command(short_help="Try failed entities and items now.")
 @click.argument("feed", required=False, metavar="[FEED]")
 @click.option(
     "--key",
     multiple=True,
     metavar="COLUMN=VALUE",
-    help="Only those with this value in a key or entity column; several are joined by AND.",
+    help="Only those with this value in a key or entity column. Several are combined by AND.",
 )
 @sink_option
-@click.option("--all", "every", is_flag=True, help="Those of every feed.")
+@click.option("--all", "every", is_flag=True, help="Failed entities and items of every feed.")
 def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool) -> None:
-    """Have what failed of FEED tried now: entities that could not be computed, documents that sinks refused.
+    """Try the failed entities and failed items of FEED now.
 
-    For when the reason is gone: the receiver was mended, a function replaced. Refused documents, parked ones
-    too, begin anew, with all their attempts before them. The running daemon does it. With --sink only what
-    that sink refused.
+    Failed entities are those that the query could not compute; failed items are documents that a sink
+    refused. Use the command after you have removed the cause. Failed items, also parked ones, get all their
+    attempts again. The running daemon does the work. With --sink only the items of that sink are tried.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`cdc-daemon run`: the daemon."""
+"""`cdc-daemon run`: runs the daemon."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from cdc_daemon.database import database
 from cdc_daemon.service import Service
 
 
-@click.command(short_help="The daemon.")
-@click.option("--once", is_flag=True, help="Read what was committed so far, deliver it, and end.")
+@click.command(short_help="Run the daemon.")
+@click.option(
+    "--once", is_flag=True, help="Read the changes that are committed by now, deliver them, and end."
+)
 def run(once: bool) -> None:
-    """Keep the documents up to date and deliver what changes, until stopped.
+    """Keep the documents up to date and deliver changed documents, until stopped.
 
-    SIGTERM and Ctrl-C finish the work at hand and stop within daemon.drain_seconds; a second one leaves at
-    once. Nothing is lost either way, nor by kill -9. Any number of daemons may run on one database: they
-    share the feeds.
+    After SIGTERM or Ctrl-C the daemon finishes its current work and stops within daemon.drain_seconds. After
+    a second signal it stops at once. Nothing is lost either way, nor by kill -9. Any number of daemons may
+    run on one database; they share the feeds.
 
-    Run `cdc-daemon install` once before; what a changed table needs later is installed by itself. Logs go
-    to standard output (to standard error if a sink writes to standard output), as JSON unless that is a
-    terminal.
+    Run `cdc-daemon install` once before. Later the daemon installs by itself what a changed table needs. It
+    logs to standard output (to standard error if a sink writes to standard output), as JSON unless that is
+    a terminal.
 
     \b
     Examples:

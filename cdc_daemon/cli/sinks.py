@@ -1,4 +1,4 @@
-"""`cdc-daemon sinks`: try whether a sink can be reached."""
+"""`cdc-daemon sinks`: tests the connection to a sink."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.sink import ProbeStep
 
 
-@click.group(short_help="Try whether a sink can be reached.")
+@click.group(short_help="Test the connection to a sink.")
 def sinks() -> None:
-    """Look after sinks.
+    """Test sinks.
 
     \b
     Example:
@@ -26,13 +26,13 @@ def sinks() -> None:
     """
 
 
-@sinks.command(short_help="Try the way to a sink, step by step.")
+@sinks.command(short_help="Test the connection to a sink, step by step.")
 @click.argument("name", metavar="NAME")
 @feed_option
 def test(name: str, feed: str | None) -> None:
-    """Try the way to the sink NAME, for each feed that it takes, and tell what every step found.
+    """Test the connection to the sink NAME, for each of its feeds, and show the result of each step.
 
-    Nothing is changed at the target, and the database is not needed: `run` may be running or not.
+    The command changes nothing at the target and does not need the database. The daemon may run meanwhile.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def test(name: str, feed: str | None) -> None:
 
 
 def _timed(settings: Settings, name: str, feed: str) -> Iterator[tuple[ProbeStep, float]]:
-    """The steps of a probe, each with how long it took, in seconds."""
+    """Yield each step of a probe with its duration in seconds."""
     sink = settings.sinks[name].open(name)
     try:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""`cdc-daemon status`: how every feed and sink stands."""
+"""`cdc-daemon status`: shows the state of every feed and sink."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cdc_daemon.cli.terminal import echo
 from cdc_daemon.status import FeedStatus, SinkStatus, Status, read_status
 
 
-@click.command(short_help="How every feed and sink stands.")
+@click.command(short_help="Show the state of every feed and sink.")
 @json_option
 def status(as_json: bool) -> None:
-    """Show how every feed and every sink stands, read from the database; the daemon need not run.
+    """Show the state of every feed and every sink. The daemon need not run.
 
     \b
     Of a feed:
-      rows, tombstones   documents that exist, and that are gone
-      pending            entities that wait to be recomputed
-      lag                age of the oldest change that was not read yet
-      drift              what differs from what `install` would make
-      failed entities    those whose documents are out of date, because the query fails for their rows
-    Of a sink: what it lacks (undelivered), failed items, and why it takes nothing, if so.
+      rows, tombstones   documents that exist, and documents that no longer exist
+      pending            entities that wait for recomputation
+      lag                age of the oldest unread change
+      drift              objects that differ from those that `install` would create
+      failed entities    entities with outdated documents, because the query fails for their rows
+    Of a sink: documents that it lacks (undelivered), failed items, and the reason if it takes nothing.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What a person reads: the one way from the command line to a terminal, on which no secret passes."""
+"""Prints to the terminal. All output of the command line passes here, where secrets are hidden."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from cdc_daemon.visible import visible, visible_lines
 
 
 def echo(line: str = "", *, err: bool = False) -> None:
-    """Print one line without secrets, with an escape for each sign that does not print.
+    """Print one line without secrets, with escapes for characters that are not printable.
 
     Args:
-        err: to standard error.
+        err: print to standard error.
     """
     click.echo(visible(hide(line)), err=err)
 
 
 def echo_exactly(line: str) -> None:
-    """Print a line of SQL: a word of it that looks like a secret (`token = …`) must not be replaced.
+    """Print a line of SQL without hiding secrets: a word that looks like one (`token = …`) must stay.
 
-    Nothing that another system said may be in it.
+    The line must hold no text from another system.
     """
     click.echo(visible(line))
 
 
 def hide_in_tracebacks() -> None:
-    """Have Python print what nobody caught without secrets: a traceback ends with the error's own words."""
+    """Make Python print uncaught exceptions without secrets. A traceback ends with the error's message."""
 
     def told(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, /) -> None:
         if not issubclass(kind, KeyboardInterrupt):

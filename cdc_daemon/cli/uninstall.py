@@ -1,4 +1,4 @@
-"""`cdc-daemon uninstall`: every trace out of the database."""
+"""`cdc-daemon uninstall`: removes everything from the database."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from cdc_daemon.errors import InstallError
 from cdc_daemon.workers import daemons, installation
 
 
-@click.command(short_help="Remove every trace from the database.")
-@click.option("--yes", is_flag=True, help="Don't ask. (A script, which has no terminal, is never asked.)")
-@click.option("--drop-feeds", is_flag=True, help="Also feeds of other configurations.")
+@click.command(short_help="Remove everything from the database.")
+@click.option("--yes", is_flag=True, help="Don't ask. (Without a terminal the command never asks.)")
+@click.option("--drop-feeds", is_flag=True, help="Also drop feeds of other configurations.")
 def uninstall(yes: bool, drop_feeds: bool) -> None:
-    """Remove everything that cdc-daemon has in the database, then look whether anything is left.
+    """Remove everything that cdc-daemon has in the database, and check that nothing is left.
 
-    Triggers go first, so your tables are as they were before; the stored documents and cursors go with the
-    schema cdc. What is not ours is never dropped: if something of yours stands in the schema or is built upon
-    it, the command names it and removes nothing. What was delivered stays where it is. Stop the daemon first:
-    the command refuses while one works on the database, as it would install everything anew.
+    The command first drops the triggers, then the schema cdc with the stored documents and cursors. Your
+    tables are then as they were. It never drops an object of yours: if one is in the schema or depends on
+    it, the command names it and removes nothing. Delivered documents stay where they are.
+
+    Stop the daemon first: the command refuses while a daemon works on the database, because the daemon would
+    install everything again.
 
     \b
     Example:
