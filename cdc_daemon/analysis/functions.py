@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue
@@ -48,3 +50,23 @@ class Functions:
             or (isinstance(node, exp.Anonymous) and node.name.lower() in self._many)
             for node in expressions_without_queries(tree)
         )
+
+
+def aggregates_all_rows(select: exp.Select, outputs: Iterable[Tree]) -> bool:
+    """Whether a SELECT makes one row of all of its rows, however many there are.
+
+    It has an aggregate among its outputs and no GROUP BY. `count(*) FILTER (WHERE …) OVER (…)` is no
+    aggregate; the inner call of `sum(count(*)) OVER (…)` is one.
+    """
+    return select.args.get("group") is None and any(
+        isinstance(node, exp.Anonymous) and node.name.lower() in AGGREGATES and not _is_over_a_window(node)
+        for output in outputs
+        for node in expressions_without_queries(output)
+    )
+
+
+def _is_over_a_window(call: exp.Anonymous) -> bool:
+    node: exp.Expr = call
+    while isinstance(node.parent, (exp.Filter, exp.WithinGroup)) and node.parent.this is node:
+        node = node.parent
+    return isinstance(node.parent, exp.Window) and node.parent.this is node

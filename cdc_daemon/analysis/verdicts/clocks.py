@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Function, TableName
 from cdc_daemon.analysis.dialect import Tree
-from cdc_daemon.analysis.functions import AGGREGATES
+from cdc_daemon.analysis.functions import SET_RETURNING, aggregates_all_rows
 from cdc_daemon.analysis.places import Place, SqlText, in_parentheses
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.scopes import expressions_without_queries
@@ -215,7 +215,7 @@ class _Clocks:
             return next((node for part in parts if (node := self.of(part, sources)) is not None), None)
 
         rows = rows or of("where", "group")
-        if _always_one_row(tree):
+        if aggregates_all_rows(tree, tree.expressions) and not self._yields_several(tree):
             rows = None
         distinct = tree.args.get("distinct")
         chooses = distinct is not None and distinct.args.get("on") is not None
@@ -293,6 +293,15 @@ class _Clocks:
                 return met
         return None
 
+    def _yields_several(self, tree: exp.Select) -> bool:
+        """Whether one row may become several, or none: `SELECT unnest(array_agg(…))`."""
+        others = {function.name for function in self._subject.catalogue.functions if function.returns_set}
+        return any(
+            isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING | others
+            for output in tree.expressions
+            for node in expressions_without_queries(output)
+        )
+
     def _is_clock(self, node: exp.Anonymous) -> bool:
         if any(is_call(node, function) for function in self._own):
             return True
@@ -310,19 +319,6 @@ def _of_column(node: exp.Column, sight: _Sight) -> Tree | None:
     depends = sight.get(node.table, _Depends())
     whole = depends.columns.values() if isinstance(node.this, exp.Star) else ()
     return depends.rows or depends.columns.get(node.name) or next(iter(whole), None)
-
-
-def _always_one_row(tree: exp.Select) -> bool:
-    """Whether a SELECT aggregates all of its rows to one, however many there are."""
-    if tree.args.get("group") is not None:
-        return False
-    return any(
-        isinstance(node, exp.Anonymous)
-        and node.name.lower() in AGGREGATES
-        and not isinstance(node.parent, exp.Window)
-        for output in tree.expressions
-        for node in expressions_without_queries(output)
-    )
 
 
 def _names(tree: Tree) -> list[str]:

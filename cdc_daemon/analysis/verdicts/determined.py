@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 
 from cdc_daemon.analysis.dialect import Tree, render
-from cdc_daemon.analysis.functions import AGGREGATES, SET_RETURNING
+from cdc_daemon.analysis.functions import SET_RETURNING, aggregates_all_rows
 from cdc_daemon.analysis.scopes import (
     WHOLE_ROW,
     Body,
@@ -176,13 +176,7 @@ def yields_one_row(scope: Scope, select: exp.Select) -> bool:
     count = limit.args.get("expression") or limit.args.get("count") if limit is not None else None
     if isinstance(count, exp.Literal) and count.name == "1":
         return True
-    return any(
-        isinstance(node, exp.Anonymous)
-        and node.name.lower() in AGGREGATES
-        and not isinstance(node.find_ancestor(exp.Window, exp.Select), exp.Window)
-        for output in scope.outputs
-        for node in expressions_without_queries(output)
-    )
+    return aggregates_all_rows(select, scope.outputs)
 
 
 def _covered(scope: Scope, inside: frozenset[Ref]) -> bool:

@@ -6,6 +6,20 @@ from tests.mutations.mutants import Mutation
 
 PASSES = (
     Mutation(
+        "the function of a window is no aggregate, with FILTER neither",
+        "functions",
+        " and not _is_over_a_window(node)",
+        "",
+        killed_by=("clocks",),
+    ),
+    Mutation(
+        "an aggregate that is taken apart yields several rows, or none",
+        "verdicts.clocks",
+        " and not self._yields_several(tree)",
+        "",
+        killed_by=("clocks",),
+    ),
+    Mutation(
         "what is not quoted is folded",
         "places",
         "else token.text.lower()\n",

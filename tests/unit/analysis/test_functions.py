@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, Function
 from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.functions import Functions, aggregates_all_rows
 
 
 def of_one_row(expression: str, *functions: Function) -> bool:
@@ -38,3 +39,24 @@ def test_an_aggregate_a_window_a_set_or_a_subquery_is_none(expression: str) -> N
 def test_the_catalogue_tells_of_aggregates_and_sets_that_others_wrote() -> None:
     assert not of_one_row("shop.best(t.a)", Function("shop", "best", "immutable", "aggregate"))
     assert not of_one_row("shop.best(t.a)", Function("shop", "best", "immutable", returns_set=True))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT count(*) FROM t", True),
+        ("SELECT 1 + COALESCE(sum(t.a) FILTER (WHERE t.b > 0), 0) FROM t", True),
+        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.a) FROM t", True),
+        ("SELECT sum(count(*)) OVER () FROM t", True),
+        ("SELECT count(*) OVER () FROM t", False),
+        ("SELECT count(*) FILTER (WHERE t.b > 0) OVER (ORDER BY t.a) FROM t", False),
+        ("SELECT count(*) FROM t GROUP BY t.a", False),
+        ("SELECT count(*) FROM t GROUP BY ROLLUP (t.a)", False),
+        ("SELECT (SELECT count(*) FROM u) FROM t", False),
+        ("SELECT lower(t.a) FROM t", False),
+    ],
+)
+def test_an_aggregate_without_groups_makes_one_row_of_all(query: str, expected: bool) -> None:
+    tree = parse(query)
+    assert isinstance(tree, exp.Select)
+    assert aggregates_all_rows(tree, tree.expressions) is expected
