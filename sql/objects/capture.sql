@@ -151,27 +151,34 @@ cdc_rows := cdc_rows OPERATOR(pg_catalog.+) cdc_more;
 GRANT CREATE ON SCHEMA cdc TO {owner}
 
 -- name: keep_owner_from_creating
+-- The owner role may create in schema cdc only while a function is given to it.
 REVOKE CREATE ON SCHEMA cdc FROM {owner}
 
 -- name: owner
+-- Gives a capture function to the role whose rights it runs with.
 ALTER FUNCTION cdc.{function}() OWNER TO {owner}
 
 -- name: revoke
+-- Nobody but the trigger calls a capture function.
 REVOKE ALL ON FUNCTION cdc.{function}() FROM PUBLIC
 
 -- name: trigger_insert
+-- Captures the rows that a statement inserted.
 CREATE TRIGGER cdc_capture_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_update
+-- Captures the rows that a statement updated, as they were and as they are.
 CREATE TRIGGER cdc_capture_update AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_delete
+-- Captures the rows that a statement deleted.
 CREATE TRIGGER cdc_capture_delete AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_truncate
+-- Captures that a table was emptied: its rows can't be named.
 CREATE TRIGGER cdc_capture_truncate AFTER TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
@@ -180,16 +187,21 @@ FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}
 
 -- name: drop_trigger
+-- Takes a capture trigger off a table.
 DROP TRIGGER IF EXISTS {trigger} ON {table}
 
 -- name: drop_function
+-- Drops a capture function, after its triggers.
 DROP FUNCTION IF EXISTS cdc.{function}()
 
 -- name: comment_function
+-- Marks a capture function as the daemon's own.
 COMMENT ON FUNCTION cdc.{function}() IS {comment}
 
 -- name: comment_trigger
+-- Marks a capture trigger as the daemon's own.
 COMMENT ON TRIGGER {trigger} ON {table} IS {comment}
 
 -- name: comment_table
+-- Tells a person what a changelog is for.
 COMMENT ON TABLE cdc.{table} IS {comment}

@@ -23,6 +23,7 @@ ALTER TABLE cdc.{segment} ALTER COLUMN version_id SET DEFAULT pg_catalog.nextval
 GRANT INSERT ON cdc.{first}, cdc.{second} TO {owner}
 
 -- name: grant_sequence
+-- The capture function numbers entries as the owner role.
 GRANT USAGE ON SEQUENCE cdc.{sequence} TO {owner}
 
 -- name: add_link
@@ -35,4 +36,5 @@ ALTER TABLE cdc.{changelog} ADD COLUMN IF NOT EXISTS {link} {type}[]
 ALTER TABLE cdc.{changelog} DROP COLUMN IF EXISTS {link}
 
 -- name: drop
+-- Drops a changelog with its two segments.
 DROP TABLE IF EXISTS cdc.{changelog} CASCADE

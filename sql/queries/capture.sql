@@ -37,6 +37,7 @@ JOIN pg_catalog.pg_attribute AS s ON s.attrelid = a.attrelid AND s.attnum = d.re
 WHERE a.attrelid = %(relation)s AND a.attgenerated = 'v' AND NOT a.attisdropped
 
 -- name: schema_exists
+-- Whether the daemon's schema is installed.
 SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 
 -- name: installed_sources
@@ -132,6 +133,7 @@ SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
 UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE {table} = ANY (sources)
 
 -- name: forget_source
+-- Forgets a table that is captured no more.
 DELETE FROM cdc.source WHERE schema_name = {schema} AND table_name = {table}
 
 -- name: writers

@@ -76,9 +76,11 @@ SELECT EXISTS (
 )
 
 -- name: empty_segment
+-- Empties a segment that every feed has read; the caller holds its lock.
 TRUNCATE cdc.{segment}
 
 -- name: segment_is_empty
+-- Whether a segment has nothing to empty, so that nobody need lock it.
 SELECT NOT EXISTS (SELECT FROM cdc.{segment})
 
 -- name: size

@@ -6,9 +6,11 @@ SELECT (SELECT pg_catalog.max(entity_id) FROM catalog_product_entity),
        (SELECT pg_catalog.count(*) FROM customer_group)
 
 -- name: next_order
+-- The number of the next order.
 SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence('sales_order', 'entity_id'))
 
 -- name: change_price
+-- A merchant changes a product's price.
 UPDATE catalog_product_entity_decimal AS d SET value = %(price)s
 FROM eav_attribute AS a
 WHERE a.attribute_id = d.attribute_id AND a.attribute_code = 'price' AND d.store_id = 0 AND d.entity_id = %(product)s
@@ -23,6 +25,7 @@ WHERE a.attribute_code = 'special_price'
 ON CONFLICT (entity_id, attribute_id, store_id) DO UPDATE SET value = EXCLUDED.value
 
 -- name: end_sale
+-- A merchant ends a special price.
 DELETE FROM catalog_product_entity_decimal AS d USING eav_attribute AS a
 WHERE a.attribute_id = d.attribute_id AND a.attribute_code = 'special_price' AND d.entity_id = %(product)s
 
@@ -49,6 +52,7 @@ SELECT 1, p.sku, -%(quantity)s::int4, '{{"event_type":"order_placed"}}'
 FROM catalog_product_entity AS p WHERE p.entity_id = %(product)s
 
 -- name: rename_product
+-- A merchant renames a product in one store view.
 UPDATE catalog_product_entity_varchar AS v SET value = %(name)s
 FROM eav_attribute AS a
 WHERE a.attribute_id = v.attribute_id AND a.attribute_code = 'name' AND a.entity_type_id = 4 AND v.store_id = 0
@@ -82,9 +86,11 @@ WHERE a.attribute_id = i.attribute_id AND a.attribute_code = 'status' AND i.stor
 UPDATE catalog_product_entity SET updated_at = pg_catalog.now() WHERE entity_id = %(product)s
 
 -- name: take_off_shelf
+-- A merchant takes a product out of a category.
 DELETE FROM catalog_category_product WHERE product_id = %(product)s AND category_id = %(category)s
 
 -- name: put_on_shelf
+-- A merchant puts a product into a category.
 INSERT INTO catalog_category_product (category_id, product_id, position)
 SELECT c.entity_id, p.entity_id, 9
 FROM catalog_category_entity AS c, catalog_product_entity AS p
@@ -106,12 +112,14 @@ WHERE c.level >= 2 AND NOT EXISTS (SELECT FROM catalog_category_entity AS k WHER
 ORDER BY pg_catalog.abs(c.entity_id - %(near)s) LIMIT 1
 
 -- name: move_category
+-- A merchant moves a category below another one.
 UPDATE catalog_category_entity AS c
 SET parent_id = p.entity_id, path = p.path || '/' || c.entity_id, level = p.level + 1
 FROM catalog_category_entity AS p
 WHERE c.entity_id = %(category)s AND p.entity_id = %(parent)s
 
 -- name: rename_category
+-- A merchant renames a category.
 UPDATE catalog_category_entity_varchar AS v SET value = %(name)s
 FROM eav_attribute AS a
 WHERE a.attribute_id = v.attribute_id AND a.attribute_code = 'name' AND a.entity_type_id = 3 AND v.store_id = 0
@@ -141,15 +149,18 @@ WHERE entity_id >= %(order)s AND state IN ('new', 'processing')
 ORDER BY entity_id LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: complete_order
+-- The shop completes an order.
 UPDATE sales_order
 SET state = 'complete', status = 'complete', base_total_invoiced = base_grand_total, updated_at = pg_catalog.now()
 WHERE entity_id = %(order)s
 
 -- name: complete_items
+-- The shop invoices and ships all items of an order.
 UPDATE sales_order_item SET qty_invoiced = qty_ordered, qty_shipped = qty_ordered, updated_at = pg_catalog.now()
 WHERE order_id = %(order)s
 
 -- name: ship
+-- The shop records the shipment of an order and of each item.
 WITH shipment AS (
     INSERT INTO sales_shipment (order_id, store_id, increment_id, total_qty)
     SELECT o.entity_id, o.store_id, 'T' || o.increment_id, o.total_qty_ordered
@@ -174,6 +185,7 @@ SELECT 1, i.sku, i.qty_ordered, '{{"event_type":"shipment_created"}}'
 FROM sales_order_item AS i WHERE i.order_id = %(order)s
 
 -- name: review_product
+-- A customer reviews and rates a product.
 WITH written AS (
     INSERT INTO review (entity_id, entity_pk_value, status_id)
     SELECT 1, p.entity_id, 1 FROM catalog_product_entity AS p WHERE p.entity_id = %(product)s

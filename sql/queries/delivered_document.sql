@@ -32,7 +32,9 @@ WHERE sink = %(sink)s AND feed = %(feed)s
   AND id = ANY (ARRAY(SELECT {id} FROM UNNEST(%(keys)s::pg_catalog.text[]) AS w (key)))
 
 -- name: forget_of
+-- Forgets what a sink has of a feed, before a full snapshot tells it anew.
 DELETE FROM cdc.delivered_document WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: forget
+-- Forgets what a sink that was taken out had of a feed.
 DELETE FROM cdc.delivered_document WHERE sink = {sink} AND feed = {feed}

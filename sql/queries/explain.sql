@@ -8,9 +8,11 @@ CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
 SELECT {links} FROM {table} LIMIT 1
 
 -- name: analyze_delta
+-- Tells the planner how few rows the sample delta has.
 ANALYZE pg_temp.delta
 
 -- name: route
+-- PostgreSQL's plan for a route.
 EXPLAIN (FORMAT JSON) {route}
 
 -- name: planned_rows
@@ -26,6 +28,7 @@ SELECT DISTINCT * FROM (
 SELECT {texts} FROM cdc.{feed} AS q WHERE NOT q.deleted LIMIT 1
 
 -- name: is_stored
+-- Whether a feed has a table, so that its statements can be explained.
 SELECT pg_catalog.to_regclass(%(name)s) IS NOT NULL
 
 -- name: sample

@@ -51,6 +51,7 @@ WHERE sink = %(sink)s AND feed = %(feed)s
   AND id = ANY (ARRAY(SELECT {id} FROM UNNEST(%(keys)s::pg_catalog.text[]::pg_catalog.jsonb[]) AS r (key)))
 
 -- name: any
+-- Whether a sink has refused documents of a feed that are not delivered yet.
 SELECT EXISTS (SELECT FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: of_revisions
@@ -78,6 +79,7 @@ WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink 
 )
 
 -- name: forget
+-- Forgets the failed items of a sink that was taken out.
 DELETE FROM cdc.failed_item WHERE sink = {sink} AND feed = {feed}
 
 -- name: forget_newer

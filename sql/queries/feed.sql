@@ -89,6 +89,7 @@ CROSS JOIN LATERAL (SELECT {document} AS document OFFSET 0) AS made
 WHERE {affected_query}
 
 -- name: hash
+-- The hash that decides whether a document changed.
 pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8'))
 
 -- name: hash_of_some
@@ -108,6 +109,7 @@ d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
 AND (s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.<>) d.hash OR %(force)s::pg_catalog.bool {moved})
 
 -- name: array_beside
+-- A column of documents as one array, for another session; an empty one where there are none.
 COALESCE(pg_catalog.array_agg({text}), '{{}}')
 
 -- name: make_beside
@@ -312,6 +314,7 @@ LIMIT {limit}
 LOCK TABLE cdc.{pending} IN ACCESS EXCLUSIVE MODE NOWAIT
 
 -- name: empty_pending
+-- Empties a slow lane that is drained; the caller holds its lock.
 TRUNCATE cdc.{pending}
 
 -- name: count

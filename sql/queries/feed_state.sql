@@ -25,6 +25,7 @@ WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED
 
 -- name: exists
+-- Whether a feed is installed.
 SELECT EXISTS (SELECT FROM cdc.feed_state WHERE feed = %(feed)s)
 
 -- name: advance
@@ -87,6 +88,7 @@ SET uncaptured = %(reason)s::text,
 WHERE feed = %(feed)s AND uncaptured IS DISTINCT FROM %(reason)s::text
 
 -- name: add_resync
+-- Records a resync, with the positions in the slow lane that belong to it.
 INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
 VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)
 RETURNING id
@@ -100,6 +102,7 @@ RETURNING r.id, r.entities, r.reason,
           EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 
 -- name: resync_progress
+-- Whether a resync is finished, how many of its entities are done, and why its feed stopped.
 SELECT r.finished_at IS NOT NULL, GREATEST(f.pending_position - r.first_position + 1, 0), f.stopped_reason
 FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
 WHERE r.id = %(id)s
@@ -129,21 +132,27 @@ SELECT f.feed, COALESCE(pg_catalog.to_jsonb(f.*) ->> 'daemon', 'cdc-daemon'), f.
 UPDATE cdc.feed_state SET daemon = {daemon} WHERE feed = {feed}
 
 -- name: forget
+-- Forgets a dropped feed's state.
 DELETE FROM cdc.feed_state WHERE feed = {feed}
 
 -- name: forget_sinks_of
+-- Forgets the deliveries of a dropped feed.
 DELETE FROM cdc.sink_state WHERE feed = {feed}
 
 -- name: forget_former_sinks_of
+-- Forgets the sinks that a dropped feed once had.
 DELETE FROM cdc.former_sink WHERE feed = {feed}
 
 -- name: forget_leftovers_of
+-- Forgets what sinks hold of a dropped feed under earlier keys.
 DELETE FROM cdc.leftover WHERE feed = {feed}
 
 -- name: forget_failures_of
+-- Forgets the failed items of a dropped feed.
 DELETE FROM cdc.failed_item WHERE feed = {feed}
 
 -- name: forget_delivered_of
+-- Forgets what sinks have of a dropped feed.
 DELETE FROM cdc.delivered_document WHERE feed = {feed}
 
 -- name: installed
@@ -151,11 +160,6 @@ DELETE FROM cdc.delivered_document WHERE feed = {feed}
 SELECT f.feed, f.definition, f.sources, f.columns, COALESCE(pg_catalog.to_jsonb(f.*) -> 'filters', '{{}}'),
        COALESCE(pg_catalog.to_jsonb(f.*) -> 'foreign_code', '{{}}')
 FROM cdc.feed_state AS f ORDER BY f.feed
-
--- name: cursors
--- Every feed's cursor, to see whether they cover a point in time.
-SELECT f.feed, f.cursor IS NOT NULL, f.pending_position < f.pending_end, f.stopped_reason
-FROM cdc.feed_state AS f WHERE f.feed = ANY (%(feeds)s)
 
 -- name: layouts
 -- The comment on each stored feed's table, which ends with the digest of the table's layout, whether it has a
@@ -180,4 +184,5 @@ SELECT f.cursor IS NOT NULL AND f.pending_position >= f.pending_end AND NOT EXIS
 FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE SKIP LOCKED
 
 -- name: has_cursor
+-- Whether a feed has begun.
 SELECT f.cursor IS NOT NULL FROM cdc.feed_state AS f WHERE f.feed = %(feed)s

@@ -43,6 +43,7 @@ GRANT {owner} TO CURRENT_USER
 GRANT USAGE ON SCHEMA cdc TO {owner}
 
 -- name: keep_owner_from_creating
+-- The owner role may create in schema cdc only while a function is given to it.
 REVOKE CREATE ON SCHEMA cdc FROM {owner}
 
 -- name: owner_may_enter
@@ -55,12 +56,15 @@ FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.pg_roles AS r
 WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc' AND r.rolname OPERATOR(pg_catalog.=) %(owner)s
 
 -- name: record_migration
+-- Records a migration in the transaction that made it.
 INSERT INTO cdc.migration (number, name) VALUES ({number}, {name})
 
 -- name: last_migration
+-- The version of schema cdc.
 SELECT COALESCE(pg_catalog.max(number), 0) FROM cdc.migration
 
 -- name: use_schema
+-- Lets a role name objects of schema cdc.
 GRANT USAGE ON SCHEMA cdc TO {role}
 
 -- name: use_nothing_more
@@ -68,6 +72,7 @@ GRANT USAGE ON SCHEMA cdc TO {role}
 REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 
 -- name: read_all
+-- Lets a role read schema cdc.
 GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 
 -- name: write_state
@@ -83,6 +88,7 @@ TO {role}
 GRANT TRUNCATE ON {segments} TO {role}
 
 -- name: write_feeds
+-- Lets the daemon's role write documents, logs and slow lanes.
 GRANT INSERT, UPDATE, DELETE ON {feeds} TO {role}
 
 -- name: write_logs
@@ -172,6 +178,7 @@ WHERE r.rolname = %(owner)s
 DROP OWNED BY {owner}
 
 -- name: drop_owner
+-- Drops the owner role, which owns nothing any more.
 DROP ROLE {owner}
 
 -- name: left

@@ -1,4 +1,5 @@
 -- name: any
+-- Whether a sink may hold documents of a feed under an earlier key.
 SELECT EXISTS (SELECT FROM cdc.leftover WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: discard_stored
@@ -19,4 +20,5 @@ FROM (
 ) AS n
 
 -- name: delivered
+-- Forgets leftovers whose deletes a sink has taken.
 DELETE FROM cdc.leftover WHERE sink = %(sink)s AND feed = %(feed)s AND id <= %(last)s::pg_catalog.int8

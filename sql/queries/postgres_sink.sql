@@ -31,9 +31,11 @@ WHERE a.attrelid = pg_catalog.to_regclass(%(table)s) AND a.attname = ANY (%(colu
 ALTER TABLE {documents} ADD COLUMN IF NOT EXISTS feed pg_catalog.text DEFAULT {feed}
 
 -- name: drop_feed_default
+-- The default served rows from before the column; new rows name their feed.
 ALTER TABLE {documents} ALTER COLUMN feed DROP DEFAULT
 
 -- name: add_snapshot
+-- Target tables of earlier versions lack the number of the last full snapshot.
 ALTER TABLE {table} ADD COLUMN IF NOT EXISTS snapshot pg_catalog.int8
 
 -- name: create_deleted
@@ -46,6 +48,7 @@ CREATE TABLE {deleted} (
 )
 
 -- name: create_cursor
+-- The table in which the target tells how far it has each feed.
 CREATE TABLE {cursor} (
     sink pg_catalog.text,
     feed pg_catalog.text,
@@ -115,6 +118,7 @@ SET revision = EXCLUDED.revision, deleted_at = DEFAULT, snapshot = EXCLUDED.snap
 WHERE EXCLUDED.revision > gone.revision OR (%(full)s AND COALESCE(gone.snapshot, 0) < EXCLUDED.snapshot)
 
 -- name: delete
+-- Deletes documents, unless the target has a later revision.
 DELETE FROM {documents} AS d
 USING ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),

@@ -19,6 +19,7 @@ SET LOCAL search_path = {schemas}
 SELECT pg_catalog.pg_export_snapshot()
 
 -- name: take_snapshot
+-- This session sees what the session that exported the snapshot sees.
 SET TRANSACTION SNAPSHOT {snapshot}
 
 -- name: backend
@@ -50,7 +51,9 @@ SELECT pg_catalog.pg_backend_pid()
 SELECT pg_catalog.set_config('cdc_daemon.mark', 'set', false)
 
 -- name: read_mark
+-- Whether this server session carries the mark of another client: a pooler shares it.
 SELECT pg_catalog.length(pg_catalog.current_setting('cdc_daemon.mark', true)) OPERATOR(pg_catalog.>) 0
 
 -- name: wipe_mark
+-- Takes the mark off, before the session may go back to a pooler.
 SELECT pg_catalog.set_config('cdc_daemon.mark', '', false)

@@ -8,9 +8,11 @@ FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 ON CONFLICT (sink, feed) DO NOTHING
 
 -- name: is_registered
+-- Whether a sink takes this feed already.
 SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: target
+-- Where a sink delivered a feed last: another target has nothing yet.
 SELECT s.target FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: set_target
@@ -25,6 +27,7 @@ SELECT d.behind, d.due FROM cdc.delivery AS d
 WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 
 -- name: leased_by
+-- Which daemon delivers a feed to a sink.
 SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: lease
@@ -147,6 +150,7 @@ WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE feed = %(feed)s
 
 -- name: want_snapshot
+-- The next delivery is a full snapshot, with the deletes.
 UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: go_back
@@ -166,6 +170,7 @@ UNION SELECT sink, feed FROM cdc.delivered_document
 ORDER BY 1, 2
 
 -- name: forget
+-- Forgets a delivery whose sink was taken out.
 DELETE FROM cdc.sink_state WHERE sink = {sink} AND feed = {feed}
 
 -- name: remember_former

@@ -32,6 +32,7 @@ FROM pg_catalog.pg_database AS d
 WHERE d.datname = pg_catalog.current_database() AND d.datconnlimit >= 0
 
 -- name: has_citus
+-- Whether the database has Citus, whose distributed tables can't be captured.
 SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
 
 -- name: distributed
