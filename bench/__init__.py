@@ -1,1 +1,4 @@
-"""What `make bench` measures: ratios taken in one run, on a durable server, through the installed command."""
+"""The benchmarks of `make bench`.
+
+They measure ratios within one run, on a durable server, by the installed command.
+"""

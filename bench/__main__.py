@@ -1,4 +1,4 @@
-"""`python -m bench`: every measurement, or those that are named."""
+"""`python -m bench`: runs every measurement, or those that are named."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     help="Also write the table there. Default: bench/results.md after a whole run at full scale.",
 )
 def main(names: Sequence[str], scale: int | None, quick: bool, results: Path | None) -> None:
-    """Measure cdc-daemon against aims, on a server of its own with fsync on.
+    """Measure cdc-daemon and compare the figures with aims, on a private server with fsync on.
 
-    Every ratio is of two things measured in turn in this run; printed are the median and, in brackets, the
-    least and the greatest. What misses its aim is printed all the same.
+    Each ratio is of two measurements that alternate in this run. The table shows the median and, in brackets,
+    the least and the greatest value. It also shows figures that miss their aim.
     """
-    # Ended by SIGTERM it takes its server with it, as it does after Ctrl-C.
+    # SIGTERM, like Ctrl-C, also stops the server.
     signal.signal(signal.SIGTERM, _end)
     figures: list[Figure] = []
     failed = False

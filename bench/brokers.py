@@ -1,4 +1,4 @@
-"""The sinks that need a server, and files: each against its client library on the servers of the tests."""
+"""Compares sinks (all but http) with their client libraries, on the servers of the tests."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class _Made:
-    """What the bare loops send, made beforehand, a batch each.
+    """Payloads for the bare loops, made beforehand, one list for each batch.
 
     Attributes:
-        records: key, document and revision as they are.
-        encoded: records as `format = "records"` says them.
-        headers: of a message that carries a record.
-        lines: the same as lines.
+        records: key, document and revision.
+        encoded: records in the format `records`.
+        headers: headers of a message with a record.
+        lines: records as lines.
     """
 
     records: Sequence[Sequence[Record]]
@@ -78,10 +78,10 @@ class _Made:
 
 @dataclass(frozen=True)
 class _Contest:
-    """A sink and its library.
+    """A sink and its client library.
 
     Attributes:
-        settings: of the sink; the text has another name in it each time, so that nothing is there already.
+        settings: makes the sink's settings. They contain a new name each time, so that the target is empty.
         bare: sends batches under such a name, one after the other as the sink does.
     """
 
@@ -91,7 +91,7 @@ class _Contest:
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """The figures of every sink but http."""
+    """Yield the figures of every sink except http."""
     documents = records(place.rounds(20_000, 2_000))
     made = _Made.of(documents)
     with _servers(place):

@@ -1,4 +1,4 @@
-"""What capture costs a writer: the same UPDATE with and without its trigger, on the same table."""
+"""Measures the cost of capture for a writer: the same UPDATE with and without the trigger."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LONGEST_STATEMENT = Aim(1.8)
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """Throughput of single rows, one UPDATE of every product's price, and the room that entries take.
+    """Measure single-row UPDATEs, one UPDATE of every product's price, and the space of the entries.
 
-    Then the same of single rows that no feed wants, by the constants in its query, and of those beside them.
+    Then measure single-row UPDATEs of rows that no feed needs, by the constants in its query, and of others.
     """
     products = place.scale(200_000, 10_000)
     with place.shop("capture", products, _FEEDS) as shop, shop.connect() as connection:
@@ -35,7 +35,7 @@ def measure(place: Place) -> Iterator[Figure]:
 
 
 def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
-    """Rows of an EAV table, of the attribute that a feed reads and of another one."""
+    """Measure rows of an EAV table: of the attribute that a feed reads, and of another attribute."""
     seconds = place.rounds(5, 2)
     for kind, script, aim in (
         ("that no feed wants", "update_season", _LEAST_THROUGHPUT_UNWANTED),
@@ -64,13 +64,13 @@ def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figu
 
 
 def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
-    """Each UPDATE its own transaction, from pgbench with prepared statements."""
+    """Measure single-row UPDATEs, each its own transaction, by pgbench with prepared statements."""
     seconds = place.rounds(5, 2)
     scale = f"{shop.products:,} products, {seconds} s each"
     kinds = (
         ("1 client", 1, "on"),
         ("4 clients", 4, "on"),
-        # Without the wait for the disk nothing hides what the trigger takes; no aim was set for this.
+        # Without the wait for the disk the ratio shows the trigger's whole cost. This figure has no aim.
         ("1 client, synchronous_commit off", 1, "off"),
     )
     for kind, clients, synchronous in kinds:
@@ -128,7 +128,7 @@ def _one_statement(place: Place, shop: Shop, connection: Connection) -> Iterator
         connection.execute(query("disable_capture"))
         return _raise_all(connection)
 
-    plain()  # the first rewrite makes the table twice as large; the next ones reuse the room
+    plain()  # the first UPDATE doubles the size of the table; the next ones reuse the space
     pairs = Pairs.taken(place.rounds(5, 2), below=plain, above=captured)
     scale = f"{shop.products:,} rows"
     yield pairs.ratio(
@@ -160,7 +160,7 @@ def _changelog_bytes(connection: Connection) -> int:
 def _pgbench(
     place: Place, shop: Shop, script: str, *, clients: int, seconds: int, synchronous: str
 ) -> tuple[int, float]:
-    """Transactions of a script in `bench/sql/`, and how many a second."""
+    """Run a script of `bench/sql/`. Return the number of transactions, and the number a second."""
     command = [
         place.program("pgbench"),
         "--no-vacuum",

@@ -1,7 +1,7 @@
-"""The thirteen feeds of the commerce pack over a made-up shop: first sync, traffic, and the proof at the end.
+"""Measures the thirteen feeds of the commerce pack: first sync, traffic, and a comparison of all documents.
 
-100,000 products, four store views, two websites, six groups of customers. An hour of a shop that makes twenty
-edits a second takes six minutes.
+The shop has 100,000 products, four store views, two websites and six customer groups. The traffic of an hour
+at 20 edits a second takes six minutes.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ CONFIG = Path(__file__).parents[1] / "config"
 _EDITS_A_SECOND = 200
 _PROBES_A_SECOND = 10
 _MOST_LOST = 0.01
-"""Probes that an edit of the same product overtook before they were sent: state goes out, not history."""
+"""Largest share of probes that later edits of the same product may replace before they are sent."""
 
-# What one session changes so that its arrival can be told from that of all other edits, and where it arrives.
+# The column that a probe changes, so that its record differs from those of all other edits, and its feed.
 _PROBES = {
     "products": ("probe_name", re.compile(rb'"name":"Probe (\d+)"')),
     "prices": ("probe_price", re.compile(rb'"regular":9(\d{7})\.25')),
@@ -55,7 +55,7 @@ class _Shop:
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """One shop, from an empty database to the comparison of every document."""
+    """Measure one shop, from an empty database to the comparison of every document."""
     products = place.scale(100_000, 1_000)
     seconds = place.rounds(360, 10)
     with _shop(place, products) as shop, shop.connect() as connection:
@@ -87,7 +87,7 @@ def measure(place: Place) -> Iterator[Figure]:
 
 
 def _traffic(shop: _Shop, connection: Connection, daemon: Daemon, seconds: int) -> Iterator[Figure]:
-    """Edits of every kind, and beside them probes whose way is timed from COMMIT to the file."""
+    """Make edits of every kind. Measure probes among them, from COMMIT to the file."""
     already = sum(daemon.delivered(feed) for feed in shop.feeds)
     arrivals = {feed: _Arrivals(shop.out / f"{feed}.ndjson", probe[1]) for feed, probe in _PROBES.items()}
     traffic = subprocess.Popen(
@@ -104,7 +104,7 @@ def _traffic(shop: _Shop, connection: Connection, daemon: Daemon, seconds: int) 
         traffic.kill()
     assert traffic.returncode == 0, "the traffic ended with an error"
     passed = time.monotonic() - started
-    shop.cdc.call("run", "--once")  # returns when every edit is through
+    shop.cdc.call("run", "--once")  # returns when every edit is delivered
     lags: list[float] = []
     lost = 0
     for feed, sent in committed.items():
@@ -131,7 +131,7 @@ def _traffic(shop: _Shop, connection: Connection, daemon: Daemon, seconds: int) 
 
 
 def _probe(connection: Connection, traffic: subprocess.Popen[str]) -> dict[str, dict[int, float]]:
-    """Edits at an even pace while there is traffic; when each COMMIT was sent, by feed and number."""
+    """Send probes at an even pace during the traffic. Return the time of each COMMIT, by feed and number."""
     chance = random.Random(1)  # noqa: S311 # prices, no secrets
     products = [product for (product,) in connection.execute(query("probed_products"))]
     committed: dict[str, dict[int, float]] = {feed: {} for feed in _PROBES}
@@ -151,7 +151,7 @@ def _probe(connection: Connection, traffic: subprocess.Popen[str]) -> dict[str, 
 
 
 class _Arrivals:
-    """Follows a file that grows: when each probe first stood in it, on the monotonic clock."""
+    """Follows a growing file and notes when each probe first appears in it, in monotonic seconds."""
 
     def __init__(self, path: Path, probe: re.Pattern[bytes]) -> None:
         self._path = path
@@ -163,7 +163,7 @@ class _Arrivals:
         self._reader.start()
 
     def end(self) -> dict[int, float]:
-        """What has arrived by now."""
+        """Stop, and return the arrivals so far."""
         self._ended.set()
         self._reader.join()
         return self._seen
@@ -185,7 +185,7 @@ class _Arrivals:
 
 
 def _proof(shop: _Shop, connection: Connection) -> Figure:
-    """What a receiver of the files holds is what the queries say, document by document."""
+    """Compare every document that a receiver of the files would have with the queries."""
     compared = 0
     for feed, settings in shop.feeds.items():
         wanted = query_documents(connection, (CONFIG / settings["query"]).read_text("utf-8"), settings["key"])
@@ -201,7 +201,7 @@ def _proof(shop: _Shop, connection: Connection) -> Figure:
 
 
 def _documents(connection: Connection, shop: _Shop) -> dict[str, int]:
-    """How many documents each feed's query yields."""
+    """Return the number of documents of each feed's query."""
     counts: dict[str, int] = {}
     for feed, settings in shop.feeds.items():
         text = (CONFIG / settings["query"]).read_text("utf-8")
@@ -213,7 +213,7 @@ def _documents(connection: Connection, shop: _Shop) -> dict[str, int]:
 
 
 def _through(daemon: Daemon, feed: str) -> float:
-    """When the last record of a feed so far was delivered, on the monotonic clock."""
+    """Return when the last record of a feed was delivered, in seconds of the monotonic clock."""
     return max(
         event.at
         for event in daemon.events

@@ -1,4 +1,4 @@
-"""A sink against the same client library in a tight loop that sends what was made beforehand."""
+"""Compares a sink with its client library in a tight loop, which sends prepared payloads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEED = "products"
 
 
 def records(count: int) -> list[Record]:
-    """Documents of a product's size, some 500 bytes, each of another key."""
+    """Return `count` documents of some 500 bytes, the size of a product, each with another key."""
     made: list[Record] = []
     for number in range(count):
         document = {
@@ -53,12 +53,12 @@ def contest(
     documents: Sequence[Record],
     bare: Callable[[], None],
 ) -> Iterator[Figure]:
-    """Documents a second, and a CPU-second of this process, through the sink ÷ by the library alone.
+    """Measure documents a second, and a CPU-second of this process, through the sink ÷ by the library alone.
 
     Args:
-        name: the sink, and what is special about it.
-        sink: opens it; it is closed after each round.
-        bare: sends the same documents, made beforehand, and returns when the target has them all.
+        name: name of the sink and its variant.
+        sink: opens the sink, which is closed after each round.
+        bare: sends the same documents, prepared, and returns when the target has all of them.
     """
     spent: dict[str, list[float]] = {"sink": [], "bare": []}
 
@@ -73,7 +73,7 @@ def contest(
         return _rate(spent["bare"], len(documents), bare)
 
     rounds = place.rounds(5, 1)
-    through_sink()  # connections, imports and caches are no part of it
+    through_sink()  # connections, imports and caches are not part of the measurement
     alone()
     for taken in spent.values():
         taken.clear()
@@ -88,7 +88,7 @@ def contest(
 
 
 def _deliver(sink: Sink, documents: Sequence[Record]) -> None:
-    """In calls as the daemon makes them: as much as the sink asks for at the moment."""
+    """Deliver in calls of the size that the sink asks for at the moment, as the daemon does."""
     at = 0
     while at < len(documents):
         batch = next(split(documents[at : at + sink.batch_records], sink.batch_records, sink.batch_bytes))
@@ -98,7 +98,7 @@ def _deliver(sink: Sink, documents: Sequence[Record]) -> None:
 
 
 def _rate(spent: list[float], documents: int, act: Callable[[], None]) -> float:
-    """How many documents a second an act moves; those of a CPU-second of all threads go into `spent`."""
+    """Return the documents a second of `act`. Append its documents a CPU-second of all threads to `spent`."""
     cpu, wall = time.process_time(), time.monotonic()
     act()
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu

@@ -1,8 +1,7 @@
-"""An HTTP server that counts records, as a process of its own: `python -m bench.counting_target PORT`.
+"""An HTTP server that counts records, as a separate process: `python -m bench.counting_target PORT`.
 
-It listens on that port, or on any with 0, and writes to standard output which one it is. It takes lines of
-records and answers 204. When its standard input ends it dies, and says how many records it had and of which
-revisions.
+It listens on PORT, or on a free port for 0, and writes the port to standard output. It takes lines of records
+and answers 204. When its standard input ends, it writes the number of records and of revisions, and exits.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# Of the record, before its document: no sign within a string of JSON stands like this.
+# Matches only in the record itself: within a JSON string the quotes would be escaped.
 _REVISION = re.compile(rb'"op":"\w+","revision":(\d+),')
 
 
@@ -40,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the method we replace
-        """Requests are not printed."""
+        """Print no requests."""
 
 
 def _serve(port: int) -> None:
@@ -50,16 +49,16 @@ def _serve(port: int) -> None:
     sys.stdin.read()
     with _Handler.lock:
         print(json.dumps([_Handler.records, len(_Handler.revisions), sum(_Handler.revisions)]), flush=True)
-        os._exit(0)  # with every connection, as a server that dies
+        os._exit(0)  # closes every connection, like a server that dies
 
 
 @dataclass
 class CountingTarget:
-    """Such a server.
+    """A running counting target.
 
     Attributes:
-        records: how many it got, known at its end.
-        revisions: how many different ones they had, and their sum.
+        records: number of records that it got, known after its end.
+        revisions: number of different revisions, and their sum.
     """
 
     port: int
@@ -68,7 +67,7 @@ class CountingTarget:
     revisions: tuple[int, int] = (0, 0)
 
     def die(self) -> None:
-        """End it, and learn what it had."""
+        """Stop it and read its counts."""
         if self.process.poll() is None:
             said, _ = self.process.communicate(timeout=30)
             self.records, *revisions = json.loads(said)
@@ -77,7 +76,7 @@ class CountingTarget:
 
 @contextmanager
 def counting(port: int = 0) -> Generator[CountingTarget]:
-    """A target on that port, or on a free one, until it dies or the block ends."""
+    """Run a target on `port`, or on a free one for 0, until it dies or the block ends."""
     command = [sys.executable, "-m", "bench.counting_target", str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""The installed command as a process of its own, and what its log says."""
+"""Runs the installed command as a separate process and reads its log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = Path(sys.executable).with_name("cdc-daemon")
 
 
 class CommandFailed(Exception):
-    """The command ended otherwise than it should; the message holds its last words."""
+    """The command did not end as expected. The message has the end of its output."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Event:
     """A line of the log.
 
     Attributes:
-        at: when it was read here, on the monotonic clock, in seconds: never before it happened.
+        at: when this process read the line, in seconds of the monotonic clock; never before the event.
     """
 
     at: float
@@ -51,14 +51,14 @@ class Daemon:
         self._reader.start()
 
     def delivered(self, feed: str, sink: str | None = None) -> int:
-        """Records of a feed that a sink, or all of them, have taken since the start."""
+        """Return the number of records of a feed that a sink (or all sinks) took since the start."""
         return self._delivered[feed, sink]
 
     def wait(self, condition: Callable[[Daemon], bool], *, seconds: float, awaited: str) -> float:
-        """Wait for what the log must say; returns when that line was read, on the monotonic clock.
+        """Wait until the log fulfils a condition. Return the time of that line, in monotonic seconds.
 
         Raises:
-            CommandFailed: the daemon ended, or it took longer.
+            CommandFailed: the daemon ended, or the time limit passed.
         """
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -73,7 +73,10 @@ class Daemon:
     def wait_delivered(
         self, feed: str, records: int, *, sink: str | None = None, seconds: float = 3600
     ) -> float:
-        """Wait until that many records of a feed are delivered; returns when, on the monotonic clock."""
+        """Wait until `count` records of a feed are delivered.
+
+        Return when, in seconds of the monotonic clock.
+        """
         return self.wait(
             lambda daemon: daemon.delivered(feed, sink) >= records,
             seconds=seconds,
@@ -81,17 +84,17 @@ class Daemon:
         )
 
     def peak_megabytes(self) -> float:
-        """The most memory that it had so far (resident, with shared libraries), in MB."""
+        """Return its peak memory so far (resident, with shared libraries), in MB."""
         status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
         kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(kilobytes) * 1024 / 1e6
 
     def forget_peak(self) -> None:
-        """Have `peak_megabytes` tell of what comes from now on."""
+        """Reset the peak, so that `peak_megabytes` counts from now on."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", "ascii")
 
     def stop(self) -> None:
-        """SIGTERM, and the end of its log."""
+        """Send SIGTERM, and read the log to its end."""
         self._process.terminate()
         if code := self._process.wait(60):
             raise CommandFailed(f"cdc-daemon run ended with code {code}:\n{self._said}")
@@ -135,7 +138,7 @@ class Installed:
     dsn: str
 
     def call(self, *arguments: str) -> float:
-        """Run a command to its end; returns how long that took, with the start of the program, in seconds.
+        """Run a command to its end. Return its duration in seconds, including the start of the program.
 
         Raises:
             CommandFailed: it ended with an error.
@@ -151,7 +154,7 @@ class Installed:
 
     @contextmanager
     def running(self) -> Generator[Daemon]:
-        """The daemon; it has begun to work when the block begins, and is stopped when it ends."""
+        """Run the daemon. It works when the block begins; the end of the block stops it."""
         daemon = Daemon(self.command("run"), self.environment())
         try:
             daemon.wait(
@@ -165,10 +168,10 @@ class Installed:
             daemon.kill()
 
     def command(self, *arguments: str) -> list[str]:
-        """The words of a command line."""
+        """Return the arguments of a command line."""
         return [str(COMMAND), "--config", str(self.configuration), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """That of this process, with the database and without other settings of ours."""
+        """Return this process's environment with the database, without other settings of cdc-daemon."""
         settings = {"CDC_DATABASE_DSN": self.dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
         return {name: value for name, value in os.environ.items() if not name.startswith("CDC_")} | settings

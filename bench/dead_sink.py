@@ -1,4 +1,4 @@
-"""What a sink that is down costs while a million documents change, and what it gets when it is back."""
+"""Measures the cost of a sink that is down during a million changes, and its catch-up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdc_daemon.pg.session import Connection
 _FEED = "products"
 _FLAT = Aim(1.1)
 ROUNDS = 2
-"""How often each document changes while the sink is down."""
+"""Number of changes of each document while the sink is down."""
 _ROWS_A_TRANSACTION = 500
 _WORKS, _DIES = "file", "catalog"
 _SINK = """
@@ -27,7 +27,7 @@ url = "http://127.0.0.1:{port}/feeds/{{feed}}"
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """Two sinks get the whole feed; one of them dies, every price changes twice, and it comes back."""
+    """Deliver the feed to two sinks, stop one of them, change every price twice, and start it again."""
     products = place.scale(260_000, 5_000)
     with (
         counting() as target,
@@ -44,7 +44,7 @@ def _measured(shop: Shop, connection: Connection, daemon: Daemon, target: Counti
     changing = _number(connection, "affected_by_prices")
     for sink in (_WORKS, _DIES):
         daemon.wait_delivered(_FEED, documents, sink=sink)
-    # The same changes while both are well: what they take is not the dead one's cost.
+    # Make the same changes while both sinks work, so that their cost is not counted as the dead sink's.
     _change_every_price(shop, connection)
     for sink in (_WORKS, _DIES):
         daemon.wait_delivered(_FEED, documents + changing, sink=sink)
@@ -92,7 +92,7 @@ def _measured(shop: Shop, connection: Connection, daemon: Daemon, target: Counti
 
 
 def _returned(connection: Connection, daemon: Daemon, port: int, had: int, revision: int) -> Iterator[Figure]:
-    """The sink is back, on the port that it had."""
+    """Start the sink again on its port, and measure the catch-up."""
     row = connection.execute(query("last_change"), {"since": revision}).fetchone()
     assert row is not None
     changed, revisions = int(row[0]), int(row[1])
@@ -138,7 +138,7 @@ def _number(connection: Connection, name: str, **values: object) -> int:
 
 
 def _sizes(connection: Connection) -> tuple[int, int]:
-    """Bytes of the schema, and of the logs in it."""
+    """Return the bytes of the schema, and of its logs."""
     row = connection.execute(query("schema_bytes")).fetchone()
     assert row is not None
     return int(row[0]), int(row[1])

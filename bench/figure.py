@@ -1,4 +1,4 @@
-"""What was measured, beside what was aimed at."""
+"""Figures, with the aims that they are compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Aim:
-    """A limit that a figure should keep to."""
+    """A limit that a figure should meet."""
 
     limit: float
     at_least: bool = False
@@ -26,12 +26,12 @@ class Figure:
     """One line of the table.
 
     Attributes:
-        name: what was measured, with what stands above and below the line of a ratio.
-        value: the median, or what `name` says.
-        low, high: the least and the greatest of what it is the median of; both None for a single value.
+        name: the measured quantity; for a ratio with its numerator and denominator.
+        value: the median, or the single value.
+        low, high: the least and the greatest measured value; both None for a single value.
         unit: empty for a ratio.
-        aim: None where none was set.
-        made_of: scale, rounds and the absolute values behind a ratio.
+        aim: None if there is no aim.
+        made_of: scale, rounds, and the absolute values of a ratio.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Figure:
 class Pairs:
     """Measurements of two things, taken in turn.
 
-    What drifts during a run (a warmer cache, a larger table, another tenant of the machine) then falls on
-    both; a ratio is taken within each pair, and the median over the pairs.
+    Drift during a run (a warmer cache, a larger table, another tenant of the machine) then affects both. Each
+    pair gives a ratio, and the figure is the median over the pairs.
 
     Attributes:
-        below, above: what a ratio divides by, and what it divides; pair by pair.
+        below, above: denominators and numerators of the ratios, pair by pair.
     """
 
     below: Sequence[float]
@@ -70,7 +70,7 @@ class Pairs:
 
     @classmethod
     def taken(cls, rounds: int, below: Callable[[], float], above: Callable[[], float]) -> Pairs:
-        """Measure both `rounds` times, each first in every other round."""
+        """Measure both `rounds` times. Each goes first in every other round."""
         values: tuple[list[float], list[float]] = ([], [])
         for number in range(rounds):
             for which in (0, 1) if number % 2 == 0 else (1, 0):
@@ -78,10 +78,10 @@ class Pairs:
         return cls(*values)
 
     def ratio(self, name: str, *, aim: Aim | None, unit: str, scale: str) -> Figure:
-        """The figure `above ÷ below`.
+        """Return the figure `above ÷ below`.
 
         Args:
-            unit: of the single values, for `made_of`.
+            unit: unit of the single values, for `made_of`.
         """
         ratios = [above / below for below, above in zip(self.below, self.above, strict=True)]
         below, above = statistics.median(self.below), statistics.median(self.above)
@@ -96,12 +96,12 @@ class Pairs:
 
 
 def spread(name: str, values: Sequence[float], *, unit: str, aim: Aim | None = None, made_of: str) -> Figure:
-    """The median of some values with the least and the greatest."""
+    """Return the median of `values` with the least and the greatest."""
     return Figure(name, statistics.median(values), unit, min(values), max(values), aim, made_of)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The least value that at least `percent` of a hundred values do not exceed (nearest rank)."""
+    """Return the percentile (nearest rank): the least value that `percent` % of all values do not exceed."""
     ordered = sorted(values)
     return ordered[-(-len(ordered) * percent // 100) - 1]
 
@@ -111,5 +111,5 @@ def _pairs(count: int) -> str:
 
 
 def _short(value: float) -> str:
-    """Three significant digits, whole from a hundred on."""
+    """Return three significant digits; a whole number from 100 on."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""A whole feed at once, against what the database alone needs to write the same documents."""
+"""Compares the first sync of a feed with the time that the database needs to write the same documents."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LONGEST_RESYNC = Aim(1.2)
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """First sync, and a resync that finds nothing changed, each against the query written by hand.
+    """Compare a first sync, and a resync without changes, with the query written by hand.
 
-    The command's time is taken from outside: with its start, its planning and its end.
+    The time of the command includes its start, planning and end.
     """
     products = place.scale(100_000, 5_000)
     rounds = place.rounds(3, 1)
@@ -48,7 +48,7 @@ def measure(place: Place) -> Iterator[Figure]:
         )
 
         with shop.cdc.running():
-            shop.cdc.call("resync", "products", "--wait")  # the daemon is past its beginning
+            shop.cdc.call("resync", "products", "--wait")  # the daemon has started
 
             def resync() -> float:
                 settled(connection)

@@ -1,4 +1,4 @@
-"""What a hundred times more products cost: a thousand changes, and the daemon's memory."""
+"""Measures a thousand changes, and the daemon's memory, in a small shop and one a hundred times larger."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Side:
     chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 # the same every run
 
     def cost(self) -> float:
-        """Seconds from the COMMIT of a thousand single-row changes until their documents are delivered."""
+        """Return the seconds from the COMMIT of a thousand changes until their documents are delivered."""
         settled(self.connection)
         already = self.daemon.delivered(_FEED)
         with self.connection.transaction():
@@ -45,14 +45,14 @@ class _Side:
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """Both shops stand side by side, each with a daemon, and are changed in turn."""
+    """Change two shops in turn, each with its own daemon."""
     larger = place.scale(1_000_000, 20_000)
     smaller = max(_CHANGES, larger // 100)
     with ExitStack() as stack:
         sides = [_side(stack, place, name, size) for name, size in (("small", smaller), ("large", larger))]
         few, many = sides
         for side in sides:
-            side.cost()  # plans are made and caches filled once
+            side.cost()  # make the plans and fill the caches once
         pairs = Pairs.taken(place.rounds(9, 2), below=few.cost, above=many.cost)
         yield pairs.ratio(
             f"{_CHANGES:,} changes with {larger:,} ÷ with {smaller:,} products",
@@ -78,7 +78,7 @@ def measure(place: Place) -> Iterator[Figure]:
 
 
 def _side(stack: ExitStack, place: Place, name: str, products: int) -> _Side:
-    """A shop whose first sync the daemon itself made: its peak of memory is the daemon's, too."""
+    """Make a shop. The daemon itself does the first sync, so that its peak memory counts."""
     shop = stack.enter_context(place.shop(name, products, (_FEED,)))
     connection = stack.enter_context(shop.connect())
     shop.cdc.call("install")

@@ -1,7 +1,7 @@
-"""An HTTP server that takes what comes, as a process of its own: `python -m bench.http_target MILLISECONDS`.
+"""An HTTP server that takes every request, as a separate process: `python -m bench.http_target MILLISECONDS`.
 
-It reads every body to its end, waits that long (what a receiver's own work takes), and answers 204. It writes
-the port that it listens on to standard output, and ends when its standard input does.
+It reads every body, waits MILLISECONDS (the time of a receiver's own work), and answers 204. It writes its
+port to standard output, and ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def _serve(seconds: float) -> None:
 
 @contextmanager
 def receiving(milliseconds: float) -> Generator[int]:
-    """Such a server for as long as the block lasts; its port."""
+    """Run such a server during the block. Yields its port."""
     command = [sys.executable, "-m", "bench.http_target", str(milliseconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin

@@ -1,4 +1,4 @@
-"""From a commit to the disk of the receiver: one change at a time, twenty a second."""
+"""Measures the time from a commit to the receiver's disk: single changes, 20 a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FEED = "products"
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """Latency of a quiet daemon, and of one that recomputes the whole feed meanwhile."""
+    """Measure the latency of an idle daemon, and of a daemon that recomputes the whole feed meanwhile."""
     products = place.scale(100_000, 10_000)
     seconds = place.rounds(30, 5)
     with place.shop("latency", products, ("products", "prices", "categories")) as shop:
@@ -43,14 +43,14 @@ def measure(place: Place) -> Iterator[Figure]:
 
 
 def _resync(shop: Shop, daemon: Daemon) -> list[float]:
-    """The daemon recomputes the whole feed by itself."""
+    """Measure while the daemon recomputes the whole feed by itself."""
     finished = _resyncs_finished(daemon)
     shop.cdc.call("resync", _FEED)
     return _latencies(shop, daemon, while_=lambda: _resyncs_finished(daemon) == finished)
 
 
 def _resync_and_wait(shop: Shop, daemon: Daemon) -> list[float]:
-    """A second process recomputes side by side with the daemon, which alone delivers."""
+    """Measure while a second process recomputes beside the daemon; only the daemon delivers."""
     resync = threading.Thread(target=shop.cdc.call, args=("resync", _FEED, "--wait"))
     resync.start()
     latencies = _latencies(shop, daemon, while_=resync.is_alive)
@@ -77,10 +77,10 @@ def _figures(name: str, seconds: list[float], scale: str, aims: dict[int, Aim | 
 
 
 def _latencies(shop: Shop, daemon: Daemon, *, while_: Callable[[], bool]) -> list[float]:
-    """How long each change took from its COMMIT until the sink's delivery stood in the log, in seconds.
+    """Return the seconds from each COMMIT until the log shows the delivery.
 
-    A file tells what was delivered and the log when, so the n-th line of the file arrived with the delivery
-    that made the log's sum reach n. Every change takes another product: none is merged with the one before.
+    The file tells which documents were delivered, and the log tells when: line n of the file came with the
+    delivery at which the sum in the log reached n. Every change has another product, so that no two merge.
     """
     file = shop.out / f"{_FEED}.ndjson"
     lines_before = _lines(file)
@@ -94,13 +94,13 @@ def _latencies(shop: Shop, daemon: Daemon, *, while_: Callable[[], bool]) -> lis
         for number, line in enumerate(lines):
             if number >= lines_before:
                 product = orjson.loads(line)["data"]["productId"]
-                delivered[product] = arrivals[number - lines_before]  # the later of its documents stays
+                delivered[product] = arrivals[number - lines_before]  # keep the later one of its documents
     assert delivered.keys() == committed.keys(), "other documents were delivered than were changed"
     return [delivered[product] - at for product, at in committed.items()]
 
 
 def _change(shop: Shop, while_: Callable[[], bool]) -> dict[int, float]:
-    """Change a price at each beat; when each COMMIT was sent, on the monotonic clock, by product."""
+    """Change prices at an even pace. Return the time of each COMMIT in monotonic seconds, by product."""
     chance = random.Random(time.monotonic_ns())  # noqa: S311 # prices, no secrets
     products = iter(chance.sample(range(1, shop.products + 1), min(shop.products, 20_000)))
     committed: dict[int, float] = {}
@@ -110,7 +110,7 @@ def _change(shop: Shop, while_: Callable[[], bool]) -> dict[int, float]:
         while while_() or not committed:
             product = next(products)
             with connection.transaction():
-                price = Decimal(chance.randrange(10**8, 10**9)) / 100  # none had that before
+                price = Decimal(chance.randrange(10**8, 10**9)) / 100  # a new price
                 connection.execute(query("set_price"), {"price": price, "product": product})
                 committed[product] = time.monotonic()
             beat += 1 / _CHANGES_A_SECOND
@@ -119,7 +119,7 @@ def _change(shop: Shop, while_: Callable[[], bool]) -> dict[int, float]:
 
 
 def _arrivals(daemon: Daemon, skipped: int) -> list[float]:
-    """When each record of the feed was delivered, in order, without the first ones."""
+    """Return when each record of the feed was delivered, in order, without the first `skipped`."""
     times: list[float] = []
     for event in daemon.events:
         if event.name == "batch_delivered" and event.fields["feed"] == _FEED:

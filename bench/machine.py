@@ -1,4 +1,4 @@
-"""What the figures were taken on: without names, addresses or paths."""
+"""Describes the machine of a run, without names, addresses or paths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOLD = (
 
 
 def described(connection: Connection) -> str:
-    """The machine, the server and its settings that matter here, in one line."""
+    """Return the machine, the server and its relevant settings in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total / 2**30
     settings: dict[str, str] = dict(connection.execute(query("settings"), {"names": list(_TOLD)}).fetchall())

@@ -1,4 +1,4 @@
-"""Where a benchmark runs: one durable server, and shops in databases of their own."""
+"""The place of a benchmark: one durable server, with a database for each shop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.session import Connection, connect
 
-# Durable (the defaults), with memory for the larger shop; both sides of every ratio have the same.
+# Durable (the defaults), with memory for the larger shop. Both sides of every ratio have these settings.
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -39,9 +39,9 @@ class Shop:
     out: Path
 
     def connect(self) -> Connection:
-        """A session with the settings that the daemon pins: documents are compared sign by sign.
+        """Open a session with the settings that the daemon pins, because documents are compared as text.
 
-        What is written by hand may have the server's parallel workers, as the daemon's sessions may not.
+        Unlike the daemon's sessions, it may use the server's parallel workers.
         """
         connection = connect(self.dsn, search_path="public", purpose="bench")
         connection.execute("RESET max_parallel_workers_per_gather")
@@ -53,8 +53,8 @@ class Place:
     """The server and the choices of this run.
 
     Attributes:
-        products: what `--scale` said; None for each measurement's own.
-        quick: fewer rounds, smaller shops: to see that it works, not for figures.
+        products: value of `--scale`; None for the default of each measurement.
+        quick: fewer rounds and smaller shops, to test the benchmark itself. Its figures mean nothing.
     """
 
     server: EmbeddedServer
@@ -66,11 +66,11 @@ class Place:
         return quick if self.quick else full
 
     def scale(self, full: int, quick: int) -> int:
-        """Products of the shop to make."""
+        """Return the number of products of the shop to make."""
         return self.products or (quick if self.quick else full)
 
     def program(self, name: str) -> str:
-        """A client program that came with the server."""
+        """Return the path of a client program of the server."""
         return str((self.server.binaries or find_binaries()) / name)
 
     @contextmanager
@@ -84,13 +84,13 @@ class Place:
         delivering: bool = True,
         more: str = "",
     ) -> Generator[Shop]:
-        """A filled shop; capture is not installed. Gone when the block ends.
+        """Make a filled shop without capture. The end of the block drops it.
 
         Args:
-            feeds: those of `bench/shop/` to configure.
-            own: feeds whose queries are in `bench/sql/`, each with its key column.
-            delivering: to a file sink; otherwise there is no sink.
-            more: tables of the configuration beside these.
+            feeds: names of feeds of `bench/shop/` to configure.
+            own: feeds with queries in `bench/sql/`, each with its key column.
+            delivering: whether there is a file sink.
+            more: further tables of the configuration.
         """
         dsn = self.server.create_database(name)
         folder = self.folder / name
@@ -111,19 +111,19 @@ class Place:
 
 
 def settled(connection: Connection) -> None:
-    """Write out what earlier measurements left dirty, so that this one does not pay for it."""
+    """Write dirty pages of earlier measurements to disk, so that this one does not pay for them."""
     connection.execute("CHECKPOINT")
 
 
 def seconds_of(connection: Connection, name: str) -> float:
-    """How long a statement of `bench/sql/` takes, at the client, in seconds."""
+    """Return the seconds that a statement of `bench/sql/` takes, measured at the client."""
     started = time.monotonic()
     connection.execute(query(name))
     return time.monotonic() - started
 
 
 def _configuration(folder: Path, feeds: Sequence[str], own: Mapping[str, str], *, delivering: bool) -> str:
-    """The shop's configuration with some of its feeds and others, every path absolute."""
+    """Return the shop's configuration with some of its feeds and others, with absolute paths."""
     configured = tomllib.loads((shop.FOLDER / "cdc.toml").read_text("utf-8"))["feeds"]
     lines = ["[daemon]", f"state_dir = {_text(folder / 'state')}"]
     for feed in feeds:
@@ -140,4 +140,4 @@ def _configuration(folder: Path, feeds: Sequence[str], own: Mapping[str, str], *
 
 
 def _text(path: Path) -> str:
-    return f"'{path}'"  # a literal string of TOML: backslashes stand for themselves
+    return f"'{path}'"  # a literal string of TOML has no escapes

@@ -1,9 +1,9 @@
-"""How precise the routes are: entities recomputed for one that really changed, query by query.
+"""Measures the precision of routes: recomputed entities ÷ really changed entities, for each query.
 
-Measured are the queries of tests/fixtures/analysis and those of the soundness test, over rows made for their
-schemas (`sample.py`) and under a standard workload (`workload.py`). A route may name too many entities, never
-too few; this prints how many too many. `--store` writes the figures that a test compares with
-(tests/precision): they may shrink, not grow.
+The queries are those of tests/fixtures/analysis and of the soundness test. `sample.py` makes rows for their
+schemas, and `workload.py` changes them. A route may name too many entities, never too few; this measures how
+many too many. `--store` writes the figures that a test compares with (tests/precision): they may shrink, not
+grow.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from tests.unit.analysis.fixtures import DIRECTORY, PUBLISHED, fixtures
 _CHANCE = frozenset({"unordered-aggregate", "limit-without-order", "ties", "float-sum", "volatile-function"})
 STORED = Path(__file__).with_name("precision.json")
 ARBITRARY = ("every_entity: TABLESAMPLE",)
-"""Queries whose rows are another choice each time: nothing can be told of a difference."""
+"""Queries whose rows are a new random choice each time, so that a difference means nothing."""
 
 
 class Precision(NamedTuple):
-    """Over all statements: how many entities the routes name, and how many have another document."""
+    """Sums over all statements: entities that the routes name, and entities whose document changed."""
 
     named: int
     changed: int
@@ -49,16 +49,16 @@ class Precision(NamedTuple):
 def measure(
     connection: Connection, schema: str, ddl: bytes, queries: Mapping[str, Case]
 ) -> dict[str, Precision]:
-    """What the routes of each query make of the standard workload.
+    """Measure the routes of each query under the standard workload.
 
     Args:
-        connection: to an empty database.
-        ddl: makes the tables of `schema`.
+        connection: session in an empty database.
+        ddl: statements that create the tables of `schema`.
 
     Raises:
         AssertionError: an entity changed that no route names.
     """
-    # Statements of a few rows: compiling and parallel workers would take most of the time.
+    # The statements read few rows. JIT and parallel workers would take most of the time.
     connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off")
     connection.execute(ddl)
     connection.execute(f"SET search_path = {schema}, pg_catalog".encode())
@@ -71,7 +71,7 @@ def measure(
             with connection.transaction(force_rollback=True):
                 try:
                     run(connection, sample, step)
-                except psycopg.IntegrityError:  # not every row may change as the workload would have it
+                except psycopg.IntegrityError:  # a constraint may forbid a change of the workload
                     continue
                 seen = outcome(connection, number, each)
             assert not seen.missed or _left_to_chance(each), f"{name} misses {seen.missed}: {step}"
@@ -80,7 +80,7 @@ def measure(
 
 
 def of_fixtures(connection: Connection, folder: str) -> dict[str, Precision]:
-    """Measure the queries of a folder of tests/fixtures/analysis; "" for its own."""
+    """Measure the queries of a folder of tests/fixtures/analysis; "" means that folder itself."""
     queries = {
         each.id: Case(",".join(each.entity), each.query)
         for each in fixtures(folder)
@@ -90,17 +90,17 @@ def of_fixtures(connection: Connection, folder: str) -> dict[str, Precision]:
 
 
 def of_soundness(connection: Connection) -> dict[str, Precision]:
-    """Measure the queries of the soundness test, over tables with hardly a key."""
+    """Measure the queries of the soundness test, over tables with few keys."""
     return measure(connection, "public", SCHEMA.encode(), CASES)
 
 
 def _left_to_chance(followed: Followed) -> bool:
-    """Whether documents may differ without a change of rows, for which no route is to blame."""
+    """Whether documents may differ without a change of rows, so that no route can name them."""
     return any(verdict.name in _CHANCE for verdict in followed.analysis.verdicts)
 
 
 def _used(followed: Followed) -> Mapping[str, Sequence[str]]:
-    """The columns that a query uses, by table."""
+    """Return the columns that a query uses, by table."""
     used: dict[str, set[str]] = {}
     for occurrence in followed.analysis.occurrences:
         used.setdefault(occurrence.table.name, set()).update(occurrence.columns)
@@ -111,16 +111,16 @@ PARTS: Mapping[str, Callable[[Connection], dict[str, Precision]]] = {
     "soundness": of_soundness,
     **{folder or "shop": partial(of_fixtures, folder=folder) for folder in ("", *PUBLISHED)},
 }
-"""What is measured, each on a database of its own."""
+"""The measurements, each with its own database."""
 
 
 def stored() -> dict[str, Precision]:
-    """The figures of the last `--store`."""
+    """Return the figures of the last `--store`."""
     return {name: Precision(*each) for name, each in json.loads(STORED.read_text("utf-8")).items()}
 
 
 def lines(found: Mapping[str, Precision]) -> Iterator[str]:
-    """The figures as a table, the least precise first, and their sum."""
+    """Yield the figures as a table, the least precise first, and their sum."""
     for name, each in sorted(found.items(), key=lambda item: -item[1].ratio):
         yield f"{each.ratio:8.2f}  {each.named:6} named {each.changed:6} changed  {name}"
     total = Precision(
@@ -130,7 +130,7 @@ def lines(found: Mapping[str, Precision]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the figures of a private server; `--store` keeps them."""
+    """Measure on a private server and print the figures; `--store` writes them to the file."""
     found: dict[str, Precision] = {}
     with tempfile.TemporaryDirectory(prefix="cdc-precision-") as folder:
         Path(folder).chmod(0o755)

@@ -1,4 +1,4 @@
-"""The benchmark's own statements, one a file in `bench/sql/`."""
+"""Reads the benchmark's statements. Each is a file in `bench/sql/`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ FOLDER = Path(__file__).parent / "sql"
 
 @cache
 def query(name: str) -> LiteralString:
-    """The text of one statement."""
-    # A file of ours and nobody's input: that is what LiteralString stands for.
+    """Return the text of one statement."""
+    # The text is a file of the project and no user's input, as LiteralString requires.
     return (FOLDER / f"{name}.sql").read_text("utf-8")  # pyright: ignore[reportReturnType]

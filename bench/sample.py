@@ -1,8 +1,8 @@
-"""Rows for any schema, made from its catalogue and from the constants of the queries over it.
+"""Makes rows for any schema, from its catalogue and from the constants of the queries over it.
 
-A query over random values yields nothing: its conditions on constants fail. So for each query there is a row
-in every table that has the query's own constants, and these rows refer to each other (of many queries, a row
-has constants of several); beside them are others, with few different values, so that they meet.
+A query over random values returns nothing, because its conditions on constants fail. So for each query, every
+table gets a row with the query's constants, and these rows refer to each other (with many queries, a row has
+constants of several). Other rows have few different values, so that joins find matches.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ from bench.queries import query
 from tests.integration.properties.delta import Connection
 
 MATCHED = 24
-"""Rows of each table that have constants of queries, before others that have not."""
+"""Number of rows of each table with constants of queries. They come before the other rows."""
 ROWS = 40
 _MEETING = 6
-"""Rows whose numbers are values of other columns: of many queries, each has one of these for its own."""
+"""Number of rows whose numbers are values of other columns.
+
+With many queries, each query has one of these.
+"""
 _TRIES = 20
 _NULLS = 0.1
 Row: TypeAlias = dict[str, str | None]
 Place: TypeAlias = tuple[str, str]
-"""Where a row lies: its tableoid and ctid."""
+"""Place of a row: its tableoid and ctid."""
 Constants: TypeAlias = Mapping[str, Sequence[str]]
-"""By column: values that fulfil a query's conditions on it."""
+"""Values that fulfil a query's conditions, by column."""
 
 
 class Column(NamedTuple):
@@ -52,7 +55,7 @@ class Reference(NamedTuple):
 
 @dataclass
 class Table:
-    """A table with the rows that were made for it, and their places in the same order."""
+    """A table with its generated rows, and their places in the same order."""
 
     name: str
     columns: dict[str, Column] = field(default_factory=dict[str, Column])
@@ -63,7 +66,7 @@ class Table:
 
     @property
     def keys(self) -> set[str]:
-        """The columns of its keys and foreign keys."""
+        """Return the columns of its keys and foreign keys."""
         return {name for key in (*self.unique, *(r.columns for r in self.references)) for name in key}
 
 
@@ -71,8 +74,8 @@ class Sample:
     """The tables of one schema, filled.
 
     Args:
-        connection: to a database whose `schema` has tables without rows.
-        queries: what is to find something in them, by name.
+        connection: session in a database whose `schema` has empty tables.
+        queries: the queries that must find rows, by name.
     """
 
     def __init__(self, connection: Connection, schema: str, queries: Mapping[str, str]) -> None:
@@ -90,7 +93,7 @@ class Sample:
         self._fill()
 
     def matched(self, table: Table, feed: str) -> int:
-        """The number of a row that has the constants of a query."""
+        """Return the number of a row with the constants of a query."""
         many = len(self._queries) > MATCHED
         own = (
             crc32(feed.encode()) % _MEETING
@@ -100,11 +103,11 @@ class Sample:
         return min(own, len(table.rows) - 1)
 
     def other(self, table: Table, feed: str) -> int:
-        """The number of a row that needn't have them."""
+        """Return the number of a row that may lack these constants."""
         return min(MATCHED + crc32(feed.encode()) % (ROWS - MATCHED), len(table.rows) - 1)
 
     def fresh(self, table: Table, feed: str) -> list[Row]:
-        """Two further rows, whose keys nothing has yet: one with the constants of a query."""
+        """Return two new rows with new keys. One has the constants of a query."""
         own = self.matched(table, feed)
         keyed = self._row(table, ROWS + 50, {})
         matched = self._row(table, own, self._constants[min(own, MATCHED - 1)])
@@ -114,13 +117,13 @@ class Sample:
         return [matched | {name: keyed[name] for name in alone}, self._row(table, ROWS + 51, {})]
 
     def another(self, table: Table, column: str, number: int) -> Row:
-        """Another value for a column of a row; where it belongs to a foreign key, for all columns of that."""
+        """Return another value for a column of a row; for a column of a foreign key, for all its columns."""
         row = table.rows[number]
         for reference in table.references:
             if column in reference.columns:
                 rows = self.tables[reference.table].rows
                 if reference.table == table.name:
-                    rows = rows[:number]  # a tree stays a tree: a query may go up it for ever otherwise
+                    rows = rows[:number]  # a tree must stay a tree: a query may follow a cycle for ever
                 parents = [_referred(reference, each) for each in rows]
                 others = [each for each in parents if any(row[name] != each[name] for name in each)]
                 return _chance(table, column, number).choice(others) if others else {}
@@ -167,7 +170,7 @@ class Sample:
         return self._connection.execute(query(name), of).fetchall()
 
     def _accepted(self, column: Column, values: Sequence[str]) -> list[str]:
-        """The constants that the column's type takes: a column of another table may have the same name."""
+        """Return the constants that the column's type accepts: others are of a column of another table."""
         cast = sql.SQL("SELECT %s::{}").format(sql.SQL(column.type))  # pyright: ignore[reportArgumentType]
         found: list[str] = []
         for each in dict.fromkeys(values):
@@ -179,7 +182,7 @@ class Sample:
         return found
 
     def _fill(self) -> None:
-        # Foreign keys may go round in a circle, so they hold only when all is there.
+        # Foreign keys may form a cycle, so they hold only when all rows exist.
         self._connection.execute("SET session_replication_role = replica")
         for table in self._in_order():
             for number in range(ROWS):
@@ -200,7 +203,7 @@ class Sample:
         self._connection.execute("SET session_replication_role = origin; ANALYZE")
 
     def _in_order(self) -> list[Table]:
-        """Parents before children, where there is no circle."""
+        """Return parents before children, as far as there is no cycle."""
         waiting, found = list(self.tables.values()), list[Table]()
         while waiting:
             ready = [
@@ -225,7 +228,7 @@ class Sample:
             else:
                 chance = _chance(table, *reference.columns, number, again)
                 parent = chance.choice(parents[: MATCHED // 2]) if parents else None
-            if parent is None:  # of a circle, or of itself: its key is that of its number
+            if parent is None:  # a cycle, or the row itself: the key of its number
                 key = self.tables[reference.table].columns
                 parent = {name: _numbered(key[name], number) for name in reference.referred}
             row |= {k: v for k, v in _referred(reference, parent).items() if k not in row}
@@ -246,17 +249,20 @@ class Sample:
 
 
 def _chance(table: Table, *of: str | int) -> random.Random:
-    """The same choice each time, whatever else is chosen: a further query changes no other's rows."""
+    """Return a generator for one choice.
+
+    Each choice has its own, so that a new query changes no other rows.
+    """
     return random.Random(f"{table.name} {of}")  # noqa: S311
 
 
 def _referred(reference: Reference, parent: Row) -> Row:
-    """What the columns of a foreign key have for a row of the parent."""
+    """Return the values of a foreign key's columns for a row of the parent."""
     return dict(zip(reference.columns, (parent[name] for name in reference.referred), strict=True))
 
 
 def _constants_of(found: Sequence[Constants], number: int) -> Constants:
-    """Those of the n-th row: of one query, or of many queries one value of each column in turn."""
+    """Return the constants of a row: of one query, or with many queries one value of each column in turn."""
     if len(found) <= MATCHED:
         return found[number * len(found) // MATCHED]
     values: dict[str, list[str]] = {}
@@ -271,7 +277,7 @@ def _same(row: Row, other: Row, key: Sequence[str]) -> bool:
 
 
 def _numbered(column: Column, number: int) -> str:
-    """The n-th value of a key."""
+    """Return value `number` of a key."""
     base = column.type.partition("(")[0]
     if base in ("integer", "bigint", "smallint", "numeric"):
         return str(number + 1)
@@ -281,14 +287,14 @@ def _numbered(column: Column, number: int) -> str:
         return str(date(2020, 1, 1) + timedelta(days=number))
     if base in _TEXTS:
         return chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
-    return column.values[number % len(column.values)]  # beside other columns of the key
+    return column.values[number % len(column.values)]  # other columns of the key make it unique
 
 
 def domain(type_: str) -> tuple[str, ...]:
-    """A few values of a type, as PostgreSQL reads them.
+    """Return a few values of a type, as PostgreSQL reads them.
 
     Raises:
-        LookupError: there is none for it yet.
+        LookupError: this module has no values for the type yet.
     """
     if type_.endswith("[]"):
         one, two, *_ = domain(type_.removesuffix("[]"))
@@ -319,7 +325,7 @@ _DOMAINS: Mapping[str, tuple[str, ...]] = {
 
 
 def constants(text: str) -> Constants:
-    """The constants that a query compares columns with, moved to where the comparison holds."""
+    """Return the constants that a query compares columns with, changed so that the comparison holds."""
     found: dict[str, list[str]] = {}
     for column, operator, literals in _COMPARED.findall(text):
         for literal in _LITERAL.findall(literals):

@@ -1,4 +1,4 @@
-"""The sinks, one after the other, each against its client library."""
+"""Compares each sink with its client library, one after the other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from cdc_daemon.sinks.http import HttpSettings
 
 BATCH = 500
 RECEIVER_MILLISECONDS = 5.0
-"""What a receiver takes for a request, beside reading it."""
+"""Time that a receiver works on a request after it has read it, in milliseconds."""
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """The figures of every sink."""
+    """Yield the figures of every sink."""
     yield from _http(place)
     yield from brokers.measure(place)
 
@@ -47,7 +47,7 @@ def _http(place: Place) -> Iterator[Figure]:
 
 
 def _post_all(url: str, payloads: Sequence[bytes], threads: int) -> None:
-    """A tight loop with the library: its pool, and so many threads that post until nothing is left."""
+    """Post all payloads with the library alone: its pool, and `threads` threads in a tight loop."""
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     for payload in payloads:
         waiting.put(payload)

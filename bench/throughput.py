@@ -1,4 +1,4 @@
-"""How many changed documents a second go from a commit through to the file sink's disk."""
+"""Measures changed documents a second, from the commit to the file sink's disk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ROWS_A_TRANSACTION = 500
 
 
 def measure(place: Place) -> Iterator[Figure]:
-    """A writer goes through the whole shop as fast as it can; the clock stops with the last delivery."""
+    """Change the whole shop as fast as possible. The clock stops at the last delivery."""
     products = place.scale(50_000, 5_000)
     with (
         place.shop("throughput", products, ("products", "prices")) as shop,
         shop.connect() as connection,
-        # The first sync is part of the start, not of what is measured.
+        # The first sync is not part of the measurement.
     ):
         shop.cdc.call("install")
         shop.cdc.call("run", "--once")

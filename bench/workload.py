@@ -1,8 +1,8 @@
-"""The standard workload of one query: changes of rows that fulfil its conditions, and of others.
+"""The standard workload of a query: changes of rows that fulfil its conditions, and of other rows.
 
-For each table that it reads: insertions, a change of each column that it uses (keys and foreign keys among
-them), a change of all of these in another row, a deletion together with all rows that refer to the row, and a
-row that moves to another parent while a parent changes. What is done together is one transaction.
+For each table that the query reads it has insertions, a change of each used column (including keys and
+foreign keys), a change of all of them in another row, a deletion of a row and of all rows that refer to it,
+and a row that moves to another parent while a parent changes. Each step is one transaction.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Step: TypeAlias = Sequence[Insertion | Change | Deletion]
 
 
 def workload(sample: Sample, feed: str, used: Mapping[str, Sequence[str]]) -> Iterator[Step]:
-    """The steps for one query.
+    """Yield the steps for one query.
 
     Args:
-        feed: the query's name among those that the sample was made for.
-        used: by table, the columns that it uses.
+        feed: name of the query in the sample.
+        used: the columns that it uses, by table.
     """
     for name, columns in used.items():
         table = sample.tables[name]
@@ -69,7 +69,7 @@ def workload(sample: Sample, feed: str, used: Mapping[str, Sequence[str]]) -> It
 def _deletions(
     sample: Sample, table: Table, numbers: Sequence[int], within: frozenset[str] = frozenset()
 ) -> Iterator[Deletion]:
-    """Rows, and before them those that refer to them."""
+    """Yield rows to delete, after the rows that refer to them."""
     for child in sample.tables.values():
         for reference in child.references:
             if reference.table != table.name or child.name in within | {table.name}:
