@@ -1,1 +1,1 @@
-"""`make demo`: the commerce feeds of a made-up shop, live changes, and the proof of what was delivered."""
+"""`make demo`: the commerce feeds of a generated shop, live changes, and a comparison of all documents."""

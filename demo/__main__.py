@@ -1,7 +1,7 @@
-"""`make demo`, from an empty folder to the proof.
+"""`make demo`, from an empty folder to the comparison of all documents.
 
-DEMO_PRODUCTS (2000), DEMO_SECONDS (30), DEMO_FOLDER (var/demo; emptied before
-and after), DEMO_KEEP=1 (left as it is at the end).
+Variables: DEMO_PRODUCTS (2000), DEMO_SECONDS (30), DEMO_FOLDER (var/demo; emptied
+before and after), DEMO_KEEP=1 (keep the folder at the end).
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ SHOWN_KEYS = 5
 
 
 def main() -> int:
-    """Run the demo; 0 if every delivered document equals its query, else 1."""
+    """Run the demo. Return 0 if every delivered document equals its query, else 1."""
     products = int(os.environ.get("DEMO_PRODUCTS", "2000"))
     seconds = float(os.environ.get("DEMO_SECONDS", "30"))
-    # SIGINT too: a shell that starts a job in the background has it ignored, and Python leaves it so.
+    # SIGINT too: a shell ignores it for background jobs, and Python keeps that setting.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     server = EmbeddedServer(FOLDER / "server")
@@ -112,7 +112,7 @@ def _load(connection: Connection, size: Size) -> None:
 def _watch(
     connection: Connection, daemon: Daemon, workload: Workload, first: Figures, seconds: float
 ) -> None:
-    """One line a second until the time is over, Ctrl-C, or the end of one of the two."""
+    """Print one line a second until the time is over, Ctrl-C, or the end of the workload or the daemon."""
     click.echo(f"\nThe daemon runs; a workload writes for {seconds:g} seconds (Ctrl-C ends it).")
     click.echo("unchanged = recomputed, equal to what was sent before, dropped\n")
     click.secho("".join(name.rjust(11) for name in COLUMNS), bold=True)

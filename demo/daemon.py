@@ -1,4 +1,4 @@
-"""The installed command, run as a person would, and what its log says while it runs."""
+"""Runs the installed command as a person would, and reads its log."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import orjson
 
 
 class CommandFailed(Exception):
-    """A command of the demo ended with an error; the message holds its last words."""
+    """A command of the demo ended with an error. The message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Sums over passes and deliveries; `lag_seconds` is the greatest one.
+    """Sums over passes and deliveries; `lag_seconds` is a maximum.
 
     Attributes:
-        passes: how often a feed was brought up to date.
-        recomputed: documents computed anew.
-        unchanged: of these, dropped because nothing differed.
+        passes: number of passes.
+        recomputed: number of recomputed documents.
+        unchanged: of these, documents that did not differ from the stored ones.
         upserts, deletes: of these, documents to send.
-        delivered: records that a sink took.
-        lag_seconds: age of the oldest change at the end of its pass.
+        delivered: number of records that a sink took.
+        lag_seconds: greatest age of a change at the end of its pass.
     """
 
     passes: int = 0
@@ -55,8 +55,8 @@ class Daemon:
     """`cdc-daemon` with one configuration.
 
     Args:
-        configuration: the file.
-        dsn, state: the database, and the folder for its state, handed over by the environment.
+        configuration: path of the file.
+        dsn, state: connection string and state folder, passed as environment variables.
     """
 
     def __init__(self, configuration: Path, dsn: str, *, state: Path) -> None:
@@ -76,14 +76,14 @@ class Daemon:
         self._reader: threading.Thread | None = None
 
     def figures(self) -> Figures:
-        """Of all feeds, since the beginning; the greatest lag counts from the last call."""
+        """Return the sums of all feeds since the start. The greatest lag counts from the last call."""
         with self._lock:
             total = sum(self._by_feed.values(), Figures())
             self._by_feed = {feed: replace(found, lag_seconds=0.0) for feed, found in self._by_feed.items()}
             return total
 
     def by_feed(self) -> dict[str, Figures]:
-        """Sums since the beginning, feed by feed."""
+        """Return the sums since the start, by feed."""
         with self._lock:
             return dict(self._by_feed)
 
@@ -91,16 +91,16 @@ class Daemon:
         """Run a command to its end.
 
         Raises:
-            CommandFailed: it ended with an error.
+            CommandFailed: the command ended with an error.
         """
         self._start(*arguments)
         self._wait(arguments)
 
     def start(self) -> None:
-        """Start `cdc-daemon run`, and return when it has planned its feeds and follows them.
+        """Start `cdc-daemon run`. Return when it has planned its feeds and follows them.
 
         Raises:
-            CommandFailed: it ended instead.
+            CommandFailed: the command ended instead.
         """
         self._start("run")
         self._ready.wait()
@@ -108,10 +108,10 @@ class Daemon:
             self.stop()
 
     def stop(self) -> None:
-        """SIGTERM: it finishes what is at hand and ends.
+        """Send SIGTERM. The daemon finishes its current work and ends.
 
         Raises:
-            CommandFailed: it had ended before, or ended with an error.
+            CommandFailed: the daemon had ended before, or ended with an error.
         """
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -120,13 +120,13 @@ class Daemon:
             raise CommandFailed("\n".join(["cdc-daemon run ended by itself:", *self._said]))
 
     def kill(self) -> None:
-        """End at once whatever still runs."""
+        """Kill the process if it still runs."""
         if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
     def runs(self) -> bool:
-        """Whether the process that was started last is still there."""
+        """Whether the last started process still runs."""
         return self._process is not None and self._process.poll() is None
 
     def _start(self, *arguments: str) -> None:
@@ -138,7 +138,7 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # Ctrl-C is for the demo, which stops the workload first and the daemon after it.
+            # The demo handles Ctrl-C: it stops the workload first, then the daemon.
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
@@ -156,11 +156,11 @@ class Daemon:
         try:
             self._read_lines(process)
         except BaseException:
-            # With nobody to read what it says, the daemon would wait for ever to say more.
+            # If nothing reads its output, the daemon would block for ever when it writes more.
             process.kill()
             raise
         finally:
-            self._ready.set()  # it never will be: nobody waits for what has ended
+            self._ready.set()  # release the waiting thread: the process has ended
 
     def _read_lines(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101 # it is a pipe

@@ -1,4 +1,4 @@
-"""The proof: documents folded from what was delivered are those that the query yields, byte for byte."""
+"""Compares the documents that result from the delivered records with the query, byte for byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 Documents = Mapping[str, bytes]
-"""Documents by the text of their key (a JSON array of the key columns)."""
+"""Documents by the text of their key, a JSON array of the key columns."""
 
 # The last two fields of a record, in the order in which the file sink writes them.
 _BEFORE_DATA = (b'"captured_at":', b',"data":')
@@ -21,12 +21,12 @@ _BEFORE_DATA = (b'"captured_at":', b',"data":')
 
 @dataclass(frozen=True)
 class Difference:
-    """What a feed's delivered documents and its query disagree on; keys, sorted.
+    """Differences between a feed's delivered documents and its query, as sorted keys.
 
     Attributes:
-        missing: the query has them, delivered were none.
-        surplus: delivered and never deleted, the query has none.
-        other: both have them, with different bytes.
+        missing: the query has the document, but it was not delivered.
+        surplus: the document was delivered and never deleted, but the query does not have it.
+        other: both have the document, with different bytes.
     """
 
     missing: Sequence[str]
@@ -38,17 +38,18 @@ class Difference:
 
 
 def fold(path: Path, key: Sequence[str]) -> dict[str, bytes]:
-    """What a receiver of a file's records holds in the end: the last one of a key wins, a delete removes, and
-    the end of a full snapshot removes what that did not name.
+    """Return the documents that a receiver of a file's records has in the end.
 
-    The documents are cut out of the line, not parsed: parsing and writing again would hide a changed number.
+    The last record of a key wins, a delete removes the document, and the end of a full snapshot removes the
+    documents that the snapshot did not name. The documents are cut out of the lines. Parsing and formatting
+    them again would hide a changed number.
 
     Args:
-        path: the file that the sink wrote; none means that nothing was delivered.
+        path: the file that the sink wrote. If it does not exist, nothing was delivered.
         key: the feed's key columns.
     """
     held: dict[str, bytes] = {}
-    named: dict[str, int] = {}  # the last full snapshot that each key came with or after
+    named: dict[str, int] = {}  # by key: the full snapshot that was the last one when the key came
     last = 0
     if not path.exists():
         return held
@@ -70,16 +71,16 @@ def fold(path: Path, key: Sequence[str]) -> dict[str, bytes]:
 
 
 def query_documents(connection: psycopg.Connection[Any], query: str, key: Sequence[str]) -> dict[str, bytes]:
-    """What the query says now.
+    """Return the documents of the query now.
 
     Args:
-        connection: with the settings that a daemon's sessions have: some of them change a value's text.
+        connection: a session with the daemon's settings: some of them change a value's text.
         query: the feed's SELECT.
         key: the feed's key columns.
     """
     own = sql.SQL(query)  # pyright: ignore[reportArgumentType] # the user's own, executed as it is
     described = connection.execute(sql.SQL("SELECT * FROM (\n{}\n) AS q LIMIT 0").format(own)).description
-    # Columns whose names begin with _ steer the daemon and are in no document.
+    # Columns whose names begin with _ steer the daemon and are not part of documents.
     fields = [column.name for column in described or () if not column.name.startswith("_")]
     statement = sql.SQL(
         "SELECT json_build_array({key})::text, (SELECT row_to_json(d)::text FROM (SELECT {fields}) AS d)"
@@ -89,7 +90,7 @@ def query_documents(connection: psycopg.Connection[Any], query: str, key: Sequen
         fields=sql.SQL(", ").join(sql.Identifier("q", field) for field in fields),
         query=own,
     )
-    # A record is one line: line ends between JSON's tokens (json_agg writes them) become blanks.
+    # A record is one line, so line ends between JSON tokens (json_agg writes them) become blanks.
     return {
         orjson.dumps(orjson.loads(name)).decode(): text.replace("\n", " ").encode()
         for name, text in connection.execute(statement)
@@ -97,11 +98,12 @@ def query_documents(connection: psycopg.Connection[Any], query: str, key: Sequen
 
 
 def compare(delivered: Documents, wanted: Documents, *, without: Collection[str] = ()) -> Difference:
-    """Both directions: what is missing, what is too much, what is not the same.
+    """Compare in both directions: missing, surplus and different documents.
 
     Args:
-        without: fields whose change alone is no change of the document (`hash_exclude`): an older value of
-            theirs may have been delivered.
+        delivered: documents of the receiver.
+        wanted: documents of the query.
+        without: fields of `hash_exclude`, which are not compared: an older value may have been delivered.
     """
 
     def same(one: bytes, other: bytes) -> bool:
@@ -117,6 +119,6 @@ def compare(delivered: Documents, wanted: Documents, *, without: Collection[str]
 
 
 def _parsed(document: bytes, without: Collection[str]) -> dict[str, Any]:
-    """The other fields, numbers with their digits."""
+    """Return the other fields, with numbers as text, so that all digits count."""
     fields: dict[str, Any] = json.loads(document, parse_float=str, parse_int=str)
     return {name: value for name, value in fields.items() if name not in without}

@@ -1,4 +1,4 @@
-"""A live workload: what a shop's people and customers do, on the generated shop."""
+"""A live workload: edits of merchants and customers in the generated shop."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ EDITS_A_SECOND = 20
 
 
 class Workload(threading.Thread):
-    """Edits until it is stopped; what it does is drawn by a seed.
+    """Makes random edits, which a seed decides, until it is stopped.
 
     Attributes:
-        done: how often each kind of edit was made.
-        error: what ended it, if anything did.
+        done: number of edits of each kind.
+        error: the error that ended the workload, or None.
     """
 
     def __init__(self, dsn: str, *, seed: int = 1) -> None:
@@ -41,10 +41,10 @@ class Workload(threading.Thread):
             self.error = error
 
     def stop(self) -> None:
-        """End after the edit at hand, and say what went wrong if anything did.
+        """Stop after the current edit.
 
         Raises:
-            psycopg.Error, CdcError: what had ended the workload before.
+            psycopg.Error, CdcError: the error that ended the workload before.
         """
         self._leave.set()
         self.join()

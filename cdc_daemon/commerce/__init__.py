@@ -1,1 +1,1 @@
-"""A shop over the tables of Adobe Commerce, made up: what the commerce feeds are tried and measured with."""
+"""Generates a shop in the tables of Adobe Commerce, to try and measure the commerce feeds."""

@@ -1,4 +1,4 @@
-"""The attributes of a made-up shop: those that the feeds know by their codes, and some of its own."""
+"""The attributes of the shop: those that the feeds know by their codes, and some of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_SET, CLOTHING_SET = 4, 9
 
 
 class Attribute(NamedTuple):
-    """One row of eav_attribute; `scope` is is_global: 0 store view, 1 global, 2 website."""
+    """A row of eav_attribute. `scope` is the column is_global: 0 store view, 1 global, 2 website."""
 
     id: int
     entity_type: int
@@ -78,16 +78,16 @@ PRODUCT = {each.code: each.id for each in ATTRIBUTES if each.entity_type == PROD
 CATEGORY = {each.code: each.id for each in ATTRIBUTES if each.entity_type == CATEGORY_TYPE}
 
 OPTIONS = {"color": COLORS, "size": SIZES, "material": MATERIALS}
-"""The labels of the options that an attribute of the shop's own has."""
+"""Labels of the options, by code of the shop's own attribute."""
 
 
 def option(code: str, place: int) -> int:
-    """The option_id of one of `OPTIONS`."""
+    """Return the option_id of option number `place` of an attribute in `OPTIONS`."""
     return PRODUCT[code] * 100 + place
 
 
 def write(lines: Lines, store_views: int) -> None:
-    """The rows that describe the attributes."""
+    """Add the rows that describe the attributes."""
     add = lines.into(
         "eav_entity_type", "entity_type_id", "entity_type_code", "entity_table", "default_attribute_set_id"
     )

@@ -1,4 +1,4 @@
-"""What is particular to the rarer kinds: families, bundles, sets, downloads, gift cards, engravings."""
+"""Rows of the rarer kinds of products: families, bundles, sets, downloads, gift cards, engravings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cdc_daemon.commerce.values import VALUE
 
 
 def write(lines: Lines, chance: random.Random, size: Size, start: int) -> None:
-    """The rows of one full block of products, beginning with product `start`."""
+    """Add these rows for one full block of products, beginning with product `start`."""
     _family(lines, start)
     for product in range(start + PARENT + 1, start + BLOCK):
         match kind_of(product, size.products):
@@ -32,7 +32,7 @@ def write(lines: Lines, chance: random.Random, size: Size, start: int) -> None:
 
 
 def has_options(product: int, size: Size) -> bool:
-    """Whether shoppers may have something done to it."""
+    """Whether the product has custom options, such as an engraving."""
     if (product - 1) % BLOCK <= PARENT:
         return False
     return product % 50 == 0 and kind_of(product, size.products) is Kind.SIMPLE
@@ -84,7 +84,7 @@ def _grouped(lines: Lines, product: int, parts: list[int]) -> None:
     at = lines.into("catalog_product_link_attribute_int", "product_link_attribute_id", "link_id", "value")
     relation = lines.into("catalog_product_relation", "parent_id", "child_id")
     for n, part in enumerate(parts):
-        number = 1_000_000_000 + part  # beside those of `products`, which have the product's number
+        number = 1_000_000_000 + part  # above the numbers in `products`, which are the products' own
         link(number, product, part, 3)
         at(3, number, n)
         relation(product, part)

@@ -1,4 +1,4 @@
-"""Which product is of which kind: in every twenty a family with its configurable parent."""
+"""The kind of each product. Every block of twenty has a family with its configurable parent."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import Enum
 
 BLOCK = 20
 CHILDREN = range(6)
-"""Places in a block of the variants, whose parent stands at `PARENT`."""
+"""Places of the variants in a block. Their parent has the place `PARENT`."""
 PARENT = 6
 PARTS = (10, 11, 12)
-"""Places in a block of what its bundle or grouped product consists of."""
+"""Places in a block of the parts of its bundle or grouped product."""
 
 
 class Kind(Enum):
@@ -31,11 +31,14 @@ _RARE = {
     9: (Kind.BUNDLE, Kind.GROUPED, Kind.SIMPLE),
     13: (Kind.GIFTCARD, Kind.SIMPLE, Kind.SIMPLE, Kind.SIMPLE, Kind.SIMPLE),
 }
-"""By place in a block: the kinds that take turns there."""
+"""The kinds that take turns at each place of a block."""
 
 
 def kind_of(product: int, products: int) -> Kind:
-    """The kind of a product, numbered from 1; a last block that is not full has simple ones only."""
+    """Return the kind of product number `product`, from 1.
+
+    A last block that is not full has only simple products.
+    """
     block, place = divmod(product - 1, BLOCK)
     kinds = _RARE.get(place)
     if kinds is None or (block + 1) * BLOCK > products:
@@ -44,6 +47,6 @@ def kind_of(product: int, products: int) -> Kind:
 
 
 def is_variant(product: int, products: int) -> bool:
-    """Whether it is sold as a variant of its block's configurable product."""
+    """Whether the product is a variant of its block's configurable product."""
     block, place = divmod(product - 1, BLOCK)
     return place in CHILDREN and (block + 1) * BLOCK <= products

@@ -1,4 +1,4 @@
-"""Rows as lines of PostgreSQL's COPY text format, gathered by table."""
+"""Collects rows as lines of PostgreSQL's COPY text format, by table."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ Add = Callable[..., None]
 
 
 class Target(NamedTuple):
-    """A table and the columns of it that are filled, in order."""
+    """A table and its filled columns, in order."""
 
     table: str
     columns: tuple[str, ...]
 
 
 class Lines:
-    """Gathers the rows of a part of the shop.
+    """Collects the rows of a part of the shop.
 
-    Texts must not hold a tab, a line end or a backslash: they are written as they are, for speed. A line end
-    within a value is written as backslash and n.
+    For speed, texts are written without escapes, so they must not hold a tab, a line end or a backslash.
+    Write a line end within a value as backslash and n.
     """
 
     def __init__(self) -> None:
         self._lines: dict[Target, list[str]] = {}
 
     def into(self, table: str, *columns: str) -> Add:
-        """A function that adds one row of these columns."""
+        """Return a function that adds one row with these columns."""
         lines = self._lines.setdefault(Target(table, columns), [])
         append = lines.append
 
@@ -37,7 +37,7 @@ class Lines:
         return add
 
     def __iter__(self) -> Iterator[tuple[Target, list[str]]]:
-        """Each target that has rows, in the order in which they were named first."""
+        """Yield each target with its rows, in the order of their first `into`."""
         return ((target, lines) for target, lines in self._lines.items() if lines)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Loading a made-up shop into a database: tables, rows by COPY, then keys and indexes."""
+"""Loads the shop into a database: tables, rows by COPY, then keys and indexes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Session = psycopg.Connection[tuple[Any, ...]]
 
 
 def create(connection: Session, size: Size, *, today: str) -> Iterator[Part]:
-    """Make the shop, and yield each part after it was loaded.
+    """Create the shop. Yield each part after it was loaded.
 
     Args:
-        connection: in autocommit mode, to an empty database.
+        connection: session in autocommit mode, in an empty database.
         today: see `shop.parts`.
 
     Raises:
-        CdcError: there are tables already.
+        CdcError: the database has tables already.
     """
     row = connection.execute(statement("commerce.tables")).fetchone()
     if row and row[0]:
@@ -44,7 +44,7 @@ def create(connection: Session, size: Size, *, today: str) -> Iterator[Part]:
 
 
 def create_tables(connection: Session) -> None:
-    """The tables with their keys and no rows."""
+    """Create the tables with their keys, without rows."""
     _run(connection, "tables")
     _run(connection, "keys")
 
@@ -69,6 +69,6 @@ def _copy(connection: Session, part: Part) -> None:
 
 
 def _advance_identities(connection: Session) -> None:
-    """Rows that came with their numbers did not draw them: whoever inserts next must not meet one."""
+    """Advance the identity sequences past the loaded rows, which came with their own numbers."""
     for (advance,) in connection.execute(statement("commerce.identities")).fetchall():
         connection.execute(advance)

@@ -1,4 +1,4 @@
-"""What follows from a product's number alone."""
+"""Values that follow from a product's number alone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def sku(product: int) -> str:
 
 
 def moment(number: int) -> str:
-    """When it was made and last changed, as a timestamp of PostgreSQL."""
+    """Return the time of creation and last change, as a timestamp of PostgreSQL."""
     day, minute = divmod(number * 37 % 500_000, 1440)
     return f"2024-{day // 30 % 12 + 1:02}-{day % 28 + 1:02} {minute // 60:02}:{minute % 60:02}:00"
 
 
 def name(product: int, size: Size) -> str:
-    """The variants of a family are called alike."""
+    """Return the product's name. All variants of a family have the same name."""
     kind = kind_of(product, size.products)
     alike = kind is Kind.CONFIGURABLE or is_variant(product, size.products)
     family = (product - 1) // BLOCK
@@ -32,5 +32,5 @@ def url_key(name: str) -> str:
 
 
 def websites_of(product: int, size: Size) -> list[int]:
-    """The first website sells everything, the others a part."""
+    """Return the websites that sell the product. The first website sells everything, the others a part."""
     return [n for n in range(1, size.websites + 1) if n == 1 or (product * 31 + n * 17) % 10 < 7]

@@ -1,4 +1,4 @@
-"""Orders and what follows from them, each at a stage that orders of its age have reached."""
+"""Orders and their documents, each at a stage that fits the age of the order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cdc_daemon.commerce.words import CITIES, FIRST_NAMES, LAST_NAMES
 
 BATCH = 1000
 ITEMS = 4
-"""Most items of an order, and so how many numbers each order has for its items."""
+"""Largest number of items of an order. Each order reserves so many item numbers."""
 
 _SHIPPING, _TAX = 5.0, 0.08
 _UUIDS = uuid.UUID("6f0d4b2e-6d0f-4b3a-9d0a-4a1c2f3e5d70")
 
 
 def batch(size: Size, first: int) -> Lines:
-    """The rows of up to `BATCH` orders from number `first` on."""
+    """Return the rows of up to `BATCH` orders from number `first` on."""
     lines = Lines()
     chance = random.Random(f"{size.seed}/orders/{first}")  # noqa: S311 # the same rows for the same seed
     writer = OrderLines(lines, size)
@@ -33,7 +33,7 @@ def batch(size: Size, first: int) -> Lines:
 
 
 class Stage(IntEnum):
-    """How far an order is."""
+    """The stage of an order."""
 
     PLACED = 0
     INVOICED = 1
@@ -160,11 +160,12 @@ class OrderLines:
         self._reservation = lines.into("inventory_reservation", "stock_id", "sku", "quantity", "metadata")
 
     def write(self, order: int, chance: random.Random, stage: Stage | None = None) -> None:
-        """One order with everything that belongs to it.
+        """Add one order with all its rows.
 
         Args:
-            order: its number; those of its items and documents follow from it.
-            stage: by chance if not given.
+            order: number of the order. The numbers of its items and documents follow from it.
+            chance: makes all random choices.
+            stage: random if it is None.
         """
         size, when = self._size, moment(order)
         view = chance.randint(1, size.store_views)
@@ -177,7 +178,7 @@ class OrderLines:
         state = stage.state
         items: list[tuple[int, int, int, float]] = []
         for n in range(chance.randint(1, ITEMS)):
-            product = 1 + int(size.products * chance.random() ** 2)  # few sell most
+            product = 1 + int(size.products * chance.random() ** 2)  # few products sell most
             items.append((order * ITEMS + n, product, chance.randint(1, 3), price_of(product)))
         subtotal = sum(quantity * price for *_, quantity, price in items)
         tax, virtual = subtotal * _TAX, all(self._virtual(product) for _, product, *_ in items)

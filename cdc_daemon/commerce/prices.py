@@ -1,4 +1,4 @@
-"""What products cost: prices, special, tier and group prices, catalog rule prices."""
+"""Prices of products: regular, special, tier and group prices, catalog rule prices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WITHOUT_PRICE = (Kind.CONFIGURABLE, Kind.GROUPED, Kind.GIFTCARD, Kind.BUNDLE)
 
 
 def price_of(product: int) -> float:
-    """The regular price."""
+    """Return the regular price of a product."""
     return (product * 7919 % 19_900 + 100) / 100
 
 
 def write(lines: Lines, chance: random.Random, size: Size, products: Iterable[int], today: str) -> None:
-    """Every price of some products."""
+    """Add every price of `products`."""
     decimal = lines.into("catalog_product_entity_decimal", *VALUE)
     datetime = lines.into("catalog_product_entity_datetime", *VALUE)
     days = [(date.fromisoformat(today) + timedelta(days=n)).isoformat() for n in (-1, 0, 1)]
@@ -65,7 +65,7 @@ def _tiers(lines: Lines, chance: random.Random, size: Size, product: int) -> Non
 
 
 def _rules(lines: Lines, chance: random.Random, size: Size, product: int, days: Sequence[str]) -> None:
-    """Prices for each of the days, as Commerce computes them ahead: yesterday, today and tomorrow."""
+    """Add rule prices for each of `days`: yesterday, today and tomorrow, as Commerce precomputes them."""
     rule = lines.into(
         *("catalogrule_product_price", "rule_date", "customer_group_id", "product_id", "rule_price"),
         "website_id",

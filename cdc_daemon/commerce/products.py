@@ -1,4 +1,4 @@
-"""Products: what they are called, of which kind they are, and which websites sell them."""
+"""Products: their names, their kinds, and the websites that sell them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cdc_daemon.commerce.scopes import Category
 from cdc_daemon.commerce.size import Size
 
 BATCH = 2000
-"""Products made at once: as many as the memory of a small machine holds with ease, a multiple of a block."""
+"""Products generated at once: a multiple of a block that easily fits into the memory of a small machine."""
 
 
 class Products:
     """Writes products, batch by batch.
 
     Args:
-        categories: those with most products first.
+        categories: in order, those with most products first.
         today: the date for prices that begin and end, ISO.
     """
 
@@ -31,7 +31,7 @@ class Products:
         self._today = today
 
     def batch(self, first: int) -> Lines:
-        """The rows of up to `BATCH` products from number `first` on."""
+        """Return the rows of up to `BATCH` products from number `first` on."""
         lines = Lines()
         chance = random.Random(f"{self._size.seed}/products/{first}")  # noqa: S311 # the same rows for a seed
         products = range(first, min(first + BATCH, self._size.products + 1))

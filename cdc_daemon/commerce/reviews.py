@@ -13,7 +13,7 @@ RATINGS = ("Quality", "Value")
 
 
 def write(lines: Lines, size: Size) -> None:
-    """Every rating and review: one review for ten products."""
+    """Add all ratings and reviews: one review for ten products."""
     chance = random.Random(f"{size.seed}/reviews")  # noqa: S311 # the same rows for the same seed
     lines.into("review_entity", "entity_id", "entity_code")(1, "product")
     lines.into("rating_entity", "entity_id", "entity_code")(1, "product")

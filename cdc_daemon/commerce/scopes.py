@@ -31,12 +31,12 @@ def root_category(website: int) -> int:
 
 
 def stock_of_website(website: int) -> int:
-    """The first website sells from the default stock, the others from one that they share."""
+    """Return the stock of a website: the default stock for the first one; the others share a second stock."""
     return 1 if website == 1 else 2
 
 
 def write_scopes(lines: Lines, size: Size) -> None:
-    """What every shop has: where it sells, to whom, and how it is set up."""
+    """Add websites, stores, store views, customer groups and configuration."""
     website = lines.into(
         "store_website", "website_id", "code", "name", "sort_order", "default_group_id", "is_default"
     )
@@ -90,10 +90,10 @@ class Category:
 
 
 def write_categories(lines: Lines, size: Size) -> list[Category]:
-    """Three levels below each website's root: few departments, more groups, many shelves.
+    """Add three levels of categories below each website's root: few departments, more groups, many shelves.
 
     Returns:
-        The categories that products can be in, those with most products first.
+        The categories that can have products, in order, those with most products first.
     """
     chance = random.Random(f"{size.seed}/categories")  # noqa: S311 # the same rows for the same seed
     entity = lines.into(
@@ -121,7 +121,8 @@ def write_categories(lines: Lines, size: Size) -> list[Category]:
     made: list[tuple[Category, int, int]] = []  # with level and parent
     inner: list[tuple[Category, int]] = [(root, 1) for root in roots]
     for n in range(size.categories):
-        # The first of a website become departments, the next groups; the rest are leaves below any of those.
+        # The first categories of a website are departments, the next are groups, the rest are leaves below
+        # these.
         wide = len(inner) < size.websites * 9 or chance.random() < 0.1
         parent, level = chance.choice(inner[: size.websites] if len(inner) < size.websites * 5 else inner)
         identity = FIRST_CATEGORY + n

@@ -1,4 +1,4 @@
-"""A whole shop, part by part, in the order in which it is loaded."""
+"""A whole shop, part by part, in the order of loading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Part:
     """Some rows of the shop.
 
     Attributes:
-        weight: products and orders in it: how far the whole is when it is loaded.
+        weight: number of products and orders in this part, for a progress bar.
     """
 
     lines: Lines
@@ -23,10 +23,11 @@ class Part:
 
 
 def parts(size: Size, *, today: str) -> Iterator[Part]:
-    """Every row of a shop; one part at a time is in memory.
+    """Yield every row of a shop. One part at a time is in memory.
 
     Args:
-        today: the date for prices that begin and end, ISO: the only thing that the seed does not decide.
+        size: amounts and seed.
+        today: ISO date for prices that begin and end. All else depends on the seed alone.
     """
     lines = Lines()
     scopes.write_scopes(lines, size)

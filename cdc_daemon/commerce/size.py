@@ -1,4 +1,4 @@
-"""How large a made-up shop is."""
+"""The size of a generated shop."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything there is.
+    """Amounts of everything in the shop.
 
     Attributes:
-        store_views: spread over the websites in turn.
-        customer_groups: with the one of those who are not logged in.
-        seed: of everything that looks like chance: the same seed, the same rows.
+        store_views: number of store views, spread over the websites in turn.
+        customer_groups: number of groups, including that of visitors who are not logged in.
+        seed: seed of all random choices. The same seed makes the same rows.
     """
 
     products: int
@@ -24,11 +24,11 @@ class Size:
 
     @property
     def categories(self) -> int:
-        """Below the roots, one root a website."""
+        """Number of categories below the roots. Each website has one root."""
         return max(12, self.products // 100)
 
     def website_of_view(self, view: int) -> int:
-        """Views are numbered from 1, as websites are."""
+        """Return the website of a store view. Both are numbered from 1."""
         return (view - 1) % self.websites + 1
 
     def views_of_website(self, website: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What there is of products: settings, quantities by source, the index of composite ones."""
+"""The stock of products: settings, quantities by source, the index of composite products."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMPOSITE = (Kind.CONFIGURABLE, Kind.GROUPED, Kind.BUNDLE)
 
 
 def write(lines: Lines, chance: random.Random, size: Size, products: Iterable[int]) -> None:
-    """The stock of some products; a third of them also lies in the second source."""
+    """Add the stock of `products`. A third of them is also in the second source."""
     item = lines.into(
         *("cataloginventory_stock_item", "product_id", "stock_id", "qty", "is_in_stock", "manage_stock"),
         *("use_config_manage_stock", "backorders", "use_config_backorders"),

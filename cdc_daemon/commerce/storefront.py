@@ -1,4 +1,4 @@
-"""How products are shown: the categories they are in, their addresses, pictures, and what they lead to."""
+"""The storefront of products: their categories, addresses, pictures and links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdc_daemon.commerce.size import Size
 
 
 def write_link_types(lines: Lines) -> None:
-    """The ways in which one product can lead to another."""
+    """Add the types of links between products."""
     kind = lines.into("catalog_product_link_type", "link_type_id", "code")
     attribute = lines.into(
         *("catalog_product_link_attribute", "product_link_attribute_id", "link_type_id"),
@@ -32,7 +32,7 @@ def write(
     products: Iterable[int],
     categories: Sequence[Category],
 ) -> None:
-    """Every row of some products; few categories hold most of them."""
+    """Add these rows for `products`. Few categories hold most products."""
     placed = lines.into("catalog_category_product", "category_id", "product_id", "position")
     rewrite = lines.into(
         *("url_rewrite", "entity_type", "entity_id", "request_path", "target_path", "redirect_type"),
@@ -46,7 +46,7 @@ def write(
         pictures = 1 if variant else chance.randint(1, 3)
         _pictures(lines, product, name(product, size), pictures)
         for position in range(1 if variant else chance.randint(1, 3)):
-            # A third of the categories for each position, so that none is met twice.
+            # Each position has its own third of the categories, so that no category comes twice.
             place = position * third + int(third * chance.random() ** 3)
             placed(categories[place].id, product, position)
         if variant:

@@ -1,4 +1,4 @@
-"""Edits of a shop as its people and customers make them: mostly small, now and then a large one."""
+"""Edits of a shop like those of merchants and customers: mostly small, sometimes large."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cdc_daemon.pg.statements import statement
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
-# How often each kind of edit comes, in a thousand.
+# Frequency of each kind of edit, in a thousand.
 _WEIGHTS = {
     "price": 220,
     "stock": 250,
@@ -42,11 +42,11 @@ _WEIGHTS = {
 
 
 class Traffic:
-    """Makes one edit after another, each a transaction of its own; several may work on one shop.
+    """Makes edits, each in its own transaction. Several instances may work on one shop.
 
     Args:
-        connection: in autocommit mode.
-        chance: decides which edits come.
+        connection: session in autocommit mode.
+        chance: makes all random choices.
 
     Raises:
         CdcError: the database has no shop.
@@ -79,22 +79,22 @@ class Traffic:
 
     @property
     def kinds(self) -> Iterable[str]:
-        """Every kind of edit there is."""
+        """The names of all kinds of edits."""
         return self._edits
 
     def edit(self) -> str:
-        """Make one edit, and tell which."""
+        """Make one edit. Return its kind."""
         (kind,) = self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
         self.make(kind)
         return kind
 
     def at_pace(self, rate: float, stop: threading.Event, seconds: float | None = None) -> None:
-        """Make edits at an even pace; where the database is too slow for it, one right after the other.
+        """Make edits at an even pace, or one right after the other if the database is too slow.
 
         Args:
             rate: edits a second.
-            stop: ends it when it is set, after the edit at hand.
-            seconds: how long; until `stop` if None.
+            stop: set it to end after the current edit.
+            seconds: duration; None means until `stop`.
         """
         started, first = time.monotonic(), self.done.total()
         while not stop.is_set():
@@ -106,7 +106,7 @@ class Traffic:
                 self.edit()
 
     def make(self, kind: str) -> None:
-        """Make an edit of this kind."""
+        """Make one edit of the given kind."""
         with self._connection.transaction():
             self._edits[kind]()
         self.done[kind] += 1
@@ -119,7 +119,7 @@ class Traffic:
         return self._connection.execute(statement(f"commerce_traffic.{name}"), values).fetchall()
 
     def _product(self) -> int:
-        """Few products are edited most, as few are sold most."""
+        """Return a random product. Few products are edited most, as few are sold most."""
         return 1 + int(self._size.products * self._chance.random() ** 2)
 
     def _price(self) -> str:

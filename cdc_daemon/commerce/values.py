@@ -1,4 +1,4 @@
-"""The values of products' attributes: few that all have, many that some have, some by store view."""
+"""Values of attributes: few that all products have, many that some have, some for each store view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WEIGHTLESS = (Kind.VIRTUAL, Kind.DOWNLOADABLE, Kind.GIFTCARD, Kind.BUNDLE)
 
 
 def write(lines: Lines, chance: random.Random, size: Size, products: Iterable[int]) -> None:
-    """Every value but prices and what only rare kinds have."""
+    """Add all values of `products`, except prices and values that only rare kinds have."""
     for product in products:
         _texts(lines, chance, size, product)
         _numbers(lines, chance, size, product)
@@ -52,10 +52,10 @@ def _numbers(lines: Lines, chance: random.Random, size: Size, product: int) -> N
 
 
 def _own(lines: Lines, chance: random.Random, size: Size, product: int) -> None:
-    """The attributes that this shop defined itself."""
+    """Add values of the attributes that this shop defined itself."""
     integer = lines.into("catalog_product_entity_int", *VALUE)
     if is_variant(product, size.products):
-        # Each variant of a family has another pair of colour and size.
+        # Each variant of a family has its own pair of colour and size.
         family, place = divmod(product - 1, BLOCK)
         integer(product, PRODUCT["color"], 0, option("color", place % 3 + family % (len(COLORS) - 2)))
         integer(product, PRODUCT["size"], 0, option("size", place // 3 + family % (len(SIZES) - 1)))

@@ -1,4 +1,4 @@
-"""What things are called in a made-up shop."""
+"""Names of things in the shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a first sync of feeds will come to, before anything is installed: documents, bytes, requests, time."""
+"""Estimates documents, bytes, requests and time of a first sync, before anything is installed."""
 
 from cdc_daemon.estimate.feeds import Estimate, FeedEstimate, SinkEstimate, estimate
 

@@ -1,4 +1,4 @@
-"""From counts, samples and limits to bytes, requests and seconds; no database, no clock."""
+"""Computes bytes, requests and seconds from counts, samples and limits, without a database or a clock."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from itertools import chain, cycle, islice
 from cdc_daemon.sinks.batches import split_by
 from cdc_daemon.sinks.limits import Limits
 
-# Student's t for 97.5 %, by degrees of freedom: a sample has ten runs at most (cdc_daemon.feeds.sample).
+# Student's t for 97.5 %, by degrees of freedom. A sample has at most ten runs (cdc_daemon.feeds.sample).
 _T = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 PACKED_BATCHES = 20
-"""How many batches are packed, from a sample over and over, to see how many records one takes."""
+"""Number of batches to pack from the repeated sample, to find the number of records in a batch."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number that is not known: between `low` and `high`, and most likely `likely`."""
+    """An uncertain number between `low` and `high`; `likely` is the best estimate."""
 
     low: float
     likely: float
@@ -27,7 +27,7 @@ class Range:
 
     @classmethod
     def exactly(cls, number: float) -> Range:
-        """One that is known."""
+        """Return the range of a number that is known exactly."""
         return cls(number, number, number)
 
     def __add__(self, other: Range) -> Range:
@@ -37,22 +37,22 @@ class Range:
         return Range(self.low * factor, self.likely * factor, self.high * factor)
 
     def rounded(self, digits: int | None = None) -> Range:
-        """With so many digits behind the point; whole numbers for None."""
+        """Return the range rounded to `digits` decimals; to whole numbers for None."""
         return Range(round(self.low, digits), round(self.likely, digits), round(self.high, digits))
 
 
 ZERO = Range.exactly(0)
 
 STORING = Range(1.1, 1.5, 2.2)
-"""How many times as long a first sync takes as computing the same documents: it stores them and commits.
+"""Time of a first sync, which also stores and commits, ÷ time of computing the same documents.
 
-Measured with the feeds of the commerce pack (docs/commerce.md). Before there is a place to store them it
-can't be tried.
+Measured with the feeds of the commerce pack (docs/commerce.md). A trial is impossible before the tables
+exist.
 """
 
 
 def longest(first: Range, *others: Range) -> Range:
-    """The time of things that are done side by side."""
+    """Return the time of several things that run side by side."""
     ranges = (first, *others)
     return Range(
         max(each.low for each in ranges),
@@ -62,16 +62,15 @@ def longest(first: Range, *others: Range) -> Range:
 
 
 def mean_size(runs: Sequence[Sequence[int]], documents: int) -> Range:
-    """Bytes of a document, with the 95 % confidence interval.
+    """Return the bytes of a document, with the 95 % confidence interval.
 
-    The estimator is a ratio, bytes ÷ documents, over clusters of unequal size: the documents of one run
-    resemble each other, so it is runs, not documents, that count as observations. When every document is
-    in the sample nothing is left to chance (W. G. Cochran, Sampling Techniques, 3rd ed. 1977, chapters 6
-    and 9A).
+    The estimator is a ratio, bytes ÷ documents, over clusters of unequal size. The documents of one run
+    resemble each other, so runs, not documents, count as observations. If every document is in the sample,
+    the result is exact (W. G. Cochran, Sampling Techniques, 3rd ed. 1977, chapters 6 and 9A).
 
     Args:
-        runs: sizes of the sampled documents, run by run.
-        documents: how many there are in all.
+        runs: sizes of the sampled documents in bytes, run by run.
+        documents: number of all documents.
     """
     sampled, total = sum(map(len, runs)), sum(map(sum, runs))
     if not sampled:
@@ -90,12 +89,12 @@ def mean_size(runs: Sequence[Sequence[int]], documents: int) -> Range:
 
 
 def recompute_seconds(entities: int, timings: Iterable[tuple[int, float]], listing_seconds: float) -> Range:
-    """How long a first sync computes and stores, in one session.
+    """Return the seconds that a first sync computes and stores, in one session.
 
     Args:
-        entities: how many there are in all.
-        timings: of each run, how many entities it had and how many seconds they took to compute.
-        listing_seconds: how long it takes to list all entities.
+        entities: number of all entities.
+        timings: for each run, its number of entities and the seconds to compute them.
+        listing_seconds: time to list all entities.
     """
     timings = list(timings)
     if not timings:
@@ -110,12 +109,14 @@ def recompute_seconds(entities: int, timings: Iterable[tuple[int, float]], listi
 
 
 def requests(documents: int, size: Range, runs: Sequence[Sequence[int]], limits: Limits) -> Range:
-    """How many requests the documents fill.
+    """Return the number of requests that the documents fill.
 
     Args:
-        size: bytes of a document, as `mean_size` says.
-        runs: sizes of the sampled documents. They are packed as the daemon packs records, and made as small
-            and as large as the range of the mean says.
+        documents: number of documents.
+        size: bytes of a document, from `mean_size`.
+        runs: sizes of the sampled documents in bytes. They are packed as the daemon packs records, scaled to
+            both ends of the range of `size`.
+        limits: limits of the sink.
     """
     if not documents:
         return ZERO
@@ -130,24 +131,24 @@ def _packed(documents: int, sizes: Sequence[float], limits: Limits) -> int:
     filled = [len(batch) for batch in batches]
     if number == documents:
         return len(filled)
-    full = filled[:-1]  # the last one ended with the sample, not for being full
+    full = filled[:-1]  # the sample ended before the last one was full
     return math.ceil(documents * len(full) / sum(full))
 
 
 def with_remainders(number: Range, documents: int, transactions: int) -> Range:
-    """The same for a sink that keeps up: what each transaction stores ends in a request that is not full.
+    """Return the number of requests of a sink that keeps up: each transaction ends with one that is not full.
 
     Args:
-        number: requests that are all full but the last.
-        documents: no request is empty.
-        transactions: in how many the documents are stored.
+        number: number of requests if all except the last are full.
+        documents: number of documents, which is an upper limit, because no request is empty.
+        transactions: number of transactions that store the documents.
     """
     high = min(documents, number.high + max(0, transactions - 1))
     return Range(number.low, number.likely, max(number.high, high))
 
 
 def delivery_seconds(number: Range, limits: Limits) -> Range | None:
-    """How long the sink's rate makes so many requests take; None where no rate is set."""
+    """Return the seconds that `number` requests take at the sink's rate; None if it has no rate."""
     if limits.requests_per_second is None:
         return None
     return number * (1 / limits.requests_per_second)

@@ -1,4 +1,4 @@
-"""The estimate of feeds over a database: samples of their queries, set against the limits of their sinks."""
+"""Estimates feeds in a database, from samples of their queries and the limits of their sinks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cdc_daemon.workers.slow_lane import AIM_SECONDS
 
 @dataclass(frozen=True)
 class DocumentSize:
-    """Bytes of the sampled documents, each with its key."""
+    """Sizes of the sampled documents with their keys, in bytes."""
 
     least: int
     median: float
@@ -40,11 +40,11 @@ class DocumentSize:
 
 @dataclass(frozen=True)
 class SinkEstimate:
-    """What a sink will be asked to take.
+    """The load of a sink.
 
     Attributes:
-        delivery_seconds: how long its rate makes that take; None where no rate is set.
-        seconds: recomputing and delivering, which overlap.
+        delivery_seconds: time that the sink's rate allows for it; None if the sink has no rate.
+        seconds: time of recomputing and delivering, which overlap.
     """
 
     documents: int
@@ -56,15 +56,15 @@ class SinkEstimate:
 
 @dataclass(frozen=True)
 class FeedEstimate:
-    """What a first sync of one feed comes to.
+    """Estimate of a first sync of one feed.
 
     Attributes:
-        documents, entities: exact.
-        sampled_entities: how many of them were recomputed for the rest.
+        documents, entities: exact numbers.
+        sampled_entities: number of entities in the sample, on which the other estimates rely.
         document_bytes: None if there are no documents.
-        bytes: all documents with their keys, as `batch_bytes` counts them.
-        recompute_seconds: computing and storing all of it, in one session.
-        sinks: by name.
+        bytes: size of all documents with their keys, as `batch_bytes` counts them.
+        recompute_seconds: time to compute and store all documents, in one session.
+        sinks: load of each sink, by name.
     """
 
     documents: int
@@ -78,14 +78,13 @@ class FeedEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a first sync of some feeds comes to.
+    """Estimate of a first sync of several feeds.
 
     Attributes:
-        feeds: by name.
-        recompute_seconds: of all of them: at best as long as the longest, with a core of the server for
-            each; else as long as one after the other.
-        sinks: by name, what each will be asked to take of all these feeds together, for its rate holds
-            over all.
+        feeds: estimates by name.
+        recompute_seconds: time of all feeds together: at least that of the longest feed (if the server has a
+            core for each), at most the sum.
+        sinks: load of each sink by name, over all these feeds, because its rate holds over all of them.
     """
 
     feeds: Mapping[str, FeedEstimate]
@@ -100,11 +99,13 @@ def estimate(
     *,
     done: Callable[[str], None] = lambda _: None,
 ) -> Estimate:
-    """Count the documents of feeds, sample them, and reckon what delivering them takes; nothing is written.
+    """Count the documents of feeds, sample them, and estimate their delivery. Writes nothing.
 
     Args:
-        connection: in autocommit mode and outside a transaction; left as it was.
-        done: called with the name of each feed that was sampled.
+        connection: session in autocommit mode, outside of a transaction. It is left as it was.
+        settings: the configuration.
+        feeds: definitions of the feeds.
+        done: called with the name of each feed after its sample.
     """
     limits = {name: sink.limits for name, sink in settings.sinks.items()}
     found: dict[str, FeedEstimate] = {}
@@ -121,7 +122,7 @@ def estimate(
 
 
 def _sampled(connection: Connection, feed: FeedDefinition) -> Sample:
-    """A sample in a transaction that can't write, which the server sees to."""
+    """Return a sample, taken in a read-only transaction."""
     before = connection.isolation_level, connection.read_only
     connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
     try:
