@@ -12,6 +12,7 @@ from psycopg import sql
 from cdc_daemon.analysis.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
 from cdc_daemon.capture.source import Link, Source, needs_pinned_path
 from cdc_daemon.pg.statements import rendered
+from cdc_daemon.segments import SEGMENT_SECONDS
 
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
@@ -31,6 +32,7 @@ def render(source: Source) -> sql.Composed:
         delete=_all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links]),
         forget=_lines(sql.SQL("{} := NULL;").format(link.array) for link in links),
         entries=_entries(source, links),
+        segment_seconds=sql.Literal(SEGMENT_SECONDS),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +28,7 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
-
-SEGMENT_SECONDS = 300
-"""How long a segment of a changelog or log takes entries before it rests for as long."""
+from cdc_daemon.segments import current_segment
 
 BY_INDEX = b"\n-- by index"
 """A statement that is prepared under other settings of the planner has to be another one."""
@@ -241,11 +238,6 @@ def _is_of_key(error: psycopg.Error) -> bool:
     if isinstance(error, psycopg.errors.CardinalityViolation):
         return error.diag.source_function == "ExecOnConflictUpdate"
     return error.diag.schema_name == own_schema.name()
-
-
-def current_segment() -> int:
-    """Which of the two segments takes entries now."""
-    return int(time.time()) // SEGMENT_SECONDS % 2
 
 
 class DuplicateKey(FeedError):

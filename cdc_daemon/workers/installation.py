@@ -302,12 +302,13 @@ def _migrations(after: int) -> Iterator[Step]:
         if number <= after:
             continue
         text = re.sub(r"^\s*--.*$\n?", "", migration(path), flags=re.MULTILINE)
-        pieces = [sql.SQL(piece.strip()) for piece in text.split(";") if piece.strip()]  # pyright: ignore[reportArgumentType]
+        # PostgreSQL tells where a statement ends: a semicolon may stand within a text.
+        statements = sql.SQL(text.strip().removesuffix(";"))  # pyright: ignore[reportArgumentType] # our own file
         recorded = statement(
             "installation.record_migration", number=sql.Literal(number), name=sql.Literal(path.stem)
         )
         what = own_schema.shown() if number == 1 else f"migration {path.stem} of {own_schema.shown()}"
-        yield Step("create", what, (*pieces, recorded))
+        yield Step("create", what, (statements, recorded))
 
 
 def require_current(connection: Connection) -> None:

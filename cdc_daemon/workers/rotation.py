@@ -11,11 +11,11 @@ from psycopg import sql
 
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.recompute import current_segment
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.segments import current_segment
 from cdc_daemon.workers.witness import Witness
 
 TRIES = 20

@@ -41,7 +41,7 @@ BEGIN
         RETURN NULL;
     END IF;
     cdc_even := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::pg_catalog.int8
-        OPERATOR(pg_catalog./) 300 OPERATOR(pg_catalog.%) 2 OPERATOR(pg_catalog.=) 0;
+        OPERATOR(pg_catalog./) {segment_seconds} OPERATOR(pg_catalog.%) 2 OPERATOR(pg_catalog.=) 0;
     {entries}
     RETURN NULL;
 END
