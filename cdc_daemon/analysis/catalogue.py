@@ -68,6 +68,8 @@ class Column:
         not_null: no NULL can be in it.
         virtual: it is computed when it is read, so capture does not see it.
         compared_as: the type as which its values compare: a domain's base type, `enum`, or empty for `type`.
+        collation: by which its values are compared, as it stands in a statement; empty for the database's.
+        deterministic: values that its collation calls equal have the same bytes.
     """
 
     name: str
@@ -76,6 +78,8 @@ class Column:
     not_null: bool
     virtual: bool = False
     compared_as: str = ""
+    collation: str = ""
+    deterministic: bool = True
 
     @property
     def as_text(self) -> bool:
@@ -268,6 +272,7 @@ class Output:
         type: as in `Column.type`.
         qualified: the type's name with its schema; empty where the server was not asked.
         equal, greater: the operators that its values are compared with, each with its schema.
+        collation: as in `Column.collation`.
     """
 
     name: str
@@ -275,6 +280,7 @@ class Output:
     qualified: str = ""
     equal: str = "OPERATOR(pg_catalog.=)"
     greater: str = "OPERATOR(pg_catalog.>)"
+    collation: str = ""
 
 
 @dataclass(frozen=True)

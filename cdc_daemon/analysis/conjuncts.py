@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import alike, one_collation
 from cdc_daemon.analysis.dialect import Tree
 from cdc_daemon.analysis.scopes import Conjunct, OuterJoin, Ref, Side, refs_of
 
@@ -65,7 +66,10 @@ def conjunct(
             for a, b in zip(left, right, strict=True):
                 yield from conjunct(type(tree)(this=a.copy(), expression=b.copy()), join, span, types)
             return
-    sides = None if equality is None else (side_of(equality[0], types), side_of(equality[1], types))
+    # By several collations, or one that is written out, columns are compared otherwise than elsewhere: an
+    # equal value won't do.
+    plain = equality is not None and one_collation(*equality)
+    sides = (side_of(equality[0], types), side_of(equality[1], types)) if equality and plain else None
     yield Conjunct(
         tree=tree,
         refs=refs_of(tree),
@@ -74,6 +78,7 @@ def conjunct(
         strict=strict_in(tree),
         join=join,
         span=span,
+        carries=sides is not None and alike(sides[0].tree, sides[1].tree),
     )
 
 

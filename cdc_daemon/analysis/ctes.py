@@ -20,6 +20,7 @@ class Cte:
         recursive: it reads itself.
         added: the columns that SEARCH and CYCLE add, and these clauses.
         itself: in the step of a recursive one: what reads the rows found so far.
+        collations: those of its columns, in order.
     """
 
     tree: Tree
@@ -29,6 +30,7 @@ class Cte:
     added: tuple[str, ...] = ()
     clauses: Mapping[str, Tree] = field(default_factory=dict[str, Tree])
     itself: bool = False
+    collations: tuple[frozenset[str], ...] = ()
 
 
 def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:

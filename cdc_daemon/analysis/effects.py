@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from sqlglot import exp
+
 from cdc_daemon.analysis.beginnings import way_around
 from cdc_daemon.analysis.cases import Case, cases
-from cdc_daemon.analysis.dialect import Tree
+from cdc_daemon.analysis.collations import FOLDING, collations_of
+from cdc_daemon.analysis.dialect import Tree, render
 from cdc_daemon.analysis.following import (
     Continue,
     Finished,
@@ -167,5 +170,20 @@ def _rest_of_partition(
 
 def _handed_on(scope: Scope, found: Mapping[int, Value]) -> Values:
     """Values as the scope around sees them."""
-    values = merged(found) if scope.grouped else found
+    values = merged(_of_each_row(scope, found)) if scope.grouped else found
     return {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
+
+
+def _of_each_row(scope: Scope, found: Mapping[int, Value]) -> Values:
+    """Values that every row of a group has; not those made of one whose rows its collation calls equal."""
+    group = scope.select.args.get("group") if scope.select is not None else None
+    if group is None:
+        return found
+    keys = {render(key.unnest()) for key in group.expressions}
+    return {
+        n: value
+        for n, value in found.items()
+        if isinstance(scope.outputs[n].unnest(), exp.Column)
+        or FOLDING not in collations_of(scope.outputs[n])
+        or render(scope.outputs[n].unnest()) in keys
+    }

@@ -269,7 +269,14 @@ def opened_by(
             tree.set("expression", sides[1].tree.copy())
             hops = values[0].hops | values[1].hops
             yield (
-                Conjunct(tree, q.refs - inner, (sides[0], sides[1]), given=True, strict=q.strict),
+                Conjunct(
+                    tree,
+                    q.refs - inner,
+                    (sides[0], sides[1]),
+                    given=True,
+                    strict=q.strict,
+                    carries=q.carries,
+                ),
                 Value(tree, hops=hops),
             )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Table, TableName, View
+from cdc_daemon.analysis.collations import marked, of_column
 from cdc_daemon.analysis.conjuncts import conjunct
 from cdc_daemon.analysis.ctes import Cte, alias_columns
 from cdc_daemon.analysis.dialect import Tree, column, quoted, spelled
@@ -106,10 +107,10 @@ class FromItems:
         if name in arm.merged:
             return arm.merged[name]
         arms = [select.sources[uid] for uid in sorted(arm.uids)]
-        having = [source.uid for source in arms if not source.subquery and name in source.columns]
+        having = [source for source in arms if not source.subquery and name in source.columns]
         if len(having) != 1:
             raise select.sight.unresolved(name, "USING", len(having))
-        return column(having[0], name)
+        return marked(column(having[0].uid, name), of_column(having[0], name))
 
     # Items
 
@@ -215,12 +216,14 @@ class FromItems:
     def _cte(self, select: Select, node: exp.Table, cte: Cte) -> Source:
         if cte.itself:
             renamed = alias_columns(node)
+            columns = (*renamed, *cte.columns[len(renamed) :])
             return Source(
                 uid=self._text.take(node.alias_or_name),
                 alias=node.alias_or_name,
-                columns=(*renamed, *cte.columns[len(renamed) :]),
+                columns=columns,
                 item=node,
                 itself=True,
+                collations=dict(zip(columns, cte.collations, strict=False)),
             )
         body, query = None, cte.tree.copy()
         if cte.recursive:

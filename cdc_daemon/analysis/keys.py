@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import alike, marked, of_column
 from cdc_daemon.analysis.conjuncts import IDENTICAL
 from cdc_daemon.analysis.dialect import column
 from cdc_daemon.analysis.names import type_of
@@ -76,7 +77,7 @@ def _used(source: Source, used: Mapping[str, frozenset[str]]) -> set[str]:
 def _equality(x: Source, y: Source, mine: str, theirs: str, q: Conjunct, *, identical: bool) -> Conjunct:
     left, right = _ref(x, mine), _ref(y, theirs)
     types = {type_of(x, left.column), type_of(y, right.column)}
-    trees = column(*left), column(*right)
+    trees = tuple(marked(column(*ref), of_column(side, ref.column)) for side, ref in ((x, left), (y, right)))
     return Conjunct(
         exp.NullSafeEQ(this=trees[0], expression=trees[1]),
         frozenset((left, right)),
@@ -85,6 +86,7 @@ def _equality(x: Source, y: Source, mine: str, theirs: str, q: Conjunct, *, iden
         join=q.join,
         span=q.span,
         implied=True,
+        carries=alike(*trees),
     )
 
 

@@ -55,7 +55,7 @@ class Known:
     def __post_init__(self) -> None:
         self._equal = dict(self.start)
         self._exact = {ref: value for ref, value in self.start.items() if value.exact}
-        self._news = [q for q in self.conjuncts if q.sides is not None]
+        self._news = [q for q in self.conjuncts if q.sides is not None and q.carries]
         for q in self.conjuncts:
             for ref in q.refs:
                 self._naming.setdefault(ref, []).append(q)
@@ -72,7 +72,7 @@ class Known:
         self._frontier.update(self._feeding.get(ref, ()))
         for q in self._naming.get(ref, ()):
             self._frontier |= q.sources
-            if q.sides is not None:
+            if q.sides is not None and q.carries:
                 self._news.append(q)
 
     def knows(self, tree: Tree) -> bool:

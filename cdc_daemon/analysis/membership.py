@@ -8,6 +8,7 @@ from itertools import product
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import alike, one_collation
 from cdc_daemon.analysis.conjuncts import IDENTICAL, TEXTS, strict_in
 from cdc_daemon.analysis.dialect import Tree, column, enclosed, quoted
 from cdc_daemon.analysis.fragments import DELTA
@@ -138,12 +139,14 @@ def _equal(source: Source, left: Tree, value: Value) -> Conjunct:
     refs = refs_of(left)
     plain = isinstance(left.unnest(), exp.Column)
     given = Given.EXACT if value.exact else Given.EQUAL
-    sides = (
+    sides: tuple[Side, Side] | None = (
         Side(left, refs, next(iter(refs)) if plain else None),
         Side(value.tree, frozenset(), None, given, value.type),
     )
     tree = exp.EQ(this=enclosed(left), expression=enclosed(value.tree))
-    return _here(source, Conjunct(tree, refs, sides, given=True, strict=strict_in(tree)))
+    sides = sides if one_collation(left, value.tree) else None
+    carries = alike(left, value.tree)
+    return _here(source, Conjunct(tree, refs, sides, given=True, strict=strict_in(tree), carries=carries))
 
 
 def _rider(source: Source, tree: Tree, refs: frozenset[Ref]) -> Conjunct:

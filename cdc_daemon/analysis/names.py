@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import marked, of_column
 from cdc_daemon.analysis.dialect import Tree, Unreadable, quoted
 from cdc_daemon.analysis.scopes import WHOLE_ROW, Body, Recursion, Ref, SetOperation, Source
 from cdc_daemon.errors import FeedError
@@ -72,6 +73,7 @@ class Sight:
             if name != WHOLE_ROW and name not in source.columns:
                 raise self.unresolved(name, node.table, 0)
             node.set("table", quoted(source.uid))
+            marked(node, of_column(source, name))
             return True
         if name in self.merged:
             node.replace(self.merged[name].copy())
@@ -81,6 +83,7 @@ class Sight:
             raise self.unresolved(name, None, len(having))
         if having:
             node.set("table", quoted(having[0].uid))
+            marked(node, of_column(having[0], name))
         return bool(having)
 
     def unresolved(self, name: str, table: str | None, found: int) -> FeedError | Unreadable:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import marked, of_column
 from cdc_daemon.analysis.dialect import Tree, column, enclosed, render
 from cdc_daemon.analysis.known import Known, Value, aliases, substitute
 from cdc_daemon.analysis.names import type_of
@@ -230,7 +231,7 @@ class Reach(Known):
             tree = (
                 exp.Column(this=exp.Star(), table=column(uid, "x").args["table"])
                 if name == WHOLE_ROW
-                else column(uid, name)
+                else marked(column(uid, name), of_column(source, name))
             )
             type_ = None if name == WHOLE_ROW else type_of(source, name)
             value = Value(tree, exact=True, hops=hops, type=type_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import of_outputs
 from cdc_daemon.analysis.ctes import Cte, declared
 from cdc_daemon.analysis.dialect import Tree, column, quoted
 from cdc_daemon.analysis.names import Sight
@@ -29,7 +30,8 @@ def read_recursion(
     base = bodies.body(union.left, around, ctes)
     own = (*cte.columns, *base.names[len(cte.columns) :])
     columns = (*own, *cte.added)
-    step = bodies.body(union.right, around, {**ctes, name: Cte(union, columns, {}, itself=True)})
+    itself_only = Cte(union, columns, {}, itself=True, collations=of_outputs(base))
+    step = bodies.body(union.right, around, {**ctes, name: itself_only})
     if not isinstance(step, Scope):
         raise NotUnderstood(f"WITH RECURSIVE {name}, whose step is more than one SELECT: write it as one")
     itself = _itself(name, step)

@@ -60,6 +60,7 @@ class Source:
         membership, left: for `left IN (subquery)` and friends.
         join: for a subquery in an outer join's ON: that join.
         itself: in the step of a recursive CTE: it is that CTE.
+        collations: for one without a query of its own (`itself`): those of its columns, where it has some.
     """
 
     uid: str
@@ -76,6 +77,7 @@ class Source:
     left: tuple[Tree, ...] = ()
     join: OuterJoin | None = None
     itself: bool = False
+    collations: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
     @property
     def subquery(self) -> bool:
@@ -140,6 +142,7 @@ class Conjunct:
         free: it may stand alone between the changed row and a source (a rider of NOT IN).
         implied: it follows from others by the keys of the catalogue; it carries values, and is never written.
         loose: it compares its inner column for equality, so an equal value will do.
+        carries: of `sides`, the value of one may stand for the other's in other conditions.
     """
 
     tree: Tree
@@ -153,6 +156,7 @@ class Conjunct:
     free: bool = False
     implied: bool = False
     loose: bool = False
+    carries: bool = True
 
     @cached_property
     def sources(self) -> frozenset[str]:

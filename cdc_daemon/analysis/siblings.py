@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.collations import alike, one_collation
 from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import Arm, is_null
@@ -69,13 +70,15 @@ def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
     refs = refs_of(key)
     plain = isinstance(key.unnest(), exp.Column)
     given = Given.EXACT if value.exact else Given.EQUAL
-    sides = (
+    sides: tuple[Side, Side] | None = (
         Side(key, refs, next(iter(refs)) if plain else None),
         Side(value.tree, frozenset(), None, given, value.type),
     )
     tree = kind(this=enclosed(key), expression=enclosed(value.tree))
     strict_in = frozenset(ref.source for ref in refs) if strict and plain else frozenset[str]()
-    return Conjunct(tree, refs, sides, strict=strict_in, given=True)
+    sides = sides if one_collation(key, value.tree) else None
+    carries = alike(key, value.tree)
+    return Conjunct(tree, refs, sides, strict=strict_in, given=True, carries=carries)
 
 
 def _uids(named: Iterable[str], uids: dict[str, str]) -> frozenset[str]:
@@ -122,6 +125,7 @@ def _conjunct(q: Conjunct, uids: dict[str, str], joins: dict[OuterJoin, OuterJoi
         join=None if q.join is None else joins[q.join],
         span=None if q.span is None else _uids(q.span, uids),
         implied=q.implied,
+        carries=q.carries,
     )
 
 

@@ -56,6 +56,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.beginnings import CORRELATED, beginnings, row_before
 from cdc_daemon.analysis.closures import closure_over, step_alone
+from cdc_daemon.analysis.collations import FOLDING, WRITTEN, collations_of, marked, of_column, of_output
 from cdc_daemon.analysis.dialect import column
 from cdc_daemon.analysis.effects import effects
 from cdc_daemon.analysis.following import (
@@ -93,7 +94,8 @@ def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Fini
         if source.table is not None:
             start = {
                 Ref(source.uid, visible): Value(
-                    column(DELTA, source.real[visible]), type=type_of(source, visible)
+                    marked(column(DELTA, source.real[visible]), of_column(source, visible)),
+                    type=type_of(source, visible),
                 )
                 for visible in body.used[source.uid]
                 if visible in source.real and not source.table.columns[source.real[visible]].virtual
@@ -112,11 +114,18 @@ def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterato
             values = merged(values)
         else:
             values = {n: value if n in same else merged({n: value})[n] for n, value in values.items()}
+        values = {n: value for n, value in values.items() if n not in lost}
         return proceed(fragment, values, open_)
+
+    def by_another_collation(n: int, part: Body) -> bool:
+        found = of_output(part, n)
+        return FOLDING in found and found != of_output(body, n)
 
     # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
     same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
     for part in body.arms:
+        # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
+        lost = {n for n in wanted.outputs if by_another_collation(n, part)}
         yield from walk(part, wanted, arm)
 
 
@@ -199,6 +208,9 @@ def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
 
 def _typed(source: Source, n: int, value: Value) -> Value:
     """The value of a column as the scope around uses it: COALESCE of bare NULLs would be a text."""
+    if WRITTEN in collations_of(value.tree):
+        # Outside, the column's collation gives way to one that is written out; here it would not.
+        return replace(value, tree=exp.Subquery(this=exp.Select(expressions=[value.tree.copy()])))
     if not is_null(value.tree) or isinstance(value.tree.unnest(), exp.Cast):
         return value
     type_ = type_of(source, source.columns[n])
@@ -215,4 +227,5 @@ def _placed(q: Conjunct, source: Source) -> Conjunct:
         join=source.join,
         span=frozenset({source.uid}) | frozenset(ref.source for ref in q.refs),
         given=True,
+        carries=q.carries,
     )

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
 from cdc_daemon.capture.source import Link, Source, needs_pinned_path
+from cdc_daemon.pg.session import collated
 from cdc_daemon.pg.statements import rendered
 from cdc_daemon.segments import SEGMENT_SECONDS
 
@@ -144,24 +145,20 @@ def _counts(source: Source, *aliases: str) -> sql.Composed:
     if source.filters is None:
         return sql.Composed([])
     condition = any_of(source.filters)
-    typed = dict(source.types)
-    return sql.SQL("({})").format(_OR.join(_fulfils(condition, alias, typed) for alias in aliases))
+    return sql.SQL("({})").format(_OR.join(_fulfils(condition, alias, source) for alias in aliases))
 
 
-def _fulfils(condition: Condition, alias: str, typed: Mapping[str, str]) -> sql.Composed:
+def _fulfils(condition: Condition, alias: str, source: Source) -> sql.Composed:
     """A condition on a row, in which nothing is looked up through the search path of the role that writes.
 
-    An IN list would be: its `=` is the first one in sight.
-
-    Args:
-        typed: the columns that have a built-in type of their own. The others (enums, domains) compare by
-            their text.
+    An IN list would be: its `=` is the first one in sight. Columns without a built-in type of their own
+    (enums, domains) compare by their text.
     """
     match condition:
         case AllOf() | AnyOf():
             joined = _AND if isinstance(condition, AllOf) else _OR
             return sql.SQL("({})").format(
-                joined.join(_fulfils(part, alias, typed) for part in condition.parts)
+                joined.join(_fulfils(part, alias, source) for part in condition.parts)
             )
         case NullTest():
             form = "{} IS NOT NULL" if condition.negated else "{} IS NULL"
@@ -175,9 +172,10 @@ def _fulfils(condition: Condition, alias: str, typed: Mapping[str, str]) -> sql.
                 # renamed would fail the write. So rows are left out until the fingerprint has the feed
                 # planned anew and resynced.
                 column = _text(column)
-            elif condition.column not in typed:
+            elif condition.column not in dict(source.types):
                 read_as = _WIDEST.get(condition.type, condition.type)
                 column = sql.SQL("({})::{}").format(_text(column), sql.Identifier("pg_catalog", read_as))
+                column = collated(column, dict(source.collations).get(condition.column, ""))
             values = [sql.Literal(value) for value in condition.values]
             if len(values) == 1:
                 return sql.SQL("{} {} {}::{}").format(column, operator, values[0], type_)

@@ -59,6 +59,7 @@ def read_source(
                 types[column.carried_as][0],
                 column.as_text,
                 column.as_text and types[column.type][1],
+                column.collation,
             )
             for column in named
         ),
@@ -70,6 +71,13 @@ def read_source(
         ),
         filters=conditions,
         types=tuple(sorted((column.name, types[column.type][0]) for column in read if not column.as_text)),
+        collations=tuple(
+            sorted(
+                (name, table.columns[name].collation)
+                for name in filtered
+                if table.columns[name].as_text and table.columns[name].collation
+            )
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from cdc_daemon.capture.source import Link, Source
-from cdc_daemon.pg.session import type_name
+from cdc_daemon.pg.session import collated, type_name
 from cdc_daemon.pg.statements import statement
 
 
@@ -34,10 +34,7 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
         arrays=sql.SQL(", ").join(map(_array, chosen)),
         names=sql.SQL(", ").join(sql.Identifier(link.name) for link in chosen),
         columns=sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(_value(link), sql.Identifier(link.name))
-            if link.as_text and not link.in_arrays
-            else sql.Identifier("u", link.name)
-            for link in chosen
+            sql.SQL("{} AS {}").format(_value(link), sql.Identifier(link.name)) for link in chosen
         ),
     )
 
@@ -55,8 +52,15 @@ def _array(link: Link) -> sql.Composed:
 
 
 def _value(link: Link) -> sql.Composed:
-    """One text of an entry as a value of the column's type, where no array can be of that type."""
-    return statement("changelog.typed", text=sql.Identifier("u", link.name), type=type_name(link.type))
+    """One value of an entry as the column has it: of its type, and compared by its collation.
+
+    An entry holds no collation. Compared by the database's, a value would miss rows that are equal to it, or
+    order otherwise, by the column's.
+    """
+    value: sql.Composable = sql.Identifier("u", link.name)
+    if link.as_text and not link.in_arrays:  # no array can be of the type
+        value = statement("changelog.typed", text=value, type=type_name(link.type))
+    return collated(value, link.collation)
 
 
 def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:

@@ -21,6 +21,7 @@ class Link:
         carried_as: schema-qualified internal name of the base type in which entries carry it.
         as_text: the value's text is carried, because the type is not a built-in base type.
         in_arrays: an array of such texts is read back at once, as an array of the type.
+        collation: of the column, as in `Column.collation`; an array has none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Link:
     carried_as: str
     as_text: bool
     in_arrays: bool = False
+    collation: str = ""
 
     @property
     def entry_column(self) -> str:
@@ -47,6 +49,8 @@ class Source:
         primary_key: pairs of column name and whether it must be compared as text; empty without a key.
         types: pairs of column name and schema-qualified internal type, sorted: those links, key columns and
             columns of filters that have a built-in base type.
+        collations: pairs of column name and collation, sorted: columns of filters that are read from their
+            text and have a collation of their own.
         leaves: partitions and inheritance children, which need triggers of their own.
         filters: a row is captured if it fulfils one of them; None: every row is.
     """
@@ -60,6 +64,7 @@ class Source:
     leaves: tuple[TableName, ...] = ()
     filters: tuple[Condition, ...] | None = None
     types: tuple[tuple[str, str], ...] = ()
+    collations: tuple[tuple[str, str], ...] = ()
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.pg.statements import statement
 
 _VOLATILITY: Mapping[str, Any] = {"i": "immutable", "s": "stable", "v": "volatile"}
+_COLLATION = statement("catalogue.collation")
 _KIND: Mapping[str, Any] = {"f": "function", "a": "aggregate", "w": "window"}
 
 
@@ -70,7 +71,10 @@ def describe(
         find_names(connection, OWN_PATH, temporary_first=True)
         view, definition = cursor.execute(statement("catalogue.definition")).fetchall()[0]
         outputs = tuple(
-            Output(*row) for row in cursor.execute(statement("catalogue.outputs"), {"view": view}).fetchall()
+            Output(*row)
+            for row in cursor.execute(
+                statement("catalogue.outputs", collation=_COLLATION), {"view": view}
+            ).fetchall()
         )
         check_outputs(feed, outputs, key=key, entity=entity)
         depended: dict[int, list[str]] = {
@@ -218,11 +222,20 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
     relations = {"relations": list(used)}
     columns: dict[int, dict[str, Column]] = {}
     unreadable: set[tuple[int, str]] = set()
-    for oid, name, type_, carried_as, not_null, virtual, compared_as, readable in cursor.execute(
-        statement("catalogue.columns"), relations
-    ).fetchall():
+    for (
+        oid,
+        name,
+        type_,
+        carried_as,
+        not_null,
+        virtual,
+        compared_as,
+        readable,
+        collation,
+        deterministic,
+    ) in cursor.execute(statement("catalogue.columns", collation=_COLLATION), relations).fetchall():
         columns.setdefault(oid, {})[name] = Column(
-            name, type_, carried_as, not_null, virtual, compared_as or ""
+            name, type_, carried_as, not_null, virtual, compared_as or "", collation, deterministic
         )
         if not readable:
             unreadable.add((oid, name))

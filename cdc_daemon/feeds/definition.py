@@ -117,8 +117,12 @@ class FeedDefinition:
 
     @cached_property
     def layout(self) -> str:
-        """Changes when the stored tables must be made anew: another key, entity or type of theirs."""
+        """Changes when the stored tables must be made anew: another key, entity, type or collation of
+        theirs."""
         parts = (*self.key, "", *self.entity, "", *(self.types[name] for name in self.identity))
+        collations = [name for name in self.identity if self.collation(name)]
+        if collations:
+            parts = (*parts, "", *(f"{name} {self.collation(name)}" for name in collations))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def query(self, *, with_parameters: bool) -> sql.SQL:
@@ -144,6 +148,10 @@ class FeedDefinition:
         """Whether the type of an output column is one of PostgreSQL's own."""
         output = self._outputs[name]
         return not output.qualified or output.qualified.startswith("pg_catalog.")
+
+    def collation(self, name: str) -> str:
+        """The collation of an output column, as in `Column.collation`."""
+        return self._outputs[name].collation
 
     def operators(self, name: str) -> tuple[str, str]:
         """The operators `=` and `>` of an output column's type, each with its schema."""

@@ -10,7 +10,7 @@ from psycopg import sql
 from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.comparison import equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.spelling import from_text, texts
+from cdc_daemon.feeds.spelling import collated_columns, from_text, texts
 from cdc_daemon.pg.session import OWN_PATH
 from cdc_daemon.pg.statements import statement
 
@@ -206,7 +206,8 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     route = path.route
     text = sql.SQL(route.sql.replace("%", "%%"))  # pyright: ignore[reportArgumentType] # rendered by the analysis
     if route.kind is not RouteKind.PARTIAL:
-        return statement("feed.route", delta=path.delta, route=text, entities=columns(feed.entity, of="r"))
+        entities = collated_columns(feed, feed.entity, of="r")
+        return statement("feed.route", delta=path.delta, route=text, entities=entities)
 
     def matches(alias: str) -> sql.Composed:
         # One ANY a column is pushed down into the query; together they may name more than the pairs bound:
@@ -221,7 +222,7 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     return statement(
         "feed.partial_route",
         delta=path.delta,
-        bound=columns(route.bound, of="r"),
+        bound=collated_columns(feed, route.bound, of="r"),
         route=text,
         query_entities=columns(feed.entity, of="q"),
         query=feed.resolved_query(),

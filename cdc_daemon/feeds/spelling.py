@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition
+from cdc_daemon.pg.session import collated
 from cdc_daemon.pg.statements import statement
 
 _COMMA = sql.SQL(", ")
@@ -30,28 +31,44 @@ def texts(feed: FeedDefinition, names: tuple[str, ...], *, of: str) -> sql.Compo
     return _COMMA.join(as_text(feed, name, sql.Identifier(of, name)) for name in names)
 
 
+def collated_columns(feed: FeedDefinition, names: tuple[str, ...], *, of: str) -> sql.Composed:
+    """Columns of the rows `of` under their names, told apart by the collations of the output columns.
+
+    Values that came another way may have another collation: two entities could be one to it.
+    """
+    return _COMMA.join(
+        sql.SQL("{} AS {}").format(
+            collated(sql.Identifier(of, name), feed.collation(name)), sql.Identifier(name)
+        )
+        for name in names
+    )
+
+
 def from_text(feed: FeedDefinition, name: str, text: sql.Composable) -> sql.Composed:
     """The value that a text (an expression of type text) stands for."""
     if feed.is_built_in(name):
-        return sql.SQL("{}::{}").format(text, feed.type_of(name))
-    return statement("feed.from_text", text=text, type=feed.type_of(name))
+        value: sql.Composable = sql.SQL("{}::{}").format(text, feed.type_of(name))
+    else:
+        value = statement("feed.from_text", text=text, type=feed.type_of(name))
+    return collated(value, feed.collation(name))
 
 
 def parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
     """The value of a parameter (a `str`)."""
-    placeholder = sql.Placeholder(parameter)
+    value: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
-        return sql.SQL("{}::pg_catalog.text::{}").format(placeholder, feed.type_of(name))
-    # psycopg leaves the type of a str open: the server reads it by the input function of the type named here.
-    return sql.SQL("{}::{}").format(placeholder, feed.type_of(name))
+        value = sql.SQL("{}::pg_catalog.text").format(value)
+    # Otherwise psycopg leaves the type of a str open: the server reads it by the input function of the type
+    # named here.
+    return collated(sql.SQL("{}::{}").format(value, feed.type_of(name)), feed.collation(name))
 
 
 def array_parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
     """The values of a parameter that `array` made."""
-    placeholder = sql.Placeholder(parameter)
+    values: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
-        return sql.SQL("{}::pg_catalog.text[]::{}[]").format(placeholder, feed.type_of(name))
-    return sql.SQL("{}::{}[]").format(placeholder, feed.type_of(name))
+        values = sql.SQL("{}::pg_catalog.text[]").format(values)
+    return collated(sql.SQL("{}::{}[]").format(values, feed.type_of(name)), feed.collation(name))
 
 
 def array(feed: FeedDefinition, name: str, values: Sequence[str]) -> list[str] | str:

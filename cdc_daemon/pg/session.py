@@ -296,6 +296,13 @@ def identifiers(names: tuple[str, ...], *, of: str | None = None) -> sql.Compose
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
 
 
+def collated(value: sql.Composable, collation: str) -> sql.Composed:
+    """A value that is compared by a collation (see `Column.collation`); none of its own if that is empty."""
+    if not collation:
+        return sql.Composed([value])
+    return sql.SQL("({} COLLATE {})").format(value, type_name(collation))
+
+
 def type_name(type_: str) -> sql.SQL:
     """A type as `format_type` wrote it (already quoted where it must be).
 

@@ -11,11 +11,12 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_described'
 
 -- name: outputs
--- The output columns, in order: name, type, the type's name with its schema, and the operators with which its values
--- are compared, those of its default operator class for B-trees. Arrays, enums, ranges and composites have theirs in
--- pg_catalog; those of a domain are its base type's.
+-- The output columns, in order: name, type, the type's name with its schema, the operators with which its values
+-- are compared, those of its default operator class for B-trees, and the collation, if it is not the database's. Arrays,
+-- enums, ranges and composites have their operators in pg_catalog; those of a domain are its base type's.
 SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), pg_catalog.format('%%I.%%I', n.nspname, t.typname),
-       COALESCE(o.equal, 'OPERATOR(pg_catalog.=)'), COALESCE(o.greater, 'OPERATOR(pg_catalog.>)')
+       COALESCE(o.equal, 'OPERATOR(pg_catalog.=)'), COALESCE(o.greater, 'OPERATOR(pg_catalog.>)'),
+       {collation}
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -40,6 +41,16 @@ LEFT JOIN LATERAL (
 ) AS o ON true
 WHERE a.attrelid = %(view)s AND a.attnum > 0
 ORDER BY a.attnum
+
+-- name: collation
+-- The collation of a column a of type t in schema n, as it stands in a statement; '' for the database's own, for that of
+-- a built-in type (name) and where there is none. A domain may have one, so that a column of it that has the database's
+-- says so.
+COALESCE((SELECT pg_catalog.format('%%I.%%I', k.nspname, l.collname)
+          FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS k ON k.oid = l.collnamespace
+          WHERE l.oid = a.attcollation
+            AND NOT (l.oid = t.typcollation
+                     AND (n.nspname = 'pg_catalog' OR l.oid = 'pg_catalog."default"'::pg_catalog.regcollation))), '')
 
 -- name: reads_as
 -- Which operators and functions PostgreSQL found in a view's query: equal for two queries that mean the same. By the
@@ -236,7 +247,8 @@ ORDER BY 2, 3
 -- name: columns
 -- Their columns, in order. Base types of pg_catalog travel in entries as they are; arrays, domains, enums,
 -- composites, ranges and types of extensions as text. A domain's values compare as those of the type below it. Capture
--- reads these from their text, which for moments depends on settings of the session: they don't compare.
+-- reads these from their text, which for moments depends on settings of the session: they don't compare. Under some
+-- collations values of different bytes are equal.
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
@@ -251,7 +263,9 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
            FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type
            WHERE b.typtype <> 'd' AND b.typname NOT IN ('date', 'timestamp', 'timestamptz')
        ) ELSE '' END,
-       pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+       pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
+       {collation},
+       COALESCE((SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation), true)
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

@@ -1,0 +1,122 @@
+"""Columns that compare by collations of their own, under which values of different bytes may be equal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from tests.acceptance.command import Feed
+from tests.conftest import Connect
+from tests.integration.properties.delta import Connection, follow, outcome, remember
+from tests.integration.synced import Synced
+
+CASELESS = "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+# The embedded server has no ICU, and so no collation under which other bytes are equal.
+BYTEWISE = 'CREATE COLLATION ci FROM "C";'
+SCHEMA = """
+CREATE DOMAIN label AS text COLLATE ci;
+CREATE TABLE t (id int PRIMARY KEY, name text COLLATE ci, size varchar(9) COLLATE ci);
+CREATE TABLE u (id int PRIMARY KEY, name label, code char(4) COLLATE "C", tags text[] COLLATE ci);
+CREATE TABLE p (id int PRIMARY KEY, name text);
+CREATE TABLE q (id int PRIMARY KEY, name text COLLATE ci, v int);
+CREATE TABLE r (id int PRIMARY KEY, name text, v int);
+CREATE TABLE k (code text COLLATE ci PRIMARY KEY, parent text COLLATE ci, v int);
+CREATE VIEW caseless AS SELECT p.id, p.name COLLATE ci AS name FROM p;
+CREATE VIEW bytewise AS SELECT q.id, q.name COLLATE "default" AS name, q.v FROM q;
+INSERT INTO t VALUES (1, 'x', 'y');
+INSERT INTO p VALUES (1, 'Abc'), (2, 'x'), (3, 'ABC');
+INSERT INTO r VALUES (1, 'aBC', 1), (2, 'X', 2), (3, 'abc', 3);
+INSERT INTO k VALUES ('root', NULL, 1), ('Leaf', 'ROOT', 1), ('other', 'leaf', 1);
+"""
+
+FEEDS = {
+    "constant": "SELECT id, name FROM t WHERE name = 'abc'",
+    "listed": "SELECT id, name FROM t WHERE name IN ('abc', 'Y') OR size = 'abc'",
+    "before": "SELECT id, name FROM t WHERE name < 'B' AND id < 100",
+    "of_a_domain": "SELECT id, name FROM u WHERE name = 'abc' OR code = 'Abc'",
+    "of_an_array": "SELECT id FROM u WHERE tags = ARRAY['abc'] OR 'xyz' = ANY (tags)",
+    "joined": "SELECT p.id, sum(q.v) AS v FROM p LEFT JOIN q ON q.name = p.name GROUP BY p.id",
+    "the_other_way": "SELECT q.id, count(p.id) AS n FROM q LEFT JOIN p ON p.name = q.name GROUP BY q.id",
+    "through": "SELECT p.id, count(r.v) AS n FROM p JOIN q ON q.name = p.name"
+    " JOIN r ON q.name = r.name GROUP BY p.id",
+    "written_out": "SELECT p.id, count(r.v) AS n FROM p JOIN t ON t.name = p.name JOIN q ON q.name = t.name"
+    ' JOIN r ON r.name = q.name COLLATE "C" GROUP BY p.id',
+    "partition": "SELECT id, name, count(*) OVER (PARTITION BY name) AS n FROM q",
+    "beyond_a_partition": 'SELECT r.id, w.n FROM r JOIN (SELECT DISTINCT q.name COLLATE "C" AS name,'
+    " count(*) OVER (PARTITION BY q.name) AS n FROM q) w ON w.name = r.name",
+    "not_among": "SELECT p.id FROM p WHERE p.name NOT IN (SELECT q.name FROM q WHERE q.name IS NOT NULL)",
+    "exists": "SELECT p.id, EXISTS (SELECT FROM t WHERE t.name = p.name) AS there FROM p",
+    "by_view": "SELECT v.id, v.name FROM caseless v WHERE v.name = 'abc'",
+    "by_bytewise_view": "SELECT t.id, sum(v.v) AS v FROM t LEFT JOIN bytewise v ON v.name = t.name"
+    " GROUP BY t.id",
+    "in_expressions": "SELECT r.id, count(*) AS n FROM r JOIN p ON r.name COLLATE ci = p.name"
+    " WHERE p.name COLLATE ci <> 'no' GROUP BY r.id",
+    "tree": "WITH RECURSIVE above AS (SELECT k.code, k.code AS top FROM k WHERE k.parent IS NULL UNION ALL"
+    " SELECT k.code, above.top FROM above JOIN k ON k.parent = above.code)"
+    " SELECT p.id, (SELECT count(*) FROM above WHERE above.top = p.name) AS n FROM p",
+}
+WHOLE_WAY = ("constant", "listed", "before", "of_a_domain", "of_an_array", "joined", "partition", "by_view")
+
+CHANGES = (
+    "INSERT INTO t VALUES (2, 'ABC', 'aBc'), (3, 'abc', NULL), (4, 'a', 'B')",
+    "UPDATE t SET name = 'aBc' WHERE id < 3",
+    "UPDATE t SET name = 'ABC'",
+    "INSERT INTO u VALUES (1, 'ABC', 'abc', '{ABC}'), (2, 'x', 'Abc', '{XYZ,d}'), (3, 'aBC', 'z', '{abc}')",
+    "UPDATE u SET name = 'Abc', tags = '{aBc}' WHERE id = 2",
+    "INSERT INTO q VALUES (1, 'aBC', 1), (2, 'x', 2)",
+    "UPDATE q SET v = 5 WHERE id = 1",
+    "UPDATE q SET name = 'ABC' WHERE id = 1",
+    "INSERT INTO q VALUES (3, 'ABc', 3), (4, 'abc', 4)",
+    "UPDATE r SET name = 'ABC' WHERE id = 3",
+    "UPDATE r SET name = 'X' WHERE id = 1",
+    "UPDATE p SET name = 'X' WHERE id = 3",
+    "UPDATE p SET name = 'aBC' WHERE id = 2; DELETE FROM q WHERE id = 3",
+    "DELETE FROM q WHERE id = 4; DELETE FROM r WHERE id = 3",
+    "UPDATE p SET name = 'LEAF' WHERE id = 1",
+    "UPDATE p SET name = 'ROOT' WHERE id = 1; UPDATE k SET parent = 'LEAF' WHERE code = 'other'",
+    "UPDATE k SET parent = NULL, v = 2 WHERE code = 'leaf'",
+    "DELETE FROM t",
+)
+
+
+def test_no_entity_is_missed_that_is_equal_by_a_collation_alone(database: str, connect: Connect) -> None:
+    connection = connect()
+    connection.execute(schema(connection).encode())
+    followed = {name: follow(connection, query, ["id"], "public") for name, query in FEEDS.items()}
+    changed: Counter[str] = Counter()
+    for change in CHANGES:
+        remember(connection, list(followed.values()))
+        connection.execute(change.encode())
+        for number, (name, each) in enumerate(followed.items()):
+            seen = outcome(connection, number, each)
+            assert not seen.missed, f"{name} misses {seen.missed} after {change}\n{each.analysis}"
+            changed[name] += seen.changed
+    assert all(changed[name] for name in FEEDS if has_icu(connection)), "some query shows nothing"
+
+
+def test_documents_follow_what_is_equal_by_a_collation_alone(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    """All the way: capture's conditions, what entries carry, routes, what is stored."""
+    feeds = {name: Feed(FEEDS[name]) for name in WHOLE_WAY}
+    synced = Synced(tmp_path, database, schema=schema(connect()), feeds=feeds)
+    synced.sync()
+    for change in (
+        CHANGES[0],
+        CHANGES[1],
+        CHANGES[3],
+        CHANGES[4],
+        CHANGES[5],
+        CHANGES[6] + "; " + CHANGES[7],
+    ):
+        synced.sync(change)
+        wrong = {feed for feed in feeds if synced.documents(feed) != synced.query(feed)}
+        assert not wrong, f"after {change}"
+
+
+def schema(connection: Connection) -> str:
+    return (CASELESS if has_icu(connection) else BYTEWISE) + SCHEMA
+
+
+def has_icu(connection: Connection) -> bool:
+    return bool(connection.execute("SELECT FROM pg_collation WHERE collname = 'und-x-icu'").fetchall())
