@@ -11,7 +11,7 @@ from cdc_daemon.cli import plans
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.plan_json import as_json as json_of_plans
-from cdc_daemon.cli.plan_text import lines_of_plan
+from cdc_daemon.cli.plan_text import lines_of_plan, lines_of_stages
 from cdc_daemon.cli.terminal import echo, echo_exactly
 from cdc_daemon.workers.installation import wanted_steps
 from cdc_daemon.workers.survey import survey
@@ -54,8 +54,17 @@ class _PlanCommand(click.Command):
     flag_value=_PICTURES[0],
     help="Print a graph of tables, routes and feeds instead: Mermaid, or `--graph dot` for Graphviz.",
 )
+@click.option(
+    "--stages",
+    is_flag=True,
+    help="Print the query after each stage of the analysis instead, for contributors and reports of bugs.",
+)
 def plan(
-    feeds: tuple[str, ...], as_json: bool, explain: bool, graph: Literal["mermaid", "dot"] | None
+    feeds: tuple[str, ...],
+    as_json: bool,
+    explain: bool,
+    graph: Literal["mermaid", "dot"] | None,
+    stages: bool,
 ) -> None:
     """Show how changes reach the documents of every FEED (default: all), and what `install` would do.
 
@@ -78,13 +87,19 @@ def plan(
       cdc-daemon plan products --explain
       cdc-daemon plan products --json
       cdc-daemon plan --graph dot | dot -Tsvg > plan.svg
+      cdc-daemon plan products --stages
     """
-    if as_json and graph:
-        raise click.UsageError("--json and --graph both print the whole output: give one of them.")
+    if sum((as_json, graph is not None, stages)) > 1:
+        raise click.UsageError("--json, --graph and --stages each print the whole output: give one of them.")
     settings = invocation().settings()
     names = chosen(settings, feeds)
     with session(settings, "plan") as (connection, _):
         found = plans.plan_feeds(connection, settings, names)
+        if stages:
+            for feed in found:
+                for line in lines_of_stages(feed):
+                    echo_exactly(line)
+            return
         surveys = [survey(connection, each, explained=explain) for each in found]
         # Only a plan of all feeds tells which objects no feed needs.
         steps = wanted_steps(connection, settings, found, complete=set(names) == set(settings.feeds))

@@ -9,8 +9,10 @@ from cdc_daemon.analysis.conditions import text
 from cdc_daemon.analysis.forecast import Forecast, about
 from cdc_daemon.analysis.indexes import create_index, served
 from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind, Verdict, Visit
+from cdc_daemon.analysis.stages import stages
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.verdicts import Accepting
+from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.survey import Survey
 
 
@@ -34,6 +36,14 @@ def lines_of_plan(survey: Survey) -> Iterator[str]:
             yield from _plan(each)
     for verdict in analysis.verdicts:
         yield _verdict(verdict)
+
+
+def lines_of_stages(plan: FeedPlan) -> Iterator[str]:
+    """Yield what each stage of the analysis made of one feed's query."""
+    yield f"feed {plan.definition.name}"
+    for number, (name, lines) in enumerate(stages(plan.analysis, plan.catalogue), start=1):
+        yield f"{number}. {name}"
+        yield from (f"   {line}" for line in lines or ("none",))
 
 
 def _occurrence(

@@ -55,6 +55,7 @@ _WITHOUT_RULES = {
     "__init__": "names what the package offers",
     "catalogue": "dataclasses: what was read of the catalogue",
     "plan": "dataclasses: what the analysis tells",
+    "stages": "prints what the others made",
 }
 _BATCHES = 150
 _REFILL = 6

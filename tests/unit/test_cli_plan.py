@@ -158,3 +158,19 @@ def test_json_and_a_picture_at_once_are_refused(call: Call) -> None:
     result = call("plan", "--json", "--graph")
     assert result.exit_code == 2
     assert "give one of them" in result.stderr
+
+
+def test_stages_show_the_query_after_each_of_them(call: Call) -> None:
+    lines = call("plan", "--stages").stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "feed products",
+        *("1. definition", "2. scopes", "3. routes", "4. filters", "5. verdicts"),
+    ]
+    assert "     condition m.id = p.maker_id" in lines
+    assert "     output sku: p.sku" in lines
+    assert "   public.maker as m: join to sku" in lines
+    assert any(line.endswith("a subquery") for line in lines)
+
+
+def test_stages_and_json_at_once_are_refused(call: Call) -> None:
+    assert "give one of them" in call("plan", "--json", "--stages").stderr

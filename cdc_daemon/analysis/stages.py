@@ -1,0 +1,111 @@
+"""One query after each stage of the analysis, for contributors and for reports of bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdc_daemon.analysis.build import Builder
+from cdc_daemon.analysis.catalogue import Catalogue
+from cdc_daemon.analysis.conditions import text as text_of
+from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.analysis.reading import NotUnderstood, Text
+from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation, Source
+
+Stage = tuple[str, tuple[str, ...]]
+"""A stage's name, and the lines that show what it made."""
+
+
+def stages(analysis: Analysis, catalogue: Catalogue) -> Iterator[Stage]:
+    """Yield each stage of a feed's analysis with what came out of it, in the order in which they run.
+
+    Args:
+        analysis: of the feed.
+        catalogue: what it was made with.
+    """
+    yield "definition", tuple(analysis.definition.strip().splitlines())
+    yield "scopes", tuple(_read(analysis, catalogue))
+    yield "routes", tuple(_routes(analysis))
+    yield "filters", tuple(_filters(analysis))
+    yield "verdicts", tuple(f"{each.name}: {each.what}" for each in analysis.verdicts)
+
+
+def _read(analysis: Analysis, catalogue: Catalogue) -> Iterator[str]:
+    try:
+        tree = parse(analysis.definition)
+        body = Builder(Text(analysis.feed, catalogue, Functions(catalogue))).build(tree)
+    except (NotUnderstood, Unreadable) as error:
+        yield f"not read: {error}"
+        return
+    yield from _body(body, "")
+
+
+def _body(body: Body, indent: str) -> Iterator[str]:
+    match body:
+        case Scope():
+            yield from _scope(body, indent)
+        case SetOperation():
+            yield f"{indent}set operation of {len(body.arms)}"
+            for arm in body.arms:
+                yield from _body(arm, f"{indent}  ")
+        case Recursion():
+            yield f"{indent}recursion {body.itself}, base"
+            yield from _body(body.base, f"{indent}  ")
+            yield f"{indent}recursion {body.itself}, step"
+            yield from _body(body.step, f"{indent}  ")
+
+
+def _scope(scope: Scope, indent: str) -> Iterator[str]:
+    yield f"{indent}select"
+    for source in scope.sources.values():
+        yield f"{indent}  source {_source(source)}"
+        if source.body is not None:
+            yield from _body(source.body, f"{indent}    ")
+    for join in scope.joins:
+        arms = (
+            f"{', '.join(sorted(names))}{' or NULL' if nullable else ''}"
+            for names, nullable in zip(join.sides, join.nullable, strict=True)
+        )
+        yield f"{indent}  outer join of {' with '.join(arms)}"
+    for condition in scope.conjuncts:
+        yield f"{indent}  condition {_condition(condition)}"
+    for name, output in zip(scope.names, scope.outputs, strict=True):
+        yield f"{indent}  output {name}: {_one_line(render(output))}"
+
+
+def _source(source: Source) -> str:
+    what = "a query" if source.table is None else str(source.table.name)
+    if source.item is None:
+        what = "a subquery"
+    outer = ", ".join(sorted(f"{ref.source}.{ref.column}" for ref in source.outer))
+    return f"{source.uid}: {what}{f', which refers to {outer}' if outer else ''}"
+
+
+def _condition(condition: Conjunct) -> str:
+    where = "" if condition.join is None else ", of an outer join"
+    implied = ", implied by a key" if condition.implied else ""
+    return f"{_one_line(render(condition.tree))}{where}{implied}"
+
+
+def _routes(analysis: Analysis) -> Iterator[str]:
+    for occurrence in analysis.occurrences:
+        for route in occurrence.routes:
+            bound = ", ".join(route.bound) or "every entity"
+            yield f"{occurrence.table} as {occurrence.alias}: {route.kind} to {bound}"
+            yield from (f"  {line}" for line in route.sql.splitlines())
+            if route.reason:
+                yield f"  because {route.reason}"
+
+
+def _filters(analysis: Analysis) -> Iterator[str]:
+    for occurrence in analysis.occurrences:
+        place = f"{occurrence.table} as {occurrence.alias}"
+        if occurrence.row_filter is not None:
+            yield f"{place}: {text_of(occurrence.row_filter)}"
+        for beside in occurrence.join_filters:
+            yield f"{place}, while {beside.table} does not change: {_one_line(beside.sql)}"
+
+
+def _one_line(sql: str) -> str:
+    return " ".join(sql.split())
