@@ -17,8 +17,8 @@ class CleartextSettings(SinkSettings, frozen=True):
 
     allow_cleartext: bool = Field(
         default=False,
-        description="Whether credentials may go without TLS to another machine. Everybody on the way can "
-        "read them.",
+        description="Whether the sink may send credentials to another machine without TLS. Anyone on the "
+        "network path can then read them.",
     )
 
     @model_validator(mode="after")

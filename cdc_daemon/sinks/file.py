@@ -62,40 +62,40 @@ class FileSettings(SinkSettings, frozen=True):
 
     type: Literal["file"] = Field(default="file", description="Kind of sink.")
     path: Annotated[str, Field(min_length=1), AfterValidator(placeholders.checked)] = Field(
-        description="File that records are appended to, relative to the configuration file; `{feed}` and "
-        "`{sink}` stand for their names. Missing folders are made.",
+        description="File to which the sink appends records, relative to the configuration file. `{feed}` "
+        "and `{sink}` stand for their names. The sink creates missing folders.",
         json_schema_extra=RELATIVE_PATH,
     )
 
     compression: Annotated[Compression, AfterValidator(known_here)] = Field(
         default="none",
-        description="`gzip` or `zstd`: each batch is a frame of its own, and all of them together are one "
-        "file for programs that read the format. Or `none`.",
+        description="`none`, `gzip` or `zstd`. Each batch is a frame of its own; programs that read the "
+        "format read all frames as one file.",
     )
     rotate_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="Size past which a file is set aside, in bytes as they stand on the disk: renamed, with "
-        "the time of its last line before its ending.",
+        description="Size above which the sink rotates the file, in bytes on the disk. It renames the file, "
+        "with the time of its last line before the ending.",
     )
     rotate_seconds: int | None = Field(
         default=None,
         ge=1,
-        description="Length of the period after which a file is set aside, in seconds: 3600 gives a file "
-        "for each hour. It happens when the next record comes.",
+        description="Period after which the sink rotates the file, in seconds: 3600 gives a file for each "
+        "hour. It rotates when the next record comes.",
     )
 
     file_mode: Annotated[str, AfterValidator(partial(_permissions, least=0o600))] = Field(
         default="0600",
-        description="Permissions of a file that is made, as `chmod` writes them, whatever the umask is.",
+        description="Permissions of new files, as `chmod` writes them, whatever the umask.",
     )
     folder_mode: Annotated[str, AfterValidator(partial(_permissions, least=0o700))] = Field(
-        default="0700", description="Permissions of a folder that is made."
+        default="0700", description="Permissions of new folders."
     )
     group: Annotated[str, AfterValidator(_known_group)] | None = Field(
         default=None,
-        description="Group that owns files and folders that are made; the daemon's user must belong to it. "
-        'With `file_mode = "0640"` and `folder_mode = "0750"` its members can read. Unset: the user\'s own.',
+        description="Group of new files and folders; the daemon's user must belong to it. With `file_mode = "
+        '"0640"` and `folder_mode = "0750"` its members can read. Unset: the user\'s own group.',
     )
 
     def place(self) -> tuple[str, ...]:

@@ -57,13 +57,13 @@ class FormattedSettings(SinkSettings, frozen=True):
 
     format: FormatName = Field(
         default="records",
-        description="What is said of each document: `records`, `documents`, `cloudevents` or `merge-patch`.",
+        description="Form of a record: `records`, `documents`, `cloudevents` or `merge-patch`.",
     )
     event_source: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$"), AfterValidator(placeholders.checked)] = (
         Field(
             default="/cdc-daemon/{feed}",
-            description="The `source` of CloudEvents, a URI reference; `{feed}` and `{sink}` stand for their "
-            "names.",
+            description="The `source` of CloudEvents, a URI reference. `{feed}` and `{sink}` stand for "
+            "their names.",
         )
     )
 

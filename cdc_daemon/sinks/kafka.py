@@ -83,21 +83,21 @@ class KafkaSettings(TlsSettings, frozen=True):
 
     type: Literal["kafka"] = Field(default="kafka", description="Kind of sink.")
     bootstrap_servers: str = Field(
-        min_length=1, description="Brokers to begin with: `host:9092`, several with commas between them."
+        min_length=1, description="First brokers to contact: `host:9092`; separate several by commas."
     )
     topic: Annotated[str, AfterValidator(_checked_topic)] = Field(
-        default="{feed}", description="Topic of a feed; `{feed}` and `{sink}` stand for their names."
+        default="{feed}", description="Topic of a feed. `{feed}` and `{sink}` stand for their names."
     )
     security: Literal["plaintext", "tls"] = Field(
-        default="plaintext", description="`tls`, or `plaintext` within a network that is trusted."
+        default="plaintext", description="`tls`, or `plaintext` within a trusted network."
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         default=None,
-        description="How user and password are shown: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.",
+        description="Mechanism of authentication: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.",
     )
-    user: str | None = Field(default=None, description="User that authenticates.")
+    user: str | None = Field(default=None, description="User for the authentication.")
     password: SecretStr | None = Field(
-        default=None, description="Password of that user. A secret: better `password_file`."
+        default=None, description="Password of that user. A secret: prefer `password_file`."
     )
     compression: Literal["none", "gzip", "lz4", "zstd", "snappy"] = Field(
         default="lz4", description="`none`, `gzip`, `lz4`, `zstd` or `snappy`."
@@ -106,7 +106,7 @@ class KafkaSettings(TlsSettings, frozen=True):
         default=1_000_000,
         ge=1_000,
         le=1_000_000_000,
-        description="Size past which a document is refused, in bytes; the topic must take as much.",
+        description="Size above which the sink refuses a document, in bytes. The topic must allow this size.",
     )
 
     @model_validator(mode="after")

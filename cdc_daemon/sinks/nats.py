@@ -71,25 +71,25 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
 
     type: Literal["nats"] = Field(default="nats", description="Kind of sink.")
     url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
-        description="The servers: `nats://user:password@host:4222`, with TLS `tls://…`; several have commas "
-        "between them. A secret: with a password in it better `url_file`."
+        description="Addresses of the servers: `nats://user:password@host:4222`, with TLS `tls://…`; "
+        "separate several by commas. A secret: if it holds a password, use `url_file`."
     )
     token: SecretStr | None = Field(
-        default=None, description="Token that authorizes. A secret: better `token_file`."
+        default=None, description="Token for the authentication. A secret: prefer `token_file`."
     )
     subject: Annotated[str, AfterValidator(_checked_subject)] = Field(
         default="cdc.{feed}",
-        description="Subject of a record; `{feed}` and `{sink}` stand for their names, `{key}` as its last "
-        "word for the values of the key.",
+        description="Subject of a record. `{feed}` and `{sink}` stand for their names; `{key}`, as the last "
+        "word, stands for the values of the key.",
     )
     stream: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = Field(
-        default="cdc", description="Stream that must take the subject."
+        default="cdc", description="Stream that takes the subject."
     )
-    create: bool = Field(default=True, description="Make the stream if it is not there.")
+    create: bool = Field(default=True, description="Whether the sink creates a missing stream.")
     duplicate_window_seconds: float = Field(
         default=120.0,
         gt=0,
-        description="How long a stream that is made remembers message ids, in seconds.",
+        description="How long a stream that the sink creates remembers message IDs, in seconds.",
     )
 
     def place(self) -> tuple[str, ...]:

@@ -69,22 +69,22 @@ class OpensearchSettings(TlsSettings, frozen=True):
 
     type: Literal["opensearch"] = Field(default="opensearch", description="Kind of sink.")
     url: Annotated[str, AfterValidator(_checked_url)] = Field(
-        description="The cluster: `https://host:9200`; several nodes have commas between them. If nobody may "
-        "see it: `url_file`.",
+        description="Address of the cluster: `https://host:9200`; separate several nodes by commas. If it "
+        "is secret, use `url_file`.",
         json_schema_extra=MAY_HOLD_SECRET,
     )
     index: Annotated[str, AfterValidator(_checked_index)] = Field(
         default="{feed}",
-        description="Index (or alias) of a feed; `{feed}` and `{sink}` stand for their names.",
+        description="Index (or alias) of a feed. `{feed}` and `{sink}` stand for their names.",
     )
-    user: str | None = Field(default=None, description="User of basic authentication.")
+    user: str | None = Field(default=None, description="User for basic authentication.")
     password: SecretStr | None = Field(
-        default=None, description="Password of that user. A secret: better `password_file`."
+        default=None, description="Password of that user. A secret: prefer `password_file`."
     )
     api_key: SecretStr | None = Field(
-        default=None, description="Sent as `Authorization: ApiKey …`. A secret: better `api_key_file`."
+        default=None, description="Key for `Authorization: ApiKey …`. A secret: prefer `api_key_file`."
     )
-    compress: bool = Field(default=False, description="Send bodies as gzip.")
+    compress: bool = Field(default=False, description="Whether the sink compresses requests by gzip.")
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:

@@ -84,26 +84,26 @@ class PostgresSettings(CleartextSettings, frozen=True):
 
     type: Literal["postgres"] = Field(default="postgres", description="Kind of sink.")
     dsn: Annotated[SecretStr, AfterValidator(_checked_dsn)] = Field(
-        description="Connection string of the database to write to, a libpq URL or `key=value` words; TLS "
-        "too is set there (`sslmode=verify-full`). A secret: with a password in it better `dsn_file`."
+        description="Connection string of the target database: a libpq URL or `key=value` words. It also "
+        "sets TLS (`sslmode=verify-full`). A secret: if it holds a password, use `dsn_file`."
     )
     table: Annotated[str, AfterValidator(_checked_table)] = Field(
         default="{feed}",
-        description="Table of the documents, exactly as it is written, perhaps with its schema (default: "
-        "`public`); `{feed}` and `{sink}` stand for their names. Beside it stands one with `_deleted` at its "
-        "end.",
+        description="Table of the documents, exactly as written, optionally with its schema (default: "
+        "`public`). `{feed}` and `{sink}` stand for their names. A second table has the same name with "
+        "`_deleted` at its end.",
     )
-    create: bool = Field(default=True, description="Make the tables that are not there.")
+    create: bool = Field(default=True, description="Whether the sink creates missing tables.")
     document_type: Literal["json", "jsonb"] = Field(
         default="json",
-        description="Type of the document in a table that is made: `json` keeps every byte, `jsonb` can be "
-        "indexed as a whole and writes numbers its own way.",
+        description="Type of the document in a table that the sink creates. `json` keeps every byte. "
+        "`jsonb` can be indexed as a whole, but writes numbers in its own way.",
     )
     tombstone_seconds: float = Field(
         default=7 * 86400.0,
         ge=3600,
-        description="How long the revision of a deleted document is remembered, in seconds, so that one that "
-        "comes late does not bring it back.",
+        description="How long the target remembers the revision of a deleted document, in seconds, so that "
+        "a late record does not bring the document back.",
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:

@@ -73,26 +73,28 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
 
     type: Literal["rabbitmq"] = Field(default="rabbitmq", description="Kind of sink.")
     url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
-        description="The broker: `amqp://user:password@host:5672/vhost`, with TLS `amqps://…`. A secret: "
-        "with a password in it better `url_file`."
+        description="Address of the broker: `amqp://user:password@host:5672/vhost`, with TLS `amqps://…`. A "
+        "secret: if it holds a password, use `url_file`."
     )
     exchange: str = Field(
         default="",
-        description="Exchange to publish to; it must be there. Default: the default exchange, whose routing "
+        description="Exchange to publish to; it must exist. Default: the default exchange, whose routing "
         "keys are names of queues.",
     )
     routing_key: Annotated[str, AfterValidator(placeholders.checked_with_key)] = Field(
         default="{feed}",
-        description="Routing key of a record; `{feed}` and `{sink}` stand for their names, `{key}` for the "
-        "values of the key with `.` between them.",
+        description="Routing key of a record. `{feed}` and `{sink}` stand for their names; `{key}` stands "
+        "for the values of the key, separated by `.`.",
     )
     create: bool = Field(
         default=True,
-        description="With the default exchange: make the feed's queue, durable, if it is not there.",
+        description="Whether the sink creates a missing queue of the feed, durable. Only with the default "
+        "exchange.",
     )
     mandatory: bool = Field(
         default=True,
-        description="Whether a record that reaches no queue counts as refused; else the broker drops it.",
+        description="Whether a record that reaches no queue counts as refused. If false, the broker drops "
+        "it.",
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:

@@ -88,35 +88,37 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
 
     type: Literal["redis"] = Field(default="redis", description="Kind of sink.")
     url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
-        description="The server: `redis://user:password@host:6379/0`, with TLS `rediss://…`. A secret: with "
-        "a password in it better `url_file`."
+        description="Address of the server: `redis://user:password@host:6379/0`, with TLS `rediss://…`. A "
+        "secret: if it holds a password, use `url_file`."
     )
     mode: Literal["hash", "stream"] = Field(
         default="hash",
-        description="`hash`: one for each document, with its latest state; `stream`: one for each feed, with "
-        "every change, in the `format` that is set.",
+        description="`hash`: a hash for each document, with its latest state. `stream`: a stream for each "
+        "feed, with every change, in the configured `format`.",
     )
     key: Annotated[str, AfterValidator(_checked_key)] = Field(
         default="{feed}:{key}",
-        description="Name of a document's hash; `{feed}`, `{sink}` and `{key}` stand for their names and for "
-        "the values of the key with `:` between them.",
+        description="Name of a document's hash. `{feed}` and `{sink}` stand for their names; `{key}` stands "
+        "for the values of the key, separated by `:`.",
     )
     stream: Annotated[str, AfterValidator(placeholders.checked)] = Field(
         default="{feed}",
-        description="Name of a feed's stream; `{feed}` and `{sink}` stand for their names. Beside it stand "
-        "two keys with `:revisions` and `:deleted` at their ends.",
+        description="Name of a feed's stream. `{feed}` and `{sink}` stand for their names. Two more keys "
+        "have the same name with `:revisions` and `:deleted` at the end.",
     )
     max_entries: int = Field(
-        default=0, ge=0, description="About how many entries a stream keeps; 0: all of them."
+        default=0, ge=0, description="Approximate number of entries that a stream keeps. 0: all."
     )
     tombstone_seconds: int = Field(
         default=7 * 86400,
         ge=3600,
-        description="How long the revision of a deleted document is remembered, in seconds, so that one that "
-        "comes late does not bring it back.",
+        description="How long the target remembers the revision of a deleted document, in seconds, so that "
+        "a late record does not bring the document back.",
     )
     replicas: int = Field(
-        default=0, ge=0, description="How many replicas must have a batch before it counts as delivered."
+        default=0,
+        ge=0,
+        description="Number of replicas that must have a batch before it counts as delivered.",
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:

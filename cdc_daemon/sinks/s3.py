@@ -83,19 +83,18 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
 
     type: Literal["s3"] = Field(default="s3", description="Kind of sink.")
     batch_records: int = Field(
-        default=10_000, ge=1, le=100_000, description="Most records handed over at once, in records."
+        default=10_000, ge=1, le=100_000, description="Largest number of records in one batch."
     )
     batch_bytes: int = Field(
         default=32 * 1024 * 1024,
         ge=1,
         le=1024 * 1024 * 1024,
-        description="Most bytes handed over at once, in bytes; a single larger document still goes, alone.",
+        description="Largest size of one batch, in bytes. A single document that is larger goes alone.",
     )
-    bucket: str = Field(min_length=3, description="Bucket to write to; it must be there.")
+    bucket: str = Field(min_length=3, description="Bucket to write to; it must exist.")
     prefix: Annotated[str, AfterValidator(_checked_prefix)] = Field(
         default="{feed}/",
-        description="What the names of a feed's objects begin with; `{feed}` and `{sink}` stand for their "
-        "names.",
+        description="Prefix of the names of a feed's objects. `{feed}` and `{sink}` stand for their names.",
     )
     compression: Annotated[Compression, AfterValidator(known_here)] = Field(
         default="gzip", description="`gzip`, `zstd` or `none`."
@@ -103,19 +102,21 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
     region: str | None = Field(default=None, description="Region of the bucket. Default: the environment's.")
     endpoint_url: Annotated[str, AfterValidator(_checked_endpoint)] | None = Field(
         default=None,
-        description="Where the service is, if it is not Amazon's: `https://host:9000`.",
+        description="Address of a service that is not Amazon's: `https://host:9000`.",
         json_schema_extra=MAY_HOLD_SECRET,
     )
     access_key_id: str | None = Field(
         default=None,
-        description="Access key. Default: what boto3 finds (environment, profile, role of the machine).",
+        description="Access key. Default: the credentials that boto3 finds (environment, profile, role of "
+        "the machine).",
     )
     secret_access_key: SecretStr | None = Field(
-        default=None, description="Secret of that key. A secret: better `secret_access_key_file`."
+        default=None, description="Secret of that key. A secret: prefer `secret_access_key_file`."
     )
     ca_file: Path | None = Field(
         default=None,
-        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
+        description="PEM file of the authorities to trust, instead of the system's. The sink always "
+        "verifies TLS.",
     )
 
     @model_validator(mode="after")

@@ -52,23 +52,23 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
 
     type: str = Field(description="Kind of sink.")
     batch_records: int = Field(
-        default=500, ge=1, le=100_000, description="Most records handed over at once, in records."
+        default=500, ge=1, le=100_000, description="Largest number of records in one batch."
     )
     batch_bytes: int = Field(
         default=4 * 1024 * 1024,
         ge=1,
         le=1024 * 1024 * 1024,
-        description="Most bytes handed over at once, in bytes; a single larger document still goes, alone.",
+        description="Largest size of one batch, in bytes. A single document that is larger goes alone.",
     )
     timeout_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="Longest that handing over one batch may take, in seconds."
+        default=30.0, gt=0, le=3600, description="Longest time to send one batch, in seconds."
     )
     max_attempts: int = Field(
         default=20,
         ge=1,
         le=1000,
-        description="How often a record that the target refuses is handed over before it is parked; the "
-        "pauses between grow to an hour.",
+        description="How often the daemon sends a record that the target refuses, before it parks the "
+        "record. The pauses in between grow to an hour.",
     )
 
     _given_in_files: set[str] = PrivateAttr(default_factory=set[str])

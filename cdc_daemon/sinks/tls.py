@@ -20,17 +20,18 @@ class TlsSettings(CleartextSettings, frozen=True):
 
     ca_file: Path | None = Field(
         default=None,
-        description="PEM file of authorities to trust instead of the system's; TLS is always verified.",
+        description="PEM file of the authorities to trust, instead of the system's. The sink always "
+        "verifies TLS.",
     )
     client_certificate_file: Path | None = Field(
-        default=None, description="PEM file of a certificate to show to the server."
+        default=None, description="PEM file of the client certificate."
     )
     client_key_file: Path | None = Field(
-        default=None, description="PEM file of its private key, if that is not in the same file."
+        default=None, description="PEM file of its private key, if the key is not in the same file."
     )
     client_key_password: SecretStr | None = Field(
         default=None,
-        description="Password of that key. A secret: better `client_key_password_file`.",
+        description="Password of that key. A secret: prefer `client_key_password_file`.",
     )
 
     @model_validator(mode="after")

@@ -117,83 +117,87 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
 
     type: Literal["http"] = Field(default="http", description="Kind of sink.")
     url: Annotated[str, AfterValidator(_checked_url)] = Field(
-        description="Where to POST; `{feed}` and `{sink}` stand for their names. If nobody may see it (a "
-        "webhook with a key in its path): `url_file`.",
+        description="Address to POST to. `{feed}` and `{sink}` stand for their names. If it is secret (a "
+        "webhook with a key in its path), use `url_file`.",
         json_schema_extra=MAY_HOLD_SECRET,
     )
     framing: Framing = Field(
-        default="array", description="How a batch is written: `array` (one JSON array) or `ndjson` (lines)."
+        default="array", description="Form of a batch: `array` (one JSON array) or `ndjson` (lines)."
     )
     compression: Annotated[Compression, AfterValidator(known_here)] = Field(
         default="none",
-        description="`none`, `gzip` or `zstd` (needs the extra `zstd`): what is sent is compressed so; the "
-        "target must know it.",
+        description="Compression of requests: `none`, `gzip` or `zstd` (needs the extra `zstd`). The target "
+        "must support it.",
     )
     in_flight: int = Field(
         default=1,
         ge=1,
         le=256,
-        description="Most requests under way at once, over all feeds of the sink; fewer while the target "
-        "can't keep up. No two have the same key.",
+        description="Largest number of requests at a time, over all feeds of the sink. The sink sends fewer "
+        "while the target can't keep up. No two of them have the same key.",
     )
     requests_per_second: float | None = Field(
-        default=None, gt=0, description="Most requests begun in a second, over all feeds. Unset: no limit."
+        default=None,
+        gt=0,
+        description="Largest number of requests that the sink starts in a second, over "
+        "all feeds. Unset: no limit.",
     )
     connect_timeout_seconds: float = Field(
-        default=10.0, gt=0, le=3600, description="Longest that TCP may take to connect, in seconds."
+        default=10.0, gt=0, le=3600, description="Longest time to connect by TCP, in seconds."
     )
     token: Annotated[SecretStr, AfterValidator(_checked_token)] | None = Field(
-        default=None, description="Sent as `Authorization: Bearer …`. A secret: better `token_file`."
+        default=None, description="Token for `Authorization: Bearer …`. A secret: prefer `token_file`."
     )
     user: Annotated[str, AfterValidator(_checked_user)] | None = Field(
-        default=None, description="With `password`: sent as `Authorization: Basic …`."
+        default=None, description="User for `Authorization: Basic …`, with `password`."
     )
     password: SecretStr | None = Field(
-        default=None, description="Password of `user`. A secret: better `password_file`."
+        default=None, description="Password of `user`. A secret: prefer `password_file`."
     )
     oauth2_token_url: Annotated[str, AfterValidator(_checked_plain_url)] | None = Field(
         default=None,
-        description="Where a token is fetched with `oauth2_client_id` and `oauth2_client_secret` (OAuth 2.0 "
-        "client credentials); it is renewed shortly before its end, and once when the target answers 401.",
+        description="Address from which the sink fetches a token with `oauth2_client_id` and "
+        "`oauth2_client_secret` (OAuth 2.0 client credentials). It renews the token shortly before it "
+        "expires, and once after an answer of 401.",
         json_schema_extra=MAY_HOLD_SECRET,
     )
-    oauth2_client_id: str | None = Field(default=None, min_length=1, description="Name of the client.")
+    oauth2_client_id: str | None = Field(default=None, min_length=1, description="OAuth 2.0 client ID.")
     oauth2_client_secret: SecretStr | None = Field(
-        default=None, description="Secret of the client: better `oauth2_client_secret_file`."
+        default=None, description="OAuth 2.0 client secret: prefer `oauth2_client_secret_file`."
     )
-    oauth2_scope: str | None = Field(default=None, description="The `scope` to ask for.")
+    oauth2_scope: str | None = Field(default=None, description="The `scope` of the token.")
     oauth2_audience: str | None = Field(
-        default=None, description="The `audience` to ask for; some servers want one."
+        default=None, description="The `audience` of the token; some servers require one."
     )
     oauth2_client_auth: Literal["header", "body"] = Field(
         default="header",
-        description="How the client shows its secret: in the `header` (Basic) or the `body` of the request.",
+        description="Where the client sends its secret: in the `header` (Basic) or in the `body` of the "
+        "request.",
     )
     headers: Annotated[SecretLines, AfterValidator(_checked_headers)] = Field(
         default_factory=dict[str, SecretStr],
-        description="More headers, name to value; the values are treated as secrets. In `headers_file` each "
-        "is a line, `Name: value`.",
+        description="Additional headers, name to value. The values are treated as secrets. `headers_file` "
+        "has a line for each, `Name: value`.",
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_checked_webhook_secret)] | None = Field(
         default=None,
-        description="Requests are signed as Standard Webhooks says, with this secret (`whsec_…`); several "
-        "with blanks or line ends between them while one takes another's place.",
+        description="Secret (`whsec_…`) with which the sink signs requests by Standard Webhooks. To replace "
+        "a secret, give the old and the new one, separated by a blank or a line end.",
     )
     errors_path: str | None = Field(
         default=None,
-        description="Where a good answer's JSON lists records that it refuses: names of members with dots "
-        'between them, `""` for the whole. Unset: only an answer of 207 is read, as a list.',
+        description="Where the JSON of a 2xx answer lists refused records: names of members, separated by "
+        'dots; `""` for the whole body. Unset: the sink reads only the body of a 207, as a list.',
     )
     errors_index: str = Field(
         default="index",
         min_length=1,
-        description="Member of an element of that list: the record's position in the request, from 0.",
+        description="Member of that list's elements with the record's position in the request, from 0.",
     )
     errors_key: str = Field(
         default="key",
         min_length=1,
-        description="Member that holds the record's key instead: as an object, or as the value of a key of "
-        "one column.",
+        description="Member with the record's key instead: an object, or the value of a key of one column.",
     )
     _shared: _Shared = PrivateAttr(default_factory=_Shared)
 
