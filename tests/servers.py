@@ -39,15 +39,21 @@ class Server:
     dsn: str
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """A new empty database, dropped afterwards whoever is still connected; yields its DSN."""
+    def fresh_database(self, template: str = "template0") -> Iterator[str]:
+        """A new database, dropped afterwards whoever is still connected; yields its DSN.
+
+        Args:
+            template: what it is a copy of: an empty one, or one that nobody is connected to.
+        """
         name = sql.Identifier(f"test_{uuid4().hex[:16]}")
         with psycopg.connect(self.dsn, autocommit=True) as administrator:
             strategy: LiteralString = (
                 "" if administrator.info.server_version < 150000 else " STRATEGY WAL_LOG"
             )
             # template0: another test's connection to template1 would make this fail.
-            administrator.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0" + strategy).format(name))
+            administrator.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}" + strategy).format(name, sql.Identifier(template))
+            )
         try:
             yield make_conninfo(self.dsn, dbname=name.as_string().strip('"'))
         finally:

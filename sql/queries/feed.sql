@@ -267,10 +267,11 @@ UNION ALL
 SELECT {stored_entities} FROM cdc.{feed} AS s WHERE NOT s.deleted)
 
 -- name: own_entities
--- The entities that are stored or set aside.
+-- The entities that are stored or set aside. Beside a route it runs with the route's search path.
 (SELECT {stored_entities} FROM cdc.{feed} AS s
 UNION ALL
-SELECT {failed_entities} FROM cdc.failed_entity AS e WHERE e.feed = {name} AND e.entity IS NOT NULL)
+SELECT {failed_entities} FROM cdc.failed_entity AS e
+ WHERE e.feed OPERATOR(pg_catalog.=) {name} AND e.entity IS NOT NULL)
 
 -- name: every_row
 -- All rows of a source table, as if each had changed.

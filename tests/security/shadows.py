@@ -1,5 +1,7 @@
 """A schema full of shadows: for every operator and function that we use, others of the same name that raise.
 
+Tables are there for all of pg_catalog: without columns, so that each use of one fails.
+
 They fit better than PostgreSQL's own where the types compared are not those that an operator is declared for
 (varchar, oid, name), and everywhere where the schema stands before pg_catalog in a search path.
 """
@@ -71,6 +73,12 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN NULL;  -- not every signature can be
             END;
         END LOOP;
+    END LOOP;
+    FOR op IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v')
+    LOOP
+        EXECUTE format('CREATE TABLE shadow.%I ()', op);
     END LOOP;
     FOR fn IN
         SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments
