@@ -24,6 +24,8 @@ from tests.security import samples, shadows
 from tests.security.resolved import watch
 from tests.servers import Server
 
+pytestmark = pytest.mark.timeout(300)  # whole lives
+
 SHOP = """
 CREATE TYPE kind AS ENUM ('box', 'bag');
 CREATE DOMAIN sku AS varchar(20) CHECK (pg_catalog.length(VALUE) OPERATOR(pg_catalog.>) 0);
