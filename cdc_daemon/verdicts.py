@@ -41,47 +41,48 @@ VERDICTS: dict[str, VerdictName] = {
         accepting=Accepting.NEVER,
     ),
     "locking": VerdictName(
-        "FOR UPDATE, FOR SHARE and their kin lock your rows while documents are made.", refused=True
+        "FOR UPDATE, FOR SHARE and similar clauses would lock your rows while the daemon computes documents.",
+        refused=True,
     ),
-    "volatile-function": VerdictName("A function gives another value at every run.", refused=True),
+    "volatile-function": VerdictName("A function may return another value at every call.", refused=True),
     "clock": VerdictName(
-        "The query reads the clock, and no row changes when time passes; allowed beside an output column "
-        "`_refresh_at`, if the clock stands still within a transaction.",
+        "The query reads the clock, but no row changes when time passes. Allowed with an output column "
+        "`_refresh_at`, for clocks that stand still within a transaction.",
         refused=True,
     ),
     "clock-decides": VerdictName(
-        "The clock decides whether a row exists at all, or what its key is: beside `_refresh_at`, too, for a "
-        "row that does not exist can't say when it comes.",
+        "The clock decides whether a row exists, or its key. Refused also with `_refresh_at`, because a row "
+        "that does not exist can't say when it will.",
         refused=True,
     ),
     "function-reads": VerdictName(
-        "A function of yours reads tables, or may, and the feed does not declare them (`reads`).",
+        "A function of yours reads tables, or may read tables, that the feed does not declare (`reads`).",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
     "reaches-outside": VerdictName(
-        "A function reads what is outside of this database (dblink and the like).",
+        "A function reads data outside of this database (dblink and similar functions).",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
     "materialized-view": VerdictName(
-        "The contents of a materialised view change at REFRESH, which no trigger sees.",
+        "The contents of a materialised view change at REFRESH, which fires no trigger.",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
     "foreign-table": VerdictName(
-        "Rows of a foreign table, or of a partition that is one, change where no trigger of this server "
-        "fires.",
+        "Rows of a foreign table, or of a foreign partition, change on another server, where our triggers "
+        "don't fire.",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
     "system-catalogue": VerdictName(
-        "No trigger can be created on a system catalogue or a sequence.",
+        "PostgreSQL allows no trigger on a system catalogue or a sequence.",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
     "temporary-table": VerdictName(
-        "A temporary table is there for one session only.", refused=True, accepting=Accepting.UNWATCHED
+        "A temporary table exists for one session only.", refused=True, accepting=Accepting.UNWATCHED
     ),
     "row-security": VerdictName(
         "Row security of a table applies to the daemon's role; even a policy `USING (true)` counts.",
@@ -91,51 +92,53 @@ VERDICTS: dict[str, VerdictName] = {
         "The daemon's role lacks a right: SELECT on a table, EXECUTE on a function.", refused=True
     ),
     "foreign-code": VerdictName(
-        "Code that runs with the daemon's rights belongs to a role that does not have them, and that could "
-        "replace it.",
+        "Code that runs with the daemon's rights belongs to a role without these rights, which could "
+        "replace the code.",
         refused=True,
     ),
     "open-search-path": VerdictName(
-        "Roles besides the owner may create in a schema of `database.search_path`: the query could call an "
-        "operator or a function of theirs, with the daemon's rights.",
+        "Roles other than the owner may create objects in a schema of `database.search_path`. The query "
+        "could call their operators or functions with the daemon's rights.",
         refused=True,
     ),
     "unjudged": VerdictName(
-        "By a defect of cdc-daemon, which the message asks you to report, one check of the query failed: "
-        "what it would have refused is not known.",
+        "A check of the query failed by a bug in cdc-daemon, which the message asks you to report. So it is "
+        "unknown whether the check would refuse the query.",
         refused=True,
     ),
     "unadvised": VerdictName(
-        "By a defect of cdc-daemon, which the message asks you to report, warnings may be missing."
+        "Warnings may be missing, by a bug in cdc-daemon, which the message asks you to report."
     ),
     "stable-function": VerdictName(
         "A function of an extension is STABLE: it may depend on more than its arguments."
     ),
-    "session-value": VerdictName("A function tells about the daemon's session and not about a row."),
-    "unlogged-table": VerdictName("A crash empties an unlogged table, which no trigger sees."),
+    "session-value": VerdictName("A function returns a value of the daemon's session, not of a row."),
+    "unlogged-table": VerdictName("A crash empties an unlogged table, without firing a trigger."),
     "unordered-aggregate": VerdictName(
-        "An aggregate without ORDER BY takes its rows in any order, and every difference is sent."
+        "An aggregate without ORDER BY takes its rows in any order, and the daemon delivers every difference."
     ),
-    "ties": VerdictName("An ORDER BY leaves ties, whose order the server chooses."),
+    "ties": VerdictName("An ORDER BY leaves ties; the server chooses their order."),
     "limit-without-order": VerdictName(
         "LIMIT, FETCH or DISTINCT ON without ORDER BY lets the server choose the rows."
     ),
     "float-sum": VerdictName("A sum of real or double precision depends on the order of its rows."),
-    "star": VerdictName("A star or a whole row takes every column, also those that are added later."),
+    "star": VerdictName("A star or a whole row includes every column, also columns that are added later."),
     "missing-index": VerdictName(
-        "A step of a route, or the recomputation, reads a whole table that is not known to be small."
+        "A step of a route, or the recomputation, reads a whole table that may be large."
     ),
     "unnamed-output": VerdictName(
-        "An output column has no name of its own: PostgreSQL calls it `?column?`, and so does the document."
+        "An output column has no name: PostgreSQL names it `?column?`, and so does the document."
     ),
-    "unnamed-column": VerdictName("PostgreSQL records a column for the query that it does not name."),
+    "unnamed-column": VerdictName(
+        "PostgreSQL records that the query uses a column which the query does not name."
+    ),
     "unproven-key": VerdictName(
         "No unique key of the catalogue proves that each key occurs once; two documents with one key stop "
-        "the feed. `check --count` looks at what is there now."
+        "the feed. `check --count` checks the present documents."
     ),
     "nullable-key": VerdictName(
-        "Nothing in the catalogue keeps a key column from being NULL; a document with such a key stops the "
-        "feed. `check --count` looks at what is there now."
+        "No constraint of the catalogue proves that a key column is never NULL; a document with a NULL in "
+        "its key stops the feed. `check --count` checks the present documents."
     ),
     "every-entity": VerdictName("Any change of a table recomputes every document."),
 }
