@@ -101,6 +101,7 @@ class Daemon:
         self._reader.join()
 
     def kill(self) -> None:
+        """Kill the process if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

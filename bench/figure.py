@@ -18,6 +18,7 @@ class Aim:
         return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
 
     def is_met(self, value: float) -> bool:
+        """Whether the value meets the limit."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
@@ -44,12 +45,14 @@ class Figure:
 
     @property
     def verdict(self) -> str:
+        """Whether the figure meets its aim, in words; empty without an aim."""
         if self.aim is None:
             return ""
         return "meets it" if self.aim.is_met(self.value) else "misses the aim"
 
     @property
     def shown(self) -> str:
+        """The value with its spread and unit, as the table shows it."""
         spread = "" if self.low is None or self.high is None else f" ({_short(self.low)}–{_short(self.high)})"
         return f"{_short(self.value)}{spread} {self.unit}".rstrip()
 

@@ -63,6 +63,7 @@ class Place:
     quick: bool
 
     def rounds(self, full: int, quick: int) -> int:
+        """Return the number of rounds: `quick` in a quick run, else `full`."""
         return quick if self.quick else full
 
     def scale(self, full: int, quick: int) -> int:

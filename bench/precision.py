@@ -43,6 +43,7 @@ class Precision(NamedTuple):
 
     @property
     def ratio(self) -> float:
+        """Named entities ÷ changed entities."""
         return self.named / max(self.changed, 1)
 
 

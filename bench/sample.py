@@ -39,6 +39,8 @@ Constants: TypeAlias = Mapping[str, Sequence[str]]
 
 
 class Column(NamedTuple):
+    """A column. `values` are its enum labels or those that a CHECK lists, else a few values of its type."""
+
     name: str
     type: str
     not_null: bool
@@ -148,6 +150,7 @@ class Sample:
         return str(found[0]), str(found[1])
 
     def identifier(self, table: Table) -> sql.Identifier:
+        """Return the quoted name of a table with its schema."""
         return sql.Identifier(self.schema, table.name)
 
     def _read(self) -> dict[str, Table]:

@@ -17,17 +17,23 @@ from tests.integration.properties.delta import Connection
 
 
 class Insertion(NamedTuple):
+    """A row to insert."""
+
     table: Table
     row: Row
 
 
 class Change(NamedTuple):
+    """New values for some columns of a row."""
+
     table: Table
     place: Place
     values: Row
 
 
 class Deletion(NamedTuple):
+    """A row to delete."""
+
     table: Table
     place: Place
 

@@ -1,7 +1,7 @@
-"""Every event that the log can hold, in one place: a program that reads the log relies on these names.
+"""Every event that the log can contain. Programs that read the log rely on these names.
 
-Events are named in the past tense. `docs/reference.md` lists the same ones, and a test compares both with
-every call of a logger in the package.
+Names of events are in the past tense. `docs/reference.md` has the same list. A test compares both with every
+call of a logger in the package.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Event:
-    """What an event means and which fields it may have.
+    """The meaning of an event and its fields.
 
     Attributes:
-        meaning: one sentence.
-        fields: names, those that are always there first.
+        meaning: the text in the reference.
+        fields: names of its fields. Those that every such event has come first.
     """
 
     meaning: str

@@ -1,6 +1,6 @@
-"""Every verdict that a feed's query can get, in one place: configurations that accept one rely on its name.
+"""Every verdict that a feed's query can get. Configurations that accept a verdict rely on its name.
 
-`docs/reference.md` lists the same ones, and a test compares both with what the package gives.
+`docs/reference.md` has the same list. A test compares both with the verdicts that the package gives.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Accepting(StrEnum):
-    """What it means when a feed accepts a verdict (`accept` in its section)."""
+    """The consequence if a feed accepts a verdict (`accept` in its section)."""
 
     AS_IT_IS = "the query is run as it is"
     UNWATCHED = "the dependency is not watched: its changes reach no document until a row changes or a resync"
@@ -19,11 +19,12 @@ class Accepting(StrEnum):
 
 @dataclass(frozen=True)
 class VerdictName:
-    """What a verdict says.
+    """The meaning of a verdict.
 
     Attributes:
-        meaning: one sentence.
-        refused: the feed can't be used unless it accepts the verdict; otherwise it is a warning.
+        meaning: the text in the reference.
+        refused: whether the verdict refuses the feed unless it is accepted; otherwise it is a warning.
+        accepting: the consequence if the feed accepts it.
     """
 
     meaning: str

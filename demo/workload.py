@@ -32,6 +32,7 @@ class Workload(threading.Thread):
         self._leave = threading.Event()
 
     def run(self) -> None:
+        """Make edits until `stop`; keep an error for it."""
         try:
             with connect(self._dsn, search_path="public", purpose="demo: workload") as connection:
                 edits = Traffic(connection, self._chance)

@@ -8,6 +8,7 @@ from cdc_daemon.commerce.words import ADJECTIVES, NOUNS
 
 
 def sku(product: int) -> str:
+    """Return the SKU of a product."""
     return f"SKU-{product:07}"
 
 
@@ -18,7 +19,7 @@ def moment(number: int) -> str:
 
 
 def name(product: int, size: Size) -> str:
-    """Return the product's name. All variants of a family have the same name."""
+    """Return the product's name. The names of a family's variants differ only in the number."""
     kind = kind_of(product, size.products)
     alike = kind is Kind.CONFIGURABLE or is_variant(product, size.products)
     family = (product - 1) // BLOCK
@@ -28,6 +29,7 @@ def name(product: int, size: Size) -> str:
 
 
 def url_key(name: str) -> str:
+    """Return the URL key of a product's name."""
     return name.lower().replace(" ", "-")
 
 

@@ -42,6 +42,7 @@ class Stage(IntEnum):
 
     @property
     def state(self) -> str:
+        """The order's `state` at this stage."""
         return ("new", "processing", "complete", "closed")[self]
 
 

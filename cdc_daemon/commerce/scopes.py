@@ -27,6 +27,7 @@ _CONFIGURATION = (
 
 
 def root_category(website: int) -> int:
+    """Return the number of a website's root category."""
     return website + 1
 
 
@@ -84,6 +85,8 @@ def write_scopes(lines: Lines, size: Size) -> None:
 
 @dataclass(frozen=True)
 class Category:
+    """A category that can have products."""
+
     id: int
     path: str
     url_path: str

@@ -32,4 +32,5 @@ class Size:
         return (view - 1) % self.websites + 1
 
     def views_of_website(self, website: int) -> list[int]:
+        """Return the store views of a website."""
         return [view for view in range(1, self.store_views + 1) if self.website_of_view(view) == website]
