@@ -158,8 +158,9 @@ EVENTS: dict[str, Event] = {
         ("sink", "feed", "snapshot", "removed"),
     ),
     "snapshot_end_refused": Event(
-        "A receiver refused the end of a full snapshot. Documents that the snapshot did not name stay there.",
-        ("sink", "feed", "snapshot", "reason"),
+        "A receiver refused the end of a full snapshot, or to have documents removed. Documents that the "
+        "snapshot did not name stay there.",
+        ("sink", "feed", "snapshot", "reason", "hint"),
     ),
     "reload_ignored": Event(
         "The daemon got SIGHUP. It can't reload its configuration: restart it to use a changed one.", ()
@@ -181,6 +182,14 @@ EVENTS: dict[str, Event] = {
     "sink_recovered": Event("A sink that had failed has taken records of a feed again.", ("sink", "feed")),
     "sink_moved": Event(
         "The settings of a sink name another target than before. It gets a full snapshot.", ("sink", "feed")
+    ),
+    "target_lost": Event(
+        "The target of a sink is gone, was emptied, or is another one than before. It gets a full snapshot "
+        "(refilled), or a person decides, where others may rightly take away what was delivered.",
+        ("sink", "feed", "refilled", "hint"),
+    ),
+    "target_not_seen": Event(
+        "A sink that has nothing to deliver could not look at its target (debug).", ("sink", "feed", "reason")
     ),
     "sink_fell_behind": Event(
         "A sink is too far behind for a feed's log. It catches up by a scan of the stored feed.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import grp
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -135,6 +136,7 @@ class FileSink(Sink):
     frames: Frames
     rotation: Rotation
     rights: Rights
+    refills_lost = False
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -147,9 +149,39 @@ class FileSink(Sink):
         self._append(end.feed, end.encode() + b"\n")
         return True
 
+    def sign(self, feed: str) -> str:
+        """Device and inode of the file; see `Sink.sign`."""
+        try:
+            return _identity(self._path(feed).lstat())
+        except OSError:
+            return ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Look for a file that holds something; see `Sink.recognized`.
+
+        Where there is none, the one that was there may stand beside under another name: we, or logrotate,
+        have set it aside. Otherwise it was deleted or emptied, and nobody but us makes another one there.
+        """
+        path = self._path(feed)
+        try:
+            there = path.lstat() if path.exists() else None
+            if there is not None and there.st_size:
+                return _identity(there)
+            if there is not None and _identity(there) == mark:
+                return ""
+            beside = [_identity(entry.stat(follow_symlinks=False)) for entry in os.scandir(path.parent)]
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            return mark  # what can't be looked at can't be written either, and the delivery says why
+        return mark if mark in beside else ""
+
+    def _path(self, feed: str) -> Path:
+        return Path(placeholders.filled(self.path, feed=feed, sink=self.name))
+
     def _append(self, feed: str, lines: bytes) -> None:
         """Append lines; none: find out whether some could be appended."""
-        path = Path(placeholders.filled(self.path, feed=feed, sink=self.name))
+        path = self._path(feed)
         of = feed if "{feed}" in self.path else None
         file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation, self.rights, feed=of))
         where = f"sink {self.name}, feed {feed}, file {path}"
@@ -181,3 +213,7 @@ class FileSink(Sink):
         """Close every file; the next `deliver` opens what it needs."""
         while self._files:
             self._files.popitem()[1].close()
+
+
+def _identity(file: os.stat_result) -> str:
+    return f"{file.st_dev}:{file.st_ino}"

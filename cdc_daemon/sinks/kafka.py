@@ -8,7 +8,7 @@ import logging
 import re
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -17,9 +17,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.kafka_topic import Extent, Sweep, reading
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -40,6 +41,7 @@ _NOT_AUTHORIZED = frozenset(
         KafkaError._AUTHENTICATION,  # noqa: SLF001 - as below
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     }
 )
@@ -51,6 +53,9 @@ _OF_THE_TOPIC = frozenset(
         KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }
 )
+_NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - as below
+_TOMBSTONES_AT_ONCE = 5000
+_LOOK_SECONDS = 60.0
 _TIMED_OUT = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - codes of the client's own begin so
 # The client goes on trying whatever is wrong with a connection; what it raises in the end is one of these.
 _FOR_ANY_REASON = frozenset({_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001 - as above
@@ -109,6 +114,13 @@ class KafkaSettings(TlsSettings, frozen=True):
         description="Size above which the sink refuses a document, in bytes. The topic must allow this size.",
     )
 
+    sweep_messages: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Largest topic that the sink reads at the end of a full snapshot, in messages, to write a "
+        "tombstone for each document that the snapshot did not name. 0: it reads none.",
+    )
+
     @model_validator(mode="after")
     def _whole_authentication(self) -> Self:
         if len({one is None for one in (self.sasl_mechanism, self.user, self.password)}) > 1:
@@ -147,6 +159,7 @@ class KafkaSettings(TlsSettings, frozen=True):
             self.timeout_seconds,
             self.topic,
             self._client(),
+            self.sweep_messages,
             servers=self._servers(),
             tls=self.tls_context if self.security == "tls" else None,
         )
@@ -200,6 +213,7 @@ class KafkaSink(Sink):
     Attributes:
         topic: with placeholders.
         client: what librdkafka is configured with.
+        sweep_messages: the largest topic that is read at the end of a full snapshot.
         servers, tls: what of that a probe looks for by itself.
     """
 
@@ -209,10 +223,16 @@ class KafkaSink(Sink):
     timeout_seconds: float
     topic: str
     client: Mapping[str, object] = field(repr=False)
+    sweep_messages: int = 0
     servers: Sequence[Server] = ()
     tls: Callable[[], ssl.SSLContext] | None = field(default=None, repr=False)
     _producer: Producer | None = field(default=None, init=False, repr=False)
     _trouble: KafkaError | None = field(default=None, init=False, repr=False)
+    _sweep: Sweep | None = field(default=None, init=False, repr=False)
+    _look_at: float = field(default=0.0, init=False, repr=False)
+    # Of each partition the last offset that was written: a topic that is made anew begins at 0 again.
+    _offsets: dict[int, int] = field(default_factory=dict[int, int], init=False, repr=False)
+    _is_made_anew: bool = field(default=False, init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Produce the records and await the report of each; see `Sink.deliver`."""
@@ -224,48 +244,152 @@ class KafkaSink(Sink):
             return self._produce(producer, topic, records, deadline)
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Produce a message that says so to each partition; see `Sink.end_snapshot`.
+        """Produce a message that says so to each partition, then tombstones; see `Sink.end_snapshot`.
 
         It has no value: to a reader who does not know it, it deletes a document that there never was.
+        A tombstone stands for each document that the snapshot did not name, for readers who do not know the
+        message and for compaction.
         """
         deadline = time.monotonic() + self.timeout_seconds
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("feed", end.feed),
-            ("op", "snapshot_end"),
-            ("revision", str(end.snapshot)),
-            ("captured_at", end.ended_at),
-            ("changed", b"[]"),
-            ("snapshot", str(end.snapshot)),
+        with self._opened(end.feed) as (producer, topic):
+            if self._sweep is None:
+                known = producer.list_topics(topic, timeout=self.timeout_seconds).topics[topic]
+                key = orjson.dumps({"snapshot_end": end.feed})
+                headers = _headers_of("snapshot_end", end, end.snapshot)
+                self._produce_to(
+                    producer, topic, ((number, key, headers) for number in known.partitions), deadline
+                )
+            try:
+                return self._swept(producer, topic, end, deadline)
+            except KafkaException as error:
+                if _error_of(error).code() not in _NOT_AUTHORIZED:
+                    raise
+                self._stop_sweep()
+                raise RecordsRefused(
+                    f"what the full snapshot did not name stays: {_error_of(error).str()}",
+                    where=f"sink {self.name}, feed {end.feed}, topic {topic}",
+                    hint="allow the user to read the topic, or set sweep_messages = 0",
+                ) from error
+
+    def _swept(self, producer: Producer, topic: str, end: SnapshotEnd, deadline: float) -> bool:
+        """Do a part of the sweep; true when it is done."""
+        if not self.sweep_messages:
+            return True
+        if self._sweep is None:
+            consumer = reading(self.client)
+            try:
+                extent = Extent.of(consumer, topic, self.timeout_seconds / 2)
+                self._require_small(extent, end.feed, topic)
+            except BaseException:
+                consumer.close()
+                raise
+            self._sweep = Sweep(end.feed, end.snapshot, topic, consumer, extent)
+        if not self._sweep.read(self.timeout_seconds / 4):
+            return False
+        left = [
+            (number, key, _headers_of("delete", end, revision + 1))
+            for number, key, revision in self._sweep.take(_TOMBSTONES_AT_ONCE)
         ]
-        key = orjson.dumps({"snapshot_end": end.feed})
+        self._produce_to(producer, topic, left, deadline)
+        self.removed += len(left)
+        if self._sweep.left:
+            return False
+        self._stop_sweep()
+        return True
+
+    def _require_small(self, extent: Extent, feed: str, topic: str) -> None:
+        """Raises RecordsRefused if the topic has more messages than may be read."""
+        if extent.messages > self.sweep_messages:
+            raise RecordsRefused(
+                f"the topic has up to {extent.messages:,} messages: too many to read it for what the full "
+                "snapshot did not name",
+                where=f"sink {self.name}, feed {feed}, topic {topic}",
+                hint="raise sweep_messages if its readers do not heed the end of a full snapshot; else set 0",
+            )
+
+    def sign(self, feed: str) -> str:
+        """The cluster's id, and how far the topic goes; see `Sink.sign`."""
+        self._is_made_anew = False
+        try:
+            found = self._extent(feed)
+        except NotAuthorized:  # to look at the topic; delivery does without
+            return ""
+        return found.mark if found and found.messages else ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """See whether the topic goes as far as it did, at most once a minute; see `Sink.recognized`.
+
+        In between, the offsets tell that the brokers give to what is written.
+        """
+        if self._is_made_anew:
+            self._offsets.clear()
+            return ""
+        if time.monotonic() < self._look_at:
+            return mark
+        try:
+            found = self._extent(feed)
+        except NotAuthorized:
+            return mark
+        if found is None or not found.reaches(mark):
+            self._offsets.clear()
+            return ""
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        return found.mark
+
+    def _extent(self, feed: str) -> Extent | None:
+        """How far the topic goes; None if it is not there."""
+        with self._errors_explained(feed) as topic:
+            consumer = reading(self.client)
+            try:
+                return Extent.of(consumer, topic, self.timeout_seconds)
+            except KafkaException as error:
+                if _error_of(error).code() in _NO_TOPIC:
+                    return None
+                raise
+            finally:
+                consumer.close()
+
+    def _stop_sweep(self) -> None:
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None:
+            sweep.close()
+
+    def _produce_to(
+        self,
+        producer: Producer,
+        topic: str,
+        messages: Iterable[tuple[int, bytes, list[tuple[str, str | bytes | None]]]],
+        deadline: float,
+    ) -> None:
+        """Produce tombstones to partitions, and await their reports."""
         failures: list[KafkaError] = []
 
         def note(error: KafkaError | None, _: Message) -> None:
             if error is not None:
                 failures.append(error)
 
-        with self._opened(end.feed) as (producer, topic):
-            partitions = producer.list_topics(topic, timeout=self.timeout_seconds).topics[topic].partitions
-            for number in partitions:
-                producer.produce(
-                    topic, key=key, value=None, headers=headers, partition=number, on_delivery=note
-                )
-            if producer.flush(_left(deadline)):
-                raise KafkaException(KafkaError(_TIMED_OUT))
-            if failures:
-                raise KafkaException(failures[0])
-        return True
+        for number, key, headers in messages:
+            producer.produce(topic, key=key, value=None, headers=headers, partition=number, on_delivery=note)
+        if producer.flush(_left(deadline)):
+            raise KafkaException(KafkaError(_TIMED_OUT))
+        if failures:
+            raise KafkaException(failures[0])
 
     @contextlib.contextmanager
     def _opened(self, feed: str) -> Generator[tuple[Producer, str]]:
         """The client and the feed's topic, with errors as the contract has them."""
+        with self._errors_explained(feed) as topic:
+            if self._producer is None:
+                self._producer = Producer({**self.client, "error_cb": self._note})
+            yield self._producer, topic
+
+    @contextlib.contextmanager
+    def _errors_explained(self, feed: str) -> Generator[str]:
         topic = placeholders.filled(self.topic, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, topic {topic}"
         self._trouble = None
         try:
-            if self._producer is None:
-                self._producer = Producer({**self.client, "error_cb": self._note})
-            yield self._producer, topic
+            yield topic
         except KafkaException as error:
             if self._producer is not None:
                 self._producer.poll(0)  # what it has not told yet
@@ -289,6 +413,7 @@ class KafkaSink(Sink):
 
     def close(self) -> None:
         """Give up what was not sent; the next `deliver` makes another client."""
+        self._stop_sweep()
         producer, self._producer = self._producer, None
         if producer is not None:
             # It would go on sending what we call failed, behind what comes next.
@@ -300,14 +425,23 @@ class KafkaSink(Sink):
         if trouble.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
             self._trouble = trouble
 
+    def _note_offset(self, message: Message) -> None:
+        number, offset = message.partition() or 0, message.offset()
+        if offset is None or offset < 0:  # not told
+            return
+        self._is_made_anew = self._is_made_anew or offset <= self._offsets.get(number, -1)
+        self._offsets[number] = offset
+
     def _produce(
         self, producer: Producer, topic: str, records: Sequence[Record], deadline: float
     ) -> list[Refusal]:
         failures: list[tuple[Record, KafkaError]] = []
 
-        def note(record: Record, error: KafkaError | None, _: Message) -> None:
+        def note(record: Record, error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 failures.append((record, error))
+            else:
+                self._note_offset(message)
 
         for record in records:
             while True:
@@ -350,6 +484,17 @@ def _headers(record: Record) -> list[tuple[str, str | bytes | None]]:
     if record.snapshot is not None:
         headers.append(("snapshot", str(record.snapshot)))
     return headers
+
+
+def _headers_of(op: str, end: SnapshotEnd, revision: int) -> list[tuple[str, str | bytes | None]]:
+    return [
+        ("feed", end.feed),
+        ("op", op),
+        ("revision", str(revision)),
+        ("captured_at", end.ended_at),
+        ("changed", b"[]"),
+        ("snapshot", str(end.snapshot)),
+    ]
 
 
 def _left(deadline: float) -> float:

@@ -23,12 +23,13 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Sweep, holds_latest, is_same, mark
 from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
@@ -40,6 +41,7 @@ from cdc_daemon.sinks.unreachable import NoTls
 _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
 _LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
 _CLOSE_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 _FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *NONSENSE)
 _LONGEST_GREETING_BYTES = 65_536
 # The client raises what a server says in the handshake as an error without a class of its own.
@@ -146,11 +148,12 @@ class _SecuredClient(Client):
 
 @dataclass
 class _Session:
-    """A connection and what tells of its end."""
+    """A connection, what tells of its end, and what the server has said that we may not do."""
 
     client: Client
     stream: JetStreamContext
     lost: asyncio.Event
+    denied: list[str]
     stream_is_there: bool = False
 
 
@@ -166,6 +169,7 @@ class NatsSink(Sink):
     format: Format = field(repr=False)
     _loop: EventLoop = field(init=False, repr=False)
     _session: _Session | None = field(default=None, init=False, repr=False)
+    _sweep: Sweep | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._loop = EventLoop(f"nats of sink {self.name}")
@@ -180,13 +184,63 @@ class NatsSink(Sink):
             raise self._explained(error, where) from error
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Publish a message that says so; see `Sink.end_snapshot`."""
+        """Publish a message that says so; remove subjects that the snapshot did not name.
+
+        That is where the stream keeps one message for each; see `Sink.end_snapshot`.
+        """
+        where = f"sink {self.name}, feed {end.feed}"
         try:
-            self._loop.run(self._publish_end(end), self.timeout_seconds)
-        except (nats.errors.Error, OSError, ValueError) as error:
+            if self._sweep is None:
+                self._loop.run(self._publish_end(end), self.timeout_seconds)
+        except _FAILURES as error:
             self.close()
-            raise self._explained(error, f"sink {self.name}, feed {end.feed}") from error
-        return True
+            raise self._explained(error, where) from error
+        try:
+            return self._loop.run(self._swept(end), self.timeout_seconds, most_answer(2 * READ_AT_ONCE))
+        except _FAILURES as error:
+            denied, self._sweep = self._denied(), None
+            self.close()
+            if denied:
+                raise RecordsRefused(
+                    f"may not remove what the full snapshot did not name: {denied}",
+                    where=where,
+                    hint=f"let the user read and purge stream {self.settings.stream} "
+                    "($JS.API.CONSUMER.>, $JS.API.STREAM.PURGE.>)",
+                ) from error
+            raise self._explained(error, where) from error
+
+    def sign(self, feed: str) -> str:
+        """When the stream was made; see `Sink.sign`."""
+        info = self._looked_up(feed)
+        return mark(info) if info else ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Compare that, and look for what was purged; see `Sink.recognized`."""
+        try:
+            info = self._looked_up(feed)
+        except TargetFault:  # there is no such stream
+            return ""
+        return mark if info is None or is_same(info, mark) else ""
+
+    def _looked_up(self, feed: str) -> api.StreamInfo | None:
+        """What the stream tells of itself; None where we may not ask.
+
+        Raises:
+            TargetFault: it is not there.
+        """
+
+        async def ask() -> api.StreamInfo:
+            session = await self._ready(write=False)
+            return await session.stream.stream_info(self.settings.stream)
+
+        try:
+            return self._loop.run(ask(), min(self.timeout_seconds, _LOOK_SECONDS))
+        except _FAILURES as error:
+            denied = self._denied()
+            self.close()
+            if denied:
+                return None
+            raise self._explained(error, f"sink {self.name}, feed {feed}") from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and for the stream; see `Sink.probe`."""
@@ -220,6 +274,30 @@ class NatsSink(Sink):
                 await self._create(session.stream)
             session.stream_is_there = True
         return session
+
+    def _denied(self) -> str:
+        """What the server has said that we may not do."""
+        return next(iter(self._session.denied), "") if self._session else ""
+
+    async def _swept(self, end: SnapshotEnd) -> bool:
+        """Look at a part of the subjects; true when all were looked at."""
+        session = await self._ready(write=True)
+        if self._sweep is None:
+            if "{key}" not in self.settings.subject:
+                return True
+            if not holds_latest(await session.stream.stream_info(self.settings.stream)):
+                return True
+            sweep = Sweep(end.feed, self.settings.stream, end.snapshot, session.stream)
+            subjects = self.settings.subject.replace("{key}", ">")
+            if not await sweep.begin(placeholders.filled(subjects, feed=end.feed, sink=self.name)):
+                return True
+            self._sweep = sweep
+        before = self._sweep.removed
+        more = await self._sweep.step(self.timeout_seconds / 2)
+        self.removed += self._sweep.removed - before
+        if not more:
+            self._sweep = None
+        return not more
 
     async def _publish_end(self, end: SnapshotEnd) -> None:
         session = await self._ready(write=True)
@@ -279,8 +357,12 @@ class NatsSink(Sink):
         async def note_loss() -> None:
             lost.set()
 
-        async def ignore(_: Exception) -> None:
-            """What goes wrong is raised where it is awaited."""
+        denied: list[str] = []
+
+        async def note(error: Exception) -> None:
+            """What goes wrong is raised where it is awaited. A request that is not allowed has no answer."""
+            if _NOT_AUTHORIZED.search(str(error)):
+                denied[:] = [str(error)]
 
         settings = self.settings
         tls = settings.tls_context() if settings.uses_tls() else None
@@ -294,7 +376,7 @@ class NatsSink(Sink):
                 # The daemon pauses and tries again; a client that does the same would send what was given up.
                 allow_reconnect=False,
                 connect_timeout=max(1, int(self.timeout_seconds)),
-                error_cb=ignore,
+                error_cb=note,
                 disconnected_cb=note_loss,
                 closed_cb=note_loss,
             )
@@ -302,7 +384,7 @@ class NatsSink(Sink):
             with contextlib.suppress(TimeoutError):  # it waits for an end of TLS that never began
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
-        return _Session(client, client.jetstream(timeout=self.timeout_seconds), lost)
+        return _Session(client, client.jetstream(timeout=self.timeout_seconds), lost, denied)
 
     async def _is_there(self, stream: JetStreamContext) -> bool:
         """Whether the stream is there.

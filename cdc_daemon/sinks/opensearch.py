@@ -206,6 +206,40 @@ class OpensearchSink(Sink):
         self._scroll = str(found.get("_scroll_id") or "") if len(hits) == _SWEPT_AT_ONCE else ""
         return not self._scroll
 
+    def sign(self, feed: str) -> str:
+        """The index's own UUID, or those behind an alias; see `Sink.sign`."""
+        try:
+            return self._uuids(feed)
+        except NotAuthorized:  # to look at the index; delivery does without
+            return ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Compare that UUID; see `Sink.recognized`."""
+        try:
+            return mark if self._uuids(feed) == mark else ""
+        except NotAuthorized:
+            return mark
+
+    def _uuids(self, feed: str) -> str:
+        """Of the indices of that name; "" where there is none."""
+        index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, index {index}"
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            wanted = {"filter_path": "*.settings.index.uuid"}
+            found = self._client.transport.perform_request("GET", f"/{index}/_settings", params=wanted)
+            return " ".join(sorted(one["settings"]["index"]["uuid"] for one in found.values()))
+        except opensearchpy.NotFoundError:
+            return ""
+        except opensearchpy.OpenSearchException as error:
+            raise self._explained(error, where) from error
+        except OSError as error:  # a file of TLS
+            raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
+        except NONSENSE as error:
+            hint = "correct url: which program listens there?"
+            raise SinkUnavailable(said_of(error), where=where, hint=hint) from error
+
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""
         settings = self.settings

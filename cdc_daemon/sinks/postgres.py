@@ -148,12 +148,22 @@ class PostgresSink(Sink):
     _connection: Connection | None = field(default=None, init=False, repr=False)
     _known: set[str] = field(default_factory=set[str], init=False, repr=False)
     _forget_at: float = field(default=0.0, init=False, repr=False)
+    _file: str = field(default="", init=False, repr=False)  # of the documents, when they were looked at
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one transaction; see `Sink.deliver`."""
         tables = _Tables.of(self.settings, feed=feed, sink=self.name)
         with self._transaction(tables, feed, discard=not records) as connection:
             ignored = self._write(connection, tables, feed, records)
+            if self._file not in {"", tables.file(connection)}:
+                # Emptied after it was looked at: with the rows of this batch it would look only written anew.
+                self._file = ""
+                where = f"sink {self.name}, feed {feed}, table {tables.shown}"
+                raise TargetFault(
+                    "the table was emptied or written anew at this moment",
+                    where=where,
+                    hint="nothing is to be done: the batch comes again after another look at the table",
+                )
         self.ignored += ignored
         return ()
 
@@ -169,6 +179,25 @@ class PostgresSink(Sink):
         swept = int(row[0]) if row else 0
         self.removed += swept
         return swept < SWEPT_AT_ONCE
+
+    def sign(self, feed: str) -> str:
+        """Oid and file of the table of documents; see `Sink.sign`."""
+        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        with self._transaction(tables, feed) as connection:
+            return tables.file(connection)
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Compare oid and file of the table, and look for our row in `cdc_cursor`; see `Sink.recognized`.
+
+        TRUNCATE gives a table another file. So do VACUUM FULL and others, which leave its rows there.
+        """
+        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        with self._transaction(tables, feed) as connection:
+            self._file = file = tables.file(connection)
+            if tables.oid(file) != tables.oid(mark) or not tables.has_cursor(connection, self.name, feed):
+                self._known.discard(tables.shown)
+                return ""
+            return file if file == mark or tables.has_rows(connection, feed) else ""
 
     @contextlib.contextmanager
     def _transaction(self, tables: _Tables, feed: str, *, discard: bool = False) -> Generator[Connection]:
@@ -316,6 +345,29 @@ class _Tables:
             **more,
         }
         return statement(f"postgres_sink.{name}", **pieces)
+
+    def file(self, connection: Connection) -> str:
+        """Oid of the table of documents and number of its file; "" if it is not there."""
+        name = sql.Identifier(*self.documents).as_string(connection)
+        row = connection.execute(statement("postgres_sink.file"), {"table": name}).fetchone()
+        return str(row[0]) if row else ""
+
+    @staticmethod
+    def oid(file: str) -> str:
+        """The oid in what `file` returned."""
+        return file.partition("/")[0]
+
+    def has_cursor(self, connection: Connection, sink: str, feed: str) -> bool:
+        """Whether the sink has ever delivered the feed to this database."""
+        if not _is_there(connection, sql.Identifier(*self.cursor)):
+            return False
+        row = connection.execute(self.statement("has_cursor"), {"sink": sink, "feed": feed}).fetchone()
+        return bool(row and row[0])
+
+    def has_rows(self, connection: Connection, feed: str) -> bool:
+        """Whether a document of the feed is there."""
+        row = connection.execute(self.statement("has_rows"), {"feed": feed}).fetchone()
+        return bool(row and row[0])
 
     def create(self, connection: Connection) -> None:
         """Make those that are not there. (CREATE TABLE IF NOT EXISTS asks for rights also when they are.)"""

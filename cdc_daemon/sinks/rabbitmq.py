@@ -119,6 +119,11 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
         )
 
     @property
+    def makes_queue(self) -> bool:
+        """Whether a feed's queue is ours to make."""
+        return self.create and not self.exchange and not self.routes_by_key
+
+    @property
     def routes_by_key(self) -> bool:
         """Whether records of one feed have different routing keys."""
         return "{key}" in self.routing_key
@@ -168,6 +173,18 @@ class RabbitmqSink(Sink):
         except _FAILURES as error:
             self.close()
             raise self._explained(error, where) from error
+
+    def sign(self, feed: str) -> str:  # noqa: ARG002 - each feed has its queue
+        """Where the sink makes the queue, that it is there; see `Sink.sign`."""
+        return "queue" if self.settings.makes_queue else ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Look for the queue: a delivery would make another one in its place; see `Sink.recognized`."""
+        if not self.settings.makes_queue:
+            return mark
+        with self._failures_explained(f"sink {self.name}, feed {feed}"):
+            is_there = self._loop.run(self._has_queue(feed), self.timeout_seconds)
+        return mark if is_there else ""
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and open the exchange; see `Sink.probe`."""
@@ -252,7 +269,7 @@ class RabbitmqSink(Sink):
             return self._exchange
         settings = self.settings
         url = settings.url.get_secret_value()
-        self._queue_is_there = bool(settings.exchange) or settings.routes_by_key or not settings.create
+        self._queue_is_there = not settings.makes_queue
         self._connection = await aio_pika.connect(
             url,
             ssl_context=settings.tls_context() if url.startswith("amqps:") else None,
@@ -267,17 +284,28 @@ class RabbitmqSink(Sink):
         return self._exchange
 
     async def _make_queue(self, connection: AbstractConnection, feed: str) -> None:
-        name = placeholders.filled(self.settings.routing_key, feed=feed, sink=self.name)
+        if not await self._is_there(connection, feed):
+            making = await connection.channel()
+            await making.declare_queue(self._queue(feed), durable=True)
+            await making.close()
+
+    async def _has_queue(self, feed: str) -> bool:
+        await self._ready(feed, write=False)
+        self._queue_is_there = self._connection is not None and await self._is_there(self._connection, feed)
+        return self._queue_is_there
+
+    async def _is_there(self, connection: AbstractConnection, feed: str) -> bool:
         looking = await connection.channel()
         try:
             # As it is: to declare it otherwise than somebody else did is an error.
-            await looking.get_queue(name)
+            await looking.get_queue(self._queue(feed))
         except ChannelNotFoundEntity:  # which ends the channel
-            making = await connection.channel()
-            await making.declare_queue(name, durable=True)
-            await making.close()
-        else:
-            await looking.close()
+            return False
+        await looking.close()
+        return True
+
+    def _queue(self, feed: str) -> str:
+        return placeholders.filled(self.settings.routing_key, feed=feed, sink=self.name)
 
     def _judged(self, records: Sequence[Record], answers: Sequence[object], where: str) -> list[Refusal]:
         returned: list[Refusal] = []

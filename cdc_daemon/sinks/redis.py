@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import redis
 from pydantic import AfterValidator, Field, SecretStr
@@ -23,7 +25,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from cdc_daemon.bounds import AnswerTooLarge, Bounds, most_answer
+from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_answer
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
@@ -131,7 +133,8 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
         name = self.key if self.mode == "hash" else self.stream
-        return (without_user(self.url.get_secret_value()), self.mode, name)
+        url = self.url.get_secret_value()
+        return (without_user(url), dict(parse_qsl(urlsplit(url).query)).get("db", ""), self.mode, name)
 
     def open(self, name: str) -> RedisSink:
         return RedisSink(
@@ -159,20 +162,29 @@ class RedisSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one step; see `Sink.deliver`."""
+        with self._asked(feed, most_answer(len(records))) as (client, where):
+            return self._write(client, feed, records, where)
+
+    @contextlib.contextmanager
+    def _asked(self, feed: str, most_bytes: int = MOST_ANSWER_BYTES) -> Generator[tuple[redis.Redis, str]]:
+        """The client, within the limits of a delivery and with errors as the contract has them."""
         where = f"sink {self.name}, feed {feed}"
-        with Bounds(time.monotonic() + self.timeout_seconds, most_answer(len(records))) as bounds:
+        with Bounds(time.monotonic() + self.timeout_seconds, most_bytes) as bounds:
             try:
-                return self._write(feed, records, where)
+                if self._client is None:
+                    self._client = self._connected()
+                yield self._client, where
             except _FAILURES as error:
+                self._sweep_at = 0
                 self.close()
                 told = AnswerTooLarge() if bounds.exceeded else error
                 raise self._explained(told, where) from error
 
-    def _write(self, feed: str, records: Sequence[Record], where: str) -> Sequence[Refusal]:
-        if self._client is None:
-            self._client = self._connected()
+    def _write(
+        self, client: redis.Redis, feed: str, records: Sequence[Record], where: str
+    ) -> Sequence[Refusal]:
         if not records:
-            self._client.ping()
+            client.ping()
             # Refused by a replica and by a server without memory, as a delivery is; it makes no stream.
             name = placeholders.filled(
                 self.settings.key if self.settings.mode == "hash" else self.settings.stream,
@@ -180,32 +192,59 @@ class RedisSink(Sink):
                 sink=self.name,
                 key="cdc-daemon-probe",
             )
-            self._client.xadd(f"{name}:cdc-daemon-probe", {"probe": ""}, nomkstream=True)
+            client.xadd(f"{name}:cdc-daemon-probe", {"probe": ""}, nomkstream=True)
             return ()
         write = self._keep if self.settings.mode == "hash" else self._append
-        refusals = write(self._client, feed, records)
-        self._await_replicas(self._client, where)
+        refusals = write(client, feed, records)
+        self._await_replicas(client, where)
         return refusals
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
         """Remove hashes that the snapshot did not name, or append its end; see `Sink.end_snapshot`."""
-        where = f"sink {self.name}, feed {end.feed}"
-        with Bounds(time.monotonic() + self.timeout_seconds, _MOST_KEYS_BYTES) as bounds:
-            try:
-                if self._client is None:
-                    self._client = self._connected()
-                if self.settings.mode == "stream":
-                    self._append_end(self._client, end)
-                else:
-                    self._sweep(self._client, end)
-                if not self._sweep_at:
-                    self._await_replicas(self._client, where)
-            except _FAILURES as error:
-                self._sweep_at = 0
-                self.close()
-                told = AnswerTooLarge() if bounds.exceeded else error
-                raise self._explained(told, where) from error
+        with self._asked(end.feed, _MOST_KEYS_BYTES) as (client, where):
+            if self.settings.mode == "stream":
+                self._append_end(client, end)
+            else:
+                self._sweep(client, end)
+            if not self._sweep_at:
+                self._await_replicas(client, where)
         return not self._sweep_at
+
+    def sign(self, feed: str) -> str:
+        """Leave a word on the server that is lost with the documents; see `Sink.sign`.
+
+        A server that drops any key when its memory is full (`allkeys-…`) would drop the word too, and is not
+        signed.
+        """
+        try:
+            with self._asked(feed) as (client, _):
+                memory = cast("dict[str, object]", client.info("memory"))
+                if str(memory.get("maxmemory_policy", "")).startswith("allkeys"):
+                    return ""
+                place, word = self._word(feed)
+                client.hsetnx(place, word, uuid4().hex)
+                return _text(client.hget(place, word))
+        except NotAuthorized:  # to INFO, or to that key: delivery does without
+            return ""
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Look for that word, and for the stream; see `Sink.recognized`."""
+        try:
+            with self._asked(feed) as (client, _):
+                has_documents = self.settings.mode == "hash" or bool(client.exists(self._stream(feed)))
+                return mark if has_documents and _text(client.hget(*self._word(feed))) == mark else ""
+        except NotAuthorized:
+            return mark
+
+    def _word(self, feed: str) -> tuple[str, str]:
+        """Hash and field that hold the word. No key of a document makes this name, for its % would be %25."""
+        if self.settings.mode == "stream":
+            return f"{self._stream(feed)}:revisions", "cdc-daemon:target"
+        name = placeholders.filled(self.settings.key, feed=feed, sink=self.name, key="cdc-daemon%target")
+        return name, f"{self.name}:{feed}"
+
+    def _stream(self, feed: str) -> str:
+        return placeholders.filled(self.settings.stream, feed=feed, sink=self.name)
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and PING; see `Sink.probe`."""
@@ -267,7 +306,7 @@ class RedisSink(Sink):
         return [*refusals.values()]
 
     def _append(self, client: redis.Redis, feed: str, records: Sequence[Record]) -> list[Refusal]:
-        stream = placeholders.filled(self.settings.stream, feed=feed, sink=self.name)
+        stream = self._stream(feed)
         arguments = [*self._arguments(records), self.settings.max_entries]
         for record in records:
             arguments += (record.key, record.revision, record.op, self.format.encode(record))
@@ -276,9 +315,8 @@ class RedisSink(Sink):
         return []
 
     def _append_end(self, client: redis.Redis, end: SnapshotEnd) -> None:
-        stream = placeholders.filled(self.settings.stream, feed=end.feed, sink=self.name)
         client.xadd(
-            stream,
+            self._stream(end.feed),
             {
                 "key": "{}",
                 "revision": end.snapshot,
@@ -346,6 +384,11 @@ class RedisSink(Sink):
         if isinstance(error, redis.TimeoutError | TimeoutError):
             what = f"no answer within {self.timeout_seconds:g} s"
         return SinkUnavailable(what, where=where, hint=hint)
+
+
+def _text(found: object) -> str:
+    """A value that the server gave; "" for none."""
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else ""
 
 
 def _code(reason: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import boto3
 import orjson
@@ -168,15 +170,74 @@ class S3Sink(Sink):
     _credentials: Credentials | None = field(default=None, init=False, repr=False)
     _last_manifest: str = field(default="", init=False, repr=False)
     _half_time: float = field(default=0.0, init=False, repr=False)
+    _seen: tuple[str, float] = field(
+        default=("", 0.0), init=False, repr=False
+    )  # mark, and until when it holds
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write one object, then its manifest; see `Sink.deliver`."""
+        prefix, where = self._place_of(feed)
+        with self._asked(where) as client:
+            if records:
+                self._write(client, prefix, feed, records)
+            else:
+                client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
+        return ()
+
+    def end_snapshot(self, end: SnapshotEnd) -> bool:
+        """Write a manifest that says so; see `Sink.end_snapshot`."""
+        prefix, where = self._place_of(end.feed)
+        manifest = {"feed": end.feed, "snapshot_end": end.snapshot, "object": None, "records": 0}
+        with self._asked(where) as client:
+            self._last_manifest = self._next_manifest(client, prefix)
+            name = f"{prefix}manifests/{self._last_manifest}-snapshot-{end.snapshot}.json"
+            self._put_new(client, name, orjson.dumps(manifest))
+        return True
+
+    def sign(self, feed: str) -> str:
+        """Leave an object below the prefix that is lost with the others; see `Sink.sign`."""
+        prefix, where = self._place_of(feed)
+        with self._asked(where) as client:
+            found = self._marks(client, prefix)
+            if not found:
+                found = [f"{_SIGNED}{uuid4().hex}.json"]
+                told = {"feed": feed, "sink": self.name, "signed_at": _stamp(datetime.now(UTC))}
+                self._put_new(client, f"{prefix}{found[0]}", orjson.dumps(told))
+            return found[0]
+
+    def recognized(self, feed: str, mark: str) -> str:
+        """Look for that object, at most once a minute; see `Sink.recognized`."""
+        if self._seen[0] == mark and time.monotonic() < self._seen[1]:
+            return mark
+        prefix, where = self._place_of(feed)
+        try:
+            with self._asked(where) as client:
+                if mark not in self._marks(client, prefix):
+                    return ""
+        except NotAuthorized:
+            return mark
+        self._seen = (mark, time.monotonic() + _LOOK_SECONDS)
+        return mark
+
+    def _marks(self, client: S3Client, prefix: str) -> list[str]:
+        answer = client.list_objects_v2(Bucket=self.settings.bucket, Prefix=f"{prefix}{_SIGNED}")
+        return [one.get("Key", "").removeprefix(prefix) for one in answer.get("Contents", [])]
+
+    def _place_of(self, feed: str) -> tuple[str, str]:
+        """The prefix of a feed's objects, and where that is, for errors."""
         prefix = placeholders.filled(self.settings.prefix, feed=feed, sink=self.name)
-        where = f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
+        return prefix, f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
+
+    @contextlib.contextmanager
+    def _asked(self, where: str) -> Generator[S3Client]:
+        """The client, within the limits of a delivery and with errors as the contract has them."""
         # A page of a list, the longest answer, has a thousand names.
         with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
             try:
-                self._deliver(prefix, feed, records, where)
+                if self._client is None:
+                    self._client = self._connected(where)
+                self._half_time = time.monotonic() + self.timeout_seconds / 2
+                yield self._client
             except RecursionError as error:
                 # Told that the bucket is elsewhere, boto3 asks where, and asks again when that is
                 # redirected too.
@@ -191,36 +252,6 @@ class S3Sink(Sink):
                 self.close()
                 told = AnswerTooLarge() if bounds.exceeded else TimeoutError() if bounds.passed else error
                 raise self._explained(told, where) from error
-        return ()
-
-    def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Write a manifest that says so; see `Sink.end_snapshot`."""
-        prefix = placeholders.filled(self.settings.prefix, feed=end.feed, sink=self.name)
-        where = f"sink {self.name}, feed {end.feed}, bucket {self.settings.bucket}, {prefix}"
-        manifest = {"feed": end.feed, "snapshot_end": end.snapshot, "object": None, "records": 0}
-        with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
-            try:
-                if self._client is None:
-                    self._client = self._connected(where)
-                self._half_time = time.monotonic() + self.timeout_seconds / 2
-                self._last_manifest = self._next_manifest(self._client, prefix)
-                name = f"{prefix}manifests/{self._last_manifest}-snapshot-{end.snapshot}.json"
-                self._put_new(self._client, name, orjson.dumps(manifest))
-            except _FAILURES as error:
-                self._meet_credentials()
-                self.close()
-                told = AnswerTooLarge() if bounds.exceeded else TimeoutError() if bounds.passed else error
-                raise self._explained(told, where) from error
-        return True
-
-    def _deliver(self, prefix: str, feed: str, records: Sequence[Record], where: str) -> None:
-        if self._client is None:
-            self._client = self._connected(where)
-        self._half_time = time.monotonic() + self.timeout_seconds / 2
-        if records:
-            self._write(self._client, prefix, feed, records)
-        else:
-            self._client.list_objects_v2(Bucket=self.settings.bucket, Prefix=prefix, MaxKeys=1)
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, the credentials, and list the prefix; see `Sink.probe`."""
@@ -422,6 +453,9 @@ class S3Sink(Sink):
         return SinkUnavailable(what, where=where, hint=hint)
 
 
+_SIGNED = "target-"
+_LOOK_SECONDS = 60.0
+"""Pause between two looks for the object that marks the bucket: each is a request that costs money."""
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 

@@ -62,6 +62,9 @@ class Sink(ABC):
     """How many records it has ignored because the target holds something newer, as far as it can tell."""
     removed: int = 0
     """How many documents it has removed so far at ends of full snapshots, as far as it can tell."""
+    refills_lost: bool = True
+    """Whether a target that was lost gets a full snapshot by itself. False where others may rightly take away
+    what it was given; then the log says so and a person decides."""
 
     @abstractmethod
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -101,6 +104,38 @@ class Sink(ABC):
             RecordsRefused: the target does not understand the end; delivery goes on without it.
         """
         return True
+
+    def sign(self, feed: str) -> str:  # noqa: ARG002 - for those that can tell
+        """Find out what tells the target from another one in its place.
+
+        It is called when the target has taken records of the feed. A target that has no number of its own
+        gets a mark that is lost with it. By default nothing tells.
+
+        Returns:
+            Words for `recognized`, kept in the daemon's database; "" where nothing tells.
+
+        Raises:
+            SinkUnavailable: the target can't be asked now.
+        """
+        return ""
+
+    def recognized(self, feed: str, mark: str) -> str:  # noqa: ARG002 - for those that can tell
+        """Find out whether the target is still the one that it was; changes nothing there.
+
+        It is called before each page of records, and now and then while the feed rests. So a target that this
+        sink makes anew in a delivery must not be recognized afterwards.
+
+        Args:
+            mark: as `sign`, or this method, has returned it.
+
+        Returns:
+            `mark`; or another one by which the same target is known from now on; or "" where the target is
+            another one, is gone, or was emptied. A sink that has no right to look returns `mark`.
+
+        Raises:
+            SinkUnavailable: the target can't be asked now.
+        """
+        return mark
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Find out, step by step, whether records of a feed could be delivered; changes nothing there.

@@ -34,6 +34,9 @@ OPEN_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
+LOOK_SECONDS = 300.0
+"""How often a delivery that rests looks whether the target is still there."""
+
 BEAT_SECONDS = 30.0
 
 log = get_logger()
@@ -80,6 +83,7 @@ class DeliveryWorker:
         self._failing = False
         self._failures = 0
         self._throttle = Throttle()
+        self._look_at = time.monotonic() + BEAT_SECONDS * random.random()  # noqa: S311 # no secret
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Deliver until stopped.
@@ -119,7 +123,8 @@ class DeliveryWorker:
                     if work.run() == "worked":
                         self._note_taken(work)
                     elif not cursor.is_behind():
-                        return
+                        if not self._lost_at_rest(work):
+                            return
                     else:
                         stop.wait(0.05)  # another daemon delivers
                 except SinkUnavailable as error:
@@ -171,6 +176,8 @@ class DeliveryWorker:
                 continue
             if step != "idle":
                 last_work = time.monotonic()
+            elif time.monotonic() > self._look_at and work is not None and self._lost_at_rest(work):
+                continue
             elif time.monotonic() - last_work > OPEN_SECONDS:
                 return
             if step == "worked":
@@ -210,6 +217,21 @@ class DeliveryWorker:
         return DeliveryPass(
             self._seat, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
         )
+
+    def _lost_at_rest(self, work: DeliveryPass) -> bool:
+        """Look whether the target is still there while there is nothing to send.
+
+        Each worker looks at times of its own: a hundred feeds of one sink must not all ask at once.
+        """
+        self._look_at = time.monotonic() + LOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 # no secret
+        try:
+            return work.target.lost_at_rest()
+        except SinkUnavailable as error:
+            # Nothing is to be delivered, so nothing fails; the next page tells if it is still so.
+            log.debug(
+                "target_not_seen", sink=self._sink_name, feed=self.feed, reason=self._cleaned(str(error))
+            )
+            return False
 
     def _cursor(self, sink: Sink) -> SinkCursor:
         return SinkCursor(self._seat, self._sink_name, self.feed, sink.timeout_seconds)

@@ -20,6 +20,7 @@ from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
 from cdc_daemon.workers.leftovers import Leftovers
 from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
+from cdc_daemon.workers.target_watch import TargetWatch
 
 RETRIED_AT_ONCE = 20
 """Failed items tried again between two pages: a thousand of them must not delay what is new."""
@@ -53,8 +54,12 @@ class DeliveryPass:
     hand_over: HandOver
     failures: int = 0
     has_delivered: bool = field(default=False, init=False)
+    target: TargetWatch = field(init=False)
     # How many rows to read: fewer than the sink takes while it is the bytes that fill a page.
     _rows: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.target = TargetWatch(self.cursor, self.hand_over)
 
     def run(self) -> Step:
         """Deliver the next page and what is due.
@@ -85,6 +90,8 @@ class DeliveryPass:
             position = self.cursor.begin_snapshot(self.changes.feed.revision)
             if self.hand_over.delivered:
                 self.hand_over.delivered.forget()
+        elif self.target.lost_before(position):
+            return True  # the full snapshot may have to wait until every document is computed
         page = self._read(position)
         after = position.after(page)
         if after == position:
@@ -107,6 +114,8 @@ class DeliveryPass:
         self.cursor.advance(
             position, after, taken, ignored=ignored, answered=ends or self.hand_over.answered > answered
         )
+        if taken:
+            self.target.sign(position)
         if taken and ignored >= taken:
             # Mostly another history that went unnoticed, or two daemons with databases of their own.
             log.warning("records_ignored", sink=self.sink.name, feed=self.changes.feed.name, records=ignored)

@@ -111,6 +111,20 @@ class HandOver:
         self.failed_items.refuse(self._refused)
         self.answered += sum(one.status != "unavailable" for one in self._refused)
 
+    def sign(self) -> str:
+        """What tells the sink's target from another one in its place; see `Sink.sign`."""
+        try:
+            return self._guarded(lambda: self.sink.sign(self.feed))
+        except RecordsRefused:  # no record is meant: it does not understand the question
+            return ""
+
+    def recognized(self, mark: str) -> str:
+        """Whether the sink's target is still the one that it was; see `Sink.recognized`."""
+        try:
+            return self._guarded(lambda: self.sink.recognized(self.feed, mark))
+        except RecordsRefused:
+            return mark
+
     def end_snapshot(self, end: SnapshotEnd) -> None:
         """Tell the sink that a full snapshot has ended.
 
@@ -131,6 +145,7 @@ class HandOver:
                     feed=self.feed,
                     snapshot=end.snapshot,
                     reason=self.failed_items.cleaned(refusal.what),
+                    hint=refusal.hint,
                 )
                 done = True
 

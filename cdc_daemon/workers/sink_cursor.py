@@ -35,6 +35,7 @@ class Position:
         snapshot_number: of the last full snapshot that began; 0 if none did.
         tell_deletes: a full snapshot tells what is deleted.
         feed_revision: the feed's last revision, read before any page.
+        mark: what the sink's target is known by; None where that is not known.
     """
 
     revision: int
@@ -46,6 +47,7 @@ class Position:
     snapshot_number: int = 0
     tell_deletes: bool = True
     feed_revision: int = 0
+    mark: str | None = None
 
     def goes_on_from(self, before: Position) -> bool:
         """Whether what is read next belongs to the same run: the log, or the same scan with its snapshot."""
@@ -107,6 +109,28 @@ class SinkCursor:
             statement("sink_state.set_target"), {**self._keys, "target": target, "moved": moved}
         )
         return moved
+
+    def mark(self) -> str | None:
+        """What the target is known by; None where it need not be looked at now."""
+        row = self.connection.execute(statement("sink_state.mark"), self._keys).fetchone()
+        return row[0] if row else None
+
+    def note_mark(self, before: str | None, mark: str) -> None:
+        """The target is known by this from now on; nothing where another daemon has noted something else."""
+        self.connection.execute(
+            statement("sink_state.note_mark"), {**self._keys, "before": before, "mark": mark}
+        )
+
+    def lose_target(self, mark: str, *, refill: bool) -> bool:
+        """Note that the target is lost; false if another daemon has noted it already.
+
+        Args:
+            refill: it gets a full snapshot.
+        """
+        row = self.connection.execute(
+            statement("sink_state.lose_target"), {**self._keys, "mark": mark, "refill": refill}
+        ).fetchone()
+        return row is not None
 
     def look(self) -> tuple[bool, bool]:
         """Whether it lacks something and whether failed items are due; neither while it is paused."""

@@ -19,6 +19,19 @@ CREATE TABLE {documents} (
     snapshot pg_catalog.int8
 )
 
+-- name: file
+-- What tells this table from another one of its name, and from what it was before it was emptied by TRUNCATE.
+SELECT c.oid::pg_catalog.text || '/' || c.relfilenode::pg_catalog.text FROM pg_catalog.pg_class AS c
+WHERE c.oid = pg_catalog.to_regclass(%(table)s)
+
+-- name: has_cursor
+-- Whether the sink has ever delivered the feed to this database.
+SELECT EXISTS (SELECT FROM {cursor} WHERE sink = %(sink)s AND feed = %(feed)s)
+
+-- name: has_rows
+-- Whether a document of the feed is there: VACUUM FULL leaves them, TRUNCATE does not.
+SELECT EXISTS (SELECT FROM {documents} WHERE feed = %(feed)s)
+
 -- name: has_columns
 -- Tables that an earlier version made lack them.
 SELECT pg_catalog.count(*) = pg_catalog.cardinality(%(columns)s::pg_catalog.text[])

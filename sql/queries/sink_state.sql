@@ -39,7 +39,7 @@ WHERE sink = %(sink)s AND feed = %(feed)s
   AND (leased_by IS NULL OR leased_by = %(owner)s OR leased_by = %(dead)s
        OR leased_until < pg_catalog.clock_timestamp())
 RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted, snapshot_number, tell_deletes,
-          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), lease
+          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), mark, lease
 
 -- name: prolong
 -- Keeps the lease; no row if another delivery has taken it since.
@@ -108,7 +108,7 @@ WITH locked AS MATERIALIZED (
 )
 UPDATE cdc.sink_state AS s
 SET revision = 0, caught_up = 0, scan_key = NULL, scan_until = n.revision, snapshot = true,
-    snapshot_number = n.revision, snapshot_wanted = false
+    snapshot_number = n.revision, snapshot_wanted = false, mark = NULL
 FROM numbered AS n
 WHERE s.sink = %(sink)s AND s.feed = n.feed AND s.lease = %(lease)s
 RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snapshot_wanted, s.snapshot_number,
@@ -121,6 +121,25 @@ SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_
     leased_until = GREATEST(leased_until,
                             pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s))
 WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
+RETURNING true
+
+-- name: mark
+-- What the sink's target was known by; NULL while the sink is paused, or gets everything anyway.
+SELECT s.mark
+FROM cdc.sink_state AS s JOIN cdc.delivery AS d ON d.sink = s.sink AND d.feed = s.feed
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND NOT d.paused AND NOT s.snapshot_wanted
+
+-- name: note_mark
+-- Compare and set: a full snapshot that has begun meanwhile is about another target.
+UPDATE cdc.sink_state SET mark = %(mark)s
+WHERE sink = %(sink)s AND feed = %(feed)s AND mark IS NOT DISTINCT FROM %(before)s::text
+RETURNING true
+
+-- name: lose_target
+-- The target is lost: it gets everything anew where `refill` says so. No row if that was noticed already.
+UPDATE cdc.sink_state
+SET mark = NULL, snapshot_wanted = snapshot_wanted OR %(refill)s, tell_deletes = tell_deletes OR %(refill)s
+WHERE sink = %(sink)s AND feed = %(feed)s AND mark = %(mark)s
 RETURNING true
 
 -- name: claim

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import installation
@@ -15,6 +16,7 @@ from tests import servers
 from tests.acceptance.command import Feed, execute
 from tests.integration.sinks.targets import RECEIVERS
 from tests.integration.synced import Synced
+from tests.receivers.kafka import KafkaReceiver
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
 
 # The output of the daemon itself is no target that stays, and the parallel receiver takes patches alone.
@@ -67,6 +69,8 @@ class Shop(Synced):
 
     def is_delivered(self) -> bool:
         held, expected = self.receiver.documents("products"), self.expected()
+        if isinstance(self.receiver, KafkaReceiver) and self.receiver.compacted("products") != expected:
+            return False
         if self.receiver.kind in {"redis", "opensearch"}:
             # The name of a document there holds the key's values and not its columns.
             return sorted(map(str, held.values())) == sorted(map(str, expected.values()))
@@ -166,6 +170,33 @@ def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> No
     shop.install()
     shop.sync()
     assert shop.is_delivered()
+
+
+def test_a_target_that_is_lost_gets_everything_back(shop: Shop) -> None:
+    """By itself where the loss can be noticed, else by a replay."""
+    receiver = shop.receiver
+    for number, lose in enumerate(receiver.losses("products").values()):
+        lose()
+        with capture_logs() as told:
+            shop.sync(f"UPDATE product SET name = 'change {number}' WHERE id = 1")
+        lost = [event["refilled"] for event in told if event["event"] == "target_lost"]
+        assert lost == {"refilled": [True], "told": [False], "unnoticed": []}[receiver.loss_is]
+        if receiver.loss_is != "refilled":
+            assert not shop.is_delivered()
+            shop.call("replay", "target", "--all")
+            shop.sync()
+        assert shop.is_delivered()
+        with capture_logs() as told:
+            shop.sync(f"UPDATE product SET name = 'after {number}' WHERE id = 2")
+        assert [event["records"] for event in told if event["event"] == "batch_delivered"] == [1]
+        assert shop.is_delivered()
+
+
+def test_a_target_that_is_lost_while_nothing_changes_is_noticed_too(shop: Shop) -> None:
+    if shop.receiver.loss_is == "refilled" and (losses := shop.receiver.losses("products")):
+        next(iter(losses.values()))()
+        shop.sync()
+        assert shop.is_delivered()
 
 
 def test_a_target_that_lost_everything_gets_it_back_by_a_replay(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.receivers.receiver import Documents, Receiver, folded, seen
@@ -14,6 +14,7 @@ class FileReceiver(Receiver):
 
     kind = "file"
     keeps_history = True
+    loss_is = "told"
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -25,6 +26,10 @@ class FileReceiver(Receiver):
     def lines(self, feed: str) -> list[bytes]:
         path = self._folder / f"{feed}.ndjson"
         return path.read_bytes().splitlines() if path.exists() else []
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        path = Path(str(self.settings()["path"]).replace("{feed}", feed))
+        return {"deleted": path.unlink, "emptied": lambda: path.write_bytes(b"")}
 
     def documents(self, feed: str) -> Documents:
         return folded(map(seen, self.lines(feed)))
@@ -39,6 +44,13 @@ class ArchiveReceiver(FileReceiver):
     def settings(self, port: int | None = None) -> dict[str, object]:
         path = str(self._folder / "{feed}.ndjson.gz")
         return {"path": path, "compression": "gzip", "rotate_bytes": 2000}
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        def delete() -> None:
+            for file in self._folder.glob(f"{feed}*"):
+                file.unlink()
+
+        return {"deleted": delete}
 
     def lines(self, feed: str) -> list[bytes]:
         written = f"{feed}.ndjson.gz"

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -232,6 +232,7 @@ class HttpReceiver(Receiver):
 
     kind = "http"
     keeps_history = True
+    loss_is = "unnoticed"
 
     def __init__(self, *, in_flight: int = 1, **more: object) -> None:
         super().__init__()
@@ -248,6 +249,9 @@ class HttpReceiver(Receiver):
         for request in list(self.target.requests):
             if request.taken and request.path == f"/feeds/{feed}":
                 yield from (seen(json.dumps(item)) for item in request.items)
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        return {"emptied": self.target.requests.clear}
 
     def documents(self, feed: str) -> Documents:
         return folded(self._seen(feed))

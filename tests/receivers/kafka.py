@@ -83,6 +83,11 @@ class KafkaReceiver(Receiver):
             key: document for records in by_partition.values() for key, document in folded(records).items()
         }
 
+    def compacted(self, feed: str) -> Documents:
+        """What a compacted topic comes to, for a reader who knows nothing of full snapshots."""
+        values = {message.key(): message.value() for message in self.messages(feed)}
+        return {key_of(key or b""): meaning(value) for key, value in values.items() if value is not None}
+
     def history(self, feed: str) -> list[tuple[str, int]]:
         return [(record.key, record.revision) for record in map(_seen, self.messages(feed))]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import nats
 from nats.aio.client import Client
@@ -79,9 +81,27 @@ class NatsReceiver(Receiver):
     def history(self, feed: str) -> list[tuple[str, int]]:
         return [(record.key, record.revision) for record in map(seen, self.messages(feed))]
 
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        async def lose(*, purge: bool) -> None:
+            client = await self.connect()
+            stream = client.jetstream()
+            await (stream.purge_stream(self._name) if purge else stream.delete_stream(self._name))
+            await client.close()
+
+        return {
+            "purged": lambda: asyncio.run(lose(purge=True)),
+            "deleted": lambda: asyncio.run(lose(purge=False)),
+        }
+
     def refused(self, feed: str) -> Record | None:
         large = b'{"t":"%s"}' % (b"x" * 1_100_000)
         return Record(feed, b'{"sku":"bad"}', "upsert", 1000, "00", (), "2025-01-02T03:04:05Z", large)
+
+    async def make(self, **config: Any) -> None:
+        """Make the stream before the sink does, in another way."""
+        client = await self.connect()
+        await client.jetstream().add_stream(name=self._name, subjects=[f"{self._name}.>"], **config)
+        await client.close()
 
     async def connect(self) -> Client:
         return await nats.connect(f"nats://127.0.0.1:{self.address}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import urllib3
@@ -51,6 +52,13 @@ class OpensearchReceiver(Receiver):
             return {}
         hits = meaning(answer.data)["hits"]["hits"]
         return {key_of_joined(hit["_id"]): hit["_source"] for hit in hits}
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        def drop() -> None:
+            with urllib3.PoolManager() as pool:
+                pool.request("DELETE", f"http://127.0.0.1:{self.address}/{self._name}-{feed}")
+
+        return {"index dropped": drop}
 
     def refused(self, feed: str) -> Record | None:
         return Record(

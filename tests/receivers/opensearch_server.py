@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 _MOST_BYTES = 100 * 1024 * 1024  # http.max_content_length
 _LONGEST_ID_BYTES = 512
@@ -33,11 +34,35 @@ class Indices:
         self._lock = threading.Lock()
         self._documents: dict[str, dict[str, tuple[int, str | None]]] = {}
         self._types: dict[str, dict[str, str]] = {}
+        self._uuids: dict[str, str] = {}
         if journal.exists():
             for line in journal.read_text("utf-8").split("\n")[:-1]:
                 index, identity, version, source = json.loads(line)
-                self._documents.setdefault(index, {})[identity] = (version, source)
+                if identity is None:
+                    self._make(index, source)
+                else:
+                    self._documents[index][identity] = (version, source)
         self._journal = journal.open("a", encoding="utf-8")
+
+    def _make(self, index: str, uuid: str | None) -> None:
+        """Make an index, or drop it where there is no uuid."""
+        self._types.pop(index, None)
+        if uuid is None:
+            self._documents.pop(index, None)
+            self._uuids.pop(index, None)
+        else:
+            self._documents[index] = {}
+            self._uuids[index] = uuid
+
+    def make(self, index: str, uuid: str | None) -> None:
+        """The same, for good."""
+        self._make(index, uuid)
+        self._journal.write(json.dumps([index, None, 0, uuid]) + "\n")
+        self._journal.flush()
+
+    def uuid(self, index: str) -> str | None:
+        """What an index made anew has another one of; None for no such index."""
+        return self._uuids.get(index)
 
     def bulk(self, body: bytes, index: str | None) -> list[dict[str, Any]]:
         """The items of the response; `index` is for the actions that name none.
@@ -69,7 +94,9 @@ class Indices:
         answer = {"_index": index, "_id": identity}
         if index != index.lower():
             return _failed(answer, 400, "invalid_index_name_exception", "must be lowercase")
-        documents = self._documents.setdefault(index, {})
+        if index not in self._documents:
+            self.make(index, uuid4().hex)
+        documents = self._documents[index]
         known, before = documents.get(identity, (-1, None))
         gte = where.get("version_type") == "external_gte"
         if known > version or (known == version and not gte):
@@ -136,7 +163,20 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(401, b"Unauthorized")
         return False
 
+    def do_DELETE(self) -> None:
+        self.indices.make(self.path[1:], None)
+        self._answer(200, b'{"acknowledged":true}')
+
     def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path.endswith("/_settings"):
+            index = path.split("/")[1]
+            uuid = self.indices.uuid(index)
+            if uuid is None:
+                self._fail(404, "index_not_found_exception", "no such index")
+            else:
+                self._answer(200, json.dumps({index: {"settings": {"index": {"uuid": uuid}}}}).encode())
+            return
         self._answer(200, b'{"version":{"distribution":"opensearch","number":"2.0.0"}}')
 
     def do_POST(self) -> None:

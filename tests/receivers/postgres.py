@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -50,6 +52,18 @@ class PostgresReceiver(Receiver):
                 return {}
             rows = connection.execute(f'SELECT key::text, document::text FROM "{feed}"').fetchall()  # pyright: ignore[reportArgumentType]
         return {key_of(key): meaning(document) for key, document in rows}
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        def execute(*statements: str) -> None:
+            with self.connect() as connection:
+                for statement in statements:
+                    connection.execute(statement.encode())
+
+        return {
+            "truncated": partial(execute, f'TRUNCATE "{feed}"'),
+            "dropped": partial(execute, f'DROP TABLE "{feed}"'),
+            "all tables dropped": partial(execute, f'DROP TABLE "{feed}", "{feed}_deleted", cdc_cursor'),
+        }
 
     def refused(self, feed: str) -> Record:
         with self.connect() as connection:

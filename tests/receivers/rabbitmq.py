@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aio_pika
@@ -96,6 +96,15 @@ class RabbitmqReceiver(Receiver):
     def history(self, feed: str) -> list[tuple[str, int]]:
         return [(record.key, record.revision) for record in map(seen, self.messages(feed))]
 
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        async def delete() -> None:
+            async with await self.connect() as connection:
+                channel = await connection.channel()
+                await channel.queue_delete(f"{self._name}.{feed}")
+            self._read.pop(feed, None)
+
+        return {"queue deleted": lambda: asyncio.run(delete())}
+
     async def connect(self) -> aio_pika.abc.AbstractConnection:
         return await aio_pika.connect(f"amqp://guest:guest@127.0.0.1:{self.address}/")
 
@@ -108,6 +117,17 @@ class RabbitmqReceiver(Receiver):
 
 class RabbitmqTopicReceiver(RabbitmqReceiver):
     """Routing by key; the queue of the feed takes all keys but one."""
+
+    loss_is = "unnoticed"
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        async def empty() -> None:
+            async with await self.connect() as connection:
+                queue = await (await connection.channel()).get_queue(f"{self._name}.{feed}")
+                await queue.purge()
+            self._read.pop(feed, None)
+
+        return {"queue purged": lambda: asyncio.run(empty())}
 
     def settings(self, port: int | None = None) -> dict[str, object]:
         asyncio.run(self._bind())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.registry import SINKS
@@ -24,6 +24,7 @@ class Receiver(ABC):
         address: of the server: its port on 127.0.0.1 or the path of its socket; None where there is none.
         keeps_history: whether it holds every record that came and not only the last of each key.
         drops_repetitions: whether a record that comes twice is there once.
+        loss_is: what comes of a loss: a full snapshot by itself, a warning, or nothing that could be noticed.
         batches_at_once: how many batches one call of `deliver` takes, to send them side by side.
     """
 
@@ -32,6 +33,7 @@ class Receiver(ABC):
     keeps_history: bool = False
     drops_repetitions: bool = False
     batches_at_once: int = 1
+    loss_is: Literal["refilled", "told", "unnoticed"] = "refilled"
 
     def __init__(self) -> None:
         self._sinks: list[Sink] = []
@@ -51,6 +53,10 @@ class Receiver(ABC):
     def refused(self, feed: str) -> Record | None:
         """A record that the target will refuse, from now on; None for one that refuses none by itself."""
         return None
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        """The ways in which a person can take away everything of a feed that it holds, by name."""
+        return {}
 
     def stop(self) -> None:
         """Kill its server; only where the test has one of its own."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -54,6 +56,13 @@ class RedisReceiver(Receiver):
             key_of_joined(name): meaning(document) for name, document in found.items() if document is not None
         }
 
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        def remove(pattern: str) -> None:
+            for name in self.client.scan_iter(pattern):
+                self.client.delete(name)
+
+        return {"emptied": partial(remove, f"{self._name}:{feed}*")}
+
     def refused(self, feed: str) -> Record | None:
         self.client.rpush(f"{self._name}:{feed}:bad", "a list")
         return Record(feed, b'{"sku":"bad"}', "upsert", 1000, "00", (), "2025-01-02T03:04:05Z", b"{}")
@@ -77,6 +86,10 @@ class RedisStreamReceiver(RedisReceiver):
     def settings(self, port: int | None = None) -> dict[str, object]:
         url = f"redis://127.0.0.1:{port or self.address}/0"
         return {"url": url, "mode": "stream", "stream": f"{self._name}:{{feed}}"}
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        stream = f"{self._name}:{feed}"
+        return {**super().losses(feed), "stream deleted": lambda: self.client.delete(stream)}
 
     def entries(self, feed: str) -> list[dict[bytes, bytes]]:
         found: list[tuple[bytes, dict[bytes, bytes]]] = self.client.xrange(f"{self._name}:{feed}")  # pyright: ignore[reportAssignmentType]

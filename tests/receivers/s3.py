@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,18 @@ class S3Receiver(Receiver):
 
     def history(self, feed: str) -> list[tuple[str, int]]:
         return [(record.key, record.revision) for record in self.seen(feed)]
+
+    def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
+        def empty() -> None:
+            for name in self.names(f"shop/{feed}/"):
+                self.client.delete_object(Bucket=self.bucket, Key=name)
+
+        def make_anew() -> None:
+            empty()
+            self.client.delete_bucket(Bucket=self.bucket)
+            self.client.create_bucket(Bucket=self.bucket)
+
+        return {"emptied": empty, "made anew": make_anew}
 
     def stop(self) -> None:
         self._server.pause()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from cdc_daemon.errors import RecordsRefused
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
+from tests.integration.sinks.targets import unique
 from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
+from tests.receivers.kafka import KAFKA, KafkaReceiver
+from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.opensearch import OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver
-from tests.receivers.receiver import Receiver, state
+from tests.receivers.processes import own, shared
+from tests.receivers.receiver import Documents, Receiver, seen, state
 from tests.receivers.redis import RedisReceiver
 from tests.receivers.s3 import S3Receiver
 
@@ -170,6 +176,94 @@ class TestPostgres:
         end(sink)
         deliver(sink, [upsert("a", EARLIER + 1)])
         assert receiver.documents(FEED) == {}
+
+
+PRICE = replace(upsert("price", EARLIER + 1), feed="prices")
+
+
+def _five_then_two(sink: Sink, prices: Sink) -> Documents:
+    """Deliver documents and a full snapshot with fewer, then something later; what is to be there."""
+    prices.deliver("prices", [PRICE])
+    deliver(sink, [upsert(f"p{number}", EARLIER + number) for number in range(1, 6)])
+    deliver(sink, [delete("p5", EARLIER + 6)])
+    kept = [upsert("p1", EARLIER + 1), upsert("p6", EARLIER + 7)]
+    deliver(sink, full(kept))
+    end(sink)
+    assert sink.removed == 3
+    deliver(sink, [after(upsert("p2", SNAPSHOT + 1))])
+    end(sink)  # of a daemon that was suspended in it
+    deliver(sink, full([*kept, upsert("p2", SNAPSHOT + 1)], SNAPSHOT + 10))
+    end(sink)
+    assert sink.removed == 3
+    return state([*kept, upsert("p2", SNAPSHOT + 1)])
+
+
+@pytest.fixture
+def kafka() -> Iterator[KafkaReceiver]:
+    made = KafkaReceiver(shared(KAFKA), unique())
+    yield made
+    made.close()
+
+
+def test_a_compacted_topic_holds_nothing_that_the_snapshot_did_not_name(kafka: KafkaReceiver) -> None:
+    topic = str(kafka.settings()["topic"]).replace("{feed}", FEED)  # of both feeds
+    expected = _five_then_two(kafka.sink(topic=topic), kafka.sink(topic=topic))
+    assert kafka.compacted(FEED) == expected | state([PRICE])
+
+
+def test_a_topic_that_is_larger_than_may_be_read_is_said_and_gets_its_end(kafka: KafkaReceiver) -> None:
+    sink = kafka.sink(sweep_messages=3)
+    deliver(sink, [upsert(f"p{number}", EARLIER + number) for number in range(1, 6)])
+    with pytest.raises(RecordsRefused, match="up to 9 messages") as raised:
+        end(sink)
+    assert "sweep_messages" in str(raised.value.hint)
+    assert kafka.documents(FEED) == {}
+    assert len(kafka.compacted(FEED)) == 5
+
+
+def test_a_topic_that_begins_at_0_again_is_another_one(kafka: KafkaReceiver) -> None:
+    sink = kafka.sink()
+    deliver(sink, [upsert(f"p{number}", EARLIER + number) for number in range(1, 6)])
+    mark = sink.sign(FEED)
+    assert sink.recognized(FEED, mark) == mark
+    cluster, partition, offset = mark.rsplit("/", 2)
+    again = kafka.sink()
+    assert again.recognized(FEED, f"{cluster}/{partition}/{int(offset) + 1}") == ""
+    assert again.recognized("other", mark) == ""
+    other = KafkaReceiver(own(KAFKA, unique()), unique())
+    elsewhere = other.sink()
+    deliver(elsewhere, [upsert(f"p{number}", EARLIER + number) for number in range(1, 6)])
+    assert elsewhere.recognized(FEED, mark) == ""
+    other.close()
+    other.stop()
+
+
+@pytest.fixture
+def nats() -> Iterator[NatsReceiver]:
+    made = NatsReceiver(shared(NATS), unique())
+    yield made
+    made.close()
+
+
+def test_a_stream_of_latest_states_holds_nothing_that_the_snapshot_did_not_name(nats: NatsReceiver) -> None:
+    asyncio.run(nats.make(max_msgs_per_subject=1))
+    expected = _five_then_two(nats.sink(), nats.sink())
+    latest = [seen(message) for message in nats.messages(FEED)]
+    assert {one.key: one.document for one in latest if one.document and not one.ends} == expected
+    assert len(nats.messages("prices")) == 1
+
+
+def test_a_stream_that_keeps_one_message_a_subject_is_recognized_until_it_is_emptied(
+    nats: NatsReceiver,
+) -> None:
+    asyncio.run(nats.make(max_msgs_per_subject=1))
+    sink = nats.sink()
+    deliver(sink, [upsert("a", EARLIER + 1)])
+    mark = sink.sign(FEED)
+    deliver(sink, [upsert("a", EARLIER + 2)])
+    assert sink.recognized(FEED, mark) == mark
+    nats.losses(FEED)["purged"]()
+    assert sink.recognized(FEED, mark) == ""
 
 
 def test_the_end_of_a_full_snapshot_in_a_bucket_is_a_manifest(receiver: Receiver) -> None:

@@ -1,0 +1,184 @@
+"""What a sink has to know of a feed's topic: how far it goes, and what is left over in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+_OF_A_PRODUCER = frozenset(
+    {
+        "enable.idempotence",
+        "partitioner",
+        "compression.type",
+        "message.timeout.ms",
+        "linger.ms",
+        "receive.message.max.bytes",
+        "error_cb",
+    }
+)
+_MEBIBYTE = 1024 * 1024
+_MESSAGES_AT_ONCE = 1000
+
+
+def reading(client: Mapping[str, object]) -> Consumer:
+    """A client that reads where it is told, belongs to no group and makes no topic.
+
+    Args:
+        client: what the producer is configured with.
+    """
+    largest = client.get("message.max.bytes")
+    fetched = (largest if isinstance(largest, int) else _MEBIBYTE) + 4 * _MEBIBYTE
+    return Consumer(
+        {
+            **{name: value for name, value in client.items() if name not in _OF_A_PRODUCER},
+            "group.id": "cdc-daemon",  # librdkafka wants one; nothing is committed
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.max.bytes": fetched,
+            "receive.message.max.bytes": fetched + _MEBIBYTE,
+            "queued.max.messages.kbytes": 16 * 1024,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a topic goes.
+
+    Attributes:
+        cluster: its cluster's id.
+        partitions: of each the first offset that is there and the one that comes next.
+    """
+
+    cluster: str
+    partitions: Mapping[int, tuple[int, int]]
+
+    @classmethod
+    def of(cls, consumer: Consumer, topic: str, seconds: float) -> Extent:
+        """Ask for it.
+
+        Raises:
+            KafkaException: as the client does; `UNKNOWN_TOPIC_OR_PART` where there is no such topic.
+        """
+        until = time.monotonic() + seconds
+        known = consumer.list_topics(topic, timeout=seconds)
+        found = known.topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return cls(
+            str(known.cluster_id),
+            {
+                number: consumer.get_watermark_offsets(
+                    TopicPartition(topic, number), timeout=max(0.1, until - time.monotonic())
+                )
+                for number in found.partitions
+            },
+        )
+
+    @property
+    def messages(self) -> int:
+        """Those that are there, at most: compaction leaves gaps."""
+        return sum(after - first for first, after in self.partitions.values())
+
+    @property
+    def mark(self) -> str:
+        """The cluster, and the last offset of the fullest partition."""
+        number, (_, after) = max(self.partitions.items(), key=lambda each: (each[1][1], -each[0]))
+        return f"{self.cluster}/{number}/{after - 1}"
+
+    def reaches(self, mark: str) -> bool:
+        """Whether the topic goes as far as it did when it had this mark: one that is made anew does not."""
+        cluster, number, offset = mark.rsplit("/", 2)
+        _, after = self.partitions.get(int(number), (0, 0))
+        return self.cluster == cluster and after > int(offset)
+
+
+@dataclass
+class Sweep:
+    """Reads a topic once for the keys that a full snapshot did not name.
+
+    Attributes:
+        snapshot: its number.
+        left: partition and key of each document that is left over, with its revision.
+    """
+
+    feed: str
+    snapshot: int
+    topic: str
+    consumer: Consumer
+    extent: Extent
+    left: dict[tuple[int, bytes], int] = field(default_factory=dict[tuple[int, bytes], int], init=False)
+    _unread: set[int] = field(default_factory=set[int], init=False)
+
+    def __post_init__(self) -> None:
+        self._unread = {number for number, (first, after) in self.extent.partitions.items() if after > first}
+        self.consumer.assign(
+            [TopicPartition(self.topic, number, self.extent.partitions[number][0]) for number in self._unread]
+        )
+
+    def read(self, seconds: float) -> bool:
+        """Read on for so long; true once everything was read that was there at the beginning.
+
+        Raises:
+            KafkaException: as the client does; the sweep must begin anew.
+        """
+        until = time.monotonic() + seconds
+        while self._unread:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            for message in self.consumer.consume(_MESSAGES_AT_ONCE, timeout=min(left, 1.0)):
+                self._note(message)
+        return True
+
+    def _note(self, message: Message) -> None:
+        number, offset, error = message.partition() or 0, message.offset() or 0, message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as in kafka.py
+            raise KafkaException(error)
+        if error is None:
+            self._judge(number, message)
+        if error is not None or offset + 1 >= self.extent.partitions[number][1]:
+            self._unread.discard(number)
+
+    def _judge(self, number: int, message: Message) -> None:
+        """The last message of a key counts: does it have a document that the snapshot did not bring?
+
+        What came after the snapshot, or with a later one, has a higher number: an end may come once more.
+        """
+        key, headers = message.key(), _headers(message)
+        if key is None:
+            return
+        revision, snapshot = (_number(headers.get(name, b"")) for name in ("revision", "snapshot"))
+        is_ours = headers.get("feed") == self.feed.encode() and message.value() is not None
+        if is_ours and max(revision, snapshot) < self.snapshot:
+            self.left[number, _bytes(key)] = revision
+        else:
+            self.left.pop((number, _bytes(key)), None)
+
+    def take(self, most: int) -> Iterator[tuple[int, bytes, int]]:
+        """Remove and give some of what is left over: partition, key and revision."""
+        for _ in range(min(most, len(self.left))):
+            (number, key), revision = self.left.popitem()
+            yield number, key, revision
+
+    def close(self) -> None:
+        """Read no more."""
+        self.consumer.close()
+
+
+def _headers(message: Message) -> dict[str, bytes]:
+    found = message.headers() or ()
+    named = found.items() if isinstance(found, dict) else found
+    return {name: _bytes(value) for name, value in named if value is not None}
+
+
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()

@@ -1,0 +1,69 @@
+"""Whether a sink's target is still the one that was given the documents, and what follows if it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cdc_daemon.log import get_logger
+from cdc_daemon.workers.hand_over import HandOver
+from cdc_daemon.workers.sink_cursor import Position, SinkCursor
+
+log = get_logger()
+
+
+@dataclass
+class TargetWatch:
+    """Compares the target with the mark by which the sink knew it."""
+
+    cursor: SinkCursor
+    hand_over: HandOver
+    _nothing_tells: bool = field(default=False, init=False)
+
+    def lost_before(self, position: Position) -> bool:
+        """Look before a page is sent; true if the sink is to get a full snapshot instead.
+
+        Raises:
+            SinkUnavailable: the target can't be asked.
+        """
+        return position.mark is not None and self._is_lost(position.mark)
+
+    def lost_at_rest(self) -> bool:
+        """Look while there is nothing to send; true if the sink is to get a full snapshot.
+
+        Raises:
+            SinkUnavailable: the target can't be asked.
+        """
+        mark = self.cursor.mark()
+        return mark is not None and self._is_lost(mark)
+
+    def sign(self, position: Position) -> None:
+        """Note by what the target, which has taken records, is known from now on.
+
+        Raises:
+            SinkUnavailable: the target can't be asked.
+        """
+        if position.mark is not None or self._nothing_tells:
+            return
+        if mark := self.hand_over.sign():
+            self.cursor.note_mark(None, mark)
+        else:
+            self._nothing_tells = True
+
+    def _is_lost(self, mark: str) -> bool:
+        found = self.hand_over.recognized(mark)
+        if found:
+            if found != mark:
+                self.cursor.note_mark(mark, found)
+            return False
+        sink, feed = self.hand_over.sink, self.hand_over.feed
+        if self.cursor.lose_target(mark, refill=sink.refills_lost):
+            log.warning(
+                "target_lost",
+                sink=sink.name,
+                feed=feed,
+                refilled=sink.refills_lost,
+                hint="nothing is to be done: a full snapshot follows"
+                if sink.refills_lost
+                else f"if nobody has set it aside: cdc-daemon replay {sink.name} --feed {feed} --all",
+            )
+        return sink.refills_lost
