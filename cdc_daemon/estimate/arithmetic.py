@@ -109,7 +109,7 @@ def recompute_seconds(entities: int, timings: Iterable[tuple[int, float]], listi
 
 
 def requests(documents: int, size: Range, runs: Sequence[Sequence[int]], limits: Limits) -> Range:
-    """Return the number of requests that the documents fill.
+    """Return the number of requests that the documents fill, and of those that end the full snapshot.
 
     Args:
         documents: number of documents.
@@ -119,10 +119,11 @@ def requests(documents: int, size: Range, runs: Sequence[Sequence[int]], limits:
         limits: limits of the sink.
     """
     if not documents:
-        return ZERO
+        return Range.exactly(limits.ending_requests)
     sizes = list(chain.from_iterable(runs))
     scales = size.low / size.likely, 1.0, size.high / size.likely
-    return Range(*(_packed(documents, [each * scale for each in sizes], limits) for scale in scales))
+    filled = Range(*(_packed(documents, [each * scale for each in sizes], limits) for scale in scales))
+    return filled + Range.exactly(limits.ending_requests)
 
 
 def _packed(documents: int, sizes: Sequence[float], limits: Limits) -> int:
@@ -133,18 +134,6 @@ def _packed(documents: int, sizes: Sequence[float], limits: Limits) -> int:
         return len(filled)
     full = filled[:-1]  # the sample ended before the last one was full
     return math.ceil(documents * len(full) / sum(full))
-
-
-def with_remainders(number: Range, documents: int, transactions: int) -> Range:
-    """Return the number of requests of a sink that keeps up: each transaction ends with one that is not full.
-
-    Args:
-        number: number of requests if all except the last are full.
-        documents: number of documents, which is an upper limit, because no request is empty.
-        transactions: number of transactions that store the documents.
-    """
-    high = min(documents, number.high + max(0, transactions - 1))
-    return Range(number.low, number.likely, max(number.high, high))
 
 
 def delivery_seconds(number: Range, limits: Limits) -> Range | None:

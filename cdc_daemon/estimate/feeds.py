@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,14 +18,12 @@ from cdc_daemon.estimate.arithmetic import (
     mean_size,
     recompute_seconds,
     requests,
-    with_remainders,
 )
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.sample import Sample, sample
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.limits import Limits
-from cdc_daemon.workers.slow_lane import AIM_SECONDS
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class SinkEstimate:
 
     Attributes:
         delivery_seconds: time that the sink's rate allows for it; None if the sink has no rate.
-        seconds: time of recomputing and delivering, which overlap.
+        seconds: time of recomputing and delivering: a feed is delivered when all its documents are computed.
     """
 
     documents: int
@@ -142,11 +139,7 @@ def _feed(sampled: Sample, limits: Mapping[str, Limits]) -> FeedEstimate:
     sinks: dict[str, SinkEstimate] = {}
     for name, limit in limits.items():
         number = requests(sampled.documents, size, runs, limit)
-        delivering = delivery_seconds(number, limit)
-        if delivering is None or delivering.likely < recomputing.likely:
-            transactions = math.ceil(recomputing.likely / AIM_SECONDS)
-            number = with_remainders(number, sampled.documents, transactions)
-        sinks[name] = _sink(sampled.documents, total, number, recomputing, limit)
+        sinks[name] = _sink(sampled.documents, total, number, recomputing, recomputing, limit)
     return FeedEstimate(
         documents=sampled.documents,
         entities=sampled.entities,
@@ -158,13 +151,19 @@ def _feed(sampled: Sample, limits: Mapping[str, Limits]) -> FeedEstimate:
     )
 
 
-def _sink(documents: int, size: Range, number: Range, recomputing: Range, limits: Limits) -> SinkEstimate:
+def _sink(
+    documents: int, size: Range, number: Range, recomputing: Range, waiting: Range, limits: Limits
+) -> SinkEstimate:
+    """Return the load of a sink.
+
+    Args:
+        waiting: time until the first feed is computed. Its full snapshot begins then.
+    """
     delivering = delivery_seconds(number, limits)
     if delivering is None:
         return SinkEstimate(documents, size, number, None, recomputing)
-    return SinkEstimate(
-        documents, size, number, delivering.rounded(3), longest(recomputing, delivering).rounded(3)
-    )
+    seconds = longest(recomputing, waiting + delivering)
+    return SinkEstimate(documents, size, number, delivering.rounded(3), seconds.rounded(3))
 
 
 def _together(name: str, feeds: Sequence[FeedEstimate], limits: Limits) -> SinkEstimate:
@@ -173,6 +172,7 @@ def _together(name: str, feeds: Sequence[FeedEstimate], limits: Limits) -> SinkE
         reduce(add, (feed.bytes for feed in feeds)),
         reduce(add, (feed.sinks[name].requests for feed in feeds)),
         _recomputed(feeds),
+        min((feed.recompute_seconds for feed in feeds), key=lambda each: each.likely),
         limits,
     )
 

@@ -13,8 +13,10 @@ class Limits:
         batch_records: most records in a request (for a sink without requests: in a batch).
         batch_bytes: most bytes of keys and documents in it; a single larger record still goes, alone.
         requests_per_second: most requests in a second, over all feeds; None for no limit.
+        ending_requests: requests that end the full snapshot of one feed.
     """
 
     batch_records: int
     batch_bytes: int
     requests_per_second: float | None = None
+    ending_requests: int = 0

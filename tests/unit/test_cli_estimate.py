@@ -102,9 +102,9 @@ def test_the_table_has_a_row_for_each_feed_and_sink_and_one_for_all_that_a_sink_
     assert rows[0] == ["feed", "documents", "bytes", "recompute", "sink", "requests", "time"]
     found = [(row[0], row[-4:]) for row in rows[1:] if "catalog" in row]
     assert found == [
-        ("first", ["catalog", "30", "5.0", "min"]),
-        ("second", ["catalog", "30", "5.0", "min"]),
-        ("all", ["catalog", "60", "10", "min"]),
+        ("first", ["catalog", "31", "5.2", "min"]),
+        ("second", ["catalog", "31", "5.2", "min"]),
+        ("all", ["catalog", "62", "10", "min"]),
     ]
     (third,) = (row for row in rows if row[0] == "third")
     assert third[1] == "300"

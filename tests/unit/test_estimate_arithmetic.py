@@ -16,7 +16,6 @@ from cdc_daemon.estimate.arithmetic import (
     mean_size,
     recompute_seconds,
     requests,
-    with_remainders,
 )
 from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.limits import Limits
@@ -122,11 +121,10 @@ def test_recomputing_takes_between_the_fastest_and_the_slowest_run() -> None:
     assert found.high == pytest.approx(5 + 1000 * 0.02 * STORING.high)
 
 
-def test_a_sink_that_keeps_up_may_get_a_request_that_is_not_full_of_each_transaction() -> None:
-    full = Range.exactly(20)
-    assert with_remainders(full, documents=10_000, transactions=12) == Range(20, 20, 31)
-    assert with_remainders(full, documents=25, transactions=12) == Range(20, 20, 25)
-    assert with_remainders(full, documents=10_000, transactions=0) == full
+def test_a_sink_that_is_told_the_end_of_a_full_snapshot_gets_a_request_more() -> None:
+    told = Limits(100, NO_LIMIT, ending_requests=1)
+    assert requests(10_000, SMALL, [[1000]], told) == Range.exactly(101)
+    assert requests(0, SMALL, [], told) == Range.exactly(1)
 
 
 def test_what_overlaps_takes_as_long_as_the_longest() -> None:

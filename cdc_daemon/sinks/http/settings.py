@@ -251,7 +251,7 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
     @property
     def limits(self) -> Limits:
         """The same with the rate; how soon the target answers is not known before it is asked."""
-        return Limits(self.batch_records, self.batch_bytes, self.requests_per_second)
+        return Limits(self.batch_records, self.batch_bytes, self.requests_per_second, ending_requests=1)
 
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
