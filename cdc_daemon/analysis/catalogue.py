@@ -273,6 +273,7 @@ class Output:
         qualified: the type's name with its schema; empty where the server was not asked.
         equal, greater: the operators that its values are compared with, each with its schema.
         collation: as in `Column.collation`.
+        compared_as: the enum of a domain over one, which has no operators of its own; else empty.
     """
 
     name: str
@@ -281,6 +282,7 @@ class Output:
     equal: str = "OPERATOR(pg_catalog.=)"
     greater: str = "OPERATOR(pg_catalog.>)"
     collation: str = ""
+    compared_as: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from cdc_daemon.feeds.definition import FeedDefinition, columns
+from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.spelling import parameter
 
 _AND = sql.SQL(" AND ")
@@ -17,10 +17,19 @@ _OR = sql.SQL(" OR ")
 _COMMA = sql.SQL(", ")
 
 
+def column(feed: FeedDefinition, name: str, alias: str) -> sql.Composable:
+    """`alias.name`, as the operators of its type take it."""
+    return feed.comparable(name, sql.Identifier(alias, name))
+
+
+def _columns(feed: FeedDefinition, names: tuple[str, ...], alias: str) -> sql.Composed:
+    return _COMMA.join(column(feed, name, alias) for name in names)
+
+
 def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) -> sql.Composed:
     """`left.a = right.a AND …`."""
     return _AND.join(
-        sql.SQL("{} {} {}").format(sql.Identifier(left, name), feed.equal(name), sql.Identifier(right, name))
+        sql.SQL("{} {} {}").format(column(feed, name, left), feed.equal(name), column(feed, name, right))
         for name in names
     )
 
@@ -28,7 +37,7 @@ def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) ->
 def equals(feed: FeedDefinition, name: str, alias: str, value: str) -> sql.Composed:
     """`alias.name = value`, the parameter of that name being the text of one."""
     return sql.SQL("{} {} {}").format(
-        sql.Identifier(alias, name), feed.equal(name), parameter(feed, name, value)
+        column(feed, name, alias), feed.equal(name), feed.comparable(name, parameter(feed, name, value))
     )
 
 
@@ -47,7 +56,7 @@ def among(
         return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(rows, same(feed, names, alias, other))
     # `(…) IN (SELECT …)`, which is looked up in a hash table, with the operator named.
     return sql.SQL("({}) {} ANY (SELECT {} FROM {})").format(
-        columns(names, of=alias), feed.equal(names[0]), columns(names, of=other), rows
+        _columns(feed, names, alias), feed.equal(names[0]), _columns(feed, names, other), rows
     )
 
 
@@ -55,16 +64,19 @@ def after(
     feed: FeedDefinition, names: tuple[str, ...], alias: str, values: dict[str, sql.Composed]
 ) -> sql.Composed:
     """Whether `alias` comes after some values in the order of these columns."""
+    comparable = {name: feed.comparable(name, value) for name, value in values.items()}
     if len({feed.operators(name) for name in names}) == 1:
         return sql.SQL("({}) {} ({})").format(
-            columns(names, of=alias), feed.greater(names[0]), _COMMA.join(values[name] for name in names)
+            _columns(feed, names, alias),
+            feed.greater(names[0]),
+            _COMMA.join(comparable[name] for name in names),
         )
     cases = [
         _AND.join(
             sql.SQL("{} {} {}").format(
-                sql.Identifier(alias, name),
+                column(feed, name, alias),
                 feed.greater(name) if name == last else feed.equal(name),
-                values[name],
+                comparable[name],
             )
             for name in names[:n]
         )

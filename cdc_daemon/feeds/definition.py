@@ -144,6 +144,18 @@ class FeedDefinition:
         output = self._outputs[name]
         return type_name(output.qualified or output.type)
 
+    def comparison_type(self, name: str) -> sql.SQL:
+        """The type as which values of an output column are compared: its own, or the enum below a domain."""
+        compared_as = self._outputs[name].compared_as
+        return type_name(compared_as) if compared_as else self.type_of(name)
+
+    def comparable(self, name: str, value: sql.Composable) -> sql.Composable:
+        """A value of an output column as its operators take it."""
+        if not self._outputs[name].compared_as:
+            return value
+        # From a domain to its base type, which is no cast that users could make.
+        return sql.SQL("({})::{}").format(value, self.comparison_type(name))
+
     def is_built_in(self, name: str) -> bool:
         """Whether the type of an output column is one of PostgreSQL's own."""
         output = self._outputs[name]

@@ -10,7 +10,7 @@ from functools import cached_property
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.comparison import among, same
+from cdc_daemon.feeds.comparison import among, column, same
 from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns
 from cdc_daemon.feeds.spelling import array, array_parameter, as_text, from_text
 from cdc_daemon.pg.arrays import ByteaArray, TextArray, array_cursor
@@ -121,9 +121,7 @@ def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
     """The predicate that selects the entities `%(entity_1)s …` (see `entity_arrays`) among rows `alias`."""
     arrays = [array_parameter(feed, name, f"entity_{n}") for n, name in enumerate(feed.entity, start=1)]
     each = [
-        statement(
-            "feed.affected_one", column=sql.Identifier(alias, name), equal=feed.equal(name), values=array
-        )
+        statement("feed.affected_one", column=column(feed, name, alias), equal=feed.equal(name), values=array)
         for name, array in zip(feed.entity, arrays, strict=True)
     ]
     if len(each) > 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
-from cdc_daemon.feeds.comparison import equals
+from cdc_daemon.feeds.comparison import column, equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.spelling import collated_columns, from_text, texts
 from cdc_daemon.pg.session import OWN_PATH
@@ -214,7 +214,7 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         # too many is allowed, too few is not.
         return _AND.join(
             sql.SQL("{} {} ANY (ARRAY(SELECT {} FROM bound))").format(
-                sql.Identifier(alias, name), feed.equal(name), sql.Identifier(name)
+                column(feed, name, alias), feed.equal(name), column(feed, name, "bound")
             )
             for name in route.bound
         )

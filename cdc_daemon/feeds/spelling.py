@@ -64,11 +64,13 @@ def parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
 
 
 def array_parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
-    """The values of a parameter that `array` made."""
+    """The values of a parameter that `array` made, to be compared."""
     values: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
         values = sql.SQL("{}::pg_catalog.text[]").format(values)
-    return collated(sql.SQL("{}::{}[]").format(values, feed.type_of(name)), feed.collation(name))
+    return collated(
+        sql.SQL("{}::{}[]").format(values, feed.comparison_type(name)), feed.collation(name)
+    )
 
 
 def array(feed: FeedDefinition, name: str, values: Sequence[str]) -> list[str] | str:

@@ -28,6 +28,7 @@ from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
 from cdc_daemon.feeds.history import History, read_told
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
+from cdc_daemon.feeds.renamed import remember_renamed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
@@ -265,10 +266,12 @@ class FeedSync:
             restored = locked.history is not None and (
                 self._history.difference(locked.history) != "none" or self._is_behind(locked)
             )
+            renamed = remember_renamed(self._connection, self._feed)
+            if restored or renamed:
+                # Receivers hold what is of that future, or under a former key, and will never be deleted.
+                self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             if restored:
                 self._restart_revisions(locked.revision)
-                # Receivers hold what is of that future and will never be deleted.
-                self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
                 if self._history.is_upgrade_of(former):
                     # A return to the old cluster finds it behind what was delivered. (Where this transaction
                     # fails, that return costs a full snapshot for nothing.)
@@ -279,6 +282,8 @@ class FeedSync:
                 if restored
                 else "first sync"
                 if not locked.synced
+                else "keys renamed"
+                if renamed
                 else "definition changed",
                 force=restored,
             )

@@ -13,10 +13,12 @@ WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_descr
 -- name: outputs
 -- The output columns, in order: name, type, the type's name with its schema, the operators with which its values
 -- are compared, those of its default operator class for B-trees, and the collation, if it is not the database's. Arrays,
--- enums, ranges and composites have their operators in pg_catalog; those of a domain are its base type's.
+-- enums, ranges and composites have their operators in pg_catalog; those of a domain are its base type's. Where that is
+-- an enum, its name comes last: PostgreSQL takes a domain for its base type when it looks for an operator, but not for
+-- those of `anyenum`.
 SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), pg_catalog.format('%%I.%%I', n.nspname, t.typname),
        COALESCE(o.equal, 'OPERATOR(pg_catalog.=)'), COALESCE(o.greater, 'OPERATOR(pg_catalog.>)'),
-       {collation}
+       {collation}, COALESCE(d.enum, '')
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -39,6 +41,17 @@ LEFT JOIN LATERAL (
         WHERE q.oid = m.amopopr
     ) AS p
 ) AS o ON true
+LEFT JOIN LATERAL (
+    WITH RECURSIVE base AS (
+        SELECT t.typbasetype AS type WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT b.typbasetype FROM base JOIN pg_catalog.pg_type AS b ON b.oid = base.type WHERE b.typtype = 'd'
+    )
+    SELECT pg_catalog.format('%%I.%%I', k.nspname, b.typname) AS enum
+    FROM base
+    JOIN pg_catalog.pg_type AS b ON b.oid = base.type AND b.typtype = 'e'
+    JOIN pg_catalog.pg_namespace AS k ON k.oid = b.typnamespace
+) AS d ON true
 WHERE a.attrelid = %(view)s AND a.attnum > 0
 ORDER BY a.attnum
 

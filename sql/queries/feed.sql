@@ -160,6 +160,36 @@ NULL::pg_catalog.json
 -- up.
 CASE WHEN {value} IS DISTINCT FROM NULL THEN pg_catalog.concat({value}) END
 
+-- name: remember_renamed
+-- Keys that are spelled otherwise now than when they were delivered, because a label of an enum or an attribute got
+-- another name. The stored key follows that; the document still has the former spelling. (`->` fails at `\u0000` and
+-- half a surrogate anywhere in a document: with its backslashes doubled an escape is plain text, see `logged`.)
+WITH renamed AS (
+    SELECT CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(o.key, '\\u', '\u'), '\\.', '\\') ELSE o.key END AS key
+    FROM (
+        SELECT s.*, {key_object}::pg_catalog.text AS key_now,
+               pg_catalog.strpos(s.document::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0 AS escaped
+        FROM cdc.{feed} AS s
+        WHERE s.document IS NOT NULL
+    ) AS e
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
+            e.document::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE e.document END AS document
+        OFFSET 0
+    ) AS d
+    CROSS JOIN LATERAL (SELECT pg_catalog.row_to_json(k.*)::pg_catalog.text AS key FROM (SELECT {former}) AS k) AS o
+    WHERE CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(o.key, '\\u', '\u'), '\\.', '\\') ELSE o.key END
+          OPERATOR(pg_catalog.<>) e.key_now
+), remembered AS (
+    INSERT INTO cdc.leftover (sink, feed, key)
+    SELECT o.sink, o.feed, r.key
+    FROM (
+        SELECT s.sink, s.feed FROM cdc.sink_state AS s WHERE s.feed = %(name)s
+        UNION SELECT s.sink, s.feed FROM cdc.former_sink AS s WHERE s.feed = %(name)s
+    ) AS o CROSS JOIN renamed AS r
+)
+SELECT EXISTS (SELECT FROM renamed)
+
 -- name: from_text
 -- The value of such a type by its input function. A cast from text to it, or to an array of it, may be a user's;
 -- a column of a record made of JSON takes none.

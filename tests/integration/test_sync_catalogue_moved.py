@@ -115,6 +115,23 @@ MOVES = {
         "ALTER TYPE size RENAME ATTRIBUTE width TO breadth",
         r"type public\.size was changed",
     ),
+    "a label renamed of an enum that is the key": Move(
+        "CREATE TYPE mood AS ENUM ('good', 'bad');"
+        "CREATE TABLE item (id mood PRIMARY KEY, note text);"
+        "INSERT INTO item VALUES ('good', ''), ('bad', '\\u0000 is no escape \\')",
+        "SELECT id, to_json(note) AS note FROM item",
+        "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'; ALTER TYPE mood RENAME VALUE 'bad' TO 'w\"orse'",
+        r"type public\.mood was changed",
+    ),
+    "a label renamed of an enum below the domain that is the key": Move(
+        "CREATE TYPE mood AS ENUM ('good', 'bad');"
+        "CREATE DOMAIN feeling AS mood; CREATE DOMAIN felt AS feeling;"
+        "CREATE TABLE item (id int PRIMARY KEY, felt felt, n int);"
+        "INSERT INTO item VALUES (1, 'good', 1), (2, 'bad', 2), (3, 'good', 3)",
+        "SELECT felt AS id, sum(n) AS n FROM item GROUP BY felt",
+        "ALTER TYPE mood RENAME VALUE 'good' TO 'fine'",
+        r"type public\.mood was changed",
+    ),
     "a column added to a table whose row is a value": Move(
         "CREATE TABLE size (width int, height int);"
         "CREATE TABLE item (id int PRIMARY KEY, sizes size[]);"

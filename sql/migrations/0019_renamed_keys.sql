@@ -1,0 +1,19 @@
+-- A key whose text changed, because a label of its enum got another name, is delivered by a full snapshot.
+
+-- As in migration 8. The snapshot waits here, too, until every document is computed with the new text.
+CREATE OR REPLACE VIEW cdc.delivery AS
+SELECT s.sink, s.feed, s.failure IS NOT NULL AS failing, s.leased_by, s.leased_until,
+       s.revision < f.revision OR s.scan_until IS NOT NULL OR s.snapshot_wanted AS behind,
+       EXISTS (
+           SELECT FROM cdc.failed_item AS i
+           WHERE i.sink = s.sink AND i.feed = s.feed AND i.next_attempt_at <= pg_catalog.clock_timestamp()
+       ) AS due,
+       EXISTS (
+           SELECT FROM cdc.delivery_pause AS p WHERE p.sink IN (s.sink, '*') AND p.feed IN (s.feed, '*')
+       ) AS paused,
+       s.snapshot_wanted AND (f.cursor IS NULL OR EXISTS (
+           SELECT FROM cdc.resync AS r
+           WHERE r.feed = s.feed AND r.finished_at IS NULL
+             AND r.reason IN ('history changed', 'first sync', 'keys renamed')
+       )) AS awaited
+FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed;
