@@ -68,9 +68,7 @@ def array_parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Comp
     values: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
         values = sql.SQL("{}::pg_catalog.text[]").format(values)
-    return collated(
-        sql.SQL("{}::{}[]").format(values, feed.comparison_type(name)), feed.collation(name)
-    )
+    return collated(sql.SQL("{}::{}[]").format(values, feed.comparison_type(name)), feed.collation(name))
 
 
 def array(feed: FeedDefinition, name: str, values: Sequence[str]) -> list[str] | str:
