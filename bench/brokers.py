@@ -25,6 +25,8 @@ from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.formats import framed
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.registry import SINKS
+from cdc_daemon.sinks.settings import SinkSettings
+from cdc_daemon.sinks.sink import Sink
 from tests.receivers import processes
 from tests.receivers.kafka import KAFKA
 from tests.receivers.nats import NATS
@@ -107,14 +109,14 @@ def measure(place: Place) -> Iterator[Figure]:
         ):
             kind = SINKS[one.kind]
 
-            def opened(kind: type = kind, one: _Contest = one) -> object:
+            def opened(kind: type[SinkSettings] = kind, one: _Contest = one) -> Sink:
                 settings = {"type": one.kind, "batch_records": BATCH, **one.settings(_name())}
                 return kind.model_validate(settings).open("bench")
 
             yield from contest(
                 place,
                 one.kind,
-                sink=opened,  # type: ignore[arg-type]
+                sink=opened,
                 documents=documents,
                 bare=lambda one=one: one.bare(_name()),
             )
@@ -182,7 +184,7 @@ def _redis(made: _Made) -> _Contest:
                 pipeline = client.pipeline(transaction=False)
                 for record in batch:
                     fields = {"document": record.data or b"", "revision": record.revision}
-                    pipeline.hset(f"{name}:{record.revision}", mapping=fields)  # type: ignore[arg-type]
+                    pipeline.hset(f"{name}:{record.revision}", mapping=fields)
                 pipeline.execute()
 
     return _Contest(
@@ -282,10 +284,10 @@ def _opensearch(made: _Made) -> _Contest:
 
 def _s3(made: _Made) -> _Contest:
     endpoint = f"http://127.0.0.1:{processes.shared(S3).port}"
-    account = {"aws_access_key_id": "bench", "aws_secret_access_key": "bench", "region_name": "us-east-1"}
+    session = boto3.Session("bench", "bench", region_name="us-east-1")
 
     def connected() -> S3Client:
-        return boto3.Session(**account).client("s3", endpoint_url=endpoint)  # type: ignore[call-overload]
+        return session.client("s3", endpoint_url=endpoint)
 
     connected().create_bucket(Bucket="bench")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import LiteralString, NamedTuple, TypeAlias
+from typing import Any, LiteralString, NamedTuple, TypeAlias
 from zlib import crc32
 
 import psycopg
@@ -169,7 +169,7 @@ class Sample:
                 table.references.append(Reference(("parent_id",), table.name, ("id",)))
         return tables
 
-    def _rows_of(self, name: LiteralString, of: Mapping[str, str]) -> list[tuple[object, ...]]:
+    def _rows_of(self, name: LiteralString, of: Mapping[str, str]) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), of).fetchall()
 
     def _accepted(self, column: Column, values: Sequence[str]) -> list[str]:

@@ -91,11 +91,11 @@ def _package(name: str, extras: tuple[str, ...]) -> Package:
 
 
 def _licence(found: metadata.PackageMetadata) -> str:
-    expression = found.get("License-Expression")
+    expression = _field(found, "License-Expression")
     if expression:
         return expression
     classified = [_CLASSIFIERS[each] for each in found.get_all("Classifier") or [] if each in _CLASSIFIERS]
-    said = (found.get("License") or "").split("\n", 1)[0].strip()
+    said = _field(found, "License").split("\n", 1)[0].strip()
     return " AND ".join(classified) or said or "see the package"
 
 
@@ -103,8 +103,13 @@ def _page(found: metadata.PackageMetadata) -> str:
     for line in found.get_all("Project-URL") or []:
         label, _, url = line.partition(",")
         if re.fullmatch(r"home ?page|source( code)?|repository|github", label.strip(), re.IGNORECASE):
-            return url.strip()
-    return found.get("Home-page") or ""
+            return str(url).strip()
+    return _field(found, "Home-page")
+
+
+def _field(found: metadata.PackageMetadata, name: str) -> str:
+    """The first value of a field; "" where there is none."""
+    return str((found.get_all(name) or [""])[0])
 
 
 if __name__ == "__main__":

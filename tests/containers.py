@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from docker.errors import DockerException
+from docker.errors import DockerException  # type: ignore[import-untyped]
 from testcontainers.community.postgres import PostgresContainer
 
 from tests.servers import EXTERNAL_VARIABLE

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import ConfigurationError
-from cdc_daemon.pg.binaries import find_binaries
+from cdc_daemon.pg.binaries import Origin, find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 
 KNOWN = ("embedded", "machine", "external")
@@ -98,7 +98,7 @@ def start(name: str) -> Server:
         if not dsn:
             raise LookupError(f"set {EXTERNAL_VARIABLE} to a superuser's connection string of that server")
         return Server(name, dsn)
-    origin = "machine" if name == "machine" else "embedded"
+    origin: Origin = "machine" if name == "machine" else "embedded"
     server = _kept(Path(os.environ[DIRECTORY_VARIABLE]), name)
     server.binaries = find_binaries(origin, only=True)
     return Server(name, server.start())

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from cdc_daemon.pg.session import connect as connect_pinned
 
@@ -246,7 +245,7 @@ def assert_revisions_grow(records: list[Record]) -> None:
 def query(dsn: str, feed: Feed) -> dict[Key, Any]:
     """The documents of a feed as its query yields them now, by key."""
     with connect_pinned(dsn, search_path="public") as connection:
-        text = sql.SQL(cast("LiteralString", f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"))
+        text = f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q".encode()
         rows = [loads(row[0]) for row in connection.execute(text)]
     return {
         tuple(row[name] for name in feed.key): {
@@ -272,4 +271,4 @@ def execute(dsn: str, *statements: str) -> None:
     """Each statement committed by itself."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for text in statements:
-            connection.execute(cast("LiteralString", text))
+            connection.execute(text.encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import LiteralString, cast
 
 import psycopg
 
@@ -88,7 +87,7 @@ class Mortal(Command):
 
 def _await(holder: psycopg.Connection, text: str) -> None:
     def is_so() -> bool:
-        row = holder.execute(cast("LiteralString", text)).fetchone()
+        row = holder.execute(text.encode()).fetchone()
         return bool(row and row[0])
 
     eventually(text, is_so)

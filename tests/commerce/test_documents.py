@@ -20,6 +20,7 @@ from cdc_daemon.estimate import estimate
 from cdc_daemon.pg.session import connect
 from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings
+from cdc_daemon.sinks.file import FileSettings
 from cdc_daemon.workers.installation import install
 from tests import servers
 from tests.commerce import shop
@@ -107,9 +108,11 @@ def delivered(configuration: Settings) -> Delivered:
             connection, dsn, configuration, plan_feeds(connection, configuration, list(configuration.feeds))
         )
     Service(configuration, dsn).run_once()
+    sink = configuration.sinks["out"]
+    assert isinstance(sink, FileSettings)
     found: Delivered = {}
     for feed in configuration.feeds:
-        file = Path(str(configuration.sinks["out"].path).format(feed=feed))
+        file = Path(str(sink.path).format(feed=feed))
         records = [json.loads(line) for line in file.read_bytes().splitlines()]
         assert records.pop()["op"] == "snapshot_end"
         assert {record["op"] for record in records} == {"upsert"}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.pg.pool import Pool
@@ -173,11 +173,11 @@ class Delivering:
     def execute(self, *statements: str) -> None:
         with self.session() as session:
             for text in statements:
-                session.execute(cast("LiteralString", text))
+                session.execute(text.encode())
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.session() as session:
-            return session.execute(cast("LiteralString", query)).fetchall()
+            return session.execute(query.encode()).fetchall()
 
     def failed(self, columns: str = "key ->> 'sku', attempts, next_attempt_at IS NULL") -> list[Any]:
         """Failed items: key, attempts, parked."""

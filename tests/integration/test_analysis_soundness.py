@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import psycopg
 import pytest
 
-from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA, Case
+from tests.integration.analysis_case import Case
+from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA
 from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ TODAY = "2024-05-06"
 
 
 @pytest.fixture
-def shop(database: str) -> Session:
+def shop(database: str) -> Iterator[Session]:
     with pinned(database, search_path="public", purpose="test") as connection:
         for _ in create(connection, SIZE, today=TODAY):
             pass

@@ -97,7 +97,7 @@ def test_workers_are_served_in_the_order_in_which_they_came(database: str) -> No
     threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
     for number, thread in enumerate(threads):
         thread.start()
-        eventually("it has the session or waits", lambda number=number: pool.waiting == number)  # type: ignore[misc]
+        eventually("it has the session or waits", lambda number=number: pool.waiting == number)
     may_end.set()
     for thread in threads:
         thread.join()

@@ -91,9 +91,10 @@ def _using(user: ModuleType, kept: Mapping[str, ModuleType]) -> Iterator[None]:
     """Give a module the mutant's functions and classes where it has the original's."""
     before = dict(vars(user))
     for name, value in before.items():
-        home = getattr(value, "__module__", None)
+        home = str(getattr(value, "__module__", None))
         if home in kept and getattr(kept[home], getattr(value, "__name__", ""), None) is value:
-            setattr(user, name, getattr(importlib.import_module(home), value.__name__))
+            own = str(getattr(value, "__name__", ""))
+            setattr(user, name, getattr(importlib.import_module(home), own))
     try:
         yield
     finally:

@@ -8,8 +8,11 @@ from http.server import BaseHTTPRequestHandler
 from tests.receivers.http import Script, Target, answer, raw
 
 
-def _never(target: Target) -> Script:
-    return lambda _: target.ended.wait() or None
+def never(target: Target) -> Script:
+    def wait(_: object) -> None:
+        target.ended.wait()
+
+    return wait
 
 
 def _slowly(beginning: bytes) -> Callable[[Target], Script]:
@@ -47,7 +50,7 @@ def _status(status: int, **headers: str) -> Callable[[Target], Script]:
 
 
 UNTIMELY: Mapping[str, Callable[[Target], Script]] = {
-    "no answer": _never,
+    "no answer": never,
     "slow headers": _slowly(b"HTTP/1.1 200 OK\r\nX-Slow: "),
     "slow body": _slowly(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"),
 }
@@ -94,4 +97,10 @@ TALKATIVE: Mapping[str, Callable[[Target], Script]] = {
 
 TOO_LARGE: Mapping[str, Callable[[Target], Script]] = {"413": _status(413)}
 
-FAULTS: Mapping[str, Callable[[Target], Script]] = UNTIMELY | BROKEN | NOT_NOW | TALKATIVE | TOO_LARGE
+FAULTS: Mapping[str, Callable[[Target], Script]] = {
+    **UNTIMELY,
+    **BROKEN,
+    **NOT_NOW,
+    **TALKATIVE,
+    **TOO_LARGE,
+}

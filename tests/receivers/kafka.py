@@ -106,8 +106,8 @@ def _seen(message: Message) -> Seen:
     headers = dict(message.headers() or [])
     return Seen(
         key_of(message.key() or b""),
-        int(headers["revision"]),
+        int(headers["revision"] or 0),
         None if message.value() is None else meaning(message.value() or b""),
-        int(headers["snapshot"]) if "snapshot" in headers else None,
+        int(headers["snapshot"] or 0) if "snapshot" in headers else None,
         headers["op"] == b"snapshot_end",
     )

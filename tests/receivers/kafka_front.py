@@ -38,7 +38,7 @@ def secured_front(broker: int, context: ssl.SSLContext) -> Iterator[int]:
                 answers.join()
 
         def answer(self, inside: socket.socket, secured: ssl.SSLSocket) -> None:
-            ours = _HOST + self.server.server_address[1].to_bytes(4)
+            ours = _HOST + int(secured.getsockname()[1]).to_bytes(4)
             theirs = _HOST + broker.to_bytes(4)
             with contextlib.suppress(OSError), inside.makefile("rb") as frames:
                 while size := frames.read(4):

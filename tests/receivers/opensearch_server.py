@@ -104,8 +104,8 @@ class Indices:
                 f"[{identity}]: version conflict, current version [{known}] is higher or equal to [{version}]"
             )
             return _failed(answer, 409, "version_conflict_engine_exception", reason)
-        if source is not None and (reason := self._mapped(index, source)):
-            return _failed(answer, 400, "mapper_parsing_exception", reason)
+        if source is not None and (fault := self._mapped(index, source)):
+            return _failed(answer, 400, "mapper_parsing_exception", fault)
         documents[identity] = (version, source)
         self._journal.write(json.dumps([index, identity, version, source]) + "\n")
         if source is None:

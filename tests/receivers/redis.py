@@ -92,7 +92,7 @@ class RedisStreamReceiver(RedisReceiver):
         return {**super().losses(feed), "stream deleted": lambda: self.client.delete(stream)}
 
     def entries(self, feed: str) -> list[dict[bytes, bytes]]:
-        found: list[tuple[bytes, dict[bytes, bytes]]] = self.client.xrange(f"{self._name}:{feed}")  # pyright: ignore[reportAssignmentType]
+        found: list[tuple[bytes, dict[bytes, bytes]]] = self.client.xrange(f"{self._name}:{feed}")  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
         return [fields for _, fields in found]
 
     def documents(self, feed: str) -> Documents:

@@ -153,10 +153,10 @@ def _of_settings(certificates: Certificates, of: Callable[[str], dict[str, objec
     def settings(password: str, authority: Path | None, shows: bool) -> dict[str, object]:
         trusted = {} if authority is None else {"ca_file": str(authority)}
         shown = {"client_certificate_file": chain, "client_key_file": key}
-        return {**of(password), **trusted, **(shown if shows and door.asks_for_certificate else {})}
+        return {**of(password), **trusted, **(shown if shows and opened.asks_for_certificate else {})}
 
-    door = Door(certificates, settings, **asks)
-    return door
+    opened = Door(certificates, settings, **asks)
+    return opened
 
 
 def _redis(name: str) -> Iterator[Door]:
@@ -287,9 +287,9 @@ def _postgres(name: str) -> Iterator[Door]:
     chain, key = certificates.client
 
     def settings(password: str, authority: Path | None, shows: bool) -> dict[str, object]:
-        words: dict[str, object] = {"sslmode": "verify-full", "sslrootcert": authority or "system"}
+        words = {"sslmode": "verify-full", "sslrootcert": str(authority or "system")}
         if shows:
-            words |= {"sslcert": chain, "sslkey": key}
+            words |= {"sslcert": str(chain), "sslkey": str(key)}
         dsn = make_conninfo(
             host="127.0.0.1", port=server.tcp_port, user=USER, password=password, dbname="postgres", **words
         )

@@ -122,8 +122,8 @@ def test_it_empties_changelogs_and_logs(kept: Daemon, shop: Session) -> None:
 
 
 def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, keeper: str) -> None:
-    role = conninfo_to_dict(keeper)["user"]
-    rights = dict(shop.execute(RIGHTS, (role, ["r", "v", "p"])).fetchall())
+    role = str(conninfo_to_dict(keeper)["user"])
+    rights: dict[str, list[str]] = dict(shop.execute(RIGHTS, (role, ["r", "v", "p"])).fetchall())
     assert not [name for name, held in rights.items() if {"TRIGGER", "REFERENCES", "MAINTAIN"} & set(held)]
     assert rights["migration"] == rights["source"] == rights["former_sink"] == ["SELECT"]
     for name, held in rights.items():
@@ -153,7 +153,7 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, ke
 def test_a_later_script_takes_away_what_an_earlier_version_granted(
     kept: Daemon, shop: Session, keeper: str
 ) -> None:
-    role = conninfo_to_dict(keeper)["user"]
+    role = str(conninfo_to_dict(keeper)["user"])
     assert role is not None
     owner = sql.Identifier(default_owner(shop))
     shop.execute(
@@ -162,7 +162,7 @@ def test_a_later_script_takes_away_what_an_earlier_version_granted(
         )
     )
     run_script(shop, kept.script())
-    rights = dict(shop.execute(RIGHTS, (role, ["r"])).fetchall())
+    rights: dict[str, list[str]] = dict(shop.execute(RIGHTS, (role, ["r"])).fetchall())
     assert not [name for name, held in rights.items() if {"TRIGGER", "REFERENCES"} & set(held)]
     assert shop.execute(
         "SELECT has_schema_privilege(%s, 'cdc', 'CREATE')", (default_owner(shop),)

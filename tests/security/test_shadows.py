@@ -221,7 +221,7 @@ def role(administrator: psycopg.Connection[Any], dsn: str, name: str) -> Iterato
 
 
 def grant(administrator: psycopg.Connection[Any], dsn: str, *rights: str) -> None:
-    name = sql.Identifier(conninfo_to_dict(dsn)["user"])
+    name = sql.Identifier(str(conninfo_to_dict(dsn)["user"]))
     for right in rights:
         administrator.execute(sql.SQL(right).format(name, sql.Identifier(administrator.info.dbname)))
 

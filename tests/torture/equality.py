@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, LiteralString, cast
-
-from psycopg import sql
+from typing import Any, cast
 
 from cdc_daemon.pg.session import connect
 from tests.acceptance.command import Command, Feed
@@ -43,7 +41,7 @@ def documents_of_the_query(dsn: str, feed: Feed) -> Counter[str]:
     """The documents that a feed's query yields now."""
     text = f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q"
     with connect(dsn, search_path=SEARCH_PATH) as connection:
-        rows = connection.execute(sql.SQL(cast("LiteralString", text))).fetchall()
+        rows = connection.execute(text.encode()).fetchall()
     return Counter(_text(meaning(row[0])) for row in rows)
 
 
@@ -62,7 +60,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in cast("list[Any]", value)]
+        return [_plain(inner) for inner in value]
     return "0" if value == "-0" else value
 
 

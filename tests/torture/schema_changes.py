@@ -95,7 +95,7 @@ def partition_added(world: World) -> Undo | bool:
     day = world.case.days + 1
     row = f"INSERT INTO visit_{day} VALUES ({day}, {day}, 'first')"
     if world.chance.percent(50):
-        made = (f"CREATE TABLE visit_{day} PARTITION OF visit FOR VALUES IN ({day})", row)
+        made: tuple[str, ...] = (f"CREATE TABLE visit_{day} PARTITION OF visit FOR VALUES IN ({day})", row)
     else:
         made = (
             f"CREATE TABLE visit_{day} (LIKE visit INCLUDING ALL)",

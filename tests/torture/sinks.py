@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.properties.schemas import Chance
 from tests.integration.sinks.targets import MORTAL, PAST_A_PROXY
-from tests.receivers.http import HttpReceiver, answer, raw
+from tests.receivers.http import HttpReceiver, Request, Script, answer, raw
 from tests.receivers.proxy import Proxy
 from tests.receivers.receiver import Documents, Receiver
 
@@ -66,13 +66,18 @@ class Target:
     def _fail_by_answers(self, receiver: HttpReceiver, chance: Chance, what: str) -> Undo:
         target = receiver.target
         ended = target.ended
-        steps = {
-            "slow": lambda: ended.wait(0.3) and None,
-            "silent": lambda: ended.wait(_TIMEOUT_SECONDS + 1) and None,
-            "answers lost": lambda: raw(b"") if chance.percent(70) else None,
-            "half the answers failing": lambda: answer(503) if chance.percent(50) else None,
-        }
-        target.admit = lambda _request, _under_way: steps[what]()
+
+        def admit(_request: Request, _under_way: int) -> Script | None:
+            match what:
+                case "answers lost":
+                    return raw(b"") if chance.percent(70) else None
+                case "half the answers failing":
+                    return answer(503) if chance.percent(50) else None
+                case _:
+                    ended.wait(0.3 if what == "slow" else _TIMEOUT_SECONDS + 1)
+                    return None
+
+        target.admit = admit
 
         def undo() -> None:
             target.admit = lambda _request, _under_way: None

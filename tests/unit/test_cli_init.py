@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from click.testing import CliRunner
+from pydantic import BaseModel
 
 from cdc_daemon.cli import main
 from cdc_daemon.cli.init import FILES, starter_directory
@@ -75,7 +76,8 @@ def test_the_defaults_that_the_starter_shows_are_the_defaults(tmp_path: Path) ->
 def test_the_starter_shows_every_setting() -> None:
     text = uncommented((starter_directory() / "cdc.toml").read_text("utf-8"))
     shown = set(re.findall(r"^(\w+) = ", text, flags=re.MULTILINE))
-    for model in (DatabaseSettings, DaemonSettings, FeedSettings, *SINKS.values()):
+    models: tuple[type[BaseModel], ...] = (DatabaseSettings, DaemonSettings, FeedSettings, *SINKS.values())
+    for model in models:
         # A secret is shown as its file: that is how it should be given.
         missing = {name for name in settable(model) if name not in shown and f"{name}_file" not in shown}
         assert not missing, model.__name__

@@ -102,7 +102,11 @@ def _tables() -> dict[str, list[tuple[str, ...]]]:
 
 
 def test_every_command_and_option_is_in_the_reference_and_nothing_else() -> None:
-    written = {title: dict(table) for title, table in _tables().items() if title.startswith("cdc-daemon")}
+    written = {
+        title: {row[0]: row[1] for row in table}
+        for title, table in _tables().items()
+        if title.startswith("cdc-daemon")
+    }
     assert written == {heading(name, command): options(command) for name, command in commands().items()}
 
 

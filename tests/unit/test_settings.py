@@ -312,4 +312,4 @@ def test_embedded_is_a_database(write: Write) -> None:
 def test_settings_can_not_be_changed(write: Write) -> None:
     settings: Settings = load(write(MINIMAL), {})
     with pytest.raises(ValueError, match="frozen"):
-        settings.daemon.poll_seconds = 1  # type: ignore[misc]
+        settings.daemon.poll_seconds = 1

@@ -10,6 +10,7 @@ import pytest
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.service import Service
 from cdc_daemon.settings import load
+from cdc_daemon.supervisor import Worker
 
 CONFIGURATION = """
 [database]
@@ -30,7 +31,12 @@ def test_no_worker_gives_a_sign_of_life_while_the_database_is_away(tmp_path: Pat
     (tmp_path / "cdc.toml").write_text(CONFIGURATION)
     settings = load(tmp_path / "cdc.toml", {})
     service = Service(settings, settings.database.conninfo)
-    workers = [*service._feed_workers, *service._deliveries, service._watcher(), service._rotator()]
+    workers: list[Worker] = [
+        *service._feed_workers,
+        *service._deliveries,
+        service._watcher(),
+        service._rotator(),
+    ]
     beats: list[str] = []
     for worker in workers:
         with pytest.raises(DatabaseUnavailable):

@@ -76,6 +76,10 @@ class Terms(ABC):
         """Any condition."""
 
     @abstractmethod
+    def _key_expression(self, col: Col) -> Col:
+        """An expression over a grouping key."""
+
+    @abstractmethod
     def _membership(self, depth: int, cols: Sequence[Col], outer: Sequence[Col], kind: str) -> str:
         """IN, NOT IN, ANY or ALL of a subquery."""
 

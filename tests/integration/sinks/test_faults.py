@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
 from tests.integration.sinks.targets import PAST_A_PROXY, RECEIVERS, WITHOUT_SERVER
 from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
@@ -49,7 +50,7 @@ def proxy(proxied_receiver: Receiver) -> Iterator[Proxy]:
         yield proxy
 
 
-def until_taken(sink: Sink, records: list, tries: int = 20) -> list[SinkUnavailable]:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+def until_taken(sink: Sink, records: list[Record], tries: int = 20) -> list[SinkUnavailable]:
     """Hand over as the daemon does, again and again; what was raised on the way."""
     raised: list[SinkUnavailable] = []
     while True:

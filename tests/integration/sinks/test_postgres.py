@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.sinks.record import Record
 from tests.integration.sinks.targets import unique
 from tests.integration.sinks.test_contract import FEED, delete, upsert
 from tests.receivers.postgres import PostgresReceiver
@@ -144,7 +145,7 @@ def test_tables_may_be_made_before_by_somebody_with_more_rights(
 )
 @pytest.mark.parametrize("records", [[], [upsert("a", 2)]])
 def test_a_table_that_is_not_as_the_sink_needs_it_is_said(
-    receiver: PostgresReceiver, target: psycopg.Connection, change: str, hint: str, records: list
+    receiver: PostgresReceiver, target: psycopg.Connection, change: str, hint: str, records: list[Record]
 ) -> None:
     receiver.sink().deliver(FEED, [upsert("a", 1)])
     target.execute(change)  # pyright: ignore[reportArgumentType]

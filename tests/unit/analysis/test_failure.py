@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import FeedQuery, TableName
 from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.plan import Analysis, RouteKind
@@ -24,7 +25,7 @@ def broken(module: str, name: str, query: FeedQuery | None = None) -> Analysis:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importlib.import_module(f"cdc_daemon.analysis.{module}"), name, defect)
-        return importlib.import_module("cdc_daemon.analysis").analyse(query or feed_query(QUERY), CATALOGUE)
+        return analyse(query or feed_query(QUERY), CATALOGUE)
 
 
 def reads_all(analysis: Analysis, name: str) -> None:

@@ -19,6 +19,7 @@ from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings, HttpSink
 from cdc_daemon.sinks.http.answer import LONGEST_RETRY_AFTER_SECONDS, retry_after
 from tests.receivers.http import Target, answer, raw
+from tests.receivers.http_faults import never
 from tests.unit.sinks.conftest import CERTIFICATE, Opened
 from tests.unit.sinks.target import record
 
@@ -226,7 +227,7 @@ def test_retry_after_is_seconds_or_a_date_and_never_more_than_an_hour(
 
 
 def test_a_server_that_does_not_answer_is_left_after_the_timeout(opened: Opened, target: Target) -> None:
-    target.script.append(lambda _: target.ended.wait() or None)
+    target.script.append(never(target))
     with pytest.raises(SinkUnavailable, match=r"no whole answer within 0\.3 s") as raised:
         opened(target.url, timeout_seconds=0.3).deliver("products", [record(1)])
     assert "timeout_seconds" in str(raised.value.hint)
@@ -375,7 +376,7 @@ def test_a_certificate_is_verified(opened: Opened, tls_target: Target) -> None:
 
 
 def test_a_server_that_stalls_over_tls_is_left_after_the_timeout(opened: Opened, tls_target: Target) -> None:
-    tls_target.script.append(lambda _: tls_target.ended.wait() or None)
+    tls_target.script.append(never(tls_target))
     sink = opened(tls_target.url, ca_file=CERTIFICATE, timeout_seconds=0.5)
     with pytest.raises(SinkUnavailable, match=r"no whole answer within 0\.5 s"):
         sink.deliver("products", [record(1)])

@@ -20,6 +20,7 @@ from cdc_daemon.sinks.http import HttpSettings
 from cdc_daemon.sinks.http.authorization import ClientCredentials, Token
 from cdc_daemon.sinks.http.client import Client
 from tests.receivers.http import Script, Target, answer, serving
+from tests.receivers.http_faults import never
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.target import record
 
@@ -259,6 +260,6 @@ def test_who_waits_for_a_token_that_another_asks_for_waits_no_longer_than_it_may
 def test_a_server_of_tokens_that_is_down_or_silent_holds_the_sink(
     opened: Opened, target: Target, issuer: Target
 ) -> None:
-    issuer.script.append(lambda _: issuer.ended.wait() or None)
+    issuer.script.append(never(issuer))
     with pytest.raises(SinkUnavailable, match="no token could be asked for"):
         opened(target.url, timeout_seconds=0.3, **oauth2(issuer)).deliver("products", [record(1)])

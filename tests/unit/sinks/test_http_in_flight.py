@@ -13,6 +13,7 @@ from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.http import HttpSettings
 from cdc_daemon.sinks.record import Record
 from tests.receivers.http import Script, Target, answer
+from tests.receivers.http_faults import never
 from tests.unit.sinks.conftest import Opened
 from tests.unit.sinks.delivery import deliver_all
 from tests.unit.sinks.target import record
@@ -155,7 +156,7 @@ def test_a_target_that_takes_four_at_once_is_soon_sent_about_four(opened: Opened
 
 def test_a_timeout_makes_the_next_call_smaller_until_it_fits(opened: Opened, target: Target) -> None:
     sink = opened(target.url, batch_records=1, in_flight=8, timeout_seconds=0.3)
-    target.script.extend([lambda _: target.ended.wait() or None] * 8)
+    target.script.extend([never(target)] * 8)
     with pytest.raises(SinkUnavailable, match="no whole answer within"):
         sink.deliver("products", [record(number) for number in range(8)])
     assert sink.batch_records == 4
