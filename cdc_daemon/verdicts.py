@@ -57,7 +57,7 @@ VERDICTS: dict[str, VerdictName] = {
         refused=True,
     ),
     "function-reads": VerdictName(
-        "A function of yours reads tables, or may read tables, that the feed does not declare (`reads`).",
+        "A function reads tables, or may read tables, that the feed does not declare (`reads`).",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
@@ -78,7 +78,8 @@ VERDICTS: dict[str, VerdictName] = {
         accepting=Accepting.UNWATCHED,
     ),
     "system-catalogue": VerdictName(
-        "PostgreSQL allows no trigger on a system catalogue or a sequence.",
+        "PostgreSQL allows no trigger on a system catalogue or a sequence. The query reads one, itself or by "
+        "a built-in function.",
         refused=True,
         accepting=Accepting.UNWATCHED,
     ),
@@ -111,7 +112,8 @@ VERDICTS: dict[str, VerdictName] = {
         "Warnings may be missing, by a bug in cdc-daemon, which the message asks you to report."
     ),
     "stable-function": VerdictName(
-        "A function of an extension is STABLE: it may depend on more than its arguments."
+        "A function of an extension, of text search or of a newer PostgreSQL is STABLE: it may depend on "
+        "more than its arguments."
     ),
     "session-value": VerdictName("A function returns a value of the daemon's session, not of a row."),
     "unlogged-table": VerdictName("A crash empties an unlogged table, without firing a trigger."),

@@ -253,6 +253,7 @@ class Catalogue:
         code: what may run when documents are made.
         creators: schemas of the search path in which other roles than their owners may create, with these
             roles, as they stand in a statement.
+        named_types: types in the query whose values are written as names of the catalogue (`regclass`).
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
@@ -262,6 +263,7 @@ class Catalogue:
     role: str = "cdc"
     code: Code = Code()
     creators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    named_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

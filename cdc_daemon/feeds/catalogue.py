@@ -93,6 +93,12 @@ def describe(
         )
         used = {oid: columns for oid, columns in depended.items() if oid not in views}
         tables = _tables(cursor, {**{oid: list[str]() for oid in declared}, **used})
+        named_types = tuple(
+            name
+            for (name,) in cursor.execute(
+                statement("catalogue.named_types"), {"views": [view, *views]}
+            ).fetchall()
+        )
         code = read_code(
             cursor,
             query=view,
@@ -116,6 +122,7 @@ def describe(
         role=role,
         code=code,
         creators=creators,
+        named_types=named_types,
     )
     query = FeedQuery(
         feed,

@@ -57,6 +57,8 @@ PINNED: Mapping[str, str] = {
     "bytea_output": "hex",
     "quote_all_identifiers": "off",
     "xmlbinary": "base64",
+    "xmloption": "content",
+    "array_nulls": "on",
     "lc_monetary": "C",
     "lc_time": "C",
     "lc_numeric": "C",

@@ -160,7 +160,7 @@ WITH RECURSIVE called AS (
     SELECT m[1]::pg_catalog.oid AS oid
     FROM pg_catalog.pg_rewrite AS r,
          pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
-                                   ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') AS m
+                                   ':(?:funcid|opfuncid|aggfnoid|winfnoid|tsmhandler) (\d+)', 'g') AS m
     WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
     UNION
     SELECT f.oid
@@ -200,6 +200,45 @@ JOIN pg_catalog.pg_proc AS p ON p.oid = called.oid AND p.prokind <> 'p'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 ORDER BY 1, 2, 6
+
+-- name: named_types
+-- Types of values in the query and its views that are numbers of objects and are written as their names, by themselves or
+-- as a part. A value that is used as a number (::oid) tells no name, nor does a constant that chooses a configuration of
+-- text search.
+WITH RECURSIVE value (type) AS (
+    SELECT m[1]::pg_catalog.oid
+    FROM pg_catalog.pg_rewrite AS r
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.regexp_replace(
+            r.ev_action::pg_catalog.text,
+            '\{{RELABELTYPE :arg \{{[A-Z]+ [^{{}}]*\}} :resulttype 26 |:consttype (?:3734|3769) ', ' ', 'g') AS rule
+    ) AS t
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(
+        t.rule,
+        ':(?:vartype|consttype|funcresulttype|resulttype|opresulttype|aggtype|wintype|coalescetype|casetype'
+        '|minmaxtype|array_typeid|refrestype|row_typeid) (\d+)', 'g') AS m
+    WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
+), part (type, of) AS (
+    SELECT v.type, v.type FROM value AS v
+    UNION
+    SELECT p.type, b.type
+    FROM part AS p
+    JOIN pg_catalog.pg_type AS t ON t.oid = p.of
+    CROSS JOIN LATERAL (
+        SELECT t.typelem UNION ALL SELECT t.typbasetype
+        UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range AS g WHERE g.rngtypid = t.oid
+    ) AS b (type)
+    WHERE b.type <> 0
+)
+SELECT DISTINCT pg_catalog.format_type(p.type, -1)
+FROM part AS p
+JOIN pg_catalog.pg_type AS t ON t.oid = p.of
+WHERE t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+  AND t.typname IN ('regclass', 'regcollation', 'regconfig', 'regdictionary', 'regnamespace', 'regoper', 'regoperator',
+                    'regproc', 'regprocedure', 'regrole', 'regtype', 'aclitem')
+ORDER BY 1
 
 -- name: reader
 -- The role that reads, as it stands in a statement, and whether it may create the temporary view that describes

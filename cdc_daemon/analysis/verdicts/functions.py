@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from cdc_daemon.analysis.catalogue import Function
 from cdc_daemon.analysis.places import Place
 from cdc_daemon.analysis.plan import Verdict
+from cdc_daemon.analysis.verdicts.built_in import TABLES, kind_of
 from cdc_daemon.analysis.verdicts.clocks import is_clock_function
-from cdc_daemon.analysis.verdicts.reads import reads
+from cdc_daemon.analysis.verdicts.reads import Told, declare, reads
 from cdc_daemon.analysis.verdicts.subject import Subject
 
 # Extensions that are there to reach other servers, files or processes.
@@ -27,31 +28,15 @@ _OUTSIDE = frozenset(
     }
     | {"plsh", "azure_storage", "google_ml_integration", "pg_cron", "pgagent"}
 )
-# Declared STABLE, for they don't change within a transaction.
-_EACH_RUN = frozenset(
-    {"txid_current", "txid_current_if_assigned", "txid_current_snapshot", "pg_current_xact_id"}
-    | {"pg_current_xact_id_if_assigned", "pg_current_snapshot", "pg_backend_pid", "pg_postmaster_start_time"}
-    | {"pg_conf_load_time", "pg_trigger_depth", "pg_is_in_recovery"}
-)
-_SESSION = frozenset(
-    {
-        "current_setting",
-        "current_schema",
-        "current_schemas",
-        "current_database",
-        "inet_client_addr",
-        "version",
-    }
-    | {"inet_client_port", "inet_server_addr", "inet_server_port", "getpgusername", "pg_my_temp_schema"}
-)
 _SESSION_WORDS = ("current_user", "session_user", "current_role", "current_catalog", "user", "current_schema")
 
 
 def functions(subject: Subject) -> Iterator[Verdict]:
-    """Volatile functions, functions that read tables, reach outside or tell about the session."""
+    """Functions that are volatile, read tables or the catalogue, reach outside or tell about the session."""
     for function in subject.catalogue.functions:
         if not is_clock_function(function):
             yield from _function(subject, function)
+    yield from _named_types(subject)
     for word in _SESSION_WORDS:
         for place in subject.text.keywords(word):
             yield _session(subject, word.upper(), place)
@@ -60,7 +45,7 @@ def functions(subject: Subject) -> Iterator[Verdict]:
 def _function(subject: Subject, function: Function) -> Iterator[Verdict]:
     builtin = function.schema == "pg_catalog"
     shown = str(function)
-    told: tuple[str, str, str] | None = None
+    told: Told | None = None
     if not function.executable:
         hint = (
             f"GRANT EXECUTE ON FUNCTION {shown}({', '.join(function.arguments)}) TO {subject.catalogue.role}"
@@ -69,18 +54,36 @@ def _function(subject: Subject, function: Function) -> Iterator[Verdict]:
     elif function.extension in _OUTSIDE:
         what = f"{shown}() reaches what is outside of this database (extension {function.extension})"
         told = ("reaches-outside", what, "copy what is needed of it to a table, and read that")
-    elif builtin and function.name in _SESSION:
-        for place in subject.places_of(function):
-            yield _session(subject, f"{shown}()", place)
-        return
-    elif function.volatility == "volatile" or (builtin and function.name in _EACH_RUN):
+    elif function.volatility == "volatile":
         told = ("volatile-function", f"{shown}() gives another value at every run", _volatile(function))
-    elif not builtin:
+    elif builtin:
+        told = _built_in(subject, function)
+    else:
         told = reads(subject, function)
     if told is not None:
         name, what, hint = told
         for place in subject.places_of(function):
             yield subject.verdict(name, what, hint, place)
+
+
+def _built_in(subject: Subject, function: Function) -> Told | None:
+    """The verdict about what a function of PostgreSQL's own depends on, given what the feed declares."""
+    kind = kind_of(function)
+    if kind is None or kind.verdict is None or (kind is TABLES and subject.query.reads is not None):
+        return None
+    hint = declare(subject, []) if kind is TABLES else kind.hint
+    return kind.verdict, f"{function}() {kind.depends}", hint
+
+
+def _named_types(subject: Subject) -> Iterator[Verdict]:
+    """Values that are numbers of objects, and whose text is the object's name."""
+    for type_ in subject.catalogue.named_types:
+        what = (
+            f"a value of type {type_} is written as a name that the system catalogue holds: when the object "
+            "is renamed, no document would change"
+        )
+        hint = "yield its number (::oid), or keep the name in a table"
+        yield subject.verdict("system-catalogue", what, hint, None)
 
 
 def _volatile(function: Function) -> str:

@@ -33,14 +33,14 @@ def _recorded(subject: Subject, function: Function) -> Told | None:
     if not missing:
         return None
     what = f"{function}() reads {', '.join(map(str, missing))}, and its changes would not be captured"
-    return "function-reads", what, _declare(subject, [str(table) for table in function.reads])
+    return "function-reads", what, declare(subject, [str(table) for table in function.reads])
 
 
 def _compiled(subject: Subject, function: Function) -> Told | None:
     runs = _RUN_SQL.get(function.extension or "")
     if runs is not None:
         what = f"{function}() runs {runs}: what that reads can't be told"
-        return "function-reads", what, _declare(subject, [])
+        return "function-reads", what, declare(subject, [])
     if function.volatility == "immutable":
         return None
     what = f"{function}() is STABLE: it may depend on more than its arguments"
@@ -51,18 +51,19 @@ def _written(subject: Subject, function: Function) -> Told | None:
     shows = relation_read(function.body) if function.language in ("sql", "plpgsql") else None
     if shows == "EXECUTE":
         what = f"{function}() runs SQL that it puts together (EXECUTE): what that reads can't be told"
-        return "function-reads", what, _declare(subject, [])
+        return "function-reads", what, declare(subject, [])
     if shows is not None:
         what = f"{function}() reads {shows}, and its changes would not be captured"
-        return "function-reads", what, _declare(subject, [shows])
+        return "function-reads", what, declare(subject, [shows])
     if function.volatility == "immutable":
         return None
     what = f"{function}() is STABLE: it may read tables, whose changes would not be captured"
-    hint = "declare the function IMMUTABLE if it reads none; otherwise " + _declare(subject, [])
+    hint = "declare the function IMMUTABLE if it reads none; otherwise " + declare(subject, [])
     return "function-reads", what, hint
 
 
-def _declare(subject: Subject, known: Sequence[str]) -> str:
+def declare(subject: Subject, known: Sequence[str]) -> str:
+    """How to declare the tables that a function reads, those known among them."""
     names = list(dict.fromkeys([*map(str, subject.query.reads or ()), *known])) or ["schema.table"]
     listed = ", ".join(f'"{name}"' for name in names)
     return (

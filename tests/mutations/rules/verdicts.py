@@ -8,8 +8,29 @@ TOLD = (
     Mutation(
         "a volatile function is refused",
         "verdicts.functions",
-        'elif function.volatility == "volatile" or (builtin and function.name in _EACH_RUN):',
-        "elif builtin and function.name in _EACH_RUN:",
+        '    elif function.volatility == "volatile":\n',
+        "    elif False:\n",
+        killed_by=("functions",),
+    ),
+    Mutation(
+        "a STABLE function of the server has a reason",
+        "verdicts.functions",
+        "        told = _built_in(subject, function)\n",
+        "        pass\n",
+        killed_by=("functions",),
+    ),
+    Mutation(
+        "a value that is written as a name is told",
+        "verdicts.functions",
+        "    yield from _named_types(subject)\n",
+        "",
+        killed_by=("functions",),
+    ),
+    Mutation(
+        "a function that is listed with its argument types is meant alone",
+        "verdicts.built_in",
+        "names.get(f\"{function.name}({', '.join(function.arguments)})\") or ",
+        "",
         killed_by=("functions",),
     ),
     Mutation(
