@@ -149,7 +149,7 @@ class KafkaSettings(TlsSettings, frozen=True):
 
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
-        return (self.bootstrap_servers, self.topic)
+        return (*sorted(str(server) for server in self._servers()), self.topic)
 
     def open(self, name: str) -> KafkaSink:
         return KafkaSink(

@@ -23,7 +23,7 @@ from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import Server, Way, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
-from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
@@ -109,7 +109,7 @@ class OpensearchSettings(TlsSettings, frozen=True):
 
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
-        return (self.url, self.index)
+        return (without_user(self.url), self.index)
 
     def open(self, name: str) -> OpensearchSink:
         return OpensearchSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, settings=self)

@@ -114,8 +114,9 @@ class PostgresSettings(CleartextSettings, frozen=True):
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
         dsn = conninfo_to_dict(self.dsn.get_secret_value())
-        server = (str(dsn.get(name, "")) for name in ("host", "hostaddr", "port", "dbname", "service"))
-        return (*server, self.table)
+        server = (str(dsn.get(name, "")) for name in ("host", "hostaddr", "port", "service"))
+        # A database that is not named has the user's name.
+        return (*server, str(dsn.get("dbname") or dsn.get("user", "")), self.table)
 
     def open(self, name: str) -> PostgresSink:
         return PostgresSink(

@@ -33,9 +33,9 @@ def _mapping(given: object) -> object:
 
 
 def without_user(urls: str) -> str:
-    """URLs with commas between them, without users, passwords and queries."""
+    """URLs with commas between them, sorted, without users, passwords and queries."""
     parts = [urlsplit(url.strip()) for url in urls.split(",")]
-    return ",".join(f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts)
+    return ",".join(sorted(f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts))
 
 
 SecretLines = Annotated[dict[str, SecretStr], BeforeValidator(_mapping)]

@@ -23,7 +23,7 @@ from cdc_daemon.sinks.http.pacing import Pacing
 from cdc_daemon.sinks.http.request import Composer
 from cdc_daemon.sinks.http.sink import HttpSink
 from cdc_daemon.sinks.limits import Limits
-from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SecretLines, without_user
+from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SecretLines
 from cdc_daemon.sinks.tls import TlsSettings
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
@@ -255,7 +255,7 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
 
     def place(self) -> tuple[str, ...]:
         """Where documents go; see `SinkSettings.place`."""
-        return (without_user(self.url),)
+        return (self.url,)  # its query too: it may name what is written to
 
     def open(self, name: str) -> HttpSink:
         headers = {header: value.get_secret_value() for header, value in self.headers.items()}
