@@ -48,7 +48,8 @@ def kept(keeper: str, shop: Session, database: str, tmp_path: Path) -> Iterator[
     daemon = Daemon(tmp_path, keeper)
     daemon.feed("products", "SELECT id, sku, price FROM product", key=["id"])
     daemon.feed("stock", "SELECT product_sku AS sku, sum(quantity) AS n FROM stock GROUP BY 1", key=["sku"])
-    run_script(shop, daemon.script())
+    (tmp_path / "install.sql").write_text(daemon.script())
+    run_script(shop, (tmp_path / "install.sql").read_text())
     yield daemon
     daemon.dsn = database
     assert daemon.uninstall() == []
@@ -176,7 +177,7 @@ def test_the_script_runs_again_after_the_schema_was_dropped(kept: Daemon, shop: 
     run_script(shop, script)
     kept.assert_in_step()
     shop.execute("DROP SCHEMA cdc CASCADE")
-    run_script(shop, script)
+    run_script(shop, (kept.folder / "install.sql").read_text())  # the one that made the role
     (kept.folder / "out" / "products.ndjson").unlink()
     (kept.folder / "out" / "stock.ndjson").unlink()
     kept.assert_in_step()
