@@ -99,7 +99,7 @@ VERDICTS: dict[str, VerdictName] = {
         refused=True,
     ),
     "open-search-path": VerdictName(
-        "Roles other than the owner may create objects in a schema of `database.search_path`. The query "
+        "Roles that you need not trust may create objects in a schema of `database.search_path`. The query "
         "could call their operators or functions with the daemon's rights.",
         refused=True,
     ),

@@ -251,9 +251,10 @@ class Catalogue:
             relation, its columns.
         role: who reads, as it stands in a statement.
         code: what may run when documents are made.
-        creators: schemas of the search path in which other roles than their owners may create, with these
-            roles, as they stand in a statement.
         named_types: types in the query whose values are written as names of the catalogue (`regclass`).
+        creators: schemas of the search path in which strangers may create, with these roles, as they stand
+            in a statement.
+        makers: the same for schemas that are not there: roles that may make them.
     """
 
     tables: Mapping[TableName, Table] = field(default_factory=dict[TableName, Table])
@@ -264,6 +265,7 @@ class Catalogue:
     code: Code = Code()
     creators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     named_types: tuple[str, ...] = ()
+    makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True)

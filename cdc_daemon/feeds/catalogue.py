@@ -62,10 +62,6 @@ def describe(
         find_names(connection, search_path)
         path, user = cursor.execute(statement("foreign_code.path")).fetchall()[0]
         declared = _declared(cursor, feed, reads or ())
-        creators = {
-            schema: tuple(roles)
-            for schema, roles in cursor.execute(statement("catalogue.creators")).fetchall()
-        }
         create_view(cursor, "catalogue.create_view", text, feed)
         # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
         find_names(connection, OWN_PATH, temporary_first=True)
@@ -99,6 +95,13 @@ def describe(
                 statement("catalogue.named_types"), {"views": [view, *views]}
             ).fetchall()
         )
+        schemas = [user if schema == "$user" else schema for schema in schemas_in(search_path)]
+        creators = [
+            (schema, stands, tuple(roles))
+            for schema, stands, roles in cursor.execute(
+                statement("catalogue.creators"), {"schemas": schemas, "relations": list(tables)}
+            ).fetchall()
+        ]
         code = read_code(
             cursor,
             query=view,
@@ -107,7 +110,7 @@ def describe(
             relations=tables,
             text=text,
             path=path,
-            schemas=(user if schema == "$user" else schema for schema in schemas_in(search_path)),
+            schemas=schemas,
         )
         derived_path = definition_path(
             cursor, feed, {view: definition, **{oid: each.definition for oid, each in views.items()}}, used
@@ -121,8 +124,9 @@ def describe(
         views={each.name: each for each in views.values()},
         role=role,
         code=code,
-        creators=creators,
         named_types=named_types,
+        creators={schema: roles for schema, stands, roles in creators if stands},
+        makers={schema: roles for schema, stands, roles in creators if not stands},
     )
     query = FeedQuery(
         feed,

@@ -254,23 +254,44 @@ SELECT d.name, pg_catalog.to_regclass(d.name)::pg_catalog.oid
 FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS d (name)
 
 -- name: creators
--- Schemas of the search path in which roles may create that are neither their owner, the database's, a superuser nor
--- the one that reads; with these roles. Run with the configured search path.
-SELECT pg_catalog.quote_ident(n.nspname),
+-- Schemas that a search path names and in which strangers may create, with these roles: by a right, because they own
+-- the schema, or because there is no such schema yet and they may make it. No stranger: a superuser, the database's
+-- owner, the role that reads and whoever may act as it; and where they own the schema, whoever may act as the owner of a
+-- source table.
+WITH named AS (
+    SELECT w.name, n.oid, n.nspowner, n.nspacl
+    FROM pg_catalog.unnest(%(schemas)s::pg_catalog.text[]) AS w (name)
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.name
+    WHERE n.oid IS NULL OR pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+), creator AS (
+    SELECT n.name, true AS stands, g.grantee AS role
+    FROM named AS n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS g
+    WHERE g.privilege_type = 'CREATE' AND g.grantee <> n.nspowner
+    UNION
+    SELECT n.name, true, n.nspowner
+    FROM named AS n
+    WHERE n.oid IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c
+        WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[])
+          AND pg_catalog.pg_has_role(n.nspowner, c.relowner, 'MEMBER')
+    )
+    UNION
+    SELECT n.name, false, g.grantee
+    FROM named AS n
+    JOIN pg_catalog.pg_database AS d ON n.oid IS NULL AND d.datname = pg_catalog.current_database()
+    CROSS JOIN LATERAL pg_catalog.aclexplode(d.datacl) AS g
+    WHERE g.privilege_type = 'CREATE'
+)
+SELECT pg_catalog.quote_ident(c.name), c.stands,
        pg_catalog.array_agg(COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') ORDER BY r.rolname)
-FROM pg_catalog.pg_namespace AS n
-CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) AS g
-LEFT JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) g.grantee
-WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
-  AND g.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
-  AND g.grantee OPERATOR(pg_catalog.<>) n.nspowner AND r.rolsuper IS NOT TRUE
-  AND (r.rolname OPERATOR(pg_catalog.=) CURRENT_USER) IS NOT TRUE
-  AND g.grantee OPERATOR(pg_catalog.<>) (
-      SELECT d.datdba FROM pg_catalog.pg_database AS d
-      WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-  )
-GROUP BY n.nspname
-ORDER BY n.nspname
+FROM creator AS c
+LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = c.role
+WHERE r.oid IS NULL OR NOT (
+    r.rolsuper OR r.rolname = 'pg_database_owner' OR pg_catalog.pg_has_role(r.oid, current_user, 'MEMBER')
+    OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
+)
+GROUP BY c.name, c.stands
+ORDER BY c.name
 
 -- name: relations
 -- Relations by oid: what they are, whether the role may read them whole, and what would keep their changes or

@@ -16,6 +16,17 @@ def search_path(subject: Subject) -> Iterator[Verdict]:
             "open-search-path",
             f"{named} may create in schema {schema} of the search path: the query would call an operator or "
             f"function of theirs that fits better, as {subject.catalogue.role}",
-            f"REVOKE CREATE ON SCHEMA {schema} FROM {named}; or take {schema} out of database.search_path",
+            f"REVOKE CREATE ON SCHEMA {schema} FROM {named}, or ALTER SCHEMA {schema} OWNER TO a role that "
+            f"you trust; or take {schema} out of database.search_path",
+            None,
+        )
+    for schema, roles in subject.catalogue.makers.items():
+        named = ", ".join(roles)
+        yield subject.verdict(
+            "open-search-path",
+            f"the search path names schema {schema}, which does not exist, and {named} may make it: the "
+            "query would call an operator or function of theirs that fits better, as "
+            f"{subject.catalogue.role}",
+            f"take {schema} out of database.search_path, or create the schema",
             None,
         )
