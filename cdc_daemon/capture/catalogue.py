@@ -45,8 +45,12 @@ def read_source(
     inputs: dict[str, set[str]] = {}
     for generated, source in connection.execute(statement("capture.virtual_inputs"), {"relation": table.oid}):
         inputs.setdefault(generated, set()).add(source)
+    above = connection.execute(statement("capture.above"), {"relation": table.oid}).fetchall()
+    # An UPDATE of these moves a row into the partition or out of it.
+    distributing = {name for *_, keys in above for name in keys}
+    moving = set(table.columns) if None in distributing else distributing
     compared: set[str] = set()
-    for name in {*columns, *(column.name for column in named)}:
+    for name in {*columns, *(column.name for column in named), *moving}:
         compared |= inputs.get(name, {name})
     return Source(
         table=table.name,
@@ -69,6 +73,8 @@ def read_source(
             TableName(schema, name)
             for schema, name in connection.execute(statement("capture.leaves"), {"relation": table.oid})
         ),
+        partitioned=tuple(TableName(schema, name) for schema, name, partition, _ in above if partition),
+        inherited=tuple(TableName(schema, name) for schema, name, partition, _ in above if not partition),
         filters=conditions,
         types=tuple(sorted((column.name, types[column.type][0]) for column in read if not column.as_text)),
         collations=tuple(

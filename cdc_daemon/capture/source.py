@@ -51,7 +51,9 @@ class Source:
             columns of filters that have a built-in base type.
         collations: pairs of column name and collation, sorted: columns of filters that are read from their
             text and have a collation of their own.
-        leaves: partitions and inheritance children, which need triggers of their own.
+        leaves: partitions and inheritance children, at any depth.
+        partitioned: the tables that it is a partition of, at any depth.
+        inherited: the tables that it inherits from otherwise.
         filters: a row is captured if it fulfils one of them; None: every row is.
     """
 
@@ -62,6 +64,8 @@ class Source:
     columns: tuple[str, ...]
     primary_key: tuple[tuple[str, bool], ...]
     leaves: tuple[TableName, ...] = ()
+    partitioned: tuple[TableName, ...] = ()
+    inherited: tuple[TableName, ...] = ()
     filters: tuple[Condition, ...] | None = None
     types: tuple[tuple[str, str], ...] = ()
     collations: tuple[tuple[str, str], ...] = ()
@@ -95,9 +99,19 @@ class Source:
         return self.names.function
 
     @property
-    def triggered(self) -> tuple[TableName, ...]:
-        """Every relation that carries the triggers: the table and what can be written past it."""
-        return (self.table, *self.leaves)
+    def triggered(self) -> tuple[tuple[TableName, str], ...]:
+        """Every relation that carries triggers, with their events.
+
+        A statement fires the triggers of the relation that it names, whichever table its rows lie in.
+        TRUNCATE fires those of every relation that it empties. No row that is inserted into a table lands in
+        one that inherits from it, unless that is a partition.
+        """
+        of_relations: list[tuple[TableName, tuple[str, ...]]] = [
+            *((table, TRIGGERS) for table in (self.table, *self.leaves)),
+            *((table, ("insert", "update", "delete")) for table in self.partitioned),
+            *((table, ("update", "delete")) for table in self.inherited),
+        ]
+        return tuple((table, event) for table, events in of_relations for event in events)
 
 
 def needs_pinned_path(column: str) -> bool:

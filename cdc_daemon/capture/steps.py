@@ -12,7 +12,8 @@ from cdc_daemon.analysis.catalogue import TableName
 from cdc_daemon.analysis.conditions import dumps
 from cdc_daemon.capture import body
 from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger, unwritable
-from cdc_daemon.capture.source import TRIGGERS, Link, Source
+from cdc_daemon.capture.source import Link, Source
+from cdc_daemon.capture.triggers import Trigger, wanted_triggers
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection
@@ -30,6 +31,7 @@ def steps(
     Args:
         owner: NOLOGIN role that is to own the capture functions; None leaves them with the installing role.
     """
+    triggers = wanted_triggers(wanted, installed)
     mended = unwritable(connection, owner) if owner and installed.schema else frozenset[str]()
     for source in wanted:
         text = body.render(source).as_string(connection)
@@ -37,7 +39,7 @@ def steps(
         if owner and source.changelog in mended and source.changelog in installed.changelogs:
             yield Step("replace", f"rights on {own_schema.name()}.{source.changelog}", _grants(source, owner))
         yield from _function(connection, source, installed, text, owner)
-        yield from _triggers(source, installed)
+        yield from _triggers(triggers[source], installed)
 
 
 def removals(
@@ -51,10 +53,9 @@ def removals(
     untouched = [installed.sources[table] for table in keep_tables if table in installed.sources]
     untouched_functions = {source.function for source in untouched}
     kept = {
-        (table, f"{own_schema.name()}_capture_{event}")
-        for source in keep
-        for table in source.triggered
-        for event in TRIGGERS
+        (trigger.table, trigger.name)
+        for triggers in wanted_triggers(keep, installed).values()
+        for trigger in triggers
     }
     by_table: dict[TableName, list[str]] = {}
     for (table, trigger), present in installed.triggers.items():
@@ -270,29 +271,25 @@ def _text_array(names: Iterable[str]) -> sql.Composed:
     return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(sql.SQL(", ").join(map(sql.Literal, names)))
 
 
-def _triggers(source: Source, installed: Installed) -> Iterator[Step]:
-    for table in source.triggered:
-        for event in TRIGGERS:
-            trigger = f"{own_schema.name()}_capture_{event}"
-            present = installed.triggers.get((table, trigger))
-            if present == InstalledTrigger(always=True, function=source.function):
-                continue
-            where = {"trigger": sql.Identifier(trigger), "table": sql.Identifier(*table)}
-            create = rendered(
-                f"capture.trigger_{event}", table=where["table"], function=sql.Identifier(source.function)
-            )
-            statements = [
-                create,
-                rendered("capture.enable_always", **where),
-                rendered("capture.comment_trigger", **where, comment=stamp(source.function + event)),
-            ]
-            if present is not None and present.function == source.function:
-                statements = statements[1:2]
-            elif present is not None:
-                statements.insert(0, rendered("capture.drop_trigger", **where))
-            yield Step(
-                "create" if present is None else "replace",
-                f"trigger {trigger} on {table}",
-                tuple(statements),
-                table,
-            )
+def _triggers(triggers: Iterable[Trigger], installed: Installed) -> Iterator[Step]:
+    for trigger in triggers:
+        table, function = trigger.table, trigger.function
+        present = installed.triggers.get((table, trigger.name))
+        if present == InstalledTrigger(always=True, function=function):
+            continue
+        where = {"trigger": sql.Identifier(trigger.name), "table": sql.Identifier(*table)}
+        statements = [
+            rendered(f"capture.trigger_{trigger.event}", **where, function=sql.Identifier(function)),
+            rendered("capture.enable_always", **where),
+            rendered("capture.comment_trigger", **where, comment=stamp(function + trigger.event)),
+        ]
+        if present is not None and present.function == function:
+            statements = statements[1:2]
+        elif present is not None:
+            statements.insert(0, rendered("capture.drop_trigger", **where))
+        yield Step(
+            "create" if present is None else "replace",
+            f"trigger {trigger.name} on {table}",
+            tuple(statements),
+            table,
+        )

@@ -164,22 +164,22 @@ REVOKE ALL ON FUNCTION cdc.{function}() FROM PUBLIC
 
 -- name: trigger_insert
 -- Captures the rows that a statement inserted.
-CREATE TRIGGER cdc_capture_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
+CREATE TRIGGER {trigger} AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_update
 -- Captures the rows that a statement updated, as they were and as they are.
-CREATE TRIGGER cdc_capture_update AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+CREATE TRIGGER {trigger} AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_delete
 -- Captures the rows that a statement deleted.
-CREATE TRIGGER cdc_capture_delete AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows
+CREATE TRIGGER {trigger} AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_truncate
 -- Captures that a table was emptied: its rows can't be named.
-CREATE TRIGGER cdc_capture_truncate AFTER TRUNCATE ON {table}
+CREATE TRIGGER {trigger} AFTER TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: enable_always

@@ -23,6 +23,25 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')
 ORDER BY 1, 2
 
+-- name: above
+-- What a table is a partition of, or inherits from: their statement triggers alone see a statement that names them.
+WITH RECURSIVE above AS (
+    SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = %(relation)s
+    UNION
+    SELECT i.inhparent FROM above JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = above.inhparent
+)
+SELECT n.nspname, c.relname, c.relkind = 'p',
+       -- The columns by which rows are distributed; NULL among them stands for an expression.
+       ARRAY(SELECT a.attname::pg_catalog.text
+             FROM pg_catalog.unnest(p.partattrs::pg_catalog.int2[]) AS k (number)
+             LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number AND k.number > 0)
+FROM above
+JOIN pg_catalog.pg_class AS c ON c.oid = above.inhparent
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = c.oid
+WHERE c.relkind IN ('r', 'p')
+ORDER BY 1, 2
+
 -- name: virtual_inputs
 -- Virtual generated columns (PostgreSQL 18) are NULL in transition tables: the columns that they are computed
 -- from stand in for them.
@@ -99,6 +118,15 @@ WITH RECURSIVE tree AS (
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.table_name
     UNION
     SELECT i.inhrelid, tree.function FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.relation
+), above AS (
+    SELECT c.oid AS relation, s.function
+    FROM cdc.source AS s
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schema_name
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.table_name
+    UNION
+    SELECT i.inhparent, above.function FROM above JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = above.relation
+), captured AS (
+    SELECT tree.relation, tree.function FROM tree UNION SELECT above.relation, above.function FROM above
 )
 SELECT n.nspname, c.relname, pg_catalog.array_agg(t.tgname::pg_catalog.text ORDER BY t.tgname)
 FROM pg_catalog.pg_trigger AS t
@@ -107,8 +135,8 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 WHERE t.tgname LIKE 'cdc\_capture\_%' AND NOT t.tgisinternal
   AND p.pronamespace = 'cdc'::pg_catalog.regnamespace
-  AND EXISTS (SELECT FROM tree WHERE tree.function = p.proname)
-  AND NOT EXISTS (SELECT FROM tree WHERE tree.function = p.proname AND tree.relation = t.tgrelid)
+  AND EXISTS (SELECT FROM captured WHERE captured.function = p.proname)
+  AND NOT EXISTS (SELECT FROM captured WHERE captured.function = p.proname AND captured.relation = t.tgrelid)
 GROUP BY 1, 2
 ORDER BY 1, 2
 

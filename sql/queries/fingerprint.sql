@@ -10,6 +10,11 @@ WITH RECURSIVE tree AS (
     SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation, '0'::pg_catalog.xid AS link
     UNION
     SELECT i.inhrelid, i.xmin FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.relation
+), above AS (
+    SELECT i.inhparent AS relation, i.xmin AS link
+    FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = ANY (%(relations)s::pg_catalog.oid[])
+    UNION
+    SELECT i.inhparent, i.xmin FROM above JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = above.relation
 ), captured AS MATERIALIZED (
     SELECT s.table_name, s.body, s.xmin AS source_xmin, p.oid AS function, p.xmin AS function_xmin
     FROM cdc.source AS s
@@ -36,6 +41,10 @@ WITH RECURSIVE tree AS (
     FROM tree
     CROSS JOIN LATERAL (SELECT c.* FROM pg_catalog.pg_class AS c WHERE c.oid = tree.relation OFFSET 0) AS c
     UNION ALL
+    -- What a source table is a partition of, or inherits from: it is written through these, too.
+    SELECT 'parent table', 'pg_catalog.pg_class'::pg_catalog.regclass, above.relation, above.link::pg_catalog.text
+    FROM above
+    UNION ALL
     -- By name: a column that is not there any more leaves a NULL in its place.
     SELECT 'columns of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation,
            pg_catalog.array_agg(a.xmin ORDER BY w.place)::pg_catalog.text
@@ -55,7 +64,7 @@ WITH RECURSIVE tree AS (
     UNION ALL
     SELECT 'capture triggers of table', 'pg_catalog.pg_class'::pg_catalog.regclass, tree.relation,
            pg_catalog.array_agg(ROW(t.oid, t.xmin) ORDER BY t.oid)::pg_catalog.text
-    FROM tree
+    FROM (SELECT tree.relation FROM tree UNION SELECT above.relation FROM above) AS tree
     CROSS JOIN LATERAL (
         SELECT t.oid, t.xmin FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = tree.relation AND t.tgname LIKE 'cdc\_capture\_%%'

@@ -245,7 +245,7 @@ def assert_revisions_grow(records: list[Record]) -> None:
 def query(dsn: str, feed: Feed) -> dict[Key, Any]:
     """The documents of a feed as its query yields them now, by key."""
     with connect_pinned(dsn, search_path="public") as connection:
-        text = f"SELECT row_to_json(q)::text FROM (\n{feed.query}\n) AS q".encode()
+        text = f"SELECT row_to_json(q.*)::text FROM (\n{feed.query}\n) AS q".encode()
         rows = [loads(row[0]) for row in connection.execute(text)]
     return {
         tuple(row[name] for name in feed.key): {
