@@ -184,8 +184,8 @@ EVENTS: dict[str, Event] = {
         "The settings of a sink name another target than before. It gets a full snapshot.", ("sink", "feed")
     ),
     "target_lost": Event(
-        "The target of a sink is gone, was emptied, or is another one than before. It gets a full snapshot "
-        "(refilled), or a person decides, where others may rightly take away what was delivered.",
+        "The target of a sink no longer exists, was emptied, or was replaced. It gets a full snapshot "
+        "(`refilled`). If another program may have removed documents on purpose, a person decides.",
         ("sink", "feed", "refilled", "hint"),
     ),
     "target_not_seen": Event(

@@ -57,7 +57,7 @@ class _PlanCommand(click.Command):
 @click.option(
     "--stages",
     is_flag=True,
-    help="Print the query after each stage of the analysis instead, for contributors and reports of bugs.",
+    help="Print the query after each stage of the analysis instead, for contributors and bug reports.",
 )
 def plan(
     feeds: tuple[str, ...],

@@ -117,8 +117,8 @@ class KafkaSettings(TlsSettings, frozen=True):
     sweep_messages: int = Field(
         default=1_000_000,
         ge=0,
-        description="Largest topic that the sink reads at the end of a full snapshot, in messages, to write "
-        "a tombstone for each document that the snapshot did not name. 0: it reads none.",
+        description="Largest topic, in messages, that the sink reads at the end of a full snapshot to write "
+        "a tombstone for each document that the snapshot did not name. 0: it reads no topic.",
     )
 
     @model_validator(mode="after")
