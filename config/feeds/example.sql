@@ -1,6 +1,6 @@
--- The documents of one feed: every row is a document, every output column a field of it.
--- Write any SELECT; it runs as it is in psql. No random(), and now() only together with a column
--- _refresh_at (timestamptz): when to ask again. Columns that begin with _ are not part of the document.
+-- The documents of one feed: every row is a document, and every output column is a field of it.
+-- Write any SELECT that runs in psql. Don't use random(). Use now() only with a column _refresh_at (timestamptz):
+-- the time of the next recomputation. Columns whose names begin with _ are not part of the document.
 SELECT
     p.sku,
     p.name,
