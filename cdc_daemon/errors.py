@@ -118,6 +118,10 @@ class NotAuthorized(SinkUnavailable):
     """A sink wants to know who this is, or does not let it in; tried again like anything that passes."""
 
 
+class RightMissing(NotAuthorized, TargetFault):
+    """A sink that was let in may not do what a delivery does, whatever the records are."""
+
+
 class RecordsRefused(CdcError):
     """A sink understood a batch and refused it: the same bytes would be refused again.
 

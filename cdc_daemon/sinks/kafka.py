@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.kafka_topic import Extent, Sweep, reading
@@ -45,6 +45,7 @@ _NOT_AUTHORIZED = frozenset(
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     }
 )
+_RIGHT_MISSING = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 _OF_THE_TOPIC = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -520,7 +521,7 @@ def _unavailable(error: KafkaError, where: str, *, secured: bool) -> SinkUnavail
     hint = _HINTS.get(name, "look at the brokers' log; it is tried again")
     kind: type[SinkUnavailable] = SinkUnavailable
     if error.code() in _NOT_AUTHORIZED:
-        kind = NotAuthorized
+        kind = RightMissing if error.code() in _RIGHT_MISSING else NotAuthorized
     elif error.code() in _OF_THE_TOPIC:
         kind = TargetFault
     return kind(f"{error.str()} ({error.name()})", where=where, hint=hint)

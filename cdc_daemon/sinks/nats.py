@@ -23,7 +23,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
@@ -48,6 +48,7 @@ _LONGEST_GREETING_BYTES = 65_536
 _NOT_AUTHORIZED = re.compile(
     r"(?i)authorization violation|authentication (?:timeout|expired)|permissions viol"
 )
+_MAY_NOT_PUBLISH = re.compile(r"(?i)permissions violation for publish")
 _LET_IN = "correct user, password or token, or set them"
 
 
@@ -154,6 +155,7 @@ class _Session:
     stream: JetStreamContext
     lost: asyncio.Event
     denied: list[str]
+    may_not_publish: asyncio.Event
     stream_is_there: bool = False
 
 
@@ -328,7 +330,7 @@ class NatsSink(Sink):
                 sent.append((record, await self._publish(session.stream, record)))
             except nats.errors.MaxPayloadError as error:
                 refusals.append(Refusal(record.key, str(error), "max_payload"))
-        await _all_or_lost([acknowledged for _, acknowledged in sent], session.lost)
+        await _all_or_lost([acknowledged for _, acknowledged in sent], session)
         for record, acknowledged in sent:
             failure = acknowledged.exception()
             if isinstance(failure, APIError) and failure.err_code == _TOO_LARGE_FOR_THE_STREAM:
@@ -358,11 +360,14 @@ class NatsSink(Sink):
             lost.set()
 
         denied: list[str] = []
+        may_not_publish = asyncio.Event()
 
         async def note(error: Exception) -> None:
             """What goes wrong is raised where it is awaited. A request that is not allowed has no answer."""
             if _NOT_AUTHORIZED.search(str(error)):
                 denied[:] = [str(error)]
+                if "$JS.API" not in str(error):  # of our own subjects: nothing will be acknowledged
+                    may_not_publish.set()
 
         settings = self.settings
         tls = settings.tls_context() if settings.uses_tls() else None
@@ -384,7 +389,8 @@ class NatsSink(Sink):
             with contextlib.suppress(TimeoutError):  # it waits for an end of TLS that never began
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
-        return _Session(client, client.jetstream(timeout=self.timeout_seconds), lost, denied)
+        stream = client.jetstream(timeout=self.timeout_seconds)
+        return _Session(client, stream, lost, denied, may_not_publish)
 
     async def _is_there(self, stream: JetStreamContext) -> bool:
         """Whether the stream is there.
@@ -423,6 +429,9 @@ class NatsSink(Sink):
                 hint = "look at the stream's limits and subjects: nats stream info"
             case nats.errors.AuthorizationError():
                 return NotAuthorized(what, where=where, hint=_LET_IN)
+            case nats.errors.Error() if _MAY_NOT_PUBLISH.search(what):
+                hint = "let the user publish to the subject"
+                return RightMissing(what, where=where, hint=hint)
             case nats.errors.Error() if _NOT_AUTHORIZED.search(what):
                 return NotAuthorized(what, where=where, hint=_LET_IN)
             case NoTls():
@@ -461,21 +470,26 @@ def _read_greeting(connection: socket.socket) -> None:
         raise NoTls
 
 
-async def _all_or_lost(acknowledged: Sequence[asyncio.Future[api.PubAck]], lost: asyncio.Event) -> None:
+async def _all_or_lost(acknowledged: Sequence[asyncio.Future[api.PubAck]], session: _Session) -> None:
     """Wait for every acknowledgement.
 
     Raises:
         ConnectionError: the connection ended before; without this, each batch would wait for its time limit.
+        nats.errors.Error: the server has said that we may not publish, which it does not acknowledge either.
     """
     if not acknowledged:
         return
     all_there = asyncio.ensure_future(asyncio.wait(acknowledged))
-    ended = asyncio.ensure_future(lost.wait())
+    ended = asyncio.ensure_future(session.lost.wait())
+    denied = asyncio.ensure_future(session.may_not_publish.wait())
     try:
-        await asyncio.wait({all_there, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({all_there, ended, denied}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended.cancel()
+        denied.cancel()
         all_there.cancel()
+    if session.may_not_publish.is_set():
+        raise nats.errors.Error(session.denied[0])
     if not all(one.done() for one in acknowledged):
         raise ConnectionError("the connection ended before everything was acknowledged")
 

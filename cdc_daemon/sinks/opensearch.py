@@ -15,7 +15,7 @@ from opensearchpy import OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
@@ -135,7 +135,7 @@ class OpensearchSink(Sink):
             if self._client is None:
                 self._client = self._connected()
             if not records:
-                self._client.transport.perform_request("GET", "/")
+                _try(self._client, index, where)
                 return ()
             for node in self._client.transport.connection_pool.connections:
                 node.most_bytes = most_answer(len(records))
@@ -308,7 +308,7 @@ class OpensearchSink(Sink):
                     403: "give the user the right to write to the index",
                     404: "correct url: this is no OpenSearch",
                 }.get(int(error.status_code), "look at the cluster's health; it is tried again")
-                kind = NotAuthorized if error.status_code in {401, 403} else SinkUnavailable
+                kind = {401: NotAuthorized, 403: RightMissing}.get(int(error.status_code), SinkUnavailable)
                 return kind(what, where=where, hint=hint)
             case _:
                 return SinkUnavailable(
@@ -350,6 +350,34 @@ def _bulk(client: OpenSearch, body: bytes) -> object:
     )
 
 
+def _try(client: OpenSearch, index: str, where: str) -> None:
+    """Ask for an update of a document that there is not, which needs the right to write and changes nothing.
+
+    Raises:
+        SinkUnavailable: the index can't be written.
+    """
+    client.transport.perform_request("GET", "/")
+    try:
+        client.transport.perform_request("HEAD", f"/{index}")
+    except opensearchpy.NotFoundError:  # it will be made; the update would make it now
+        return
+    what = orjson.dumps({"update": {"_index": index, "_id": "cdc-daemon-probe"}}) + b'\n{"doc":{}}\n'
+    answer = _bulk(client, what)
+    items = cast("dict[str, object]", answer).get("items") if isinstance(answer, dict) else None
+    for status, kind, reason in map(_result, cast("list[object]", items or [])):
+        if kind in _OF_THE_INDEX or status == 429:
+            raise _of_the_index(status, kind, reason, where)
+
+
+def _of_the_index(status: int, kind: str, reason: str, where: str) -> SinkUnavailable:
+    """The error for a result that says nothing of the document."""
+    hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
+    if kind == "security_exception":
+        return RightMissing(f"{status} {reason}", where=where, hint=hint)
+    of_target = status == 429 or kind in _OF_THE_INDEX
+    return (TargetFault if of_target else SinkUnavailable)(f"{status} {reason}", where=where, hint=hint)
+
+
 def _is_stale(record: Record, reason: str) -> bool:
     """Whether a version conflict says that something newer is there, and not the same."""
     current = _CURRENT_VERSION.search(reason)
@@ -378,9 +406,7 @@ def _refusals(records: Sequence[Record], answer: object, where: str) -> tuple[li
         if not kind:
             continue  # taken; of a delete also: was not there
         if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
-            hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
-            kind_of_error = TargetFault if status == 429 or kind in _OF_THE_INDEX else SinkUnavailable
-            raise kind_of_error(f"{status} {reason}", where=where, hint=hint)
+            raise _of_the_index(status, kind, reason, where)
         refusals.append(Refusal(record.key, reason, status))
     return refusals, ignored
 

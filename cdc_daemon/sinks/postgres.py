@@ -19,6 +19,7 @@ from cdc_daemon.errors import (
     DatabaseUnavailable,
     NotAuthorized,
     RecordsRefused,
+    RightMissing,
     SinkUnavailable,
     TargetFault,
 )
@@ -307,7 +308,9 @@ class PostgresSink(Sink):
         if time.monotonic() >= deadline and not state:
             what = f"nothing came back within {self.timeout_seconds:g} s"
         hint = _HINTS.get(state, "look at the target's log; it is tried again")
-        if state.startswith("28") or state == "42501":
+        if state == "42501":
+            return RightMissing(what, where=where, hint=hint)
+        if state.startswith("28"):
             return NotAuthorized(what, where=where, hint=hint)
         kind = TargetFault if _OF_THE_TARGET.fullmatch(state) else SinkUnavailable
         return kind(what or "the connection broke", where=where, hint=hint)

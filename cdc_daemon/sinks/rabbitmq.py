@@ -26,7 +26,7 @@ from aiormq.exceptions import ChannelAccessRefused, ConnectionNotAllowed
 from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
@@ -338,7 +338,7 @@ class RabbitmqSink(Sink):
             case AuthenticationError() | ProbableAuthenticationError() | ConnectionNotAllowed():
                 return NotAuthorized(what, where=where, hint="correct user, password and vhost in url")
             case ChannelAccessRefused():
-                return NotAuthorized(what, where=where, hint="give the user the rights on exchange and queue")
+                return RightMissing(what, where=where, hint="give the user the rights on exchange and queue")
             case ChannelNotFoundEntity():
                 return TargetFault(what, where=where, hint="make the exchange, or correct its name")
             case AnswerTooLarge():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -26,7 +26,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_answer
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
@@ -56,6 +56,16 @@ _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
     (OutOfMemoryError, "the server's maxmemory is reached; delivery goes on by itself"),
     (ReadOnlyError, "name the primary in url, not a replica"),
     (ClusterCrossSlotError, "a cluster can't take a batch in one step: use a server that is no cluster"),
+)
+_KINDS: Mapping[type[redis.RedisError], type[SinkUnavailable]] = {
+    redis.AuthenticationError: NotAuthorized,
+    NoPermissionError: RightMissing,
+}
+# The same within a script, where all errors are of one class.
+_IN_A_SCRIPT: tuple[tuple[str, type[redis.RedisError]], ...] = (
+    ("The user executing the script can't", NoPermissionError),
+    ("OOM command not allowed", OutOfMemoryError),
+    ("READONLY You can't write", ReadOnlyError),
 )
 _OF_WORDS = (
     ("CERTIFICATE_VERIFY_FAILED", "set ca_file to the authority that signed its certificate, or renew it"),
@@ -184,20 +194,32 @@ class RedisSink(Sink):
         self, client: redis.Redis, feed: str, records: Sequence[Record], where: str
     ) -> Sequence[Refusal]:
         if not records:
-            client.ping()
-            # Refused by a replica and by a server without memory, as a delivery is; it makes no stream.
-            name = placeholders.filled(
-                self.settings.key if self.settings.mode == "hash" else self.settings.stream,
-                feed=feed,
-                sink=self.name,
-                key="cdc-daemon-probe",
-            )
-            client.xadd(f"{name}:cdc-daemon-probe", {"probe": ""}, nomkstream=True)
+            self._try(client, feed)
             return ()
         write = self._keep if self.settings.mode == "hash" else self._append
         refusals = write(client, feed, records)
         self._await_replicas(client, where)
         return refusals
+
+    def _try(self, client: redis.Redis, feed: str) -> None:
+        """Do what a delivery does to keys of our own, and take them away in the same step."""
+        client.ping()
+        name = placeholders.filled(
+            self.settings.key if self.settings.mode == "hash" else self.settings.stream,
+            feed=feed,
+            sink=self.name,
+            key="cdc-daemon-probe",
+        )
+        names = [f"{name}:cdc-daemon-probe"]
+        script, arguments = KEEP_DOCUMENTS, ["1", "{}", "", ""]
+        if self.settings.mode == "stream":
+            names += [f"{names[0]}:revisions", f"{names[0]}:deleted"]
+            script, arguments = APPEND_RECORDS, ["{}", "1", "upsert", "{}"]
+        either = [feed] if self.settings.mode == "hash" else [self.settings.max_entries]
+        with client.pipeline(transaction=True) as step:
+            client.register_script(script)(names, [*self._arguments(()), *either, *arguments], client=step)
+            step.delete(*names)
+            step.execute()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
         """Remove hashes that the snapshot did not name, or append its end; see `Sink.end_snapshot`."""
@@ -373,10 +395,10 @@ class RedisSink(Sink):
             hint = "correct url: which program listens there?"
             return SinkUnavailable(what, where=where, hint=hint)
         what = str(error) or type(error).__name__
+        told = next((kind for words, kind in _IN_A_SCRIPT if words in what), type(error))
         for kind, hint in _OF_ANSWERS:
-            if isinstance(error, kind):
-                lets_in = not issubclass(kind, redis.AuthenticationError | NoPermissionError)
-                return (TargetFault if lets_in else NotAuthorized)(what, where=where, hint=hint)
+            if issubclass(told, kind):
+                return _KINDS.get(kind, TargetFault)(what, where=where, hint=hint)
         unknown = "is the server up, and url right?"
         if urlsplit(self.settings.url.get_secret_value()).scheme == "rediss":
             unknown += " Does it ask for client_certificate_file?"

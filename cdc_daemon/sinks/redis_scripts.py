@@ -37,9 +37,10 @@ for i, key in ipairs(KEYS) do
         'snapshot', ARGV[3], 'feed', ARGV[4])
       redis.call('EXPIRE', key, ARGV[1])
     else
-      redis.call('HDEL', key, 'deleted')
+      -- First what needs memory: once a script has written, a server without memory refuses it nothing more.
       redis.call('HSET', key, 'document', document, 'revision', revision, 'hash', ARGV[at + 2],
         'captured_at', ARGV[at + 3], 'snapshot', ARGV[3], 'feed', ARGV[4])
+      redis.call('HDEL', key, 'deleted')
       redis.call('PERSIST', key)
     end
   elseif known ~= revision then

@@ -34,7 +34,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon import redaction
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
-from cdc_daemon.errors import NotAuthorized, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, RightMissing, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
@@ -430,7 +430,7 @@ class S3Sink(Sink):
                 hint = "correct access_key_id and secret_access_key, or renew what boto3 finds"
             kind: type[SinkUnavailable] = SinkUnavailable
             if _status(error) in {401, 403}:
-                kind = NotAuthorized
+                kind = NotAuthorized if told.get("Code") in _WRONG_KEY else RightMissing
             elif _status(error) in _OF_THE_BUCKET:
                 kind = TargetFault
             return kind(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)

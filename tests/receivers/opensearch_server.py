@@ -35,6 +35,7 @@ class Indices:
         self._documents: dict[str, dict[str, tuple[int, str | None]]] = {}
         self._types: dict[str, dict[str, str]] = {}
         self._uuids: dict[str, str] = {}
+        self.blocked: set[str] = set()
         if journal.exists():
             for line in journal.read_text("utf-8").split("\n")[:-1]:
                 index, identity, version, source = json.loads(line)
@@ -78,20 +79,23 @@ class Indices:
         while at < len(lines):
             ((name, where),) = json.loads(lines[at]).items()
             where.setdefault("_index", index)
-            if name not in {"index", "delete"}:
+            if name not in {"index", "delete", "update"}:
                 raise ValueError(f"Malformed action/metadata line, found [{name}]")
             if len(where["_id"].encode()) > _LONGEST_ID_BYTES:
                 raise ValueError(f"id [{where['_id']}] is too long, must be no longer than 512 bytes")
-            actions.append((name, where, lines[at + 1] if name == "index" else None))
-            at += 2 if name == "index" else 1
+            actions.append((name, where, None if name == "delete" else lines[at + 1]))
+            at += 1 if name == "delete" else 2
         with self._lock:
-            items = [{name: self._apply(where, source)} for name, where, source in actions]
+            items = [{name: self._apply(name, where, source)} for name, where, source in actions]
             self._journal.flush()
         return items
 
-    def _apply(self, where: dict[str, Any], source: str | None) -> dict[str, Any]:
-        index, identity, version = where["_index"], where["_id"], where["version"]
+    def _apply(self, name: str, where: dict[str, Any], source: str | None) -> dict[str, Any]:
+        index, identity = where["_index"], where["_id"]
         answer = {"_index": index, "_id": identity}
+        if name == "update" or (name == "index" and index in self.blocked):
+            return self._not_updated(answer)
+        version = where["version"]
         if index != index.lower():
             return _failed(answer, 400, "invalid_index_name_exception", "must be lowercase")
         if index not in self._documents:
@@ -112,6 +116,13 @@ class Indices:
             found = before is not None
             return {**answer, "status": 200 if found else 404, "result": "deleted" if found else "not_found"}
         return {**answer, "status": 201 if before is None else 200, "_version": version}
+
+    def _not_updated(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The item of a blocked index, or of an update of a missing document, as the sink's probe asks for."""
+        if answer["_index"] in self.blocked:
+            reason = f"index [{answer['_index']}] blocked by: [FORBIDDEN/12/index read-only / allow delete];"
+            return _failed(answer, 403, "cluster_block_exception", reason)
+        return _failed(answer, 404, "document_missing_exception", f"[{answer['_id']}]: document missing")
 
     def _mapped(self, index: str, source: str) -> str | None:
         """Why the document does not fit the mapping; fields that are new are added to it."""
@@ -162,6 +173,19 @@ class Handler(BaseHTTPRequestHandler):
             return True
         self._answer(401, b"Unauthorized")
         return False
+
+    def do_PUT(self) -> None:
+        """Block an index, as a disk past its flood stage does, or let it go on."""
+        settings = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        change = set.add if settings["index.blocks.read_only_allow_delete"] else set.discard
+        change(self.indices.blocked, self.path.split("/")[1])
+        self._answer(200, b'{"acknowledged":true}')
+
+    def do_HEAD(self) -> None:
+        known = self.indices.uuid(self.path[1:]) is not None
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_DELETE(self) -> None:
         self.indices.make(self.path[1:], None)
