@@ -51,7 +51,7 @@ _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
     (redis.AuthenticationError, "correct user and password in url, or set them"),
     (
         NoPermissionError,
-        "give the user the commands PING, SCAN, EVALSHA, SCRIPT, and those on hashes and streams",
+        "give the user PING, INFO, SCAN, MULTI, EXEC, DEL, EVALSHA, SCRIPT, and what hashes and streams need",
     ),
     (OutOfMemoryError, "the server's maxmemory is reached; delivery goes on by itself"),
     (ReadOnlyError, "name the primary in url, not a replica"),

@@ -118,7 +118,7 @@ class Indices:
         return {**answer, "status": 201 if before is None else 200, "_version": version}
 
     def _not_updated(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """The item of a blocked index, or of an update of a missing document, as the sink's probe asks for."""
+        """The item of a blocked index, or of an update of a missing document, as a probe asks for."""
         if answer["_index"] in self.blocked:
             reason = f"index [{answer['_index']}] blocked by: [FORBIDDEN/12/index read-only / allow delete];"
             return _failed(answer, 403, "cluster_block_exception", reason)
