@@ -11,7 +11,7 @@ from cdc_daemon.analysis.build import Builder
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.conditions import Condition, any_of
-from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.dialect import Unreadable, parse, parse_with_reading
 from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.filters import names_moments, row_filter
 from cdc_daemon.analysis.following import Finished, Values, Wanted
@@ -67,10 +67,9 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
 def _read(query: FeedQuery) -> tuple[exp.Query, str] | str:
     """The definition, parsed and as it was read; or why it can't be parsed."""
     try:
-        tree = parse(query.definition)
+        return parse_with_reading(query.definition)
     except Unreadable as error:
         return f"the query can't be parsed: {error}"
-    return tree, render(tree)
 
 
 def _built(text: Text, tree: exp.Query) -> Body | str:

@@ -124,7 +124,11 @@ class Case:
 
     def _contradicts(self, q: Conjunct) -> bool:
         """Whether a condition asks for NULL in a column that has none in this case."""
-        at = q.tree.this.unnest() if isinstance(q.tree, exp.Is) and not q.tree.args.get("negate") else None
+        test = q.tree
+        asks = (
+            isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and not test.args.get("negate")
+        )
+        at = test.this.unnest() if asks else None
         source = self.scope.sources.get(at.table) if isinstance(at, exp.Column) else None
         if at is None or source is None or source.table is None or at.name not in source.real:
             return False

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.collations import alike, one_collation
 from cdc_daemon.analysis.dialect import Tree
+from cdc_daemon.analysis.grammar.nodes import PrefixOperator
 from cdc_daemon.analysis.scopes import Conjunct, OuterJoin, Ref, Side, refs_of
 
 # Types whose values are identical when `=` says that they are equal, so that any function of them is, too.
@@ -38,7 +39,19 @@ _STRICT = (
     exp.RegexpLike,
     exp.Operator,
 )
-_PASSING_NULL = (exp.Paren, exp.Cast, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Collate)
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_PASSING_NULL = (
+    PrefixOperator,
+    exp.Paren,
+    exp.Cast,
+    exp.Neg,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Div,
+    exp.Mod,
+    exp.Collate,
+)
 
 
 def conjuncts_of(tree: Tree) -> Iterator[Tree]:
@@ -157,12 +170,22 @@ def strict_in(tree: Tree) -> frozenset[str]:
     return frozenset(ref.source for ref in strict_refs(tree))
 
 
+def _may_take_null(tree: Tree) -> bool:
+    """Whether an operator may make something of a NULL.
+
+    Those of pg_catalog that are read as an operator of no other node are strict, all of them. Somebody's own
+    need not be; their comparisons are taken for strict, as B-tree operators are.
+    """
+    schema, _, name = str(tree.args.get("operator", "")).rpartition(".")
+    return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS
+
+
 def strict_refs(tree: Tree) -> frozenset[Ref]:
     """The columns whose NULL keeps the condition from being true (or makes the expression NULL)."""
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
         return refs_of(tree) if not isinstance(tree.this, exp.Star) else frozenset()
-    if isinstance(tree, (*_STRICT, *_PASSING_NULL, exp.And)):
+    if isinstance(tree, (*_STRICT, *_PASSING_NULL, exp.And)) and not _may_take_null(tree):
         found: frozenset[Ref] = frozenset()
         for child in tree.iter_expressions():
             if not isinstance(child, (exp.DataType, exp.Any, exp.All)):

@@ -43,26 +43,18 @@ def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:
         return known
     recursive = bool(clause.args.get("recursive"))
     found = dict(known)
-    clauses = {name: clause.args[name] for name in ("search", "cycle") if clause.args.get(name) is not None}
-    added = tuple(
-        part.name
-        for each in clauses.values()
-        for part in (each.args.get("expression"), each.args.get("using"))
-        if isinstance(part, exp.Identifier)
-    )
     for cte in clause.expressions:
         # Under RECURSIVE a query may use names that are declared further down, else only those above.
         within = found if recursive else dict(found)
         reads_itself = recursive and _reads(cte.this, cte.alias)
-        last = cte is clause.expressions[-1]  # what is written after one further up is not parsed
-        found[cte.alias] = Cte(
-            cte.this,
-            alias_columns(cte),
-            within,
-            reads_itself,
-            added if last else (),
-            clauses if last else {},
+        clauses = {name: cte.args[name] for name in ("search", "cycle") if cte.args.get(name) is not None}
+        added = tuple(
+            part.name
+            for each in clauses.values()
+            for part in (each.args.get("expression"), each.args.get("using"))
+            if isinstance(part, exp.Identifier)
         )
+        found[cte.alias] = Cte(cte.this, alias_columns(cte), within, reads_itself, added, clauses)
     tree.set("with_", None)
     return found
 

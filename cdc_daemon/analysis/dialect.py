@@ -1,115 +1,14 @@
-"""PostgreSQL's definitions as sqlglot trees and back, with function calls kept as they were written.
-
-sqlglot knows functions and translates them: `round(avg(x), 2)` gains a CAST, `"left"(a, 1)` loses its quotes.
-A statement that we derive must mean what the query means, so here its knowledge of functions is switched off;
-which of them are aggregates is looked up in the catalogue instead.
-"""
+"""PostgreSQL's definitions as sqlglot trees and back: what the analysis needs of the grammar."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import TypeAlias
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import TokenType
+
+from cdc_daemon.analysis.grammar import SyntaxFault, read_query, write
 
 Tree: TypeAlias = exp.Expr
-
-# Calls with a grammar of their own, which pg_get_viewdef prints in that grammar.
-_SPELLED = {"CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION", "OVERLAY", "XMLTABLE", "NORMALIZE"}
-
-
-# sqlglot's tables of parsers and generators are typed with a bare Callable.
-_PARSERS = cast("dict[str, Any]", Postgres.Parser.FUNCTION_PARSERS)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _power(generator: Any, power: exp.Pow) -> str:
-    """`a ^ b`, which sqlglot would write POWER(a, b)."""
-    return str(generator.binary(power, "^"))
-
-
-def _root(generator: Any, root: exp.Sqrt) -> str:
-    """`|/ a`, which sqlglot would write SQRT(a); the call sqrt(a) is an anonymous function here."""
-    return f"|/ {generator.sql(root, 'this')}"
-
-
-def _not(generator: Any, negation: exp.Not) -> str:
-    """`a !~ b`, which sqlglot reads as NOT a ~ b without parentheses."""
-    match: object = negation.this
-    operator = (
-        "!~" if isinstance(match, exp.RegexpLike) else "!~*" if isinstance(match, exp.RegexpILike) else None
-    )
-    return str(generator.binary(match, operator) if operator else generator.not_sql(negation))
-
-
-def _trim(generator: Any, trim: exp.Trim) -> str:
-    """`TRIM(LEADING FROM a)`, which sqlglot would write LTRIM(a): to PostgreSQL another expression."""
-    parts = [trim.args.get("position"), generator.sql(trim, "expression")]
-    return f"TRIM({' '.join([*(str(part) for part in parts if part), 'FROM', generator.sql(trim, 'this')])})"
-
-
-class Definition(Postgres):
-    """The dialect that `pg_get_viewdef` writes."""
-
-    class Parser(Postgres.Parser):  # type: ignore[valid-type,misc] # sqlglot makes it an attribute
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: parser for name, parser in _PARSERS.items() if name in _SPELLED
-        }
-
-        def _values_to_select(self, values: Any) -> Any:
-            """VALUES as it stands; sqlglot would make SELECT * FROM (VALUES …) of it."""
-            return values
-
-        def _parse_function_call(self, *args: Any, **options: Any) -> Any:
-            """`"substring"(a, 1)` is the function of that name, SUBSTRING(a FROM 1) a grammar of its own."""
-            if self._curr.token_type is TokenType.IDENTIFIER:
-                options["anonymous"] = True
-            parsed: Any = super()._parse_function_call(*args, **options)  # pyright: ignore[reportUnknownMemberType]
-            return parsed
-
-        def _parse_unnest(self, with_alias: bool = True) -> None:
-            """A function as any other: sqlglot's own reading of it knows no join in the same parentheses."""
-
-        def _parse_using_identifiers(self) -> list[exp.Expr]:
-            """`USING (id) AS j`, where sqlglot knows no name; columns of j are printed as the tables'."""
-            columns: list[exp.Expr] = super()._parse_using_identifiers()
-            if self._match(TokenType.ALIAS):
-                columns[-1].meta["joined_as"] = self._parse_id_var()
-            return columns
-
-        def _parse_lateral(self) -> Any:
-            """`LATERAL ROWS FROM (…)`, which sqlglot can't parse; the word changes nothing there."""
-            if self._match_text_seq("LATERAL", "ROWS", "FROM"):
-                self._retreat(self._index - 2)
-                return self._parse_table()
-            return super()._parse_lateral()
-
-    class Generator(Postgres.Generator):  # type: ignore[valid-type,misc] # as above
-        TRANSFORMS: ClassVar[dict[Any, Any]] = {
-            **Postgres.Generator.TRANSFORMS,
-            exp.Pow: _power,
-            exp.Sqrt: _root,
-            exp.Not: _not,
-            exp.Trim: _trim,
-        }
-
-        def join_sql(self, expression: exp.Join, join_op: str | None = None) -> str:
-            """With the name that USING gives to what it merged."""
-            join: str = super().join_sql(expression, join_op)
-            columns: list[exp.Expr] = expression.args.get("using") or []
-            name = columns[-1].meta.get("joined_as") if columns else None
-            return join if name is None else f"{join} AS {self.sql(name)}"
-
-        def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
-            """WITH ORDINALITY before what is joined in the same parentheses; sqlglot writes it behind."""
-            alone = expression.copy()
-            joins: list[exp.Expr] = alone.args.pop("joins", None) or []
-            laterals: list[exp.Expr] = alone.args.pop("laterals", None) or []
-            table: str = super().table_sql(alone, sep)
-            return "".join([table, *(self.sql(each) for each in (*joins, *laterals))])
 
 
 class Unreadable(Exception):
@@ -122,15 +21,38 @@ def parse(text: str) -> exp.Query:
     Raises:
         Unreadable: it can't be parsed, or is not exactly one SELECT.
     """
+    return _restored(_read(text))
+
+
+def parse_with_reading(text: str) -> tuple[exp.Query, str]:
+    """The one SELECT that a definition holds, and the text that says how it was read.
+
+    Every operator stands in parentheses in that text. If PostgreSQL resolves it to the same definition, the
+    tree is built as PostgreSQL's own is.
+
+    Raises:
+        Unreadable: see `parse`.
+    """
+    tree = _read(text)
+    reading = write(tree, explicit=True)
+    return _restored(tree), reading
+
+
+def _read(text: str) -> exp.Query:
     try:
-        trees = [tree for tree in sqlglot.parse(text, dialect=Definition) if tree is not None]
-    except (SqlglotError, RecursionError) as error:
-        raise Unreadable(str(error).split("\n", 1)[0]) from error
-    if len(trees) != 1:
-        raise Unreadable(f"it holds {len(trees)} statements")
-    tree = trees[0]
-    if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
+        tree = read_query(text)
+    except SyntaxFault as fault:
+        raise Unreadable(str(fault)) from fault
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply") from error
+    if isinstance(tree, exp.Values):
+        return exp.Subquery(this=tree)
+    if not isinstance(tree, exp.Query):
         raise Unreadable(f"it is not a SELECT but {tree.key.upper()}")
+    return tree
+
+
+def _restored(tree: exp.Query) -> exp.Query:
     _restore_null_safe(tree)
     return tree
 
@@ -153,8 +75,7 @@ def _restore_null_safe(tree: Tree) -> None:
 
 def render(tree: Tree, *, pretty: bool = False) -> str:
     """A tree as SQL for PostgreSQL."""
-    # Nothing that PostgreSQL writes is transformed while it is written, so it needs no copy of the tree.
-    return tree.sql(dialect=Definition, pretty=pretty, normalize_functions=False, comments=False, copy=False)
+    return write(tree, pretty=pretty)
 
 
 def quoted(name: str) -> exp.Identifier:

@@ -12,6 +12,7 @@ from cdc_daemon.analysis.collations import marked, of_column
 from cdc_daemon.analysis.conjuncts import conjunct
 from cdc_daemon.analysis.ctes import Cte, alias_columns
 from cdc_daemon.analysis.dialect import Tree, column, quoted, spelled
+from cdc_daemon.analysis.grammar.nodes import TableFunction
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.reading import Bodies, NotUnderstood, Select, Text
 from cdc_daemon.analysis.recursion import read_recursion
@@ -264,6 +265,9 @@ class FromItems:
         values = next((at for at in expressions_without_queries(node) if isinstance(at, exp.Values)), None)
         if values is not None:
             names = (*names, *value_columns(values)[len(names) :])
+        table_function = next((at for at in node.walk() if isinstance(at, TableFunction)), None)
+        if table_function is not None:
+            names = (*names, *table_function.args["columns"][len(names) :])
         names = names or (node.alias_or_name,)
         body = Scope(
             sources=inside.sources,

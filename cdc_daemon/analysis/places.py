@@ -14,11 +14,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.dialect import Definition, Tree, Unreadable, parse
+from cdc_daemon.analysis.dialect import Tree, Unreadable, parse
 
 _DERIVED = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
 
@@ -54,7 +55,7 @@ class SqlText:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            self.tokens: Sequence[Token] = Definition().tokenize(text)
+            self.tokens: Sequence[Token] = Postgres().tokenize(text)
         except SqlglotError:
             self.tokens = ()
 

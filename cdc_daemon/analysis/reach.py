@@ -335,9 +335,8 @@ class Reach(Known):
 
 def _selective(tree: Tree) -> bool:
     """Whether a condition pins a column to constants, or to what begins with one."""
-    return isinstance(tree, (exp.EQ, exp.In, exp.Like)) and isinstance(
-        tree.this.unnest(), (exp.Column, exp.Cast)
-    )
+    pins = isinstance(tree, (exp.EQ, exp.In, exp.Like)) and not tree.args.get("negate")
+    return pins and isinstance(tree.this.unnest(), (exp.Column, exp.Cast))
 
 
 def _may_fail(tree: Tree) -> bool:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, TableName, View
 from cdc_daemon.analysis.ctes import Cte, unread
-from cdc_daemon.analysis.dialect import Tree, Unreadable, parse, render
+from cdc_daemon.analysis.dialect import Tree, Unreadable, parse_with_reading
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.plan import Reading
@@ -105,10 +105,10 @@ class Text:
         """
         if view.name not in self._views:
             try:
-                tree = parse(view.definition)
+                tree, reading = parse_with_reading(view.definition)
             except Unreadable as error:
                 raise NotUnderstood(f"the view {view.name} can't be parsed: {error}") from error
-            self.readings[view.name] = Reading(view.definition, render(tree))
+            self.readings[view.name] = Reading(view.definition, reading)
             self.number(tree)
             for select in tree.find_all(exp.Select):
                 select.meta["view"] = view.name

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.collations import of_outputs
 from cdc_daemon.analysis.ctes import Cte, declared
-from cdc_daemon.analysis.dialect import Tree, column, quoted
+from cdc_daemon.analysis.dialect import column, quoted
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.reading import Bodies, NotUnderstood, Text
 from cdc_daemon.analysis.scopes import Recursion, Scope, Source, refs_of, scopes_of
@@ -61,9 +61,10 @@ def _itself(name: str, step: Scope) -> Source:
 
 def _rows(text: Text, name: str, columns: tuple[str, ...], declaration: exp.CTE, cte: Cte) -> exp.Select:
     alias = text.take(name)
-    clauses: dict[str, Tree] = {each: clause.copy() for each, clause in cte.clauses.items()}
+    for each, clause in cte.clauses.items():
+        declaration.set(each, clause.copy())
     return exp.Select(
-        with_=exp.With(expressions=[declaration], recursive=True, **clauses),
+        with_=exp.With(expressions=[declaration], recursive=True),
         expressions=[column(alias, each) for each in columns],
         from_=exp.From(this=exp.Table(this=quoted(name), alias=exp.TableAlias(this=quoted(alias)))),
     )

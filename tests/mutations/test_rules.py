@@ -26,6 +26,7 @@ from tests.integration.properties.delta import Connection, Followed, follow, out
 from tests.integration.test_analysis_soundness import after_its_change, change, insertion
 from tests.mutations.mutants import Analyse, Mutation, mutant
 from tests.mutations.rules.filters import FILTERED
+from tests.mutations.rules.grammar import WRITTEN
 from tests.mutations.rules.join_filters import NARROWED
 from tests.mutations.rules.parts import PARTS
 from tests.mutations.rules.passes import PASSES
@@ -54,6 +55,8 @@ _ARBITRARY = {
 _WITHOUT_RULES = {
     "__init__": "names what the package offers",
     "catalogue": "dataclasses: what was read of the catalogue",
+    "grammar.__init__": "names what the package offers",
+    "grammar.nodes": "classes of nodes",
     "plan": "dataclasses: what the analysis tells",
     "stages": "prints what the others made",
 }
@@ -91,7 +94,7 @@ def test_without_the_rule_a_documented_route_is_another(mutation: Mutation) -> N
 
 @pytest.mark.parametrize(
     "mutation",
-    [*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING],
+    [*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *WRITTEN],
     ids=lambda mutation: mutation.rule,
 )
 def test_without_the_rule_a_unit_test_fails(mutation: Mutation) -> None:
@@ -111,7 +114,7 @@ def test_with_every_rule_none_of_these_fails() -> None:
     assert not [fixture.id for fixture in fixtures() if _differs(fixture, analyse)]
     names = {
         name
-        for mutation in (*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING)
+        for mutation in (*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *WRITTEN)
         for name in mutation.killed_by
     }
     assert not [name for name in names if _fails(importlib.import_module(f"tests.unit.analysis.{name}"))]
@@ -130,6 +133,7 @@ def test_every_module_of_the_analysis_has_a_rule_that_is_taken_out() -> None:
         *TELLING,
         *TOLD,
         *PASSES,
+        *WRITTEN,
     )
     package = Path(analyse.__code__.co_filename).parent
     modules = {".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}

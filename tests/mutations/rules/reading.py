@@ -162,15 +162,8 @@ READ = (
     Mutation(
         "SEARCH and CYCLE add columns",
         "ctes",
-        "added if last else ()",
-        "()",
-        killed_by=("test_ctes",),
-    ),
-    Mutation(
-        "SEARCH and CYCLE add columns to the last CTE",
-        "ctes",
-        "added if last else ()",
-        "added",
+        "reads_itself, added, clauses)",
+        "reads_itself, (), clauses)",
         killed_by=("test_ctes",),
     ),
     Mutation(
@@ -183,8 +176,8 @@ READ = (
     Mutation(
         "the rows of a recursion are read with its SEARCH and CYCLE",
         "ctes",
-        "clauses if last else {}",
-        "{}",
+        "reads_itself, added, clauses)",
+        "reads_itself, added, {})",
         killed_by=("test_ctes",),
     ),
     Mutation(

@@ -80,7 +80,7 @@ def test_search_and_cycle_add_columns(query: str) -> None:
     assert links(query)["c"] == ("id",)
 
 
-def test_what_cycle_adds_is_of_the_last_cte_alone() -> None:
+def test_what_cycle_adds_is_of_its_own_cte_alone() -> None:
     other = TREE.replace("t(", "u(").replace("t t_1", "u t_1")
     query = (
         f"WITH RECURSIVE {other}, {TREE} CYCLE id SET again USING way "
@@ -89,6 +89,12 @@ def test_what_cycle_adds_is_of_the_last_cte_alone() -> None:
 
     assert links(query.format("t.again"))["c"] == ("id",)
     assert reasons(query.format("u.again")) == {'nothing in sight is called "u.again"'}
+
+
+def test_search_and_cycle_stand_behind_any_cte() -> None:
+    query = f"WITH RECURSIVE {TREE} CYCLE id SET again USING way, u AS (SELECT t.id, t.again FROM t) "
+
+    assert links(f"{query} SELECT u.id, u.again FROM u")["c"] == ("id",)
 
 
 def test_the_rows_that_search_and_cycle_number_are_read_with_these_clauses() -> None:

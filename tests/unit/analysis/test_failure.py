@@ -46,8 +46,7 @@ def reads_all(analysis: Analysis, name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("analyse", "parse"),
-        ("analyse", "render"),
+        ("analyse", "parse_with_reading"),
         ("analyse", "walk"),
         ("analyse", "row_filter"),
         ("build", "make_strict"),

@@ -1,0 +1,35 @@
+"""How tightly PostgreSQL's operators bind, from the loosest to the tightest (gram.y)."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.grammar.nodes import PrefixOperator
+
+OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST = range(1, 15)
+
+_LEVELS: dict[type[exp.Expr], int] = {
+    exp.Or: OR,
+    exp.And: AND,
+    exp.Not: NOT,
+    exp.Is: IS,
+    exp.NullSafeEQ: IS,
+    exp.NullSafeNEQ: IS,
+    **dict.fromkeys((exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE), COMPARE),
+    **dict.fromkeys((exp.Between, exp.In, exp.Like, exp.ILike, exp.SimilarTo, exp.Escape), RANGE),
+    exp.DPipe: OPERATOR,
+    exp.Operator: OPERATOR,
+    PrefixOperator: OPERATOR,
+    exp.Add: ADD,
+    exp.Sub: ADD,
+    **dict.fromkeys((exp.Mul, exp.Div, exp.Mod), MULTIPLY),
+    exp.Pow: POWER,
+    exp.AtTimeZone: AT,
+    exp.Collate: COLLATE,
+    exp.Neg: SIGN,
+}
+
+
+def level(tree: exp.Expr) -> int | None:
+    """How tightly the operator at the top of an expression binds; None for what is no operator."""
+    return _LEVELS.get(type(tree))
