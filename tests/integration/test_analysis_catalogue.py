@@ -277,14 +277,6 @@ def test_a_route_that_postgresql_cannot_plan_takes_all_and_asks_to_be_reported(
     assert "report it" in str(checked.reason)
 
 
-def test_a_name_that_the_parser_takes_for_a_column_takes_all(connection: psycopg.Connection[Any]) -> None:
-    query, catalogue = read(connection, "SELECT id, sku IS NFC NORMALIZED AS normal FROM product")
-
-    (occurrence,) = analyse(query, catalogue).occurrences
-
-    assert occurrence.kind is RouteKind.ALL
-
-
 def test_system_columns_stop_the_feed(connection: psycopg.Connection[Any]) -> None:
     query, catalogue = read(connection, "SELECT id, xmin::text AS version FROM product")
 
@@ -293,11 +285,17 @@ def test_system_columns_stop_the_feed(connection: psycopg.Connection[Any]) -> No
 
 
 def test_a_query_that_was_misread_takes_all(connection: psycopg.Connection[Any]) -> None:
-    query, catalogue = read(connection, "SELECT id, @ price AS p FROM product")
+    query, catalogue = read(connection, "SELECT id, id + maker_id * 2 AS p FROM product")
+    analysis = analyse(query, catalogue)
+    misread = "SELECT id, (id + maker_id) * 2 AS p FROM public.product"
 
-    analysis = check_routes(connection, analyse(query, catalogue), catalogue)
+    right, wrong = (
+        check_routes(connection, replace(analysis, understood=each), catalogue).occurrences
+        for each in (analysis.understood, misread)
+    )
 
-    assert [occurrence.kind for occurrence in analysis.occurrences] == [RouteKind.ALL]
+    assert [occurrence.kind for occurrence in right] == [RouteKind.DIRECT]
+    assert [occurrence.kind for occurrence in wrong] == [RouteKind.ALL]
 
 
 def test_an_index_that_a_route_lacks_is_printed(connection: psycopg.Connection[Any]) -> None:

@@ -127,9 +127,6 @@ class Tables(Calls, Primaries):
             alias = self._alias()
             if lateral:
                 return exp.Lateral(this=query, alias=alias)
-            if isinstance(query.this, exp.Values) and not _modified(query.this):
-                query.this.set("alias", alias)
-                return query.this
             query.set("alias", alias)
             return query
         self._expect("(")
@@ -262,7 +259,3 @@ class Tables(Calls, Primaries):
         parts += [exp.Var(this="COLUMNS"), exp.Var(this="("), *self._table_columns(columns)]
         self._expect(")")
         return [*parts, exp.Var(this=")")]
-
-
-def _modified(values: exp.Values) -> bool:
-    return any(values.args.get(part) is not None for part in ("order", "limit", "offset", "with_"))

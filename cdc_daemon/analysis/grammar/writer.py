@@ -331,12 +331,8 @@ class _Writer(PostgresGenerator):
         return "".join([table, *(self.sql(each) for each in joins)])
 
     def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:  # noqa: ARG002 # sqlglot's
-        """VALUES, in parentheses where it stands in FROM."""
+        """VALUES as a query; what stands in FROM has a Subquery around it."""
         rows = f"VALUES {self.expressions(expression, flat=True)}"
-        alias = self.sql(expression, "alias")
-        if isinstance(expression.parent, (exp.From, exp.Join)) or alias:
-            rows = f"({rows})"
-        rows = f"{rows} AS {alias}" if alias else rows
         return self.query_modifiers(expression, self.prepend_ctes(expression, rows))
 
     def tablealias_sql(self, expression: exp.TableAlias) -> str:

@@ -107,7 +107,7 @@ WRITTEN = (
         "a frame without BETWEEN stays one",
         "grammar.calls",
         '        else:\n            self._bound(frame, "start")\n',
-        '        else:\n            self._bound(frame, "start")\n            frame.set("end", "CURRENT ROW")\n',
+        '        else:\n            self._bound(frame, "start")\n            frame.set("end", "1")\n',
         killed_by=("test_grammar",),
     ),
     Mutation(
