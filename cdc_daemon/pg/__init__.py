@@ -1,1 +1,1 @@
-"""Talking to PostgreSQL: sessions with pinned settings, named statements, the embedded server."""
+"""PostgreSQL: sessions with pinned settings, named statements, the embedded server."""

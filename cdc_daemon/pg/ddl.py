@@ -1,4 +1,4 @@
-"""Changing the schema without harm: steps, one table a transaction, short lock waits with retries."""
+"""Changes the schema without blocking writers: one transaction for each table, short lock waits, retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cdc_daemon.visible import visible
 
 
 class TableBusy(InstallError):
-    """A table could not be locked, or the installer's lock not be had: a session that is open holds it."""
+    """A table, or the installer's lock, could not be locked: another session holds it."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Step:
     """One object to create, replace or drop.
 
     Attributes:
-        what: kind and name, such as `trigger cdc_capture_insert on public.product`.
-        locks: the user's table that it locks while writers may use it, if any.
+        what: kind and name of the object, such as `trigger cdc_capture_insert on public.product`.
+        locks: the user's table that the step locks while writers may use it, or None.
     """
 
     action: Literal["create", "replace", "drop"]
@@ -47,14 +47,14 @@ def apply(
     attempts: int,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Carry out the steps; those of one table in one transaction, each lock waited for briefly.
+    """Execute the steps, those of one table in one transaction, with short waits for locks.
 
-    A lock request that waits makes every later writer of the table wait behind it. So it gives up after
-    `lock_timeout_seconds` and comes again after a pause with jitter.
+    While a lock request waits, every later writer of the table waits behind it. So a request gives up after
+    `lock_timeout_seconds` and is repeated after a pause with jitter.
 
     Raises:
-        TableBusy: a table stayed locked; the message names the transactions that hold it.
-        InstallError: rights are missing.
+        TableBusy: a table stayed locked. The message names the transactions that hold it.
+        InstallError: the role lacks a right.
     """
     blockers = ""
     for table, group in transactions(steps):
@@ -72,13 +72,13 @@ def apply(
 
 
 def transactions(steps: Sequence[Step]) -> Iterator[tuple[TableName | None, list[Step]]]:
-    """The steps in their order, gathered into what shares a transaction."""
+    """Group the steps, in their order, by transaction. Yields the locked table and its steps."""
     for table, group in groupby(steps, key=lambda step: step.locks):
         yield table, list(group)
 
 
 def _applied(connection: Connection, group: list[Step], lock_timeout_seconds: float) -> bool:
-    """Carry out one transaction; false if a lock could not be had in time."""
+    """Execute one transaction. Return False if it did not get a lock in time."""
     try:
         with connection.transaction():
             milliseconds = f"{lock_timeout_seconds * 1000:.0f}"
@@ -89,7 +89,7 @@ def _applied(connection: Connection, group: list[Step], lock_timeout_seconds: fl
     except psycopg.errors.LockNotAvailable:
         return False
     except psycopg.errors.DuplicateObject as error:
-        # Only a trigger of ours is replaced. Who gave another one this name is unknown, and what it does.
+        # Replace only a trigger of ours. Another trigger of this name belongs to somebody else.
         raise InstallError(
             f"{first_line(error)}, and it is not cdc-daemon's",
             where=group[0].what,
@@ -115,20 +115,20 @@ def _blockers(connection: Connection, table: TableName | None, waited_seconds: f
     return f"; held by {', '.join(held)}" if held else ""
 
 
-# First of all, and in a form in which nothing is looked up: the person who runs the script has a path, too.
+# This comes first, in a form that looks no name up: the person who runs the script has a search path too.
 _SCRIPT_PATH = f"SET search_path = {with_temporary_last(OWN_PATH)};"
 
 
 def script(steps: Sequence[Step], connection: Connection, *, lock_timeout_seconds: float) -> str:
-    """The same steps as plain SQL for psql, one transaction a table.
+    """Return the steps as plain SQL for psql, with one transaction for each table.
 
-    The first line is psql's own. Every other client takes the rest as it is, and stops at an error by itself.
+    The first line is a command of psql. The rest is for any client that stops at an error by itself.
     """
     lines = [
         "\\set ON_ERROR_STOP on",
         _SCRIPT_PATH,
-        # In some encodings (SJIS, GBK) a quote would be taken for the second byte of a letter; a backslash in
-        # a text would end it where strings don't conform to the standard.
+        # In some encodings (SJIS, GBK) a quote may be the second byte of a character. With nonconforming
+        # strings a backslash escapes the end of a text.
         "SET client_encoding = 'UTF8';",
         "SET standard_conforming_strings = on;",
         f"SET lock_timeout = '{lock_timeout_seconds:g}s';",

@@ -1,7 +1,7 @@
 """A private PostgreSQL server, kept in a directory: for the demo, the tests, and `dsn = "embedded:"`.
 
 The server listens on a Unix socket that only its own system user (and root) can open, so it needs no
-password. PostgreSQL refuses to run as root; started by root, it runs as an existing unprivileged user.
+password. PostgreSQL refuses to run as root. If root starts it, it runs as an existing unprivileged user.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.pg.system_user import SystemUser, can_reach, give, reachable_directory, run_as, server_user
 
-# A socket's path, with its name, ends at 107 bytes on Linux (103 on BSD and macOS).
+# The path of a socket, with its name, has at most 107 bytes on Linux (103 on BSD and macOS).
 _SOCKET_PATH_BYTES = 103
 _START_SECONDS = 60
 
@@ -40,8 +40,8 @@ _SETTINGS: Mapping[str, str] = {
     "log_line_prefix": "%m [%p] %a ",
     "listen_addresses": "",
 }
-# What a test gives up is surviving a power cut; kill -9 of any process loses nothing, for the kernel keeps
-# the pages. synchronous_commit stays on, so commits are ordered as they are in production.
+# With these settings a power cut may destroy the data, but kill -9 of any process loses nothing, because the
+# kernel keeps the pages. synchronous_commit stays on, so that commits have the same order as in production.
 _FAST: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "10s"}
 
 
@@ -50,12 +50,12 @@ class EmbeddedServer:
     """One server and its data.
 
     Attributes:
-        directory: where the data, the log and the socket are kept; made when missing. Started by root in a
-            place that the server's user can't reach, the data are kept in /var/lib/cdc-daemon instead and
+        directory: folder of the data, the log and the socket. It is created if it is missing. If root starts
+            the server, and the server's user can't reach the folder, the data are in /var/lib/cdc-daemon and
             `directory` is a link to them.
-        binaries: the folder of initdb, pg_ctl and postgres; default: `find_binaries()`.
-        fast: no fsync, for tests and benchmarks: a power cut may destroy the data.
-        tcp_port: also listen on this port of localhost, with a password (in the file `password`).
+        binaries: folder of initdb, pg_ctl and postgres; default: `find_binaries()`.
+        fast: no fsync, for tests and benchmarks. A power cut may destroy the data.
+        tcp_port: port of localhost to listen on too, with a password (in the file `password`).
         settings: further settings of postgresql.conf, by name.
     """
 
@@ -78,13 +78,13 @@ class EmbeddedServer:
         self.stop()
 
     def start(self) -> str:
-        """Make the data directory if there is none, start the server unless it runs, return its DSN.
+        """Create the data directory if it is missing, start the server unless it runs, and return its DSN.
 
-        Any number of processes may call this at the same time: one starts the server, the others use it.
+        Any number of processes may call this at the same time. One starts the server, the others use it.
 
         Raises:
-            ConfigurationError: no programs, no system user to run as, or a directory that can't be used.
-            DatabaseUnavailable: the server did not start; its last words are in the message.
+            ConfigurationError: there are no programs, no system user to run as, or no usable directory.
+            DatabaseUnavailable: the server did not start. The message has the end of its log.
         """
         user = server_user(self._data)
         self._make_directory(user)
@@ -97,10 +97,10 @@ class EmbeddedServer:
         return self.dsn()
 
     def stop(self) -> None:
-        """Stop the server, ending its sessions; nothing happens if it doesn't run.
+        """Stop the server and its sessions, if it runs.
 
         Raises:
-            DatabaseUnavailable: it did not end in time.
+            DatabaseUnavailable: the server did not end in time.
         """
         if not self._data.is_dir():
             return
@@ -119,11 +119,11 @@ class EmbeddedServer:
             self.directory.unlink()
 
     def dsn(self, database: str = "postgres", *, tcp: bool = False) -> str:
-        """The connection string (libpq key words) of a database on the server, as its superuser.
+        """Return the connection string (libpq key words) of a database on the server, as its superuser.
 
         Args:
-            database: its name.
-            tcp: through localhost and `tcp_port` instead of the socket.
+            database: name of the database.
+            tcp: connect through localhost and `tcp_port` instead of the socket.
         """
         if tcp:
             password = (self._home / "password").read_text("utf-8").strip()
@@ -133,7 +133,7 @@ class EmbeddedServer:
         return make_conninfo(user="postgres", dbname=database, port=str(self._port), **place)
 
     def create_database(self, name: str) -> str:
-        """Make an empty database unless there is one of that name; returns its DSN."""
+        """Create an empty database unless one of that name exists. Return its DSN."""
         with connect(self.dsn(), purpose="new database") as connection:
             found = connection.execute(statement("server.database_exists"), {"database": name}).fetchone()
             if found == (False,):
@@ -142,7 +142,7 @@ class EmbeddedServer:
 
     @property
     def _home(self) -> Path:
-        # Where `directory` leads to: the server's user may not be able to follow the link itself.
+        # The target of `directory`: the server's user may be unable to follow the link.
         return self.directory.resolve()
 
     @property
@@ -162,8 +162,8 @@ class EmbeddedServer:
         return Path("/tmp") / f"cdc-daemon-{os.geteuid()}-{digest}"  # noqa: S108 # its owner is checked
 
     def _make_directory(self, user: SystemUser | None) -> None:
-        # Root keeps this folder for itself and hands only data/ and socket/ to the server's user: root that
-        # writes a file into another user's folder writes wherever that user put a link.
+        # Root owns this folder, and the server's user owns only data/ and socket/. If root wrote a file into
+        # another user's folder, that user could redirect it by a link.
         parent = self.directory.parent
         parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
@@ -210,7 +210,7 @@ class EmbeddedServer:
         password.touch(mode=0o600)
         give(password, user)
         password.write_text(secrets.token_urlsafe(24) + "\n", "utf-8")
-        # initdb writes PG_VERSION first: killed half-way, it leaves what looks like data and is not.
+        # initdb writes PG_VERSION first: if it is killed, it leaves a folder that only looks complete.
         unfinished = self._home / "data.unfinished"
         command: list[str | Path | int] = [
             "initdb",
@@ -232,7 +232,7 @@ class EmbeddedServer:
                 _run(programs, [*command, f"--locale={locale}"], user)
                 break
             except DatabaseUnavailable:
-                if locale == "C":  # every C library knows this one
+                if locale == "C":  # every C library has this locale
                     raise
         unfinished.rename(self._data)
 
@@ -242,14 +242,14 @@ class EmbeddedServer:
             sockets.mkdir(mode=0o700)
             give(sockets, user)
         found = sockets.lstat()
-        # /tmp is everyone's: somebody else's folder of this name would let them read what we say.
+        # All users may write to /tmp: in another user's folder of this name, that user could read our socket.
         if found.st_uid != (os.geteuid() if user is None else user.pw_uid) or found.st_mode & 0o077:
             raise ConfigurationError(
                 [(str(sockets), "is not a private folder of the server's user", "remove it and start again")]
             )
         if self._process() is None:
-            # A process id left by a crash may by now be another process of the same user: PostgreSQL would
-            # take that one for its postmaster and refuse to start, for ever.
+            # After a crash, the process ID in the file may belong to another process of the same user.
+            # PostgreSQL would take it for its postmaster and refuse to start, for ever.
             (self._data / "postmaster.pid").unlink(missing_ok=True)
             (sockets / f".s.PGSQL.{self._port}.lock").unlink(missing_ok=True)
         configuration = self._write_configuration()
@@ -268,7 +268,7 @@ class EmbeddedServer:
             ) from error
 
     def _write_configuration(self) -> Path:
-        # Written anew at every start; what ALTER SYSTEM sets stands in the data directory and wins over it.
+        # Written at every start. Settings by ALTER SYSTEM are in the data directory and override these.
         settings = {
             **_SETTINGS,
             **(_FAST if self.fast else {}),
@@ -279,7 +279,7 @@ class EmbeddedServer:
         }
         lines = ["include 'data/postgresql.conf'"]
         lines += [f"{name} = {_quoted(value)}" for name, value in settings.items()]
-        for name in ("hba", "ident"):  # looked for beside the configuration file otherwise
+        for name in ("hba", "ident"):  # by default PostgreSQL looks beside the configuration file
             lines.append(f"{name}_file = {_quoted(str(self._data / f'pg_{name}.conf'))}")
         path = self._home / "postgresql.conf"
         path.write_text("\n".join(lines) + "\n", "utf-8")
@@ -287,24 +287,24 @@ class EmbeddedServer:
         return path
 
     def _process(self) -> int | None:
-        """The postmaster's process id, if it lives and is ours; what a crash left counts as nothing."""
+        """Return the process ID of our running postmaster; None after a crash."""
         try:
             pid = int((self._data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
             os.kill(pid, 0)
         except (FileNotFoundError, ValueError, ProcessLookupError):
             return None
-        except PermissionError:  # somebody else's process has that id now
+        except PermissionError:  # another user's process has that ID now
             return None
         try:
-            # Not /proc/PID/cwd: in a container, root itself may not read it of another user's process.
+            # Don't use /proc/PID/cwd: in a container, even root may not read that of another user's process.
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:  # ended meanwhile; without /proc (macOS) the id must do
+        except OSError:  # the process has ended; without /proc (macOS) the ID alone must do
             return None if Path("/proc/self").exists() else pid
         data = self._data.resolve()
         return pid if any(word and Path(os.fsdecode(word)).resolve() == data for word in words) else None
 
     def _answers(self) -> bool:
-        """Wait for a server that is there to answer (it may be recovering); False if it ends instead."""
+        """Wait until a running server answers (it may be in recovery). Return False if it ends instead."""
         end = time.monotonic() + _START_SECONDS
         while (pid := self._process()) is not None:
             try:
@@ -317,12 +317,12 @@ class EmbeddedServer:
                         where=str(self.directory),
                         hint=f"read {self._data / 'server.log'}",
                     ) from error
-                time.sleep(0.05)  # nothing tells when a postmaster becomes ready
+                time.sleep(0.05)  # no event tells when a postmaster becomes ready
         return False
 
 
 def _quoted(value: str) -> str:
-    """A value as postgresql.conf wants it."""
+    """Return a value quoted for postgresql.conf."""
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -1,8 +1,9 @@
-"""The schema that holds what is the daemon's own: `cdc`, unless the configuration names another one.
+"""The schema of the daemon's own objects: `cdc`, unless the configuration names another one.
 
-The files under `sql/` say `cdc`. Where the schema has another name, it is put in its place when a file is
-read. The name is the process's, not a session's: statements are put together in many places, far from any
-session, and one daemon has one configuration. Names are plain small letters and need no quotes anywhere.
+The files under `sql/` say `cdc`. If the schema has another name, that name replaces `cdc` when a file is
+read. The name belongs to the process, not to a session, because many places compose statements without a
+session, and one daemon has one configuration. Names have only small letters, digits and _, so they need no
+quotes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import re
 DEFAULT = "cdc"
 
 PATTERN = r"^[a-z][a-z0-9_]{0,19}$"
-"""At most 20 bytes: triggers and roles are named after it, and names end at 63."""
+"""At most 20 bytes: names of triggers and roles contain it, and PostgreSQL cuts names at 63 bytes."""
 
-# `cdc.table`; 'cdc' as a text; SCHEMA cdc; and the names of triggers and of the owner role, which would meet
-# those of another schema: two schemas may capture one table.
+# Matches `cdc.table`, 'cdc' as a text, SCHEMA cdc, and the names of triggers and of the owner role. Two
+# schemas may capture one table, so these names must differ.
 _IN_SQL = re.compile(
     r"""\bcdc(?=\.[\w"{%])|(?<=')cdc(?=')|(?<=\b[Ss]CHEMA\ )cdc\b|(?<=\bschema\ )cdc\b"""
     r"""|\bcdc(?=\\?_(?:capture|owner))"""
@@ -25,30 +26,30 @@ _chosen = DEFAULT
 
 
 def choose(name: str) -> None:
-    """Have every statement from now on name this schema.
+    """Set the schema for all further statements of this process.
 
     Args:
-        name: fits `PATTERN`.
+        name: a name that matches `PATTERN`.
     """
     global _chosen  # noqa: PLW0603 # the process's, see above
     _chosen = name
 
 
 def name() -> str:
-    """The schema's name, which needs no quotes."""
+    """Return the name of the schema, which needs no quotes."""
     return _chosen
 
 
 def shown() -> str:
-    """What messages call it."""
+    """Return the name for messages."""
     return f"schema {_chosen}"
 
 
 def trigger(event: str) -> str:
-    """The name of the trigger for an event on each source table; other schemas have others."""
+    """Return the name of the trigger for an event on a source table. It differs between schemas."""
     return f"{_chosen}_capture_{event}"
 
 
 def named_in(text: str, schema: str) -> str:
-    """A file under `sql/` with this schema in the place of `cdc`."""
+    """Return the text of a file under `sql/` with `schema` in place of `cdc`."""
     return text if schema == DEFAULT else _IN_SQL.sub(schema, text)

@@ -1,7 +1,7 @@
-"""A bounded number of sessions that all workers of a process share, each for as long as it works.
+"""A pool of sessions that all workers of a process share. A worker has a session only while it works.
 
-Workers queue for them in the order in which they came. A worker gets the session that it had last, if that is
-free: PostgreSQL keeps the plans of its statements there.
+Waiting workers get a session in the order in which they came. A worker gets the session that it had last, if
+that is free, because PostgreSQL keeps the plans of its statements there.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from cdc_daemon.pg.session import Connection, SessionRefused, is_loss, purpose_o
 from cdc_daemon.pg.statements import statement
 
 SetUp = Callable[[Connection], object]
-"""Makes a session as a kind of work needs it, whatever it was used for before."""
+"""Prepares a session for a kind of work, whatever its use before."""
 
 REFUSED_SECONDS = 60.0
-"""How long no further session is asked for after the server refused one."""
+"""Seconds after a refusal during which the pool opens no further session."""
 
 log = get_logger()
 
@@ -35,7 +35,7 @@ class _Turn:
     """A worker that waits for a session.
 
     Attributes:
-        session: the one that it gets; None: it may open one.
+        session: the session that it gets, or None if it may open one.
     """
 
     worker: str
@@ -44,20 +44,20 @@ class _Turn:
 
 
 class Pool:
-    """The sessions, and the queue of workers that want one.
+    """The sessions, and the queue of workers that wait for one.
 
     Args:
         connect: opens a session.
-        most: how many there may be; fewer while the server refuses more.
+        most: largest number of sessions. The pool has fewer while the server refuses more.
     """
 
     def __init__(self, connect: Callable[[], Connection], most: int) -> None:
         self._connect = connect
         self._most = most
-        # After a refusal no more are asked for, for a while, than there were.
+        # After a refusal, the limit is the present number of sessions for a while.
         self._most_now, self._refused_until = most, 0.0
         self._lock = threading.Lock()
-        # The longest idle first.
+        # In order, the session that has been idle for longest first.
         self._idle: dict[Connection, None] = {}
         self._open = 0
         self._queue: deque[_Turn] = deque()
@@ -67,14 +67,14 @@ class Pool:
 
     @contextmanager
     def session(self, worker: str, set_up: SetUp) -> Generator[Connection]:
-        """A session for this worker alone, as long as the block lasts; waits for one if need be.
+        """Borrow a session for this worker during the block. Waits for one if necessary.
 
         Args:
-            worker: its name, as pg_stat_activity shows it.
-            set_up: what the work needs of the session.
+            worker: name of the worker, which pg_stat_activity shows.
+            set_up: prepares the session for the work.
 
         Raises:
-            DatabaseUnavailable: none can be opened.
+            DatabaseUnavailable: the pool can't open a session.
         """
         session = self._take(worker)
         try:
@@ -85,11 +85,11 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """How many workers wait for a session."""
+        """Number of workers that wait for a session."""
         return len(self._queue)
 
     def close(self) -> None:
-        """Close the sessions that nobody uses."""
+        """Close the idle sessions."""
         with self._lock:
             idle = self._forget_idle()
         for session in idle:
@@ -115,7 +115,7 @@ class Pool:
                 raise
 
     def _serve(self) -> None:
-        """Give what is free to those that wait longest; the lock is held."""
+        """Give free sessions to the workers that wait longest. The caller holds the lock."""
         most = self._most if time.monotonic() > self._refused_until else self._most_now
         while self._queue and (self._idle or self._open < most):
             turn = self._queue.popleft()
@@ -131,10 +131,10 @@ class Pool:
             turn.has_come.set()
 
     def _do_with_fewer(self, turn: _Turn, refusal: SessionRefused) -> None:
-        """The server has no room for one more: wait for one of those that there are.
+        """Handle a refusal of the server: make the worker wait for one of the open sessions.
 
         Raises:
-            SessionRefused: there are none.
+            SessionRefused: no session is open.
         """
         with self._lock:
             self._open -= 1
@@ -174,8 +174,8 @@ class Pool:
         with self._lock:
             closing: list[Connection] = []
             if is_lost:
-                # Where one session was lost, the others are as well, mostly: a worker that gets one of them
-                # would have to fail to find out.
+                # If one session is lost, usually all are. Without this, each worker that gets one of them
+                # would have to fail first.
                 closing = [*self._forget_idle(), session]
                 self._open -= 1
                 self._set_up.pop(session, None)
@@ -196,11 +196,11 @@ class Pool:
 
 
 class Seat:
-    """What a worker has in place of a session of its own: each statement or transaction borrows one.
+    """A worker's access to the pool. Each statement or transaction borrows a session.
 
     Args:
-        worker: its name.
-        set_up: what its work needs of a session.
+        worker: name of the worker.
+        set_up: prepares a session for its work.
     """
 
     def __init__(self, pool: Pool, worker: str, set_up: SetUp) -> None:
@@ -212,7 +212,7 @@ class Seat:
 
     @contextmanager
     def session(self) -> Generator[Connection]:
-        """Keep one session for several statements; inside, the same one."""
+        """Borrow one session for all statements of the block."""
         if self._held is not None:
             yield self._held
             return
@@ -235,7 +235,7 @@ class Seat:
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """A transaction in one session, which every statement inside it uses."""
+        """Run the block's statements in one transaction of one session."""
         with self.session() as session, session.transaction():
             yield
 

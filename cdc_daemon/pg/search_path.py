@@ -1,9 +1,9 @@
-"""Where names without a schema are found: in pg_catalog, but for the statements that hold a user's query.
+"""Search paths: pg_catalog for all statements, except those that contain a user's query.
 
-A search path decides which operator `a = b` is. A role that may create in one of its schemas can put an
-operator or a function there that fits better than PostgreSQL's own and runs with the rights of the session.
-So no session of the daemon has the configured path. Only the statements that hold a user's query see it, and
-in these everything but the query is named with its schema.
+The search path decides which operator `a = b` means. A role that may create objects in one of its schemas can
+create an operator or a function that fits better than PostgreSQL's own, and that runs with the rights of the
+session. So no session of the daemon has the configured path. Only statements with a user's query see it, and
+in these all other names have a schema.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
 
 @contextmanager
 def names_found_in(connection: Session, schemas: str) -> Generator[None]:
-    """Execute statements with another search path than the session's; inside a transaction.
+    """Execute the statements of the block with another search path, inside a transaction.
+
+    Execute inside the block and fetch after it. Then all statements are sent together, and the path costs no
+    round trip.
 
     Args:
-        schemas: as in `SET search_path`.
-
-    Yields:
-        Execute inside and fetch afterwards: then all is sent at once, and the path costs no round trip.
+        schemas: the path, as in `SET search_path`.
     """
     if schemas == OWN_PATH:
         yield
@@ -40,16 +40,16 @@ def names_found_in(connection: Session, schemas: str) -> Generator[None]:
 
 
 def found_in(schemas: str, *statements: sql.Composed) -> tuple[sql.Composed, ...]:
-    """The same for a script, where nothing must be written to the screen.
+    """Return the statements for a script with another search path. The additional statements print nothing.
 
     Returns:
-        The statements between two that set the path for the rest of the transaction.
+        The statements, between two statements that set the path for the rest of the transaction.
     """
     return (_set(schemas), *statements, _set(OWN_PATH))
 
 
 def schemas_in(search_path: str) -> list[str]:
-    """The schemas that a search path names, as the catalogue spells them, whether they exist or not."""
+    """Return the schemas of a search path, as the catalogue spells them, whether they exist or not."""
     return [quoted.replace('""', '"') or plain.lower() for quoted, plain in _SCHEMA.findall(search_path)]
 
 
@@ -62,7 +62,7 @@ def find_names(connection: Session, schemas: str, *, temporary_first: bool = Fal
     """Set the search path for the rest of a transaction.
 
     Args:
-        temporary_first: a temporary table is meant where another one has its name.
+        temporary_first: whether a temporary table hides another table of the same name.
     """
     path = schemas if temporary_first else with_temporary_last(schemas)
     connection.execute(statement("session.find_names"), {"schemas": path})

@@ -1,4 +1,4 @@
-"""Sessions whose settings are pinned, so that the same row gives the same text on every machine."""
+"""Opens sessions with pinned settings, so that the same row gives the same text on every machine."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class Session(Protocol):
-    """What queries need: a connection, or a worker's seat at the pool (see `cdc_daemon.pg.pool`)."""
+    """What queries need: a connection, or a worker's access to the pool (see `cdc_daemon.pg.pool`)."""
 
     @property
     def broken(self) -> bool:
-        """Whether the last statement found that the session is lost."""
+        """Whether the last statement found the session lost."""
         ...
 
     def execute(
         self, query: QueryNoTemplate, params: Params | None = None, *, binary: bool = False
     ) -> psycopg.Cursor[tuple[Any, ...]]:
-        """One statement; outside of a transaction it is one of its own."""
+        """Execute one statement; outside of a transaction block it is its own transaction."""
         ...
 
     def transaction(self) -> AbstractContextManager[object]:
-        """Every statement inside the block is of one transaction."""
+        """Run the block's statements in one transaction."""
         ...
 
     def pipeline(self) -> AbstractContextManager[object]:
-        """Statements inside the block are sent together; inside a transaction."""
+        """Send the block's statements together; use it inside a transaction."""
         ...
 
 
-# Every one of these changes the text of some value (or what a query may see). A hash that depended on the
-# server's or the role's defaults would make a million documents "change" on the day when a default does.
+# Each of these settings changes the text of some value, or the rows that a query sees. If hashes depended on
+# defaults of the server or the role, a change of a default would make a million documents "change".
 PINNED: Mapping[str, str] = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",
@@ -65,19 +65,19 @@ PINNED: Mapping[str, str] = {
     "default_text_search_config": "pg_catalog.simple",
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",
-    # A policy that would hide rows raises instead (42501): a hidden row would look like a deleted document.
+    # A policy that would hide rows raises an error (42501): a hidden row would look like a deleted document.
     "row_security": "off",
-    # A cursor must never be ahead of what it says was delivered.
+    # A cursor must never be ahead of the delivered records, even after a crash.
     "synchronous_commit": "on",
-    # Compiling costs more than any of our statements runs.
+    # JIT compilation costs more than it saves in any of our statements.
     "jit": "off",
-    # Nor do parallel workers pay: what writes has none, and what reads is small but has many arms. Over 57
-    # changelogs the planner took two of them for a look that found nothing: 34 ms, and 4 ms without.
+    # Parallel workers don't help: statements that write can't use them, and statements that read are small
+    # but have many arms. A poll of 57 empty changelogs took 34 ms with two workers, and 4 ms without.
     "max_parallel_workers_per_gather": "0",
-    # Stores documents of 3 kB in half the time that pglz takes, in the same space.
+    # Stores documents of 3 kB in half the time of pglz, in the same space.
     "default_toast_compression": "lz4",
     "statement_timeout": "0",
-    # The watcher's session rests between two changes, and a resync's transactions are long.
+    # The watcher's session is idle between changes, and transactions of a resync are long.
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
     "default_transaction_isolation": "read committed",
@@ -86,32 +86,32 @@ PINNED: Mapping[str, str] = {
 
 
 SIGN_OF_LIFE_SECONDS = 1.0
-"""How often a session in a transaction speaks to the server while it has nothing to ask."""
+"""Seconds between signs of life of a session that is idle in a transaction."""
 
 _TYPE_NAME = re.compile(r'(?:"(?:[^"]|"")+"|[\w .,()\[\]$-])+')
 
 _OPTIONAL = frozenset({"client_connection_check_interval", "default_toast_compression"})
-"""Not every platform can watch a socket, and not every build has lz4."""
+"""Settings that some platforms or builds lack: watching a socket, and lz4."""
 
 _SINCE: Mapping[str, int] = {"transaction_timeout": 170000}
-"""Settings that an older server doesn't know, and its first version that does."""
+"""Settings of newer servers, with the first version that has them."""
 
 
 MOST_PREPARED = 500
-"""Statements whose plans a session keeps: several feeds share it, and each has about fifteen."""
+"""Largest number of prepared statements of a session. Several feeds share it; each has about fifteen."""
 
 
 class SessionRefused(DatabaseUnavailable):
-    """The server answers and does not let this session in: it has too many, or is about to shut down."""
+    """The server refuses the session: it has too many sessions, or is about to shut down."""
 
 
 def purpose_of(worker: str) -> str:
-    """A session's name in pg_stat_activity."""
+    """Return the purpose of a worker's session, for pg_stat_activity."""
     return f"cdc-daemon: {worker}"
 
 
 OWN_PATH = "pg_catalog"
-"""The search path of the daemon's sessions: see `cdc_daemon.pg.search_path`."""
+"""The search path of the daemon's sessions (see `cdc_daemon.pg.search_path`)."""
 
 
 def connect(
@@ -126,11 +126,11 @@ def connect(
 
     Args:
         dsn: libpq connection string or URL.
-        search_path: schemas in which names without a schema are found; others than our own only for a session
-            that runs none of the daemon's statements.
-        purpose: shown in pg_stat_activity as `cdc-daemon: <purpose>`.
-        lock_timeout_seconds: how long a statement waits for a lock; 0 is for ever.
-        patience: how long the network may be silent; what the connection string says itself goes before.
+        search_path: schemas for names without a schema. Give another path only for a session that runs none
+            of the daemon's statements.
+        purpose: pg_stat_activity shows it as `cdc-daemon: <purpose>`.
+        lock_timeout_seconds: longest time that a statement waits for a lock; 0 means for ever.
+        patience: time limits of the network. Limits in the connection string override these.
 
     Raises:
         DatabaseUnavailable: the server can't be reached or refuses the session.
@@ -167,7 +167,8 @@ def connect(
         **_abandonment(patience),
     }
     if connection.info.server_version >= 140000:
-        # A killed daemon's backend would keep the feed's row locked until its statement ends (7.8 s seen).
+        # Otherwise the backend of a killed daemon locks the feed's row until its statement ends (measured:
+        # 7.8 s).
         settings["client_connection_check_interval"] = "500"
     for name, value in settings.items():
         if connection.info.server_version < _SINCE.get(name, 0):
@@ -182,18 +183,18 @@ def connect(
 
 
 def _password(used: pq.abc.PGconn) -> str | None:
-    """The one that libpq used, wherever it found it: a server may ask for it in clear text, and repeat it."""
+    """Return the password that libpq used, from any source: a server may ask for it and repeat it."""
     try:
         return (used.password or b"").decode("utf-8", "replace")
-    except psycopg.OperationalError:  # the connection was not made
+    except psycopg.OperationalError:  # there is no connection
         return None
 
 
 def _network(dsn: str, patience: Patience) -> dict[str, str]:
-    """What libpq is told, so that TCP notices lost packets: by itself it waits for a quarter of an hour."""
+    """Return libpq parameters by which TCP notices lost packets. By default it takes a quarter of an hour."""
     silence = patience.silence_seconds
     wanted = {
-        # libpq takes whole seconds, and 1 for 2.
+        # libpq takes whole seconds, and treats 1 as 2.
         "connect_timeout": f"{max(2, round(patience.connect_seconds))}",
         "tcp_user_timeout": f"{silence * 1000:.0f}",
         "keepalives_idle": f"{max(1, round(silence / 2))}",
@@ -205,10 +206,10 @@ def _network(dsn: str, patience: Patience) -> dict[str, str]:
 
 
 def _abandonment(patience: Patience) -> dict[str, str]:
-    """Settings by which the server lets go of a session whose client is frozen or cut off.
+    """Return settings by which the server ends a session whose client is frozen or cut off.
 
-    Its transaction would hold a feed's row for good, and no other daemon could take the feed over. The
-    server's own defaults are two hours, and never.
+    Otherwise its transaction would lock a feed's row, and no other daemon could take the feed over. The
+    server's defaults are two hours (keepalives) and never (idle transactions).
     """
     silence = patience.silence_seconds
     return {
@@ -221,37 +222,40 @@ def _abandonment(patience: Patience) -> dict[str, str]:
 
 
 def as_opened(connection: Connection) -> None:
-    """Make a session again as `connect` opens it, whatever it was used for."""
+    """Reset a session to the state in which `connect` opens it."""
     connection.isolation_level = None
     connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "auto"})
 
 
 def with_temporary_last(schemas: str) -> str:
-    """A search path in which no temporary table hides another: where pg_temp is not named, it comes first."""
+    """Return a search path with pg_temp last.
+
+    If a path does not name pg_temp, temporary tables come first.
+    """
     return f"{schemas}, pg_temp"
 
 
 def plan_once(connection: Connection) -> None:
-    """Have each prepared statement of this session planned once, not for every set of parameters.
+    """Make PostgreSQL plan each prepared statement of this session once, not for every set of parameters.
 
-    Where few rows are asked for, PostgreSQL finds that a plan for just these is cheaper to run, and makes
-    one each time, which takes five times as long: 13 of the 16 ms for one product by 960 lines of SQL.
-    Planned once, an array counts as ten elements, and `LIMIT` of a parameter as a tenth of the rows: a limit
-    must stand in the text.
+    For few rows, PostgreSQL rates a plan for these parameters cheaper to run, and plans at each execution.
+    That takes five times as long in all: planning took 13 of the 16 ms for one product by 960 lines of SQL.
+    A generic plan assumes ten elements for an array, and a tenth of the rows for a `LIMIT` by a parameter.
+    So write a limit as a literal.
     """
     connection.execute(statement("session.pin"), {"name": "plan_cache_mode", "value": "force_generic_plan"})
 
 
 @contextmanager
 def kept_alive(connection: Connection) -> Generator[None]:
-    """Give the server signs of life while nobody uses a session that has a transaction open.
+    """Send signs of life to the server during the block, while a session is idle in a transaction.
 
-    It would take the session for abandoned. A process that is frozen gives none.
+    Otherwise the server would end the session as abandoned. A frozen process sends none.
     """
     done = threading.Event()
 
     def give() -> None:
-        with suppress(psycopg.Error):  # the end of the transaction will tell
+        with suppress(psycopg.Error):  # the end of the transaction will report it
             while not done.wait(SIGN_OF_LIFE_SECONDS):
                 connection.execute(statement("session.sign_of_life"))
 
@@ -265,28 +269,29 @@ def kept_alive(connection: Connection) -> Generator[None]:
 
 
 def is_loss(error: BaseException) -> bool:
-    """Whether an error says that a session is lost or could not be had, and not that a statement failed."""
+    """Whether an error means that a session is lost or refused, and not that a statement failed."""
     if isinstance(error, DatabaseUnavailable | psycopg.InterfaceError):
         return True
     if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
-        return True  # we were frozen, or cut off; psycopg counts it among the errors of a program
+        return True  # this process was frozen or cut off; psycopg classes it as a programming error
     state = error.sqlstate if isinstance(error, psycopg.OperationalError) else ""
     return state is None or state.startswith(("08", "53300", "57P"))
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a server's message, without psycopg's position marks."""
+    """Return the first line of a server's message, without psycopg's position marks."""
     return str(error).strip().split("\n", 1)[0]
 
 
 def object_name(prefix: str, *parts: str) -> str:
-    """The name in schema `cdc` of what belongs to a table or feed; the same parts give the same name.
+    """Return the name in schema `cdc` of an object of a table or feed. The same parts give the same name.
 
-    Names end at 63 bytes, and `a_b.c` would meet `a.b_c`: such names carry eight digits of a hash.
+    PostgreSQL cuts names at 63 bytes, and `a_b.c` and `a.b_c` would give one name. So such names end with
+    eight digits of a hash.
     """
     plain = "_".join((prefix, *parts))
     ambiguous = any("_" in part for part in parts[:-1])
-    # 48 leaves room for the suffixes `_0`, `_version_id_seq` that objects of it carry.
+    # 48 bytes leave room for suffixes of its objects, such as `_0` and `_version_id_seq`.
     if not ambiguous and len(plain.encode()) <= 48:
         return plain
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
@@ -294,22 +299,22 @@ def object_name(prefix: str, *parts: str) -> str:
 
 
 def identifiers(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
-    """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
+    """Return quoted column names, separated by commas, each qualified by the alias `of` if given."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
 
 
 def collated(value: sql.Composable, collation: str) -> sql.Composed:
-    """A value that is compared by a collation (see `Column.collation`); none of its own if that is empty."""
+    """Return a value with a collation (see `Column.collation`); the value alone if the collation is empty."""
     if not collation:
         return sql.Composed([value])
     return sql.SQL("({} COLLATE {})").format(value, type_name(collation))
 
 
 def type_name(type_: str) -> sql.SQL:
-    """A type as `format_type` wrote it (already quoted where it must be).
+    """Return a type name from `format_type` as SQL; format_type has quoted it where necessary.
 
     Raises:
-        ValueError: the text could not have come from format_type.
+        ValueError: the text can't be from format_type.
     """
     if not _TYPE_NAME.fullmatch(type_):
         raise ValueError(f"not a type name: {type_!r}")

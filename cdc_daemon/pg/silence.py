@@ -1,9 +1,9 @@
-"""Noticing that a database has fallen silent: packets lost, or a middlebox that forgot the connection.
+"""Notices a silent database: lost packets, or a middlebox that forgot the connection.
 
-TCP notices lost packets by itself, once it is told how long to wait (see `connect`). It notices nothing where
-a proxy, a NAT gateway or a load balancer acknowledges everything and passes nothing on. There a statement
-would be waited for without end, and a limit on every statement would end those that take minutes for good
-reason. So a session that has waited for long asks about itself through a second session.
+TCP notices lost packets within its time limits (see `connect`). It does not notice a proxy, a NAT gateway or
+a load balancer that acknowledges everything and forwards nothing. The daemon would then wait for a statement
+for ever. A time limit on statements is no remedy, because some take minutes for good reason. So a session
+that has waited for long asks about itself through a second session.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from cdc_daemon.pg.bounded import bounded
 from cdc_daemon.pg.statements import statement
 
 DOUBT_SECONDS = 1.0
-"""How long an answer may be on its way: the server has finished, and we have not read it yet."""
+"""Seconds that an answer may take to arrive after the server has finished."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the network may take.
+    """Time limits of the network.
 
     Attributes:
         connect_seconds: to open a session, for each host of the connection string.
-        silence_seconds: without a sign of life in the middle of a conversation.
+        silence_seconds: for silence in the middle of a conversation.
     """
 
     connect_seconds: float = 10.0
@@ -45,41 +45,42 @@ class Patience:
 
     @property
     def abandoned_seconds(self) -> float:
-        """How long the server keeps an open transaction whose client says nothing.
+        """Seconds after which the server ends an open transaction whose client is silent.
 
-        Above the longest pause of a client that is well: it says something four times in `silence_seconds`.
+        This is longer than any pause of a healthy client, which sends four signs of life in
+        `silence_seconds`.
         """
         return 2 * self.silence_seconds
 
 
 class Seen(Enum):
-    """What a second session saw of the first."""
+    """The state of a session, as a second session sees it."""
 
     WORKING = auto()
-    """The server works on its statement, or nothing can be said."""
+    """The server works on its statement, or the state is unknown."""
     IDLE = auto()
-    """The server waits for a statement: ours was lost, or the answer is."""
+    """The server waits for a statement: ours was lost, or its answer was lost."""
     GONE = auto()
     """The server has no such session any more."""
     UNREACHABLE = auto()
-    """No second session can be had: nothing comes back."""
+    """No second session can be opened: the server does not answer."""
 
 
 def is_refusal(error: psycopg.OperationalError) -> bool:
-    """Whether a session was not had because the server said no, rather than because nothing came.
+    """Whether the server refused a session, rather than did not answer.
 
-    libpq gives no SQLSTATE of what happens before a session is there. It prints a server's words as
-    `SEVERITY:  message`, with two spaces in every language, and its own never so.
+    libpq gives no SQLSTATE for errors before a session exists. It prints a server's message as
+    `SEVERITY:  message`, with two spaces in every language, but never its own messages.
     """
     return ":  " in str(error)
 
 
 @dataclass
 class Lookout:
-    """Looks at sessions of one database from outside; one look at a time.
+    """Checks sessions of one database through a second session, one at a time.
 
     Args:
-        conninfo: as the sessions connect.
+        conninfo: connection string of the sessions.
     """
 
     conninfo: str
@@ -88,13 +89,13 @@ class Lookout:
     _unreachable_until: float = field(default=0.0, init=False, repr=False)
 
     def look(self, backend: tuple[int, str]) -> Seen:
-        """What the server says of a session.
+        """Return the state of a session.
 
         Args:
-            backend: its process ID and when it started.
+            backend: process ID and start time of the session's backend.
         """
         with self._lock:
-            # Twenty sessions that fell silent together need not wait for ten seconds one after the other.
+            # If twenty sessions fall silent together, they must not wait ten seconds one after the other.
             if time.monotonic() < self._unreachable_until:
                 return Seen.UNREACHABLE
             try:
@@ -104,7 +105,9 @@ class Lookout:
                     ).fetchone()
             except psycopg.OperationalError as error:
                 if is_refusal(error):
-                    return Seen.WORKING  # it answers: it has too few sessions, or is about to shut down
+                    return (
+                        Seen.WORKING
+                    )  # the server answers: it has no free session, or is about to shut down
                 self._unreachable_until = time.monotonic() + self.patience.silence_seconds
                 return Seen.UNREACHABLE
         if row is None:
@@ -114,15 +117,16 @@ class Lookout:
 
 @cache
 def lookout(conninfo: str, patience: Patience) -> Lookout:
-    """The one of a database, shared by all its sessions."""
+    """Return the lookout of a database, which all its sessions share."""
     return Lookout(make_conninfo(conninfo, application_name="cdc-daemon: lookout"), patience)
 
 
 class _SyncedPipeline(psycopg.Pipeline):
     """A pipeline whose last message is a Sync.
 
-    psycopg sends a Flush after it. PostgreSQL starts its clock for idle transactions with the answer to the
-    Sync, stops it at the Flush and does not start it again: a frozen client would hold its locks for good.
+    psycopg sends a Flush after the Sync. PostgreSQL starts its timer for idle transactions when it answers
+    the Sync, and stops it at the Flush without starting it again. A frozen client would then keep its locks
+    for ever.
     """
 
     def _exit_gen(self) -> PQGen[None]:
@@ -134,14 +138,14 @@ class _SyncedPipeline(psycopg.Pipeline):
 
 
 class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A session that does not wait for ever for a server that has fallen silent."""
+    """A session that does not wait for a silent server for ever."""
 
-    # None while the session is being opened: `connect_timeout` is its limit then.
+    # None while the session is being opened, when `connect_timeout` is the limit.
     _lookout: Lookout | None = None
     _backend: tuple[int, str] = (0, "")
 
     def watch(self, lookout: Lookout) -> None:
-        """Look after this session from now on."""
+        """Watch this session from now on."""
         row = self.execute(statement("session.backend")).fetchone()
         if row is not None:
             self._backend = (row[0], row[1])
@@ -156,10 +160,10 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
             yield pipeline
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
-        """See psycopg; every statement, transaction and COPY comes through here.
+        """See psycopg. Every statement, transaction and COPY passes here.
 
         Raises:
-            psycopg.OperationalError: nothing came for long, and the server is not at work on it.
+            psycopg.OperationalError: nothing came for long, and the server does not work on the statement.
         """
         watched = gen if self._lookout is None else self._watched(gen, self._lookout)
         bounds = current_if_any()
@@ -168,9 +172,9 @@ class WatchedConnection(psycopg.Connection[tuple[Any, ...]]):
         return super().wait(watched, interval, timeout)
 
     def _watched(self, gen: PQGen[Result], lookout: Lookout) -> Generator[Any, Any, Result]:
-        """The same conversation; it is interrupted where nothing comes and nothing will.
+        """Run `gen`, but interrupt it if nothing comes and nothing will come.
 
-        psycopg asks the generator at every interval, with a "nothing ready" that is false.
+        psycopg resumes the generator at every interval, with a false value if nothing is ready.
         """
         silence = lookout.patience.silence_seconds
         look_at = time.monotonic() + silence

@@ -1,8 +1,8 @@
-"""The named statements under `sql/`, read once, with identifiers filled in by psycopg.
+"""Reads the named statements under `sql/` and fills in identifiers by psycopg.
 
-A file of `sql/queries/` or `sql/objects/` holds statements, each below a line `-- name: read_delta` and a
-sentence that says what it is for. Identifiers and pieces stand in braces (`{changelog}`), values are named
-parameters (`%(since)s`).
+A file of `sql/queries/` or `sql/objects/` has statements. Above each are a line `-- name: read_delta` and a
+sentence about its purpose. Identifiers and parts are in braces (`{changelog}`), values are named parameters
+(`%(since)s`).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from cdc_daemon.pg import own_schema
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _QUOTED_NAME = re.compile(r'"(?:[^"]|"")*"')
-_SENTENCE = re.compile(r"\A(?:--[^\n]*\n)+")  # for readers of the file; the server needn't see it
+_SENTENCE = re.compile(r"\A(?:--[^\n]*\n)+")  # for readers of the file; the server doesn't need it
 
 
 def sql_directory() -> Path:
-    """Where the SQL files are: inside the installed package, or at the top of the source tree."""
+    """Return the folder of the SQL files: in the installed package, or at the top of the source tree."""
     packaged = Path(__file__).parent.parent / "_sql"
     return packaged if packaged.is_dir() else Path(__file__).parent.parent.parent / "sql"
 
 
 def texts(file: str) -> Mapping[str, str]:
-    """Every statement of one file, by name, with the daemon's schema as it is called.
+    """Return every statement of a file by name, with the name of the daemon's schema.
 
     Args:
         file: path below `sql/` without the ending, such as `queries/feed_state`.
 
     Raises:
-        ValueError: two statements have one name; the first would never be executed.
+        ValueError: two statements have the same name.
     """
     return _texts(file, own_schema.name())
 
 
 def migration(path: Path) -> str:
-    """A file of sql/migrations, with the daemon's schema as it is called."""
+    """Return the text of a migration, with the name of the daemon's schema."""
     return own_schema.named_in(path.read_text("utf-8"), own_schema.name())
 
 
@@ -58,36 +58,36 @@ def _texts(file: str, schema: str) -> Mapping[str, str]:
 
 
 def template(name: str) -> sql.SQL:
-    """A statement before its identifiers are filled in.
+    """Return a statement before its identifiers are filled in.
 
     Args:
         name: file and statement, such as `queries/feed_state.lock`.
     """
     file, _, statement = name.rpartition(".")
-    # The text comes from our own files and from nobody's input.
+    # The text is from our own files, not from input.
     return sql.SQL(texts(file)[statement])  # pyright: ignore[reportArgumentType]
 
 
 def statement(name: str, /, **pieces: sql.Composable) -> sql.Composed:
-    """A statement of `sql/queries/`, ready to execute, whether it has parameters or not.
+    """Return a statement of `sql/queries/`, ready to execute with or without parameters.
 
     Args:
         name: file and statement, such as `feed_state.lock`.
-        pieces: what stands in braces in its text.
+        pieces: values for the names in braces.
     """
     return template(f"queries/{name}").format(**{key: _without_percent(each) for key, each in pieces.items()})
 
 
 def rendered(name: str, /, **pieces: sql.Composable) -> sql.Composed:
-    """A statement of `sql/objects/` (DDL of one source table or feed), ready to execute."""
+    """Return a statement of `sql/objects/` (DDL of one source table or feed), ready to execute."""
     return template(f"objects/{name}").format(**pieces)
 
 
 def _without_percent(piece: sql.Composable) -> sql.Composable:
-    """The same piece of a statement, in which no name and no text has a percent sign.
+    """Return the same piece, but with escapes instead of percent signs in names and texts.
 
-    Where a statement has parameters, psycopg takes `%` for the beginning of one, within quotes too. Doubled,
-    it would be wrong where there are none. PostgreSQL's own escape for it is right in both.
+    If a statement has parameters, psycopg takes `%` for the beginning of one, also within quotes. A doubled
+    `%` would be wrong in a statement without parameters. PostgreSQL's own escape is right in both.
     """
     if isinstance(piece, sql.Composed):
         return sql.Composed([_without_percent(each) for each in piece])
@@ -100,7 +100,7 @@ def _without_percent(piece: sql.Composable) -> sql.Composable:
 
 
 def quoted_names_without_percent(text: str) -> str:
-    """The same names, dotted or not, with an escape for each percent sign in one that is quoted."""
+    """Return the same names, dotted or not, with escapes for percent signs in quoted names."""
     return _QUOTED_NAME.sub(_escaped_name, text)
 
 

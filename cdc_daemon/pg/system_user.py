@@ -1,6 +1,6 @@
-"""Running the server's programs as the system user that they need, and nothing more than that.
+"""Runs the server's programs as the system user that they need.
 
-`subprocess` changes the user itself (`user`, `group`, `extra_groups`): su and runuser want a login shell, a
+`subprocess` changes the user (`user`, `group`, `extra_groups`). su and runuser would need a login shell, a
 PAM stack and a terminal, and the user `nobody` has none of them.
 """
 
@@ -18,21 +18,21 @@ from cdc_daemon.errors import ConfigurationError
 
 SystemUser = pwd.struct_passwd
 
-# All that the programs are given of our environment. Much of the rest is not theirs: passwords (CDC_*, PG*,
-# AWS_*), and NOTIFY_SOCKET, through which the server would tell systemd that the daemon is ready.
+# The variables that the programs get. They must not get passwords (CDC_*, PG*, AWS_*), or NOTIFY_SOCKET,
+# through which the server would report to systemd that the daemon is ready.
 _PASSED_ON = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
 )
 _CANDIDATES = ("postgres", "nobody")
-# Where root keeps what an unprivileged user could not reach where it was asked for.
+# Where root puts data if an unprivileged user can't reach the configured place.
 _REACHABLE = Path("/var/lib/cdc-daemon")
 
 
 def server_user(data: Path) -> SystemUser | None:
-    """The system user to run as: None for the one that we are, else the owner of `data`, or an existing one.
+    """Return the system user to run as: None for our own, else the owner of `data`, or an existing user.
 
     Raises:
-        ConfigurationError: we are root, and there is no user that PostgreSQL could run as.
+        ConfigurationError: root runs the daemon, and there is no user that PostgreSQL could run as.
     """
     if os.geteuid() != 0:
         return None
@@ -55,19 +55,19 @@ def server_user(data: Path) -> SystemUser | None:
 
 
 def can_reach(path: Path, user: SystemUser) -> bool:
-    """Whether a user may enter a folder or run a program, with all that the system knows (modes, ACLs)."""
+    """Whether a user may enter a folder or run a program, by all rules of the system (modes, ACLs)."""
     return run_as(["test", "-x", path], user).returncode == 0
 
 
 def give(path: Path, user: SystemUser | None) -> None:
-    """Make a file or folder the user's own, if it is another user than we are."""
+    """Make the user the owner of a file or folder, unless we are that user."""
     if user is not None:
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
 def reachable_directory(user: SystemUser) -> Path:
-    """A folder that root keeps and every user can enter, for what could not stay where it was asked for."""
-    # Not in /tmp: there, anybody could have put a folder of the expected name first.
+    """Return a folder of root that every user can enter, for data that can't be at the configured place."""
+    # Not in /tmp, where any user may have created a folder of that name before.
     _REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not can_reach(_REACHABLE, user):
         raise ConfigurationError(
@@ -77,14 +77,14 @@ def reachable_directory(user: SystemUser) -> Path:
 
 
 def passed_on() -> dict[str, str]:
-    """The environment of a program of the server."""
+    """Return the environment for the server's programs."""
     ours = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
     return {**ours, "LC_ALL": "C"}
 
 
 def run_as(command: Sequence[str | Path | int], user: SystemUser | None) -> subprocess.CompletedProcess[str]:
-    """Run a program and keep what it says; in `/`, for the user may not be able to enter our own folder."""
-    # A file, not a pipe: the server inherits it and would keep a pipe open for as long as it lives.
+    """Run a program in `/` and collect its output. The user may be unable to enter our own folder."""
+    # A file, not a pipe: the server inherits it and would keep a pipe open as long as it runs.
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.run(  # noqa: S603 # programs that we found, arguments that we made
