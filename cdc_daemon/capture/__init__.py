@@ -1,1 +1,1 @@
-"""Capture: changelogs, and the triggers that fill them. Nothing here knows what a feed row is."""
+"""Capture: changelogs, and the triggers that fill them. This package does not know feed rows."""

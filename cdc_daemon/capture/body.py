@@ -1,6 +1,6 @@
-"""The body of a capture function: what a trigger of one source table does.
+"""Renders the body of a capture function, which the triggers of one source table call.
 
-The reasons stand above the statements in `sql/objects/capture.sql`.
+`sql/objects/capture.sql` has the reasons, above its statements.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from cdc_daemon.segments import SEGMENT_SECONDS
 _COMMA = sql.SQL(", ")
 _AND = sql.SQL(" AND ")
 _OR = sql.SQL(" OR ")
-# The type as which a domain's text is read back: one that compares with every constant of its family.
+# The type into which a domain's text is converted: one that compares with every constant of its family.
 _WIDEST: Mapping[str, str] = {"int2": "int8", "int4": "int8", "varchar": "text"}
 
 
 def render(source: Source) -> sql.Composed:
-    """The plpgsql body for one source table, to be quoted as a string by the caller."""
+    """Return the plpgsql body for one source table. The caller quotes it as a string."""
     links = [_CarriedLink(number, link) for number, link in enumerate(source.links, start=1)]
     return rendered(
         "capture.body",
@@ -48,7 +48,7 @@ def _entries(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         arrays=_continued(link.array for link in links),
     )
     if not links:
-        return entry  # nothing that could grow long
+        return entry  # no part of the entry can be long
     return rendered(
         "capture.entries",
         first_segment=first,
@@ -60,7 +60,7 @@ def _entries(source: Source, links: list[_CarriedLink]) -> sql.Composed:
 
 
 class _CarriedLink:
-    """A link column inside the body: the array it is gathered in, and the one for new rows of an UPDATE."""
+    """A link column in the body, with the arrays of its values in old and in new rows."""
 
     def __init__(self, number: int, link: Link) -> None:
         self.name = link.name
@@ -76,7 +76,7 @@ class _CarriedLink:
         )
 
     def of(self, alias: str) -> sql.Composed:
-        """The column's value in one transition table, as carried."""
+        """Return the column's value in one transition table, in the type of the entry."""
         column = sql.Identifier(alias, self.name)
         return _text(column) if self._as_text else sql.Composed([column])
 
@@ -88,7 +88,7 @@ class _CarriedLink:
 
 
 def _continued(pieces: Iterable[sql.Composable]) -> sql.Composed:
-    """Each piece after a comma, for lists that have something before them."""
+    """Return the pieces, each after a comma, to continue a list."""
     return sql.Composed([sql.SQL(", ") + piece for piece in pieces])
 
 
@@ -101,11 +101,11 @@ def _text(column: sql.Composable) -> sql.Composed:
 
 
 def _rows(source: Source, transition: str, *, typed: bool) -> sql.Composed:
-    """A transition table as a sub-select.
+    """Return a transition table as a sub-select.
 
     Args:
-        typed: check the types of its columns. The first query of a call does; the writer's lock on the table
-            keeps them as they are for the others.
+        typed: whether to check the types of its columns. The first query of a call does. The writer's lock on
+            the table keeps the types until the end of the call.
     """
     columns = {name: _bare(name) for name in source.read}
     pieces = {"columns": _COMMA.join(columns.values()), "rows": sql.Identifier(transition)}
@@ -119,7 +119,7 @@ def _rows(source: Source, transition: str, *, typed: bool) -> sql.Composed:
 
 
 def _bare(column: str) -> sql.Identifier:
-    """The column of a transition table, by its name alone where that can mean nothing else."""
+    """Return the column of a transition table, by its name alone if that is unambiguous."""
     return sql.Identifier("cdc_table", column) if needs_pinned_path(column) else sql.Identifier(column)
 
 
@@ -141,7 +141,7 @@ def _all_rows(
 
 
 def _counts(source: Source, *aliases: str) -> sql.Composed:
-    """Whether one of these rows fulfils a condition under which the table is captured; empty without any."""
+    """Return the check that one of these rows fulfils a filter of the table; empty without filters."""
     if source.filters is None:
         return sql.Composed([])
     condition = any_of(source.filters)
@@ -149,10 +149,10 @@ def _counts(source: Source, *aliases: str) -> sql.Composed:
 
 
 def _fulfils(condition: Condition, alias: str, source: Source) -> sql.Composed:
-    """A condition on a row, in which nothing is looked up through the search path of the role that writes.
+    """Return a condition on a row that looks nothing up through the writer's search path.
 
-    An IN list would be: its `=` is the first one in sight. Columns without a built-in type of their own
-    (enums, domains) compare by their text.
+    An IN list would look its `=` up there. Columns without a built-in type (enums, domains) compare by their
+    text.
     """
     match condition:
         case AllOf() | AnyOf():
@@ -168,9 +168,9 @@ def _fulfils(condition: Condition, alias: str, source: Source) -> sql.Composed:
             operator = sql.SQL("OPERATOR(pg_catalog.{})").format(sql.SQL(condition.operator))  # pyright: ignore[reportArgumentType] # of a closed set
             type_ = sql.Identifier("pg_catalog", "text" if condition.type == ENUM else condition.type)
             if condition.type == ENUM:
-                # A label is compared as text: the type's own name would be looked up, and a label that was
-                # renamed would fail the write. So rows are left out until the fingerprint has the feed
-                # planned anew and resynced.
+                # Compare a label as text. A comparison as an enum would look the type's name up, and after a
+                # rename of the label it would fail the write. The filter excludes rows with a new label until
+                # the daemon notices it in the fingerprint, plans the feed anew and resyncs it.
                 column = _text(column)
             elif condition.column not in dict(source.types):
                 read_as = _WIDEST.get(condition.type, condition.type)
@@ -186,7 +186,7 @@ def _fulfils(condition: Condition, alias: str, source: Source) -> sql.Composed:
 
 
 def _both_sides(source: Source, links: list[_CarriedLink]) -> sql.Composed:
-    """Without a primary key the rows of many can't be paired: every one of them counts as changed."""
+    """Without a primary key, several rows can't be paired, so each of them counts as changed."""
     return _lines(
         [
             _all_rows(source, "old_rows", "cdc_rows", [(link.array, link) for link in links], typed=False),
@@ -246,7 +246,7 @@ def _changed_rows(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         "new_columns": _columns(source, "n"),
         "counts": _counts(source, "o", "n") + sql.SQL("" if source.filters is None else " AND "),
     }
-    # Of a composite key with a NULL inside, both IS NULL and IS NOT NULL may be false.
+    # For a composite value with a NULL inside, both IS NULL and IS NOT NULL may be false.
     old_is_there = sql.SQL("{} IS DISTINCT FROM NULL").format(sql.Identifier("o", first_key))
     new_is_there = sql.SQL("{} IS DISTINCT FROM NULL").format(sql.Identifier("n", first_key))
     unpaired = sql.SQL("{} IS NOT DISTINCT FROM NULL").format(sql.Identifier("o", first_key))
@@ -280,8 +280,8 @@ def _same(column: str, *, as_text: bool) -> sql.Composed:
     old, new = sql.Identifier("o", column), sql.Identifier("n", column)
     if not as_text:
         return sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(old, new)
-    # An extension type's `=` lies in the extension's schema; its text serves to pair rows just as well, and a
-    # key is never NULL.
+    # The `=` of an extension's type is in the extension's schema. The text pairs rows just as well, and a key
+    # is never NULL.
     return sql.SQL("pg_catalog.format('%s', {}) OPERATOR(pg_catalog.=) pg_catalog.format('%s', {})").format(
         old, new
     )

@@ -1,4 +1,4 @@
-"""What capture reads of the catalogue: how links are carried, what else can be written, what is installed."""
+"""Reads the catalogue for capture: types of links, partitions and children, installed objects."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def read_source(
     columns: Iterable[str],
     filters: Iterable[str] | None = None,
 ) -> Source:
-    """How one source table has to be captured.
+    """Return how a source table must be captured.
 
     Args:
-        names: of its changelog and its capture function.
-        links, columns: what the feeds want of it together, by column name.
-        filters: conditions (JSON) of which a row has to fulfil one; None if every row is wanted.
+        names: names of its changelog and its capture function.
+        links, columns: names of the link columns and used columns of all feeds together.
+        filters: conditions (JSON), of which a captured row fulfils at least one; None captures every row.
     """
     named = [table.columns[name] for name in sorted(set(links))]
     conditions = None if filters is None else tuple(loads(each) for each in sorted(filters))
@@ -89,18 +89,20 @@ def read_source(
 
 @dataclass(frozen=True)
 class InstalledTrigger:
+    """A trigger on a source table. `always`: whether it also fires in a session of replica role."""
+
     always: bool
     function: str
 
 
 @dataclass(frozen=True)
 class Captured:
-    """What an earlier install recorded of a source table; empty: nothing of it is captured.
+    """The record of an earlier install about a source table; empty if the table is not captured.
 
     Attributes:
-        body: md5 of its function's body.
-        changelog, function: the names of its changelog and its function.
-        filters: conditions (JSON) of which a row has to fulfil one; None: every row is captured.
+        body: md5 of the body of its function.
+        changelog, function: names of its changelog and its function.
+        filters: conditions (JSON), of which a captured row fulfils at least one; None captures every row.
     """
 
     links: tuple[str, ...] = ()
@@ -113,12 +115,12 @@ class Captured:
 
 @dataclass(frozen=True)
 class Installed:
-    """What stands in the database now; empty before the first install.
+    """The installed objects; empty before the first install.
 
     Attributes:
-        functions: md5 of the body that each capture function has.
-        owners: who owns each capture function.
-        changelogs: per changelog or segment, its columns' types.
+        functions: md5 of the body of each capture function.
+        owners: owner of each capture function.
+        changelogs: types of the columns of each changelog or segment.
     """
 
     schema: bool = False
@@ -132,16 +134,16 @@ class Installed:
 
 
 def schema_exists(connection: Connection) -> bool:
-    """Whether schema cdc has been installed in this database."""
+    """Whether this database has an installed schema cdc."""
     row = connection.execute(statement("capture.schema_exists")).fetchone()
     return bool(row and row[0])
 
 
 def require_schema(connection: Connection) -> None:
-    """See that schema cdc is there.
+    """Check that schema cdc exists.
 
     Raises:
-        InstallError: it is not, or not any more.
+        InstallError: it does not exist, or no longer exists.
     """
     if not schema_exists(connection):
         raise InstallError(
@@ -150,7 +152,7 @@ def require_schema(connection: Connection) -> None:
 
 
 def read_installed(connection: Connection) -> Installed:
-    """Everything that capture has in this database."""
+    """Return all objects of capture in this database."""
     if not schema_exists(connection):
         return Installed()
     changelogs: dict[str, dict[str, str]] = {}
@@ -185,7 +187,7 @@ def read_installed(connection: Connection) -> Installed:
 
 
 def recorded_names(connection: Connection) -> dict[TableName, CaptureNames]:
-    """The names that earlier installs gave to source tables, without those that two tables share."""
+    """Return the names that earlier installs chose for source tables, without names that two tables share."""
     if not schema_exists(connection):
         return {}
     return {
@@ -195,6 +197,6 @@ def recorded_names(connection: Connection) -> dict[TableName, CaptureNames]:
 
 
 def unwritable(connection: Connection, owner: str) -> frozenset[str]:
-    """The changelogs to which this role, if there is one, can add no entry; schema cdc must be there."""
+    """Return the changelogs to which the role, if it exists, can't add entries. Schema cdc must exist."""
     rows = connection.execute(statement("capture.unwritable"), {"owner": owner}).fetchall()
     return frozenset(changelog for (changelog,) in rows)

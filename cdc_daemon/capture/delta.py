@@ -1,4 +1,4 @@
-"""Reading changelogs: what became visible since a cursor, and the delta of one table as a relation."""
+"""Reads changelogs: the entries that became visible since a cursor, as a relation for each table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from cdc_daemon.pg.statements import statement
 
 
 def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
-    """A SELECT of the changed rows since `%(since)s` (a pg_snapshot), links under their own names.
+    """Return a SELECT of the rows changed since `%(since)s` (a pg_snapshot), with links by their own names.
 
-    Values that entries carry as text are turned back into the column's own type: never into another one.
+    It converts values that entries carry as text into the column's own type, never into another type.
 
     Args:
-        few: plan for a few changed rows, and hold their entries in memory.
+        source: the source table.
+        links: names of the link columns to select.
+        few: whether to plan for a few changed rows, and hold their entries in memory.
     """
     entries = statement(
         "changelog.few" if few else "changelog.many",
@@ -40,10 +42,10 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
 
 
 def _array(link: Link) -> sql.Composed:
-    """One link of an entry, as an array of the column's own type where there is one that reads these texts.
+    """Return a link of an entry, as an array of the column's own type if an array type can read these texts.
 
-    A cast of a text (`x::mood`, `x::mood[]`) may be a function that somebody made for it. Capture wrote what
-    the type's output function gives; a column of a record made of JSON is read by the type's input function.
+    A cast of a text (`x::mood`, `x::mood[]`) may call a function of another role. Capture wrote the result of
+    the type's output function. A column of a record made from JSON is read by the type's input function.
     """
     array = sql.Identifier("e", link.entry_column)
     if not link.in_arrays:
@@ -52,25 +54,25 @@ def _array(link: Link) -> sql.Composed:
 
 
 def _value(link: Link) -> sql.Composed:
-    """One value of an entry as the column has it: of its type, and compared by its collation.
+    """Return a value of an entry with the type and the collation of the column.
 
-    An entry holds no collation. Compared by the database's, a value would miss rows that are equal to it, or
-    order otherwise, by the column's.
+    An entry has no collation. With the database's collation, a value could miss rows that the column's
+    collation calls equal, or order them differently.
     """
     value: sql.Composable = sql.Identifier("u", link.name)
-    if link.as_text and not link.in_arrays:  # no array can be of the type
+    if link.as_text and not link.in_arrays:  # the type has no array type
         value = statement("changelog.typed", text=value, type=type_name(link.type))
     return collated(value, link.collation)
 
 
 def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
-    """A SELECT of (table, entries, rows, unknown, oldest changed_at) since `%(since)s`, where there are any.
+    """Return a SELECT of (table, entries, rows, unknown, oldest changed_at) for entries since `%(since)s`.
 
-    `unknown` is true where an entry can't say which rows changed, or lacks one of the links that are read: it
-    was written before an install added them.
+    `unknown` is true if an entry can't name the changed rows, or lacks one of the links because it was
+    written before an install added the link.
 
     Args:
-        reads: each source table with the links that one feed needs of it.
+        reads: each source table with the links that a feed needs.
     """
     return sql.SQL("\nUNION ALL\n").join(
         statement(

@@ -1,4 +1,4 @@
-"""The catalogue fingerprint: has anything changed that no trigger tells of?"""
+"""The catalogue fingerprint, which shows changes that fire no trigger."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 FIRST_OF_USERS = 16384
-"""Oids below are the server's own objects, which only another version of the server changes."""
+"""Objects with lower oids belong to the server; only another version of the server changes them."""
 
 MOST_NAMED = 5
-"""How many objects that changed are named."""
+"""Largest number of changed objects in a message."""
 
 _Each = TypeVar("_Each")
 
 Parts: TypeAlias = Mapping[str, Sequence[str]]
-"""What a fingerprint is made of: per object, by kind and oid, its name and a digest."""
+"""The parts of a fingerprint: name and digest of each object, by kind and oid."""
 
 _DIGEST, _NAMED = (
     statement("fingerprint.parts", summary=statement(f"fingerprint.{summary}")).as_bytes()
@@ -29,18 +29,18 @@ _DIGEST, _NAMED = (
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What a feed depends on in the catalogue, by oid.
+    """The catalogue objects on which a feed depends, by oid.
 
     Attributes:
         columns: used columns of each source table.
         whole: source tables of which every column is used.
         functions: user-defined functions that may run.
-        views: views that the query reads, and those that they read.
-        types, operators: those that users made and that the query meets.
-        unique_keys: the column numbers of each unique key, with its table's oid.
-        foreign_keys: those that hold for every row, with the oids of their tables.
-        names, symbols: names, and names of operators, that stand in the query or in a body.
-        schemas: where these names are looked for, whether they exist or not.
+        views: views that the query reads, directly or through other views.
+        types, operators: user-defined types and operators that the query uses.
+        unique_keys: column numbers of each unique key, with the oid of its table.
+        foreign_keys: foreign keys that hold for every row, with the oids of their tables.
+        names, symbols: names of objects, and of operators, in the query or in a function body.
+        schemas: schemas in which these names are looked up, whether the objects exist or not.
     """
 
     columns: Mapping[int, tuple[str, ...]]
@@ -57,7 +57,7 @@ class Dependencies:
 
 
 def together(each: Iterable[Dependencies]) -> Dependencies:
-    """What several feeds depend on, all at once."""
+    """Return the union of the dependencies of several feeds."""
     every = list(each)
     columns: dict[int, set[str]] = {}
     for one in every:
@@ -83,9 +83,9 @@ def together(each: Iterable[Dependencies]) -> Dependencies:
 
 
 class Fingerprint:
-    """Reads the fingerprint of what one feed depends on.
+    """Reads the fingerprint of a set of dependencies.
 
-    It remembers which capture functions it found intact.
+    It remembers the capture functions that it found intact.
     """
 
     def __init__(self, dependencies: Dependencies) -> None:
@@ -111,28 +111,32 @@ class Fingerprint:
         self._intact: str | None = None
 
     def read(self, connection: Session) -> str:
-        """The fingerprint as the transaction's snapshot sees it (a millisecond for sixty tables).
+        """Return the fingerprint in the transaction's snapshot. It takes a millisecond for sixty tables.
 
         Raises:
             FeedError: schema cdc is not installed here.
         """
         row = connection.execute(_DIGEST, {**self._parameters, "intact": self._intact}).fetchone()
-        if row is None:  # an aggregate without GROUP BY always yields a row
+        if row is None:  # an aggregate without GROUP BY always returns a row
             raise FeedError("the catalogue gave no fingerprint", hint="run `cdc-daemon install`")
         found, self._intact = row
         return str(found)
 
     def parts(self, connection: Session) -> Parts:
-        """What the fingerprint is made of, to tell later what has changed; takes longer than `read`."""
+        """Return the parts of the fingerprint, to find the changed objects later.
+
+        It takes longer than `read`.
+        """
         row = connection.execute(_NAMED, {**self._parameters, "intact": None}).fetchone()
         return dict(row[0] or {}) if row else {}
 
 
 def what_changed(before: Parts | None, now: Parts) -> str:
-    """The objects in which two fingerprints differ, as the log names them.
+    """Return the objects in which two fingerprints differ, for the log.
 
     Args:
-        before: None: nobody recorded what the earlier fingerprint was made of.
+        before: parts of the earlier fingerprint; None if they were not recorded.
+        now: parts of the present fingerprint.
     """
     if before is None:
         return "an earlier version of cdc-daemon took the fingerprint"

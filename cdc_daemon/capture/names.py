@@ -1,4 +1,4 @@
-"""The names in schema `cdc` of what belongs to one source table; no two tables share one."""
+"""Names in schema `cdc` for the objects of a source table. No two tables share a name."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import NamedTuple
 from cdc_daemon.analysis.catalogue import TableName
 
 _LONGEST = 48
-"""Bytes: the 63 of a name without the longest suffix, `_version_id_seq`."""
+"""Longest name in bytes: the limit of 63 minus the longest suffix, `_version_id_seq`."""
 
 _TAKEN = re.compile(r"_(?:0|1|pkey|version_id_seq|[0-9a-f]{8}|[0-9a-f]{16})$")
-"""How the names of a changelog's segments, indexes and sequence end, and those that carry a digest."""
+"""Matches ends of names of segments, indexes and sequences of changelogs, and of names with a digest."""
 
 _OLDER_DIGEST = re.compile(r"_[0-9a-f]{8}$")
 
 
 class CaptureNames(NamedTuple):
-    """A changelog (its segments and its sequence are named after it) and the function that fills it."""
+    """Names of a changelog (also in those of its segments and sequence) and of its capture function."""
 
     changelog: str
     function: str
 
 
 def names_of(table: TableName, recorded: Mapping[TableName, CaptureNames]) -> CaptureNames:
-    """The names for a source table.
+    """Return the names for a source table.
 
     Args:
-        recorded: names that an earlier install gave, without those that two tables share. Earlier versions
-            took a shorter digest; such a name stays, or every feed that reads the table would be resynced.
+        recorded: names that an earlier install chose, without names that two tables share. Earlier versions
+            used a shorter digest. Such a name stays, because a new name would resync every feed of the table.
     """
     known = recorded.get(table)
     if known is not None and all(_OLDER_DIGEST.search(name) for name in known):
@@ -39,9 +39,10 @@ def names_of(table: TableName, recorded: Mapping[TableName, CaptureNames]) -> Ca
 
 
 def _name(prefix: str, table: TableName) -> str:
-    """Readable where only this table can have the name; otherwise with a digest.
+    """Return a readable name if only this table can have it; otherwise a name with a digest.
 
-    `a_b.c` would meet `a.b_c`, and the changelog of a table `orders_0` the first segment of that of `orders`.
+    `a_b.c` and `a.b_c` would give the same name. So would the changelog of a table `orders_0` and the first
+    segment of the changelog of `orders`.
     """
     plain = f"{prefix}_{table.schema}_{table.name}"
     if "_" not in table.schema and not _TAKEN.search(plain) and len(plain.encode()) <= _LONGEST:

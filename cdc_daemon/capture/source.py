@@ -1,4 +1,4 @@
-"""What capture must do for one source table, and the names of what it installs there."""
+"""How capture works for a source table, and the names of the objects that it installs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Link:
 
     Attributes:
         type: the column's own type, as `format_type` writes it.
-        carried_as: schema-qualified internal name of the base type in which entries carry it.
-        as_text: the value's text is carried, because the type is not a built-in base type.
-        in_arrays: an array of such texts is read back at once, as an array of the type.
-        collation: of the column, as in `Column.collation`; an array has none.
+        carried_as: schema-qualified internal name of the base type in which entries carry the value.
+        as_text: whether entries carry the value's text, because the type is not a built-in base type.
+        in_arrays: whether an array of such texts can be converted at once into an array of the type.
+        collation: collation of the column, as in `Column.collation`; an array has none.
     """
 
     name: str
@@ -33,28 +33,29 @@ class Link:
 
     @property
     def entry_column(self) -> str:
-        """Its name in the changelog, which has a few columns of its own."""
+        """Name of the link's column in the changelog. It differs from the changelog's own columns."""
         return f"{self.name}$link" if _OWN_COLUMN.fullmatch(self.name) else self.name
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source table as all feeds together want it captured.
+    """How a source table must be captured for all feeds together.
 
     Attributes:
-        relation: its oid.
-        names: of its changelog and its capture function.
+        relation: oid of the table.
+        names: names of its changelog and its capture function.
         links: the columns that an entry carries, sorted by name.
-        columns: the columns whose change matters, sorted; virtual generated ones replaced by their inputs.
-        primary_key: pairs of column name and whether it must be compared as text; empty without a key.
-        types: pairs of column name and schema-qualified internal type, sorted: those links, key columns and
-            columns of filters that have a built-in base type.
-        collations: pairs of column name and collation, sorted: columns of filters that are read from their
+        columns: the columns whose change counts, sorted. Virtual generated columns are replaced by their
+            inputs.
+        primary_key: pairs of a column name and whether to compare the column as text; empty without a key.
+        types: pairs of a column name and a schema-qualified internal type, sorted: links, key columns and
+            filter columns that have a built-in base type.
+        collations: pairs of a column name and a collation, sorted: filter columns that are compared by their
             text and have a collation of their own.
         leaves: partitions and inheritance children, at any depth.
-        partitioned: the tables that it is a partition of, at any depth.
-        inherited: the tables that it inherits from otherwise.
-        filters: a row is captured if it fulfils one of them; None: every row is.
+        partitioned: the tables of which it is a partition, at any depth.
+        inherited: the tables from which it inherits otherwise.
+        filters: conditions, of which a captured row fulfils at least one; None captures every row.
     """
 
     table: TableName
@@ -72,39 +73,43 @@ class Source:
 
     @property
     def read(self) -> tuple[str, ...]:
-        """Every column that the capture function reads, sorted."""
+        """The columns that the capture function reads, sorted."""
         filtered = (name for condition in self.filters or () for name in columns_of(condition))
         keys = (name for name, _ in self.primary_key)
         return tuple(sorted({*self.columns, *(link.name for link in self.links), *keys, *filtered}))
 
     @property
     def pinned(self) -> bool:
-        """Whether the capture function has to run with a search path of its own."""
+        """Whether the capture function needs a pinned search path."""
         return any(map(needs_pinned_path, self.read))
 
     @property
     def changelog(self) -> str:
+        """Name of the changelog."""
         return self.names.changelog
 
     @property
     def segments(self) -> tuple[str, str]:
+        """Names of the changelog's two segments."""
         return f"{self.changelog}_0", f"{self.changelog}_1"
 
     @property
     def sequence(self) -> str:
+        """Name of the sequence of the changelog's `version_id`."""
         return f"{self.changelog}_version_id_seq"
 
     @property
     def function(self) -> str:
+        """Name of the capture function."""
         return self.names.function
 
     @property
     def triggered(self) -> tuple[tuple[TableName, str], ...]:
-        """Every relation that carries triggers, with their events.
+        """All relations that need triggers, with the events.
 
-        A statement fires the triggers of the relation that it names, whichever table its rows lie in.
-        TRUNCATE fires those of every relation that it empties. No row that is inserted into a table lands in
-        one that inherits from it, unless that is a partition.
+        A statement fires the triggers of the relation that it names, whichever table holds the rows. TRUNCATE
+        fires those of every relation that it empties. An INSERT into a table puts no row into a table that
+        inherits from it, unless that is a partition.
         """
         of_relations: list[tuple[TableName, tuple[str, ...]]] = [
             *((table, TRIGGERS) for table in (self.table, *self.leaves)),
@@ -115,10 +120,11 @@ class Source:
 
 
 def needs_pinned_path(column: str) -> bool:
-    """Whether this name alone could mean a variable of the capture function once the column is gone.
+    """Whether a column's name could mean a variable of the capture function after the column is dropped.
 
-    Those are plpgsql's own (`found`, `tg_op`, …) and ours (`cdc_…`). Such a column is read as
-    `cdc_table.found`, which PostgreSQL tries as a function then: with the search path pinned it finds none.
+    These are plpgsql's own variables (`found`, `tg_op`, …) and ours (`cdc_…`). The function reads such a
+    column as `cdc_table.found`. If the column is dropped, PostgreSQL looks for a function of that name. With
+    a pinned search path it finds none.
     """
     return column in {"found", "old", "new"} or column.startswith(("tg_", "cdc_"))
 

@@ -1,4 +1,4 @@
-"""What must be created, replaced or dropped so that capture stands as wanted."""
+"""The objects to create, replace or drop, so that capture is as the feeds need it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cdc_daemon.pg.statements import rendered, statement
 def steps(
     connection: Connection, wanted: Sequence[Source], installed: Installed, *, owner: str | None
 ) -> Iterator[Step]:
-    """Create and replace what differs from what is wanted; `removals` is apart.
+    """Yield steps that create and replace objects that differ from the needed ones. `removals` drops others.
 
-    The changelog comes before the function that fills it, the function before the triggers that call it, so
-    that a crash between two transactions leaves nothing that fails a user's write.
+    The changelog comes before the function that fills it, and the function before the triggers that call it.
+    So a crash between two transactions leaves nothing that fails a user's write.
 
     Args:
-        owner: NOLOGIN role that is to own the capture functions; None leaves them with the installing role.
+        owner: NOLOGIN role that becomes the owner of the capture functions; None keeps the installing role.
     """
     triggers = wanted_triggers(wanted, installed)
     mended = unwritable(connection, owner) if owner and installed.schema else frozenset[str]()
@@ -45,10 +45,10 @@ def steps(
 def removals(
     installed: Installed, *, keep: Sequence[Source], keep_tables: Collection[TableName] = ()
 ) -> Iterator[Step]:
-    """Drop what no feed wants any more: triggers first, or a user's write would meet a missing function.
+    """Yield steps that drop objects which no feed needs. Triggers come first: they call the functions.
 
     Args:
-        keep_tables: source tables of which everything stays as it is.
+        keep_tables: source tables whose objects all stay.
     """
     untouched = [installed.sources[table] for table in keep_tables if table in installed.sources]
     untouched_functions = {source.function for source in untouched}
@@ -85,7 +85,10 @@ def removals(
 
 
 def strays(connection: Connection) -> Iterator[Step]:
-    """Drop the triggers of tables that lost their names to other tables; nobody reads what they write."""
+    """Yield steps that drop triggers of tables whose names other tables have now.
+
+    No feed reads their entries.
+    """
     for schema, name, triggers in connection.execute(statement("capture.stray_triggers")).fetchall():
         yield _dropped(TableName(schema, name), triggers)
 
@@ -103,7 +106,7 @@ def _dropped(table: TableName, triggers: Iterable[str]) -> Step:
 
 
 def stamp(text: str) -> sql.Literal:
-    """The COMMENT of an object: what made it, in which version, and a digest of its definition."""
+    """Return the COMMENT of an object: the program and its version, and a digest of the definition."""
     return sql.Literal(f"cdc-daemon {__version__} {hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
@@ -181,7 +184,7 @@ def _grants(source: Source, owner: str) -> tuple[sql.Composed, ...]:
 
 
 def _carries(array: str, link: Link) -> bool:
-    """Whether a changelog column of this type (as format_type spells it) carries the link."""
+    """Whether a changelog column of this type (as format_type spells it) can carry the link."""
     return array == ("text[]" if link.as_text else f"{link.type}[]")
 
 
@@ -233,8 +236,8 @@ def _function(
         statements[1:1] = _given(function, owner, connection)
     recorded = installed.sources.get(source.table)
     if recorded is not None and present != recorded.body:
-        # Somebody else's body stood there, and nobody knows what it left out. Once it is mended the
-        # fingerprint is as it was before: only a resync of every reader finds the changes again.
+        # Another body was there, which may have missed changes. After the repair the fingerprint is as
+        # before, so only a resync of every feed that reads the table finds these changes.
         statements.append(statement("capture.distrust", table=sql.Literal(str(source.table))))
     yield Step(
         "create" if present is None else "replace",
@@ -244,10 +247,10 @@ def _function(
 
 
 def _given(function: sql.Identifier, owner: str, connection: Connection) -> list[sql.Composed]:
-    """Gives a capture function to the role that it is to run as.
+    """Return statements that make `owner` the owner of a capture function, which runs with its rights.
 
-    The role has CREATE on schema cdc for these three statements only, so it can't replace the function later.
-    A configured owner that is the installing role itself owns the schema and keeps its rights.
+    The role has CREATE on schema cdc only for these three statements, so it can't replace the function later.
+    If the configured owner is the installing role itself, it owns the schema and keeps its rights.
     """
     role = sql.Identifier(owner)
     give = rendered("capture.owner", function=function, owner=role)
@@ -261,7 +264,7 @@ def _given(function: sql.Identifier, owner: str, connection: Connection) -> list
 
 
 def _quoted(text: str) -> sql.Composable:
-    """The body readable in a script, unless it happens to hold the mark."""
+    """Return the body as a dollar-quoted text, readable in a script, unless the body contains the mark."""
     if "$capture$" in text:
         return sql.Literal(text)
     return sql.SQL(f"$capture${text}$capture$")  # pyright: ignore[reportArgumentType] # rendered from sql/objects

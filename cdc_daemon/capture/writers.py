@@ -1,4 +1,4 @@
-"""Waiting for writers that still run an older capture function."""
+"""Waits for transactions that may still run an older capture function."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Writers = frozenset[tuple[str, int | None]]
 
 
 def writers(connection: Session, relations: Iterable[int]) -> Writers:
-    """Transactions that may be writing these tables (or their partitions): (virtual transaction, pid).
+    """Return transactions that may be writing these tables or partitions, as (virtual transaction, pid).
 
-    Prepared transactions are among them, with no pid.
+    They include prepared transactions, which have no pid.
     """
     tree = connection.execute(statement("capture.relation_tree"), {"relations": list(relations)}).fetchone()
     rows = connection.execute(statement("capture.writers"), {"relations": tree[0] if tree else []}).fetchall()
@@ -27,18 +27,19 @@ def await_old_writers(
     pause: Callable[[float], bool],
     waiting: Callable[[Writers], None],
 ) -> bool:
-    """Return once every transaction that writes these tables now has ended.
+    """Return after every transaction that writes these tables now has ended.
 
-    A capture function is replaced without a lock. A transaction that was open then may have run the old body,
-    which knows nothing of the columns that a new feed needs; a first cursor taken before it commits would
-    lie before its rows, and the new body never saw them. So: first wait, then take the cursor.
+    `install` replaces a capture function without a lock. A transaction that is open then may have run the old
+    body, which does not capture the columns that a new feed needs. If the feed took its first cursor before
+    that transaction commits, it would miss these rows. So wait first, then take the cursor.
 
     Args:
-        pause: waits so many seconds; true when the wait is to be given up.
-        waiting: told who is still waited for, whenever that changes.
+        relations: oids of the tables.
+        pause: waits so many seconds; returns true to give up.
+        waiting: called with the remaining transactions whenever they change.
 
     Returns:
-        False if the wait was given up.
+        False if `pause` gave up.
     """
     relations = list(relations)
     old = writers(connection, relations)
