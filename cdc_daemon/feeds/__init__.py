@@ -1,1 +1,1 @@
-"""Feeds: what their queries read, what is stored of them, and how it is brought up to date."""
+"""Feeds: their queries, their stored documents, and the recomputation of documents."""

@@ -1,4 +1,4 @@
-"""Whether an error that a feed's query met is one of a row's values."""
+"""Decides whether an error of a feed's query is due to the values of a row."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from enum import Enum
 import psycopg
 
 LONGEST_REASON = 500
-"""Characters of PostgreSQL's words that are kept."""
+"""Characters of PostgreSQL's message that are stored."""
 
 
 class Blame(Enum):
-    """Attributes: `UNSURE`: the row if the query works for others, else the query or the server."""
+    """The cause of an error.
+
+    `UNSURE`: the row if the query works for others, else the query or the server.
+    """
 
     ROW = "row"
     UNSURE = "unsure"
@@ -24,20 +27,20 @@ _NOT_A_ROW = frozenset(
         *("25", "40", "55"),  # transactions and locks that pass by themselves
         *("26", "34", "3B", "3D", "3F", "42"),  # names and rights: schema, table, column, function
         *("53", "72", "F0"),  # disk, memory, configuration
-        "HV",  # another server's
+        "HV",  # errors of another server
     }
 )
-"""Classes of SQLSTATEs that no row's values cause, or none that can be told from another cause."""
+"""Classes of SQLSTATEs that a row's values don't cause, or that have other causes too."""
 
 _UNSURE = frozenset({"0A", "XX"})
-"""A feature that is missing for a value of this kind, or for the statement; a page that can't be read."""
+"""A missing feature, for this kind of value or for the statement; an unreadable page."""
 
 
 def blame(error: psycopg.Error) -> Blame:
-    """What an error is of, by the class of its SQLSTATE.
+    """Return the cause of an error, by the class of its SQLSTATE.
 
-    The classes of data (22), cardinality (21), constraints (23), limits (54), of functions (38, 39, P0), and
-    those that functions make up are of a row.
+    Errors of a row have the classes of data (22), cardinality (21), constraints (23), limits (54), functions
+    (38, 39, P0), and those that functions define.
     """
     if error.sqlstate is None:
         return Blame.NOT_A_ROW
@@ -48,6 +51,6 @@ def blame(error: psycopg.Error) -> Blame:
 
 
 def words(error: psycopg.Error) -> str:
-    """PostgreSQL's message in one line, at most `LONGEST_REASON` characters."""
+    """Return PostgreSQL's message in one line, at most `LONGEST_REASON` characters."""
     text = " ".join((error.diag.message_primary or str(error)).split())
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"

@@ -1,4 +1,4 @@
-"""Reading a feed's changes for a sink, page by page."""
+"""Reads a feed's changes for a sink, page by page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 MOST_REMEMBERED = 1000
-"""Of how many sets of changed fields the tuples are kept."""
+"""Number of sets of changed fields whose tuples are cached."""
 
 _COMMA = sql.SQL(", ")
 
@@ -32,7 +32,7 @@ class Change:
         key: the key columns as a JSON object.
         changed: top-level fields that differ, in the document's order.
         document: JSON as stored, UTF-8; None for a tombstone, or if it is larger than the feed allows.
-        size: of the document, in bytes.
+        size: size of the document in bytes.
     """
 
     revision: int
@@ -46,20 +46,20 @@ class Change:
 
     @property
     def too_large(self) -> bool:
-        """Whether the document stays in the database for its size."""
+        """Whether the document is too large to leave the database."""
         return not self.deleted and self.document is None
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some changes in order, and where reading goes on.
+    """Some changes in order, and the place of the next page.
 
     Attributes:
-        revision: everything up to it was read (following the log).
-        scan_key: text values of the last key (scanning the stored feed); None at its end.
-        rows: how many rows of the log or of the stored feed it covers.
-        full: as many rows or bytes as asked for: there may be more.
-        cut: it ended for its bytes.
+        revision: the log is read up to this revision.
+        scan_key: text values of the last key of a scan of the stored feed; None at its end.
+        rows: number of rows of the log or of the stored feed that the page covers.
+        full: whether the page has reached its limit of rows or bytes, so that there may be more.
+        cut: whether the page ended because of its limit of bytes.
     """
 
     changes: Sequence[Change]
@@ -72,7 +72,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Changes:
-    """The statements that read one feed's changes."""
+    """The statements that read the changes of one feed."""
 
     feed: FeedDefinition
     _named_before: dict[str, tuple[str, ...]] = field(
@@ -82,12 +82,12 @@ class Changes:
     def follow(
         self, connection: Session, *, revision: int, caught_up: int, limit: int, max_bytes: int
     ) -> Page:
-        """The next page of the log after `revision`.
+        """Return the next page of the log after `revision`.
 
         Args:
-            caught_up: where the sink last had everything; fields changed since then count as changed.
-            limit: most log rows to read.
-            max_bytes: most bytes of documents; a single larger one comes alone.
+            caught_up: revision at which the sink had everything. Fields changed since then count as changed.
+            limit: largest number of log rows.
+            max_bytes: largest size of the documents in bytes. A larger document comes alone.
         """
         rows = _read(
             connection,
@@ -116,10 +116,11 @@ class Changes:
         limit: int,
         max_bytes: int,
     ) -> Page:
-        """The next page of the stored feed in key order: rows with `revision` < their revision <= `until`.
+        """Return the next page of the stored feed in key order: rows with revisions above `revision`.
 
         Args:
-            deletes: tell what is gone also where `revision` is 0, so that all is new.
+            until: the greatest revision of the scan.
+            deletes: whether to include deletes also if `revision` is 0, when all documents are new.
             limit, max_bytes: as in `follow`.
         """
         parameters: dict[str, object] = {
@@ -139,21 +140,21 @@ class Changes:
         return Page(changes, until, last, rows=len(rows), full=full, cut=cut)
 
     def due(self, connection: Session, sink: str, *, limit: int) -> tuple[list[Change], list[str]]:
-        """A sink's failed items whose next attempt has come.
+        """Return a sink's failed items that are due.
 
         Returns:
-            Their documents as they are now, every field counted as changed, and the keys (JSON objects) of
-            those that are stored no more. One that has changed since is in neither: it comes in its order.
+            Their present documents, with every field counted as changed, and the keys (JSON objects) of those
+            that are no longer stored. A document that has changed since is in neither: the log brings it.
         """
         rows = _read(connection, self._due, {"sink": sink, "name": self.feed.name, "limit": limit})
         present = [self._change(row) for row in rows if row[0] is not None]
         return present, [row[1].decode() for row in rows if row[0] is None]
 
     def replay_some(self, connection: Session, sink: str, where: Mapping[str, str]) -> int:
-        """Have documents delivered once more: those with these values in key columns.
+        """Schedule the redelivery of documents with these values in key columns.
 
         Returns:
-            How many there are.
+            The number of documents.
         """
         matches = sql.SQL(" AND ").join(
             equals(self.feed, name, "s", f"value_{n}") for n, name in enumerate(where, start=1)
@@ -169,7 +170,7 @@ class Changes:
         return connection.execute(query, {"sink": sink, "name": self.feed.name, **values}).rowcount
 
     def revision_before(self, connection: Session, moment: datetime) -> int:
-        """The last revision that was stored before a moment; found by reading all rows."""
+        """Return the last revision that was stored before a moment. Reads all rows of the feed."""
         row = connection.execute(
             statement("feed.revision_before", feed=sql.Identifier(self.feed.table)),
             {"name": self.feed.name, "since": moment},
@@ -182,20 +183,23 @@ class Changes:
         return Change(revision, key, deleted, digest, document, captured_at, fields, size)
 
     def _named(self, changed: str) -> tuple[str, ...]:
-        """The document's fields among these, a JSON array. Most changes of a feed are of the same fields."""
+        """Return the document's fields in a JSON array of names.
+
+        Most changes of a feed have the same fields.
+        """
         fields = self._named_before.get(changed)
         if fields is None:
             if len(self._named_before) >= MOST_REMEMBERED:
                 self._named_before.clear()
             named = set(orjson.loads(changed))
-            # A field of an earlier definition of the feed is no field of this document.
+            # The log may name a field of an earlier definition of the feed.
             fields = tuple(field for field in self.feed.fields if field in named)
             self._named_before[changed] = fields
         return fields
 
     @property
     def key_object(self) -> sql.Composed:
-        """The expression that makes the key (json) of the stored row `s`."""
+        """Return the expression of the key (json) of the stored row `s`."""
         return sql.SQL("(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {}) AS k)").format(
             columns(self.feed.key, of="s")
         )
@@ -248,5 +252,5 @@ class Changes:
 
 
 def _read(connection: Session, query: bytes, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    """Rows in PostgreSQL's binary format: bytes come as they are, not written as hex and read again."""
+    """Return rows read in PostgreSQL's binary format, so that bytes are not converted to hex and back."""
     return connection.execute(query, parameters, binary=True).fetchall()

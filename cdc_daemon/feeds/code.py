@@ -1,4 +1,4 @@
-"""The code that may run with the daemon's rights when documents are made, and what of it strangers own."""
+"""Finds the code that may run with the daemon's rights, and the part that foreign owners own."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def read_code(
     path: list[str],
     schemas: Iterable[str],
 ) -> Code:
-    """What users made of all that a feed's query may run, and what of it belongs to strangers.
+    """Return the user-defined code that a feed's query may run, and the part that foreign owners own.
 
-    Functions are followed into the bodies that can be read, by the names that stand there.
+    It follows functions into readable bodies, by the names in the bodies.
 
     Args:
         query: the temporary view of the query itself.
-        views: those that it reads.
-        functions: those that it calls.
+        views: views that it reads.
+        functions: functions that it calls.
         relations: its source tables.
         text: the query as it was written.
-        path: the schemas in which the query's names are found.
-        schemas: those in which they would be found, whether they exist or not.
+        path: existing schemas of the query's search path.
+        schemas: all schemas of the path, whether they exist or not.
     """
     views, functions, relations = set(views), set(functions), list(relations)
     while True:
@@ -74,7 +74,7 @@ def _oids(cursor: Cursor, name: str, **parameters: list[int]) -> list[int]:
 
 
 def _bodies(cursor: Cursor, **parameters: list[int]) -> Mapping[int, tuple[str, str]]:
-    """Body and search path of its own of each function that may run."""
+    """Return body and own search path of each function that may run."""
     rows = cursor.execute(statement("foreign_code.functions"), parameters).fetchall()
     return {oid: (body, path) for oid, body, path in rows}
 
@@ -82,7 +82,7 @@ def _bodies(cursor: Cursor, **parameters: list[int]) -> Mapping[int, tuple[str, 
 def _named_in(
     cursor: Cursor, bodies: Mapping[int, tuple[str, str]], path: list[str]
 ) -> tuple[set[int], set[int]]:
-    """The functions and the views that may be meant by names in these bodies."""
+    """Return the functions and views that the names in these bodies may mean."""
     functions: set[int] = set()
     views: set[int] = set()
     for body, own_path in bodies.values():

@@ -1,8 +1,8 @@
-"""How key and entity columns are compared: by their types' own operators, each named with its schema.
+"""Compares key and entity columns by the operators of their types, each named with its schema.
 
-A plain `=` is looked up through the search path, and so are IN, NOT IN, IS DISTINCT FROM and USING: beside a
-user's query, a schema of the configured path could offer another one. For a type of an extension (citext) the
-plain `=` of pg_catalog would be wrong as well: it compares the text.
+PostgreSQL looks a plain `=` up through the search path, and also IN, NOT IN, IS DISTINCT FROM and USING. In a
+statement with a user's query, a schema of the configured path could provide another operator. For a type of
+an extension (citext) the plain `=` of pg_catalog would be wrong too, because it compares the text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COMMA = sql.SQL(", ")
 
 
 def column(feed: FeedDefinition, name: str, alias: str) -> sql.Composable:
-    """`alias.name`, as the operators of its type take it."""
+    """Return `alias.name` in the type that its operators take."""
     return feed.comparable(name, sql.Identifier(alias, name))
 
 
@@ -27,7 +27,7 @@ def _columns(feed: FeedDefinition, names: tuple[str, ...], alias: str) -> sql.Co
 
 
 def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) -> sql.Composed:
-    """`left.a = right.a AND …`."""
+    """Return `left.a = right.a AND …` for all `names`."""
     return _AND.join(
         sql.SQL("{} {} {}").format(column(feed, name, left), feed.equal(name), column(feed, name, right))
         for name in names
@@ -35,7 +35,7 @@ def same(feed: FeedDefinition, names: tuple[str, ...], left: str, right: str) ->
 
 
 def equals(feed: FeedDefinition, name: str, alias: str, value: str) -> sql.Composed:
-    """`alias.name = value`, the parameter of that name being the text of one."""
+    """Return `alias.name = value`, where the parameter `value` is a text."""
     return sql.SQL("{} {} {}").format(
         column(feed, name, alias), feed.equal(name), feed.comparable(name, parameter(feed, name, value))
     )
@@ -44,17 +44,17 @@ def equals(feed: FeedDefinition, name: str, alias: str, value: str) -> sql.Compo
 def among(
     feed: FeedDefinition, names: tuple[str, ...], alias: str, *, other: str, rows: sql.Composable
 ) -> sql.Composed:
-    """Whether one of the rows has the values of `alias` in these columns, which are never NULL.
+    """Return the condition that a row has the values of `alias` in these columns, which are never NULL.
 
     Args:
-        other: an alias for the rows.
-        rows: what stands behind FROM, named `other`, with columns of the same names.
+        other: alias of the rows.
+        rows: the FROM item, with the alias `other` and columns of the same names.
     """
     operators = {feed.operators(name)[0] for name in names}
     if len(operators) > 1:
-        # One operator has to serve for a whole row. Looked up in a hash table only if the planner wants to.
+        # One operator must serve for a whole row. The planner may use a hash table or not.
         return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(rows, same(feed, names, alias, other))
-    # `(…) IN (SELECT …)`, which is looked up in a hash table, with the operator named.
+    # This is `(…) IN (SELECT …)` with a named operator. PostgreSQL uses a hash table for it.
     return sql.SQL("({}) {} ANY (SELECT {} FROM {})").format(
         _columns(feed, names, alias), feed.equal(names[0]), _columns(feed, names, other), rows
     )
@@ -63,7 +63,7 @@ def among(
 def after(
     feed: FeedDefinition, names: tuple[str, ...], alias: str, values: dict[str, sql.Composed]
 ) -> sql.Composed:
-    """Whether `alias` comes after some values in the order of these columns."""
+    """Return the condition that `alias` comes after some values in the order of these columns."""
     comparable = {name: feed.comparable(name, value) for name, value in values.items()}
     if len({feed.operators(name) for name in names}) == 1:
         return sql.SQL("({}) {} ({})").format(

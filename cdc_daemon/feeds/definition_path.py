@@ -1,11 +1,11 @@
-"""With which search path a query's definition means what the query means.
+"""Finds the search path with which a query's definition has the same meaning as the query.
 
-The server prints a definition (`pg_get_viewdef`) so that it can be read again with the same search path, here
-pg_catalog alone: operators of other schemas are named with their schema. But IS DISTINCT FROM, NULLIF,
-`CASE x WHEN` and USING have no place for a name: read again, they find the operator of pg_catalog. And
-comparisons that a route adds (of keys, of grouped columns) are written without a schema. So the schemas of
-all operators that a query needs follow pg_catalog in the path, and PostgreSQL is asked whether it finds the
-same operators and functions as before.
+The server prints a definition (`pg_get_viewdef`) so that it can be read again with the same search path,
+which is pg_catalog here. It names operators of other schemas with their schema. But IS DISTINCT FROM, NULLIF,
+`CASE x WHEN` and USING have no place for a name, so they find the operator of pg_catalog when read again. In
+addition, routes add comparisons (of keys, of grouped columns) without a schema. So the path has pg_catalog,
+followed by the schemas of all operators that the query needs. PostgreSQL then confirms that it finds the same
+operators and functions as before.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 def definition_path(
     cursor: Cursor, feed: str, definitions: Mapping[int, str], tables: Collection[int]
 ) -> str | None:
-    """The search path for a query's definition, its views' and what is derived from them.
+    """Return the search path for the definitions of a query and its views, and for derived statements.
 
     Args:
-        cursor: in the transaction that made the query's temporary view; its search path is our own.
-        definitions: of that view and of those that it reads, by oid.
-        tables: the oids of the tables that they read.
+        cursor: in the transaction with the query's temporary view; its search path is our own.
+        definitions: definitions of that view and of the views that it reads, by oid.
+        tables: oids of the tables that they read.
 
     Returns:
-        None if some definition would be read otherwise than the query was.
+        The path, or None if a definition would get another meaning than the query.
     """
     schemas = cursor.execute(
         statement("catalogue.operator_schemas"), {"views": list(definitions), "relations": list(tables)}

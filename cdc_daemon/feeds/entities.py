@@ -1,4 +1,4 @@
-"""Documents must have an entity: whoever can't be found again can't be kept in step."""
+"""Rejects documents with a NULL entity: the daemon could never recompute them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from cdc_daemon.pg.session import Session
 
 
 def require_entities(connection: Session, feed: FeedDefinition, nullable: Sequence[str]) -> None:
-    """See that no document of the feed's query has a NULL in an entity column.
+    """Check that no document of the feed's query has a NULL in an entity column.
 
-    A route yields NULL both for a row that reaches nothing and for a document whose entity became NULL. The
-    latter has lost its old entity, so its document would be taken for gone: the query is asked.
+    A route returns NULL for a row that reaches no entity, and also for a document whose entity became NULL.
+    The latter would look deleted, because it has lost its old entity. So this runs the query.
 
     Args:
-        connection: inside a transaction.
-        nullable: the entity columns that may be NULL at all (`Analysis.nullable`).
+        connection: session inside a transaction.
+        feed: definition of the feed.
+        nullable: the entity columns that may be NULL (`Analysis.nullable`).
 
     Raises:
-        FeedError: some documents have none; up to three are named.
+        FeedError: some documents have a NULL entity. The message names up to three.
     """
     if not nullable:
         return
@@ -34,7 +35,7 @@ def require_entities(connection: Session, feed: FeedDefinition, nullable: Sequen
 
 
 def without_entity(feed: FeedDefinition, which: str | None = None) -> FeedError:
-    """The error that says so.
+    """Return the error for documents with a NULL entity.
 
     Args:
         which: keys of such documents, for the message.

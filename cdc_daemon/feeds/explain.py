@@ -1,4 +1,4 @@
-"""How PostgreSQL would run a feed's statements: for one changed row of each table, and for one entity."""
+"""Has PostgreSQL plan a feed's statements: for one changed row of each table, and for one entity."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from cdc_daemon.pg.session import Connection, first_line, identifiers
 from cdc_daemon.pg.statements import statement
 
 LARGE_TABLE_ROWS = 10_000
-"""Reading all of a table with more rows is worth a word."""
+"""Number of rows above which a sequential read of a table is reported."""
 
 SAMPLE_SECONDS = 5
-"""Longest that finding a sample may take."""
+"""Longest time to find a sample entity, in seconds."""
 
 Plan = Mapping[str, Any]
 
-# Nodes that compute rows out of others: a filter above one of them runs after all of these were computed.
+# Nodes that compute rows from others. A filter above such a node runs after all of its rows are computed.
 _COMPUTED = frozenset(
     {"Subquery Scan", "CTE Scan", "WindowAgg", "Aggregate", "Group", "Unique", "Result", "Limit"}
 )
@@ -35,15 +35,15 @@ _COMPUTED = frozenset(
 
 @dataclass(frozen=True)
 class Explained:
-    """What PostgreSQL plans for one statement.
+    """PostgreSQL's plan of one statement.
 
     Attributes:
-        occurrence: whose route it is; None for the recomputation of an entity.
+        occurrence: the occurrence of the route; None for the recomputation of an entity.
         route: the route.
-        rows, cost: the planner's, at the top.
-        flags: what will be slow, in sentences.
-        plan: as EXPLAIN (FORMAT JSON) gave it.
-        failed: why there is no plan.
+        rows, cost: the planner's estimates for the top node.
+        flags: sentences about slow parts.
+        plan: the result of EXPLAIN (FORMAT JSON).
+        failed: the reason if there is no plan.
     """
 
     occurrence: Occurrence | None
@@ -61,11 +61,11 @@ def explain(
     analysis: Analysis,
     rows: Mapping[TableName, float | None],
 ) -> list[Explained]:
-    """Plan every route for one changed row, and the recomputation of a sample entity; nothing stays behind.
+    """Plan every route for one changed row, and the recomputation of a sample entity. Leaves nothing behind.
 
     Args:
-        connection: in autocommit mode and outside a transaction; left as it was.
-        rows: about how many rows each table has.
+        connection: session in autocommit mode, outside of a transaction. It is left as it was.
+        rows: estimated number of rows of each table.
     """
     found = [
         _route(connection, occurrence, route, rows, feed.definition_path)
@@ -79,11 +79,11 @@ def explain(
 def planned_rows(
     connection: Connection, occurrence: Occurrence, route: Route, search_path: str
 ) -> float | None:
-    """How many entities the planner expects of a route from one changed row; None if it refuses to plan it.
+    """Return the planner's estimate of entities that one changed row reaches; None if planning fails.
 
     Args:
-        connection: in autocommit mode; nothing is run.
-        search_path: that of the analysis.
+        connection: session in autocommit mode. The route is not run.
+        search_path: search path of the analysis.
     """
     text = sql.SQL(route.sql)  # pyright: ignore[reportArgumentType] # rendered by the analysis
     guess = statement(
@@ -100,7 +100,7 @@ def planned_rows(
         if connection.closed:
             raise
     except psycopg.Error:
-        pass  # a right that is missing, or a type that can't be compared: `--explain` says so
+        pass  # a missing right, or a type without comparison: `--explain` reports it
     else:
         return rows
     return None
@@ -163,9 +163,9 @@ def _recompute(
                 query=feed.query(with_parameters=True),
                 affected=affected(feed, "q"),
             )
-            # Twice: an array of one value is planned, and written, as a plain comparison.
+            # Take the entity twice: PostgreSQL plans and prints an array of one value as a plain comparison.
             parameters = entity_arrays(feed, [tuple(entity), tuple(entity)])
-            # Values are written into the statement: with parameters it could not be explained.
+            # Put the values into the statement: EXPLAIN can't take parameters.
             with psycopg.ClientCursor(connection) as cursor:
                 plan: Plan = cursor.execute(explained, parameters).fetchall()[0][0][0]["Plan"]
     except psycopg.OperationalError as error:
@@ -179,7 +179,7 @@ def _recompute(
 
 
 def _sample(connection: Connection, feed: FeedDefinition) -> Sequence[str] | None:
-    """The text values of an entity: one that is stored, else one that the query yields."""
+    """Return the text values of a stored entity, else of one that the query returns."""
     values = texts(feed, feed.entity, of="q")
     ((stored,),) = connection.execute(
         statement("explain.is_stored"), {"name": f'{own_schema.name()}."{feed.table}"'}
@@ -202,7 +202,7 @@ def _nodes(plan: Plan) -> Iterator[Plan]:
 
 
 def _read_whole(plan: Plan, rows: Mapping[TableName, float | None], analysis: Analysis) -> Iterator[str]:
-    """Large tables that the recomputation reads as a whole, each with its remedy."""
+    """Yield a sentence with a remedy for each large table that the recomputation reads as a whole."""
     remedies = {
         table.name: verdict.hint
         for table in rows
@@ -214,7 +214,7 @@ def _read_whole(plan: Plan, rows: Mapping[TableName, float | None], analysis: An
 
 
 def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[tuple[str, str]]:
-    """Large tables of which every row is read: one after the other, or by an index without a condition.
+    """Yield large tables of which the plan reads every row, also by an index without a condition.
 
     Yields:
         The table's name, and a sentence.
@@ -233,12 +233,12 @@ def _scans(plan: Plan, rows: Mapping[TableName, float | None]) -> Iterator[tuple
 
 
 def _tests(condition: str, entity: Sequence[str]) -> bool:
-    """Whether a node's filter is the entity's condition, in which each value stands twice."""
+    """Whether a node's filter is the condition on the entity, in which each value occurs twice."""
     return "ANY (" in condition and any(condition.count(value) >= 2 for value in entity)
 
 
 def _not_pushed_down(plan: Plan, entity: Sequence[str]) -> Iterator[str]:
-    """The entity's condition above rows that were computed first."""
+    """Yield a sentence if the condition on the entity filters rows that were computed before."""
     for node in _nodes(plan):
         condition = str(node.get("Filter", ""))
         if node["Node Type"] in _COMPUTED and _tests(condition, entity):

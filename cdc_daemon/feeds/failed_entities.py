@@ -1,4 +1,4 @@
-"""Entities that are set aside because their documents can't be made: `cdc.failed_entity`."""
+"""Entities that are set aside because the query fails for them: `cdc.failed_entity`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 LONGEST_VALUE = 100
-"""Characters of one value of an entity that are shown."""
+"""Largest number of characters of an entity's value in messages."""
 
 Named = dict[str, str]
-"""An entity for people: its columns and their values, long ones cut."""
+"""An entity for messages: its columns and values, with long values cut."""
 
 _COMMA = sql.SQL(", ")
 
@@ -29,9 +29,9 @@ class SetAside:
     """An entity that failed in a pass.
 
     Attributes:
-        entity: None stands for entities that could not be found out.
-        status: the SQLSTATE; None where a document is too large.
-        attempts: how often it has failed.
+        entity: None stands for unknown entities, which the query can't list.
+        status: the SQLSTATE; None if a document is too large.
+        attempts: number of failures.
     """
 
     entity: Named | None
@@ -41,7 +41,7 @@ class SetAside:
 
 
 def named(columns: Sequence[str], entity: Entity) -> Named:
-    """An entity for people."""
+    """Return an entity for messages."""
     return {
         name: value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"
         for name, value in zip(columns, entity, strict=True)
@@ -50,13 +50,13 @@ def named(columns: Sequence[str], entity: Entity) -> Named:
 
 @dataclass(frozen=True)
 class FailedEntities:
-    """Those of one feed, within a transaction that holds the feed's state row."""
+    """The failed entities of one feed, in a transaction that holds the feed's state row."""
 
     connection: Session
     feed: FeedDefinition
 
     def among(self, entities: Sequence[Entity]) -> set[Entity]:
-        """Those of these entities that are set aside."""
+        """Return those of `entities` that are set aside."""
         by_id = {_id(entity): entity for entity in entities}
         rows = self.connection.execute(
             statement("failed_entity.among"), {"feed": self.feed.name, "ids": list(by_id)}
@@ -72,11 +72,11 @@ class FailedEntities:
         waits_for: Entity | None = None,
         retry_seconds: float | None = None,
     ) -> SetAside:
-        """Set an entity aside, or note that it failed once more.
+        """Set an entity aside, or record that it failed again.
 
         Args:
-            waits_for: the entity for which it failed.
-            retry_seconds: when to try it although nothing changed.
+            waits_for: the entity because of which it failed, or None.
+            retry_seconds: pause before it is tried without a change, or None.
         """
         row = self.connection.execute(
             statement("failed_entity.add"),
@@ -96,7 +96,7 @@ class FailedEntities:
         return SetAside(shown, status, reason, row[0] if row else 1)
 
     def remove(self, entities: Sequence[Entity]) -> list[Named]:
-        """Forget those that were computed; what waited for them is due.
+        """Remove entities that were computed. Entities that waited for them become due.
 
         Returns:
             Those of them that were set aside.
@@ -111,18 +111,18 @@ class FailedEntities:
         return [named(self.feed.entity, entity) for _, entity in rows]
 
     def remove_unknown(self) -> None:
-        """Every entity is known."""
+        """Remove the item of unknown entities: every entity is known again."""
         self.connection.execute(statement("failed_entity.remove_unknown"), {"feed": self.feed.name})
 
     def due(self, *, limit: int) -> list[Entity | None]:
-        """Those that are to be tried although nothing changed; None stands for ones that are not known."""
+        """Return entities that are due without a change. None stands for unknown entities."""
         rows = self.connection.execute(
             statement("failed_entity.due"), {"feed": self.feed.name, "limit": limit}
         )
         return [None if entity is None else tuple(entity) for (entity,) in rows]
 
     def others(self, *, limit: int) -> list[Entity]:
-        """At most so many entities that are not set aside, at random."""
+        """Return at most `limit` random entities that are not set aside."""
         query = statement(
             "failed_entity.others",
             pending=sql.Identifier(self.feed.pending),
@@ -159,5 +159,5 @@ class FailedEntities:
 
 
 def _id(entity: Entity) -> bytes:
-    # PostgreSQL's text holds no NUL, so it parts the values.
+    # PostgreSQL's text contains no NUL, so NUL can separate the values.
     return hashlib.sha256("\0".join(entity).encode()).digest()

@@ -1,4 +1,4 @@
-"""Recomputing entities so that one which can't be computed keeps no other one back."""
+"""Recomputes entities so that a failing entity does not block the others."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 MANY_ALIKE = 100
-"""After so many entities in a row that fail with one SQLSTATE, others are asked whether it is the query."""
+"""Number of failures in a row with one SQLSTATE after which other entities are tried, to test the query."""
 
 FIND_AGAIN_SECONDS = 60.0
-"""Pause before entities that could not be found out are looked for again."""
+"""Seconds before the daemon tries again to list unknown entities."""
 
 ASKED = 20
-"""How many others are asked, at random."""
+"""Number of other entities to try, at random."""
 
 
 @dataclass
 class Isolation:
-    """What one transaction of a feed recomputes.
+    """Recomputes the entities of one transaction of a feed.
 
-    A statement that fails undoes its transaction, and a savepoint for each would cost every pass. So a
-    transaction begins without them; if it meets an error of a row it is done again, guarded: a batch that
-    fails is then halved until the entities that can't be computed stand alone.
+    A failing statement undoes its transaction, and a savepoint for each statement would cost every pass. So a
+    transaction begins without savepoints. After an error of a row it is repeated *guarded*: a failing batch
+    is halved until the failing entities stand alone.
 
     Attributes:
         set_aside: entities that failed in this transaction.
-        recovered: entities that were set aside before and were computed.
+        recovered: entities that were set aside before and have been computed now.
     """
 
     connection: Session
@@ -46,22 +46,22 @@ class Isolation:
     recovered: list[Named] = field(default_factory=list[Named], init=False)
     guarded: bool = field(default=False, init=False)
     _any_failed: bool = field(default=False, init=False)
-    # A hundred in a row may come in several transactions.
+    # A hundred failures in a row may span several transactions.
     _alike: tuple[str | None, int] = field(default=(None, 0), init=False)
 
     def begin(self, *, guarded: bool, any_failed: bool) -> None:
         """Begin a transaction.
 
         Args:
-            guarded: halve a batch that fails.
-            any_failed: some entity of the feed is set aside.
+            guarded: whether to halve a batch that fails.
+            any_failed: whether some entity of the feed is set aside.
         """
         self.guarded = guarded
         self._any_failed = any_failed
         self.set_aside, self.recovered = [], []
 
     def divide(self, entities: Sequence[Entity]) -> tuple[list[Entity], list[Entity]]:
-        """Entities to be computed together, and those that are set aside and would undo the others' work."""
+        """Split entities into those to compute together, and those that are set aside."""
         known = self.failed.among(entities) if self._any_failed and entities else set[Entity]()
         return [entity for entity in entities if entity not in known], [*known]
 
@@ -73,11 +73,11 @@ class Isolation:
         force: bool = False,
         beside: Beside | None = None,
     ) -> Recomputed:
-        """Recompute entities that are not set aside; see `Recompute`.
+        """Recompute entities that are not set aside (see `Recompute`).
 
         Raises:
-            psycopg.Error: of a row: the transaction has to be done again, guarded.
-            FeedError: it is the query that fails, and not for an entity's rows.
+            psycopg.Error: an error of a row; the caller must repeat the transaction, guarded.
+            FeedError: the query fails, and not because of an entity's rows.
         """
         if not entities:
             return Recomputed()
@@ -90,7 +90,7 @@ class Isolation:
         return self._by_index(entities, captured_at, force=force, known=True) if entities else Recomputed()
 
     def miss_entities(self, error: psycopg.Error) -> None:
-        """Note that the entities that a change, or the whole query, is about could not all be found out."""
+        """Record that some entities of a change, or of the query, are unknown."""
         self.set_aside.append(
             self.failed.add(
                 None, status=error.sqlstate, reason=words(error), retry_seconds=FIND_AGAIN_SECONDS
@@ -99,7 +99,7 @@ class Isolation:
         self._any_failed = True
 
     def find_entities(self) -> None:
-        """Note that all of them are known again."""
+        """Record that all entities are known again."""
         if self._any_failed:
             self.failed.remove_unknown()
 
@@ -142,10 +142,10 @@ class Isolation:
     def _by_index(
         self, entities: Sequence[Entity], captured_at: datetime, *, force: bool, known: bool
     ) -> Recomputed:
-        """Halve a batch, with every row looked up by an index where there is one.
+        """Halve a batch, with rows looked up by an index if there is one.
 
-        Of a small table the planner reads every row, and may try a condition that fails for one row before
-        the one that leaves that row out. Each entity would be blamed for it.
+        The planner reads every row of a small table, and it may evaluate a condition that fails for one row
+        before the condition that excludes that row. Each entity would then be blamed for it.
         """
         off = {"name": "enable_seqscan", "value": "off"}
         self.connection.execute(statement("session.pin_for_transaction"), off)
@@ -181,14 +181,15 @@ class Isolation:
         met: Sequence[Entity],
     ) -> Recomputed:
         if isinstance(error, psycopg.errors.StatementTooComplex):
-            # Perhaps the comparison of a deeply nested document with the stored one, and not the query.
+            # The cause may be the comparison of a deeply nested document with the stored one, not the query.
             try:
                 with self.connection.transaction():
                     return self._compute([entity], captured_at, force=force, all_fields=True, by_index=True)
             except psycopg.Error as again:
                 if blame(again) is Blame.NOT_A_ROW:
                     raise
-        # An entity that is stored with a key of this one's is recomputed with it. That one may be the cause.
+        # An entity that is stored with a key of this one is recomputed together with it, and may be the
+        # cause.
         causes = [each for each in met if not self._can_be_computed(each, captured_at)]
         if not known:
             self._suspect_the_query(error, captured_at)
@@ -213,10 +214,10 @@ class Isolation:
         self._any_failed = True
 
     def _suspect_the_query(self, error: psycopg.Error, captured_at: datetime) -> None:
-        """See that the query works for other entities, where the error may be one of the query.
+        """Check that the query works for other entities, if the error may be a fault of the query.
 
         Raises:
-            FeedError: it works for none.
+            FeedError: the query works for none of them.
         """
         status, count = self._alike
         self._alike = (error.sqlstate, count + 1 if status == error.sqlstate else 1)

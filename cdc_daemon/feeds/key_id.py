@@ -1,4 +1,4 @@
-"""The digest by which a delivery's state is found: `id` of `cdc.failed_item` and `cdc.delivered_document`."""
+"""The digest of a key: `id` of `cdc.failed_item` and `cdc.delivered_document`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cdc_daemon.pg.statements import statement
 
 
 def key_id(key: sql.Composable) -> sql.Composed:
-    """The expression that makes it.
+    """Return the expression of the digest.
 
     Args:
         key: an expression of type jsonb.

@@ -1,4 +1,4 @@
-"""Keys that a query yields twice or without a value, counted before a feed would stop because of them."""
+"""Counts keys of a query that are NULL or not unique, which would stop the feed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cdc_daemon.pg.statements import statement
 
 @dataclass(frozen=True)
 class BadKeys:
-    """What was counted.
+    """Counts of bad keys.
 
     Attributes:
-        repeated: keys that occur more than once, without a NULL.
-        null: keys with a NULL.
-        examples: up to three of both, as JSON objects.
+        repeated: number of keys without a NULL that occur more than once.
+        null: number of keys with a NULL.
+        examples: up to three keys of both kinds, as JSON objects.
     """
 
     repeated: int
@@ -28,7 +28,7 @@ class BadKeys:
 
 
 def count_bad_keys(connection: Connection, feed: FeedDefinition) -> BadKeys:
-    """Run the whole query once and count; this costs what the query costs."""
+    """Run the whole query once and count its bad keys."""
     query = statement(
         "feed.bad_keys",
         keys=columns(feed.key, of="q"),

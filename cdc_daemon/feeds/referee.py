@@ -1,5 +1,4 @@
-"""PostgreSQL as the referee of the analysis: what it recorded, what it plans, and whether it was read
-aright."""
+"""Cross-checks the analysis against pg_depend, the resolved definition and EXPLAIN."""
 
 from __future__ import annotations
 
@@ -26,15 +25,16 @@ Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 
 
 def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]) -> Analysis:
-    """The analysis, widened to everything that PostgreSQL recorded for the query (`pg_depend`).
+    """Return the analysis, widened to everything that PostgreSQL recorded for the query (`pg_depend`).
 
-    A table that the analysis lacks is taken as `all`, unless only a CTE that nothing reads names it; a column
-    that it lacks is added to each occurrence of its table: columns that GROUP BY relies on, for one. Neither
-    is ever ignored. The other way round nothing is checked: pg_depend drops a whole-row reference beside a
-    column of the same table, the analysis doesn't.
+    A table that the analysis lacks gets the route `all`, unless only an unused CTE names it. A column that it
+    lacks is added to each occurrence of its table (columns on which GROUP BY relies, for example). There is
+    no
+    check in the other direction: pg_depend drops a whole-row reference beside a column of the same table, the
+    analysis does not.
 
     Args:
-        dependencies: per relation, the columns recorded.
+        dependencies: the recorded columns of each relation.
     """
     occurrences = list(analysis.occurrences)
     verdicts = list(analysis.verdicts)
@@ -64,14 +64,14 @@ def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]
 
 
 def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogue) -> Analysis:
-    """Have the server compare what was read, plan every route, and tell which visit has no index.
+    """Have PostgreSQL check the analysed text and plan every route; find missing indexes.
 
     Args:
-        connection: in autocommit mode and outside a transaction; left as it was.
+        connection: session in autocommit mode, outside of a transaction. It is left as it was.
 
     Returns:
-        The same analysis with warnings added; where PostgreSQL reads the query otherwise than the analysis
-        did, every occurrence becomes `all`, and so does one with a route that PostgreSQL can't plan.
+        The analysis with additional warnings. If PostgreSQL resolves the analysed text differently, every
+        occurrence becomes `all`. An occurrence with a route that PostgreSQL can't plan becomes `all` too.
     """
     if analysis.search_path is None:
         reason = "it can't be analysed: in its definition PostgreSQL finds other operators than in the query"
@@ -90,17 +90,17 @@ def check_routes(connection: Connection, analysis: Analysis, catalogue: Catalogu
 
 
 def _same_query(cursor: Cursor, feed: str, reading: Reading) -> bool:
-    """Whether PostgreSQL makes the same of a definition and of what the analysis read in it.
+    """Whether PostgreSQL resolves a definition and the text that the analysis read from it to the same query.
 
-    Both are resolved once more: the definition of a definition differs from it in small ways (a nested AND is
-    flattened).
+    Both are resolved again, because the definition of a definition differs from it in details (a nested AND
+    is flattened).
     """
     found = _resolved(cursor, reading.understood, feed)
     return found is not None and found == _resolved(cursor, reading.definition, feed)
 
 
 def _resolved(cursor: Cursor, text: str, feed: str) -> str | None:
-    """A query's definition, None if PostgreSQL can't make a view of it."""
+    """Return a query's definition, or None if PostgreSQL can't create a view of it."""
     try:
         with cursor.connection.transaction(force_rollback=True):
             create_view(cursor, "catalogue.create_understood", text, feed)
@@ -122,7 +122,7 @@ def _all(analysis: Analysis, reason: str) -> Analysis:
 
 
 def _planned(cursor: Cursor, occurrence: Occurrence) -> Occurrence:
-    """The occurrence, or as `all` where PostgreSQL can't plan one of its routes: a defect of ours."""
+    """Return the occurrence, or make it `all` if PostgreSQL can't plan one of its routes: a bug of ours."""
     try:
         for route in occurrence.routes:
             if route.kind is not RouteKind.ALL:

@@ -1,4 +1,4 @@
-"""Which entities a delta touches: routes put together into statements."""
+"""Composes routes into statements that find the entities of a delta."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ _UNION = sql.SQL("\nUNION ALL\n")
 
 @dataclass(frozen=True)
 class Entities:
-    """A SELECT that yields entities in their own types, duplicates possible.
+    """A SELECT of entities in their own types, possibly with duplicates.
 
     Attributes:
-        search_path: the schemas that it has to be run with: those of the user's query that stands in it, or
-            those of routes.
+        search_path: search path with which to run it: that of the user's query in it, or that of routes.
     """
 
     select: sql.Composed
@@ -34,14 +33,14 @@ class Entities:
 
 @dataclass(frozen=True)
 class Path:
-    """A route together with the delta that it reads."""
+    """A route with the delta that it reads."""
 
     delta: sql.Composable
     route: Route
 
 
 def narrowed(delta: sql.Composable, filters: Sequence[JoinFilter]) -> sql.Composable:
-    """A delta without the rows that can't matter, the tables of these filters having not changed."""
+    """Return a delta without rows that can't count while the tables of these filters are unchanged."""
     if not filters:
         return delta
     conditions = (
@@ -52,18 +51,18 @@ def narrowed(delta: sql.Composable, filters: Sequence[JoinFilter]) -> sql.Compos
 
 
 def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> Entities:
-    """The entities that routes reach from their deltas (of `%(since)s`); no route may be `all`."""
+    """Return the entities that routes reach from their deltas (of `%(since)s`). No route may be `all`."""
     return Entities(_UNION.join(_path(feed, path) for path in paths), feed.definition_path)
 
 
 def resolve(
     feed: FeedDefinition, affected: Entities, *, nullable: Container[str], limit: int
 ) -> sql.Composed:
-    """A SELECT of these entities as text, each once, with the same search path.
+    """Return a SELECT of these entities as text, each once, with the same search path.
 
     Args:
-        limit: how many at most.
-        nullable: entity columns whose NULLs are kept, because they may stand for documents without an entity.
+        limit: largest number of entities.
+        nullable: entity columns whose NULLs are kept, because they may mean documents without an entity.
     """
     return statement(
         "feed.resolve",
@@ -75,7 +74,7 @@ def resolve(
 
 
 def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Composed:
-    """A SELECT of up to three keys, as JSON, of documents in which one of these entity columns is NULL."""
+    """Return a SELECT of up to three keys (JSON) of documents with a NULL in one of these entity columns."""
     return statement(
         "feed.without_entity",
         keys=columns(feed.identity, of="q"),
@@ -87,13 +86,13 @@ def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Compose
 
 
 def add_pending(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -> sql.Composed:
-    """An INSERT of these entities into pending, with the same search path.
+    """Return an INSERT of these entities into pending, with the same search path.
 
-    It yields how many there are, the first and the last position.
+    The statement returns their number, and the first and last position.
 
     Args:
-        keep_nulls: whether a NULL entity is to raise (23502) because the query itself yields it; a route
-            yields NULL for rows that reach nothing.
+        keep_nulls: whether a NULL entity raises (23502), because the query itself returns it. A route returns
+            NULL for rows that reach no entity.
     """
     return statement(
         "feed.add_pending",
@@ -106,11 +105,11 @@ def add_pending(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -
 
 
 def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
-    """Leaves out of rows `a` what no entity can be: NULL, and numbers that the entity's type does not hold.
+    """Return the condition that a row `a` can be an entity: not NULL, and in the range of the entity's type.
 
-    PostgreSQL compares integers of different sizes without a cast, so a bigint link may stand for an integer
-    entity. One row with a number that is too large would stop the feed, although it reaches no document.
-    A composite value with a NULL inside is an entity: for it both IS NULL and IS NOT NULL may be false.
+    PostgreSQL compares integers of different sizes without a cast, so a bigint link may be compared with an
+    integer entity. A row with too large a number would stop the feed, although it reaches no document. A
+    composite value with a NULL inside is an entity; for it both IS NULL and IS NOT NULL may be false.
     """
     conditions: list[sql.Composed] = []
     for name in feed.entity:
@@ -130,7 +129,7 @@ def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
 
 
 def every_entity(feed: FeedDefinition) -> Entities:
-    """All entities, those of the query and those stored."""
+    """Return all entities of the query and of the stored feed."""
     select = statement(
         "feed.every_entity",
         query_entities=columns(feed.entity, of="q"),
@@ -142,7 +141,7 @@ def every_entity(feed: FeedDefinition) -> Entities:
 
 
 def own_entities(feed: FeedDefinition) -> Entities:
-    """The entities that are stored or set aside; the feed's query is not asked."""
+    """Return the entities that are stored or set aside, without running the feed's query."""
     select = statement(
         "feed.own_entities",
         stored_entities=columns(feed.entity, of="s"),
@@ -159,13 +158,13 @@ def own_entities(feed: FeedDefinition) -> Entities:
 def direct_entities(
     feed: FeedDefinition, table: tuple[str, str], links: Sequence[str], route: Route
 ) -> Entities:
-    """The entities that the rows of a source table are, by a direct route of all of them."""
+    """Return the entities of all rows of a source table, by a direct route."""
     rows = statement("feed.every_row", links=columns(tuple(links), of="t"), table=sql.Identifier(*table))
     return Entities(_path(feed, Path(rows, route)), feed.definition_path)
 
 
 def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
-    """The entities whose key or entity columns have these values (`%(value_<n>)s`)."""
+    """Return the entities whose key or entity columns have these values (`%(value_<n>)s`)."""
     select = statement(
         "feed.entities_where",
         query_entities=columns(feed.entity, of="q"),
@@ -177,7 +176,7 @@ def entities_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
 
 
 def stored_where(feed: FeedDefinition, values: Mapping[str, str]) -> Entities:
-    """The same of stored documents alone."""
+    """Return such entities of stored documents alone."""
     select = statement(
         "feed.stored_where",
         stored_entities=columns(feed.entity, of="s"),
@@ -192,7 +191,7 @@ def _equal(feed: FeedDefinition, values: Mapping[str, str], alias: str) -> sql.C
 
 
 def due(feed: FeedDefinition, *, limit: int) -> sql.Composed:
-    """A SELECT of (entity as text …, its time, documents) from at most so many documents that are due."""
+    """Return a SELECT of (entity as text …, its time, documents) of at most `limit` due documents."""
     return statement(
         "feed.due",
         texts=texts(feed, feed.entity, of="s"),
@@ -210,8 +209,8 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
         return statement("feed.route", delta=path.delta, route=text, entities=entities)
 
     def matches(alias: str) -> sql.Composed:
-        # One ANY a column is pushed down into the query; together they may name more than the pairs bound:
-        # too many is allowed, too few is not.
+        # PostgreSQL pushes one ANY for each column down into the query. Together they may select more
+        # entities than the pairs do; too many are allowed, too few are not.
         return _AND.join(
             sql.SQL("{} {} ANY (ARRAY(SELECT {} FROM bound))").format(
                 column(feed, name, alias), feed.equal(name), column(feed, name, "bound")
@@ -234,7 +233,7 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
 
 
 def next_pending(feed: FeedDefinition, *, limit: int) -> sql.Composed:
-    """A SELECT of at most so many (position, force, entity as text …) after position `%(after)s`."""
+    """Return a SELECT of at most `limit` (position, force, entity as text …) after position `%(after)s`."""
     return statement(
         "feed.next_pending",
         texts=texts(feed, feed.entity, of="p"),

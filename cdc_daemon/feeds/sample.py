@@ -1,4 +1,4 @@
-"""How many documents a feed's query yields now, and some of them: how large they are, how long they take."""
+"""Counts the documents of a feed's query, and measures size and time of a sample."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 RUNS = 10
-"""How many runs of neighbouring entities are sampled."""
+"""Number of sampled runs of neighbouring entities."""
 
 RUN_ENTITIES = 200
-"""How many entities a run has at most. Feeds of up to RUNS times as many are sampled as a whole."""
+"""Largest number of entities of a run. A feed of up to RUNS times as many is sampled as a whole."""
 
 ENOUGH_SECONDS = 10.0
-"""After this time no further run is taken, as soon as there are two."""
+"""Seconds after which no further run is taken, if there are two."""
 
 _COMMA = sql.SQL(", ")
 
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring entities that were recomputed together, without being stored.
+    """Neighbouring entities that were computed together, without storing their documents.
 
     Attributes:
-        sizes: bytes of each of their documents with its key, as `batch_bytes` counts them.
+        sizes: size of each document with its key, in bytes, as `batch_bytes` counts it.
     """
 
     entities: int
@@ -45,9 +45,9 @@ class Sample:
     """A feed's query at one moment.
 
     Attributes:
-        documents, entities: exactly as many as it yields.
-        listing_seconds: how long it took to find that out, which a first sync does, too.
-        runs: none if there are no entities; all entities are in them if these are few.
+        documents, entities: exact numbers that the query returns.
+        listing_seconds: time to count them, which a first sync needs too.
+        runs: sampled runs; empty if there are no entities. If there are few entities, all are in a run.
     """
 
     documents: int
@@ -57,10 +57,11 @@ class Sample:
 
 
 def sample(connection: Connection, feed: FeedDefinition) -> Sample:
-    """Count what a feed's query yields and recompute some of its entities; nothing is stored.
+    """Count the documents of a feed's query and compute some of its entities. Stores nothing.
 
     Args:
-        connection: in a REPEATABLE READ transaction, so that entities that were counted are still there.
+        connection: session in a REPEATABLE READ transaction, so that counted entities still exist.
+        feed: definition of the feed.
     """
     find_names(connection, feed.search_path)
     started = time.monotonic()
@@ -81,7 +82,7 @@ def sample(connection: Connection, feed: FeedDefinition) -> Sample:
 
 
 def _scattered(number: int) -> list[int]:
-    """The numbers below `number` in an order of which every beginning is spread over all of them."""
+    """Return the numbers below `number` in an order of which every beginning is spread evenly."""
     return sorted(range(number), key=lambda n: f"{n:08b}"[::-1])
 
 
@@ -93,7 +94,7 @@ def _recompute(connection: Connection, feed: FeedDefinition, query: bytes, entit
 
 
 def _entities(feed: FeedDefinition) -> sql.Composed:
-    # Named by number: an entity column may be called as one of the statement's own.
+    # Name them by number: an entity column may have the name of a column of the statement.
     names = [sql.Identifier(f"entity_{n}") for n in range(1, len(feed.entity) + 1)]
     return statement(
         "estimate.entities",

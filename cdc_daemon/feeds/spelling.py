@@ -1,9 +1,9 @@
-"""Values of key and entity columns as text, and text as such values, without casts that users made.
+"""Converts values of key and entity columns to text and back, without user-defined casts.
 
-The server looks `x::text` and `text::mood` up in pg_cast: the owner of an enum or a composite type can put a
-function there. It would run as the daemon, and could spell two values alike. Nobody can replace the output
-and input functions of a type. Only a superuser can make a cast between types of pg_catalog, and those cost
-less: they stay.
+The server looks `x::text` and `text::mood` up in pg_cast, where the owner of an enum or a composite type can
+add a function. It would run as the daemon, and could give two values the same text. No user can replace the
+output and input functions of a type. Only a superuser can create a cast between types of pg_catalog, so such
+casts are used: they are faster.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _COMMA = sql.SQL(", ")
 
 
 def as_text(feed: FeedDefinition, name: str, value: sql.Composable) -> sql.Composed:
-    """The text of a value of an output column's type."""
+    """Return the text of a value of an output column's type."""
     if feed.is_built_in(name):
         return sql.SQL("{}::pg_catalog.text").format(value)
     return statement("feed.as_text", value=value)
 
 
 def texts(feed: FeedDefinition, names: tuple[str, ...], *, of: str) -> sql.Composed:
-    """Columns of the rows `of` as text: how keys and entities travel, whatever their types."""
+    """Return columns of the rows `of` as text, the form in which keys and entities are passed on."""
     return _COMMA.join(as_text(feed, name, sql.Identifier(of, name)) for name in names)
 
 
 def collated_columns(feed: FeedDefinition, names: tuple[str, ...], *, of: str) -> sql.Composed:
-    """Columns of the rows `of` under their names, told apart by the collations of the output columns.
+    """Return columns of the rows `of` by their names, with the collations of the output columns.
 
-    Values that came another way may have another collation: two entities could be one to it.
+    Values from another source may have another collation, by which two entities could be equal.
     """
     return _COMMA.join(
         sql.SQL("{} AS {}").format(
@@ -45,7 +45,7 @@ def collated_columns(feed: FeedDefinition, names: tuple[str, ...], *, of: str) -
 
 
 def from_text(feed: FeedDefinition, name: str, text: sql.Composable) -> sql.Composed:
-    """The value that a text (an expression of type text) stands for."""
+    """Return the value of a text (an expression of type text)."""
     if feed.is_built_in(name):
         value: sql.Composable = sql.SQL("{}::{}").format(text, feed.type_of(name))
     else:
@@ -54,17 +54,17 @@ def from_text(feed: FeedDefinition, name: str, text: sql.Composable) -> sql.Comp
 
 
 def parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
-    """The value of a parameter (a `str`)."""
+    """Return the value of a parameter (a `str`)."""
     value: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
         value = sql.SQL("{}::pg_catalog.text").format(value)
-    # Otherwise psycopg leaves the type of a str open: the server reads it by the input function of the type
+    # Otherwise psycopg does not give a str a type, and the server reads it by the input function of the type
     # named here.
     return collated(sql.SQL("{}::{}").format(value, feed.type_of(name)), feed.collation(name))
 
 
 def array_parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Composed:
-    """The values of a parameter that `array` made, to be compared."""
+    """Return the values of a parameter made by `array`, for comparisons."""
     values: sql.Composable = sql.Placeholder(parameter)
     if feed.is_built_in(name):
         values = sql.SQL("{}::pg_catalog.text[]").format(values)
@@ -72,7 +72,7 @@ def array_parameter(feed: FeedDefinition, name: str, parameter: str) -> sql.Comp
 
 
 def array(feed: FeedDefinition, name: str, values: Sequence[str]) -> list[str] | str:
-    """Texts of one column as a parameter: a list, or as PostgreSQL writes an array, its type left open."""
+    """Return texts of a column as a parameter: a list, or an array in PostgreSQL's form, without a type."""
     if feed.is_built_in(name):
         return list(values)
     return "{" + ",".join(map(_element, values)) + "}"

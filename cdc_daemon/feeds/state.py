@@ -1,4 +1,4 @@
-"""A feed's state row: its cursor, and the lock that says who writes the feed."""
+"""A feed's state row: its cursor, and the lock that admits one writer of the feed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cdc_daemon.redaction import hide
 
 @dataclass(frozen=True)
 class FeedState:
-    """Attributes: see `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
+    """A feed's state row. See `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
 
-    `cursor_is_old`: an idle pass moves it, too. `any_failed`, `failed_due`: some entity is set aside; some is
-    to be tried although nothing changed. `table`: oid of the stored feed's table.
+    `cursor_is_old`: an idle pass moves the cursor too. `any_failed`: some entity is set aside. `failed_due`:
+    some failed entity is due without a change. `table`: oid of the stored feed's table.
     """
 
     definition: str
@@ -39,31 +39,32 @@ class FeedState:
 
     @property
     def has_pending(self) -> bool:
+        """Whether entities wait in the slow lane."""
         return self.pending_entities > 0
 
     @property
     def pending_entities(self) -> int:
-        """How many entities wait in the slow lane, at most."""
+        """Upper limit of the number of entities that wait in the slow lane."""
         return max(0, self.pending_end - self.pending_position)
 
 
 def snapshot(connection: Session) -> str:
-    """The cursor to be: the transaction's own snapshot.
+    """Return the transaction's snapshot, which becomes the next cursor.
 
     Raises:
-        CdcError: the transaction already has an xid, so its snapshot can't serve as a cursor.
+        CdcError: the transaction already has an xid, so its snapshot can't be a cursor.
     """
     return str(_snapshot(connection, statement("feed_state.snapshot"))[0])
 
 
 def snapshot_and_history(connection: Session, told: Told) -> tuple[str, History]:
-    """The same, and which history the database has now.
+    """Return the transaction's snapshot and the database's history.
 
     Args:
-        told: the parts of it that the server tells.
+        told: the parts of the history that the server reveals.
 
     Raises:
-        CdcError: as above.
+        CdcError: the transaction already has an xid, so its snapshot can't be a cursor.
     """
     query = statement("feed_state.snapshot_and_history", **told.pieces)
     cursor, *parts = _snapshot(connection, query)
@@ -78,10 +79,10 @@ def _snapshot(connection: Session, query: sql.Composed) -> tuple[Any, ...]:
 
 
 def lock(connection: Session, feed: str) -> FeedState | None:
-    """Take the feed's row for this transaction; None if somebody else has it or it does not exist.
+    """Lock the feed's row for this transaction; None if another transaction has it or it does not exist.
 
     Raises:
-        psycopg.errors.SerializationFailure: the feed was written after our snapshot; begin anew.
+        psycopg.errors.SerializationFailure: the feed was written after our snapshot; repeat the transaction.
     """
     row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
     if row is None:
@@ -114,7 +115,7 @@ def advance(
     pending_end: int = 0,
     last_pass: dict[str, object] | None = None,
 ) -> None:
-    """End a pass: the cursor moves, together with what the pass did."""
+    """End a pass: move the cursor and record the result of the pass."""
     connection.execute(
         statement("feed_state.advance"),
         {
@@ -138,10 +139,10 @@ def begin(
     pending_end: int,
     revision: int,
 ) -> None:
-    """Set a first cursor; everything that it does not cover is in pending.
+    """Set a first cursor. All entities are pending.
 
     Args:
-        revision: the one that the feed's numbers go on after.
+        revision: the feed's next revisions are above this one.
     """
     connection.execute(
         statement("feed_state.begin"),
@@ -160,7 +161,7 @@ def begin(
 def drained(
     connection: Session, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
 ) -> None:
-    """End a chunk of the slow lane, together with what it did."""
+    """End a chunk of the slow lane and record its result."""
     connection.execute(
         statement("feed_state.drained"),
         {"feed": feed, "position": position, "revision": revision, "last_pass": _json(last_pass)},
@@ -172,18 +173,18 @@ def _json(fields: dict[str, object] | None) -> str | None:
 
 
 def fingerprint_parts(connection: Session, feed: str) -> Mapping[str, Sequence[str]] | None:
-    """What the fingerprint of a feed's cursor was made of; None if nobody recorded it."""
+    """Return the parts of the fingerprint of a feed's cursor; None if they were not recorded."""
     row = connection.execute(statement("feed_state.fingerprint_parts"), {"feed": feed}).fetchone()
     return row[0] if row else None
 
 
 def tell_uncaptured(connection: Session, feed: str, reason: str | None) -> None:
-    """Record which table can't be captured yet and which transactions hold it; None: all are captured."""
+    """Record the table that can't be captured yet and the transactions that hold it; None clears it."""
     connection.execute(
         statement("feed_state.uncaptured"), {"feed": feed, "reason": None if reason is None else hide(reason)}
     )
 
 
 def stop(connection: Session, feed: str, reason: str) -> None:
-    """Record why the feed stands still; its cursor stays."""
+    """Record the reason why the feed is stopped. Its cursor stays."""
     connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": hide(reason)})

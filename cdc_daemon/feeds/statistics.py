@@ -1,4 +1,4 @@
-"""The planner's statistics of a feed's tables, read for the forecast, and how many entities it expects."""
+"""Reads the planner's statistics of a feed's tables, and its estimate of the feed's entities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdc_daemon.pg.statements import statement
 
 
 def read_statistics(connection: Connection, tables: Iterable[Table]) -> Mapping[TableName, TableStatistics]:
-    """What ANALYZE found in some tables; nothing of columns that the role may not read."""
+    """Return the statistics of ANALYZE for some tables, without columns that the role may not read."""
     names = {table.oid: table.name for table in tables}
     found: dict[int, dict[str, ColumnStatistics]] = {}
     rows: dict[int, float | None] = {}
@@ -27,7 +27,7 @@ def read_statistics(connection: Connection, tables: Iterable[Table]) -> Mapping[
     for oid, name, distinct, nulls, common in connection.execute(
         statement("statistics.columns"), relations
     ).fetchall():
-        # Below zero it is a share of the rows, so that it stays right when the table grows.
+        # A negative number is a fraction of the rows, which stays right when the table grows.
         number = -distinct * (rows.get(oid) or 0.0) if distinct < 0 else distinct
         found.setdefault(oid, {})[name] = ColumnStatistics(number, nulls, tuple(common or ()))
     return {
@@ -39,7 +39,7 @@ def read_statistics(connection: Connection, tables: Iterable[Table]) -> Mapping[
 
 
 def expected_entities(connection: Connection, feed: FeedDefinition) -> float | None:
-    """How many entities the planner expects of the feed's query; None if it can't plan it."""
+    """Return the planner's estimate of the query's entities; None if it can't plan the query."""
     query = statement(
         "statistics.entities",
         entities=columns(feed.entity, of="q"),

@@ -1,4 +1,4 @@
-"""What must be created, replaced or dropped so that feeds can be stored as wanted."""
+"""The objects to create, replace or drop for stored feeds."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cdc_daemon.pg.statements import rendered, statement
 
 @dataclass(frozen=True)
 class WantedFeed:
-    """A feed with what it reads: source tables as `schema.table`, used columns as `schema.table.column`.
+    """A feed with its source tables as `schema.table` and its used columns as `schema.table.column`.
 
     Attributes:
-        filters: per source table, the conditions (JSON) of which a row has to fulfil one to matter to the
-            feed; a table that is not named matters whole.
-        foreign_code: owner and a digest of the definition of what strangers own of the code that it runs.
+        filters: conditions (JSON) by source table, of which a row must fulfil at least one to count for the
+            feed. Every row of a table without conditions counts.
+        foreign_code: owner and digest of the definition of each object of a foreign owner that it runs.
     """
 
     definition: FeedDefinition
@@ -37,8 +37,9 @@ class WantedFeed:
 
 @dataclass(frozen=True)
 class InstalledFeed:
-    """Attributes: `layout` is the comment on the stored feed's table, None where the table is missing;
-    `refreshes`: the table has room for the times of `_refresh_at`; `key`: its key columns."""
+    """An installed feed. `layout`: comment on the stored feed's table; None if the table is missing.
+
+    `refreshes`: whether the table has the column for `_refresh_at`. `key`: its key columns."""
 
     definition: str
     sources: frozenset[str]
@@ -51,7 +52,7 @@ class InstalledFeed:
 
 
 def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
-    """The feeds that earlier installs registered; the schema must be there."""
+    """Return the feeds that earlier installs registered. The schema must exist."""
     tables: dict[str, tuple[str | None, bool, tuple[str, ...]]] = {
         table: (layout, refreshes, tuple(key))
         for table, layout, refreshes, key in connection.execute(statement("feed_state.layouts"))
@@ -71,13 +72,16 @@ def read_installed(connection: Connection) -> dict[str, InstalledFeed]:
 
 
 def steps(wanted: Sequence[WantedFeed], installed: Mapping[str, InstalledFeed]) -> Iterator[Step]:
-    """Create and replace what differs from what is wanted; `removals` is apart."""
+    """Yield steps that create and replace objects that differ from the needed ones.
+
+    `removals` drops others.
+    """
     for feed in wanted:
         yield from _feed(feed, installed.get(feed.definition.name))
 
 
 def removals(installed: Mapping[str, InstalledFeed], *, keep: Sequence[WantedFeed]) -> Iterator[Step]:
-    """Drop what is stored for feeds that are configured no more."""
+    """Yield steps that drop the objects of feeds that are no longer configured."""
     names = {feed.definition.name for feed in keep}
     for name in installed:
         if name not in names:
@@ -85,7 +89,7 @@ def removals(installed: Mapping[str, InstalledFeed], *, keep: Sequence[WantedFee
 
 
 def drop(name: str) -> Step:
-    """Removes a feed with all that is stored for it."""
+    """Return the step that drops a feed with all its objects."""
     feed = FeedDefinition(name, "", (), (), ())
     literal = sql.Literal(name)
     return Step(
@@ -115,7 +119,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
             (*_create_objects(feed, stamp), _register(wanted)),
         )
     elif installed.layout is None or installed.layout.rsplit(" ", 1)[-1] != feed.layout:
-        # Another key or entity: what is stored can't be carried over.
+        # With another key or entity, the stored documents can't be kept.
         literal = sql.Literal(feed.name)
         why = "its table is missing" if installed.layout is None else "its key or entity is another"
         yield Step(
@@ -145,7 +149,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         or installed.filters != wanted.filters
         or installed.foreign_code != wanted.foreign_code
     ):
-        # The column stays: a daemon that has the older query may still look there. Its times are nobody's.
+        # The column stays, because a daemon with the older query may still read it. Its times are obsolete.
         lost = installed.refreshes and not feed.refreshes
         forget = [rendered("feed.forget_times", feed=sql.Identifier(feed.table))] if lost else []
         yield Step("replace", f"definition of feed {feed.name}", (*forget, _register(wanted)))
@@ -242,7 +246,7 @@ def _refresh_at(feed: FeedDefinition) -> list[sql.Composed]:
 
 def _entity_index(feed: FeedDefinition) -> list[sql.Composed]:
     if feed.key[: len(feed.entity)] == feed.entity:
-        return []  # the key's own index serves
+        return []  # the index of the key serves
     return [
         rendered(
             "feed.feed_entity",

@@ -1,4 +1,4 @@
-"""A query as a temporary view that is rolled back: PostgreSQL resolves its names, or says why it can't."""
+"""Creates a temporary view of a query, to be rolled back, so that PostgreSQL resolves its names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from cdc_daemon.pg.statements import statement
 def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, feed: str) -> None:
     """Create one of the temporary views of `sql/queries/catalogue.sql` from a query's text.
 
+    Args:
+        cursor: in a transaction that will be rolled back.
+        name: statement that creates the view.
+        text: the query.
+        feed: name of the feed, for errors.
+
     Raises:
-        FeedError: PostgreSQL refuses it.
+        FeedError: PostgreSQL refuses the query.
     """
     query = sql.SQL(text)  # pyright: ignore[reportArgumentType] # the user's own SELECT is what is described
     create = statement(name, query=query)
     before = len(statement(name, query=sql.SQL("")).as_string(cursor))
     try:
-        # binary: the extended protocol takes one statement only. Sent as a simple query, `SELECT 1; DROP …`
-        # would run both, and a COMMIT among them would end the transaction that is to be rolled back.
+        # binary: the extended protocol takes one statement only. As a simple query, `SELECT 1; DROP …` would
+        # run both, and a COMMIT among them would end the transaction that must be rolled back.
         cursor.execute(create, binary=True)
     except psycopg.OperationalError:
         raise
