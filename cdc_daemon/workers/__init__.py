@@ -1,1 +1,1 @@
-"""The loops that do the work, and what they share: the only place that sees capture and feeds together."""
+"""The daemon's loops, and the modules that they share. Only this package uses both capture and feeds."""

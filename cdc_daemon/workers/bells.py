@@ -1,4 +1,4 @@
-"""Waking workers: a bell for each feed and each delivery, rung by whoever sees work for it."""
+"""Wakes workers: an event for each feed and each delivery, which any thread sets when there is work."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class Bells:
-    """One event a worker; a ring that comes while it works is kept until it listens again.
+    """An event for each worker. An event that is set during its work stays set until it waits again.
 
     Args:
-        feeds: by name.
+        feeds: names of feeds.
         deliveries: pairs of sink and feed.
     """
 
@@ -19,6 +19,7 @@ class Bells:
         self._deliveries = {pair: threading.Event() for pair in deliveries}
 
     def ring_feed(self, name: str) -> None:
+        """Wake the worker of a feed."""
         self._feeds[name].set()
 
     def ring_delivery(self, sink: str, feed: str) -> None:
@@ -27,16 +28,16 @@ class Bells:
             self._deliveries[sink, feed].set()
 
     def ring_all(self) -> None:
-        """Wake everybody, to stop."""
+        """Wake all workers, to stop."""
         for bell in (*self._feeds.values(), *self._deliveries.values()):
             bell.set()
 
     def await_feed(self, name: str, seconds: float) -> bool:
-        """Wait for a ring; false if none came in time."""
+        """Wait for a wake-up, at most `seconds`. Return False if none came."""
         return _listen(self._feeds[name], seconds)
 
     def await_delivery(self, sink: str, feed: str, seconds: float) -> bool:
-        """Wait for a ring; false if none came in time."""
+        """Wait for a wake-up, at most `seconds`. Return False if none came."""
         return _listen(self._deliveries[sink, feed], seconds)
 
 

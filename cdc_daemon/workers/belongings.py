@@ -1,4 +1,4 @@
-"""What in the database is the daemon's own: it is known by name, and nothing else is ever dropped."""
+"""Knows the daemon's own objects in the database by name. The daemon drops no other object."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ORDER = ("VIEW", "TABLE", "FUNCTION", "SEQUENCE")
 
 
 def require_own_schema(connection: Connection) -> None:
-    """See that schema cdc, if there is one, is the daemon's.
+    """Check that schema cdc, if it exists, is the daemon's.
 
     Raises:
-        InstallError: it is somebody else's.
+        InstallError: the schema belongs to another program.
     """
     row = connection.execute(statement("installation.schema_stands")).fetchone()
     if row is None or not row[0] or row[1]:
@@ -39,10 +39,10 @@ def require_own_schema(connection: Connection) -> None:
 
 
 def require_nothing_foreign(connection: Connection, installed: Installed, feeds: Iterable[str]) -> None:
-    """See that nothing of others would have to go with schema cdc.
+    """Check that dropping schema cdc would drop no foreign object.
 
     Raises:
-        InstallError: it names what is not the daemon's, or depends on what is.
+        InstallError: there are foreign objects in the schema, or objects that depend on ours. It names them.
     """
     if found := foreign(connection, installed, tuple(feeds)):
         raise InstallError(
@@ -53,7 +53,7 @@ def require_nothing_foreign(connection: Connection, installed: Installed, feeds:
 
 
 def foreign(connection: Connection, installed: Installed, feeds: tuple[str, ...]) -> list[str]:
-    """What is in schema cdc and not the daemon's, or depends on what is: as PostgreSQL describes it.
+    """Return foreign objects in schema cdc, and objects that depend on ours, as PostgreSQL describes them.
 
     Args:
         feeds: names of the stored feeds.
@@ -69,16 +69,16 @@ def foreign(connection: Connection, installed: Installed, feeds: tuple[str, ...]
 
 
 def drop_all(connection: Connection) -> tuple[sql.Composed, ...]:
-    """Statements that drop everything in schema cdc by its name, and then the schema.
+    """Return statements that drop every object in schema cdc by its name, and then the schema.
 
-    None of them has CASCADE. If something else came into the schema, or was built upon ours, since it was
-    looked for, they fail together.
+    None of them has CASCADE. If a foreign object came into the schema, or began to depend on ours, after the
+    check, all of them fail.
     """
     members: dict[str, list[str]] = {}
     for kind, name in connection.execute(statement("installation.members")):
         members.setdefault(kind, []).append(name)
     dropped = [
-        # The names are PostgreSQL's own, quoted where they must be.
+        # The names are from PostgreSQL, which quotes them if necessary.
         sql.SQL("DROP {} {}").format(sql.SQL(kind), sql.SQL(", ".join(members[kind])))  # pyright: ignore[reportArgumentType]
         for kind in _ORDER
         if kind in members

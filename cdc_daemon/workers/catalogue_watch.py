@@ -1,4 +1,4 @@
-"""Whether the catalogue moved under feeds that rest: no trigger tells of what changes there."""
+"""Notices changes of the catalogue while feeds are idle. Such changes fire no trigger."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 
 LOOK_SECONDS = 1.0
-"""The shortest time between two looks."""
+"""Shortest time between two checks, in seconds."""
 
 
 class CatalogueWatch:
-    """Reads one fingerprint of all that the feeds together depend on; takes no lock and no xid.
+    """Reads one fingerprint of all objects on which the feeds depend. Takes no lock and no xid.
 
     Args:
-        dependencies: per feed, what it depends on; another object when the feed was planned anew.
+        dependencies: returns the dependencies of each feed; another object after the feed was planned anew.
     """
 
     def __init__(self, dependencies: Callable[[], Mapping[str, Dependencies]]) -> None:
@@ -28,17 +28,17 @@ class CatalogueWatch:
         self._look_at = 0.0
 
     def moved(self, connection: Session) -> Sequence[str]:
-        """The feeds that should look at their own fingerprints, if it is time to look.
+        """Return the feeds that should check their own fingerprints; empty if it is too early for a check.
 
         Raises:
-            psycopg.errors.UndefinedTable: schema cdc is gone.
+            psycopg.errors.UndefinedTable: schema cdc no longer exists.
         """
         if time.monotonic() < self._look_at:
             return ()
         self._look_at = time.monotonic() + LOOK_SECONDS
         found = {*self._watched} if self._has_moved(connection) else set[str]()
         watched = self._dependencies()
-        # A feed that was planned a moment ago: nobody has looked since then.
+        # Feeds that were planned after the last check.
         new = [feed for feed, wanted in watched.items() if self._watched.get(feed) is not wanted]
         if new or len(watched) != len(self._watched):
             self._watched, self._fingerprint = watched, Fingerprint(together(watched.values()))
@@ -47,10 +47,10 @@ class CatalogueWatch:
         return sorted({*found, *new} & watched.keys())
 
     def _has_moved(self, connection: Session) -> bool:
-        """Whether the fingerprint is another one than it was at the last look."""
+        """Whether the fingerprint differs from that of the last check."""
         if self._fingerprint is None:
             return False
-        # Two equal snapshots see the same catalogue: a database at rest costs no more than this question.
+        # Two equal snapshots see the same catalogue, so an idle database costs only this query.
         row = connection.execute(statement("watcher.snapshot")).fetchone()
         if row is None or row[0] == self._snapshot:
             return False

@@ -1,4 +1,4 @@
-"""Which configuration each feed of a database belongs to; capture is everybody's."""
+"""The configuration that owns each feed of a database. All configurations share capture."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Belonging:
     """The stored feeds, as one configuration sees them.
 
     Attributes:
-        name: the configuration's own ([daemon] name).
+        name: name of the configuration ([daemon] name).
         own: its feeds.
-        others: per feed of another configuration, that one's name.
-        tables: source tables, as `schema.table`, of the others' feeds.
+        others: name of the other configuration, by feed.
+        tables: source tables of the others' feeds, as `schema.table`.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Belonging:
     tables: frozenset[str]
 
     def require_own(self, feeds: Iterable[str]) -> None:
-        """See that none of these feeds is another configuration's.
+        """Check that no other configuration owns one of these feeds.
 
         Raises:
-            FeedError: one is.
+            FeedError: another configuration owns one.
         """
         for feed in feeds:
             if feed in self.others:
@@ -47,11 +47,14 @@ class Belonging:
                 )
 
     def sources_of_others(self, installed: Installed) -> dict[TableName, Captured]:
-        """What is captured for the others' feeds, among it perhaps what only an own feed needs."""
+        """Return the capture of the others' source tables.
+
+        It may include parts that only an own feed needs.
+        """
         return {table: captured for table, captured in installed.sources.items() if str(table) in self.tables}
 
     def steps(self, feeds: Iterable[str]) -> Iterator[Step]:
-        """Record the feeds as this configuration's, which are to be stored and are not recorded so."""
+        """Yield steps that record this configuration as the owner of feeds which it will store."""
         for feed in feeds:
             if feed not in self.own and self.name != UNNAMED:
                 yield Step(
@@ -61,16 +64,16 @@ class Belonging:
                 )
 
     def told(self) -> str:
-        """The others' feeds for people."""
+        """Return the others' feeds for messages."""
         return ", ".join(f"{feed} (of {name})" for feed, name in sorted(self.others.items()))
 
 
 UNNAMED = "cdc-daemon"
-"""The name of a configuration that has given itself none, and the column's default."""
+"""Name of a configuration without a name, and the column's default."""
 
 
 def read_belonging(connection: Connection, settings: Settings, installed: Installed) -> Belonging:
-    """Which of the stored feeds are this configuration's."""
+    """Return the stored feeds, split into this configuration's and others'."""
     rows = connection.execute(statement("feed_state.owners")).fetchall() if installed.schema else []
     name = settings.daemon.name
     return Belonging(

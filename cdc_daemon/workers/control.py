@@ -1,4 +1,4 @@
-"""What a person does to deliveries: pause, resume, replay, retry. The daemon sees it within a second."""
+"""Commands about deliveries: pause, resume, replay, retry. The daemon sees them within a second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 EVERY = "*"
-"""Stands for all sinks, or all feeds, of a pause."""
+"""Means all sinks, or all feeds, of a pause."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Pause:
     """A delivery that a person has paused.
 
     Attributes:
-        sink, feed: names; None for all.
+        sink, feed: names; None means all.
     """
 
     sink: str | None
@@ -31,12 +31,12 @@ class Pause:
 
 @dataclass(frozen=True)
 class FailedEntity:
-    """An entity that can't be computed.
+    """An entity for which the query fails.
 
     Attributes:
-        entity: the values of the entity columns, in their order; None for ones that could not be found out.
-        status: the SQLSTATE; None where a document is too large.
-        retry_at: when it is tried although nothing changed.
+        entity: values of the entity columns, in their order; None for unknown entities.
+        status: the SQLSTATE; None if a document is too large.
+        retry_at: when it is tried without a change, or None.
     """
 
     feed: str
@@ -55,9 +55,9 @@ class FailedItem:
 
     Attributes:
         key: a JSON object.
-        attempts: of this revision; 0 if it was asked for again and not tried yet.
-        status, reason: the target's own.
-        next_attempt_at: None: it is parked.
+        attempts: number of attempts of this revision; 0 after a retry or replay, before the next attempt.
+        status, reason: the target's own words.
+        next_attempt_at: None if the item is parked.
     """
 
     sink: str
@@ -72,14 +72,14 @@ class FailedItem:
 
 
 def pause(connection: Connection, sink: str | None, feed: str | None, *, reason: str | None) -> None:
-    """Stop a delivery after the batch at hand; None is all sinks, or all feeds."""
+    """Pause deliveries after their current batch. None means all sinks, or all feeds."""
     connection.execute(
         statement("delivery_pause.pause"), {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason}
     )
 
 
 def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
-    """Take a pause back; false if there is none of exactly these."""
+    """End a pause. Return False if there is no pause of exactly this sink and feed."""
     found = connection.execute(
         statement("delivery_pause.resume"), {"sink": sink or EVERY, "feed": feed or EVERY}
     )
@@ -87,7 +87,7 @@ def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
 
 
 def pauses(connection: Connection) -> list[Pause]:
-    """Every pause there is."""
+    """Return all pauses."""
     return [
         Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, reason, paused_at)
         for sink, feed, reason, paused_at in connection.execute(statement("delivery_pause.list"))
@@ -97,13 +97,13 @@ def pauses(connection: Connection) -> list[Pause]:
 def failed_items(
     connection: Connection, feeds: Sequence[str], *, sink: str | None = None
 ) -> list[FailedItem]:
-    """Failed items of some feeds, the oldest first."""
+    """Return the failed items of some feeds, the oldest first."""
     rows = connection.execute(statement("failed_item.list"), {"feeds": list(feeds), "sink": sink}).fetchall()
     return [FailedItem(*row) for row in rows]
 
 
 def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[FailedEntity]:
-    """Entities of some feeds that can't be computed, the oldest first."""
+    """Return the failed entities of some feeds, the oldest first."""
     rows = connection.execute(statement("failed_entity.list"), {"feeds": list(feeds)}).fetchall()
     return [FailedEntity(*row) for row in rows]
 
@@ -111,14 +111,14 @@ def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[Failed
 def retry_entities(
     connection: Connection, feed: str, columns: Sequence[str], where: Mapping[str, str]
 ) -> int:
-    """Have the entities of a feed that can't be computed tried in the next pass.
+    """Make the failed entities of a feed due in the next pass.
 
     Args:
         columns: the feed's entity columns.
-        where: only those with these values in entity columns.
+        where: values of entity columns, to select entities.
 
     Returns:
-        How many there are.
+        The number of entities.
     """
     if not where.keys() <= set(columns):
         return 0
@@ -131,13 +131,13 @@ def retry_entities(
 def retry(
     connection: Connection, feeds: Sequence[str], where: Mapping[str, str], *, sink: str | None = None
 ) -> int:
-    """Have failed items tried now, parked ones too, with all their attempts before them.
+    """Make failed items due now, also parked ones, with all their attempts.
 
     Args:
-        where: only those with these values in key columns.
+        where: values of key columns, to select items.
 
     Returns:
-        How many there are.
+        The number of items.
     """
     return connection.execute(
         statement("failed_item.retry"),
@@ -146,7 +146,7 @@ def retry(
 
 
 def replay_all(connection: Connection, sink: str, feed: str) -> None:
-    """Have a sink get a whole feed once more, as a full snapshot."""
+    """Schedule a full snapshot of a feed for a sink."""
     with connection.transaction():
         _require_delivery(connection, sink, feed)
         connection.execute(statement("sink_state.want_snapshot"), {"sink": sink, "feed": feed})
@@ -154,7 +154,7 @@ def replay_all(connection: Connection, sink: str, feed: str) -> None:
 
 
 def replay_since(connection: Connection, sink: str, changes: Changes, moment: datetime) -> None:
-    """Have a sink get once more what was stored since a moment."""
+    """Schedule the redelivery of documents that were stored since a moment."""
     feed = changes.feed.name
     with connection.transaction():
         _require_delivery(connection, sink, feed)
@@ -166,13 +166,13 @@ def replay_since(connection: Connection, sink: str, changes: Changes, moment: da
 
 
 def replay_some(connection: Connection, sink: str, changes: Changes, where: Mapping[str, str]) -> int:
-    """Have a sink get some documents once more.
+    """Schedule the redelivery of some documents.
 
     Args:
         where: values of key columns, as text.
 
     Returns:
-        How many there are.
+        The number of documents.
     """
     with connection.transaction():
         _require_delivery(connection, sink, changes.feed.name)
@@ -190,7 +190,7 @@ def _require_delivery(connection: Connection, sink: str, feed: str) -> None:
 
 
 def _forget_newer(connection: Connection, sink: str, feed: str, *, revision: int) -> None:
-    """What goes out again in the normal order is no failed item, and replaces what the target has."""
+    """Forget failed items and delivered documents that the log or a scan sends again."""
     connection.execute(
         statement("failed_item.forget_newer"), {"sink": sink, "feed": feed, "revision": revision}
     )

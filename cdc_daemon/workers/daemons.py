@@ -1,4 +1,4 @@
-"""Which daemons work on a database, by the names of their sessions."""
+"""Finds the daemons that work on a database, by the names of their sessions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from cdc_daemon.pg.statements import statement
 
 
 def require_none(connection: Connection) -> None:
-    """See that no daemon works on this database.
+    """Check that no daemon works on this database.
 
-    A role sees the names of its own sessions, and of those of roles that it is a member of.
+    A role sees the names of its own sessions, and those of roles of which it is a member.
 
     Raises:
-        InstallError: one does; the message says whose sessions there are, and from where.
+        InstallError: a daemon works on it. The message names the roles and addresses of its sessions.
     """
     found = connection.execute(statement("daemon.running")).fetchall()
     if found:

@@ -1,7 +1,7 @@
-"""What a target may have of each document, for sinks that deliver patches: `cdc.delivered_document`.
+"""The versions of a document that a target may have, for patches: `cdc.delivered_document`.
 
-Written before a send and after its answer, so that a crash between the two leaves both documents: the one
-that was acknowledged, and the one that perhaps arrived.
+The daemon writes them before a send and after its answer. So after a crash in between, both versions are
+there: the acknowledged one, and the one that may have arrived.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from cdc_daemon.sinks.record import Record
 _ID = key_id(sql.SQL("w.key::pg_catalog.jsonb"))
 
 MOST_DOCUMENTS = 8
-"""After so many sends without an answer of one document nothing is known of it, and it goes as a whole."""
+"""Number of unanswered sends of a document after which its versions are unknown and it goes as a whole."""
 
 
 @dataclass(frozen=True)
 class DeliveredDocuments:
-    """Those of one sink and feed.
+    """The delivered documents of one sink and feed.
 
     Attributes:
-        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
+        held: opens a transaction that holds the lease; raises if another daemon has taken it.
     """
 
     connection: Session
@@ -37,7 +37,10 @@ class DeliveredDocuments:
     held: Callable[[], AbstractContextManager[None]]
 
     def sending(self, records: Sequence[Record]) -> list[Record]:
-        """Note that these are about to be sent; gives them with what the target may have (`previous`)."""
+        """Record records before their send.
+
+        Return them with the versions that the target may have (`previous`).
+        """
         if not records:
             return []
         with self.held():
@@ -49,7 +52,7 @@ class DeliveredDocuments:
         return [replace(record, previous=_previous(before.get(record.key.decode()))) for record in records]
 
     def taken(self, records: Sequence[Record]) -> None:
-        """The target has exactly these now."""
+        """Record that the target has exactly these documents now."""
         present = [record for record in records if record.data is not None]
         gone = [record.key.decode() for record in records if record.data is None]
         with self.held():
@@ -63,7 +66,7 @@ class DeliveredDocuments:
                 )
 
     def forget(self) -> None:
-        """Nothing is known any more."""
+        """Forget all versions: what the target has is unknown."""
         with self.held():
             self.connection.execute(statement("delivered_document.forget_of"), self._place)
 

@@ -1,4 +1,4 @@
-"""Delivering one feed to one sink: what changed is handed over, and only then the cursor moves."""
+"""Delivers one feed to one sink: sends changed documents, and then moves the cursor."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from cdc_daemon.workers.hand_over import HandOver, SinkFault
 from cdc_daemon.workers.sink_cursor import SinkCursor
 
 IDLE_SECONDS = 5.0
-"""How often a delivery looks for itself, for instance for a lease that ran out."""
+"""Seconds after which a delivery checks without a wake-up, for a lease that ran out, for example."""
 
 OPEN_SECONDS = 60.0
-"""A delivery that had nothing to do for so long closes its sink, until it is rung or as long again."""
+"""Seconds without work after which a delivery closes its sink, until a wake-up or as long again."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
 LOOK_SECONDS = 300.0
-"""How often a delivery that rests looks whether the target is still there."""
+"""Seconds between checks of the target while a delivery is idle."""
 
 BEAT_SECONDS = 30.0
 
@@ -45,16 +45,17 @@ log = get_logger()
 class DeliveryWorker:
     """Delivers one feed to one sink until it is stopped.
 
-    Each pair of sink and feed has a thread and a sink of its own: one that hangs delays no other.
+    Each pair of sink and feed has its own thread and its own sink instance, so one that hangs delays no
+    other.
 
     Args:
         sink, feed: names.
-        pool: where it borrows a session for each statement; it holds none while the sink is at work.
-        open_sink: makes the sink; called again after the session was lost.
-        definition: the feed's, None as long as it is not planned.
-        max_attempts: after so many a failed item is parked.
-        cleaned: makes a target's words fit for people and logs.
-        target: a digest of where documents go; empty where a kind does not tell.
+        pool: the pool from which it borrows a session for each statement. It holds none while the sink works.
+        open_sink: opens the sink; called again after the session was lost.
+        definition: returns the feed's definition; None until the feed is planned.
+        max_attempts: number of attempts after which a failed item is parked.
+        cleaned: cuts and cleans a target's message for people and logs.
+        target: a digest of the settings that name the target; empty if the kind has none.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class DeliveryWorker:
         """Deliver until stopped.
 
         Raises:
-            DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
+            DatabaseUnavailable: the session is lost. The supervisor starts the worker again.
         """
         while not stop.is_set():
             try:
@@ -103,13 +104,14 @@ class DeliveryWorker:
                 self._bells.await_delivery(self._sink_name, self.feed, OPEN_SECONDS)
 
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
-        """Deliver everything that the feed holds now; nothing while the delivery is paused.
+        """Deliver all changes until now; nothing while the delivery is paused.
 
         Args:
-            patience_seconds: how long a sink that takes nothing is tried again.
+            stop: set it to give up.
+            patience_seconds: how long to try a sink that takes nothing.
 
         Raises:
-            SinkUnavailable: it took nothing for that long.
+            SinkUnavailable: the sink took nothing for that long.
         """
         deadline = time.monotonic() + patience_seconds
         with self._opened() as sink:
@@ -118,7 +120,7 @@ class DeliveryWorker:
             while not stop.is_set():
                 work = work or self._pass(sink, cursor, _no_watchdog)
                 if work is None:
-                    return  # the feed has told why it can't be planned
+                    return  # the feed has reported why it can't be planned
                 try:
                     if work.run() == "worked":
                         self._note_taken(work)
@@ -141,7 +143,9 @@ class DeliveryWorker:
             yield sink
         finally:
             sink.close()
-            with suppress(psycopg.OperationalError, DatabaseUnavailable):  # then the lease runs out by itself
+            with suppress(
+                psycopg.OperationalError, DatabaseUnavailable
+            ):  # otherwise the lease runs out by itself
                 self._cursor(sink).release()
 
     def _open(self) -> Sink:
@@ -149,7 +153,7 @@ class DeliveryWorker:
             return self._open_sink()
         except CdcError:
             raise
-        except Exception as error:  # of a sink that somebody else wrote: it must not end the daemon
+        except Exception as error:  # a bug of a foreign sink must not end the daemon
             raise SinkFault(
                 f"can't be opened: {type(error).__name__}: {error}",
                 where=self.name,
@@ -157,12 +161,12 @@ class DeliveryWorker:
             ) from error
 
     def _work(self, sink: Sink, stop: threading.Event, beat: Callable[[], None]) -> None:
-        """Deliver until stopped, or until there has been nothing to do for a while."""
+        """Deliver until stopped, or until there was no work for a while."""
         cursor = self._cursor(sink)
         work: DeliveryPass | None = None
         last_work = -math.inf
         while not stop.is_set():
-            cursor.look()  # a sign of life comes after a statement: it says that the database answers
+            cursor.look()  # a sign of life after a statement shows that the database answers
             beat()
             if work is None or work.changes.feed is not self._definition():
                 work = self._pass(sink, cursor, beat)
@@ -187,14 +191,14 @@ class DeliveryWorker:
             self._bells.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
     def _pass(self, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]) -> DeliveryPass | None:
-        """What delivers to this sink; None as long as the feed is not there."""
+        """Return the pass for this sink; None until the feed is planned."""
         definition = self._definition()
         if definition is None or not cursor.register():
             return None
         if cursor.aim(self._target):
             log.warning("sink_moved", sink=self._sink_name, feed=self.feed)
         if not sink.wants_previous:
-            # What is delivered from now on isn't noted. That is so for every daemon, and needs no lease.
+            # No daemon records delivered documents from now on, so this needs no lease.
             DeliveredDocuments(self._seat, self._sink_name, self.feed, nullcontext).forget()
         delivered = DeliveredDocuments(self._seat, self._sink_name, self.feed, cursor.held)
         failed_items = FailedItems(
@@ -208,7 +212,7 @@ class DeliveryWorker:
         )
 
         def before_send() -> None:
-            beat()  # a batch that is halved again and again, and each half waited for, takes long
+            beat()  # halving a batch repeatedly, with a wait for each half, takes long
             cursor.renew()
 
         hand_over = HandOver(
@@ -219,15 +223,15 @@ class DeliveryWorker:
         )
 
     def _lost_at_rest(self, work: DeliveryPass) -> bool:
-        """Look whether the target is still there while there is nothing to send.
+        """Check whether the target is lost, while there is nothing to send.
 
-        Each worker looks at times of its own: a hundred feeds of one sink must not all ask at once.
+        Each worker checks at its own times, so that a hundred feeds of one sink do not all ask at once.
         """
         self._look_at = time.monotonic() + LOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 # no secret
         try:
             return work.target.lost_at_rest()
         except SinkUnavailable as error:
-            # Nothing is to be delivered, so nothing fails; the next page tells if it is still so.
+            # There is nothing to deliver, so this is no failure. The next page will show a lasting one.
             log.debug(
                 "target_not_seen", sink=self._sink_name, feed=self.feed, reason=self._cleaned(str(error))
             )
@@ -237,7 +241,7 @@ class DeliveryWorker:
         return SinkCursor(self._seat, self._sink_name, self.feed, sink.timeout_seconds)
 
     def _failed(self, cursor: SinkCursor, error: SinkUnavailable) -> float:
-        """Note that the sink takes nothing; returns the pause until the next try, in seconds."""
+        """Record that the sink takes nothing. Return the pause until the next try, in seconds."""
         longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
         pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 # jitter, not a secret
         if error.retry_after_seconds is not None:
@@ -260,7 +264,7 @@ class DeliveryWorker:
         return pause
 
     def _note_taken(self, work: DeliveryPass) -> None:
-        """A step is done; the sink works again only if it has taken something in it.
+        """Record the end of a step. The sink has recovered only if it has taken a record in it.
 
         A page whose entries were all superseded, or refused before, moves the cursor and sends nothing.
         """
@@ -273,7 +277,7 @@ class DeliveryWorker:
 
 
 def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> None:
-    """Wait, giving signs of life: a target may ask for an hour."""
+    """Wait with signs of life: a target may ask for a pause of an hour."""
     deadline = time.monotonic() + seconds
     while not stop.wait(max(0.0, min(BEAT_SECONDS, deadline - time.monotonic()))):
         beat()
@@ -282,4 +286,4 @@ def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> No
 
 
 def _no_watchdog() -> None:
-    """`catch_up` is watched by whoever called it."""
+    """Do nothing: the caller of `catch_up` watches it."""

@@ -1,4 +1,4 @@
-"""All entities of a feed into the slow lane, also where its query can't list them."""
+"""Puts all entities of a feed into the slow lane, even if its query can't list them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cdc_daemon.workers.slow_lane import Added, SlowLane
 
 
 class EveryEntity:
-    """Within a transaction that holds the feed's state row.
+    """Lists all entities of a feed, within a transaction that holds the feed's state row.
 
-    A condition of the query (`WHERE weight::numeric > 0`) may fail for a row; then the query lists nothing,
-    and the daemon takes the entities that it knows: those stored, those set aside, and those that rows of
-    the source tables are by themselves (direct routes). What it does not know that way is noted, shown, and
-    looked for again every minute and whenever an entity recovers.
+    A condition of the query (`WHERE weight::numeric > 0`) may fail for a row, so that the query can't list
+    its entities. Then the daemon takes the entities that it knows: stored ones, those set aside, and those
+    that rows of the source tables name by direct routes. It records that other entities are unknown, `failed`
+    shows this, and the daemon tries the list again every minute and whenever an entity recovers.
 
     Args:
         sources: the plan's source tables as they are captured, by name.
@@ -50,7 +50,7 @@ class EveryEntity:
         """Append every entity.
 
         Raises:
-            psycopg.Error: of a row: the transaction has to be done again, guarded.
+            psycopg.Error: an error of a row; the caller must repeat the transaction, guarded.
             FeedError: a document has no entity.
         """
         if not self._isolation.guarded:
@@ -67,7 +67,7 @@ class EveryEntity:
     def put_some(self, where: Mapping[str, str], *, reason: str, force: bool) -> Added:
         """Append the entities whose documents have these values in key or entity columns.
 
-        Where the query fails for a row: those of stored documents.
+        If the query fails for a row, it takes those of stored documents.
         """
         values = {f"value_{n}": value for n, value in enumerate(where.values(), start=1)}
         try:
@@ -81,7 +81,7 @@ class EveryEntity:
         return self._lane.add(stored, values, reason=reason, force=force, keep_nulls=False)
 
     def find_again(self) -> Added:
-        """Append every entity, if the query can list them again; what could not be followed is among them."""
+        """Append every entity, if the query can list them again. They include all unknown entities."""
         try:
             with self._connection.transaction():
                 return self._put_all("entities found out", force=False)
@@ -92,9 +92,9 @@ class EveryEntity:
         return Added()
 
     def require(self) -> None:
-        """See that no document lacks its entity; see `require_entities`.
+        """Check that no document lacks its entity (see `require_entities`).
 
-        Where a row keeps the query from telling, the entities are counted as not known.
+        If the query fails for a row, record that entities are unknown.
         """
         try:
             with self._connection.transaction():
@@ -122,7 +122,10 @@ class EveryEntity:
         return self._lane.add(last, {}, reason=reason, force=force, keep_nulls=False)
 
     def _known(self) -> Iterator[Entities]:
-        """What to ask for entities instead of the query, the richest first; the last reads our own tables."""
+        """Yield other sources of entities, the most complete first.
+
+        The last one reads only our own tables.
+        """
         own = resolve.own_entities(self._feed)
         direct = [
             resolve.direct_entities(self._feed, occurrence.table, occurrence.links, route)

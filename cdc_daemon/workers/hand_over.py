@@ -1,4 +1,4 @@
-"""Handing a batch to a sink so that one bad record keeps no other one back."""
+"""Sends a batch to a sink so that a bad record does not block the others."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 
 SUSPICIOUS_FAILURES = 3
-"""After so many failures at one place it may be a document that makes the sink fail, and not the sink."""
+"""Number of failures at one page after which a document may be the cause, and not the sink."""
 
 MOST_VAIN_SENDS = 16
-"""While a document is looked for that makes the sink fail, so many sends may fail before one is taken: a sink
-that takes nothing costs a time limit for each."""
+"""Largest number of failed sends in a search for a bad document before the sink takes a record.
+
+A sink that takes nothing costs a time limit for each send.
+"""
 
 
 log = get_logger()
@@ -29,21 +31,21 @@ Told = TypeVar("Told")
 
 
 class SinkFault(SinkUnavailable):
-    """A sink raised what the contract does not know: a fault in its program."""
+    """A sink raised an exception outside of its contract: a bug in the sink."""
 
 
 @dataclass
 class HandOver:
     """Sends to one sink, in batches of one feed.
 
-    A document is blamed only by comparison: the sink refuses it, or fails at it, and takes another one in the
-    same step. Where it takes none, an empty batch tells a target that refuses from one that is unwell.
+    It blames a document only by comparison: the sink refuses it, or fails at it, and takes another one in the
+    same step. If the sink takes none, an empty batch shows whether the target works.
 
     Attributes:
         before_send: keeps the lease.
-        delivered: for a sink that wants to know what the target has.
-        taken: records that the sink has taken so far.
-        answered: those, and the ones that it has refused by an answer of its own.
+        delivered: the delivered documents, for a sink that wants previous versions; otherwise None.
+        taken: number of records that the sink has taken.
+        answered: number of records that it has taken or refused by an answer of its own.
     """
 
     sink: Sink
@@ -53,17 +55,19 @@ class HandOver:
     delivered: DeliveredDocuments | None
     taken: int = field(default=0, init=False)
     answered: int = field(default=0, init=False)
-    # Something was taken since a failed item was last blamed for a failure, or since the sink last failed.
+    # The sink has taken a record since the last time that an item was blamed or the sink failed.
     _is_up: bool = field(default=False, init=False)
-    # Of the step under way: noted at its end, when it is known whether the sink took anything.
+    # Refusals of the current step. They are recorded at its end, when it is known whether the sink took a
+    # record.
     _refused: list[Refused] = field(default_factory=list[Refused], init=False)
     _vain: int = field(default=0, init=False)
 
     def deliver(self, batches: Iterable[Sequence[Record]], *, failures: int = 0) -> None:
-        """Hand over the batches of a page; what the sink refuses becomes failed items.
+        """Send the batches of a page. Refused records become failed items.
 
         Args:
-            failures: how often in a row the sink took nothing.
+            batches: the batches of the page.
+            failures: number of failures in a row before.
 
         Raises:
             SinkUnavailable: the sink takes nothing.
@@ -76,7 +80,7 @@ class HandOver:
                 self._isolate(batches)
 
     def attempt(self, records: Sequence[Record]) -> None:
-        """Hand over failed items once more, each alone.
+        """Send failed items again, each alone.
 
         Raises:
             SinkUnavailable: the sink takes nothing, as far as is known, so the attempts do not count.
@@ -93,7 +97,7 @@ class HandOver:
 
     @contextmanager
     def _step(self) -> Generator[None]:
-        """Note what was refused within, if it was the records and not the target."""
+        """Record the refusals of the block, if the records and not the target are the cause."""
         before = self.taken
         self._refused, self._vain = [], 0
         try:
@@ -112,23 +116,23 @@ class HandOver:
         self.answered += sum(one.status != "unavailable" for one in self._refused)
 
     def sign(self) -> str:
-        """What tells the sink's target from another one in its place; see `Sink.sign`."""
+        """Return the mark of the sink's target (see `Sink.sign`)."""
         try:
             return self._guarded(lambda: self.sink.sign(self.feed))
-        except RecordsRefused:  # no record is meant: it does not understand the question
+        except RecordsRefused:  # this is no refusal of a record: the target does not understand the request
             return ""
 
     def recognized(self, mark: str) -> str:
-        """Whether the sink's target is still the one that it was; see `Sink.recognized`."""
+        """Compare the sink's target with its mark (see `Sink.recognized`)."""
         try:
             return self._guarded(lambda: self.sink.recognized(self.feed, mark))
         except RecordsRefused:
             return mark
 
     def end_snapshot(self, end: SnapshotEnd) -> None:
-        """Tell the sink that a full snapshot has ended.
+        """Send the end of a full snapshot.
 
-        A receiver that does not understand the end is told nothing more of it: what it holds too much stays.
+        A receiver that does not understand the end gets it only once. Its surplus documents stay.
 
         Raises:
             SinkUnavailable: the sink takes nothing.
@@ -150,7 +154,7 @@ class HandOver:
                 done = True
 
     def _bisect(self, batch: Sequence[Record]) -> None:
-        """Deliver; a batch that is refused as a whole is halved until the bad records stand alone."""
+        """Deliver a batch. If it is refused as a whole, halve it until the bad records stand alone."""
         try:
             self._send(batch)
         except RecordsRefused as refusal:
@@ -161,11 +165,11 @@ class HandOver:
                     self._bisect(half)
 
     def _isolate(self, batches: Iterable[Sequence[Record]]) -> None:
-        """Deliver what a sink failed at again and again, for one document may be what makes it fail.
+        """Deliver batches at which the sink failed repeatedly: one document may be the cause.
 
-        A receiver that answers 500, or not at all, whenever it meets that document would hold up the whole
-        feed. An empty batch, which a sink that is down does not take either, is tried first. Then each batch
-        is halved where the sink fails. What fails alone is tried once more when the sink has taken others.
+        A receiver that answers 500, or not at all, to that document would block the whole feed. First send an
+        empty batch, which a sink that is down does not take either. Then halve each batch where the sink
+        fails. Send a record that fails alone once more after the sink has taken others.
         """
         self._knock()
         before = self.taken
@@ -184,11 +188,11 @@ class HandOver:
                 self._refused.append(Refused(record, error.what, "unavailable"))
 
     def _narrow(self, batch: Sequence[Record], before: int, suspects: list[Record]) -> SinkUnavailable | None:
-        """Deliver a batch, halved where the sink fails; the last failure.
+        """Deliver a batch, halving it where the sink fails. Return the last failure.
 
         Args:
-            before: how much was taken before the step.
-            suspects: gets the records at which the sink fails when they are alone.
+            before: number of records taken before the step.
+            suspects: collects the records at which the sink fails when they are alone.
         """
         try:
             self._bisect(batch)
@@ -199,7 +203,7 @@ class HandOver:
             if len(batch) == 1:
                 suspects.append(batch[0])
             else:
-                # By chance: where bad documents stand side by side, the next try meets good ones first.
+                # In random order: if bad documents are neighbours, the next try may begin with good ones.
                 for half in sorted(_halves(batch), key=lambda _: random.random()):  # noqa: S311 # no secret
                     self._narrow(half, before, suspects)
             return error
@@ -209,10 +213,10 @@ class HandOver:
         """Send an empty batch.
 
         Raises:
-            SinkUnavailable: the target is not well.
+            SinkUnavailable: the target does not work.
         """
         self.before_send()
-        with suppress(RecordsRefused):  # it was understood
+        with suppress(RecordsRefused):  # the target answered
             self._deliver(())
 
     def _send(self, batch: Sequence[Record]) -> None:
@@ -242,7 +246,7 @@ class HandOver:
             raise
         except CdcError as error:
             raise SinkUnavailable(error.what, where=error.where, hint=error.hint) from error
-        except Exception as error:  # of a sink that somebody else wrote: it must not end the daemon
+        except Exception as error:  # a bug of a foreign sink must not end the daemon
             raise SinkFault(
                 f"a fault in its program: {type(error).__name__}: {error}",
                 where=f"sink {self.sink.name}, feed {self.feed}",
@@ -256,5 +260,5 @@ def _halves(batch: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]
 
 
 def _may_be_a_records(error: SinkUnavailable) -> bool:
-    """Whether a document may be the cause; not where the target blames itself or asks for a pause."""
+    """Whether a document may be the cause: not if the target blames itself or asks for a pause."""
     return not isinstance(error, TargetFault) and error.retry_after_seconds is None

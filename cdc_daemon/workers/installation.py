@@ -1,4 +1,4 @@
-"""Making the database as the feeds want it, and taking everything away again."""
+"""Installs the objects that the feeds need, and removes all objects again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cdc_daemon.workers.owner_role import Left, drop_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
 DAEMON_LOCK_SECONDS, DAEMON_ATTEMPTS = 0.1, 3
-"""How long and how often a running daemon tries for a table's lock before it goes on without."""
+"""How long (in seconds) and how often a running daemon tries to lock a table before it goes on without."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Owner:
     """The NOLOGIN role that owns the capture functions.
 
     Attributes:
-        usable: it exists or can be made by this session; else the functions stay with the installing role.
+        usable: whether it exists or this session can create it; otherwise the installing role owns the
+            functions.
     """
 
     name: str
@@ -51,13 +52,13 @@ def wanted_steps(
     complete: bool = True,
     for_script: bool = False,
 ) -> list[Step]:
-    """Everything that `install` would do now, in order; empty when all stands as wanted.
+    """Return the steps of an `install`, in order; empty if all objects are as needed.
 
     Args:
-        complete: `plans` are all feeds there are: what none of them needs is dropped. Otherwise what is
-            installed for others stays, even for a feed that can't be planned just now.
-        for_script: for a DBA to run with psql: the owner role is taken as creatable, and the role of this
-            session gets rights on what is made.
+        complete: whether `plans` has all feeds, so that objects which none of them needs are dropped.
+            Otherwise objects of other feeds stay, even of a feed that can't be planned now.
+        for_script: whether a DBA runs the steps by psql. The steps then create the owner role, and grant the
+            role of this session its rights.
     """
     require_own_schema(connection)
     owner = read_owner(connection, settings)
@@ -83,7 +84,7 @@ def wanted_steps(
     found += feed_steps.steps(wanted, stored)
     found += belonging.steps(feed.definition.name for feed in wanted)
     if complete:
-        # Feeds first: a feed without its triggers would wait for changes that never come.
+        # Drop feeds first: a feed without its triggers would wait for changes that never come.
         own = {name: feed for name, feed in stored.items() if name not in belonging.others}
         found += feed_steps.removals(own, keep=wanted)
         found += steps.removals(installed, keep=sources, keep_tables=kept)
@@ -97,21 +98,21 @@ def wanted_steps(
 def install(
     connection: Connection, dsn: str, settings: Settings, plans: Sequence[FeedPlan], *, complete: bool = True
 ) -> list[Step]:
-    """Do what is missing; a second call does nothing. See `wanted_steps`.
+    """Execute the needed steps (see `wanted_steps`). A second call does nothing.
 
     Args:
-        complete: otherwise no feed gets another definition than it has.
+        complete: whether `plans` has all feeds. Otherwise no feed may get another definition.
 
     Returns:
-        What was done.
+        The executed steps.
 
     Raises:
         FeedError: some feed would get another definition, and `plans` are not complete.
-        InstallError: a lock could not be had, or rights are missing. What was done before stays and works.
+        InstallError: a lock was not granted, or a right is missing. Earlier steps stay and work.
     """
     if not complete:
         refuse_other_definitions(connection, plans)
-        # Any role may hold the installer's lock. A daemon that finds all as wanted needs no lock.
+        # Any role may hold the installer's lock. If there is nothing to do, the daemon needs no lock.
         if not wanted_steps(connection, settings, plans, complete=False):
             return []
     with one_installer(dsn, settings, patient=complete):
@@ -122,7 +123,7 @@ def install(
         ddl.apply(
             connection,
             found,
-            # A daemon comes again by itself: writers need not queue behind it for seconds.
+            # A daemon tries again by itself, so writers need not queue behind it for seconds.
             lock_timeout_seconds=patient if complete else min(patient, DAEMON_LOCK_SECONDS),
             attempts=settings.database.install_attempts if complete else DAEMON_ATTEMPTS,
         )
@@ -130,13 +131,13 @@ def install(
 
 
 def drop_strays(connection: Connection, dsn: str, settings: Settings) -> list[Step]:
-    """Drop capture triggers of tables that are no source any more, because another table has their name.
+    """Drop capture triggers of tables that are no longer a source, because another table has their name.
 
     Returns:
-        What was done.
+        The executed steps.
 
     Raises:
-        InstallError: a table is locked, or is another role's; what is left costs its writers.
+        InstallError: a table is locked, or another role owns it. Remaining triggers slow its writers down.
     """
     if not any(True for _ in steps.strays(connection)):
         return []
@@ -147,7 +148,7 @@ def drop_strays(connection: Connection, dsn: str, settings: Settings) -> list[St
 
 
 def refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
-    """Only a person's `install` changes a feed: a daemon with an older query would put that back."""
+    """Refuse to change a feed's definition: a daemon with an older query would restore that query."""
     stored = feed_steps.read_installed(connection) if catalogue.schema_exists(connection) else {}
     for feed in (plan.wanted for plan in plans):
         name = feed.definition.name
@@ -171,13 +172,13 @@ def refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) 
 
 @contextmanager
 def one_installer(dsn: str, settings: Settings, *, patient: bool = True) -> Generator[None]:
-    """Hold off every other installer of this database.
+    """Keep every other installer of this database waiting during the block.
 
-    The lock belongs to an open transaction of a session of its own: a session lock would be lost behind a
-    pooler in transaction mode, and the installer's own transactions must end, table by table.
+    A transaction in a separate session holds the lock. A session lock would get lost behind a pooler in
+    transaction mode, and the installer's own transactions end with each table.
 
     Args:
-        patient: wait as long as an install tries to lock a table; otherwise for one of its attempts.
+        patient: whether to wait as long as an install tries to lock a table; otherwise for one attempt.
 
     Raises:
         TableBusy: another session held the lock all that time.
@@ -210,7 +211,7 @@ def _lock_out_others(session: Connection, settings: Settings, *, patient: bool) 
 
 
 def dropped_feeds(connection: Connection, settings: Settings) -> list[str]:
-    """The feeds that `install` would drop: this configuration's own that it names no more."""
+    """Return the feeds that `install` would drop: own feeds that the configuration no longer has."""
     installed = catalogue.read_installed(connection)
     belonging = read_belonging(connection, settings, installed)
     return sorted(belonging.own - set(settings.feeds))
@@ -277,7 +278,7 @@ def _left(connection: Connection) -> list[Left]:
 
 
 def read_owner(connection: Connection, settings: Settings) -> Owner:
-    """The role that is to own the capture functions, and whether this session can give them to it."""
+    """Return the owner of the capture functions, and whether this session can make it the owner."""
     name = settings.database.owner_role or _own_owner(connection)
     row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
     exists, can_create, can_give = row or (False, False, False)
@@ -285,24 +286,24 @@ def read_owner(connection: Connection, settings: Settings) -> Owner:
 
 
 def _own_owner(connection: Connection) -> str:
-    """The role that an earlier install made for this database, or the one that an install would make."""
+    """Return the role that an earlier install created for this database, or that an install would create."""
     found = [name for (name,) in connection.execute(statement("installation.installed_owner"))]
     return found[0] if len(found) == 1 else default_owner(connection)
 
 
 def default_owner(connection: Connection) -> str:
-    """`cdc_owner_<database>`: roles are shared by all databases of a server, captures are not."""
+    """Return `cdc_owner_<database>`: all databases of a server share roles, so the name has the database."""
     return object_name(f"{own_schema.name()}_owner", connection.info.dbname)
 
 
 def _migrations(after: int) -> Iterator[Step]:
-    """The files of sql/migrations whose numbers are above this one, in their order."""
+    """Yield steps for the files of sql/migrations with numbers above `after`, in their order."""
     for path in sorted((sql_directory() / "migrations").glob("*.sql")):
         number = int(path.stem.split("_", 1)[0])
         if number <= after:
             continue
         text = re.sub(r"^\s*--.*$\n?", "", migration(path), flags=re.MULTILINE)
-        # PostgreSQL tells where a statement ends: a semicolon may stand within a text.
+        # PostgreSQL splits the statements: a semicolon may be within a text.
         statements = sql.SQL(text.strip().removesuffix(";"))  # pyright: ignore[reportArgumentType] # our own file
         recorded = statement(
             "installation.record_migration", number=sql.Literal(number), name=sql.Literal(path.stem)
@@ -312,10 +313,10 @@ def _migrations(after: int) -> Iterator[Step]:
 
 
 def require_current(connection: Connection) -> None:
-    """See that schema cdc is there, as this version makes it.
+    """Check that schema cdc exists in the form of this version.
 
     Raises:
-        InstallError: it is not.
+        InstallError: the schema does not exist, or another version installed it.
     """
     catalogue.require_schema(connection)
     if any(True for _ in _migrations(_last_migration(connection))):
@@ -332,10 +333,10 @@ def _last_migration(connection: Connection) -> int:
 def _removed_deliveries(
     connection: Connection, settings: Settings, others: Collection[str]
 ) -> Iterator[Step]:
-    """What is kept for sinks that the configuration does not name, or that don't take a feed any more."""
+    """Yield steps that drop the state of sinks that are not configured, or no longer take a feed."""
     wanted = {(sink, name) for name, feed in settings.feeds.items() for sink in feed.sinks}
     for sink, feed in connection.execute(statement("sink_state.deliveries")).fetchall():
-        if (sink, feed) not in wanted and feed in settings.feeds:  # with a feed goes all that is kept for it
+        if (sink, feed) not in wanted and feed in settings.feeds:  # dropping a feed drops its state too
             yield Step(
                 "drop",
                 f"delivery of feed {feed} to sink {sink}",
@@ -350,7 +351,7 @@ def _removed_deliveries(
                 ),
             )
     for sink, feed, *_ in connection.execute(statement("delivery_pause.list")).fetchall():
-        # One of a feed that another configuration has is that one's.
+        # A pause of a feed of another configuration belongs to that one.
         own = feed in settings.feeds or (feed == "*" and not others)
         if (own and sink not in {"*", *settings.sinks}) or feed not in {"*", *settings.feeds, *others}:
             yield Step(
@@ -387,18 +388,18 @@ def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:
 
 
 def _owner_rights(connection: Connection, owner: Owner) -> tuple[bool, bool]:
-    """Whether the owner role may use schema cdc, and whether it may create there."""
+    """Return whether the owner role may use schema cdc, and whether it may create objects there."""
     row = connection.execute(statement("installation.owner_may_enter"), {"owner": owner.name}).fetchone()
     return (bool(row[0]), bool(row[1])) if row else (False, False)
 
 
 def _do(body: sql.Composed, connection: Connection) -> sql.Composed:
-    """A block that runs at once; quoted as a text, for a role's name may hold any dollar quote."""
+    """Return a DO block. Its body is quoted as a text, because a role's name may contain any dollar quote."""
     return sql.SQL("DO {}").format(sql.Literal(body.as_string(connection)))
 
 
 def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[FeedDefinition]) -> Step:
-    """What a daemon needs on schema cdc that owns nothing there, and no more (docs/security.md)."""
+    """Return the grants for a daemon that owns nothing in schema cdc (docs/security.md)."""
     segments = [name for source in sources for name in source.segments]
     logs = [name for feed in feeds for name in (feed.log, *feed.segments, feed.pending)]
     named = {

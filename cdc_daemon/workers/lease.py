@@ -1,4 +1,4 @@
-"""Leases: who delivers a feed to a sink, when any number of daemons run."""
+"""Leases: one of any number of daemons delivers a feed to a sink."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from functools import cache
 from pathlib import Path
 
 MARGIN_SECONDS = 10.0
-"""Added to a sink's timeout: a lease never runs out while its holder may still be sending."""
+"""Seconds that a lease is longer than a sink's timeout, so that it does not run out during a send."""
 
 
 def is_dead(owner: str) -> bool:
-    """Whether the holder of a lease is known to be gone: it was a process of a place that we look into.
+    """Whether the holder of a lease is dead: a process of our own boot and PID namespace that has ended.
 
-    A daemon that was killed and started again goes on at once instead of waiting for its own lease to end.
-    A lost session of the database would be no proof: a daemon that is cut off from the database may well be
-    sending still, and what it sends late would come after what its successor sends.
+    So a daemon that was killed and started again goes on at once, and need not wait until its own lease ends.
+    A
+    lost database session would not prove it: a daemon that is cut off from the database may still be sending,
+    and its late records would arrive after those of its successor.
     """
     parts = owner.split(" ")
     if len(parts) != 4 or parts[0] != _place() or not parts[0]:
@@ -26,10 +27,10 @@ def is_dead(owner: str) -> bool:
 
 @cache
 def _place() -> str:
-    """Boot and PID namespace; empty where the system does not tell (not Linux).
+    """Return boot and PID namespace; empty if the system does not tell (not Linux).
 
-    Containers share the boot and often the name of their host, and number their processes alike. A process
-    whose number means nothing here must not be taken for one that is gone.
+    Containers share the boot and often the host name, and they use the same process IDs. A process of another
+    namespace must not look dead because its ID does not exist here.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -39,7 +40,7 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5)); empty if there is no such process."""
+    """Return the start time of a process in clock ticks since boot (proc(5)); empty if it does not exist."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace")
     except OSError:
@@ -47,6 +48,6 @@ def _started(pid: int) -> str:
     return text.rpartition(")")[2].split()[19]
 
 
-# Made once, before there are threads: two of them that made one each would shut each other out.
+# Made once, before threads start: if two threads made different names, they would exclude each other.
 THIS_PROCESS = f"{_place()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
-"""A name that no other process has, on any machine, ever: place, pid, start time, random digits."""
+"""A name that no other process has, on any machine: boot, namespace, PID, start time, random digits."""

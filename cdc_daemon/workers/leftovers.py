@@ -1,4 +1,4 @@
-"""What a sink was given under an earlier key of the feed: `cdc.leftover`, until its delete was delivered."""
+"""Keys of a feed's earlier definition that a sink got: `cdc.leftover`, until their deletes are delivered."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cdc_daemon.pg.statements import statement
 
 @dataclass(frozen=True)
 class Leftovers:
-    """Those of one sink and feed.
+    """The leftover keys of one sink and feed.
 
     Attributes:
-        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
+        held: opens a transaction that holds the lease; raises if another daemon has taken it.
     """
 
     connection: Session
@@ -27,7 +27,7 @@ class Leftovers:
     held: Callable[[], AbstractContextManager[None]]
 
     def discard_stored(self) -> bool:
-        """Forget the keys that the feed has again; whether any others are left."""
+        """Remove keys that the feed has again. Return whether others are left."""
         if self._any():
             query = statement(
                 "leftover.discard_stored",
@@ -39,12 +39,12 @@ class Leftovers:
         return self._any()
 
     def next(self, limit: int) -> tuple[int, Sequence[bytes]]:
-        """The number to call `delivered` with, and the keys (JSON, as delivered) to delete next."""
+        """Return the next keys to delete (JSON, as delivered), after the number to call `delivered` with."""
         rows = self.connection.execute(statement("leftover.next"), {**self._place, "limit": limit}).fetchall()
         return (rows[0][0] if rows else 0), list(dict.fromkeys(key.encode() for _, key in rows))
 
     def delivered(self, last: int) -> None:
-        """The sink has the deletes up to this one."""
+        """Record that the sink has the deletes up to this number."""
         with self.held():
             self.connection.execute(statement("leftover.delivered"), {**self._place, "last": last})
 

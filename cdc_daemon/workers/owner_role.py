@@ -1,4 +1,4 @@
-"""Dropping the role that owned the capture functions: an uninstall's last step, which may lack rights."""
+"""Drops the owner role of the capture functions, as the last step of an uninstall, which may lack rights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cdc_daemon.pg.statements import statement
 
 @dataclass(frozen=True)
 class Left:
-    """Something of ours that an uninstall could not remove.
+    """An object of ours that an uninstall could not remove.
 
     Attributes:
-        what: the object, and why it is there still.
-        remedy: what a person does about it.
+        what: the object, and the reason why it remains.
+        remedy: what a person can do.
     """
 
     what: str
@@ -25,22 +25,23 @@ class Left:
 
 
 def drop_owner(connection: Connection, name: str) -> Left | None:
-    """Drop the owner role, in which schema cdc had its functions.
+    """Drop the role that owned the functions of schema cdc.
 
     Returns:
-        What keeps it: it is in use in another database, or this session may not drop it. None: it is gone.
+        None if the role no longer exists. Otherwise the reason why it remains: another database uses it, or
+        this session may not drop it.
     """
     role = sql.Identifier(name)
     needed = [row for (row,) in connection.execute(statement("installation.owner_needed"), {"owner": name})]
     here = connection.info.dbname
     disown, drop = (statement(f"installation.{each}", owner=role) for each in ("disown", "drop_owner"))
-    # DROP OWNED takes rights of the role itself, which a session that may drop the role can lack.
+    # DROP OWNED needs rights of the role itself. A session that may drop the role can lack them.
     wanted = [disown, drop] if None in needed or here in needed else [drop]
     try:
         for each in wanted:
             connection.execute(each)
     except psycopg.errors.UndefinedObject:
-        return None  # a role is all databases': uninstall in a copy of this one was quicker
+        return None  # all databases share a role: an uninstall in a copy of this database was quicker
     except psycopg.errors.DependentObjectsStillExist as error:
         elsewhere = ", ".join(sorted(one for one in needed if one not in {None, here}))
         return Left(

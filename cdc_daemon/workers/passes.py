@@ -1,4 +1,4 @@
-"""What a pass found and did, as the log and the status tell it."""
+"""The findings and results of a pass, for the log and the status."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cdc_daemon.feeds.recompute import Recomputed
 
 @dataclass(frozen=True)
 class Delta:
-    """What became visible since the cursor.
+    """The entries that became visible since the cursor.
 
     Attributes:
-        changed: how many changed rows the entries of each table tell of.
-        unknown: some entry can't say which rows changed.
-        captured_at: when its oldest entry was written.
+        changed: number of changed rows in the entries of each table.
+        unknown: whether some entry can't name the changed rows.
+        captured_at: when the oldest entry was written.
     """
 
     changed: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -29,12 +29,12 @@ class Delta:
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """Names of the tables that have entries."""
+        """Names of the tables with entries."""
         return frozenset(self.changed)
 
     @property
     def rows(self) -> int:
-        """How many changed rows there are in all."""
+        """Number of all changed rows."""
         return sum(self.changed.values())
 
 
@@ -44,7 +44,7 @@ class Due:
 
     Attributes:
         since: the earliest of their times.
-        more: there are more than one pass takes.
+        more: whether there are more than one pass takes.
     """
 
     entities: tuple[Entity, ...] = ()
@@ -54,13 +54,13 @@ class Due:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass or chunk did, as the log tells it.
+    """The result of a pass or chunk, for the log.
 
     Attributes:
-        entities: how many were recomputed, those that were due among them.
-        pending: how many were handed over to the slow lane instead, for this `reason`.
-        set_aside: those that could not be computed.
-        recovered: those that could not before.
+        entities: number of recomputed entities, including those that were due.
+        pending: number of entities that went to the slow lane instead, for this `reason`.
+        set_aside: entities for which the query failed.
+        recovered: entities that were set aside before and have been computed now.
     """
 
     lane: str
@@ -76,17 +76,17 @@ class Pass:
 
     @property
     def did_something(self) -> bool:
-        """Whether it has more to tell than that there was nothing to do."""
+        """Whether the pass had something to do."""
         return bool(self.delta.entries or self.entities)
 
     @property
     def lag_seconds(self) -> float:
-        """Age of the oldest entry that was read, or how long an entity was due, when the pass ended."""
+        """Age of the oldest entry, or time since an entity was due, at the end of the pass, in seconds."""
         moments = [moment for moment in (self.delta.captured_at, self.due.since) if moment is not None]
         return (datetime.now(UTC) - min(moments)).total_seconds() if moments else 0.0
 
     def fields(self) -> dict[str, object]:
-        """The fields of the event `pass_finished`."""
+        """Return the fields of the event `pass_finished`."""
         return {
             "lane": self.lane,
             "entries": self.delta.entries,

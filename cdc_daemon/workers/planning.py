@@ -1,4 +1,4 @@
-"""From the configured feeds to what must be captured, stored and run for each."""
+"""Plans the configured feeds: what to capture, to store and to run for each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NEVER = frozenset(name for name, each in VERDICTS.items() if each.accepting is 
 
 @dataclass(frozen=True)
 class FeedPlan:
-    """Everything that is derived from one feed's query and this database."""
+    """Everything that is derived from a feed's query and this database."""
 
     definition: FeedDefinition
     analysis: Analysis
@@ -42,7 +42,7 @@ class FeedPlan:
 
     @cached_property
     def links(self) -> dict[TableName, tuple[str, ...]]:
-        """Per source table, the links that this feed's routes read."""
+        """The links that the feed's routes read, by source table."""
         found: dict[TableName, set[str]] = {}
         for occurrence in self.analysis.occurrences:
             found.setdefault(occurrence.table, set()).update(occurrence.links)
@@ -50,7 +50,7 @@ class FeedPlan:
 
     @cached_property
     def columns(self) -> dict[TableName, tuple[str, ...]]:
-        """Per source table, the columns whose change matters to this feed."""
+        """The columns whose change counts for the feed, by source table."""
         found: dict[TableName, set[str]] = {}
         for occurrence in self.analysis.occurrences:
             found.setdefault(occurrence.table, set()).update(occurrence.columns, occurrence.links)
@@ -58,9 +58,9 @@ class FeedPlan:
 
     @cached_property
     def filters(self) -> dict[TableName, frozenset[str]]:
-        """Per source table, the conditions (JSON) of which a row has to fulfil one to matter to this feed.
+        """Conditions (JSON) by source table, of which a row must fulfil at least one to count for the feed.
 
-        A table of which every row may matter is not among them.
+        A table of which every row counts is not in it.
         """
         found: dict[TableName, set[str] | None] = {}
         for occurrence in self.analysis.occurrences:
@@ -73,7 +73,7 @@ class FeedPlan:
 
     @cached_property
     def dependencies(self) -> Dependencies:
-        """What the catalogue fingerprint covers."""
+        """The objects that the catalogue fingerprint covers."""
         tables, code = self.catalogue.tables, self.catalogue.code
         return Dependencies(
             columns={tables[table].oid: names for table, names in self.columns.items()},
@@ -97,7 +97,7 @@ class FeedPlan:
 
     @property
     def wanted(self) -> WantedFeed:
-        """What has to be stored for it."""
+        """The feed's part of the installation."""
         return WantedFeed(
             self.definition,
             tuple(sorted(map(str, self.columns))),
@@ -108,15 +108,15 @@ class FeedPlan:
 
 
 def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan:
-    """Derive everything of one feed.
+    """Plan one feed.
 
     Raises:
-        FeedError: the query or its settings can't be used; the message says where and what to do.
+        FeedError: the query or its settings can't be used. The message has the place and the remedy.
     """
     feed = settings.feeds[name]
     text = without_last_semicolon(feed.text)
-    # Before PostgreSQL is asked: it refuses some of these, too, but without their place.
-    early = attempted(lambda: list(statements(SqlText(text))), lambda _: [])  # `analyse` looks once more
+    # Check these before PostgreSQL does, because its errors have no place in the file.
+    early = attempted(lambda: list(statements(SqlText(text))), lambda _: [])  # `analyse` checks again
     _refuse(feed, [each for each in early if each.name in _NEVER])
     try:
         query, catalogue = describe(
@@ -158,7 +158,7 @@ class QueryRefused(FeedError):
     """A feed's query has verdicts that its configuration does not accept.
 
     Args:
-        query: its file.
+        query: path of its file.
         verdicts: the refusals, at least one.
     """
 
@@ -170,7 +170,7 @@ class QueryRefused(FeedError):
 
 
 def place_of(query: Path, verdict: Verdict) -> str:
-    """The place of a verdict as editors take it: file, line, column."""
+    """Return the place of a verdict as file:line:column, which editors understand."""
     return f"{query}:{verdict.line}:{verdict.column}" if verdict.line else str(query)
 
 
@@ -214,10 +214,10 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
 def plan_sources(
     connection: Connection, plans: Iterable[FeedPlan], *, keep: Mapping[TableName, Captured] | None = None
 ) -> list[Source]:
-    """Every source table as the feeds together want it captured, in the order of their names.
+    """Return how to capture every source table for all feeds together, in the order of their names.
 
     Args:
-        keep: what is captured already and must stay, because feeds that are not among `plans` may need it.
+        keep: present captures that must stay, because feeds that are not in `plans` may need them.
     """
     plans = list(plans)
     recorded = recorded_names(connection)
@@ -232,7 +232,7 @@ def plan_sources(
                 connection,
                 described,
                 names=names_of(table, recorded),
-                # A column that is gone stops the feed that needs it; capture goes on for the others.
+                # If a column was dropped, the feed that needs it stops, and capture goes on for the others.
                 links=links | {name for name in kept.links if name in described.columns},
                 columns=columns | {name for name in kept.columns if name in described.columns},
                 filters=_filters(described, kept, [plan for plan in plans if table in plan.columns]),
@@ -242,11 +242,11 @@ def plan_sources(
 
 
 def _filters(table: Table, kept: Captured, plans: Sequence[FeedPlan]) -> frozenset[str] | None:
-    """The conditions under which the feeds together want a table's rows; None if they want all."""
+    """Return the conditions of all feeds on a table's rows; None if a feed needs every row."""
     found = [plan.filters.get(table.name) for plan in plans]
     if kept.filters is None or None in found:
         return None
     types = {name: column.comparison_type for name, column in table.columns.items()}
-    # A condition on a column that is gone or has another type is one of a feed that stops or is planned anew.
+    # Drop a condition on a dropped or retyped column: its feed stops or is planned anew.
     still = frozenset(each for each in kept.filters if fits(loads(each), types))
     return still.union(*(each for each in found if each is not None))

@@ -1,4 +1,4 @@
-"""A resync that a person asked for: queued for the daemon, and helped along while somebody waits for it."""
+"""A resync that a person requested. The command queues it, and helps with it if the person waits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = get_logger()
 PAUSE_SECONDS = 0.05
 
 PATIENCE_SECONDS = 1.0
-"""How long a daemon may take for the next chunk before the command takes it."""
+"""Seconds that a daemon has for the next chunk before the command takes it."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a resync is, in entities."""
+    """The progress of a resync, in entities."""
 
     done: int
     total: int
@@ -36,9 +36,11 @@ class Resync:
     """A request to recompute one feed, or some of its entities.
 
     Args:
-        connection: for this request alone.
-        where: only entities whose documents have these values in key or entity columns; empty for all.
-        force: give every document a new revision, so that it is delivered again, changed or not.
+        connection: a session for this request alone.
+        settings: the configuration.
+        feed: name of the feed.
+        where: values of key or entity columns, to select entities by their documents; empty for all.
+        force: whether to give every document a new revision, so that it is delivered again, changed or not.
 
     Raises:
         FeedError: the feed can't be planned, or `where` names no key or entity column.
@@ -70,13 +72,16 @@ class Resync:
         self._requested: tuple[int, int] | None = None
 
     def request(self, stop: threading.Event) -> int:
-        """Queue the entities; fresh changes go before them.
+        """Queue the entities. Fresh changes go before them.
+
+        Args:
+            stop: set it to give up.
 
         Returns:
-            How many entities were queued.
+            The number of queued entities.
 
         Raises:
-            FeedError: no document has these values, or the feed had no first sync yet.
+            FeedError: no document has these values, or the feed has had no first sync yet.
         """
         while self._requested is None and not stop.is_set():
             try:
@@ -102,10 +107,11 @@ class Resync:
         return entities
 
     def follow(self, stop: threading.Event) -> Iterator[Progress]:
-        """Wait until every entity that was queued is recomputed, telling how far it is.
+        """Wait until every queued entity is recomputed. Yields the progress.
 
-        Where no daemon makes progress, the chunks are done here. While one does, they are left to it: two
-        that take chunks in turn leave no gap for the daemon's fresh changes (8 s of lag were measured).
+        If no daemon makes progress, this recomputes the chunks. If a daemon does, it leaves them to the
+        daemon: two processes that take chunks in turn leave no gap for fresh changes (8 s of lag were
+        measured).
 
         Raises:
             FeedError: the feed has stopped.
@@ -133,7 +139,10 @@ class Resync:
                 stop.wait(PAUSE_SECONDS)
 
     def _work(self) -> bool:
-        """One chunk, after the fresh changes; false if there was nothing to do or somebody else is at it."""
+        """Recompute a chunk, after fresh changes.
+
+        Return False if there is nothing to do or another process works.
+        """
         try:
             self._sync.run_pass()
             worked = self._sync.drain() is not None

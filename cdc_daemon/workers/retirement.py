@@ -1,4 +1,4 @@
-"""Having sinks delete the documents of a feed that is about to be dropped."""
+"""Makes sinks delete the documents of a feed before it is dropped."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ _TRY_SECONDS = 0.5
 
 
 def retire(connection: Connection, settings: Settings, feed: str) -> Iterator[tuple[str, int | None]]:
-    """Have every sink that was given documents of a feed delete them.
+    """Make every sink that got documents of a feed delete them.
 
     Yields:
-        Each sink with how many deletes it took; None for one that is configured no more, which keeps all.
+        Each sink with the number of deletes that it took; None for a sink that is no longer configured, which
+        keeps the documents.
 
     Raises:
-        InstallError: a sink takes nothing now, or a daemon is delivering to it.
+        InstallError: a sink takes nothing now, or a daemon delivers to it.
     """
     installed = feed_steps.read_installed(connection).get(feed)
     if installed is None or not installed.key:
@@ -71,7 +72,7 @@ def _delete_all(connection: Connection, sink: Sink, feed: str, key: tuple[str, .
         name=sql.Literal(feed),
     )
     now, told = datetime.now(UTC).isoformat().replace("+00:00", "Z"), 0
-    # WITH HOLD: no transaction is open during a send.
+    # WITH HOLD, so that no transaction is open during a send.
     with connection.cursor(_NAME, withhold=True) as rows:
         keys = (str(row[0]).encode() for row in rows.execute(query))
         while some := list(dict.fromkeys(islice(keys, sink.batch_records))):
@@ -84,7 +85,7 @@ def _delete_all(connection: Connection, sink: Sink, feed: str, key: tuple[str, .
         try:
             done = sink.end_snapshot(SnapshotEnd(feed, number, now))
         except RecordsRefused:
-            done = True  # a receiver that does not know such an end has the deletes
+            done = True  # a receiver that does not understand the end has the deletes nevertheless
     cursor.release()
     return told
 
@@ -100,10 +101,10 @@ def _delete(feed: str, key: bytes, number: int, now: str) -> Record:
 
 
 def _take_lease(cursor: SinkCursor) -> None:
-    """Wait for a lease that runs out by itself; a daemon that goes on delivering keeps it.
+    """Take the lease, waiting until that of another daemon runs out. A daemon that delivers renews its lease.
 
     Raises:
-        CdcError: it kept it.
+        CdcError: another daemon kept the lease.
     """
     deadline = time.monotonic() + 2 * MARGIN_SECONDS
     while True:
@@ -112,6 +113,6 @@ def _take_lease(cursor: SinkCursor) -> None:
         except LeaseTaken:
             if time.monotonic() > deadline:
                 raise CdcError("a daemon is delivering to it: stop that daemon first") from None
-            time.sleep(_TRY_SECONDS)  # nothing tells when a lease of another process ends
+            time.sleep(_TRY_SECONDS)  # no event tells when a lease of another process ends
         else:
             return

@@ -1,4 +1,4 @@
-"""Sessions beside the feeds' own, for work that one session alone would do on one processor."""
+"""Helper sessions, which compute documents on further processors of the database server."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Result = TypeVar("Result")
 
 
 class SideSessionLost(CdcError):
-    """A side session ended under its work; whoever gave it the work does it alone."""
+    """A helper session was lost during its work. The feed does the work alone."""
 
 
 class SideSessions:
-    """As many sessions as the daemon may have beside those of its workers; the feeds share them.
+    """The helper sessions, which all feeds share.
 
     Each is opened when it is first needed, and again after it was lost.
 
     Args:
-        connect: opens one.
-        count: how many there may be; none of them makes `start` find none free.
+        connect: opens a session.
+        count: number of helper sessions; 0 for none.
     """
 
     def __init__(self, connect: Callable[[], Connection], count: int) -> None:
@@ -41,27 +41,28 @@ class SideSessions:
         self._throttle = Throttle()
 
     def start(self, work: Callable[[Connection], Result]) -> Future[Result] | None:
-        """Have a free session do the work; None if none is free.
+        """Run `work` in a free session. Return None if none is free.
 
         Args:
-            work: what to do with a session in autocommit, isolation level REPEATABLE READ.
+            work: called with a session in autocommit mode, isolation level REPEATABLE READ.
 
         Returns:
-            What the work returns or raises; SideSessionLost if the session could not be had or was lost.
+            A future with the result or exception of `work`, or SideSessionLost if the session was refused or
+            lost.
         """
         with self._lock:
             if not self._free:
                 return None
             session = self._free.pop()
         future: Future[Result] = Future()
-        # A daemon thread: a process that leaves does not wait for it, as it does for those of a pool.
+        # A daemon thread, so that a process need not wait for it at its end, unlike for threads of a pool.
         threading.Thread(
             target=self._do, args=(session, work, future), name="side session", daemon=True
         ).start()
         return future
 
     def close(self) -> None:
-        """Close the sessions, one that is at work when it is through; none is free after that."""
+        """Close the sessions, a busy one after its work. After that none is free."""
         with self._lock:
             self._closed = True
             sessions, self._free = self._free, []
@@ -78,7 +79,7 @@ class SideSessions:
                 session.isolation_level = IsolationLevel.REPEATABLE_READ
                 plan_once(session)
             result = work(session)
-        except BaseException as error:  # whatever it is, it is told to who waits for the result
+        except BaseException as error:  # pass any exception to the caller that waits for the result
             lost = session is None or session.closed
             outcome = self._lost(error) if lost else error
             self._return(None if lost else session)

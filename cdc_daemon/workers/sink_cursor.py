@@ -1,4 +1,4 @@
-"""How far a sink has a feed: its row in `cdc.sink_state`, and the lease that lets one daemon deliver."""
+"""A sink's cursor in a feed: its row in `cdc.sink_state`, with the lease by which one daemon delivers."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class LeaseTaken(Exception):
 
 
 class LeaseLost(LeaseTaken):
-    """Another daemon took the lease during this delivery, whose results don't count any more."""
+    """Another daemon took the lease during this delivery. Its results no longer count."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where the sink stands; see cdc.sink_state.
+    """The position of a sink (see cdc.sink_state).
 
     Attributes:
-        snapshot: the scan under way is a full snapshot.
-        snapshot_wanted: one was asked for and has not begun.
-        snapshot_number: of the last full snapshot that began; 0 if none did.
-        tell_deletes: a full snapshot tells what is deleted.
+        snapshot: whether the current scan is a full snapshot.
+        snapshot_wanted: whether a full snapshot is requested and has not begun.
+        snapshot_number: number of the last full snapshot that began; 0 if there is none.
+        tell_deletes: whether a full snapshot includes deletes.
         feed_revision: the feed's last revision, read before any page.
-        mark: what the sink's target is known by; None where that is not known.
+        mark: mark of the sink's target; None if it is unknown.
     """
 
     revision: int
@@ -50,17 +50,17 @@ class Position:
     mark: str | None = None
 
     def goes_on_from(self, before: Position) -> bool:
-        """Whether what is read next belongs to the same run: the log, or the same scan with its snapshot."""
+        """Whether the next page belongs to the same run: the log, or the same scan with its snapshot."""
         return self.scan_until == before.scan_until and self.snapshot == before.snapshot
 
     def after(self, page: Page) -> Position:
-        """Where it stands once it has the page."""
+        """Return the position after the page."""
         if self.scan_until is not None:
             if page.full:
                 return replace(self, scan_key=page.scan_key)
             return self._at(self.scan_until, self.scan_until)
-        # Numbers of snapshots are no lines of the log. With no line left there, the sink has all that
-        # the feed had before the page was read.
+        # Numbers of snapshots have no row in the log. If the log has no further row, the sink has everything
+        # that the feed had before the page was read.
         revision = page.revision if page.rows else max(page.revision, self.feed_revision)
         return self._at(revision, self.caught_up if page.full else revision)
 
@@ -74,11 +74,11 @@ class Position:
 class SinkCursor:
     """One sink's cursor in one feed.
 
-    Every write after `lease` is made under the number of that lease. Where another delivery has taken the
-    lease since, the write changes nothing: a server's clock that jumps forward ends a lease in mid-send.
+    Every write after `lease` checks the number of that lease. If another delivery has taken the lease since,
+    the write changes nothing. A server's clock that jumps forward can end a lease during a send.
 
     Attributes:
-        timeout_seconds: the longest that one send may take.
+        timeout_seconds: longest duration of one send.
     """
 
     connection: Session
@@ -89,17 +89,20 @@ class SinkCursor:
     _lease: int = 0
 
     def register(self) -> bool:
-        """Begin with all that is stored, if the sink is new to the feed; false if there is no such feed."""
+        """Register the sink, if it is new to the feed, to get all documents.
+
+        Return False if there is no such feed.
+        """
         if not self._is("sink_state.is_registered"):
             self.connection.execute(statement("sink_state.register"), self._keys)
             return self._is("sink_state.is_registered")
         return True
 
     def aim(self, target: str) -> bool:
-        """Note where documents go; true if that was another target before, which now gets a full snapshot.
+        """Record the target of the settings. Return True if it has changed: it then gets a full snapshot.
 
         Args:
-            target: a digest; empty where it is not known.
+            target: a digest of the settings; empty if it is unknown.
         """
         row = self.connection.execute(statement("sink_state.target"), self._keys).fetchone()
         if not target or row is None or row[0] == target:
@@ -111,21 +114,22 @@ class SinkCursor:
         return moved
 
     def mark(self) -> str | None:
-        """What the target is known by; None where it need not be looked at now."""
+        """Return the mark of the target; None if it need not be checked now."""
         row = self.connection.execute(statement("sink_state.mark"), self._keys).fetchone()
         return row[0] if row else None
 
     def note_mark(self, before: str | None, mark: str) -> None:
-        """The target is known by this from now on; nothing where another daemon has noted something else."""
+        """Store a new mark of the target, unless another daemon has stored another one."""
         self.connection.execute(
             statement("sink_state.note_mark"), {**self._keys, "before": before, "mark": mark}
         )
 
     def lose_target(self, mark: str, *, refill: bool) -> bool:
-        """Note that the target is lost; false if another daemon has noted it already.
+        """Record that the target is lost. Return False if another daemon has recorded it already.
 
         Args:
-            refill: it gets a full snapshot.
+            mark: the mark that it had.
+            refill: whether it gets a full snapshot.
         """
         row = self.connection.execute(
             statement("sink_state.lose_target"), {**self._keys, "mark": mark, "refill": refill}
@@ -133,19 +137,19 @@ class SinkCursor:
         return row is not None
 
     def look(self) -> tuple[bool, bool]:
-        """Whether it lacks something and whether failed items are due; neither while it is paused."""
+        """Return whether it lacks documents, and whether failed items are due; neither while it is paused."""
         row = self.connection.execute(statement("sink_state.look"), self._keys).fetchone()
         return (bool(row[0]), bool(row[1])) if row else (False, False)
 
     def is_behind(self) -> bool:
-        """Whether it lacks something that it may have now."""
+        """Whether it lacks documents that it may get now."""
         return self._is("sink_state.is_behind")
 
     def lease(self) -> Position:
         """Take the lease for longer than one `deliver` can last.
 
         Raises:
-            LeaseTaken: somebody else has it.
+            LeaseTaken: another daemon has it.
         """
         holder = self.connection.execute(statement("sink_state.leased_by"), self._keys).fetchone()
         dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
@@ -160,10 +164,10 @@ class SinkCursor:
         return Position(*position)
 
     def renew(self) -> None:
-        """Before a send: see that the lease is held, and prolong it if that was some time ago.
+        """Check before a send that the lease is held, and prolong it if it is some time old.
 
         Raises:
-            LeaseLost: somebody else has taken it.
+            LeaseLost: another daemon has taken it.
         """
         if time.monotonic() <= self._renew_at:
             self._require_held()
@@ -174,10 +178,10 @@ class SinkCursor:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """A transaction during which the lease can't be taken by another delivery.
+        """Open a transaction during which no other delivery can take the lease.
 
         Raises:
-            LeaseLost: somebody else has taken it.
+            LeaseLost: another daemon has taken it.
         """
         with self.connection.transaction():
             if not self._under_lease("hold"):
@@ -185,13 +189,13 @@ class SinkCursor:
             yield
 
     def begin_snapshot(self, revisions: str) -> Position:
-        """Begin the full snapshot that was asked for.
+        """Begin the requested full snapshot.
 
         Args:
             revisions: the sequence of the feed's revisions.
 
         Raises:
-            LeaseLost: somebody else has the lease.
+            LeaseLost: another daemon has the lease.
         """
         sequence = sql.Literal(f"{own_schema.name()}.{sql.Identifier(revisions).as_string()}")
         row = self.connection.execute(
@@ -205,15 +209,15 @@ class SinkCursor:
     def advance(
         self, before: Position, after: Position, records: int, *, answered: bool, ignored: int = 0
     ) -> None:
-        """Move from where the page was read; nothing moves if the cursor is not there any more.
+        """Move the cursor past a page, unless it has been moved since the page was read.
 
         Args:
-            records: those that were taken.
-            answered: whether the target took or refused any by an answer of its own: it is not down.
-            ignored: those of the taken that the sink ignored, because the target holds something newer.
+            records: number of records that were taken.
+            answered: whether the target took or refused a record by an answer of its own, so that it is up.
+            ignored: number of taken records that the sink dropped because the target has a newer revision.
 
         Raises:
-            LeaseLost: somebody else has taken the lease.
+            LeaseLost: another daemon has taken the lease.
         """
         place = {
             "from": before.revision,
@@ -232,7 +236,7 @@ class SinkCursor:
             self._require_held()
 
     def count(self, records: int) -> None:
-        """Records were taken that the cursor had passed before: failed items."""
+        """Count taken failed items, which the cursor had passed before."""
         if records:
             self.connection.execute(
                 statement("sink_state.count"),
@@ -240,14 +244,15 @@ class SinkCursor:
             )
 
     def fail(self, failure: str, pause_seconds: float) -> None:
-        """Say why the sink takes nothing, and keep the lease over the pause: the cursor stays.
+        """Record why the sink takes nothing, and keep the lease during the pause. The cursor stays.
 
-        Nothing is said where somebody else has taken the lease: what is true of the sink is seen by them.
+        This records nothing if another daemon has taken the lease, because that daemon knows the sink's
+        state.
         """
         self._under_lease("fail", failure=failure, seconds=pause_seconds + lease.MARGIN_SECONDS)
 
     def release(self) -> None:
-        """Let another daemon go on at once."""
+        """Release the lease, so that another daemon can go on at once."""
         if not self.connection.broken:
             self.connection.execute(
                 statement("sink_state.release"), {**self._keys, "owner": lease.THIS_PROCESS}
@@ -269,7 +274,7 @@ class SinkCursor:
         return {"sink": self.sink, "feed": self.feed}
 
     def _under_lease(self, query: str, **parameters: object) -> bool:
-        """Whether a statement that is bound to the lease's number gave true."""
+        """Execute a statement that checks the lease's number. Return whether it returned true."""
         row = self.connection.execute(
             statement(f"sink_state.{query}"), {**self._keys, "lease": self._lease, **parameters}
         ).fetchone()

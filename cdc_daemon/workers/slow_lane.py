@@ -1,6 +1,6 @@
-"""The slow lane: entities that wait to be recomputed, so that fresh changes need not wait behind them.
+"""The slow lane: entities that wait for recomputation, so that fresh changes need not wait behind them.
 
-Everything here runs inside a transaction of `FeedSync`, which holds the feed's state row.
+All of this runs inside a transaction of `FeedSync`, which holds the feed's state row.
 """
 
 from __future__ import annotations
@@ -31,23 +31,25 @@ from cdc_daemon.workers.passes import Delta, Pass
 from cdc_daemon.workers.side_sessions import SideSessionLost, SideSessions
 
 AIM_SECONDS = 0.2
-"""How long a chunk should take: fresh changes wait no longer than this."""
+"""Target duration of a chunk in seconds: fresh changes wait no longer than this."""
 
 FEWEST_SHARED = 20
-"""Fewer entities than these are not worth a second session."""
+"""Smallest number of entities for which a helper session is worthwhile."""
 
 OWN_SHARE, LAST_SHARE = 0.45, 0.15
-"""What of a chunk the feed's session makes itself, and what the other one makes last: while the first share
-of the other is written, the last is made."""
+"""Fractions of a chunk: the part of the feed's own session, and the helper session's last part.
+
+The helper computes its last part while the feed's session writes the helper's first part.
+"""
 
 
 @dataclass(frozen=True)
 class Added:
-    """What was put into the slow lane.
+    """Entities that were put into the slow lane.
 
     Attributes:
-        request: its number (cdc.resync.id), 0 if there was nothing to put.
-        last: the position of its last entity.
+        request: number of the request (cdc.resync.id); 0 if there were no entities.
+        last: position of the last entity.
     """
 
     request: int = 0
@@ -59,8 +61,9 @@ class SlowLane:
     """One feed's pending entities.
 
     Args:
-        sides: sessions that make documents of a chunk beside this one.
-        batch_entities: how many a first chunk takes; later ones follow the time that the one before took.
+        sides: helper sessions.
+        batch_entities: size of the first chunk. The size of later chunks follows the duration of the last
+            one.
     """
 
     def __init__(
@@ -92,9 +95,9 @@ class SlowLane:
         """Append entities to the lane.
 
         Args:
-            affected: a SELECT of these parameters.
-            force: give every document a new revision, changed or not.
-            keep_nulls: whether a NULL entity is to raise, because the query itself yields it.
+            affected: a SELECT of the entities, with these parameters.
+            force: whether to give every document a new revision, changed or not.
+            keep_nulls: whether a NULL entity raises, because the query itself returns it.
 
         Raises:
             FeedError: a document has no entity.
@@ -108,7 +111,7 @@ class SlowLane:
             row = done.fetchone()
         except psycopg.errors.NotNullViolation as error:
             if error.diag.schema_name != own_schema.name():
-                raise  # of a domain in the query
+                raise  # the error is of a domain in the query
             raise without_entity(self._feed) from error
         count, first, last = row or (0, 0, 0)
         if not count:
@@ -127,7 +130,7 @@ class SlowLane:
         return Added(request[0] if request else 0, count, last)
 
     def recompute_chunk(self, locked: FeedState) -> Pass:
-        """Recompute the next entities, and empty the lane after the last."""
+        """Recompute the next entities. Empty the lane after the last one."""
         started = time.monotonic()
         rows = self._connection.execute(
             resolve.next_pending(self._feed, limit=self._chunk_entities), {"after": locked.pending_position}
@@ -165,15 +168,16 @@ class SlowLane:
     def _recompute_shared(
         self, entities: Sequence[Entity], *, captured_at: datetime, force: bool
     ) -> Recomputed:
-        """Recompute these entities, a part of them with documents that a side session makes meanwhile.
+        """Recompute these entities, while a helper session computes the documents of a part of them.
 
-        Both read the same snapshot, so it is one recomputation, and this session alone writes.
+        Both sessions read the same snapshot, so together they are one recomputation. Only this session
+        writes.
         """
         first = max(1, int(len(entities) * OWN_SHARE))
         last = len(entities) - int(len(entities) * LAST_SHARE)
         shares = [Share(part) for part in (entities[first:last], entities[last:]) if part]
         few = len(entities) < FEWEST_SHARED
-        # A batch that is halved is made here: another session makes each share as a whole.
+        # This session halves a failing batch alone: a helper computes a part only as a whole.
         if few or self._isolation.guarded or not self._start_beside(shares, force=force):
             return self._isolation.batch(entities, captured_at=captured_at, force=force)
         done = self._isolation.batch(entities[:first], captured_at=captured_at, force=force)
@@ -193,7 +197,7 @@ class SlowLane:
             except TimeoutError:
                 self._connection.execute(statement("session.sign_of_life"))
             except SideSessionLost:
-                return None  # told where it was lost
+                return None  # reported where it was lost
 
     def _start_beside(self, shares: Sequence[Share], *, force: bool) -> bool:
         if self._sides is None:
@@ -215,7 +219,7 @@ class SlowLane:
                 self._connection.execute(statement("feed.lock_pending", pending=pending))
                 self._connection.execute(statement("feed.empty_pending", pending=pending))
         except psycopg.errors.LockNotAvailable:
-            return  # a dump or a status query reads it: it is emptied after the next drain
+            return  # a dump or a status query reads the lane: empty it after the next drain
 
     def _adapt(self, seconds: float) -> None:
         factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))

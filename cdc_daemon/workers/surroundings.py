@@ -1,4 +1,4 @@
-"""What else the database is used for, where the daemon's objects or sessions could harm it."""
+"""Finds other uses of the database that the daemon's objects or sessions could harm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 
 Concern = tuple[str, str, str]
-"""Where, what, and what to do about it."""
+"""Place, problem and remedy."""
 
 
 _PUBLISHED = (
@@ -34,7 +34,7 @@ _RECODE = (
 
 
 def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
-    """What a person should know before anything is created; nothing of it keeps the daemon from working."""
+    """Yield concerns that a person should know before an install. None of them prevents the daemon's work."""
     for name, through in _publications(connection):
         yield (f"publication {name}", _PUBLISHED.format(through=through), _UNPUBLISH)
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
@@ -43,14 +43,14 @@ def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
 
 
 def _publications(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Publications that take the daemon's tables in, and through what each does."""
+    """Yield publications that include the daemon's tables, with the clause that includes them."""
     yield from connection.execute(statement("surroundings.publications")).fetchall()
     if connection.info.server_version >= 150000:
         yield from connection.execute(statement("surroundings.publications_of_schema")).fetchall()
 
 
 def _sessions(connection: Connection, settings: Settings) -> Iterator[Concern]:
-    """The session of this look is not counted as taken."""
+    """Yield a concern if too few sessions are free. The session of this check counts as free."""
     wanted = settings.needed_sessions
     for limit, most, taken in connection.execute(statement("surroundings.sessions")):
         if wanted > most - taken:
@@ -62,12 +62,13 @@ def _sessions(connection: Connection, settings: Settings) -> Iterator[Concern]:
 
 
 def require_undistributed(connection: Connection, feed: str, relations: list[int]) -> None:
-    """See that Citus has spread none of these tables.
+    """Check that none of these tables is distributed by Citus.
 
-    Its workers execute the writes, where neither schema cdc nor the capture functions are: writes would fail.
+    Citus workers execute the writes, and they have neither schema cdc nor capture functions, so writes would
+    fail.
 
     Raises:
-        FeedError: it has.
+        FeedError: a table is distributed.
     """
     row = connection.execute(statement("surroundings.has_citus")).fetchone()
     if not (row and row[0]):
@@ -83,10 +84,10 @@ def require_undistributed(connection: Connection, feed: str, relations: list[int
 
 
 def subscribed(connection: Connection, feed: str, relations: list[int]) -> Iterator[Concern]:
-    """The source tables that a subscription fills: what it applies is not captured.
+    """Yield a concern for each source table that a subscription fills, because its changes are not captured.
 
     Args:
-        relations: the feed's source tables, by oid.
+        relations: oids of the feed's source tables.
     """
     rows = connection.execute(statement("surroundings.subscribed"), {"relations": relations})
     for table, subscription in rows.fetchall():

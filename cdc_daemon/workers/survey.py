@@ -1,4 +1,4 @@
-"""What a plan will cost: forecasts from statistics and, if asked for, PostgreSQL's own plans."""
+"""Estimates the costs of a plan: forecasts from statistics and, if requested, PostgreSQL's own plans."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cdc_daemon.workers.planning import FeedPlan
 
 @dataclass(frozen=True)
 class Survey:
-    """A feed's plan with what it will cost.
+    """A feed's plan with estimates of its costs.
 
     Attributes:
-        entities: about how many the feed has; None if that can't be told.
+        entities: estimated number of the feed's entities; None if it is unknown.
         forecasts: one for each occurrence, in their order.
-        explained: each route but `all` for one changed row, then the recomputation of one entity; empty
-            unless asked for.
+        explained: plans of each route except `all`, for one changed row, and of the recomputation of an
+            entity; empty unless requested.
     """
 
     plan: FeedPlan
@@ -30,10 +30,10 @@ class Survey:
 
 
 def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -> Survey:
-    """Read statistics for a plan, and have its statements explained if wanted; nothing is changed."""
+    """Read statistics for a plan and, if requested, EXPLAIN its statements. Changes nothing."""
     tables = plan.catalogue.tables
     statistics = read_statistics(connection, tables.values())
-    # Without statistics of the tables that hold the entities the planner's number is made up.
+    # Without statistics of the tables that hold the entities, the planner's number is arbitrary.
     holders = {visit.table for visit in plan.analysis.lookups} or set(tables)
     known = all(statistics[name].rows is not None for name in holders if name in statistics)
     entities = expected_entities(connection, plan.definition) if known else None

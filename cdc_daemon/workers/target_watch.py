@@ -1,4 +1,4 @@
-"""Whether a sink's target is still the one that was given the documents, and what follows if it is not."""
+"""Checks whether a sink's target is still the one that got the documents."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ log = get_logger()
 
 @dataclass
 class TargetWatch:
-    """Compares the target with the mark by which the sink knew it."""
+    """Compares the target with its stored mark."""
 
     cursor: SinkCursor
     hand_over: HandOver
     _nothing_tells: bool = field(default=False, init=False)
 
     def lost_before(self, position: Position) -> bool:
-        """Look before a page is sent; true if the sink is to get a full snapshot instead.
+        """Check the target before a page. Return True if the sink gets a full snapshot instead.
 
         Raises:
-            SinkUnavailable: the target can't be asked.
+            SinkUnavailable: the sink can't reach the target.
         """
         return position.mark is not None and self._is_lost(position.mark)
 
     def lost_at_rest(self) -> bool:
-        """Look while there is nothing to send; true if the sink is to get a full snapshot.
+        """Check the target while there is nothing to send. Return True if the sink gets a full snapshot.
 
         Raises:
-            SinkUnavailable: the target can't be asked.
+            SinkUnavailable: the sink can't reach the target.
         """
         mark = self.cursor.mark()
         return mark is not None and self._is_lost(mark)
 
     def sign(self, position: Position) -> None:
-        """Note by what the target, which has taken records, is known from now on.
+        """Store the mark of the target after it has taken records.
 
         Raises:
-            SinkUnavailable: the target can't be asked.
+            SinkUnavailable: the sink can't reach the target.
         """
         if position.mark is not None or self._nothing_tells:
             return

@@ -1,4 +1,4 @@
-"""Which entities a delta touches: those of the pass that found it, and those that have to wait."""
+"""Finds the entities that a delta affects, for this pass and for the slow lane."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.slow_lane import Added, SlowLane
 
 FEW_ROWS = 1000
-"""So many changed rows are followed by looking up what they reach; more, as the planner finds best."""
+"""Up to this many changed rows, routes use index look-ups. Above it, the planner decides."""
 
 MANY_ROWS = 20_000
-"""More changed rows of one table, in a delta that is too large, wait without a look at what they reach."""
+"""In too large a delta, more changed rows of one table go to the slow lane without resolving them."""
 
 
-_Leg: TypeAlias = tuple[Occurrence, Route]  # one of the routes of a place where a table is read
+_Leg: TypeAlias = tuple[Occurrence, Route]  # a route of an occurrence
 _Row: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Late:
-    """What was put into the slow lane, and why."""
+    """Entities that were put into the slow lane, and the reason."""
 
     added: Added = field(default_factory=Added)
     reason: str | None = None
@@ -48,7 +48,7 @@ class Touched:
 
     Args:
         sources: the plan's source tables as they are captured, by name.
-        max_pass_entities: more than these are never asked for.
+        max_pass_entities: largest number of entities of a pass.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Touched:
         self._queries: dict[tuple[frozenset[str], bool, tuple[int, ...]], bytes] = {}
 
     def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
-        """The entities for the pass, at most so many; the others are put into the slow lane.
+        """Return at most `most` entities for the pass. Put the others into the slow lane.
 
-        A route that fails for a row (a cast in a join's condition) tells nothing about the other rows, and
-        nobody knows which documents the row is of. So every entity is recomputed.
+        If a route fails for a row (a cast in a join's condition), the documents of that row are unknown, and
+        so are those of the other rows. Then every entity is recomputed.
 
         Raises:
-            psycopg.Error: of a row: the transaction has to be done again, guarded.
+            psycopg.Error: an error of a row; the caller must repeat the transaction, guarded.
             FeedError: a document has no entity.
         """
         if not self._isolation.guarded:
@@ -97,11 +97,11 @@ class Touched:
             return [], Late(self._every.put(reason=reason), reason)
 
     def _divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
-        """The same by the routes.
+        """Divide the delta's entities by the routes.
 
-        A delta holds what many have written. Each route of too large a one is looked at alone, and the
-        smallest are followed in the pass, so that an edited name does not wait behind the renamed category
-        that was committed beside it.
+        A delta has the changes of many writers. If it is too large, this looks at each route alone and takes
+        the smallest ones into the pass, so that an edited name does not wait behind a renamed category that
+        was committed beside it.
         """
         if not found.entries:
             return [], Late()
@@ -128,7 +128,7 @@ class Touched:
     def _smallest(
         self, found: Delta, legs: Sequence[_Leg], since: str, most: int
     ) -> tuple[list[_Row], list[_Leg]]:
-        """What the routes that reach least yield, as long as it is not too much; and the other routes."""
+        """Return the entities of the routes that reach fewest, up to the limit, and the other routes."""
         reached = [(self._rows(found, [leg], since), leg) for leg in legs]
         rows: list[_Row] = []
         late: list[_Leg] = []
@@ -140,7 +140,7 @@ class Touched:
         return rows, late
 
     def _rows(self, found: Delta, legs: Sequence[_Leg], since: str) -> list[_Row]:
-        """The entities that some routes yield, each once, no more than the limit."""
+        """Return the entities of some routes, each once, no more than the limit."""
         if not legs:
             return []
         few = found.rows <= FEW_ROWS

@@ -1,7 +1,7 @@
-"""What the daemon saw of each feed, kept outside of the database: a database that lacks it has gone back.
+"""The witness: each feed's last revision, in a file. A database that is behind its witness has gone back.
 
-A storage snapshot that is restored in place has the system identifier, the timeline and all oids that it had.
-Nothing in it tells that receivers hold a future that is gone.
+A storage snapshot that is restored in place has the same system identifier, timeline and oids as before.
+Nothing in it shows that receivers hold documents of the lost changes.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Seen:
-    """The last that was seen of a feed: committed before it was noted."""
+    """The last committed revision of a feed, and its history."""
 
     revision: int
     history: str
 
 
 class Witness:
-    """What was seen of every feed of every database; any thread may call it.
+    """The last revisions of every feed of every database. Any thread may call it.
 
-    It is noted after the commit, so a database that is behind it has gone back.
+    The daemon notes a revision after its commit, so a database that is behind it has gone back.
 
     Args:
-        folder: where it is kept over restarts, a file for each database; None: nowhere.
+        folder: folder that survives restarts, with a file for each database; None keeps nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -51,23 +51,23 @@ class Witness:
 
     @property
     def id(self) -> str:
-        """A name that no other state_dir has."""
+        """A name that is unique for this state_dir."""
         with self._lock:
             if self._id is None:
                 self._id = self._read_id()
             return self._id
 
     def seen(self, place: str, feed: str) -> Seen | None:
-        """The last that was seen of a feed of a database (`History.place`)."""
+        """Return the last note about a feed of a database (`History.place`)."""
         with self._lock:
             return self._known(place).get(feed)
 
     def vouches(self, history: History, feed: str, stored: str, revision: int) -> bool:
-        """Whether a database that was promoted has all of a feed that was seen before.
+        """Whether a promoted database still has all noted revisions of a feed.
 
         Args:
-            history: the present one.
-            stored, revision: the history and the last revision that the database has.
+            history: the present history.
+            stored, revision: history and last revision that the database has stored.
         """
         with self._lock:
             known = self._known(history.place)
@@ -76,7 +76,7 @@ class Witness:
             return seen is not None and seen.history == stored and seen.revision <= revision
 
     def note(self, history: History, feed: str, revision: int) -> None:
-        """Note what was committed; written at once if it is news."""
+        """Note a committed revision. Writes the file at once, unless the note is no news."""
         with self._lock:
             known = self._known(history.place)
             before, now = known.get(feed), Seen(revision, str(history))
@@ -87,16 +87,16 @@ class Witness:
             self._write(f"witness-{_name(history.place)}.json", _as_json(known))
 
     def is_alone(self, connection: Session) -> bool:
-        """Whether no other daemon can have delivered what this one has not seen."""
+        """Whether no other daemon can have delivered revisions that this one has not noted."""
         row = connection.execute(statement("history.is_alone"), {"id": self.id}).fetchone()
         return bool(row and row[0])
 
     def arrive(self, connection: Session) -> None:
-        """Tell other daemons that this one runs; called again every few minutes."""
+        """Record that this daemon runs. Call it again every few minutes."""
         connection.execute(statement("history.here"), {"id": f"{self.id}/{os.getpid()}"})
 
     def leave(self, connection: Session) -> None:
-        """Tell them that it has stopped."""
+        """Record that this daemon has stopped."""
         connection.execute(statement("history.away"), {"id": f"{self.id}/{os.getpid()}"})
 
     def _known(self, place: str) -> dict[str, Seen]:
@@ -114,7 +114,7 @@ class Witness:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            # A restore in place would go unnoticed until the next note, and nothing else is lost.
+            # Until the next note, the daemon would not notice a restore in place. Nothing else is lost.
             log.warning("witness_unusable", path=str(path), reason=str(error))
             return {}
 
@@ -127,10 +127,10 @@ class Witness:
         return made
 
     def _write(self, name: str, content: bytes) -> None:
-        """Write a file whole or not at all."""
+        """Write a file atomically."""
         if self._folder is None:
             return
-        # Of this thread's process alone: daemons may share a state_dir.
+        # The name contains the process ID, because daemons may share a state_dir.
         aside = self._folder / f".{name}.{os.getpid()}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ class Witness:
 
 
 def _merge(known: dict[str, Seen], read: Mapping[str, Seen]) -> None:
-    """Add what another daemon with the same state_dir has seen."""
+    """Add the notes of another daemon with the same state_dir."""
     for feed, seen in read.items():
         before = known.get(feed)
         if before is None or before.revision < seen.revision:
@@ -153,7 +153,7 @@ def _merge(known: dict[str, Seen], read: Mapping[str, Seen]) -> None:
 
 
 def _name(place: str) -> str:
-    """Of a database, and of the daemon's schema where it is not the usual one: each has feeds of its own."""
+    """Return the file's name: of the database, and of a schema other than `cdc`, which has its own feeds."""
     schema = own_schema.name()
     suffix = "" if schema == own_schema.DEFAULT else f"-{schema}"
     return place.replace("/", "-").replace("?", "unknown") + suffix
