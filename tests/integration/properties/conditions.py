@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.integration.properties.schemas import NO_EQUALITY, NUMBERS, TEXTS
-from tests.integration.properties.terms import Col, Terms, comparable
+from tests.integration.properties.terms import Col, Terms, as_text, comparable
 
 
 class Conditions(Terms):
@@ -19,7 +19,9 @@ class Conditions(Terms):
         a, b = self.chance.of(same if same and self.chance.percent(60) else pairs)
         if plain or a.merged or b.merged:
             return f"{a.sql} = {b.sql}"
-        how = self.chance.weighed({"=": 76, "row": 5, "null-safe": 6, "lower": 4, "cast": 4, "sum": 5})
+        how = self.chance.weighed(
+            {"=": 76, "row": 5, "null-safe": 6, "lower": 4, "cast": 4, "sum": 5, "collate": 5}
+        )
         if how == "row":
             c, d = self.chance.of(pairs)
             return f"({a.sql}, {c.sql}) = ({b.sql}, {d.sql})"
@@ -28,7 +30,10 @@ class Conditions(Terms):
         if how == "lower" and a.type in TEXTS and b.type in TEXTS:
             return f"lower({a.sql}) = lower({b.sql})"
         if how == "cast":
-            return f"{a.sql}::text = {b.sql}::text"
+            return f"{as_text(a)} = {as_text(b)}"
+        if how == "collate" and a.type in TEXTS and b.type in TEXTS:
+            collation = self.chance.of(("public.ci", '"C"'))
+            return f"{a.sql} = ({b.sql}) COLLATE {collation}"
         if how == "sum" and a.type == "integer" and b.type == "integer":
             return f"{a.sql} = {b.sql} + 1"
         return f"{a.sql} = {b.sql}"
@@ -91,6 +96,7 @@ class Conditions(Terms):
             c
             for c in cols
             if c.type in ("integer", "text", "bigint", "date", "numeric", "small", "varchar(8)", "citext")
+            or c.type == "folded"
         ]
         if not safe:
             return f"{cols[0].sql} IS NOT NULL"

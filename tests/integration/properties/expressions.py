@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.integration.properties.schemas import NO_EQUALITY, TEXTS
-from tests.integration.properties.terms import Col, Terms, canonical, qualified
+from tests.integration.properties.terms import Col, Terms, as_text, canonical, qualified
 
 
 class Expressions(Terms):
@@ -52,7 +52,7 @@ class Expressions(Terms):
             case _:
                 pass
         if exact:
-            return Col(f"{self.chance.of(exact).sql}::text", "text")
+            return Col(as_text(self.chance.of(exact)), "text")
         return Col("'x'::text", "text")
 
     def _scalar(self, depth: int, outer: Sequence[Col], type_: str) -> str:
@@ -67,7 +67,7 @@ class Expressions(Terms):
     def _aggregate(self, cols: Sequence[Col], type_: str) -> Col:
         col = self.chance.of(cols)
         filter_ = f" FILTER (WHERE {self.chance.of(cols).sql} IS NOT NULL)" if self.chance.percent(15) else ""
-        text = f"{canonical(col)}::text"
+        text = as_text(col, canonical(col))
         numbers = [c for c in cols if c.type in ("integer", "small")]
         if type_ in ("integer", "bigint", "small", "numeric") and numbers and self.chance.percent(50):
             number = self.chance.of(numbers).sql
@@ -98,4 +98,4 @@ class Expressions(Terms):
             return col
         if col.type in ("integer", "small"):
             return Col(f"{col.sql} % 2", "integer")
-        return Col(f"{col.sql}::text", "text")
+        return Col(as_text(col), "text")

@@ -22,6 +22,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "text": ("'a'", "'A'", "'b'", "'1'", "'2'"),
     "varchar(8)": ("'a'", "'b'", "'2'", "'a '"),
     "citext": ("'a'", "'A'", "'b'", "'B'"),
+    "folded": ("'a'", "'A'", "'b'", "'B'"),
     "char(2)": ("'a'", "'b '", "'1'"),
     "date": ("'2024-02-28'", "'2024-02-29'", "'2024-03-01'"),
     "timestamptz": ("'2024-02-29 12:00 UTC'", "'2024-02-29 13:00 UTC'"),
@@ -46,12 +47,15 @@ CREATE SCHEMA property;
 CREATE SCHEMA {ELSEWHERE};
 CREATE TYPE size AS ENUM ('s', 'm', 'l');
 CREATE DOMAIN small AS integer CHECK (value < 5000);
+CREATE DOMAIN folded AS text COLLATE public.ci;
 CREATE TYPE pair AS (x integer, y text);
 """
 MOMENT = "timestamp with time zone"
 """A `timestamptz` whose values lie before and soon after now: `_refresh_at` is made of it."""
 NUMBERS = ("integer", "bigint", "numeric", "small", "double precision")
-TEXTS = ("text", "varchar(8)", "char(2)", "citext")
+TEXTS = ("text", "varchar(8)", "char(2)", "citext", "folded")
+FOLDED = ("folded", "text COLLATE public.ci", "varchar(8) COLLATE public.ci")
+"""How a column of type `folded` may be declared: under its collation 'a' and 'A' are equal."""
 # Equal values of these are the same in every respect.
 SAME = (
     "integer",
@@ -152,6 +156,12 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         connection.execute("CREATE EXTENSION citext SCHEMA public")
     except psycopg.errors.FeatureNotSupported:  # this server has no extensions
         connection.execute("CREATE DOMAIN public.citext AS text")
+    try:
+        connection.execute(
+            "CREATE COLLATION public.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+        )
+    except psycopg.errors.FeatureNotSupported:  # this server has no ICU
+        connection.execute('CREATE COLLATION public.ci FROM "C"')
 
 
 def _table(chance: Chance, letter: str, before: Sequence[Table], *, moments: bool) -> Table:
@@ -182,7 +192,8 @@ def _table(chance: Chance, letter: str, before: Sequence[Table], *, moments: boo
         type_ = chance.of((*["integer"] * 6, *VALUES)) if not second else "integer"
         not_null = second or chance.percent(25)
         columns.append(Column(column, type_, not_null))
-        lines.append(f"{column} {type_}{' NOT NULL' * not_null}")
+        declared = chance.of(FOLDED) if type_ == "folded" else type_
+        lines.append(f"{column} {declared}{' NOT NULL' * not_null}")
     if moments:
         columns.append(Column("due", MOMENT, not_null=False))
         lines.append(f"due {MOMENT}")

@@ -123,8 +123,15 @@ def canonical(col: Col) -> str:
     return _CANONICAL.get(col.type, "{}").format(col.sql) if col.merged else col.sql
 
 
+def as_text(col: Col, sql: str | None = None) -> str:
+    """A column's text, or that of an expression over it; never by a coarse collation."""
+    text = f"{sql or col.sql}::text"
+    return f'({text} COLLATE "default")' if col.type == "folded" else text
+
+
 _CANONICAL = {
     "citext": "lower({}::text)",
+    "folded": "lower({}::text)",
     "numeric": "trim_scale({})",
     "double precision": "({} + 0)",
     "interval": "extract(epoch FROM {})",
