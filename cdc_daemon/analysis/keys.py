@@ -54,7 +54,8 @@ def _equalities(tables: Mapping[str, Source], conjuncts: Sequence[Conjunct]) -> 
     """Equal columns by the two sources and by the condition's place, in both directions."""
     found: dict[_Place, _Pairs] = {}
     for q in conjuncts:
-        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None else ():
+        # Two rows that agree by a coarser collation than the key's may be two rows.
+        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None and q.carries else ():
             x, y = own.column, other.column
             if x is None or y is None or x.source == y.source:
                 continue

@@ -29,7 +29,6 @@ from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.pg.statements import statement
 
 _VOLATILITY: Mapping[str, Any] = {"i": "immutable", "s": "stable", "v": "volatile"}
-_COLLATION = statement("catalogue.collation")
 _KIND: Mapping[str, Any] = {"f": "function", "a": "aggregate", "w": "window"}
 
 
@@ -69,7 +68,7 @@ def describe(
         outputs = tuple(
             Output(*row)
             for row in cursor.execute(
-                statement("catalogue.outputs", collation=_COLLATION), {"view": view}
+                statement("catalogue.outputs", collation=statement("catalogue.collation")), {"view": view}
             ).fetchall()
         )
         check_outputs(feed, outputs, key=key, entity=entity)
@@ -244,7 +243,9 @@ def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence
         readable,
         collation,
         deterministic,
-    ) in cursor.execute(statement("catalogue.columns", collation=_COLLATION), relations).fetchall():
+    ) in cursor.execute(
+        statement("catalogue.columns", collation=statement("catalogue.collation")), relations
+    ).fetchall():
         columns.setdefault(oid, {})[name] = Column(
             name, type_, carried_as, not_null, virtual, compared_as or "", collation, deterministic
         )

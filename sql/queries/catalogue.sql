@@ -361,6 +361,14 @@ SELECT i.indrelid, i.indisprimary,
 FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
+  -- Values that are unique by their bytes may be equal by a column's nondeterministic collation.
+  AND NOT EXISTS (
+      SELECT FROM ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]),
+                             pg_catalog.unnest(i.indcollation::pg_catalog.oid[])) AS k (attnum, ordered_by)
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+      JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
+      WHERE NOT l.collisdeterministic AND k.ordered_by <> a.attcollation AND k.ordered_by <> 0
+  )
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
 
 -- name: indexes
