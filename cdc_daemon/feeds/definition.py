@@ -9,6 +9,7 @@ from functools import cached_property
 from psycopg import sql
 
 from cdc_daemon.analysis.catalogue import Output
+from cdc_daemon.analysis.conjuncts import IDENTICAL, TEXTS
 from cdc_daemon.pg.session import OWN_PATH, type_name
 
 # Raise it when the same definition gives other documents or hashes: every feed is recomputed once.
@@ -20,7 +21,7 @@ RESERVED = frozenset(
         "refresh_at",  # the same, where the query yields `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # pending
-        *("stored", "stranger", "whole", "document_bytes"),  # the statement that recomputes
+        *("stored", "stranger", "whole", "document_bytes", "respelled"),  # the statement that recomputes
     }
 )
 """Names of columns that stand beside key and entity columns, which therefore can't have them."""
@@ -30,6 +31,9 @@ MAX_DOCUMENT_BYTES = 16 << 20
 
 REFRESH_AT = "_refresh_at"
 """The output column that says when an entity has to be recomputed although no row changes."""
+
+# Types whose equal values have one text, unless a collation of the column's own says otherwise.
+_WRITTEN_ALIKE = IDENTICAL | TEXTS
 
 _COMMA = sql.SQL(", ")
 
@@ -92,6 +96,11 @@ class FeedDefinition:
     def refreshes(self) -> bool:
         """Whether the query says when entities have to be recomputed although no row changes."""
         return REFRESH_AT in self.types
+
+    @cached_property
+    def respells(self) -> bool:
+        """Whether equal keys may be written in several ways: 1.0 and 1.00, 'a' and 'A' by some collations."""
+        return any(self.types[name] not in _WRITTEN_ALIKE or self.collation(name) for name in self.key)
 
     @cached_property
     def stored(self) -> tuple[str, ...]:

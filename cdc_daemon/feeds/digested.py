@@ -186,7 +186,8 @@ def _value(feed: FeedDefinition, column: sql.Identifier, name: str) -> sql.Compo
 def differs(feed: FeedDefinition) -> sql.Composed:
     """The predicate that says that the digested row `d` is not what is stored, `s`.
 
-    A document whose entity changed is stored anew, although its hashed fields are the same.
+    A document whose entity changed is stored anew, although its hashed fields are the same; so is one with an
+    equal key that is written otherwise.
     """
     moved = sql.Composed(
         [
@@ -195,7 +196,16 @@ def differs(feed: FeedDefinition) -> sql.Composed:
             if name not in feed.key
         ]
     )
+    if feed.respells:
+        moved += sql.SQL(" OR {}").format(written_otherwise(feed))
     return statement("feed.differs", moved=moved, max_bytes=sql.Literal(feed.max_document_bytes))
+
+
+def written_otherwise(feed: FeedDefinition) -> sql.Composed:
+    """The predicate that says that the key of the digested row `d` has other bytes than that of `s`."""
+    return sql.SQL("ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record").format(
+        columns(feed.key, of="s"), columns(feed.key, of="d")
+    )
 
 
 def _identity(feed: FeedDefinition) -> sql.Composed:

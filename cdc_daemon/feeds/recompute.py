@@ -22,6 +22,7 @@ from cdc_daemon.feeds.digested import (
     digested,
     digested_beside,
     entity_arrays,
+    written_otherwise,
 )
 from cdc_daemon.feeds.spelling import texts
 from cdc_daemon.pg import own_schema
@@ -179,6 +180,8 @@ class Recompute:
             ),
             unscheduled=sql.SQL(", refresh_at = NULL" if feed.refreshes else ""),
             rescheduled=self._rescheduled(),
+            respelled_key=self._respelled_key(),
+            respelled=self._respelled(),
             stored_keys=columns(feed.key, of="s"),
             affected_feed=affected(feed, "s"),
             differing_keys=columns(feed.key, of="d"),
@@ -200,6 +203,20 @@ class Recompute:
             same_key=same(self.feed, self.feed.key, "s", "d"),
             differs=among(self.feed, self.feed.key, "d", other="w", rows=sql.SQL("differing AS w")),
         )
+
+    def _respelled_key(self) -> sql.Composable:
+        if not self.feed.respells:
+            return sql.SQL("")
+        return statement(
+            "feed.respelled_key",
+            written_otherwise=written_otherwise(self.feed),
+            stored_keys=columns(self.feed.key, of="s"),
+        )
+
+    def _respelled(self) -> sql.Composable:
+        if not self.feed.respells:
+            return sql.SQL("")
+        return statement("feed.respelled", name=sql.Literal(self.feed.name))
 
     def _stranger(self) -> sql.Composed:
         if set(self.feed.entity) <= set(self.feed.key):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from cdc_daemon.errors import SinkUnavailable
@@ -102,10 +102,14 @@ class DeliveryPass:
             beyond = self._read(after, fewest=COMPARED_WITH)
             changes, after = [*changes, *beyond.changes], after.after(beyond)
         records = self._deliverable(changes, position)
+        last, deletes = self._respelled(position, page)
+        records = [*deletes, *records]
         started, before, answered = time.monotonic(), self.hand_over.taken, self.hand_over.answered
         ignored = self.sink.ignored
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.hand_over.deliver(batches, failures=self.failures)
+        if deletes:
+            self._leftovers.delivered(last)
         ends = position.snapshot and not after.snapshot
         if ends:
             self._delete_leftovers(position)
@@ -131,9 +135,26 @@ class DeliveryPass:
             )
         return True
 
+    @cached_property
+    def _leftovers(self) -> Leftovers:
+        return Leftovers(self.connection, self.sink.name, self.changes, self.cursor.held)
+
+    def _respelled(self, position: Position, page: Page) -> tuple[int, list[Record]]:
+        """Deletes of keys that are written otherwise now, to be delivered before the page.
+
+        A target that calls both keys equal then keeps the new document. A full snapshot has deletes of its
+        own.
+        """
+        if not self.changes.feed.respells or position.snapshot or not self._leftovers.discard_stored():
+            return 0, []
+        last, keys = self._leftovers.next(self.sink.batch_records)
+        # Later than any document that the sink was given, and no later than the one with the new key.
+        deletes = (self._delete(key, position) for key in keys)
+        return last, [replace(each, revision=page.revision, snapshot=None) for each in deletes]
+
     def _delete_leftovers(self, position: Position) -> None:
         """Deliver deletes of what the sink was given under an earlier key of the feed."""
-        leftovers = Leftovers(self.connection, self.sink.name, self.changes, self.cursor.held)
+        leftovers = self._leftovers
         more = leftovers.discard_stored()
         while more:
             last, keys = leftovers.next(self.sink.batch_records)

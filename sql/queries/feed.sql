@@ -12,7 +12,7 @@ WITH digested AS MATERIALIZED (
     -- What is stored is looked up key by key: OFFSET 0 keeps the planner from joining. How many documents the
     -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
     -- feed for every change.
-    SELECT d.*, s.document AS stored, s.revision AS previous, {stranger} AS stranger,
+    SELECT d.*, s.document AS stored, s.revision AS previous, {respelled_key} {stranger} AS stranger,
            s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.=) d.hash AS whole,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM digested AS d
@@ -39,7 +39,7 @@ WITH digested AS MATERIALIZED (
         captured_at = %(captured_at)s::pg_catalog.timestamptz, modified_at = pg_catalog.clock_timestamp(){unscheduled}
     FROM gone AS d
     WHERE {affected_feed} AND {same_key}
-), {rescheduled} logged AS (
+), {rescheduled} {respelled} logged AS (
     INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
     SELECT d.revision, d.previous, {differing_keys},
            CASE WHEN d.whole OR %(all_fields)s::pg_catalog.bool THEN {fields} ELSE ARRAY(
@@ -129,6 +129,24 @@ LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS
 -- Only a time to come is kept: one that has passed would be due again at once, for ever. now() is the
 -- transaction's start, here, in the query and where due entities are looked up.
 CASE WHEN {column} OPERATOR(pg_catalog.>) pg_catalog.now() THEN {column} END AS refresh_at
+
+-- name: respelled_key
+-- The key as it was delivered, where the new one is equal to it and is written otherwise.
+CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
+     THEN (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {stored_keys}) AS k)::pg_catalog.text END AS respelled,
+
+-- name: respelled
+-- A receiver that compares keys by their bytes keeps the document under the old one: a delete is remembered for each sink.
+respelled AS (
+    INSERT INTO cdc.leftover (sink, feed, key)
+    SELECT o.sink, {name}, d.respelled
+    FROM differing AS d
+    CROSS JOIN (
+        SELECT k.sink FROM cdc.sink_state AS k WHERE k.feed OPERATOR(pg_catalog.=) {name}
+        UNION SELECT k.sink FROM cdc.former_sink AS k WHERE k.feed OPERATOR(pg_catalog.=) {name}
+    ) AS o
+    WHERE d.respelled IS NOT NULL
+),
 
 -- name: rescheduled
 -- Documents that differ in nothing but their next time: no revision, nothing to send. (A row may be written once

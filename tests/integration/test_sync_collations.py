@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from cdc_daemon.feeds.catalogue import describe
 from tests.acceptance.command import Feed
 from tests.conftest import Connect
 from tests.integration.properties.delta import Connection, follow, outcome, remember
@@ -114,9 +115,33 @@ def test_documents_follow_what_is_equal_by_a_collation_alone(
         assert not wrong, f"after {change}"
 
 
+def test_an_index_by_a_finer_collation_makes_no_unique_key(database: str, connect: Connect) -> None:
+    connection = connect()
+    connection.execute((schema(connection) + 'CREATE UNIQUE INDEX ON t (name COLLATE "C")').encode())
+    _, catalogue = describe(
+        connection, feed="f", text="SELECT id FROM t", key=(), entity=(), search_path="public"
+    )
+    (table,) = catalogue.tables.values()
+    assert table.unique_keys == ((("id",),) if has_icu(connection) else (("id",), ("name",)))
+
+
 def schema(connection: Connection) -> str:
     return (CASELESS if has_icu(connection) else BYTEWISE) + SCHEMA
 
 
 def has_icu(connection: Connection) -> bool:
     return bool(connection.execute("SELECT FROM pg_collation WHERE collname = 'und-x-icu'").fetchall())
+
+
+def test_a_key_that_is_spelled_otherwise_is_deleted_where_it_was_delivered(
+    database: str, connect: Connect, tmp_path: Path
+) -> None:
+    feeds = {"keyed": Feed("SELECT code, v FROM k", key=("code",))}
+    synced = Synced(tmp_path, database, schema=schema(connect()), feeds=feeds)
+    synced.sync()
+    synced.sync("UPDATE k SET code = 'ROOT' WHERE code = 'root'; UPDATE k SET v = 2 WHERE code = 'other'")
+    assert synced.documents("keyed") == synced.query("keyed")
+    synced.sync(
+        "UPDATE k SET code = 'LEAF' WHERE v = 1 AND code <> 'ROOT'", "DELETE FROM k WHERE code = 'LEAF'"
+    )
+    assert synced.documents("keyed") == synced.query("keyed")

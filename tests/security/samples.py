@@ -36,6 +36,8 @@ NO_STATEMENTS: Mapping[str, str] = {
     "fingerprint.digest": "a piece of fingerprint.parts",
     "fingerprint.named": "a piece of fingerprint.parts",
     "failed_item.id": "a piece of failed_item.refuse",
+    "feed.respelled": "a piece of feed.recompute, for keys that may be respelled",
+    "feed.respelled_key": "a piece of feed.recompute, too",
     "server.create_database": "not within a transaction; it has a name and nothing else",
     "surroundings.distributed": "reads a table of Citus, which is not installed",
 }
