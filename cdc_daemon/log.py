@@ -109,7 +109,14 @@ def _for_people(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 def _serialised(event: EventDict, **_: Any) -> str:
     # Fields may be anything that a caller has at hand (paths, decimals, snapshots): as text if need be.
-    return visible_json(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+    try:
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:  # half a surrogate pair, or nested deeper than orjson goes
+        texts = {name: value if isinstance(value, str) else ascii(value) for name, value in event.items()}
+        line = orjson.dumps(
+            {name: text.encode(errors="backslashreplace").decode() for name, text in texts.items()}
+        ).decode()
+    return visible_json(line)
 
 
 class _Console:

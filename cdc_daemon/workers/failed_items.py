@@ -77,7 +77,7 @@ class FailedItems:
             fields = {
                 "sink": self.sink,
                 "feed": self.feed,
-                "key": orjson.loads(one.record.key),
+                "key": _shown(one.record.key),
                 "revision": revision,
                 "attempts": attempts,
                 "status": one.status,
@@ -126,3 +126,13 @@ class FailedItems:
     @property
     def _place(self) -> dict[str, object]:
         return {"sink": self.sink, "feed": self.feed}
+
+
+def _shown(key: bytes) -> object:
+    """The key for the log: an object, or its text where it nests deeper than the log's lines can."""
+    try:
+        found: object = orjson.loads(key)
+        orjson.dumps(found)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return key.decode()
+    return found

@@ -6,11 +6,13 @@ for a delivery knows the same key as JSON, which is longer.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cdc_daemon import log
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.workers import control, failed_items
@@ -137,4 +139,22 @@ def test_an_item_is_known_by_its_key_however_numbers_are_written(
     delivering.sink.refused = set()
     delivering.catch_up("UPDATE product SET sku = ARRAY[id + 0.0, 1.0500, 100]")
     assert delivering.failed() == []
+    close_pools()
+
+
+def test_a_refused_key_that_nests_deeper_than_the_log_stands_aside(
+    connect: Connect, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failed_items, "BASE_SECONDS", failed_items.LONGEST_SECONDS)
+    connect().execute("""CREATE TABLE product (id int PRIMARY KEY, sku jsonb NOT NULL);
+        INSERT INTO product VALUES (1, '"sku1"'),
+            (2, (repeat('[', 300) || '"sku2"' || repeat(']', 300))::jsonb)""")
+    delivering = installed(database, tmp_path, "SELECT id, sku FROM product")
+    delivering.sink.refused = {"sku2"}
+    written = io.StringIO()
+    log.configure("info", "json", written)
+    delivering.catch_up()
+    assert len(delivering.sink.taken) == 1
+    assert delivering.failed("attempts") == [(1,)]
+    assert '"record_refused"' in written.getvalue()
     close_pools()

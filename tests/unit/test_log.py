@@ -53,6 +53,19 @@ def test_an_event_is_one_line_of_json_with_time_level_and_bound_fields() -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(orjson.loads("[" * 300 + "]" * 300), "[" * 300 + "]" * 300), ("a half: \ud800", "a half: \\ud800")],
+    ids=["nested deeply", "half a pair"],
+)
+def test_what_json_can_not_hold_is_written_as_its_text(value: object, text: str) -> None:
+    stream = io.StringIO()
+    log.configure("info", "json", stream)
+    log.get_logger().warning("record_refused", key=value)
+    [line] = lines(stream)
+    assert (line["event"], line["key"]) == ("record_refused", text)
+
+
 def test_a_logger_made_before_the_log_is_configured_follows_it() -> None:
     early, stream = log.get_logger(), io.StringIO()
     log.configure("info", "json", io.StringIO())
