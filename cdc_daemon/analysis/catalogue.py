@@ -252,6 +252,8 @@ class Catalogue:
         role: who reads, as it stands in a statement.
         code: what may run when documents are made.
         named_types: types in the query whose values are written as names of the catalogue (`regclass`).
+        collated_domains: domains that have a collation of their own, as in `Column.type`, with it and with
+            whether it is deterministic.
         creators: schemas of the search path in which strangers may create, with these roles, as they stand
             in a statement.
         makers: the same for schemas that are not there: roles that may make them.
@@ -265,6 +267,7 @@ class Catalogue:
     code: Code = Code()
     creators: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     named_types: tuple[str, ...] = ()
+    collated_domains: Mapping[str, tuple[str, bool]] = field(default_factory=dict[str, tuple[str, bool]])
     makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 

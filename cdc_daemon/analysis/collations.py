@@ -9,6 +9,7 @@ collations in it, without the database's own; a resolved column carries its set 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from sqlglot import exp
@@ -31,15 +32,23 @@ def collations_of(tree: Tree) -> Collations:
     """The collations in an expression, those of its subqueries too."""
     found: Collations = frozenset()
     for node in tree.walk():
-        if isinstance(node, exp.Column):
+        if isinstance(node, (exp.Column, exp.Cast)):
             found |= node.meta.get(_META, frozenset())
         elif isinstance(node, exp.Collate):
             found |= {WRITTEN}
     return found
 
 
+def mark_casts(tree: Tree, domains: Mapping[str, tuple[str, bool]]) -> None:
+    """Have the casts to some domains carry the domains' collations (see `Catalogue.collated_domains`)."""
+    for node in tree.find_all(exp.Cast) if domains else ():
+        domain = domains.get(node.to.sql(dialect="postgres"))
+        if domain is not None:
+            marked(node, _named(*domain))
+
+
 def marked(node: Tree, found: Collations) -> Tree:
-    """A column that carries its collations."""
+    """A column or a cast that carries its collations."""
     if found:
         node.meta[_META] = found
     return node
@@ -85,9 +94,11 @@ def one_collation(left: Tree, right: Tree) -> bool:
 
 
 def _of_catalogue(column: Column) -> Collations:
-    if not column.collation:
-        return frozenset()
-    return frozenset({column.collation}) if column.deterministic else frozenset({column.collation, FOLDING})
+    return _named(column.collation, column.deterministic) if column.collation else frozenset()
+
+
+def _named(collation: str, deterministic: bool) -> Collations:
+    return frozenset({collation}) if deterministic else frozenset({collation, FOLDING})
 
 
 def _yields_rows_of_text(body: Body) -> bool:

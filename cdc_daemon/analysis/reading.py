@@ -9,6 +9,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from cdc_daemon.analysis.catalogue import Catalogue, TableName, View
+from cdc_daemon.analysis.collations import mark_casts
 from cdc_daemon.analysis.ctes import Cte, unread
 from cdc_daemon.analysis.dialect import Tree, Unreadable, parse_with_reading
 from cdc_daemon.analysis.functions import Functions
@@ -85,7 +86,8 @@ class Text:
         return uid
 
     def number(self, tree: exp.Query) -> None:
-        """Number the places where tables are read; copies of a place keep its number."""
+        """Number the places where tables are read, and mark casts; copies keep both."""
+        mark_casts(tree, self.catalogue.collated_domains)
         for node in tree.find_all(exp.Table):
             node.meta["origin"] = self._places
             if node.db:

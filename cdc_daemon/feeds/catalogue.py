@@ -101,6 +101,12 @@ def describe(
                 statement("catalogue.creators"), {"schemas": schemas, "relations": list(tables)}
             ).fetchall()
         ]
+        domains = {
+            name: (collation, deterministic)
+            for name, collation, deterministic in cursor.execute(
+                statement("catalogue.collated_domains")
+            ).fetchall()
+        }
         code = read_code(
             cursor,
             query=view,
@@ -124,6 +130,7 @@ def describe(
         role=role,
         code=code,
         named_types=named_types,
+        collated_domains=domains,
         creators={schema: roles for schema, stands, roles in creators if stands},
         makers={schema: roles for schema, stands, roles in creators if not stands},
     )

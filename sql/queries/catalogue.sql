@@ -201,6 +201,15 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 ORDER BY 1, 2, 6
 
+-- name: collated_domains
+-- Domains that have a collation of their own, with it and with whether it is deterministic.
+SELECT pg_catalog.format_type(t.oid, -1), pg_catalog.format('%I.%I', n.nspname, l.collname), l.collisdeterministic
+FROM pg_catalog.pg_type AS t
+JOIN pg_catalog.pg_collation AS l ON l.oid = t.typcollation
+JOIN pg_catalog.pg_namespace AS n ON n.oid = l.collnamespace
+WHERE t.typtype = 'd' AND l.oid <> 'pg_catalog."default"'::pg_catalog.regcollation
+ORDER BY 1
+
 -- name: named_types
 -- Types of values in the query and its views that are numbers of objects and are written as their names, by themselves or
 -- as a part. A value that is used as a number (::oid) tells no name, nor does a constant that chooses a configuration of

@@ -52,10 +52,12 @@ FEEDS = {
     " GROUP BY t.id",
     "in_expressions": "SELECT r.id, count(*) AS n FROM r JOIN p ON r.name COLLATE ci = p.name"
     " WHERE p.name COLLATE ci <> 'no' GROUP BY r.id",
+    "cast_to_a_domain": "SELECT r.id, count(p.id) AS n FROM r JOIN p ON p.name::label = r.name GROUP BY r.id",
     "tree": "WITH RECURSIVE above AS (SELECT k.code, k.code AS top FROM k WHERE k.parent IS NULL UNION ALL"
     " SELECT k.code, above.top FROM above JOIN k ON k.parent = above.code)"
     " SELECT p.id, (SELECT count(*) FROM above WHERE above.top = p.name) AS n FROM p",
 }
+SMALL_BATCHES = '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"\nbatch_records = 7\n'
 WHOLE_WAY = ("constant", "listed", "before", "of_a_domain", "of_an_array", "joined", "partition", "by_view")
 
 CHANGES = (
@@ -137,11 +139,13 @@ def test_a_key_that_is_spelled_otherwise_is_deleted_where_it_was_delivered(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
     feeds = {"keyed": Feed("SELECT code, v FROM k", key=("code",))}
-    synced = Synced(tmp_path, database, schema=schema(connect()), feeds=feeds)
-    synced.sync()
+    rows = (
+        "INSERT INTO k SELECT chr(65 + n % 6) || chr(97 + n / 6), NULL, n FROM generate_series(0, 29) AS n;"
+    )
+    synced = Synced(tmp_path, database, schema=schema(connect()) + rows, feeds=feeds, sinks=SMALL_BATCHES)
+    synced.sync()  # the sink is new: it reads all documents in the order of their keys, page by page
+    assert synced.documents("keyed") == synced.query("keyed")
     synced.sync("UPDATE k SET code = 'ROOT' WHERE code = 'root'; UPDATE k SET v = 2 WHERE code = 'other'")
     assert synced.documents("keyed") == synced.query("keyed")
-    synced.sync(
-        "UPDATE k SET code = 'LEAF' WHERE v = 1 AND code <> 'ROOT'", "DELETE FROM k WHERE code = 'LEAF'"
-    )
+    synced.sync("UPDATE k SET code = upper(code) WHERE v < 20", "DELETE FROM k WHERE code = 'LEAF'")
     assert synced.documents("keyed") == synced.query("keyed")

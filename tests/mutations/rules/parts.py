@@ -34,6 +34,13 @@ PARTS = (
         killed_by=("test_collations",),
     ),
     Mutation(
+        "a cast to a domain has the domain's collation",
+        "reading",
+        "        mark_casts(tree, self.catalogue.collated_domains)\n",
+        "",
+        killed_by=("test_collations",),
+    ),
+    Mutation(
         "a collation that is written out stays inside",
         "walk",
         "    if WRITTEN in collations_of(value.tree):",

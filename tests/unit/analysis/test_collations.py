@@ -25,7 +25,9 @@ TABLES = (
     table("folding", collation="public.ci", deterministic=False),
     table("folded", collation="public.ci", deterministic=False),
 )
-CATALOGUE = Catalogue({each.name: each for each in TABLES})
+CATALOGUE = Catalogue(
+    {each.name: each for each in TABLES}, collated_domains={"public.folded": ("public.ci", False)}
+)
 
 
 def routes(query: str, alias: str, entity: str = "id") -> tuple[Route, ...]:
@@ -61,6 +63,14 @@ def test_an_equal_value_serves_no_condition_that_is_stricter() -> None:
         ' JOIN shop.other o ON ((f.name = (o.name COLLATE "C"))))'
     )
     assert visited(query, "p") == {"folded", "other"}
+
+
+def test_a_cast_to_a_domain_compares_by_the_domains_collation() -> None:
+    query = (
+        "SELECT o.id FROM ((shop.plain p JOIN shop.plain q ON ((q.name = (p.name)::public.folded)))"
+        " JOIN shop.other o ON ((o.name = q.name)))"
+    )
+    assert visited(query, "p") == {"plain", "other"}
 
 
 def test_an_equal_value_serves_what_compares_as_it_was_compared() -> None:
