@@ -1,4 +1,4 @@
-"""A feed as it is defined, and the names of what is stored for it."""
+"""The definition of a feed, and the names of its stored objects."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cdc_daemon.analysis.catalogue import Output
 from cdc_daemon.analysis.conjuncts import IDENTICAL, TEXTS
 from cdc_daemon.pg.session import OWN_PATH, type_name
 
-# Raise it when the same definition gives other documents or hashes: every feed is recomputed once.
+# Raise it if the same definition gives other documents or hashes. Then every feed is recomputed once.
 DOCUMENT_VERSION = 1
 
 RESERVED = frozenset(
     {
         *("document", "hash", "revision", "deleted", "captured_at", "modified_at"),  # the stored feed
-        "refresh_at",  # the same, where the query yields `_refresh_at`
+        "refresh_at",  # the same, if the query has `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # pending
         *("stored", "stranger", "whole", "document_bytes", "respelled"),  # the statement that recomputes
     }
 )
-"""Names of columns that stand beside key and entity columns, which therefore can't have them."""
+"""Names of our own columns beside key and entity columns, which therefore can't have these names."""
 
 MAX_DOCUMENT_BYTES = 16 << 20
-"""How large a document may be by default."""
+"""Default of the largest size of a document, in bytes."""
 
 REFRESH_AT = "_refresh_at"
-"""The output column that says when an entity has to be recomputed although no row changes."""
+"""The output column with the time when an entity must be recomputed although no row changes."""
 
 # Types whose equal values have one text, unless a collation of the column's own says otherwise.
 _WRITTEN_ALIKE = IDENTICAL | TEXTS
@@ -40,16 +40,17 @@ _COMMA = sql.SQL(", ")
 
 @dataclass(frozen=True)
 class FeedDefinition:
-    """One feed: its query and what its output columns are for.
+    """A feed: its query and the roles of its output columns.
 
     Attributes:
-        text: the user's SELECT, executed as written.
-        outputs: the query's output columns; those beginning with `_` are not in the document.
-        hash_exclude: output columns that alone do not make a change.
-        max_document_bytes: a larger document is never stored, and never leaves the database.
-        search_path: the schemas in which names of the text are found.
-        definition: the text after PostgreSQL resolved its names, for routes, which are derived from it.
-        definition_path: the schemas with which the definition and the routes mean what the text means.
+        text: the user's SELECT, which is executed as written.
+        outputs: the query's output columns. Columns whose names begin with `_` are not in the document.
+        hash_exclude: output columns whose change alone does not count as a change.
+        max_document_bytes: largest size of a document. A larger one is never stored and never leaves the
+            database.
+        search_path: the schemas in which names of the text are looked up.
+        definition: the text after PostgreSQL resolved its names. Routes are derived from it.
+        definition_path: the search path with which definition and routes have the meaning of the text.
     """
 
     name: str
@@ -65,36 +66,42 @@ class FeedDefinition:
 
     @property
     def table(self) -> str:
+        """Name of the stored feed's table."""
         return f"feed_{self.name}"
 
     @property
     def log(self) -> str:
+        """Name of the feed's log."""
         return f"feed_{self.name}_log"
 
     @property
     def segments(self) -> tuple[str, str]:
+        """Names of the log's two segments."""
         return f"{self.log}_0", f"{self.log}_1"
 
     @property
     def pending(self) -> str:
+        """Name of the table of pending entities."""
         return f"pending_{self.name}"
 
     @property
     def revision(self) -> str:
+        """Name of the sequence of revisions."""
         return f"feed_{self.name}_revision"
 
     @cached_property
     def types(self) -> dict[str, str]:
+        """Type of each output column, by name."""
         return {output.name: output.type for output in self.outputs}
 
     @cached_property
     def identity(self) -> tuple[str, ...]:
-        """Key and entity columns, each once: what is stored beside the document."""
+        """Key and entity columns, each once. They are stored beside the document."""
         return tuple(dict.fromkeys((*self.key, *self.entity)))
 
     @cached_property
     def refreshes(self) -> bool:
-        """Whether the query says when entities have to be recomputed although no row changes."""
+        """Whether the query has `_refresh_at`."""
         return REFRESH_AT in self.types
 
     @cached_property
@@ -104,7 +111,7 @@ class FeedDefinition:
 
     @cached_property
     def stored(self) -> tuple[str, ...]:
-        """The columns that stand beside the document and follow the query."""
+        """The columns of the query that are stored beside the document."""
         return (*self.identity, "refresh_at") if self.refreshes else self.identity
 
     @cached_property
@@ -114,11 +121,12 @@ class FeedDefinition:
 
     @cached_property
     def hashed_fields(self) -> tuple[str, ...]:
+        """The document's fields that the hash covers."""
         return tuple(name for name in self.fields if name not in self.hash_exclude)
 
     @cached_property
     def digest(self) -> str:
-        """Changes when the same tables would give other documents."""
+        """A digest that changes if the same tables would give other documents."""
         parts = (str(DOCUMENT_VERSION), self.text, *self.key, "", *self.entity, "", *self.hash_exclude)
         if self.refreshes:
             parts = (*parts, "", REFRESH_AT)
@@ -126,8 +134,9 @@ class FeedDefinition:
 
     @cached_property
     def layout(self) -> str:
-        """Changes when the stored tables must be made anew: another key, entity, type or collation of
-        theirs."""
+        """A digest that changes if the stored tables must be created anew.
+
+        That is with another key or entity, or another type or collation of their columns."""
         parts = (*self.key, "", *self.entity, "", *(self.types[name] for name in self.identity))
         collations = [name for name in self.identity if self.collation(name)]
         if collations:
@@ -135,47 +144,47 @@ class FeedDefinition:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def query(self, *, with_parameters: bool) -> sql.SQL:
-        """The user's text as a piece of a larger statement.
+        """Return the user's text as a part of a larger statement.
 
         Args:
-            with_parameters: whether that statement is executed with parameters, so that `%` must be doubled.
+            with_parameters: whether the statement is executed with parameters, so that `%` must be doubled.
         """
         text = self.text.replace("%", "%%") if with_parameters else self.text
         return sql.SQL(text)  # pyright: ignore[reportArgumentType] # executing the user's own SELECT is the purpose
 
     def resolved_query(self) -> sql.SQL:
-        """The definition as a piece of a larger statement, which is executed with parameters."""
+        """Return the definition as a part of a larger statement, which is executed with parameters."""
         text = self.definition.strip().removesuffix(";").replace("%", "%%")
         return sql.SQL(text)  # pyright: ignore[reportArgumentType] # as the server printed it
 
     def type_of(self, name: str) -> sql.SQL:
-        """The type of an output column, named with its schema."""
+        """Return the type of an output column, with its schema."""
         output = self._outputs[name]
         return type_name(output.qualified or output.type)
 
     def comparison_type(self, name: str) -> sql.SQL:
-        """The type as which values of an output column are compared: its own, or the enum below a domain."""
+        """Return the type in which an output column is compared: its own, or the enum of a domain."""
         compared_as = self._outputs[name].compared_as
         return type_name(compared_as) if compared_as else self.type_of(name)
 
     def comparable(self, name: str, value: sql.Composable) -> sql.Composable:
-        """A value of an output column as its operators take it."""
+        """Return a value of an output column in the type that its operators take."""
         if not self._outputs[name].compared_as:
             return value
-        # From a domain to its base type, which is no cast that users could make.
+        # A domain is converted to its base type, for which users can't create a cast.
         return sql.SQL("({})::{}").format(value, self.comparison_type(name))
 
     def is_built_in(self, name: str) -> bool:
-        """Whether the type of an output column is one of PostgreSQL's own."""
+        """Whether the type of an output column is built into PostgreSQL."""
         output = self._outputs[name]
         return not output.qualified or output.qualified.startswith("pg_catalog.")
 
     def collation(self, name: str) -> str:
-        """The collation of an output column, as in `Column.collation`."""
+        """Return the collation of an output column, as in `Column.collation`."""
         return self._outputs[name].collation
 
     def operators(self, name: str) -> tuple[str, str]:
-        """The operators `=` and `>` of an output column's type, each with its schema."""
+        """Return the operators `=` and `>` of an output column's type, each with its schema."""
         output = self._outputs[name]
         return output.equal, output.greater
 
@@ -190,8 +199,8 @@ class FeedDefinition:
         return {output.name: output for output in self.outputs}
 
     def document(self, fields: tuple[str, ...]) -> sql.Composed:
-        """The expression that makes a document (json) of the row `q`, with these fields in their order."""
-        # `row_to_json(q)` would be the column of that name, where the query yields one.
+        """Return the expression of a document (json) of the row `q`, with these fields in their order."""
+        # If the query has an output column `q`, `row_to_json(q)` would mean that column.
         if fields == tuple(output.name for output in self.outputs):
             return sql.Composed([sql.SQL("pg_catalog.row_to_json(q.*)")])
         return sql.SQL("(SELECT pg_catalog.row_to_json(d.*) FROM (SELECT {}) AS d)").format(
@@ -200,5 +209,5 @@ class FeedDefinition:
 
 
 def columns(names: tuple[str, ...], *, of: str | None = None) -> sql.Composed:
-    """Quoted column names, comma-separated, each qualified by the alias `of` if given."""
+    """Return quoted column names, separated by commas, each qualified by the alias `of` if given."""
     return _COMMA.join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)

@@ -1,4 +1,4 @@
-"""The reading half of a recomputation: documents of some entities and their hashes."""
+"""The reading half of a recomputation: the documents of some entities, with their hashes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 
 Entity = tuple[str, ...]
-"""The values of the entity columns as PostgreSQL writes them."""
+"""The values of the entity columns as texts, as PostgreSQL writes them."""
 
 Parameters = dict[str, object]
 
@@ -29,12 +29,12 @@ _COMMA = sql.SQL(", ")
 
 @dataclass(frozen=True)
 class Beside:
-    """Documents that another session made: one array for each column.
+    """Documents that a helper session computed, as one array for each column.
 
     Attributes:
-        columns: those that are stored beside the document, in their order.
-        documents: NULL where the document is as stored, or too large.
-        sizes: of all documents, in bytes.
+        columns: arrays of the columns that are stored beside the document, in their order.
+        documents: array of documents; NULL if the document equals the stored one or is too large.
+        sizes: array of the sizes of all documents, in bytes.
     """
 
     columns: tuple[TextArray | ByteaArray, ...]
@@ -43,20 +43,20 @@ class Beside:
     hashes: TextArray | ByteaArray
 
     def parameters(self) -> Parameters:
-        """What `digested_beside` asks for."""
+        """Return the parameters of `digested_beside`."""
         arrays = {f"column_{n}": array for n, array in enumerate(self.columns, start=1)}
         return {**arrays, "documents": self.documents, "sizes": self.sizes, "hashes": self.hashes}
 
 
 @dataclass(frozen=True)
 class Share:
-    """Entities whose documents another session makes, and where they are to be had."""
+    """A part of a batch whose documents a helper session computes, with a future for them."""
 
     entities: Sequence[Entity]
     made: Future[Beside] = field(default_factory=Future[Beside])
 
     def end(self, session: Future[None]) -> None:
-        """The session is through: what it has not made it never will."""
+        """Fail the part if the session has ended without computing it."""
         error = session.exception()
         if error is not None and not self.made.done():
             self.made.set_exception(error)
@@ -64,19 +64,19 @@ class Share:
 
 @dataclass(frozen=True)
 class MakeBeside:
-    """The statement with which a session makes documents for another one."""
+    """The statement by which a helper session computes documents for a feed's session."""
 
     feed: FeedDefinition
 
     def __call__(
         self, connection: Connection, shares: Sequence[Share], *, snapshot: str, force: bool
     ) -> None:
-        """Make the documents of these entities, share by share.
+        """Compute the documents of these entities, part by part.
 
         Args:
-            connection: in autocommit, with isolation level REPEATABLE READ.
-            snapshot: what the other session exported, in a transaction that holds the feed's state row.
-            force: bring every document, changed or not.
+            connection: session in autocommit mode, isolation level REPEATABLE READ.
+            snapshot: the snapshot that the feed's session exported in a transaction that holds the state row.
+            force: whether to send every document, changed or not.
         """
         with connection.transaction():
             connection.execute(statement("session.take_snapshot", snapshot=sql.Literal(snapshot)))
@@ -84,12 +84,12 @@ class MakeBeside:
                 share.made.set_result(self.make(connection, share.entities, force=force))
 
     def make(self, connection: Connection, entities: Sequence[Entity], *, force: bool) -> Beside:
-        """One share's documents, in the transaction that has taken the snapshot."""
+        """Return the documents of one part, in the transaction that imported the snapshot."""
         parameters = {**entity_arrays(self.feed, entities), "force": force}
         with names_found_in(connection, self.feed.search_path):
             made = array_cursor(connection).execute(self._statement, parameters)
         row = made.fetchone()
-        if row is None:  # an aggregate without GROUP BY always yields a row
+        if row is None:  # an aggregate without GROUP BY always returns a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
         *arrays, documents, sizes, hashes = row
         return Beside(tuple(arrays), documents, sizes, hashes)
@@ -110,7 +110,7 @@ class MakeBeside:
 
 
 def entity_arrays(feed: FeedDefinition, entities: Sequence[Entity]) -> Parameters:
-    """The parameters `entity_1 …` that `affected` asks for."""
+    """Return the parameters `entity_1 …` of `affected`."""
     return {
         f"entity_{n}": array(feed, name, [entity[n - 1] for entity in entities])
         for n, name in enumerate(feed.entity, start=1)
@@ -118,7 +118,7 @@ def entity_arrays(feed: FeedDefinition, entities: Sequence[Entity]) -> Parameter
 
 
 def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
-    """The predicate that selects the entities `%(entity_1)s …` (see `entity_arrays`) among rows `alias`."""
+    """Return the predicate that selects the entities of `entity_arrays` from the rows `alias`."""
     arrays = [array_parameter(feed, name, f"entity_{n}") for n, name in enumerate(feed.entity, start=1)]
     each = [
         statement("feed.affected_one", column=column(feed, name, alias), equal=feed.equal(name), values=array)
@@ -131,12 +131,12 @@ def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
 
 
 def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) -> sql.Composed:
-    """A SELECT of documents and hashes of the entities `%(entity_1)s …`.
+    """Return a SELECT of documents and hashes of the entities `%(entity_1)s …`.
 
     Args:
-        identity: what stands beside them; the stored feed's columns if None.
+        identity: the columns beside them; None means the stored feed's columns.
     """
-    # A hash of the whole document needs no second one.
+    # If the hash covers the whole document, one hash is enough.
     if feed.hashed_fields == feed.fields:
         hash_ = statement("feed.hash", hashed=sql.Identifier("made", "document"))
     else:
@@ -154,7 +154,7 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
 
 
 def digested_beside(feed: FeedDefinition) -> sql.Composed:
-    """A SELECT of the same columns over what `Beside.parameters` gives."""
+    """Return a SELECT of the same columns from `Beside.parameters`."""
     return statement(
         "feed.digested_beside",
         typed=_COMMA.join(
@@ -170,24 +170,24 @@ def digested_beside(feed: FeedDefinition) -> sql.Composed:
 
 
 def _text(feed: FeedDefinition, column: sql.Identifier, name: str) -> sql.Composed:
-    """A column that is stored beside the document as text."""
+    """Return a column that is stored beside the document, as text."""
     if name in feed.identity:
         return as_text(feed, name, column)
     return sql.SQL("{}::pg_catalog.text").format(column)
 
 
 def _value(feed: FeedDefinition, column: sql.Identifier, name: str) -> sql.Composed:
-    """Such a column again, from its text."""
+    """Return such a column from its text."""
     if name in feed.identity:
         return from_text(feed, name, column)
     return sql.SQL("{}::pg_catalog.timestamptz").format(column)
 
 
 def differs(feed: FeedDefinition) -> sql.Composed:
-    """The predicate that says that the digested row `d` is not what is stored, `s`.
+    """Return the predicate that the hashed row `d` differs from the stored row `s`.
 
-    A document whose entity changed is stored anew, although its hashed fields are the same; so is one with an
-    equal key that is written otherwise.
+    A document whose entity changed differs, even if its hashed fields are the same. So does one with an equal
+    key that is spelled differently.
     """
     moved = sql.Composed(
         [

@@ -1,4 +1,4 @@
-"""Recomputing some entities of a feed, and what comes of it."""
+"""Recomputes entities of a feed and stores the documents that differ."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.segments import current_segment
 
 BY_INDEX = b"\n-- by index"
-"""A statement that is prepared under other settings of the planner has to be another one."""
+"""A suffix that makes a statement different, so that it is prepared under other planner settings."""
 
 _COMMA = sql.SQL(", ")
 
 
 @dataclass(frozen=True)
 class Recomputed:
-    """What recomputing a batch did.
+    """The result of recomputing a batch.
 
     Attributes:
-        entities: how many were recomputed.
-        documents: how many documents the query yielded for them.
-        upserts, deletes: documents that differed, and tombstones made.
-        revision: the last revision given out, 0 if none.
-        too_large: entities that have a document larger than the feed allows, with its size in bytes.
+        entities: number of recomputed entities.
+        documents: number of documents that the query returned for them.
+        upserts, deletes: numbers of documents that differed, and of new tombstones.
+        revision: the last revision given out, or 0.
+        too_large: entities with a document larger than the feed allows, and its size in bytes.
     """
 
     entities: int = 0
@@ -58,6 +58,7 @@ class Recomputed:
 
     @property
     def unchanged(self) -> int:
+        """Number of documents that did not differ from the stored ones."""
         return self.documents - self.upserts - len(self.too_large)
 
     def __add__(self, other: Recomputed) -> Recomputed:
@@ -89,17 +90,17 @@ class Recompute:
         met: list[Entity] | None = None,
         by_index: bool = False,
     ) -> Recomputed:
-        """Recompute these entities inside the caller's transaction, which holds the feed's state row.
+        """Recompute entities inside the caller's transaction, which holds the feed's state row.
 
         Args:
-            entities: no duplicates; a few thousand at most.
-            captured_at: when the change that led here was captured.
-            force: give every document a new revision, changed or not.
-            all_fields: call every field of a changed document changed, without a comparison.
-            beside: their documents, made by another session on the snapshot of this transaction.
-            met: takes the entities that had to be recomputed with these, because they are stored with a key
-                that the query yields for one of these.
-            by_index: the session's settings keep the planner from reading whole tables.
+            entities: entities without duplicates, a few thousand at most.
+            captured_at: when the change was captured.
+            force: whether to give every document a new revision, changed or not.
+            all_fields: whether every field of a changed document counts as changed, without a comparison.
+            beside: their documents, if another session computed them with this transaction's snapshot.
+            met: collects other entities that had to be recomputed too, because they are stored with a key
+                that the query returns for one of `entities`.
+            by_index: whether the session's settings keep the planner from reading whole tables.
 
         Raises:
             FeedError: a key or entity is NULL, or a key is not unique.
@@ -126,12 +127,12 @@ class Recompute:
                 if not _is_of_key(error):
                     raise
                 raise DuplicateKey(self, parameters) from error
-            if row is None:  # a SELECT without FROM always yields a row
+            if row is None:  # a SELECT without FROM always returns a row
                 raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
             documents, upserts, deletes, revision, strangers, duplicated, large = row
             if duplicated:
                 raise DuplicateKey(self, parameters)
-            # What was written already differs no more: by the second count alone no sink would be told.
+            # Documents written before no longer differ, so the second count alone would miss them.
             written += Recomputed(0, 0, upserts, deletes, revision or 0)
             if not strangers:
                 too_large = tuple((tuple(entity), size) for *entity, size in large or ())
@@ -142,7 +143,7 @@ class Recompute:
             beside = None
 
     def explain_duplicates(self, connection: Session, parameters: Parameters) -> str:
-        """Up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
+        """Return up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
         with connection.transaction():
             find_names(connection, self.feed.search_path)
             rows = connection.execute(self._duplicates, parameters).fetchall()
@@ -150,7 +151,7 @@ class Recompute:
 
     @cached_property
     def _statements(self) -> tuple[bytes, bytes]:
-        # As bytes: putting some two hundred pieces together takes as long as a small statement runs.
+        # Cache it as bytes: composing some two hundred pieces takes as long as a small statement.
         return self._for_segments(digested(self.feed))
 
     @cached_property
@@ -243,14 +244,15 @@ class Recompute:
 
 
 def text_array(names: Sequence[str]) -> sql.Composed:
+    """Return the names as a literal of type text[]."""
     return sql.SQL("ARRAY[{}]::pg_catalog.text[]").format(_COMMA.join(map(sql.Literal, names)))
 
 
 def _is_of_key(error: psycopg.Error) -> bool:
-    """Whether our own statement raised it for a key, and not the feed's query for a row.
+    """Whether our own statement raised the error for a key, and not the feed's query for a row.
 
-    A subquery that yields two rows has the SQLSTATE of ON CONFLICT that meets one key twice, and a domain
-    that is NOT NULL that of a column. Messages are translated; these two fields are not.
+    A subquery that returns two rows has the same SQLSTATE as ON CONFLICT with a repeated key, and a domain
+    that is NOT NULL has the same as a column. Messages are translated, but the two fields used here are not.
     """
     if isinstance(error, psycopg.errors.CardinalityViolation):
         return error.diag.source_function == "ExecOnConflictUpdate"
@@ -258,7 +260,7 @@ def _is_of_key(error: psycopg.Error) -> bool:
 
 
 class DuplicateKey(FeedError):
-    """A key is NULL or not unique; the transaction is given up, the rows can be asked for after it."""
+    """A key is NULL or not unique. The transaction is rolled back; the rows can be read after it."""
 
     def __init__(self, recompute: Recompute, parameters: Parameters) -> None:
         super().__init__(

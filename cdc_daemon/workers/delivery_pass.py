@@ -1,4 +1,4 @@
-"""One page of a feed's changes from the log to a sink, and the failed items whose time has come."""
+"""Delivers a page of a feed's changes to a sink, and the failed items that are due."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, Sink
 from cdc_daemon.workers.target_watch import TargetWatch
 
 RETRIED_AT_ONCE = 20
-"""Failed items tried again between two pages: a thousand of them must not delay what is new."""
+"""Number of failed items to try between two pages, so that a thousand of them don't delay new changes."""
 
 POSTPONED_SECONDS = 30.0
-"""Pause of failed items that are due while the sink takes nothing."""
+"""Pause of due failed items while the sink takes nothing, in seconds."""
 
 COMPARED_WITH = 50
-"""Log rows that are read beyond a page at which the sink fails: bad documents may stand side by side."""
+"""Number of log rows to read after a page at which the sink fails: bad documents may be neighbours."""
 
 Step = Literal["worked", "idle", "busy"]
-"""What a step found: something to do, nothing, or another daemon at the delivery."""
+"""The result of a step: it had work, it had none, or another daemon delivers."""
 
 log = get_logger()
 
 
 @dataclass
 class DeliveryPass:
-    """The work of one session: no transaction is open during a send.
+    """Delivers pages and failed items. No transaction is open during a send.
 
     Attributes:
-        failures: how often in a row the sink took nothing.
+        failures: number of failures in a row.
         has_delivered: whether the sink took a record in the last `run`.
     """
 
@@ -55,17 +55,17 @@ class DeliveryPass:
     failures: int = 0
     has_delivered: bool = field(default=False, init=False)
     target: TargetWatch = field(init=False)
-    # How many rows to read: fewer than the sink takes while it is the bytes that fill a page.
+    # Number of rows to read: fewer than the sink takes, while bytes are what limits a page.
     _rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.target = TargetWatch(self.cursor, self.hand_over)
 
     def run(self) -> Step:
-        """Deliver the next page and what is due.
+        """Deliver the next page and the due failed items.
 
         Raises:
-            SinkUnavailable: the sink takes nothing; the cursor stays.
+            SinkUnavailable: the sink takes nothing. The cursor stays.
         """
         behind, due = self.cursor.look()
         before = self.hand_over.taken
@@ -77,7 +77,7 @@ class DeliveryPass:
             log.warning("lease_lost", sink=self.sink.name, feed=self.changes.feed.name)
             return "busy"
         except LeaseTaken:
-            return "busy"  # its holder delivers the same from the same place
+            return "busy"  # the holder of the lease delivers the same page
         finally:
             self.has_delivered = self.hand_over.taken > before
             if self.has_delivered:
@@ -91,14 +91,14 @@ class DeliveryPass:
             if self.hand_over.delivered:
                 self.hand_over.delivered.forget()
         elif self.target.lost_before(position):
-            return True  # the full snapshot may have to wait until every document is computed
+            return True  # a full snapshot may have to wait until every document is computed
         page = self._read(position)
         after = position.after(page)
         if after == position:
             return False
         changes = page.changes
         if self.failures >= SUSPICIOUS_FAILURES and after.goes_on_from(position):
-            # One document may be the reason, and may fill a page alone: the next ones are to compare it with.
+            # One document may be the cause, and may be a page of its own. Compare it with the next ones.
             beyond = self._read(after, fewest=COMPARED_WITH)
             changes, after = [*changes, *beyond.changes], after.after(beyond)
         records = self._deliverable(changes, position)
@@ -121,7 +121,7 @@ class DeliveryPass:
         if taken:
             self.target.sign(position)
         if taken and ignored >= taken:
-            # Mostly another history that went unnoticed, or two daemons with databases of their own.
+            # Usually an unnoticed change of history, or two daemons with different databases.
             log.warning("records_ignored", sink=self.sink.name, feed=self.changes.feed.name, records=ignored)
         if taken:
             log.info(
@@ -140,20 +140,20 @@ class DeliveryPass:
         return Leftovers(self.connection, self.sink.name, self.changes, self.cursor.held)
 
     def _respelled(self, position: Position, page: Page) -> tuple[int, list[Record]]:
-        """Deletes of keys that are written otherwise now, to be delivered before the page.
+        """Return deletes of keys whose spelling changed, to be delivered before the page.
 
-        A target that calls both keys equal then keeps the new document. A full snapshot has deletes of its
-        own.
+        A target for which both keys are equal then keeps the new document. A full snapshot has its own
+        deletes.
         """
         if not self.changes.feed.respells or position.snapshot or not self._leftovers.discard_stored():
             return 0, []
         last, keys = self._leftovers.next(self.sink.batch_records)
-        # Later than any document that the sink was given, and no later than the one with the new key.
+        # The revision is above those of all documents that the sink got, and not above the new key's.
         deletes = (self._delete(key, position) for key in keys)
         return last, [replace(each, revision=page.revision, snapshot=None) for each in deletes]
 
     def _delete_leftovers(self, position: Position) -> None:
-        """Deliver deletes of what the sink was given under an earlier key of the feed."""
+        """Deliver deletes of documents that the sink got under an earlier key of the feed."""
         leftovers = self._leftovers
         more = leftovers.discard_stored()
         while more:
@@ -194,12 +194,12 @@ class DeliveryPass:
                 limit=limit,
                 max_bytes=self.sink.batch_bytes,
             )
-        # Every row that is read is measured, which takes reading its document: few are read in vain.
+        # PostgreSQL measures every row, for which it reads the document. So read few rows in vain.
         self._rows = page.rows + 1 if page.cut else 2 * limit
         return page
 
     def _retry(self) -> bool:
-        """Hand over, each alone, the refused documents whose next attempt has come, as they are now.
+        """Send the due failed items, each alone, with their present documents.
 
         Returns:
             Whether there may be more.
@@ -211,7 +211,7 @@ class DeliveryPass:
         try:
             self.hand_over.attempt(self._deliverable(present, position, again=True))
         except SinkUnavailable as error:
-            # The next page will tell. It is not for a failed item to keep what is new waiting.
+            # The next page will show a lasting failure. A failed item must not delay new changes.
             self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
             return False
         finally:
@@ -221,13 +221,12 @@ class DeliveryPass:
     def _deliverable(
         self, changes: Sequence[Change], position: Position, *, again: bool = False
     ) -> list[Record]:
-        """The records of these changes that the sink may get now.
+        """Return the records of these changes that the sink may get now.
 
-        Documents that were stored under another limit and are too large become failed items: no sink sees
-        them.
+        Stored documents that are too large now become failed items, and no sink gets them.
 
         Args:
-            again: also those that were refused already, because their next attempt has come.
+            again: whether to include records that were refused before, because they are due.
         """
         records = [self._record(change, position) for change in changes]
         if not again:
@@ -276,6 +275,6 @@ class DeliveryPass:
         )
 
 
-@lru_cache(maxsize=1000)  # documents that were recomputed together have one time
+@lru_cache(maxsize=1000)  # documents that were recomputed together have the same time
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -17,7 +17,10 @@ from cdc_daemon.sinks.record import Record
 
 BASE_SECONDS = 2.0
 LONGEST_SECONDS = 3600.0
-"""The pause before an attempt is random between 0 and BASE * 2 ^ attempts, or this."""
+"""Longest pause in seconds.
+
+The pause before an attempt is random between 0 and BASE * 2 ^ attempts, or this.
+"""
 
 _ID = key_id(sql.SQL("r.key"))
 
@@ -26,7 +29,7 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Refused:
-    """One record and why the sink did not take it."""
+    """A record, and the reason why the sink did not take it."""
 
     record: Record
     reason: str
@@ -35,12 +38,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class FailedItems:
-    """Those of one sink and feed.
+    """The failed items of one sink and feed.
 
     Attributes:
-        max_attempts: after so many an item is parked.
-        cleaned: makes a target's words fit for people and logs.
-        held: a transaction during which nobody else delivers; it raises where somebody has begun to.
+        max_attempts: number of attempts after which an item is parked.
+        cleaned: cuts and cleans a target's message for people and logs.
+        held: opens a transaction that holds the lease; raises if another daemon has taken it.
     """
 
     connection: Session
@@ -52,7 +55,7 @@ class FailedItems:
     held: Callable[[], AbstractContextManager[None]]
 
     def refuse(self, refused: Sequence[Refused]) -> None:
-        """Note what was refused; the next attempt comes after a pause, or never."""
+        """Record refused records. Their next attempt comes after a pause, or never."""
         if not refused:
             return
         with self.held():
@@ -89,12 +92,12 @@ class FailedItems:
                 self.throttle.log(log.warning, "record_refused", about=self.feed, **fields)
 
     def accept(self, records: Sequence[Record]) -> None:
-        """What the sink has taken is no failed item any more."""
+        """Remove the failed items of records that the sink has taken."""
         if records and self._any():
             self.forget([record.key.decode() for record in records])
 
     def forget(self, keys: Sequence[str]) -> None:
-        """Drop items by their keys, JSON objects."""
+        """Remove items by their keys, JSON objects."""
         if keys:
             with self.held():
                 self.connection.execute(
@@ -102,7 +105,7 @@ class FailedItems:
                 )
 
     def without_refused(self, records: Sequence[Record]) -> list[Record]:
-        """The records but for those that were refused at this very revision: they have times of their own."""
+        """Return the records without those that were refused at this revision: these are tried when due."""
         if not records or not self._any():
             return list(records)
         revisions = [record.revision for record in records]
@@ -115,7 +118,7 @@ class FailedItems:
         return [record for record in records if record.revision not in refused]
 
     def postpone(self, seconds: float) -> None:
-        """The sink takes nothing: what is due waits, and the attempt does not count."""
+        """Postpone due items, because the sink takes nothing. The attempt does not count."""
         with self.held():
             self.connection.execute(statement("failed_item.postpone"), {**self._place, "seconds": seconds})
 
