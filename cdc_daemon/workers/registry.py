@@ -39,6 +39,8 @@ class Registry:
         self._sources: dict[TableName, Source] = {}
         # Feeds that were stored once: they are not made anew when somebody has dropped them.
         self._known: set[str] = set()
+        # The watcher asks up to fifty times a second: over 200 feeds and tables it took 5 ms to make.
+        self._readers: Mapping[str, Sequence[str]] | None = None
 
     def plan_and_install(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]]:
         """Derive a feed anew and install what it lacks, leaving alone what other feeds need.
@@ -92,6 +94,7 @@ class Registry:
         self._plans[feed] = plan
         self._known.add(feed)
         self._sources.update({source.table: source for source in sources})
+        self._readers = None
         log.info(
             "feed_planned",
             feed=feed,
@@ -112,6 +115,7 @@ class Registry:
             self._plans.pop(feed, None)
             needed = {table for plan in self._plans.values() for table in plan.columns}
             self._sources = {table: source for table, source in self._sources.items() if table in needed}
+            self._readers = None
 
     def definition(self, feed: str) -> FeedDefinition | None:
         """A feed, None as long as it is not planned."""
@@ -142,7 +146,11 @@ class Registry:
     def readers(self) -> Mapping[str, Sequence[str]]:
         """Per changelog, the feeds that read it."""
         with self._lock:
-            return {
-                source.changelog: sorted(name for name, plan in self._plans.items() if table in plan.columns)
-                for table, source in self._sources.items()
-            }
+            if self._readers is None:
+                self._readers = {
+                    source.changelog: sorted(
+                        name for name, plan in self._plans.items() if table in plan.columns
+                    )
+                    for table, source in self._sources.items()
+                }
+            return self._readers

@@ -61,6 +61,8 @@ class Watcher:
         self._sinks = sinks
         self._poll_seconds = poll_seconds
         self._idle_poll_seconds = idle_poll_seconds
+        # What was visible when a look at everything found no work; empty: it found some.
+        self._quiet = ""
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Poll until stopped.
@@ -69,7 +71,7 @@ class Watcher:
             InstallError: schema cdc is gone.
         """
         watched: tuple[Mapping[str, Sequence[str]], Sequence[str]] | None = None
-        query = b""
+        everything = by_the_clock = b""
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
             for feed in self._feeds:
@@ -79,10 +81,15 @@ class Watcher:
             while not stop.is_set():
                 beat()
                 if watched != (now := (self._changelogs(), self._refreshing())):
-                    watched, query = now, self._query(*now)
+                    watched, self._quiet = now, ""
+                    everything, by_the_clock = self._queries(*now)
                 started = time.monotonic()
                 try:
-                    next_seconds = self._look(connection, query)
+                    snapshot = self._snapshot(connection) if pause > self._poll_seconds else ""
+                    # Two equal snapshots see the same entries: only what waits for a time can be new.
+                    unchanged = snapshot != "" and snapshot == self._quiet
+                    next_seconds = self._look(connection, by_the_clock if unchanged else everything)
+                    self._quiet = snapshot if next_seconds > 0 else ""
                     for feed in self._catalogue.moved(connection):
                         self._bells.ring_feed(feed)
                 except psycopg.errors.UndefinedTable:
@@ -99,6 +106,10 @@ class Watcher:
                     pause = min(pause * 2, self._idle_poll_seconds)
                 stop.wait(max(shortest, min(pause, next_seconds) if next_seconds > 0 else pause))
 
+    def _snapshot(self, connection: Connection) -> str:
+        row = connection.execute(statement("watcher.snapshot")).fetchone()
+        return str(row[0]) if row else ""
+
     def _look(self, connection: Connection, query: bytes) -> float:
         """Ring for who has work; seconds until the next that is known of, 0 or less if there was some."""
         found = connection.execute(query).fetchall()
@@ -111,7 +122,10 @@ class Watcher:
                 self._bells.ring_delivery(sink, feed)
         return min((seconds for *_, seconds in found), default=math.inf)
 
-    def _query(self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]) -> bytes:
+    def _queries(
+        self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]
+    ) -> tuple[bytes, bytes]:
+        """One that sees all work there is, and one that sees what a time may have made work."""
         unread = [
             statement("watcher.unread", changelog=sql.Identifier(changelog), feeds=_texts(feeds))
             for changelog, feeds in changelogs.items()
@@ -121,13 +135,18 @@ class Watcher:
             for name in refreshing
         ]
         planned = sorted({feed for feeds in changelogs.values() for feed in feeds})
-        rest = [
-            statement("watcher.dropped", feeds=_texts(planned)),
+        timed = [
+            *due,
             statement("watcher.waiting", feeds=_texts(self._feeds)),
             statement("watcher.behind", sinks=_texts(self._sinks), feeds=_texts(self._feeds)),
         ]
+        dropped = statement("watcher.dropped", feeds=_texts(planned))
         # As bytes: over a hundred tables, putting it together takes longer than PostgreSQL takes to answer.
-        return sql.SQL("\nUNION\n").join([*unread, *due, *rest]).as_bytes()
+        return _union([*unread, dropped, *timed]), _union(timed)
+
+
+def _union(parts: Sequence[sql.Composable]) -> bytes:
+    return sql.SQL("\nUNION\n").join(parts).as_bytes()
 
 
 def _texts(names: Sequence[str]) -> sql.Composed:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.status import read_status
+from cdc_daemon.workers import watcher
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.watcher import Watcher
-from tests.acceptance.command import Feed, execute
+from tests.acceptance.command import Feed, eventually, execute
 from tests.conftest import Connect
 from tests.integration.synced import Synced
 
@@ -114,6 +116,49 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_watcher_at_rest_asks_only_what_a_time_may_have_changed(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds = Synced(tmp_path, database)
+    feeds.sync()
+    asked: list[bytes] = []
+    look = Watcher._look
+
+    def noted(self: Watcher, connection: Connection, query: bytes) -> float:
+        asked.append(query)
+        return look(self, connection, query)
+
+    monkeypatch.setattr(watcher, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(Watcher, "_look", noted)
+    bells, stop = Bells(["items"], []), threading.Event()
+    resting = Watcher(
+        lambda: pinned(database),
+        bells,
+        catalogue=CatalogueWatch(dict),
+        changelogs=lambda: {"changelog_public_item": ["items"]},
+        refreshing=list,
+        feeds=["items"],
+        sinks=["out"],
+        poll_seconds=0.01,
+        idle_poll_seconds=0.02,
+    )
+    thread = threading.Thread(target=resting.run, args=(stop, lambda: None))
+    thread.start()
+    try:
+        assert bells.await_feed("items", 20)
+        for price in (7, 8):
+            # Other tests commit in this cluster, too: some looks are at everything.
+            eventually("it rests", lambda: b"changelog_public_item" not in asked[-1])
+            assert not bells.await_feed("items", 0.1)
+            execute(database, f"UPDATE item SET price = {price} WHERE id = 1")
+            assert bells.await_feed("items", 20)
+            feeds.sync()
+            bells.await_feed("items", 0.1)
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_status_reads_no_entry_that_the_feed_has_read(shop: Synced) -> None:
