@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import psycopg
 
-from bench import capture, commerce, dead_sink, first_sync, growth, latency, sinks, throughput
+from bench import capture, commerce, dead_sink, first_sync, growth, idle, latency, sinks, throughput
 from bench.daemon import CommandFailed
 from bench.figure import Figure
 from bench.machine import described
@@ -33,6 +33,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "growth": growth.measure,
     "commerce": commerce.measure,
     "dead-sink": dead_sink.measure,
+    "idle": idle.measure,
 }
 
 

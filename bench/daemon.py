@@ -83,6 +83,10 @@ class Daemon:
             awaited=f"delivery of {records} records of {feed}",
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def peak_megabytes(self) -> float:
         """Return its peak memory so far (resident, with shared libraries), in MB."""
         status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")

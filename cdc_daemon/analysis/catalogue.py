@@ -114,7 +114,8 @@ class Table:
         rows: about how many, by the statistics; None where nobody knows.
         kind: anything but `table` is refused; its columns are there so that the rest can be judged.
         readable: the role may SELECT the columns that the query uses.
-        row_security: it is active for the role.
+        row_security: `active` where it applies to the role, `forced` where it does although the role owns the
+            table; else empty.
         unlogged: a crash empties it.
         foreign_parts: its partitions that are foreign tables, at any depth.
         numbered_keys: the unique keys by the columns' numbers (pg_attribute.attnum).
@@ -129,7 +130,7 @@ class Table:
     kind: RelationKind = "table"
     indexes: tuple[tuple[str, ...], ...] = ()
     readable: bool = True
-    row_security: bool = False
+    row_security: str = ""
     unlogged: bool = False
     foreign_parts: tuple[str, ...] = ()
     index_expressions: tuple[str, ...] = ()

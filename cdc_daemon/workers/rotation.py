@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -18,6 +19,9 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.segments import current_segment
 from cdc_daemon.workers.witness import Witness
 
+ARRIVE_SECONDS = 600.0
+"""How often other daemons are told that this one runs; they take it for gone after a day."""
+
 TRIES = 20
 TRY_SECONDS = 0.02
 
@@ -32,7 +36,7 @@ class Rotator:
         sources, feeds: what is captured and stored, as known by now.
         changelog_limit_bytes: a feed that keeps a changelog larger than this from being emptied loses its
             cursor and is resynced.
-        witness: is told in the same rhythm that this daemon still runs.
+        witness: tells other daemons that this one still runs.
         log_limit_rows: a sink that lacks more revisions than this scans the stored feed instead of the log.
     """
 
@@ -56,13 +60,15 @@ class Rotator:
         self._changelog_limit_bytes = changelog_limit_bytes
         self._log_limit_rows = log_limit_rows
         self._witness = witness
+        self._arrive_at = 0.0
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Rotate until stopped."""
         while not stop.wait(self._every_seconds):
             with self._session() as connection:
-                if self._witness is not None:
+                if self._witness is not None and time.monotonic() >= self._arrive_at:
                     self._witness.arrive(connection)
+                    self._arrive_at = time.monotonic() + ARRIVE_SECONDS
                 self.rotate(connection, 1 - current_segment(), stop)
             beat()  # the pool may have lent a session that is lost: only a statement shows that
 

@@ -313,7 +313,8 @@ SELECT c.oid, n.nspname, c.relname,
             WHEN c.relpersistence = 't' THEN 'temporary table'
             ELSE 'table' END,
        pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-       c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid),
+       CASE WHEN c.relkind NOT IN ('r', 'p') OR NOT pg_catalog.row_security_active(c.oid) THEN ''
+            WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN 'forced' ELSE 'active' END,
        c.relpersistence = 'u',
        ARRAY(SELECT pg_catalog.concat_ws('.', k.nspname, f.relname)
              FROM pg_catalog.pg_partition_tree(c.oid) AS t

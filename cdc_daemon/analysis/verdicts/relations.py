@@ -37,6 +37,9 @@ def relations(subject: Subject) -> Iterator[Verdict]:
     yield from _views(subject)
 
 
+_AS_OWNER = "run the daemon as the table's owner"
+
+
 def _views(subject: Subject) -> Iterator[Verdict]:
     role = subject.catalogue.role
     for view in subject.catalogue.views.values():
@@ -61,8 +64,10 @@ def _verdicts(table: Table, role: str) -> Iterator[tuple[str, str, str]]:
         yield "no-right", what, f"GRANT SELECT ON {table.name.quoted} TO {role}"
     elif table.row_security:
         what = f"row-level security of {table.name} applies to the role {role}, even where it hides nothing"
+        forced = table.row_security == "forced"
+        other = f"ALTER TABLE {table.name.quoted} NO FORCE ROW LEVEL SECURITY" if forced else _AS_OWNER
         hint = (
-            f"ALTER ROLE {role} BYPASSRLS, or run the daemon as the table's owner. A policy USING (true) "
+            f"ALTER ROLE {role} BYPASSRLS, or {other}. A policy USING (true) "
             "does not help: the daemon sets row_security = off, so that no row can be hidden silently"
         )
         yield "row-security", what, hint
