@@ -40,18 +40,7 @@ _STRICT = (
     exp.Operator,
 )
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
-_PASSING_NULL = (
-    PrefixOperator,
-    exp.Paren,
-    exp.Cast,
-    exp.Neg,
-    exp.Add,
-    exp.Sub,
-    exp.Mul,
-    exp.Div,
-    exp.Mod,
-    exp.Collate,
-)
+_PASSING_NULL = (exp.Paren, exp.Cast, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Collate)
 
 
 def conjuncts_of(tree: Tree) -> Iterator[Tree]:
@@ -185,7 +174,7 @@ def strict_refs(tree: Tree) -> frozenset[Ref]:
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
         return refs_of(tree) if not isinstance(tree.this, exp.Star) else frozenset()
-    if isinstance(tree, (*_STRICT, *_PASSING_NULL, exp.And)) and not _may_take_null(tree):
+    if isinstance(tree, (*_STRICT, *_PASSING_NULL, PrefixOperator, exp.And)) and not _may_take_null(tree):
         found: frozenset[Ref] = frozenset()
         for child in tree.iter_expressions():
             if not isinstance(child, (exp.DataType, exp.Any, exp.All)):

@@ -96,7 +96,7 @@ class Calls(Cursor):
         distinct = self._take("DISTINCT")
         if not distinct:
             self._take("ALL")
-        arguments = self._list(self._argument)
+        arguments: list[Tree] = self._list(self._argument)
         if distinct:
             arguments = [exp.Distinct(expressions=arguments)]
         if self._take("ORDER", "BY"):

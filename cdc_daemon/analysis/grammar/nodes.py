@@ -14,7 +14,7 @@ class PrefixOperator(exp.Unary):
     arg_types = {"this": True, "operator": True}  # noqa: RUF012 # sqlglot's form
 
 
-class Words(exp.Expression):
+class Words(exp.Expression):  # pyright: ignore[reportPrivateImportUsage] # sqlglot's base
     """Expressions and keywords in a row, an argument of a call with a syntax of its own.
 
     `EXTRACT(year FROM ts)` is a call of EXTRACT with one argument: the words `year FROM ts`. Keywords and
@@ -24,7 +24,7 @@ class Words(exp.Expression):
     arg_types = {"expressions": True}  # noqa: RUF012 # sqlglot's form
 
 
-class TableFunction(exp.Expression):
+class TableFunction(exp.Expression):  # pyright: ignore[reportPrivateImportUsage] # as above
     """XMLTABLE or JSON_TABLE; `columns` are the names of what its COLUMNS yields, in order."""
 
     arg_types = {"this": True, "expressions": True, "columns": True}  # noqa: RUF012 # sqlglot's form

@@ -63,6 +63,35 @@ def _literal(writer: _Writer, tree: Tree) -> str:
     return text.replace("\n", writer.SENTINEL_LINE_BREAK) if writer.pretty else text
 
 
+def _always(text: str) -> Callable[[_Writer, Tree], str]:
+    def written(_writer: _Writer, _tree: Tree) -> str:
+        return text
+
+    return written
+
+
+def _bits(kind: str) -> Callable[[_Writer, Tree], str]:
+    def written(_writer: _Writer, tree: Tree) -> str:
+        return f"{kind}'{tree.this}'"
+
+    return written
+
+
+def _word(_writer: _Writer, tree: Tree) -> str:
+    return str(tree.this)
+
+
+def _cast(writer: _Writer, tree: Tree) -> str:
+    return f"CAST({writer.sql(tree, 'this')} AS {writer.sql(tree, 'to')})"
+
+
+def _before(word: str) -> Callable[[_Writer, Tree], str]:
+    def written(writer: _Writer, tree: Tree) -> str:
+        return f"{word}{writer.sql(tree, 'this')}"
+
+    return written
+
+
 def _infix(sign: str) -> Callable[[_Writer, Tree], str]:
     def written(writer: _Writer, tree: Tree) -> str:
         return f"{writer.sql(tree, 'this')} {sign} {writer.sql(tree, 'expression')}"
@@ -236,14 +265,14 @@ class _Writer(PostgresGenerator):
         exp.Any: _quantified("ANY"),
         exp.AtTimeZone: _at_time_zone,
         exp.Between: _between,
-        exp.BitString: lambda _, tree: f"B'{tree.this}'",
+        exp.BitString: _bits("B"),
         exp.Bracket: _bracket,
         exp.CTE: _cte,
-        exp.Cast: lambda writer, tree: f"CAST({writer.sql(tree, 'this')} AS {writer.sql(tree, 'to')})",
+        exp.Cast: _cast,
         exp.Collate: _infix("COLLATE"),
-        exp.CurrentDate: lambda *_: "CURRENT_DATE",
-        exp.CurrentTime: lambda *_: "CURRENT_TIME",
-        exp.CurrentTimestamp: lambda *_: "CURRENT_TIMESTAMP",
+        exp.CurrentDate: _always("CURRENT_DATE"),
+        exp.CurrentTime: _always("CURRENT_TIME"),
+        exp.CurrentTimestamp: _always("CURRENT_TIMESTAMP"),
         exp.DPipe: _infix("||"),
         exp.DataType: _type,
         exp.Distinct: _distinct,
@@ -254,7 +283,7 @@ class _Writer(PostgresGenerator):
         exp.Fetch: _fetch,
         exp.GT: _infix(">"),
         exp.GTE: _infix(">="),
-        exp.HexString: lambda _, tree: f"X'{tree.this}'",
+        exp.HexString: _bits("X"),
         exp.ILike: _like,
         exp.In: _in,
         exp.Is: _test,
@@ -263,14 +292,14 @@ class _Writer(PostgresGenerator):
         exp.LTE: _infix("<="),
         exp.Like: _like,
         exp.Literal: _literal,
-        exp.Localtime: lambda *_: "LOCALTIME",
-        exp.Localtimestamp: lambda *_: "LOCALTIMESTAMP",
+        exp.Localtime: _always("LOCALTIME"),
+        exp.Localtimestamp: _always("LOCALTIMESTAMP"),
         exp.Lock: _lock,
         exp.Mod: _infix("%"),
         exp.Mul: _infix("*"),
         exp.NEQ: _infix("<>"),
-        exp.Neg: lambda writer, tree: f"-{writer.sql(tree, 'this')}",
-        exp.Not: lambda writer, tree: f"NOT {writer.sql(tree, 'this')}",
+        exp.Neg: _before("-"),
+        exp.Not: _before("NOT "),
         exp.NullSafeEQ: _infix("IS NOT DISTINCT FROM"),
         exp.NullSafeNEQ: _infix("IS DISTINCT FROM"),
         exp.Operator: _operator,
@@ -282,8 +311,8 @@ class _Writer(PostgresGenerator):
         exp.SimilarTo: _like,
         exp.Slice: _slice,
         exp.Sub: _infix("-"),
-        exp.Var: lambda _, tree: str(tree.this),
-        exp.Variadic: lambda writer, tree: f"VARIADIC {writer.sql(tree, 'this')}",
+        exp.Var: _word,
+        exp.Variadic: _before("VARIADIC "),
         exp.WindowSpec: _frame,
         PrefixOperator: _prefix_operator,
         TableFunction: _table_function,
@@ -333,6 +362,15 @@ class _Writer(PostgresGenerator):
     def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:  # noqa: ARG002 # sqlglot's
         """VALUES as a query; what stands in FROM has a Subquery around it."""
         rows = f"VALUES {self.expressions(expression, flat=True)}"
+        return self.query_modifiers(expression, self.prepend_ctes(expression, rows))
+
+    def subquery_sql(self, expression: exp.Subquery, sep: str = " AS ") -> str:
+        """VALUES in one line with its parentheses; any other query as sqlglot writes it."""
+        if not isinstance(expression.this, exp.Values):
+            subquery: str = super().subquery_sql(expression, sep)
+            return subquery
+        alias = self.sql(expression, "alias")
+        rows = f"({self.sql(expression, 'this')}){sep + alias if alias else ''}"
         return self.query_modifiers(expression, self.prepend_ctes(expression, rows))
 
     def tablealias_sql(self, expression: exp.TableAlias) -> str:

@@ -173,4 +173,18 @@ WRITTEN = (
         "    return f\"'{doubled}'\"",
         killed_by=("test_grammar",),
     ),
+    Mutation(
+        "somebody's own operator may make something of a NULL",
+        "conjuncts",
+        '    return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS\n',
+        "    return False\n",
+        killed_by=("test_strictness",),
+    ),
+    Mutation(
+        "IS TRUE does not ask for NULL",
+        "cases",
+        " and isinstance(test.expression, exp.Null)",
+        "",
+        killed_by=("test_strictness",),
+    ),
 )

@@ -176,8 +176,8 @@ PRECISE = (
     Mutation(
         "columns may be named in the declaration of a CTE",
         "ctes",
-        "            alias_columns(cte),\n",
-        "            (),\n",
+        "Cte(cte.this, alias_columns(cte),",
+        "Cte(cte.this, (),",
         killed_by=("every_entity",),
     ),
     Mutation(

@@ -34,7 +34,7 @@ def route(query: str) -> str:
         ),
         (
             "shop.category c JOIN LATERAL (VALUES (p.sku, 1)) v(tag, n) ON c.name = v.tag",
-            "( VALUES (p.sku, 1) ) AS elements(tag, n)",
+            "(VALUES (p.sku, 1)) AS elements(tag, n)",
         ),
         (
             "(SELECT p.sku AS tag UNION ALL SELECT 'x') v JOIN shop.category c ON c.name = v.tag",

@@ -1,0 +1,48 @@
+"""Which operators make nothing of a NULL: an outer join below such a condition is an inner one."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.conjuncts import strict_refs
+from cdc_daemon.analysis.dialect import parse
+from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.scopes import Ref
+from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+
+
+def is_strict(condition: str) -> bool:
+    tree = parse(f"SELECT 1 FROM t WHERE {condition}").args["where"].this
+    return Ref("t", "a") in strict_refs(tree)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["t.a ^@ 'x'", "(@ t.a) = 1", "t.a OPERATOR(public.=) 'x'", "t.a ? 'x'", "t.a !~ 'x'", "t.a IS NOT NULL"],
+)
+def test_an_operator_of_postgresql_is_strict(condition: str) -> None:
+    assert is_strict(condition)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "t.a OPERATOR(other.<#>) 'x'",
+        "(t.a || 'x') = 'y'",
+        "t.a IS UNKNOWN",
+        "t.a IS NOT TRUE",
+        "(t.a, t.a) OVERLAPS (t.b, t.b)",
+    ],
+)
+def test_what_may_make_something_of_a_null_is_not(condition: str) -> None:
+    assert not is_strict(condition)
+
+
+def test_is_true_does_not_ask_for_null() -> None:
+    query = """SELECT p.id, (
+            SELECT count(*) FROM shop.stock s WHERE s.product_id = c.id AND (c.id IS TRUE)
+        ) AS n FROM shop.product p LEFT JOIN shop.category c ON c.id = p.category_id"""
+    (stock,) = (each for each in analyse(feed_query(query), CATALOGUE).occurrences if each.alias == "s")
+
+    assert stock.kind is RouteKind.JOIN
