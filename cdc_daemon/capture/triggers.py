@@ -1,4 +1,4 @@
-"""Which triggers a source table needs, on which relations, and what they are called."""
+"""The triggers that a source table needs, with their relations and names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Trigger:
     """A capture trigger.
 
     Attributes:
-        table: the relation that carries it: the source table, or one above or below it.
+        table: the relation that has the trigger: the source table, or one above or below it.
         event: insert, update, delete or truncate.
-        function: what it calls.
+        function: the function that it calls.
     """
 
     table: TableName
@@ -28,10 +28,10 @@ class Trigger:
 
 
 def wanted_triggers(sources: Sequence[Source], installed: Installed) -> dict[Source, list[Trigger]]:
-    """The triggers of each source table.
+    """Return the triggers of each source table.
 
-    A partition and its parent may both be source tables: each relation then carries the triggers of both, the
-    second ones under numbered names. A trigger that is there keeps its name.
+    A partition and its parent may both be source tables. Then each relation has the triggers of both, the
+    second ones with numbered names. An existing trigger keeps its name.
     """
     functions = {source.function for source in sources}.union(
         captured.function for captured in installed.sources.values()

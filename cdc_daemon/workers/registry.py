@@ -1,4 +1,4 @@
-"""What the workers of one process know together: each feed's plan, and the source tables as captured."""
+"""The plans of all feeds and the captured source tables, shared by the workers of a process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_stored(connection: Connection, feed: str) -> bool:
 
 
 class Registry:
-    """Plans by feed, filled by the feeds' workers; every method may be called from any thread."""
+    """Plans by feed, which the feeds' workers fill in. Any thread may call its methods."""
 
     def __init__(self, settings: Settings, dsn: str) -> None:
         self._settings = settings
@@ -37,16 +37,16 @@ class Registry:
         self._lock = threading.Lock()
         self._plans: dict[str, FeedPlan] = {}
         self._sources: dict[TableName, Source] = {}
-        # Feeds that were stored once: they are not made anew when somebody has dropped them.
+        # Feeds that were stored before: the daemon does not create them again after they were dropped.
         self._known: set[str] = set()
         # The watcher asks up to fifty times a second: over 200 feeds and tables it took 5 ms to make.
         self._readers: Mapping[str, Sequence[str]] | None = None
 
     def plan_and_install(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]]:
-        """Derive a feed anew and install what it lacks, leaving alone what other feeds need.
+        """Plan a feed anew and install its missing objects. Objects of other feeds stay as they are.
 
         Raises:
-            FeedError, InstallError: this feed can't be used now.
+            FeedError, InstallError: the feed can't be used now.
         """
         if feed in self._known and not _is_stored(connection, feed):
             self._forget(feed)
@@ -66,13 +66,13 @@ class Registry:
         return plan, sources
 
     def plan_captured(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]] | None:
-        """Derive a feed anew, and install nothing: a transaction holds a table that is to be captured.
+        """Plan a feed anew without installing, because a transaction holds a table that needs capture.
 
         Returns:
-            None if a source table itself is not captured as the feed needs it, or the feed has no cursor.
+            None if a source table itself is not captured as the feed needs it, or if the feed has no cursor.
 
         Raises:
-            FeedError: this feed can't be used now.
+            FeedError: the feed can't be used now.
         """
         row = connection.execute(statement("feed_state.has_cursor"), {"feed": feed}).fetchone()
         if not row or not row[0]:
@@ -106,11 +106,11 @@ class Registry:
         try:
             for step in drop_strays(connection, self._dsn, self._settings):
                 log.info("source_installed", feed=feed, action=step.action, what=step.what)
-        except InstallError as error:  # the feed can do without: `install` comes again
+        except InstallError as error:  # the feed does not need this: `install` tries again
             log.warning("triggers_left", feed=feed, reason=str(error), hint=error.hint)
 
     def _forget(self, feed: str) -> None:
-        """Have nobody look at what is not there any more."""
+        """Forget a feed, so that no worker reads its objects."""
         with self._lock:
             self._plans.pop(feed, None)
             needed = {table for plan in self._plans.values() for table in plan.columns}
@@ -118,33 +118,33 @@ class Registry:
             self._readers = None
 
     def definition(self, feed: str) -> FeedDefinition | None:
-        """A feed, None as long as it is not planned."""
+        """Return a feed's definition; None if it is not planned yet."""
         with self._lock:
             plan = self._plans.get(feed)
             return plan.definition if plan else None
 
     def feeds(self) -> list[FeedDefinition]:
-        """Every feed that is planned."""
+        """Return the definitions of all planned feeds."""
         with self._lock:
             return [plan.definition for plan in self._plans.values()]
 
     def refreshing(self) -> Sequence[str]:
-        """The feeds whose queries say when entities have to be recomputed."""
+        """Return the feeds whose queries have `_refresh_at`."""
         with self._lock:
             return sorted(name for name, plan in self._plans.items() if plan.definition.refreshes)
 
     def dependencies(self) -> Mapping[str, Dependencies]:
-        """What each planned feed depends on in the catalogue."""
+        """Return the catalogue dependencies of each planned feed."""
         with self._lock:
             return {name: plan.dependencies for name, plan in self._plans.items()}
 
     def sources(self) -> list[Source]:
-        """Every source table that is captured for a planned feed."""
+        """Return all source tables that are captured for planned feeds."""
         with self._lock:
             return list(self._sources.values())
 
     def readers(self) -> Mapping[str, Sequence[str]]:
-        """Per changelog, the feeds that read it."""
+        """Return the feeds that read each changelog."""
         with self._lock:
             if self._readers is None:
                 self._readers = {

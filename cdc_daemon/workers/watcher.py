@@ -1,4 +1,4 @@
-"""The watcher: one read-only query for the whole daemon that sees who has work."""
+"""The watcher: one read-only query for the whole daemon that finds workers with work."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 
 BUSY_SECONDS = 5.0
-"""How long after the last change polling stays at its shortest."""
+"""Seconds after the last change during which the pause between polls stays shortest."""
 
 
 MOST_LOOKING = 0.1
-"""The part of its time that it may spend looking; over a hundred changelogs a look takes 3 ms and more."""
+"""Largest fraction of time for polls. Over a hundred changelogs a poll takes 3 ms and more."""
 
 
 class Watcher:
-    """Polls for unread entries, pending entities, undelivered revisions, due failed items; rings the bells.
+    """Polls for unread entries, pending entities, undelivered revisions, due failed items; wakes workers.
 
-    It takes no lock and no xid, so an idle database stays idle; one query serves all feeds and sinks.
+    It takes no lock and no xid, so an idle database stays idle. One query serves all feeds and sinks.
 
     Args:
-        catalogue: looks for what feeds depend on and no trigger tells of.
-        changelogs: per changelog, the feeds that read it.
-        refreshing: the feeds that want entities recomputed at times of their own.
-        poll_seconds: pause while something happens.
-        idle_poll_seconds: longest pause, reached by doubling when nothing does.
+        catalogue: finds catalogue changes, which fire no trigger.
+        changelogs: returns the feeds that read each changelog.
+        refreshing: returns the feeds with `_refresh_at`.
+        poll_seconds: pause between polls while there are changes.
+        idle_poll_seconds: longest pause, reached by doubling while there are no changes.
     """
 
     name = "watcher"
@@ -61,22 +61,22 @@ class Watcher:
         self._sinks = sinks
         self._poll_seconds = poll_seconds
         self._idle_poll_seconds = idle_poll_seconds
-        # What was visible when a look at everything found no work; empty: it found some.
+        # The snapshot of a full poll that found no work; empty if it found some.
         self._quiet = ""
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Poll until stopped.
 
         Raises:
-            InstallError: schema cdc is gone.
+            InstallError: schema cdc no longer exists.
         """
         watched: tuple[Mapping[str, Sequence[str]], Sequence[str]] | None = None
         everything = by_the_clock = b""
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
             for feed in self._feeds:
-                # The session before may have been lost with its server: a feed that rests has to look at once
-                # whether the database has another history.
+                # The last session may have been lost with its server. An idle feed must check at once whether
+                # the database has another history.
                 self._bells.ring_feed(feed)
             while not stop.is_set():
                 beat()
@@ -86,7 +86,7 @@ class Watcher:
                 started = time.monotonic()
                 try:
                     snapshot = self._snapshot(connection) if pause > self._poll_seconds else ""
-                    # Two equal snapshots see the same entries: only what waits for a time can be new.
+                    # Two equal snapshots see the same entries: only work that waits for a time can be new.
                     unchanged = snapshot != "" and snapshot == self._quiet
                     next_seconds = self._look(connection, by_the_clock if unchanged else everything)
                     self._quiet = snapshot if next_seconds > 0 else ""
@@ -94,7 +94,7 @@ class Watcher:
                         self._bells.ring_feed(feed)
                 except psycopg.errors.UndefinedTable:
                     require_schema(connection)
-                    # Some feed was dropped: its worker says so when it looks, and then nobody watches it.
+                    # A feed was dropped. Its worker reports it and stops watching the feed.
                     self._bells.ring_all()
                     stop.wait(self._idle_poll_seconds)
                     continue
@@ -111,7 +111,10 @@ class Watcher:
         return str(row[0]) if row else ""
 
     def _look(self, connection: Connection, query: bytes) -> float:
-        """Ring for who has work; seconds until the next that is known of, 0 or less if there was some."""
+        """Wake workers with work.
+
+        Return the seconds until the next known work; 0 or less if there was some.
+        """
         found = connection.execute(query).fetchall()
         for feed, sink, seconds in found:
             if seconds > 0:
@@ -125,7 +128,7 @@ class Watcher:
     def _queries(
         self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]
     ) -> tuple[bytes, bytes]:
-        """One that sees all work there is, and one that sees what a time may have made work."""
+        """Return a query for all work, and a query for work that only the time makes due."""
         unread = [
             statement("watcher.unread", changelog=sql.Identifier(changelog), feeds=_texts(feeds))
             for changelog, feeds in changelogs.items()
@@ -141,7 +144,7 @@ class Watcher:
             statement("watcher.behind", sinks=_texts(self._sinks), feeds=_texts(self._feeds)),
         ]
         dropped = statement("watcher.dropped", feeds=_texts(planned))
-        # As bytes: over a hundred tables, putting it together takes longer than PostgreSQL takes to answer.
+        # Cache it as bytes: over a hundred tables, composing it takes longer than PostgreSQL's answer.
         return _union([*unread, dropped, *timed]), _union(timed)
 
 
