@@ -203,7 +203,9 @@ class S3Sink(Sink):
                 found = [f"{_SIGNED}{uuid4().hex}.json"]
                 told = {"feed": feed, "sink": self.name, "signed_at": _stamp(datetime.now(UTC))}
                 self._put_new(client, f"{prefix}{found[0]}", orjson.dumps(told))
-            return found[0]
+        # A service whose lists are late shows it only after a while.
+        self._seen = (found[0], time.monotonic() + _LOOK_SECONDS)
+        return found[0]
 
     def recognized(self, feed: str, mark: str) -> str:
         """Look for that object, at most once a minute; see `Sink.recognized`."""

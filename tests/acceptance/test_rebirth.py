@@ -193,10 +193,14 @@ def test_a_target_that_is_lost_gets_everything_back(shop: Shop) -> None:
 
 
 def test_a_target_that_is_lost_while_nothing_changes_is_noticed_too(shop: Shop) -> None:
+    """And one that has everything gets nothing again when the daemon is restarted."""
     if shop.receiver.loss_is == "refilled" and (losses := shop.receiver.losses("products")):
         next(iter(losses.values()))()
         shop.sync()
         assert shop.is_delivered()
+    with capture_logs() as told:
+        shop.sync()
+    assert not [event for event in told if event["event"] in {"batch_delivered", "snapshot_ended"}]
 
 
 def test_a_target_that_lost_everything_gets_it_back_by_a_replay(shop: Shop) -> None:
