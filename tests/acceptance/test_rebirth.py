@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cdc_daemon.pg.session import connect
+from cdc_daemon.sinks.record import Record
 from cdc_daemon.workers import installation
 from tests import servers
 from tests.acceptance.command import Feed, execute
@@ -168,6 +170,29 @@ def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> No
     assert not shop.is_delivered()  # two databases that deliver to one target at a time can't both be right
     shop.uninstall()
     shop.install()
+    shop.sync()
+    assert shop.is_delivered()
+
+
+@pytest.mark.parametrize("receiver", ["opensearch", "postgres", "redis", "redis-stream"], indirect=True)
+def test_a_delivery_that_the_target_ignores_as_stale_is_told_and_counted(shop: Shop) -> None:
+    newer = Record(
+        *("products", b'{"sku":"p:1"}', "upsert", 1 << 52, "0" * 64, ()),
+        captured_at="2099-01-02T03:04:05Z",
+        data=b'{"id":1,"sku":"p:1","name":"of another database"}',
+    )
+    with closing(shop.receiver.sink()) as other:
+        other.deliver("products", [newer])
+    with capture_logs() as told:
+        shop.sync("UPDATE product SET name = 'b' WHERE id = 1")
+        shop.sync("UPDATE product SET name = 'c' WHERE id < 3")
+    ignored = [(event["event"], event.get("ignored")) for event in told if "records" in event]
+    assert ignored == [("records_ignored", None), ("batch_delivered", 1), ("batch_delivered", 1)]
+    assert shop.value("SELECT ignored FROM cdc.sink_state") == 2
+    if shop.receiver.kind == "opensearch":  # versions there never go down
+        shop.receiver.losses("products")["index dropped"]()
+    else:
+        shop.call("replay", "target", "--all")
     shop.sync()
     assert shop.is_delivered()
 
