@@ -67,6 +67,16 @@ MOVES = {
         "CREATE OR REPLACE FUNCTION deep(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || '!' $$",
         r"function public\.deep\(text\) was changed",
     ),
+    "a function replaced that an operator's function calls": Move(
+        ITEM + "CREATE FUNCTION inner_(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;"
+        "CREATE FUNCTION joined(text, text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS "
+        "$$ BEGIN RETURN public.inner_($1,$2); END $$;"
+        "CREATE OPERATOR <%> (FUNCTION = joined, LEFTARG = text, RIGHTARG = text)",
+        "SELECT id, code <%> 'x' AS code FROM shop.item",
+        "CREATE OR REPLACE FUNCTION inner_(text, text) RETURNS text LANGUAGE sql IMMUTABLE "
+        "AS $$ SELECT $2 $$",
+        r"function public\.inner_\(text,text\) was changed",
+    ),
     "an enum label renamed behind an array": Move(
         "CREATE TYPE mood AS ENUM ('good', 'bad');"
         "CREATE TABLE item (id int PRIMARY KEY, moods mood[]);"

@@ -19,13 +19,16 @@ _RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
 _CLOCKS = frozenset({"now", "transaction_timestamp"}) | _RUNNING
 _SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 # IN, BETWEEN, DISTINCT, USING, NULLIF, CASE, LIKE, ILIKE and SIMILAR TO look for these.
+# The first group is the beginning or end of a string in dollar quotes.
+_PARAMETERS = re.compile(r"(\$(?:[^\W\d]\w*)?\$)|(?<![\w$])\$\d+")
+_WORDS = re.compile(r'"(?:[^"]|"")+"|[^\W\d]\w*|[.()]')
 _BEHIND_WORDS = frozenset({"=", "<>", "<", ">", "<=", ">=", "~", "~~", "!~~", "~~*", "!~~*"})
 _CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 
 
 def relation_read(body: str) -> str | None:
     """A relation that a body reads, as it is spelled there; `EXECUTE` for dynamic SQL; None if none shows."""
-    text = SqlText(body)
+    text = _read(body)
     callers: list[str] = [""]
     for n, token in enumerate(text.tokens):
         word = _word(text, n)
@@ -46,7 +49,7 @@ def relation_read(body: str) -> str | None:
 
 def names_in(body: str) -> frozenset[tuple[str | None, str]]:
     """Every name in a body that may be a function's or a view's, with its schema, None where none stands."""
-    text = SqlText(body)
+    text = _read(body)
     found: set[tuple[str | None, str]] = set()
     for n in range(len(text.tokens)):
         name = _folded(text, n)
@@ -65,6 +68,16 @@ def symbols_in(text: str) -> frozenset[str]:
     return _BEHIND_WORDS.union(run[:length] for run in runs for length in range(1, len(run) + 1))
 
 
+def _read(body: str) -> SqlText:
+    """The tokens of a body; of one that is no SQL, its words, dots and parentheses.
+
+    To the tokenizer of sqlglot `$1,$2` is the beginning of a string in dollar quotes, which never ends. So
+    parameters are left out. A body in another language may hold anything: an apostrophe in a comment.
+    """
+    text = SqlText(_PARAMETERS.sub(lambda found: found[1] or "0", body))
+    return text if text.tokens else SqlText(" ".join(_WORDS.findall(body)))
+
+
 def _folded(text: SqlText, n: int) -> str | None:
     """The name at a token as PostgreSQL takes it; None if it is no name."""
     if not 0 <= n < len(text.tokens) or text.type_of(n) is TokenType.STRING:
@@ -77,14 +90,14 @@ def _folded(text: SqlText, n: int) -> str | None:
 
 def reads_clock(body: str) -> bool:
     """Whether the time of day stands in a body."""
-    text = SqlText(body)
+    text = _read(body)
     words = {_word(text, n) for n in range(len(text.tokens))}
     return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
 
 
 def runs_on(body: str) -> bool:
     """Whether a body reads a clock that goes on within a transaction."""
-    text = SqlText(body)
+    text = _read(body)
     return any(text.named(name, called=True) for name in _RUNNING)
 
 
