@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractConnection, AbstractExchange, HeadersType
@@ -238,6 +239,11 @@ class RabbitmqSink(Sink):
 
     async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
         exchange = await self._ready(feed, write=bool(records))
+        if not records and not self.settings.exchange:
+            # No queue has this name, so the broker gives it back, unless the user may not publish.
+            with contextlib.suppress(PublishError):
+                nowhere = f"cdc-daemon-probe-{uuid4().hex}"
+                await exchange.publish(aio_pika.Message(b""), nowhere, mandatory=True)
         messages = [self._message(record) for record in records]
         # The broker confirms in any order, and a round trip for each would take a hundred times as long.
         sent = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,8 @@ from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.nats import Nats, NatsReceiver
 from tests.receivers.opensearch import OPENSEARCH, OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver
-from tests.receivers.processes import own, shared
+from tests.receivers.processes import own, program, shared
+from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver
 from tests.receivers.receiver import state
 from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
 
@@ -104,6 +107,29 @@ def test_an_index_that_is_blocked_because_a_disk_is_full() -> None:
             pool.request("PUT", f"http://127.0.0.1:{receiver.address}/{index}/_settings", body=body)
 
     refuses_until_repaired(receiver.sink(), lambda: block(on=True), lambda: block(on=False))
+    receiver.close()
+
+
+def test_a_rabbitmq_broker_whose_user_may_not_publish() -> None:
+    server, user = shared(RABBITMQ), unique()
+    environment = {**os.environ, **RABBITMQ.environment(server.folder, server.ports)}
+
+    def control(*arguments: str) -> None:
+        command = [program("/usr/lib/rabbitmq/bin/rabbitmqctl", package="rabbitmq-server"), *arguments]
+        called = [command[0], "-n", environment["RABBITMQ_NODENAME"], *command[1:]]
+        subprocess.run(called, env=environment, check=True, capture_output=True)
+
+    receiver = RabbitmqReceiver(server, unique())
+    control("add_user", user, "x")
+    control("set_permissions", user, ".*", ".*", ".*")
+    said = refuses_until_repaired(
+        receiver.sink(url=f"amqp://{user}:x@127.0.0.1:{receiver.address}/"),
+        lambda: control("set_permissions", user, ".*", "^nothing$", ".*"),
+        lambda: control("set_permissions", user, ".*", ".*", ".*"),
+    )
+    assert "ACCESS_REFUSED" in said
+    control("delete_user", user)
+    assert receiver.documents(FEED) == state([*FIRST, *SECOND])
     receiver.close()
 
 
