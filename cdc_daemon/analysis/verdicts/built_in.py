@@ -5,6 +5,9 @@ server. The daemon pins the settings; no trigger fires for the rest. So every ST
 its reason, and so do the IMMUTABLE ones whose value is not one of their arguments alone. VOLATILE ones need
 no entry: all are refused. Nor do those that only the server calls (with an argument of type internal).
 
+Some libraries of the server decide, too: time zones, Unicode, collations. They change only with a version of
+the server or of its system.
+
 The list was made from pg_proc of PostgreSQL 15 and 18; a test finds every function that it lacks. A name that
 ends with * stands for all that begin so.
 """

@@ -17,7 +17,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.catalogue import Function, TableName
 from cdc_daemon.analysis.dialect import Tree
 from cdc_daemon.analysis.functions import SET_RETURNING, aggregates_all_rows
-from cdc_daemon.analysis.places import Place, SqlText, in_parentheses
+from cdc_daemon.analysis.places import Place, in_parentheses
 from cdc_daemon.analysis.plan import Verdict
 from cdc_daemon.analysis.scopes import expressions_without_queries
 from cdc_daemon.analysis.verdicts.bodies import reads_clock, runs_on
@@ -65,7 +65,7 @@ def clocks(subject: Subject) -> Iterator[Verdict]:
         for place in _places(subject, function):
             yield subject.verdict("clock", f"{shown} gives another value at every run", hint, place)
     for word in _WORDS if not allowed else ():
-        for place in _word_places(subject, word):
+        for place in subject.places_of_word(word):
             what = f"{word.upper()} gives another value at every run"
             yield subject.verdict("clock", what, _OFFER, place)
     yield from _literals(subject)
@@ -79,14 +79,6 @@ def _places(subject: Subject, function: Function) -> Iterator[Place | None]:
         return
     calls = [call for call in subject.calls(function) if len(call.expressions) == 1]
     yield from (subject.places.of_call(call) for call in calls)
-
-
-def _word_places(subject: Subject, word: str) -> Iterator[Place | None]:
-    """Where a word of the clock stands, or a view is read in which it does."""
-    yield from subject.text.keywords(word)
-    for view in subject.catalogue.views.values():
-        if SqlText(view.definition).keywords(word):
-            yield subject.place_of(view.name)
 
 
 def _literals(subject: Subject) -> Iterator[Verdict]:

@@ -38,7 +38,7 @@ def functions(subject: Subject) -> Iterator[Verdict]:
             yield from _function(subject, function)
     yield from _named_types(subject)
     for word in _SESSION_WORDS:
-        for place in subject.text.keywords(word):
+        for place in subject.places_of_word(word):
             yield _session(subject, word.upper(), place)
 
 

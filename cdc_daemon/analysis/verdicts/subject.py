@@ -70,6 +70,13 @@ class Subject:
             waiting += readers
         return None
 
+    def places_of_word(self, word: str) -> Iterator[Place | None]:
+        """Where a reserved word stands, or a view is read in which it does."""
+        yield from self.text.keywords(word)
+        for view in self.catalogue.views.values():
+            if SqlText(view.definition).keywords(word):
+                yield self.place_of(view.name)
+
     def calls(self, function: Function) -> list[Tree]:
         """The calls of a function in the definition."""
         return list(_calls(self.tree, function)) if self.tree is not None else []

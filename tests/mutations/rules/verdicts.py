@@ -34,6 +34,13 @@ TOLD = (
         killed_by=("functions",),
     ),
     Mutation(
+        "a word of the session or the clock is told of views, too",
+        "verdicts.subject",
+        "            if SqlText(view.definition).keywords(word):\n",
+        "            if False:\n",
+        killed_by=("views", "clocks"),
+    ),
+    Mutation(
         "a function that reaches outside is refused",
         "verdicts.functions",
         "    elif function.extension in _OUTSIDE:\n",
