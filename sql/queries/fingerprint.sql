@@ -104,6 +104,14 @@ WITH RECURSIVE tree AS (
     SELECT 'operator', 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, o.xmin::pg_catalog.text
     FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (%(operators)s::pg_catalog.oid[])
     UNION ALL
+    -- Which of these a query uses often stands in a text alone ('english'). They are few and hardly ever change.
+    SELECT 'text search configuration', 'pg_catalog.pg_ts_config'::pg_catalog.regclass, m.mapcfg,
+           pg_catalog.concat_ws(',', m.maptokentype, m.mapseqno, m.mapdict, m.xmin)
+    FROM pg_catalog.pg_ts_config_map AS m WHERE m.mapcfg >= 16384
+    UNION ALL
+    SELECT 'text search dictionary', 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, d.oid, d.xmin::pg_catalog.text
+    FROM pg_catalog.pg_ts_dict AS d WHERE d.oid >= 16384
+    UNION ALL
     -- Keys that routes rely on, where they are missing: one that is new makes no route wrong. By their columns, for
     -- REINDEX CONCURRENTLY makes another index of them.
     SELECT 'unique key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key

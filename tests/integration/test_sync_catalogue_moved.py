@@ -77,6 +77,13 @@ MOVES = {
         "AS $$ SELECT $2 $$",
         r"function public\.inner_\(text,text\) was changed",
     ),
+    "a text search configuration that takes another dictionary": Move(
+        ITEM + "CREATE TEXT SEARCH CONFIGURATION words (COPY = simple);"
+        "UPDATE shop.item SET code = 'running dogs'",
+        "SELECT id, to_tsvector('public.words', code)::text AS words FROM shop.item",
+        "ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword WITH english_stem",
+        r"text search configuration public\.words was changed",
+    ),
     "an enum label renamed behind an array": Move(
         "CREATE TYPE mood AS ENUM ('good', 'bad');"
         "CREATE TABLE item (id int PRIMARY KEY, moods mood[]);"
