@@ -1,4 +1,4 @@
-"""Which history a cursor belongs to: a snapshot means nothing in a restored, copied or promoted database."""
+"""The history of a cursor: a snapshot means nothing in a restored, copied or promoted database."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cdc_daemon.pg.session import Session, is_loss
 from cdc_daemon.pg.statements import statement
 
 UNKNOWN = "?"
-"""Stands for a part that the server does not tell; it differs from nothing."""
+"""Stands for a part that the server does not reveal. It equals everything."""
 
 Difference = Literal["none", "timeline", "other"]
 
 
 @dataclass(frozen=True)
 class History:
-    """One history of one stored feed.
+    """The history of a stored feed.
 
     Attributes:
         system: identifier of the cluster.
-        timeline: of the WAL that is written; another one after every promotion and restore from an archive.
-        database: its oid; a copy inside the cluster differs in nothing else.
-        table: oid of the stored feed's table; it alone differs after `pg_restore --clean` in place.
+        timeline: timeline of the current WAL. It changes with every promotion and restore from an archive.
+        database: oid of the database. In a copy within the cluster only this part differs.
+        table: oid of the stored feed's table. After `pg_restore --clean` in place only this part differs.
     """
 
     system: str = UNKNOWN
@@ -35,7 +35,7 @@ class History:
 
     @classmethod
     def of(cls, system: int | None, timeline: str | None, database: int) -> History:
-        """What the server tells; the timeline in hexadecimal digits."""
+        """Return the history from the server's values. `timeline` has hexadecimal digits."""
         return cls(
             UNKNOWN if system is None else str(system),
             UNKNOWN if timeline is None else str(int(timeline, 16)),
@@ -44,16 +44,16 @@ class History:
 
     @property
     def place(self) -> str:
-        """The database, whatever its history."""
+        """Identity of the database, whatever its history."""
         return f"{self.system}/{self.database}"
 
     @classmethod
     def read(cls, stored: str) -> History:
-        """A history as it was stored, by `str`."""
+        """Return a history from its stored text, made by `str`."""
         return cls(*(*stored.split("/"), UNKNOWN, UNKNOWN, UNKNOWN)[:4])
 
     def is_upgrade_of(self, former: History) -> bool:
-        """Whether `pg_upgrade` made this cluster: it keeps the oids of tables, and a dump does not."""
+        """Whether `pg_upgrade` made this cluster: it keeps the oids of tables, unlike a dump."""
         return (
             UNKNOWN not in {self.system, former.system, self.table}
             and self.system != former.system
@@ -64,7 +64,7 @@ class History:
         return "/".join((self.system, self.timeline, self.database, self.table))
 
     def difference(self, stored: str) -> Difference:
-        """How the stored history differs from this one: not, in the timeline alone, or otherwise."""
+        """Return how the stored history differs from this one: not, only in the timeline, or otherwise."""
         there = History.read(stored)
         pairs = [(getattr(self, part.name), getattr(there, part.name)) for part in fields(self)]
         differs = [one != other and UNKNOWN not in {one, other} for one, other in pairs]
@@ -75,17 +75,17 @@ class History:
 
 @dataclass(frozen=True)
 class Told:
-    """The parts that the server tells.
+    """The parts of a history that the server reveals.
 
     Attributes:
-        pieces: for `feed_state.snapshot_and_history`.
+        pieces: expressions for `feed_state.snapshot_and_history`.
     """
 
     pieces: dict[str, sql.Composable]
 
 
 def read_told(connection: Session) -> Told:
-    """Try which functions may be called: managed servers forbid some, and some fail there."""
+    """Try which functions work: managed servers forbid some of them, and some fail there."""
     return Told({part: _tried(connection, part) for part in ("system", "timeline")})
 
 

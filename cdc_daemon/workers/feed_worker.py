@@ -1,4 +1,4 @@
-"""One feed's worker: passes when there are changes, chunks of the slow lane in between."""
+"""The worker of a feed: passes when there are changes, and chunks of the slow lane in between."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sy
 from cdc_daemon.workers.witness import Witness
 
 IDLE_SECONDS = 60.0
-"""How often an idle feed looks for itself: its cursor moves on, its fingerprint is checked."""
+"""Seconds after which an idle feed makes a pass, which moves its cursor and checks its fingerprint."""
 
 REPAIR_SECONDS = (1.0, 30.0)
-"""First and longest pause between two tries of a stopped feed."""
+"""First and longest pause between two tries of a stopped feed, in seconds."""
 
 MOST_NAMED = 20
-"""How many entities that failed, or that work again, the log names of one pass."""
+"""Largest number of failed or recovered entities of a pass that the log names."""
 
 Step = Literal["worked", "idle", "busy", "again"]
-"""What a step found: something to do, nothing, another daemon at the feed, or cause to try again."""
+"""The result of a step: it had work, it had none, another daemon works on the feed, or try again."""
 
 log = get_logger()
 
@@ -48,14 +48,14 @@ class FeedWorker:
     """Keeps one feed in step until it is stopped.
 
     Args:
-        name: the feed.
-        pool: where it borrows a session for each of its steps.
-        plan_and_install: derives the feed anew and installs what differs; called at the start and whenever
-            the catalogue moved under the feed.
-        sides: sessions that make a part of the slow lane's documents.
-        witness: knows what was seen of the feed before.
-        plan_captured: derives the feed anew and installs nothing; None if it needs what is not captured.
-        written: told when documents changed, so that the sinks can be woken.
+        name: name of the feed.
+        pool: the pool from which it borrows a session for each step.
+        plan_and_install: plans the feed anew and installs differing objects; called at the start and whenever
+            the catalogue has changed.
+        sides: helper sessions for the slow lane.
+        witness: the witness of the feed's last revision.
+        plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
+        written: called with the feed when documents changed, to wake the sinks.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class FeedWorker:
         self._witness = witness or Witness(None)
         self._stopped = False
         self._must_resync = False
-        # While a table that is new can't be locked: the plan from before, and when to try again.
+        # While a new table can't be locked: the former plan, and the time of the next try.
         self._former: FeedSync | None = None
         self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
         self._throttle = Throttle()
@@ -95,14 +95,14 @@ class FeedWorker:
         """Work until stopped.
 
         Raises:
-            DatabaseUnavailable: the session is lost; the supervisor starts the worker again.
+            DatabaseUnavailable: the session is lost. The supervisor starts the worker again.
         """
         pause = REPAIR_SECONDS[0]
         sync: FeedSync | None = None
         while not stop.is_set():
             try:
                 sync, done = self._try_step(sync, stop, beat)
-                beat()  # a sign of life comes after a statement: it says that the database answers
+                beat()  # a sign of life after a statement shows that the database answers
                 if done in {"idle", "busy"}:
                     until_plan = max(0.0, self._plan_at - time.monotonic())
                     self._bells.await_feed(self.feed, min(IDLE_SECONDS, until_plan))
@@ -116,7 +116,7 @@ class FeedWorker:
                 pause = min(pause * 2, REPAIR_SECONDS[1])
 
     def catch_up(self, stop: threading.Event) -> None:
-        """Read everything that was committed before this call, and empty the slow lane.
+        """Read all changes that were committed before this call, and empty the slow lane.
 
         Raises:
             FeedError: the feed can't be brought up to date.
@@ -129,7 +129,7 @@ class FeedWorker:
                 if done == "idle" and self._is_drained():
                     return
                 if done in {"idle", "busy"}:
-                    stop.wait(0.05)  # another daemon is at it
+                    stop.wait(0.05)  # another daemon works on the feed
             except (CdcError, psycopg.Error) as error:
                 reason = self._reason(error)
                 self._stop_feed(reason)
@@ -138,7 +138,10 @@ class FeedWorker:
     def _try_step(
         self, sync: FeedSync | None, stop: threading.Event, beat: Callable[[], None]
     ) -> tuple[FeedSync | None, Step]:
-        """One step, with a plan made anew where `sync` is None; what passes by itself is "again"."""
+        """Make one step, with a new plan if `sync` is None.
+
+        Return "again" after an error that passes by itself.
+        """
         try:
             if sync is None or time.monotonic() >= self._plan_at:
                 sync = self._plan_or_go_on(sync)
@@ -154,12 +157,13 @@ class FeedWorker:
             return None, "again"
 
     def _plan_or_go_on(self, present: FeedSync | None) -> FeedSync:
-        """A new plan; the former one for a while, where a transaction holds a table that is to be captured.
+        """Return a new plan; the former one for a while, if a transaction holds a table that needs capture.
 
-        A daemon that has just started has no former plan. It follows the tables that an earlier one captured.
+        A daemon that has just started has no former plan. It follows the tables that an earlier daemon
+        captured.
 
         Raises:
-            TableBusy: the feed has no former plan, and not all that it needs is captured.
+            TableBusy: the feed has no former plan, and a needed table is not captured.
         """
         try:
             planned = self._plan()
@@ -188,7 +192,7 @@ class FeedWorker:
             plan, sources = self._plan_and_install(connection, self.feed)
             self._witness.arrive(connection)
         if self._must_resync:
-            # Only now, when the feed is known to work: a feed that can't go on keeps its cursor.
+            # Do this only when the feed is known to work: a feed that can't go on keeps its cursor.
             self._seat.execute(statement("feed_state.lose_cursor"), {"feed": self.feed})
             self._must_resync = False
         return self._sync_by(plan, sources)
@@ -211,19 +215,19 @@ class FeedWorker:
         )
 
     def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:
-        """One pass, and one chunk of the slow lane."""
+        """Make one pass, and recompute one chunk of the slow lane."""
         done = sync.run_pass()
         if done is None:
             return "worked" if self._begin(sync, stop, beat) else "busy"
         if done.did_something:
             self._tell(done)
         chunk = sync.drain()
-        # After the chunk: a feed that stopped in its slow lane would be repaired and stopped at every try.
+        # After the chunk: otherwise a feed that stops in its slow lane would log a repair at every try.
         self._repaired()
         if chunk is not None:
             self._tell(chunk)
             self._finish_resyncs(sync)
-        # What asks to be recomputed again and again goes on at the watcher's pace.
+        # Entities that are due again and again wait for the watcher's next poll.
         return "worked" if chunk is not None or done.delta.entries or done.due.more else "idle"
 
     def _finish_resyncs(self, sync: FeedSync) -> None:
@@ -236,7 +240,7 @@ class FeedWorker:
                 reason=reason,
                 seconds=round(seconds, 3),
             )
-            self._written(self.feed)  # a full snapshot may have waited for it
+            self._written(self.feed)  # a full snapshot may have waited for the end of the slow lane
 
     def _begin(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:
@@ -273,7 +277,7 @@ class FeedWorker:
             self._throttle.log(
                 log.warning,
                 "entity_failed",
-                about=repr(each.entity),  # one that fails at every change is told once in a while
+                about=repr(each.entity),  # an entity that fails at every change is logged now and then
                 feed=self.feed,
                 entity=each.entity,
                 status=each.status,
@@ -298,7 +302,7 @@ class FeedWorker:
             return f"the rows can't be read: {first_line(fault)}"
 
     def _is_drained(self) -> bool:
-        """Whether the slow lane is empty and nobody is at work on the feed just now."""
+        """Whether the slow lane is empty and no daemon works on the feed now."""
         row = self._seat.execute(statement("feed_state.is_drained"), {"feed": self.feed}).fetchone()
         return bool(row and row[0])
 
@@ -306,7 +310,7 @@ class FeedWorker:
         if not self._stopped:
             log.error("feed_stopped", feed=self.feed, reason=reason)
         self._stopped = True
-        with suppress(psycopg.errors.UndefinedTable):  # schema cdc is gone: the watcher says so
+        with suppress(psycopg.errors.UndefinedTable):  # schema cdc no longer exists: the watcher reports it
             state.stop(self._seat, self.feed, reason)
 
     def _repaired(self) -> None:
@@ -315,11 +319,11 @@ class FeedWorker:
         self._stopped = False
 
     def _reason(self, error: CdcError | psycopg.Error) -> str:
-        """Why the feed stops, in one line.
+        """Return the reason why the feed stops, in one line.
 
         Raises:
-            DatabaseUnavailable: a session is lost: this one, or another one that it needed for a while.
-            CdcError: the error is not one that a feed can stop for.
+            DatabaseUnavailable: a session is lost: the worker's, or another one that it needed.
+            CdcError: a feed does not stop for this error.
         """
         if self._seat.broken or is_loss(error):
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
@@ -337,4 +341,4 @@ class FeedWorker:
 
 
 def _no_watchdog() -> None:
-    """`catch_up` is watched by whoever called it."""
+    """Do nothing: the caller of `catch_up` watches it."""

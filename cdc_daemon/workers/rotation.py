@@ -1,4 +1,4 @@
-"""Rotation: resting segments that everybody has read are emptied, and who is too far behind lets go."""
+"""Rotation: empties resting segments that all readers have read; drops cursors too far behind."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Rotator:
     """Keeps changelogs and logs bounded.
 
     Args:
-        session: a session for one round.
-        sources, feeds: what is captured and stored, as known by now.
-        changelog_limit_bytes: a feed that keeps a changelog larger than this from being emptied loses its
+        session: opens a session for one round.
+        sources, feeds: return the captured tables and the stored feeds.
+        changelog_limit_bytes: size of a changelog above which a feed that blocks its rotation loses its
             cursor and is resynced.
         witness: tells other daemons that this one still runs.
-        log_limit_rows: a sink that lacks more revisions than this scans the stored feed instead of the log.
+        log_limit_rows: number of revisions above which a sink scans the stored feed instead of the log.
     """
 
     name = "rotator"
@@ -70,10 +70,10 @@ class Rotator:
                     self._witness.arrive(connection)
                     self._arrive_at = time.monotonic() + ARRIVE_SECONDS
                 self.rotate(connection, 1 - current_segment(), stop)
-            beat()  # the pool may have lent a session that is lost: only a statement shows that
+            beat()  # the pool may have given a lost session, which only a statement shows
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:
-        """One round over every segment that rests now.
+        """Try to empty every resting segment once.
 
         Args:
             resting: 0 or 1, the segments that take no entries at present.
@@ -90,12 +90,12 @@ class Rotator:
     def _empty(
         self, connection: Connection, name: str, stop: threading.Event, *, claimed_by: Source | FeedDefinition
     ) -> bool:
-        """Empty one segment if nobody writes it and nobody needs it.
+        """Empty a segment if no transaction writes it and no reader needs it.
 
-        First the lock, which fails while any writer is open or prepared, then the check of the cursors, then
-        TRUNCATE; in READ COMMITTED, because REPEATABLE READ would check the cursors as they were before the
-        lock (an entry was lost that way). The lock is never waited for: writers would queue behind us behind
-        a dump.
+        It takes the lock, which fails while any writer is open or prepared, then checks the cursors, then
+        executes TRUNCATE. It uses READ COMMITTED, because REPEATABLE READ would check the cursors as they
+        were before the lock (an entry was lost that way). It never waits for the lock: if a dump reads the
+        segment, writers would queue behind this request.
         """
         segment = sql.Identifier(name)
         row = connection.execute(statement("changelog.segment_is_empty", segment=segment)).fetchone()
@@ -125,7 +125,7 @@ class Rotator:
         last = connection.execute(statement("log.last_revision", segment=segment)).fetchone()
         claim = connection.execute(statement("sink_state.claim"), {"feed": claimed_by.name}).fetchone()
         if last is None or last[0] is None or claim is None or claim[0] is None:
-            return False  # no sink: whoever comes later scans the stored feed
+            return False  # no sink: a later one scans the stored feed
         return bool(last[0] > claim[0])
 
     def _let_go_of_changelog(self, connection: Connection, source: Source) -> None:

@@ -1,4 +1,4 @@
-"""One feed's sync: passes over what changed, and chunks of the slow lane.
+"""The sync of a feed: passes over changes, and chunks of the slow lane.
 
 Promised, and tested: every feed row equals the query at the feed's cursor snapshot or a later one; that
 snapshot never goes back; every commit is covered within one pass of becoming visible.
@@ -43,7 +43,7 @@ from cdc_daemon.workers.slow_lane import Added, SlowLane
 from cdc_daemon.workers.touched import Touched
 from cdc_daemon.workers.witness import Witness
 
-# They pass by themselves within moments; nobody has to know.
+# Errors that pass by themselves within moments. People need not know of them.
 PASSING = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -54,17 +54,20 @@ PASSING = (
 _Done = TypeVar("_Done")
 
 PASS_SECONDS = 0.5
-"""How long a pass may recompute: more waits in the slow lane, whose chunks let fresh changes through."""
+"""Longest time of a pass in seconds.
+
+Larger changes go to the slow lane, whose chunks let fresh changes through.
+"""
 
 FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
-"""Of so many entities a pass tells how long one takes; no fewer than so many are too many for a pass."""
+"""Smallest sample to estimate the time for each entity; smallest number of entities to defer."""
 
 
 log = get_logger()
 
 
 def for_sync(connection: Connection) -> Connection:
-    """Make a session ready for the transactions of `FeedSync`."""
+    """Prepare a session for the transactions of `FeedSync`."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     plan_once(connection)
     take_arrays(connection)
@@ -72,19 +75,19 @@ def for_sync(connection: Connection) -> Connection:
 
 
 class DefinitionDiffers(CdcError):
-    """What a feed depends on is not what it was when its cursor began: plan, install and resync."""
+    """The objects on which a feed depends changed since its cursor began: plan, install and resync."""
 
 
 class FeedSync:
     """The transactions that write one feed.
 
     Args:
-        connection: in autocommit, made ready by `for_sync`.
+        connection: session in autocommit mode, prepared by `for_sync`.
         sources: the plan's source tables as they are captured.
-        batch_entities: recomputed in one statement.
-        max_pass_entities: more than these go to the slow lane.
-        sides: sessions that make a part of the slow lane's documents.
-        witness: knows what was seen before.
+        batch_entities: number of entities that one statement recomputes.
+        max_pass_entities: largest number of entities of a pass.
+        sides: helper sessions for the slow lane.
+        witness: the witness of the feed's last revision.
     """
 
     def __init__(
@@ -143,11 +146,12 @@ class FeedSync:
 
     @contextmanager
     def _snapshot(self, *, keep_entries: bool = False) -> Generator[tuple[str, FeedState | None]]:
-        """A transaction whose snapshot can be a cursor, with the feed's row locked or None.
+        """Open a transaction whose snapshot can be a cursor. Yields the snapshot and the locked row, or None.
 
         Args:
-            keep_entries: no changelog is emptied meanwhile. A feed that has a cursor claims its unread
-                entries by it; one that is about to get its first has nothing that the rotator could see.
+            keep_entries: whether to keep the rotator from emptying changelogs meanwhile. A cursor protects a
+                feed's unread entries from the rotator; a feed that takes its first cursor has no such
+                protection.
         """
         with self._connection.transaction():
             if self._sources:
@@ -160,7 +164,7 @@ class FeedSync:
                 self._history = replace(history, table=locked.table)
                 self._revision = locked.revision
             yield until, locked
-        # After the commit: what the witness knows, the database has.
+        # Note it after the commit, so that the database has every noted revision.
         if locked is not None and (locked.cursor is not None or keep_entries):
             self._witness.note(self._history, self._feed.name, self._revision)
 
@@ -168,10 +172,10 @@ class FeedSync:
         """Bring the feed to a new snapshot.
 
         Returns:
-            None if another daemon is at it or the feed has no cursor yet (see `begin`).
+            None if another daemon works on the feed or the feed has no cursor yet (see `begin`).
 
         Raises:
-            DefinitionDiffers: the feed has to be planned and installed anew; the cursor has not moved.
+            DefinitionDiffers: the feed must be planned and installed anew. The cursor has not moved.
             FeedError: a key is NULL or not unique.
         """
         return self._in_two_tries(self._run_pass)
@@ -224,19 +228,19 @@ class FeedSync:
         return done
 
     def begin(self, *, pause: Callable[[float], bool], waiting: Callable[[Writers], None]) -> int | None:
-        """Take a first cursor; all entities go to the slow lane.
+        """Take a first cursor. All entities go to the slow lane.
 
         Args:
             pause, waiting: see `await_old_writers`.
 
         Returns:
-            How many entities there are; None if somebody else did it or the wait was given up.
+            The number of entities; None if another daemon took the cursor or `pause` gave up.
 
         Raises:
-            DefinitionDiffers: the catalogue has moved since the feed was planned.
+            DefinitionDiffers: the catalogue has changed since the feed was planned.
         """
-        # A row that another daemon holds looks like one without a cursor. Nobody need wait for the writers of
-        # a feed that has begun: they may be open for hours.
+        # A row that another daemon holds looks like one without a cursor. If the feed has a cursor, don't
+        # wait for writers, which may be open for hours.
         if self._has_cursor():
             return None
 
@@ -256,8 +260,8 @@ class FeedSync:
             self._check_definition(locked)
             found = self._fingerprint.read(self._connection)
             if found != self._planned:
-                # The wait may have lasted hours. Taken as it is now, the fingerprint would vouch for a plan
-                # that knows nothing of, say, a partition that was attached meanwhile and has no triggers.
+                # The wait may have lasted hours. If this took the present fingerprint, it would confirm a
+                # plan that lacks a partition, for example, which was attached meanwhile and has no triggers.
                 parts = self._fingerprint.parts(self._connection)
                 raise DefinitionDiffers(
                     f"before the first sync began: {what_changed(self._planned_parts, parts)}"
@@ -268,13 +272,13 @@ class FeedSync:
             )
             renamed = remember_renamed(self._connection, self._feed)
             if restored or renamed:
-                # Receivers hold what is of that future, or under a former key, and will never be deleted.
+                # Receivers hold documents of lost changes, or under a former key, without a delete for them.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             if restored:
                 self._restart_revisions(locked.revision)
                 if self._history.is_upgrade_of(former):
-                    # A return to the old cluster finds it behind what was delivered. (Where this transaction
-                    # fails, that return costs a full snapshot for nothing.)
+                    # After a return to the old cluster, its database is behind this note. (If this
+                    # transaction fails, such a return costs an unneeded full snapshot.)
                     self._witness.note(former, self._feed.name, self._revision)
             self._every.require()
             added = self._every.put(
@@ -300,9 +304,9 @@ class FeedSync:
         return added.entities
 
     def drain(self) -> Pass | None:
-        """Recompute a chunk of the slow lane; None if there is none or another daemon is at it.
+        """Recompute a chunk of the slow lane; None if the lane is empty or another daemon works on the feed.
 
-        The size of a chunk follows the time that the last one took, so that fresh changes never wait long.
+        The size of a chunk follows the duration of the last one, so that fresh changes never wait long.
         """
         return self._in_two_tries(self._drain)
 
@@ -321,8 +325,8 @@ class FeedSync:
         """Put entities into the slow lane: all, or those whose documents have these values.
 
         Returns:
-            The number of the request (cdc.resync.id; 0 if there is nothing to do) and how many entities it
-            has; None if another daemon is at the feed just now, or it has no cursor yet.
+            The number of the request (cdc.resync.id; 0 if there is nothing to do), and its number of
+            entities; None if another daemon works on the feed now, or if the feed has no cursor yet.
         """
         return self._in_two_tries(lambda guarded: self._request(where, reason, force, guarded=guarded))
 
@@ -346,20 +350,21 @@ class FeedSync:
 
     @property
     def set_aside(self) -> Sequence[SetAside]:
-        """What could not be computed or found out in the last transaction."""
+        """Return the entities that failed in the last transaction."""
         return self._isolation.set_aside
 
     def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
-        """Mark the requests that are through: (id, entities, reason, seconds) of each."""
+        """Mark finished requests. Return (id, entities, reason, seconds) of each."""
         rows = self._connection.execute(
             statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
         ).fetchall()
         return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
 
     def tolerate(self) -> None:
-        """Go on with this plan though the catalogue moved: what differs can't be captured yet.
+        """Go on with this plan although the catalogue changed: the changed tables can't be captured yet.
 
-        What is captured is followed as before. The resync that comes with the next plan finds the rest.
+        The feed follows the captured tables as before. The resync after the next plan finds the other
+        changes.
         """
         self._tolerated = self._fingerprint.read(self._connection)
 
@@ -391,7 +396,7 @@ class FeedSync:
             and self._witness.vouches(self._history, self._feed.name, stored, locked.revision)
             and self._witness.is_alone(self._connection)
         ):
-            # A failover that lost nothing: what receivers have, the new primary has.
+            # A failover that lost nothing: the new primary has everything that receivers have.
             self._connection.execute(
                 statement("history.adopt"), {"feed": self._feed.name, "history": str(self._history)}
             )
@@ -400,7 +405,7 @@ class FeedSync:
         raise DefinitionDiffers("the database has another history: restored, copied or promoted")
 
     def _is_behind(self, locked: FeedState) -> bool:
-        """Whether the database lacks what was committed there before."""
+        """Whether the database lacks a revision that was committed there before."""
         seen = self._witness.seen(self._history.place, self._feed.name)
         return seen is not None and locked.revision < seen.revision
 
@@ -422,7 +427,7 @@ class FeedSync:
         )
 
     def _read_due(self) -> Due:
-        """The entities whose time has come: those that wait longest, as many as one statement recomputes."""
+        """Return due entities: those that wait longest, as many as one statement recomputes."""
         if not self._feed.refreshes:
             return Due()
         rows = self._connection.execute(self._due).fetchall()
@@ -433,10 +438,10 @@ class FeedSync:
         )
 
     def _most_entities(self, locked: FeedState) -> int:
-        """How many entities one pass may take.
+        """Return the largest number of entities for one pass.
 
-        Those of a larger delta wait in the slow lane, where chunks let fresh changes through; but none where
-        more wait already than it has itself.
+        Entities of a larger delta wait in the slow lane, where chunks let fresh changes through. But no delta
+        waits there behind more entities than it has itself.
         """
         if self._seconds_an_entity is None:
             return self._max_pass_entities
@@ -458,14 +463,14 @@ class FeedSync:
         return done
 
     def _retry_failed(self) -> tuple[Recomputed, Added]:
-        """Try entities that are set aside and whose time has come, and look for those that are not known."""
+        """Try due entities that are set aside, and try to list unknown entities."""
         due = self._failed.due(limit=self._batch_entities)
         entities = [each for each in due if each is not None]
         done = self._isolation.retry(entities, captured_at=datetime.now(UTC))
         return done, self._every.find_again() if None in due else Added()
 
     def _in_two_tries(self, act: Callable[[bool], _Done]) -> _Done:
-        """Do a transaction; one that meets an error of a row is done again with savepoints."""
+        """Execute a transaction. After an error of a row, repeat it with savepoints."""
         try:
             return act(False)
         except psycopg.Error as error:
