@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -42,6 +43,7 @@ from cdc_daemon.sinks.tls import TlsSettings
 
 _LONGEST_KEY_BYTES = 180  # of 255 that a routing key may have
 _CLOSE_SECONDS = 2.0
+_LOOK_SECONDS = 10.0
 _FAILURES: tuple[type[BaseException], ...] = (
     AMQPException,
     AMQPError,
@@ -144,6 +146,8 @@ class RabbitmqSink(Sink):
     _connection: AbstractConnection | None = field(default=None, init=False, repr=False)
     _exchange: AbstractExchange | None = field(default=None, init=False, repr=False)
     _queue_is_there: bool = field(default=False, init=False, repr=False)
+    _is_made_anew: bool = field(default=False, init=False, repr=False)
+    _look_at: float = field(default=0.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._loop = EventLoop(f"rabbitmq of sink {self.name}")
@@ -177,14 +181,21 @@ class RabbitmqSink(Sink):
 
     def sign(self, feed: str) -> str:  # noqa: ARG002 - each feed has its queue
         """Where the sink makes the queue, that it is there; see `Sink.sign`."""
+        self._is_made_anew = False
         return "queue" if self.settings.makes_queue else ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Look for the queue: a delivery would make another one in its place; see `Sink.recognized`."""
-        if not self.settings.makes_queue:
+        """Look for the queue every ten seconds, which takes longer than a delivery; see `Sink.recognized`.
+
+        In between, a delivery finds out that no queue takes its records, or makes the queue anew.
+        """
+        if self._is_made_anew:
+            return ""
+        if not self.settings.makes_queue or time.monotonic() < self._look_at:
             return mark
         with self._failures_explained(f"sink {self.name}, feed {feed}"):
             is_there = self._loop.run(self._has_queue(feed), self.timeout_seconds)
+        self._look_at = time.monotonic() + _LOOK_SECONDS if is_there else 0.0
         return mark if is_there else ""
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
@@ -294,6 +305,7 @@ class RabbitmqSink(Sink):
             making = await connection.channel()
             await making.declare_queue(self._queue(feed), durable=True)
             await making.close()
+            self._is_made_anew = True
 
     async def _has_queue(self, feed: str) -> bool:
         await self._ready(feed, write=False)
@@ -325,6 +337,7 @@ class RabbitmqSink(Sink):
             raise failures[0]
         if returned and len(returned) == len(records) and not self.settings.routes_by_key:
             # Of the routing, not of the records: all that come would be refused alike.
+            self._look_at = 0.0
             raise TargetFault(
                 returned[0].reason,
                 where=where,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdc_daemon.errors import RecordsRefused
+from cdc_daemon.errors import RecordsRefused, TargetFault
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
 from tests.integration.sinks.targets import unique
@@ -18,6 +18,7 @@ from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.opensearch import OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
+from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver
 from tests.receivers.receiver import Documents, Receiver, seen, state
 from tests.receivers.redis import RedisReceiver
 from tests.receivers.s3 import S3Receiver
@@ -264,6 +265,25 @@ def test_a_stream_that_keeps_one_message_a_subject_is_recognized_until_it_is_emp
     assert sink.recognized(FEED, mark) == mark
     nats.losses(FEED)["purged"]()
     assert sink.recognized(FEED, mark) == ""
+
+
+def test_a_queue_that_is_deleted_between_two_looks_is_noticed_all_the_same() -> None:
+    receiver = RabbitmqReceiver(shared(RABBITMQ), unique())
+    sink = receiver.sink()
+    deliver(sink, [upsert("a", EARLIER + 1)])
+    mark = sink.sign(FEED)
+    assert sink.recognized(FEED, mark) == mark
+    receiver.losses(FEED)["queue deleted"]()
+    with pytest.raises(TargetFault):  # no queue takes it
+        sink.deliver(FEED, [upsert("b", EARLIER + 2)])
+    assert sink.recognized(FEED, mark) == ""
+    deliver(sink, [upsert("a", EARLIER + 1)])
+    assert sink.recognized(FEED, sink.sign(FEED)) == mark
+    receiver.losses(FEED)["queue deleted"]()
+    sink.close()  # the connection broke
+    deliver(sink, [upsert("b", EARLIER + 2)])  # which makes the queue anew
+    assert sink.recognized(FEED, mark) == ""
+    receiver.close()
 
 
 def test_the_end_of_a_full_snapshot_in_a_bucket_is_a_manifest(receiver: Receiver) -> None:
