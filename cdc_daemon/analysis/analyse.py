@@ -33,6 +33,7 @@ from cdc_daemon.analysis.scopes import (
     scopes_of,
 )
 from cdc_daemon.analysis.walk import walk
+from cdc_daemon.analysis.work import Work
 
 
 def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
@@ -100,7 +101,10 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
             found.filters.append(None)
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
-    for fragment, values in walk(body, Wanted(entity, entity), _finish):
+    work = Work()
+    for fragment, values in walk(body, Wanted(entity, entity), _finish, work):
+        if work.exhausted(fragment.source.origin):
+            continue
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
         if any(map(is_null, bound.values())):
             if fragment.source.table is not None:
@@ -109,6 +113,9 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
         collected[fragment.source.origin].add(
             query, body, positions, fragment, statement(fragment, bound), tuple(bound)
         )
+    for origin, found in collected.items():
+        if work.exhausted(origin):
+            found.give_up()
     places = table_places(query, tree)
     occurrences = tuple(found.occurrence(places.get(found.source.place)) for found in collected.values())
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
@@ -129,6 +136,11 @@ def _finish(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> It
 
 
 _NO_WAY = "no row of it reaches an entity by what the query says; taken as all to be safe"
+
+_TOO_MANY_WAYS = (
+    "more ways lead from it than are followed: through windows, DISTINCT ON, grouping sets or NOT IN of "
+    "queries that stand in one another. PARTITION all of them BY one column, or by the entity"
+)
 
 
 @dataclass
@@ -168,6 +180,11 @@ class _Collected:
             (old, before) for old, before in self.routes if not (old.bound == bound and made.includes(before))
         ]
         self.routes.append((route, made))
+
+    def give_up(self) -> None:
+        """Take every change as one of every entity, because not all routes are known."""
+        route = Route(RouteKind.ALL, (), "", _TOO_MANY_WAYS)
+        self.routes = [(route, statement(Fragment(self.source), {}))]
 
     def occurrence(self, place: Place | None) -> Occurrence:
         every = [route for route, _ in self.routes if route.kind is RouteKind.ALL]

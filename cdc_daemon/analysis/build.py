@@ -87,6 +87,7 @@ class Builder:
         )
 
     def _select(self, tree: exp.Select, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
+        self._text.count_select()
         select = Select(Sight(self._text.feed, around), ctes)
         names = tuple(output.alias_or_name for output in tree.expressions)  # before columns are replaced
         self._from.read(select, tree)

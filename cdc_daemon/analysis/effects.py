@@ -32,7 +32,7 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.reach import Reach
 from cdc_daemon.analysis.scopes import Conjunct, Ref, Scope, Source
 from cdc_daemon.analysis.seen import in_case, seen_in, told_apart
-from cdc_daemon.analysis.siblings import again, partition_arms
+from cdc_daemon.analysis.siblings import partition_arms
 
 TOO_MANY_JOINS = (
     "what the entity is made of stands beyond more outer joins than can be told apart (32 states): name "
@@ -82,7 +82,7 @@ def effects(
             )
             known = [(keys[n], value) for n, value in found.items()]
             grown = fragment.grown(hops, conditions, [window])
-            yield from _rest_of_partition(own, grown, known, [q for q, _ in opened], proceed)
+            yield from _rest_of_partition(own, plan.again, grown, known, [q for q, _ in opened], proceed)
 
 
 def _followed(
@@ -145,6 +145,7 @@ def _reaches(
 
 def _rest_of_partition(
     plan: Plan,
+    second: Scope,
     fragment: Fragment,
     known: Sequence[tuple[Tree, Value]],
     opened: Sequence[Conjunct],
@@ -154,12 +155,14 @@ def _rest_of_partition(
     if not known:
         yield from proceed(fragment, {}, opened)
         return
-    second = again(plan.scope)
     outputs = {n: second.outputs[n] for n in plan.outputs}
     rows = frozenset(uid for uid, source in second.sources.items() if not source.subquery)
     goals = list(outputs.values())
     everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
-    for arm in partition_arms(plan.scope, second, known):
+    arms = partition_arms(plan.scope, second, known)
+    if len(arms) > 1 and not set(fragment.guards).isdisjoint(arms[-1].conditions):
+        del arms[0]  # the key is known to be NULL, and equal to nothing
+    for arm in arms:
         for case in cases(second, None, mentioned(outputs.values()), arm.conjuncts):
             reach = reach_of(everything, case, None, {}, arm.conjuncts, list(seen_in(case)))
             found = values_of(reach, case, outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from sqlglot import exp
@@ -16,6 +17,7 @@ from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Hop, Reach
 from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Note, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.seen import brought, in_case
+from cdc_daemon.analysis.siblings import again
 
 Values: TypeAlias = Mapping[int, Value]
 """By position of the output: what a route yields for it."""
@@ -65,6 +67,11 @@ class Plan:
     others: Sequence[Tree]
     before: Mapping[str, frozenset[str]]
     siblings: Sequence[Mapping[str, frozenset[str]]]
+
+    @cached_property
+    def again(self) -> Scope:
+        """A second instance of the scope, for the rows beside a changed one."""
+        return again(self.scope)
 
 
 def plan_of(scope: Scope, wanted: Wanted) -> Plan:

@@ -17,6 +17,8 @@ from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.plan import Reading
 from cdc_daemon.analysis.scopes import Body, Conjunct, OuterJoin, Ref, Source
 
+MOST_SELECTS = 400
+
 
 class NotUnderstood(Exception):
     """The query holds a construct that no precise route is derived for; `str()` names it and the remedy."""
@@ -75,6 +77,21 @@ class Text:
         self._taken: set[str] = {"delta"}
         self._views: dict[TableName, exp.Query] = {}
         self._places = 0
+        self._selects = 0
+
+    def count_select(self) -> None:
+        """Take another SELECT into account.
+
+        Raises:
+            NotUnderstood: there are too many. A CTE or view has a copy for each place that reads it, so that
+                those which read each other twice double from level to level.
+        """
+        self._selects += 1
+        if self._selects > MOST_SELECTS:
+            raise NotUnderstood(
+                f"more than {MOST_SELECTS} SELECTs once each CTE and view stands where it is read: read them "
+                "less often, or write to a table what is read again and again"
+            )
 
     def take(self, alias: str) -> str:
         """An alias like this one that nothing else in the whole query has."""

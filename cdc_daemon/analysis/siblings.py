@@ -12,9 +12,11 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.collations import alike, one_collation
+from cdc_daemon.analysis.conjuncts import IDENTICAL
 from cdc_daemon.analysis.dialect import Tree, enclosed, quoted
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import Arm, is_null
+from cdc_daemon.analysis.names import type_of
 from cdc_daemon.analysis.nulls import never_null
 from cdc_daemon.analysis.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
 
@@ -51,17 +53,31 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
     keys = [(_tree(key, uids), value, never_null(key, scope.sources, scope.joins)) for key, value in known]
     nullable = [key for key in keys if not key[2]]
     if len(nullable) != 1:
-        return [Arm(conjuncts=tuple(agree(key, value, strict=strict) for key, value, strict in keys))]
+        return [
+            Arm(conjuncts=tuple(_agree(second, key, value, strict=strict) for key, value, strict in keys))
+        ]
     (key, value, _) = nullable[0]
-    both_null = exp.Is(this=enclosed(key), expression=exp.Null())
-    others = tuple(agree(k, v, strict=True) for k, v, strict in keys if strict)
-    of_null = (*others, Conjunct(both_null, refs_of(key), given=True, free=not others))
+    others = tuple(_agree(second, k, v, strict=True) for k, v, strict in keys if strict)
+    # It carries the changed row's NULL on: what is reached by that row's value is the same from every query
+    # around, and is followed once.
+    both_null = _agree(second, key, value, strict=False)
+    both_null.tree = exp.Is(this=enclosed(key), expression=exp.Null())
+    both_null.free = not others
+    of_null = (*others, both_null)
     if is_null(value.tree):
         return [Arm(conjuncts=of_null)]
     return [
-        Arm(conjuncts=(*others, agree(key, value, strict=True))),
+        Arm(conjuncts=(*others, _agree(second, key, value, strict=True))),
         Arm((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
     ]
+
+
+def _agree(scope: Scope, key: Tree, value: Value, *, strict: bool) -> Conjunct:
+    q = agree(key, value, strict=strict)
+    at = key.unnest()
+    if isinstance(at, exp.Column) and at.table in scope.sources and not isinstance(at.this, exp.Star):
+        q.identical = value.type in IDENTICAL and value.type == type_of(scope.sources[at.table], at.name)
+    return q
 
 
 def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:

@@ -75,20 +75,25 @@ from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.membership import is_null, membership_arms
 from cdc_daemon.analysis.names import output_type, type_of, typed_null
 from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
+from cdc_daemon.analysis.work import Work
 
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
-def walk(body: Body, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
-    """Every route from a changed row inside `body` over its wanted outputs, taken on by `proceed`."""
+def walk(body: Body, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    """Every route from a changed row inside `body` over its wanted outputs, taken on by `proceed`.
+
+    Args:
+        work: tells afterwards from where more leads on than was followed.
+    """
     if isinstance(body, SetOperation):
-        return _walk_arms(body, wanted, proceed)
+        return _walk_arms(body, wanted, proceed, work)
     if isinstance(body, Recursion):
-        return _walk_recursion(body, wanted, proceed)
-    return _walk_scope(body, wanted, proceed)
+        return _walk_recursion(body, wanted, proceed, work)
+    return _walk_scope(body, wanted, proceed, work)
 
 
-def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
+def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
     plan = plan_of(body, wanted)
     for source in body.sources.values():
         if source.table is not None:
@@ -103,10 +108,10 @@ def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue) -> Iterator[Fini
             yield from effects(plan, source, Fragment(source), start, (), proceed)
         elif source.body is not None:
             inner = wanted_of(plan, source)
-            yield from walk(source.body, inner, _from_inside(plan, source, proceed))
+            yield from walk(source.body, inner, work.once(_from_inside(plan, source, proceed)), work)
 
 
-def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
+def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
     def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         if body.limit is not None:
             fragment, values = fragment.grown((), (), (body.limit,)), {}
@@ -126,23 +131,23 @@ def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue) -> Iterato
     for part in body.arms:
         # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
         lost = {n for n in wanted.outputs if by_another_collation(n, part)}
-        yield from walk(part, wanted, arm)
+        yield from walk(part, wanted, arm, work)
 
 
-def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
+def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
     """Two ways, each of which reaches everything: the better one is taken, never a part of each."""
-    last = list(_from_last_change(body, wanted, proceed))
+    last = list(_from_last_change(body, wanted, proceed, work))
     if body.correlated:
-        first = list(_back_from_first_change(body, proceed))
+        first = list(_back_from_first_change(body, proceed, work))
         return iter(first if least_bound(first) > least_bound(last) else last)
     carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
         return iter(last)
-    first = list(_from_first_change(body, carried, proceed))
+    first = list(_from_first_change(body, carried, proceed, work))
     return iter(first if least_bound(first) > least_bound(last) else last)
 
 
-def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Iterator[Finished]:
+def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
     """A row derives from a row of the base in steps. From the last step that a change touched on, the others
     join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
 
@@ -156,22 +161,24 @@ def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue) -> Ite
         )
 
     every = frozenset(range(len(body.step.outputs)))
-    yield from walk(body.base, Wanted(every, every), seed)
-    yield from walk(step_alone(body), Wanted(every, every), seed)
+    yield from walk(body.base, Wanted(every, every), seed, work)
+    yield from walk(step_alone(body), Wanted(every, every), seed, work)
 
 
-def _from_first_change(body: Recursion, carried: frozenset[int], proceed: Continue) -> Iterator[Finished]:
+def _from_first_change(
+    body: Recursion, carried: frozenset[int], proceed: Continue, work: Work
+) -> Iterator[Finished]:
     """Up to the first step that a change touched, the row before is there now as it was; so that step may
     visit the CTE's current rows, and what every further step carries on unchanged is known."""
 
     def distinct(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         return proceed(fragment, merged(values) if body.distinct else values, open_)
 
-    yield from walk(body.base, Wanted(carried, carried), distinct)
-    yield from walk(body.step, Wanted(carried, carried), distinct)
+    yield from walk(body.base, Wanted(carried, carried), distinct, work)
+    yield from walk(body.step, Wanted(carried, carried), distinct, work)
 
 
-def _back_from_first_change(body: Recursion, proceed: Continue) -> Iterator[Finished]:
+def _back_from_first_change(body: Recursion, proceed: Continue, work: Work) -> Iterator[Finished]:
     """What a recursion that starts anew for each row around it knows of that row."""
 
     def base(fragment: Fragment, _values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
@@ -183,8 +190,8 @@ def _back_from_first_change(body: Recursion, proceed: Continue) -> Iterator[Fini
 
     before = row_before(body)
     every = frozenset(range(len(before.outputs)))
-    yield from walk(body.base, Wanted(frozenset(), frozenset()), base)
-    yield from walk(before, Wanted(every, every, frozenset()), step)
+    yield from walk(body.base, Wanted(frozenset(), frozenset()), base, work)
+    yield from walk(before, Wanted(every, every, frozenset()), step, work)
 
 
 def _carried(body: Recursion, n: int) -> bool:

@@ -7,6 +7,7 @@ from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
+from tests.integration.analysis_queries_stacked import STACKED
 from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 
 _TABLES = """
@@ -404,7 +405,17 @@ PLAIN = {
     "limit over many": Case("id", "SELECT o.id FROM o ORDER BY o.state, o.cust, o.id LIMIT 2"),
 }
 
-CASES = {**PLAIN, **NESTED, **COMBINED, **BEYOND, **FALLBACKS, **CORRELATED, **NULL_SAFE, **WHOLE_ROWS}
+CASES = {
+    **PLAIN,
+    **NESTED,
+    **COMBINED,
+    **BEYOND,
+    **FALLBACKS,
+    **CORRELATED,
+    **NULL_SAFE,
+    **WHOLE_ROWS,
+    **STACKED,
+}
 
 FILTERED = {
     "eav": Case(

@@ -16,6 +16,7 @@ from tests.integration.analysis_queries_correlated import CORRELATED
 from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
+from tests.integration.analysis_queries_stacked import STACKED
 from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
 
@@ -24,7 +25,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, WHOLE_ROWS, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, WHOLE_ROWS, STACKED, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
@@ -34,6 +35,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
         "of each row around",
         "null-safe equality",
         "whole rows",
+        "queries in one another",
         "constant filters",
     ],
 )

@@ -6,6 +6,20 @@ from tests.mutations.mutants import Mutation
 
 PARTS = (
     Mutation(
+        "what is reached twice is followed once",
+        "work",
+        "            answer = known.get(question)\n",
+        "            answer = None\n",
+        killed_by=("test_work",),
+    ),
+    Mutation(
+        "a place whose ways were not all followed is read whole",
+        "analyse",
+        "            found.give_up()\n",
+        "            pass\n",
+        killed_by=("test_work",),
+    ),
+    Mutation(
         "an error of the user's query is told as one, and is no defect",
         "failure",
         "    except CdcError:\n        raise\n",
