@@ -206,8 +206,8 @@ SOUND = (
     Mutation(
         "a partition whose key is NULL is a partition",
         "siblings",
-        "    both_null = exp.Is(this=enclosed(key), expression=exp.Null())\n",
-        "    both_null = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(2))\n",
+        "    both_null.tree = exp.Is(this=enclosed(key), expression=exp.Null())\n",
+        "    both_null.tree = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(2))\n",
         killed_by=(
             "two windows",
             "window building on another",
@@ -222,9 +222,9 @@ SOUND = (
     ),
     Mutation(
         "the old and the new row of a partition: its rows are looked up anew",
-        "effects",
-        "    second = again(plan.scope)\n",
-        "    second = plan.scope\n",
+        "following",
+        "        return again(self.scope)\n",
+        "        return self.scope\n",
         killed_by=("window beyond a join",),
     ),
     Mutation(
