@@ -72,10 +72,8 @@ def describe(
             ).fetchall()
         )
         check_outputs(feed, outputs, key=key, entity=entity)
-        depended: dict[int, list[str]] = {
-            oid: columns or []
-            for oid, columns in cursor.execute(statement("catalogue.dependencies"), {"view": view}).fetchall()
-        }
+        recorded = cursor.execute(statement("catalogue.dependencies"), {"view": view}).fetchall()
+        depended: dict[int, list[str]] = {oid: columns or [] for oid, columns, _ in recorded}
         views = {
             oid: View(TableName(schema, name), oid, text_, tuple(names), readable)
             for oid, schema, name, text_, names, readable in cursor.execute(
@@ -86,6 +84,9 @@ def describe(
             _function(*row)
             for row in cursor.execute(statement("catalogue.functions"), {"views": [view, *views]}).fetchall()
         )
+        # A user's function may read the table whose rows it yields.
+        calls = any(each.kind == "function" and each.schema != "pg_catalog" for each in functions)
+        row_types = frozenset(oid for oid, _, read in recorded if not read and not calls)
         used = {oid: columns for oid, columns in depended.items() if oid not in views}
         tables = _tables(cursor, {**{oid: list[str]() for oid in declared}, **used})
         named_types = tuple(
@@ -124,7 +125,9 @@ def describe(
         tables={table.name: table for table in tables.values()},
         functions=functions,
         dependencies={
-            tables[oid].name: frozenset(columns) for oid, columns in depended.items() if oid in tables
+            tables[oid].name: frozenset(columns)
+            for oid, columns in depended.items()
+            if oid in tables and oid not in row_types
         },
         views={each.name: each for each in views.values()},
         role=role,

@@ -109,7 +109,8 @@ ORDER BY 1
 -- name: dependencies
 -- Relations and columns that PostgreSQL recorded for the query and for every view that it reads, and relations
 -- that stand in their rules only: for system catalogues nothing is recorded. At the server's own views it stops:
--- they are refused as they are.
+-- they are refused as they are. The last column: whether it is read, and not only the type of its rows named. Where a
+-- constant is a regclass (type 2205) that can't be told, for a function may read by it.
 WITH RECURSIVE reading (relation) AS (
     SELECT %(view)s::pg_catalog.oid
     UNION
@@ -122,15 +123,20 @@ WITH RECURSIVE reading (relation) AS (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
 )
-SELECT d.refobjid, pg_catalog.array_agg(DISTINCT a.attname ORDER BY a.attname) FILTER (WHERE a.attname IS NOT NULL)
+SELECT d.refobjid,
+       pg_catalog.array_agg(DISTINCT a.attname ORDER BY a.attname) FILTER (WHERE a.attname IS NOT NULL),
+       pg_catalog.bool_or(d.read) OR EXISTS (
+           SELECT FROM pg_catalog.pg_rewrite AS r
+           WHERE r.ev_class IN (SELECT relation FROM reading) AND r.ev_type = '1' AND r.ev_action::pg_catalog.text ~ ':consttype 2205 '
+       )
 FROM (
-    SELECT d.refobjid, d.refobjsubid
+    SELECT d.refobjid, d.refobjsubid, false AS read
     FROM pg_catalog.pg_rewrite AS r
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
     WHERE r.ev_class IN (SELECT relation FROM reading) AND r.ev_type = '1'
       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class
     UNION
-    SELECT m[1]::pg_catalog.oid, 0
+    SELECT m[1]::pg_catalog.oid, 0, true
     FROM pg_catalog.pg_rewrite AS r,
          pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':relid (\d+)', 'g') AS m
     WHERE r.ev_class IN (SELECT relation FROM reading) AND r.ev_type = '1'

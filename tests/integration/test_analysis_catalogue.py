@@ -197,6 +197,48 @@ def test_a_table_that_the_analysis_lacks_is_taken_as_all(connection: psycopg.Con
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT p.id, (jsonb_populate_record(NULL::maker, p.tags[1]::jsonb)).name FROM product p",
+        "SELECT p.id, r.name FROM product p, jsonb_populate_record(NULL::maker, p.tags[1]::jsonb) r",
+        "SELECT p.id, (ROW(1, p.sku)::maker).name FROM product p",
+        "SELECT p.id, (NULL::maker).name FROM (SELECT id FROM offers) p",
+    ],
+)
+def test_a_table_that_only_the_type_of_its_rows_is_named_of_is_no_source(
+    connection: psycopg.Connection[Any], text: str
+) -> None:
+    query, catalogue = read(connection, text)
+
+    found = referee(analyse(query, catalogue), catalogue.dependencies)
+
+    assert [(str(each.table), each.kind) for each in found.occurrences] == [
+        ("public.product", RouteKind.DIRECT)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT p.id, m.name FROM product p, makers() m WHERE m.id = p.maker_id",
+        "SELECT p.id, pg_relation_size('maker') AS size, (NULL::maker).name FROM product p",
+        "SELECT p.id, (NULL::maker).name, (SELECT max(m.id) FROM maker m) AS last FROM product p",
+    ],
+)
+def test_a_table_that_something_may_read_stays_a_source(
+    connection: psycopg.Connection[Any], text: str
+) -> None:
+    connection.execute(
+        "CREATE FUNCTION makers() RETURNS SETOF maker STABLE LANGUAGE sql AS 'SELECT * FROM maker'"
+    )
+    query, catalogue = read(connection, text)
+
+    found = referee(analyse(query, catalogue), catalogue.dependencies)
+
+    assert TableName("public", "maker") in {each.table for each in found.occurrences}
+
+
+@pytest.mark.parametrize(
     ("query", "sources"),
     [
         ("WITH t AS (SELECT name FROM maker) SELECT id FROM product", {"product"}),
