@@ -38,6 +38,34 @@ class Conditions(Terms):
             return f"{a.sql} = {b.sql} + 1"
         return f"{a.sql} = {b.sql}"
 
+    def _tie(self, depth: int, new: Sequence[Col], left: Sequence[Col]) -> str | None:
+        tie = self._equality(new, left)
+        own = [c for c in new if c.type == "integer" and not c.merged]
+        theirs = [c for c in left if c.type == "integer" and not c.merged]
+        if tie is None or not own or not theirs:
+            return tie
+        x = self.chance.of(own).sql
+        match self.chance.weighed({"=": 82, "or": 6, "case": 4, "chosen": 8 if depth > 0 else 0}):
+            case "or":
+                return f"({tie} OR {x} = {self.chance.of(theirs).sql})"
+            case "case":
+                a, b = self.chance.of(theirs), self.chance.of(theirs)
+                return f"{x} = CASE WHEN {self._predicate(0, left, ())} THEN {a.sql} ELSE {b.sql} END"
+            case "chosen":
+                return f"{x} = {self._latest(self.chance.of(theirs).sql)}"
+            case _:
+                return tie
+
+    def _latest(self, around: str) -> str:
+        """A subquery that chooses a row of those that a row around it has."""
+        table, alias = self.chance.of(self.schema.tables), self._name("z")
+        numbers = [f"{alias}.{c.name}" for c in table.columns if c.type == "integer"]
+        value, tied = self.chance.of(numbers), self.chance.of(numbers)
+        from_ = f"FROM {table.name} {alias} WHERE {tied} = {around}"
+        if self.chance.percent(50):
+            return f"(SELECT {self.chance.of(('max', 'min'))}({value}) {from_})"
+        return f"(SELECT {value} {from_} ORDER BY {value} DESC NULLS LAST LIMIT 1)"
+
     def _predicate(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:  # noqa: PLR0911 # one for each production
         kind = self.chance.weighed(
             {

@@ -40,7 +40,7 @@ class FromItems(Terms):
         self, depth: int, left: Sequence[Col], right: Sequence[Col], outer: Sequence[Col], *, full: bool
     ) -> str:
         parts: list[str] = []
-        tie = self._equality(right, left, plain=full)
+        tie = self._equality(right, left, plain=True) if full else self._tie(depth, right, left)
         if tie and (full or self.chance.percent(88)):
             parts.append(tie)
         if not full:

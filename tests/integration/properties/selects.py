@@ -33,6 +33,9 @@ class Selects(Terms):
         if shape == "group":
             return self._group(depth, cols, outer, f" FROM {from_}{where}", types)
         outputs = self._outputs(depth, cols, outer, types)
+        arrays = [col for col in cols if col.type == "integer[]" and not col.merged]
+        if shape == "plain" and not types and arrays and self.chance.percent(15):
+            outputs.append(Col(f"unnest({self.chance.of(arrays).sql})", "integer"))
         if shape == "window":
             return self._window(cols, outputs, f" FROM {from_}{where}", types)
         shown = listed(outputs)

@@ -72,6 +72,10 @@ class Terms(ABC):
         """A condition that ties one column to another; None if none are comparable."""
 
     @abstractmethod
+    def _tie(self, depth: int, new: Sequence[Col], left: Sequence[Col]) -> str | None:
+        """A condition by which an item is joined with those before it; None if nothing is comparable."""
+
+    @abstractmethod
     def _predicate(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:
         """Any condition."""
 
