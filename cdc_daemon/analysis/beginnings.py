@@ -24,7 +24,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.cases import Case, cases
 from cdc_daemon.analysis.closures import Reached, compiled_step, copied_columns, step_alone
 from cdc_daemon.analysis.conjuncts import conjunct
-from cdc_daemon.analysis.dialect import column
+from cdc_daemon.analysis.dialect import Tree, column
 from cdc_daemon.analysis.following import (
     Continue,
     Finished,
@@ -41,7 +41,17 @@ from cdc_daemon.analysis.fragments import Closure, Fragment
 from cdc_daemon.analysis.known import Value, substitute
 from cdc_daemon.analysis.names import output_type
 from cdc_daemon.analysis.reach import Reach
-from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source, scopes_of
+from cdc_daemon.analysis.scopes import (
+    QUERY,
+    Body,
+    Conjunct,
+    Recursion,
+    Ref,
+    Scope,
+    SetOperation,
+    Source,
+    scopes_of,
+)
 from cdc_daemon.analysis.seen import brought, in_case, seen_in
 from cdc_daemon.analysis.siblings import agree
 
@@ -153,6 +163,12 @@ def rows_of(
     conjuncts: list[Conjunct] = [
         agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
     ]
+    chosen = next(
+        ((each, value) for n, value in known.items() if (each := greatest(body.outputs[n])) is not None), None
+    )
+    if chosen is not None:
+        # Of several, min() and max() may be those of different rows.
+        conjuncts.append(agree(*chosen, strict=strict))
     outer = [q for q in body.conjuncts if any(ref.source not in body.sources for ref in q.refs)]
     outer += [] if asked is None else asked(body)
     goals = open_goals(body, outer)
@@ -169,6 +185,17 @@ def rows_of(
         yield from proceed(
             fragment.grown(hops, conditions, () if opened else notes), {}, [q for q, _ in opened]
         )
+
+
+def greatest(output: Tree) -> Tree | None:
+    """What `max(x)` or `min(x)` is the greatest or least of: one of the rows has that value."""
+    call = output.unnest()
+    call = call.this.unnest() if isinstance(call, exp.Filter) else call
+    if not isinstance(call, exp.Anonymous) or call.name.lower() not in ("max", "min"):
+        return None
+    (x,) = call.expressions
+    single = not isinstance(x, (exp.Distinct, exp.Order))
+    return x if single and not any(isinstance(node, QUERY) for node in x.walk()) else None
 
 
 def way_around(

@@ -31,7 +31,8 @@ from cdc_daemon.analysis.scopes import (
     expressions_without_queries,
     refs_of,
 )
-from cdc_daemon.analysis.subqueries import compare
+from cdc_daemon.analysis.select_list_functions import beside_from, set_in_select_list
+from cdc_daemon.analysis.subqueries import chosen_by, compare
 from cdc_daemon.analysis.whole_rows import equal_columns
 
 
@@ -100,6 +101,10 @@ class Builder:
         for part in [*parts, *(tree.args.get(clause) for clause in clauses)]:
             if isinstance(part, exp.Expr):
                 self.resolve(select, part)
+        several = set_in_select_list(tree, self._text.functions, select.sources)
+        if several is not None:
+            uid = self._text.take("each")
+            select.sources[uid] = beside_from(tree, several, uid, select.sight.uids())
         group = tree.args.get("group")
         distinct = tree.args.get("distinct")
         partitions = list(self._partitions(tree))
@@ -135,6 +140,7 @@ class Builder:
             grouped=group is not None or distinct is not None,
             used=columns,
             select=tree,
+            chosen=select.chosen,
         )
         sets = grouping_sets(group)
         if sets is None:
@@ -153,6 +159,10 @@ class Builder:
                 types = select.sight.types()
                 select.conjuncts.extend(conjunct(part, join, span, types))
                 select.conjuncts.extend(equal_columns(part, select.sight, join, span, types))
+                continue
+            chosen = chosen_by(part, select.sources, self._text.functions, join, span)
+            if chosen is not None:
+                select.chosen.append(chosen)
 
     def resolve(
         self,
@@ -181,6 +191,7 @@ class Builder:
                     body=body,
                     outer=frozenset(ref for ref in refs_of(node) if ref.source in select.sight.uids()),
                     join=join,
+                    query=node,
                 )
                 compare(source, node, root)
                 select.sources[source.uid] = source

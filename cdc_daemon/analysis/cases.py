@@ -36,12 +36,14 @@ class Case:
     Attributes:
         changed: the source whose row changed.
         blind: there are too many cases to tell apart: what may be NULL in some is unknown.
+        apart: the joins that have a case of a match beside that of the changed row as witness.
     """
 
     scope: Scope
     changed: str | None
     states: dict[OuterJoin, int]
     blind: bool = False
+    apart: frozenset[OuterJoin] = frozenset()
 
     @property
     def nulls(self) -> frozenset[str]:
@@ -88,7 +90,7 @@ class Case:
                     return None
             elif q.join is not join and q.sources & side:
                 state = self.states.get(join)
-                if state is None or (state == arm and self.changed in side):
+                if state is None or (state == arm and self.changed in side and join not in self.apart):
                     return None  # the case of a witness stands for that of a match, too
                 nulls |= side if state == arm else frozenset()
         return frozenset(nulls)
@@ -190,12 +192,14 @@ def cases(
     blind = prod(len(states) for states in options.values()) > _MOST_CASES
     if blind:
         options = {join: list(_options(join, changed, frozenset(), frozenset())) for join in scope.joins}
+    apart = frozenset(join for join, states in options.items() if MATCHED in states)
     for states in product(*options.values()):
         case = Case(
             scope,
             changed,
             {join: state for join, state in zip(options, states, strict=True) if state is not None},
             blind,
+            apart,
         )
         if case.settled(given):
             yield case

@@ -154,6 +154,19 @@ def members(tree: Tree) -> tuple[Tree, ...]:
     return (tree,)
 
 
+def true_of_none(tree: Tree) -> bool:
+    """Whether a comparison is one with ALL of what may be no elements: then it is true, even of NULL."""
+    right = tree.args.get("expression")
+    if not isinstance(right, exp.Anonymous) or right.name.lower() != "all":
+        return isinstance(right, exp.All)
+    array = right.expressions[0].unnest()
+    while isinstance(array, exp.Cast):
+        array = array.this.unnest()
+    if isinstance(array, exp.Array):
+        return not array.expressions
+    return not (isinstance(array, exp.Literal) and array.name.strip("{} "))
+
+
 def strict_in(tree: Tree) -> frozenset[str]:
     """The sources of which a NULL column keeps a condition from being true."""
     return frozenset(ref.source for ref in strict_refs(tree))
@@ -174,6 +187,8 @@ def strict_refs(tree: Tree) -> frozenset[Ref]:
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
         return refs_of(tree) if not isinstance(tree.this, exp.Star) else frozenset()
+    if isinstance(tree, _STRICT) and true_of_none(tree):
+        return frozenset()
     if isinstance(tree, (*_STRICT, *_PASSING_NULL, PrefixOperator, exp.And)) and not _may_take_null(tree):
         found: frozenset[Ref] = frozenset()
         for child in tree.iter_expressions():

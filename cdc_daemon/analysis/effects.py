@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.beginnings import way_around
 from cdc_daemon.analysis.cases import Case, cases
+from cdc_daemon.analysis.chosen import chosen_rows
 from cdc_daemon.analysis.collations import FOLDING, collations_of
 from cdc_daemon.analysis.dialect import Tree, render
 from cdc_daemon.analysis.following import (
@@ -30,14 +31,17 @@ from cdc_daemon.analysis.following import (
 from cdc_daemon.analysis.fragments import Fragment
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.reach import Reach
-from cdc_daemon.analysis.scopes import Conjunct, Ref, Scope, Source
-from cdc_daemon.analysis.seen import in_case, seen_in, told_apart
+from cdc_daemon.analysis.scopes import Chosen, Conjunct, Ref, Scope, Source
+from cdc_daemon.analysis.seen import in_case, never, seen_in, told_apart
 from cdc_daemon.analysis.siblings import partition_arms
 
 TOO_MANY_JOINS = (
     "what the entity is made of stands beyond more outer joins than can be told apart (32 states): name "
     "columns of tables that are never missing in `entity`, or put some of the joins into a derived table"
 )
+
+_MOST_SPLITS = 3
+"""So many conditions of a scope are told apart for one row; each multiplies the routes."""
 
 
 def effects(
@@ -51,19 +55,20 @@ def effects(
     """Every route from a changed row of one source through its scope."""
     scope = plan.scope
     outputs, notes = shared(scope, plan.outputs)
-    for case, reach in _followed(plan, source, outputs.values(), start, extra):
+    for way in _followed(plan, source, outputs.values(), fragment, start, extra):
+        case, reach = way.case, way.reach
         found = values_of(reach, case, outputs)
-        opened = list(opened_by(plan, reach, case, extra))
+        opened = list(opened_by(way.plan, reach, case, way.extra))
         hops, conditions = compiled(
-            plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
+            way.plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
         )
         told = [*notes, TOO_MANY_JOINS] if case.blind and len(found) < len(outputs) else notes
         routes = proceed(
-            fragment.grown(hops, conditions, told), _handed_on(scope, found), [q for q, _ in opened]
+            way.fragment.grown(hops, conditions, told), _handed_on(scope, found), [q for q, _ in opened]
         )
-        way = None if opened else way_around(plan, reach, case, source.uid)
-        if way is not None:
-            either = list(routes), list(way(fragment.grown((), (), notes), proceed))
+        around = None if opened else way_around(way.plan, reach, case, source.uid)
+        if around is not None:
+            either = list(around(way.fragment.grown((), (), notes), proceed)), list(routes)
             yield from max(either, key=least_bound)
         else:
             yield from routes
@@ -74,49 +79,96 @@ def effects(
             continue  # the whole partition has the values that were bound already
         goals = [*keys, *open_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
-        for case, reach in _followed(own, source, keys, start, extra):
-            found = values_of(reach, case, dict(enumerate(keys)))
-            opened = list(opened_by(own, reach, case, extra))
+        for way in _followed(own, source, keys, fragment, start, extra):
+            found = values_of(way.reach, way.case, dict(enumerate(keys)))
+            opened = list(opened_by(way.plan, way.reach, way.case, way.extra))
             hops, conditions = compiled(
-                own, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
+                way.plan, way.reach, way.case, [*found.values(), *(value for _, value in opened)], source.uid
             )
             known = [(keys[n], value) for n, value in found.items()]
-            grown = fragment.grown(hops, conditions, [window])
+            grown = way.fragment.grown(hops, conditions, [window])
             yield from _rest_of_partition(own, plan.again, grown, known, [q for q, _ in opened], proceed)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How far a changed row was followed through its scope.
+
+    Attributes:
+        plan: what may still be visited by it.
+        extra: the conditions that it brought along, those of subqueries that it went through among them.
+    """
+
+    plan: Plan
+    case: Case
+    reach: Reach
+    fragment: Fragment
+    extra: Sequence[Conjunct]
 
 
 def _followed(
     plan: Plan,
     source: Source,
     outputs: Iterable[Tree],
+    fragment: Fragment,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
-) -> list[tuple[Case, Reach]]:
+) -> list[_Way]:
     """What is reached in each case; told apart are more of them where a condition is of use only then."""
 
-    def reached(asked: frozenset[str]) -> list[tuple[Case, Reach]]:
+    def followed(asked: frozenset[str]) -> list[_Way]:
+        every = (
+            (case, list(seen_in(case))) for case in cases(plan.scope, source.uid, wanted, extra, asked=asked)
+        )
         return [
-            (case, reach)
-            for case in cases(plan.scope, source.uid, wanted, extra, asked=asked)
-            for reach in _reaches(plan, case, source.uid, start, extra, list(seen_in(case)))
+            further
+            for case, seen in every
+            if not any(never(q.tree) for q in seen)
+            for reach in _reaches(plan, case, source.uid, start, extra, seen)
+            for further in _through_chosen(
+                _Way(plan, case, reach, fragment, extra), source.uid, plan.scope.chosen
+            )
         ]
 
-    def least(found: Sequence[tuple[Case, Reach]]) -> int:
-        return min(
-            (sum(reach.knows(in_case(case, goal)) for goal in plan.goals) for case, reach in found), default=0
-        )
-
     wanted = mentioned(outputs)
-    found = reached(frozenset())
-    if not found or least(found) == len(plan.goals):
+    found = followed(frozenset())
+    least = min(map(_known, found), default=0)
+    if not found or least == len(plan.goals):
         return found
-    asked = frozenset[str]().union(
-        *(q.sources for q in plan.scope.conjuncts for case, _ in found if case.undecided(q))
-    )
+    conditions = (*plan.scope.conjuncts, *(each.condition for each in plan.scope.chosen))
+    asked = frozenset[str]().union(*(q.sources for q in conditions for way in found if way.case.undecided(q)))
     if not asked:
         return found
-    apart = reached(asked)
-    return apart if least(apart) > least(found) else found
+    apart = followed(asked)
+    return apart if min(map(_known, apart), default=0) > least else found
+
+
+def _through_chosen(way: _Way, changed: str, chosen: Sequence[Chosen]) -> list[_Way]:
+    """A way taken on by conditions that compare with what a subquery chose; itself where they don't help."""
+    if _known(way) == len(way.plan.goals):
+        return [way]
+    for each in chosen:
+        rest = [other for other in chosen if other is not each]
+        further: list[_Way] = []
+        rows = chosen_rows(way.plan, way.reach, way.case, changed, way.fragment, each)
+        for found in rows:
+            before = {**way.plan.before, changed: way.plan.before[changed] - found.visited}
+            plan = replace(way.plan, before=before)
+            extra = [*way.extra, *found.brought]
+            if not replace(way.case, states=dict(way.case.states)).settled(extra):
+                continue  # no row of this case is chosen
+            seen = [*seen_in(way.case), *found.seen]
+            for reach in _reaches(plan, way.case, changed, found.start, extra, seen):
+                taken = _Way(plan, way.case, reach, found.fragment, extra)
+                further += _through_chosen(taken, changed, rest)
+        if rows and all(_known(taken) > _known(way) for taken in further):
+            return further
+    return [way]
+
+
+def _known(way: _Way) -> int:
+    """How many goals are known."""
+    return sum(way.reach.knows(in_case(way.case, goal)) for goal in way.plan.goals)
 
 
 def _reaches(
@@ -126,19 +178,30 @@ def _reaches(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
     seen: Sequence[Conjunct],
+    *,
+    splits: int = _MOST_SPLITS,
 ) -> list[Reach]:
-    """What is reached in a case; more than once where conditions told apart spare reading a source whole."""
+    """What is reached in a case; more than once where conditions told apart lead further, or spare reading a
+    source whole."""
     whole = reach_of(plan, case, changed, start, extra, seen)
-    if not whole.reads_whole():
+    goals = [in_case(case, tree) for tree in plan.goals]
+    known = [goal for goal in goals if whole.knows(goal)]
+    if splits == 0 or (len(known) == len(goals) and not whole.reads_whole()):
         return [whole]
-    goals = [goal for tree in plan.goals if whole.knows(goal := in_case(case, tree))]
     for q in seen:
+        arms = told_apart(plan.scope, q) if whole.touches(q) else []
         rest = [other for other in seen if other is not q]
-        arms = [
-            _reaches(plan, case, changed, start, extra, [*rest, *arm]) for arm in told_apart(plan.scope, q)
+        found = [
+            reach
+            for arm in arms
+            for reach in _reaches(plan, case, changed, start, extra, [*rest, *arm], splits=splits - 1)
         ]
-        found = [reach for arm in arms for reach in arm]
-        if found and all(reach.knows(goal) and not reach.reads_whole() for goal in goals for reach in found):
+        if not found:
+            continue
+        spared = not any(reach.reads_whole() for reach in found)
+        if min(sum(map(reach.knows, goals)) for reach in found) > len(known) or (
+            spared and all(reach.knows(goal) for goal in known for reach in found)
+        ):
             return found
     return [whole]
 

@@ -10,12 +10,25 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from cdc_daemon.analysis.cases import MATCHED, Case
+from cdc_daemon.analysis.collations import FOLDING, collations_of
+from cdc_daemon.analysis.conjuncts import IDENTICAL, TEXTS
 from cdc_daemon.analysis.dialect import Tree, column, render
 from cdc_daemon.analysis.fragments import Fragment
 from cdc_daemon.analysis.known import Value
 from cdc_daemon.analysis.ranks import settle
 from cdc_daemon.analysis.reach import Hop, Reach
-from cdc_daemon.analysis.scopes import Conjunct, Given, Membership, Note, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.scopes import (
+    WHOLE_ROW,
+    Conjunct,
+    Given,
+    Membership,
+    Note,
+    Ref,
+    Scope,
+    Side,
+    Source,
+    refs_of,
+)
 from cdc_daemon.analysis.seen import brought, in_case
 from cdc_daemon.analysis.siblings import again
 
@@ -115,14 +128,18 @@ def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
 
 
 def compared_with(scope: Scope, source: Source) -> Mapping[int, Tree]:
-    """The columns, by position, by which a scope compares a query that refers to the row around it."""
+    """The columns, by position, by which a scope compares a query that refers to the row around it.
+
+    A query beside it that refers to its columns (LATERAL, a subquery) compares them inside.
+    """
     if not scope.correlated(source):
         return {}
     sides = [side.column for q in scope.conjuncts for side in q.sides or ()]
+    named = [*sides, *(ref for other in scope.sources.values() for ref in sorted(other.outer))]
     return {
         source.columns.index(ref.column): column(*ref)
-        for ref in dict.fromkeys(sides)
-        if ref is not None and ref.source == source.uid
+        for ref in dict.fromkeys(named)
+        if ref is not None and ref.source == source.uid and ref.column != WHOLE_ROW
     }
 
 
@@ -289,7 +306,24 @@ def opened_by(
 
 
 def merged(values: Values) -> dict[int, Value]:
-    """Values after rows were merged: another row's may stand for them, equal but not identical."""
+    """Values after rows of one query were merged: another row's may stand for them.
+
+    It is equal. It is the same too where a type's equal values are identical, and the value has that type.
+    """
+    return {
+        n: replace(value, exact=value.exact and _identical(value), hops=frozenset[str]())
+        for n, value in values.items()
+    }
+
+
+def _identical(value: Value) -> bool:
+    """Whether a value that is equal to this one has the same bytes."""
+    folding = FOLDING in collations_of(value.tree)
+    return value.type in IDENTICAL or (value.type in TEXTS and not folding)
+
+
+def converted(values: Values) -> dict[int, Value]:
+    """Values after rows of queries whose columns differ in type were merged: 1 may stand as 1.0."""
     return {n: replace(value, exact=False, hops=frozenset[str]()) for n, value in values.items()}
 
 
@@ -297,3 +331,17 @@ def least_bound(routes: Sequence[Finished]) -> tuple[int, int, int]:
     """How good routes are: of two sets each of which reaches everything the greater one is taken."""
     bound = [len(values) for _, values in routes]
     return (min(bound, default=0), -bound.count(0), -len(bound))
+
+
+def placed(q: Conjunct, source: Source) -> Conjunct:
+    """A condition that left a subquery or LATERAL, as one of the scope around it, at that source's place."""
+    return Conjunct(
+        q.tree,
+        q.refs,
+        q.sides,
+        strict=q.strict,
+        join=source.join,
+        span=frozenset({source.uid}) | frozenset(ref.source for ref in q.refs),
+        given=True,
+        carries=q.carries,
+    )

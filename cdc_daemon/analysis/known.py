@@ -93,17 +93,9 @@ class Known:
             return None
         return self._substituted(tree, refs, self._exact, exact=True)
 
-    def score(self, goals: Iterable[Tree]) -> tuple[int, int]:
-        """How many columns of the goals are known by the changed row, and how many visits that takes."""
-        bound = 0
-        hops: frozenset[str] = frozenset()
-        for goal in goals:
-            known = self._equal if isinstance(goal.unnest(), exp.Column) else self._exact
-            for ref in refs_of(goal):
-                if ref in known and known[ref].anchored:
-                    bound += 1
-                    hops |= known[ref].hops
-        return bound, len(hops)
+    def known_by(self, visited: frozenset[str]) -> dict[Ref, Value]:
+        """What is known once some sources are visited, and no others."""
+        return {ref: value for ref, value in (self._equal | self._exact).items() if value.hops <= visited}
 
     def opened(self, tree: Tree, inner: Iterable[Ref], *, plain: bool) -> Value | None:
         """A condition's side with its inner columns replaced and its outer ones kept; None if one is not

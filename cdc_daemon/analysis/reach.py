@@ -83,9 +83,27 @@ class Reach(Known):
                     trees.append(tree)
         return frozenset(ref for tree in trees for ref in refs_of(tree) if ref.source not in kept)
 
+    def touches(self, q: Conjunct) -> bool:
+        """Whether something in a condition is known."""
+        return any(ref in self._equal for ref in q.refs)
+
     def reads_whole(self) -> bool:
         """Whether a source was visited to which nothing leads, only to be compared afterwards."""
         return any(link is None and not self.scope.sources[uid].outer for uid, link in self._links.items())
+
+    def score(self, goals: Iterable[Tree]) -> tuple[int, int, int]:
+        """How many columns of the goals are known by the changed row, how many sources are visited for that
+        by no equality, and how many in all."""
+        bound = 0
+        hops: frozenset[str] = frozenset()
+        for goal in goals:
+            known = self._equal if isinstance(goal.unnest(), exp.Column) else self._exact
+            for ref in refs_of(goal):
+                if ref in known and known[ref].anchored:
+                    bound += 1
+                    hops |= known[ref].hops
+        links = (self._links[uid] for uid in hops if uid in self._links)
+        return bound, sum(link is not None and link.sides is None for link in links), len(hops)
 
     # Hops
 

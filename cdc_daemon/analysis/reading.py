@@ -15,7 +15,7 @@ from cdc_daemon.analysis.dialect import Tree, Unreadable, parse_with_reading
 from cdc_daemon.analysis.functions import Functions
 from cdc_daemon.analysis.names import Sight
 from cdc_daemon.analysis.plan import Reading
-from cdc_daemon.analysis.scopes import Body, Conjunct, OuterJoin, Ref, Source
+from cdc_daemon.analysis.scopes import Body, Chosen, Conjunct, OuterJoin, Ref, Source
 
 MOST_SELECTS = 400
 
@@ -34,6 +34,7 @@ class Select:
     joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
     conjuncts: list[Conjunct] = field(default_factory=list[Conjunct])
     used: set[Ref] = field(default_factory=set[Ref])
+    chosen: list[Chosen] = field(default_factory=list[Chosen])
 
 
 class Bodies(Protocol):

@@ -49,7 +49,7 @@ def place_of(construct: Construct, places: Places) -> Place | None:
     return places.of_call(construct.node)
 
 
-def _unconnected(body: Body, changed: Source, wanted: str) -> str:
+def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
     """What keeps a row of a table from leading anywhere, from the inside out."""
     for scope, source in reversed(list(_way(body, changed))):
         tied = [q for q in scope.conjuncts if source.uid in q.sources and len(q.sources) > 1]
@@ -70,6 +70,13 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:
             return (
                 f"nothing where {source.alias} reads {changed.alias} refers to a row around it, so a change "
                 "concerns every one: compare a column there for equality with one of the query around"
+            )
+        chosen = [each for each in scope.chosen if source.uid in each.condition.sources]
+        if chosen and not tied:
+            return (
+                f"no condition leads from {changed.alias} to {wanted} but one with a subquery, which chooses "
+                f"among rows that {changed.alias} does not name: compare a column of {source.alias} for "
+                f"equality with one that belongs to {wanted} as well"
             )
         if source.table is None and tied:
             return (

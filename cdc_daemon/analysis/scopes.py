@@ -59,6 +59,7 @@ class Source:
         place: the origin where the feed's query reads it: for a table inside a view, that of the view.
         membership, left: for `left IN (subquery)` and friends.
         join: for a subquery in an outer join's ON: that join.
+        query: for a subquery: itself, in its place.
         itself: in the step of a recursive CTE: it is that CTE.
         collations: for one without a query of its own (`itself`): those of its columns, where it has some.
     """
@@ -76,6 +77,7 @@ class Source:
     membership: Membership = Membership.NONE
     left: tuple[Tree, ...] = ()
     join: OuterJoin | None = None
+    query: Tree | None = None
     itself: bool = False
     collations: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
@@ -164,6 +166,28 @@ class Conjunct:
         return frozenset(ref.source for ref in self.refs)
 
 
+@dataclass(eq=False)
+class Chosen:
+    """`x = (subquery)`: where that holds, x is the value of a row of the subquery.
+
+    `x = COALESCE((subquery), (subquery), y)` has several that may have chosen it.
+
+    Attributes:
+        left: x, or the members of a row.
+        among: the uid of a subquery, or an expression of one row of this scope.
+        condition: itself; its `refs` are without what the subqueries read.
+    """
+
+    left: tuple[Tree, ...]
+    among: tuple[str | Tree, ...]
+    condition: Conjunct
+
+    @cached_property
+    def subqueries(self) -> frozenset[str]:
+        """The uids among what may have chosen it."""
+        return frozenset(each for each in self.among if isinstance(each, str))
+
+
 @dataclass(frozen=True, eq=False)
 class Construct:
     """Something that lets a row change others, so that a route leads to all of them.
@@ -199,6 +223,7 @@ class Scope:
         grouped: rows are merged by GROUP BY or DISTINCT, so an equal value may stand for this row's own.
         used: per source, its columns that this scope or a subquery in it refers to.
         select: the SELECT itself, its columns resolved.
+        chosen: its conditions that compare with what a subquery chooses.
     """
 
     sources: Mapping[str, Source]
@@ -215,6 +240,7 @@ class Scope:
 
     used: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     select: exp.Select | None = None
+    chosen: Sequence[Chosen] = ()
 
     def correlated(self, source: Source) -> bool:
         """Whether a source is a query in FROM that refers to columns around this scope, and none in it."""

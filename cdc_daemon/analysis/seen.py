@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.cases import Case
-from cdc_daemon.analysis.conjuncts import conjunct, strict_refs
+from cdc_daemon.analysis.conjuncts import conjunct, conjuncts_of, strict_refs, true_of_none
 from cdc_daemon.analysis.dialect import Tree, column, enclosed
 from cdc_daemon.analysis.known import substitute
 from cdc_daemon.analysis.membership import is_null
@@ -32,7 +32,7 @@ def seen_in(case: Case) -> Iterator[Conjunct]:
         )
         if q.implied or not refs_of(tree):
             continue
-        yield from _prepared(case.scope, tree, q)
+        yield from _prepared(case.scope, _possible(tree), q)
 
 
 def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
@@ -55,8 +55,16 @@ def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
 
 
 def in_case(case: Case, tree: Tree) -> Tree:
-    """An expression with NULL for the columns of sources that are all NULL."""
-    return with_nulls(case.scope, tree, case.nulls)
+    """An expression with NULL for the columns of sources that are all NULL, each COALESCE reduced by them.
+
+    `COALESCE(a.k, b.k)` is a.k where b is NULL, or where a condition that holds keeps a.k from being NULL: a
+    mere column, for which an equal value will do.
+    """
+    tree = with_nulls(case.scope, tree, case.nulls)
+    if not _has_coalesce(tree):
+        return tree
+    strict = (strict_refs(q.tree) for q in seen_in(case))
+    return _coalesced(tree, frozenset[Ref]().union(*strict))
 
 
 def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
@@ -70,27 +78,70 @@ def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
 
 
 def told_apart(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
-    """`x = COALESCE(a, b)` as two sets of conditions, one of which holds: x = a, or a IS NULL and x = b.
+    """One condition as several sets of conditions, one of which holds; empty if it is of no such kind.
 
-    No index serves an expression over two tables, so whoever seeks its rows by x would read all of them.
-    Empty if a condition is no such equality.
+    `x = COALESCE(a, b)`: x = a, or a IS NULL and x = b. `x = CASE WHEN c THEN a ELSE b END`: c and x = a, or
+    x = b. `c OR d`: c, or d. No index serves such a condition over two tables, and neither of the two leads
+    to the other: a row that knows x goes on by each set alone.
     """
-    if not isinstance(q.tree, exp.EQ) or q.implied:
+    if q.implied:
         return []
-    for call, x in ((q.tree.expression, q.tree.this), (q.tree.this, q.tree.expression)):
+    arms = [[part for each in arm for part in conjuncts_of(each)] for arm in _arms(q.tree.unnest())]
+    possible = [arm for arm in arms if not any(map(never, arm))]
+    return [[each for tree in arm for each in _prepared(scope, tree, q)] for arm in possible]
+
+
+def _arms(tree: Tree) -> list[list[Tree]]:
+    if isinstance(tree, exp.Or):
+        return [[each] for each in _joined_by_or(tree)]
+    if not isinstance(tree, exp.EQ):
+        return []
+    for call, x in ((tree.expression, tree.this), (tree.this, tree.expression)):
         at = call.unnest()
-        if not isinstance(at, exp.Anonymous) or not _is_coalesce(at):
+        if refs_of(at) & refs_of(x):
             continue
-        first, *rest = at.expressions
-        if not rest or refs_of(at) & refs_of(x):
-            continue
-        other = rest[0] if len(rest) == 1 else at.copy()
-        if len(rest) > 1:
-            other.set("expressions", [each.copy() for each in rest])
-        absent = exp.Is(this=enclosed(first.copy()), expression=exp.Null())
-        arms = [[_with(q.tree, call, first)], [_with(q.tree, call, other), absent]]
-        return [[each for tree in arm for each in _prepared(scope, tree, q)] for arm in arms]
+        if isinstance(at, exp.Case) and at.this is None:
+            results = [(when.args["true"], [when.this]) for when in at.args["ifs"]]
+            if at.args.get("default") is not None:
+                results.append((at.args["default"], []))
+            return [[_with(tree, call, result), *conditions] for result, conditions in results]
+        if isinstance(at, exp.Anonymous) and _is_coalesce(at) and len(at.expressions) > 1:
+            first, *rest = at.expressions
+            other = rest[0] if len(rest) == 1 else at.copy()
+            if len(rest) > 1:
+                other.set("expressions", [each.copy() for each in rest])
+            absent = exp.Is(this=enclosed(first.copy()), expression=exp.Null())
+            return [[_with(tree, call, first)], [_with(tree, call, other), absent]]
     return []
+
+
+def _joined_by_or(tree: Tree) -> Iterator[Tree]:
+    tree = tree.unnest()
+    if isinstance(tree, exp.Or):
+        yield from _joined_by_or(tree.left)
+        yield from _joined_by_or(tree.right)
+    else:
+        yield tree
+
+
+def _possible(tree: Tree) -> Tree:
+    """An OR without the conditions that are never true."""
+    if not isinstance(tree.unnest(), exp.Or):
+        return tree
+    first, *others = [each for each in _joined_by_or(tree) if not never(each)] or [tree]
+    for other in others:
+        first = exp.Or(this=first.copy(), expression=other.copy())
+    return first
+
+
+def never(tree: Tree) -> bool:
+    """Whether a condition is certainly not true: a comparison with NULL, or an OR of such."""
+    tree = tree.unnest()
+    if isinstance(tree, (exp.Or, exp.And)):
+        sides = (never(tree.left), never(tree.right))
+        return all(sides) if isinstance(tree, exp.Or) else any(sides)
+    compares = isinstance(tree, (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE))
+    return compares and not true_of_none(tree) and (is_null(tree.this) or is_null(tree.expression))
 
 
 def _with(equality: Tree, side: Tree, other: Tree) -> Tree:
@@ -101,7 +152,7 @@ def _with(equality: Tree, side: Tree, other: Tree) -> Tree:
 
 def _prepared(scope: Scope, tree: Tree, q: Conjunct) -> Iterator[Conjunct]:
     """A condition in the place of another."""
-    types = {ref: type_ for ref in refs_of(tree) if (type_ := _type_of(scope, ref)) is not None}
+    types = {ref: type_ for ref in refs_of(tree) if (type_ := type_in(scope, ref)) is not None}
     yield from conjunct(tree, q.join, q.span, types)
 
 
@@ -131,6 +182,7 @@ def _is_coalesce(tree: exp.Anonymous) -> bool:
     return tree.name.lower() == "coalesce"
 
 
-def _type_of(scope: Scope, ref: Ref) -> str | None:
+def type_in(scope: Scope, ref: Ref) -> str | None:
+    """The catalogue's type of a column of a scope's sources, where it is known."""
     source = scope.sources.get(ref.source)
     return None if source is None or ref.column == WHOLE_ROW else type_of(source, ref.column)

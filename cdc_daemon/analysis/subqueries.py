@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlglot import exp
 
 from cdc_daemon.analysis.conjuncts import members
 from cdc_daemon.analysis.dialect import Tree
-from cdc_daemon.analysis.scopes import Membership, Source
+from cdc_daemon.analysis.functions import Functions
+from cdc_daemon.analysis.scopes import Chosen, Conjunct, Membership, OuterJoin, Ref, Source, refs_of
 
 
 def compare(source: Source, node: Tree, root: Tree | None) -> None:
@@ -42,3 +45,53 @@ def compare(source: Source, node: Tree, root: Tree | None) -> None:
         up = up.parent or up
     source.left = left
     source.membership = Membership.POSITIVE if positive else Membership.EXACT
+
+
+def chosen_by(
+    tree: Tree,
+    sources: Mapping[str, Source],
+    functions: Functions,
+    join: OuterJoin | None,
+    span: frozenset[str] | None,
+) -> Chosen | None:
+    """A condition `x = (subquery)` or `x IN (subquery)`; None for any other.
+
+    Args:
+        sources: those of the scope, the subqueries in the condition among them.
+    """
+    tree = tree.unnest()
+    if isinstance(tree, exp.In) and tree.args.get("query") is not None:
+        orders = [(tree.this, tree.args["query"])]
+    elif isinstance(tree, exp.EQ):
+        orders = [(tree.this, tree.expression), (tree.expression, tree.this)]
+    else:
+        return None
+    uids = {id(source.query): uid for uid, source in sources.items() if source.query is not None}
+    for side, other in orders:
+        left, among = members(side), _among(other, uids, functions)
+        if among is None or not all(map(functions.of_one_row, left)):
+            continue
+        queries = [sources[each] for each in among if isinstance(each, str)]
+        if not queries or any(len(source.columns) != len(left) for source in queries):
+            continue
+        refs = frozenset[Ref]().union(
+            *map(refs_of, left),
+            *(source.outer for source in queries),
+            *(refs_of(each) for each in among if not isinstance(each, str)),
+        )
+        return Chosen(left, among, Conjunct(tree, refs, join=join, span=span))
+    return None
+
+
+def _among(tree: Tree, uids: Mapping[int, str], functions: Functions) -> tuple[str | Tree, ...] | None:
+    """What may stand for an expression: its subqueries, and what else COALESCE chooses among."""
+    while isinstance(tree, (exp.Paren, exp.Subquery, exp.Any)):
+        tree = tree.this
+    if id(tree) in uids:
+        return (uids[id(tree)],)
+    if isinstance(tree, exp.Anonymous) and tree.name.lower() == "coalesce":
+        found = [_among(each, uids, functions) for each in tree.expressions]
+        if all(each is not None for each in found):
+            return tuple(one for each in found if each is not None for one in each)
+        return None
+    return (tree,) if functions.of_one_row(tree) else None

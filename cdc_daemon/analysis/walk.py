@@ -65,8 +65,10 @@ from cdc_daemon.analysis.following import (
     Plan,
     Values,
     Wanted,
+    converted,
     least_bound,
     merged,
+    placed,
     plan_of,
     wanted_of,
 )
@@ -115,10 +117,9 @@ def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue, work: Work
     def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
         if body.limit is not None:
             fragment, values = fragment.grown((), (), (body.limit,)), {}
-        elif body.distinct:
-            values = merged(values)
         else:
-            values = {n: value if n in same else merged({n: value})[n] for n, value in values.items()}
+            alike = {n: value for n, value in values.items() if n in same}
+            values = {**converted(values), **(merged(alike) if body.distinct else alike)}
         values = {n: value for n, value in values.items() if n not in lost}
         return proceed(fragment, values, open_)
 
@@ -172,7 +173,7 @@ def _from_first_change(
     visit the CTE's current rows, and what every further step carries on unchanged is known."""
 
     def distinct(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        return proceed(fragment, merged(values) if body.distinct else values, open_)
+        return proceed(fragment, converted(values) if body.distinct else values, open_)
 
     yield from walk(body.base, Wanted(carried, carried), distinct, work)
     yield from walk(body.step, Wanted(carried, carried), distinct, work)
@@ -203,7 +204,7 @@ def _carried(body: Recursion, n: int) -> bool:
 
 def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
     def go_on(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        here = [_placed(q, source) for q in open_]
+        here = [placed(q, source) for q in open_]
         start = {Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in values.items()}
         for arm in membership_arms(plan.scope, source, start):
             yield from effects(
@@ -222,17 +223,3 @@ def _typed(source: Source, n: int, value: Value) -> Value:
         return value
     type_ = type_of(source, source.columns[n])
     return replace(value, tree=exp.Null() if type_ is None else typed_null(type_))
-
-
-def _placed(q: Conjunct, source: Source) -> Conjunct:
-    """A condition that left a subquery or LATERAL, as one of the scope around it, at that source's place."""
-    return Conjunct(
-        q.tree,
-        q.refs,
-        q.sides,
-        strict=q.strict,
-        join=source.join,
-        span=frozenset({source.uid}) | frozenset(ref.source for ref in q.refs),
-        given=True,
-        carries=q.carries,
-    )

@@ -8,6 +8,7 @@ from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
 from tests.integration.analysis_queries_stacked import STACKED
+from tests.integration.analysis_queries_usual import USUAL
 from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 
 _TABLES = """
@@ -415,6 +416,7 @@ CASES = {
     **NULL_SAFE,
     **WHOLE_ROWS,
     **STACKED,
+    **USUAL,
 }
 
 FILTERED = {

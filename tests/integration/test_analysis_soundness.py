@@ -17,6 +17,7 @@ from tests.integration.analysis_queries_fallbacks import FALLBACKS
 from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
 from tests.integration.analysis_queries_null_safe import NULL_SAFE
 from tests.integration.analysis_queries_stacked import STACKED
+from tests.integration.analysis_queries_usual import USUAL
 from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
 from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
 
@@ -25,7 +26,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 @pytest.mark.parametrize(
     "cases",
-    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, WHOLE_ROWS, STACKED, FILTERED],
+    [PLAIN, NESTED, COMBINED, BEYOND, FALLBACKS, CORRELATED, NULL_SAFE, WHOLE_ROWS, STACKED, USUAL, FILTERED],
     ids=[
         "every construct",
         "views and recursion",
@@ -36,6 +37,7 @@ BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
         "null-safe equality",
         "whole rows",
         "queries in one another",
+        "as usual",
         "constant filters",
     ],
 )

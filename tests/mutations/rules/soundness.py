@@ -6,10 +6,53 @@ from tests.mutations.mutants import Mutation
 
 SOUND = (
     Mutation(
+        "a value that is equal may have other bytes",
+        "following",
+        "exact=value.exact and _identical(value)",
+        "exact=value.exact",
+        killed_by=("text of a group",),
+    ),
+    Mutation(
+        "what is compared with ALL of no elements is true, of NULL as well",
+        "conjuncts",
+        "    if isinstance(tree, _STRICT) and true_of_none(tree):\n        return frozenset()\n",
+        "",
+        killed_by=("unequal to all of none",),
+    ),
+    Mutation(
+        "each result of COALESCE may be the one that a row is chosen by",
+        "chosen",
+        "            found.append(Found(grown, start, (), same, visited))\n",
+        "            continue\n",
+        killed_by=("the latest row of one kind or of any",),
+    ),
+    Mutation(
+        "of several, max() and min() may be those of different rows",
+        "beginnings",
+        "        conjuncts.append(agree(*chosen, strict=strict))\n",
+        "        conjuncts += [agree(x, value, strict=strict) for n, value in known.items()"
+        " if (x := greatest(body.outputs[n])) is not None]\n",
+        killed_by=("the greatest and the least of different rows",),
+    ),
+    Mutation(
+        "a row is found by each condition of an OR",
+        "seen",
+        "        return [[each] for each in _joined_by_or(tree)]\n",
+        "        return [[tree.left]]\n",
+        killed_by=("either of two",),
+    ),
+    Mutation(
+        "a row is found by each result of CASE",
+        "seen",
+        "for result, conditions in results]",
+        "for result, conditions in results[:1]]",
+        killed_by=("CASE chooses the table",),
+    ),
+    Mutation(
         "the case of a witness stands for that of a match, too",
         "cases",
-        "                if state is None or (state == arm and self.changed in side):\n",
-        "                if state is None:\n",
+        "state is None or (state == arm and self.changed in side and join not in self.apart)",
+        "state is None",
         killed_by=("where on the nullable side",),
     ),
     Mutation(
@@ -22,8 +65,8 @@ SOUND = (
     Mutation(
         "a row without an override is found by the default",
         "seen",
-        "arms = [[_with(q.tree, call, first)], [_with(q.tree, call, other), absent]]",
-        "arms = [[_with(q.tree, call, first)]]",
+        "return [[_with(tree, call, first)], [_with(tree, call, other), absent]]",
+        "return [[_with(tree, call, first)]]",
         killed_by=("three steps of a fallback",),
     ),
     Mutation(
@@ -181,9 +224,9 @@ SOUND = (
     ),
     Mutation(
         "a subquery may find something for the NULLs that an outer join leaves",
-        "walk",
-        "        strict=q.strict,\n",
-        "        strict=q.sources,\n",
+        "following",
+        "        q.sides,\n        strict=q.strict,\n",
+        "        q.sides,\n        strict=q.sources,\n",
         killed_by=("null-safe subquery beyond a left join", "subquery that takes NULL from a left join"),
     ),
     Mutation(
@@ -271,8 +314,8 @@ SOUND = (
     Mutation(
         "a set operation merges equal rows",
         "walk",
-        "        elif body.distinct:\n            values = merged(values)\n",
-        "        elif body.distinct:\n            pass\n",
+        "(merged(alike) if body.distinct else alike)",
+        "alike",
         killed_by=("text of a union",),
     ),
     Mutation(

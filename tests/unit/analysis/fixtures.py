@@ -25,7 +25,7 @@ from cdc_daemon.analysis.catalogue import (
 
 DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
 _COMPARED_AS = {"shop.size": "enum", "shop.code": "text"}
-PUBLISHED = ("tpch", "pagila", "northwind", "wide")
+PUBLISHED = ("tpch", "pagila", "northwind", "wide", "generated")
 """Folders of queries that are written as their authors wrote them, for their own schemas."""
 
 
