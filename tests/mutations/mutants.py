@@ -1,20 +1,20 @@
-"""The analysis with one rule taken out: its modules loaded a second time, one of them with a changed text."""
+"""The analysis with one rule taken out: its modules loaded a second time, one of them changed."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.plan import Analysis
+from tests.mutations.anchors import changed, find
 
 Analyse = Callable[[FeedQuery, Catalogue], Analysis]
 
@@ -28,22 +28,18 @@ class Mutation(NamedTuple):
 
     Attributes:
         rule: what the analysis does, as a sentence.
-        module: the file in `cdc_daemon/analysis`, without suffix.
-        old, new: a text that stands in it exactly once, and what takes its place.
+        at: the qualified name of the function, class or variable that has the rule; see `anchors.find`.
+        old, new: an expression or statements that it holds exactly once, and what takes their place.
         killed_by: what must fail without it, by the table that it stands in: names of queries of the
             soundness test, one of which must lose an entity; files of tests/fixtures/analysis, one route of
             which must change; modules of unit tests; themes of tests/fixtures/verdicts.
     """
 
     rule: str
-    module: str
+    at: str
     old: str
     new: str
     killed_by: tuple[str, ...]
-
-
-def text_of(module: str) -> str:
-    return (Path(analyse.__code__.co_filename).parent / f"{module.replace('.', '/')}.py").read_text("utf-8")
 
 
 @contextmanager
@@ -54,13 +50,10 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
         users: modules that imported something of the analysis: they have the mutant's instead, for as long.
 
     Raises:
-        AssertionError: its text is not there exactly once: the code has moved on, and so must the mutation.
+        NoSuchPlace: its place is not there exactly once: the code has moved on, and so must the mutation.
     """
-    text = text_of(mutation.module)
-    assert text.count(mutation.old) == 1, (
-        f"{mutation.module}.py has {text.count(mutation.old)} of: {mutation.old}"
-    )
-    mutated = f"{_PACKAGE}.{mutation.module}".removesuffix(".__init__")
+    anchor = find(mutation.at, mutation.old, mutation.new)
+    mutated = f"{_PACKAGE}.{anchor.module}".removesuffix(".__init__")
     shared = _SHARED - {mutated}
     kept = {
         name: module
@@ -70,7 +63,7 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
     parent = sys.modules["cdc_daemon"]
     for name in kept:
         del sys.modules[name]
-    finder = _Finder(mutated, text.replace(mutation.old, mutation.new), kept[mutated])
+    finder = _Finder(mutated, changed(anchor, mutation.old, mutation.new), kept[mutated])
     sys.meta_path.insert(0, finder)
     try:
         analyse_ = importlib.import_module(f"{_PACKAGE}.analyse").analyse
@@ -91,10 +84,9 @@ def _using(user: ModuleType, kept: Mapping[str, ModuleType]) -> Iterator[None]:
     """Give a module the mutant's functions and classes where it has the original's."""
     before = dict(vars(user))
     for name, value in before.items():
-        home = str(getattr(value, "__module__", None))
+        home = getattr(value, "__module__", None)
         if home in kept and getattr(kept[home], getattr(value, "__name__", ""), None) is value:
-            own = str(getattr(value, "__name__", ""))
-            setattr(user, name, getattr(importlib.import_module(home), own))
+            setattr(user, name, getattr(importlib.import_module(home), value.__name__))
     try:
         yield
     finally:
@@ -102,9 +94,9 @@ def _using(user: ModuleType, kept: Mapping[str, ModuleType]) -> Iterator[None]:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, name: str, text: str, original: ModuleType) -> None:
+    def __init__(self, name: str, tree: ast.Module, original: ModuleType) -> None:
         self._name = name
-        self._text = text
+        self._tree = tree
         self._folder = getattr(original, "__path__", None)  # of a package
 
     def find_spec(
@@ -118,4 +110,4 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return spec
 
     def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self._text, f"<mutant of {self._name}>", "exec"), module.__dict__)  # noqa: S102 # our own
+        exec(compile(self._tree, f"<mutant of {self._name}>", "exec"), module.__dict__)  # noqa: S102 # our own

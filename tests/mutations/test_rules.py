@@ -1,6 +1,6 @@
 """Taking a rule out of the analysis makes it lose an entity, or a documented route: no rule stands untested.
 
-A mutation whose text is not found any more fails, too: it has to follow the code.
+A mutation whose place is not found any more fails, too: it has to follow the code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import importlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 import psycopg
@@ -24,6 +23,7 @@ from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
 from tests.integration.properties import delta
 from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
 from tests.integration.test_analysis_soundness import after_its_change, change, insertion
+from tests.mutations.anchors import find, modules
 from tests.mutations.mutants import Analyse, Mutation, mutant
 from tests.mutations.rules.filters import FILTERED
 from tests.mutations.rules.grammar import WRITTEN
@@ -135,10 +135,8 @@ def test_every_module_of_the_analysis_has_a_rule_that_is_taken_out() -> None:
         *PASSES,
         *WRITTEN,
     )
-    package = Path(analyse.__code__.co_filename).parent
-    modules = {".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
-
-    assert {mutation.module for mutation in every} == modules - _WITHOUT_RULES.keys()
+    ruled = {find(mutation.at, mutation.old, mutation.new).module for mutation in every}
+    assert ruled == modules().keys() - _WITHOUT_RULES.keys()
 
 
 def _fails(module: ModuleType) -> bool:

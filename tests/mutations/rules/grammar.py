@@ -7,184 +7,236 @@ from tests.mutations.mutants import Mutation
 WRITTEN = (
     Mutation(
         "an operator ends before a sign unless it holds an odd one",
-        "grammar.lexer",
-        '    while len(signs) > 1 and signs[-1] in "+-" and _ODD.isdisjoint(signs):\n',
-        "    while False:\n",
+        "_operator",
+        'len(signs) > 1 and signs[-1] in "+-" and _ODD.isdisjoint(signs)',
+        "False",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "comments nest",
-        "grammar.lexer",
-        "        if depth == 0:\n",
-        "        if depth <= 1:\n",
+        "_end_of_comment",
+        "depth == 0",
+        "depth <= 1",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a string goes on behind a line break",
-        "grammar.lexer",
-        "    while more := _CONTINUED.match(text, end):\n",
-        "    while more := None:\n",
+        "_continued",
+        "_CONTINUED.match(text, end)",
+        "None",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a reserved word names no column",
-        "grammar.cursor",
-        "ONLY OR ORDER PLACING",
-        "ONLY OR PLACING",
+        "RESERVED",
+        (
+            "'ALL ANALYSE ANALYZE AND ANY ARRAY AS ASC ASYMMETRIC BOTH CASE CAST CHECK COLLATE COLUMN "
+            "CONSTRAINT\\n    CREATE CURRENT_CATALOG CURRENT_DATE CURRENT_ROLE CURRENT_TIME "
+            "CURRENT_TIMESTAMP CURRENT_USER DEFAULT\\n    DEFERRABLE DESC DISTINCT DO ELSE END EXCEPT "
+            "FALSE FETCH FOR FOREIGN FROM GRANT GROUP HAVING IN INITIALLY\\n    INTERSECT INTO LATERAL "
+            "LEADING LIMIT LOCALTIME LOCALTIMESTAMP NOT NULL OFFSET ON ONLY OR ORDER PLACING\\n    "
+            "PRIMARY REFERENCES RETURNING SELECT SESSION_USER SOME SYMMETRIC TABLE THEN TO TRAILING "
+            "TRUE UNION UNIQUE\\n    USER USING VARIADIC WHEN WHERE WINDOW\\n    WITH'"
+        ),
+        (
+            "'ALL ANALYSE ANALYZE AND ANY ARRAY AS ASC ASYMMETRIC BOTH CASE CAST CHECK COLLATE COLUMN "
+            "CONSTRAINT\\n    CREATE CURRENT_CATALOG CURRENT_DATE CURRENT_ROLE CURRENT_TIME "
+            "CURRENT_TIMESTAMP CURRENT_USER DEFAULT\\n    DEFERRABLE DESC DISTINCT DO ELSE END EXCEPT "
+            "FALSE FETCH FOR FOREIGN FROM GRANT GROUP HAVING IN INITIALLY\\n    INTERSECT INTO LATERAL "
+            "LEADING LIMIT LOCALTIME LOCALTIMESTAMP NOT NULL OFFSET ON ONLY OR PLACING\\n    PRIMARY "
+            "REFERENCES RETURNING SELECT SESSION_USER SOME SYMMETRIC TABLE THEN TO TRAILING TRUE UNION "
+            "UNIQUE\\n    USER USING VARIADIC WHEN WHERE WINDOW\\n    WITH'"
+        ),
         killed_by=("test_grammar",),
     ),
     Mutation(
         "POWER binds tighter than a product",
-        "grammar.precedence",
-        "OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT",
-        "OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, POWER, MULTIPLY, AT",
+        "(OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST)",
+        (
+            "OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST "
+            "= range(1, 15)"
+        ),
+        (
+            "OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, POWER, MULTIPLY, AT, COLLATE, SIGN, CAST "
+            "= range(1, 15)"
+        ),
         killed_by=("test_grammar",),
     ),
     Mutation(
         "an operator of any other name binds more loosely than a sum",
-        "grammar.precedence",
-        "RANGE, OPERATOR, ADD,",
-        "RANGE, ADD, OPERATOR,",
+        "(OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST)",
+        (
+            "OR, AND, NOT, IS, COMPARE, RANGE, OPERATOR, ADD, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST "
+            "= range(1, 15)"
+        ),
+        (
+            "OR, AND, NOT, IS, COMPARE, RANGE, ADD, OPERATOR, MULTIPLY, POWER, AT, COLLATE, SIGN, CAST "
+            "= range(1, 15)"
+        ),
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a sign binds tighter than a power",
-        "grammar.expressions",
+        "Expressions._operand",
         "exp.Neg(this=self.expression(SIGN))",
         "exp.Neg(this=self.expression(POWER))",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "operators of one level are read from the left",
-        "grammar.expressions",
-        "right = self._quantified() or self.expression(level + 1)",
-        "right = self._quantified() or self.expression(level)",
+        "Expressions._binary",
+        "level + 1",
+        "level",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "OPERATOR(…) binds as an operator of any other name",
-        "grammar.expressions",
-        " if text in _BINARY and self._current.kind is Kind.OPERATOR else OPERATOR",
-        " if text in _BINARY and self._current.kind is Kind.OPERATOR else POWER",
+        "Expressions._further",
+        "OPERATOR",
+        "POWER",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "the lower bound of BETWEEN ends before AND",
-        "grammar.expressions",
-        "low = self.expression(restricted=True)",
-        "low = self.expression()",
+        "Expressions._range",
+        "self.expression(restricted=True)",
+        "self.expression()",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a type keeps its quotes: bit is bit(1)",
-        "grammar.types",
-        '        if word == "BIT":\n',
-        '        if self._current.text.upper() == "BIT":\n',
+        "TypeNames._simple_type",
+        'word == "BIT"',
+        'self._current.text.upper() == "BIT"',
         killed_by=("test_grammar",),
     ),
     Mutation(
         "an interval keeps its fields",
-        "grammar.types",
-        "        if self._one_of(_FIELDS):\n            kind",
-        "        if False:\n            kind",
+        "TypeNames._interval",
+        "self._one_of(_FIELDS)",
+        "False",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a query in parentheses is read once",
-        "grammar.primaries",
-        "                self._queries[at] = (found, self._at)\n",
-        "                self._queries[at] = None\n                self._at = at\n",
+        "Primaries.parenthesised_query",
+        "self._queries[at] = (found, self._at)",
+        """\
+self._queries[at] = None
+self._at = at
+""",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "an argument begins with an expression, whatever its name",
-        "grammar.calls",
-        "        if last in _BEFORE_EXPRESSION:\n            return False\n",
-        "",
+        "Calls._is_keyword",
+        """\
+if last in _BEFORE_EXPRESSION:
+    return False
+""",
+        "pass",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "a frame without BETWEEN stays one",
-        "grammar.calls",
-        '        else:\n            self._bound(frame, "start")\n',
-        '        else:\n            self._bound(frame, "start")\n            frame.set("end", "1")\n',
+        "Calls._frame",
+        """\
+if self._take("BETWEEN"):
+    self._bound(frame, "start")
+    self._expect("AND")
+    self._bound(frame, "end")
+else:
+    self._bound(frame, "start")
+""",
+        """\
+if self._take("BETWEEN"):
+    self._bound(frame, "start")
+    self._expect("AND")
+    self._bound(frame, "end")
+else:
+    self._bound(frame, "start")
+    frame.set("end", "1")
+""",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "USING may name what it merges",
-        "grammar.tables",
-        '        if self._take("AS"):\n            columns[-1]',
-        "        if False:\n            columns[-1]",
+        "Tables._join",
+        'self._take("AS")',
+        "False",
         killed_by=("test_dialect",),
     ),
     Mutation(
         "a column of XMLTABLE has its default and path",
-        "grammar.tables",
-        "            if word.kind is Kind.WORD and parts[-1].name not in _XML_OPTIONS:\n",
-        "            if word.kind is Kind.WORD:\n",
+        "Tables._table_column",
+        "word.kind is Kind.WORD and parts[-1].name not in _XML_OPTIONS",
+        "word.kind is Kind.WORD",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "INTERSECT binds tighter than UNION",
-        "grammar.queries",
-        "right = self._simple() if kind is exp.Intersect else self._intersection()",
-        "right = self._simple()",
+        "_Reader._set_operation",
+        "self._simple() if kind is exp.Intersect else self._intersection()",
+        "self._simple()",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "several statements are not read",
-        "grammar.queries",
-        "        if self._current.kind is not Kind.END:\n            raise",
-        "        if False:\n            raise",
+        "_Reader.statement",
+        "self._current.kind is not Kind.END",
+        "False",
         killed_by=("test_dialect",),
     ),
     Mutation(
         "the name of what USING merged is written again",
-        "grammar.writer",
-        "return join if name is None else",
-        "return join if True else",
+        "_Writer.join_sql",
+        "name is None",
+        "True",
         killed_by=("test_dialect",),
     ),
     Mutation(
         "explicit text has each operator in parentheses",
-        "grammar.writer",
-        "        if self.EXPLICIT or isinstance(parent, _FREE):\n",
-        "        if isinstance(parent, _FREE):\n",
+        "_Writer._needs_parentheses",
+        "self.EXPLICIT or isinstance(parent, _FREE)",
+        "isinstance(parent, _FREE)",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "explicit text shows the arms of set operations",
-        "grammar.writer",
-        "            if isinstance(inner.parent, exp.SetOperation):\n",
-        "            if False:\n",
+        "write",
+        "isinstance(inner.parent, exp.SetOperation)",
+        "False",
         killed_by=("test_grammar",),
     ),
     Mutation(
         "WITH ORDINALITY stays with its function",
-        "grammar.writer",
-        '        joins: list[Tree] = alone.args.pop("joins", None) or []\n',
-        "        joins: list[Tree] = []\n",
+        "_Writer.table_sql",
+        'alone.args.pop("joins", None) or []',
+        "[]",
         killed_by=("test_dialect",),
     ),
     Mutation(
         "a backslash is escaped",
-        "grammar.writer",
-        "    return f\"E'{doubled}'\"",
-        "    return f\"'{doubled}'\"",
+        "text_of",
+        '"E\'"',
+        '"\'"',
         killed_by=("test_grammar",),
     ),
     Mutation(
         "somebody's own operator may make something of a NULL",
-        "conjuncts",
-        '    return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS\n',
-        "    return False\n",
+        "_may_take_null",
+        'bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS',
+        "False",
         killed_by=("test_strictness",),
     ),
     Mutation(
         "IS TRUE does not ask for NULL",
-        "cases",
-        " and isinstance(test.expression, exp.Null)",
-        "",
+        "Case._contradicts",
+        (
+            "isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and not "
+            'test.args.get("negate")'
+        ),
+        'isinstance(test, exp.Is) and not test.args.get("negate")',
         killed_by=("test_strictness",),
     ),
 )

@@ -7,460 +7,555 @@ from tests.mutations.mutants import Mutation
 PASSES = (
     Mutation(
         "the function of a window is no aggregate, with FILTER neither",
-        "functions",
-        " and not _is_over_a_window(node)",
-        "",
+        "aggregates_all_rows",
+        (
+            "isinstance(node, exp.Anonymous) and node.name.lower() in AGGREGATES and not "
+            "_is_over_a_window(node)"
+        ),
+        "isinstance(node, exp.Anonymous) and node.name.lower() in AGGREGATES",
         killed_by=("clocks",),
     ),
     Mutation(
         "an aggregate that is taken apart yields several rows, or none",
-        "verdicts.clocks",
-        " and not self._yields_several(tree)",
-        "",
+        "_Clocks._select",
+        "aggregates_all_rows(tree, tree.expressions) and not self._yields_several(tree)",
+        "aggregates_all_rows(tree, tree.expressions)",
         killed_by=("clocks",),
     ),
     Mutation(
         "what is not quoted is folded",
-        "places",
-        "else token.text.lower()\n",
-        "else token.text\n",
+        "spelling",
+        "token.text.lower()",
+        "token.text",
         killed_by=("statements",),
     ),
     Mutation(
         "a column's name behind a dot, or a label, is no keyword",
-        "places",
-        "            and self.type_of(n - 1) not in (TokenType.DOT, TokenType.ALIAS)\n",
-        "",
+        "SqlText.keywords",
+        """\
+(token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
+and token.text.lower() == word
+and self.type_of(n - 1) not in (TokenType.DOT, TokenType.ALIAS))
+""",
+        """\
+(token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
+and token.text.lower() == word)
+""",
         killed_by=("functions",),
     ),
     Mutation(
         "a product and count(*) are no stars",
-        "places",
-        "return self.type_of(n) is TokenType.STAR and self.type_of(n - 1) in _BEFORE_STAR",
-        "return self.type_of(n) is TokenType.STAR",
+        "SqlText._selects",
+        "self.type_of(n) is TokenType.STAR and self.type_of(n - 1) in _BEFORE_STAR",
+        "self.type_of(n) is TokenType.STAR",
         killed_by=("orders",),
     ),
     Mutation(
         "what PostgreSQL recorded must be declared",
-        "verdicts.reads",
-        "        return _recorded(subject, function)\n",
-        "        return None\n",
+        "reads",
+        "_recorded(subject, function)",
+        "None",
         killed_by=("functions",),
     ),
     Mutation(
         "what is declared is believed",
-        "verdicts.reads",
-        "    if subject.query.reads is not None:\n        return None\n",
-        "",
+        "reads",
+        """\
+if subject.query.reads is not None:
+    return None
+""",
+        "pass",
         killed_by=("functions",),
     ),
     Mutation(
         "a function in C that runs SQL",
-        "verdicts.reads",
-        "    if runs is not None:",
-        "    if False:",
+        "_compiled",
+        "runs is not None",
+        "False",
         killed_by=("functions",),
     ),
     Mutation(
         "an IMMUTABLE function in C depends on its arguments",
-        "verdicts.reads",
-        '    if function.volatility == "immutable":\n        return None\n'
-        '    what = f"{function}() is STABLE: it may depend',
-        '    what = f"{function}() is STABLE: it may depend',
+        "_compiled",
+        """\
+if function.volatility == "immutable":
+    return None
+""",
+        "pass",
         killed_by=("functions",),
     ),
     Mutation(
         "what a body shows it reads",
-        "verdicts.reads",
-        "    if shows is not None:\n        what",
-        "    if False:\n        what",
+        "_written",
+        "shows is not None",
+        "False",
         killed_by=("functions",),
     ),
     Mutation(
         "an IMMUTABLE function that shows no table reads none",
-        "verdicts.reads",
-        '    if function.volatility == "immutable":\n        return None\n'
-        '    what = f"{function}() is STABLE: it may read',
-        '    what = f"{function}() is STABLE: it may read',
+        "_written",
+        """\
+if function.volatility == "immutable":
+    return None
+""",
+        "pass",
         killed_by=("functions",),
     ),
     Mutation(
         "a STABLE function may read tables",
-        "verdicts.reads",
-        '    if function.volatility == "immutable":\n        return None\n'
-        '    what = f"{function}() is STABLE: it may read',
-        '    return None\n    what = f"{function}() is STABLE: it may read',
+        "_written",
+        """\
+if function.volatility == "immutable":
+    return None
+""",
+        "return None",
         killed_by=("functions",),
     ),
     Mutation(
         "what is declared already stays declared",
-        "verdicts.reads",
-        "dict.fromkeys([*map(str, subject.query.reads or ()), *known])",
-        "dict.fromkeys([*known])",
+        "declare",
+        "[*map(str, subject.query.reads or ()), *known]",
+        "[*known]",
         killed_by=("functions",),
     ),
     Mutation(
         "several statements are refused",
-        "verdicts.statements",
-        "if token.token_type is TokenType.SEMICOLON:",
-        "if False:",
+        "statements",
+        "token.token_type is TokenType.SEMICOLON",
+        "False",
         killed_by=("statements",),
     ),
     Mutation(
         "a WITH that writes is refused",
-        "verdicts.statements",
-        "if word in _WRITES and _begins_cte(text, n):",
-        "if False:",
+        "statements",
+        "word in _WRITES and _begins_cte(text, n)",
+        "False",
         killed_by=("statements",),
     ),
     Mutation(
         "only the first word of a CTE makes it write",
-        "verdicts.statements",
-        "if word in _WRITES and _begins_cte(text, n):",
-        "if word in _WRITES:",
+        "statements",
+        "word in _WRITES and _begins_cte(text, n)",
+        "word in _WRITES",
         killed_by=("statements",),
     ),
     Mutation(
         "row locks are refused",
-        "verdicts.statements",
-        'if word == "for" and n + 1',
-        "if False and n + 1",
+        "statements",
+        'word == "for"',
+        "False",
         killed_by=("statements",),
     ),
     Mutation(
         "FOR in a call locks nothing",
-        "verdicts.statements",
-        " and spelling(text.tokens[n + 1]) in _LOCKS:",
-        ":",
+        "statements",
+        'word == "for" and n + 1 < len(text.tokens) and spelling(text.tokens[n + 1]) in _LOCKS',
+        'word == "for" and n + 1 < len(text.tokens)',
         killed_by=("statements",),
     ),
     Mutation(
         "a minimum depends on no order",
-        "verdicts.floats",
-        " or function.name in _EXACT:",
-        ":",
+        "floats",
+        'function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT',
+        'function.kind != "aggregate" or function.schema != "pg_catalog"',
         killed_by=("orders",),
     ),
     Mutation(
         "a sum of exact numbers of the same name depends on no order",
-        "verdicts.floats",
-        "            calls = [call for call in calls if _floating(subject, call)]\n",
-        "            pass\n",
+        "floats",
+        "calls = [call for call in calls if _floating(subject, call)]",
+        "pass",
         killed_by=("orders",),
     ),
     Mutation(
         "a column that is a float shows one",
-        "verdicts.floats",
-        "        column.type in _FLOATS\n",
-        "        False\n",
+        "_floating",
+        "column.type in _FLOATS",
+        "False",
         killed_by=("orders",),
     ),
     Mutation(
         "a relation of another kind than a table is refused",
-        "verdicts.relations",
-        "    if table.kind in _KINDS:",
-        "    if False:",
+        "_verdicts",
+        "table.kind in _KINDS",
+        "False",
         killed_by=("relations",),
     ),
     Mutation(
         "partitions that are foreign tables are refused",
-        "verdicts.relations",
-        "    elif table.foreign_parts:",
-        "    elif False:",
+        "_verdicts",
+        """\
+if table.foreign_parts:
+    ...
+""",
+        """\
+if False:
+    ...
+""",
         killed_by=("relations",),
     ),
     Mutation(
         "an UNLOGGED table is told",
-        "verdicts.relations",
-        "    elif table.unlogged:",
-        "    elif False:",
+        "_verdicts",
+        "table.unlogged",
+        "False",
         killed_by=("relations",),
     ),
     Mutation(
         "a table without the right to read it is refused",
-        "verdicts.relations",
-        "    if not table.readable:",
-        "    if False:",
+        "_verdicts",
+        "not table.readable",
+        "False",
         killed_by=("relations",),
     ),
     Mutation(
         "row security that hides rows is refused",
-        "verdicts.relations",
-        "    elif table.row_security:",
-        "    elif False:",
+        "_verdicts",
+        """\
+if table.row_security:
+    ...
+""",
+        """\
+if False:
+    ...
+""",
         killed_by=("relations",),
     ),
     Mutation(
         "a view without the right to read it is refused",
-        "verdicts.relations",
-        "    yield from _views(subject)\n",
-        "",
+        "relations",
+        "yield from _views(subject)",
+        "pass",
         killed_by=("views",),
     ),
     Mutation(
         "a table behind a view has the view's place",
-        "verdicts.subject",
-        "            waiting += readers\n",
-        "",
+        "Subject.place_of",
+        "waiting += readers",
+        "pass",
         killed_by=("views",),
     ),
     Mutation(
         "a call in a view is told at the view",
-        "verdicts.subject",
-        "            if any(_calls(tree, function)):\n",
-        "            if False:\n",
+        "Subject.places_of",
+        "any(_calls(tree, function))",
+        "False",
         killed_by=("views",),
     ),
     Mutation(
         "a column of a derived table is looked up inside",
-        "lookups",
-        "            yield from _lookups(source.body, source.columns.index(tree.name))",
-        "            return",
+        "_of_output",
+        "yield from _lookups(source.body, source.columns.index(tree.name))",
+        "return",
         killed_by=("indexes",),
     ),
     Mutation(
         "nobody reads the columns of EXISTS",
-        "verdicts.stars",
-        "        if isinstance(select.parent, exp.Exists):\n",
-        "        if False:\n",
+        "stars",
+        "isinstance(select.parent, exp.Exists)",
+        "False",
         killed_by=("orders",),
     ),
     Mutation(
         "a star of a derived table is named in it",
-        "verdicts.stars",
-        "(star and (alias in tables if alias else bool(tables)))",
+        "stars",
+        "star and (alias in tables if alias else bool(tables))",
         "star",
         killed_by=("orders",),
     ),
     Mutation(
         "a whole row is every column",
-        "verdicts.stars",
-        "alias in tables and isinstance(node.parent, exp.Anonymous)",
-        "False",
+        "stars",
+        "not star and not node.table and alias in tables and isinstance(node.parent, exp.Anonymous)",
+        "not star and not node.table and False",
         killed_by=("orders",),
     ),
     Mutation(
         "TABLE is a star",
-        "verdicts.stars",
-        "    yield from _table_commands(subject)\n",
-        "",
+        "stars",
+        "yield from _table_commands(subject)",
+        "pass",
         killed_by=("orders",),
     ),
     Mutation(
         "a CTE is no table",
-        "verdicts.stars",
-        " and not is_cte(node)",
-        "",
+        "_is_table",
+        "isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and not is_cte(node)",
+        "isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)",
         killed_by=("orders",),
     ),
     Mutation(
         "what PostgreSQL recorded and the feed declares is not told",
-        "verdicts.reads",
-        "    if not missing:\n        return None\n",
-        "",
+        "_recorded",
+        """\
+if not missing:
+    return None
+""",
+        "pass",
         killed_by=("functions",),
     ),
     Mutation(
         "a function in C shows no body",
-        "verdicts.reads",
-        "return _compiled(subject, function) if function.compiled else _written(subject, function)",
-        "return _written(subject, function)",
+        "reads",
+        "_compiled(subject, function) if function.compiled else _written(subject, function)",
+        "_written(subject, function)",
         killed_by=("functions",),
     ),
     Mutation(
         "a body in PL/pgSQL shows what it reads",
-        "verdicts.reads",
-        'relation_read(function.body) if function.language in ("sql", "plpgsql") else None',
-        'relation_read(function.body) if function.language == "sql" else None',
+        "_written",
+        'function.language in ("sql", "plpgsql")',
+        'function.language == "sql"',
         killed_by=("functions",),
     ),
     Mutation(
         "a body that puts SQL together is told so",
-        "verdicts.reads",
-        '    if shows == "EXECUTE":',
-        "    if False:",
+        "_written",
+        'shows == "EXECUTE"',
+        "False",
         killed_by=("functions",),
     ),
     Mutation(
         "where nothing is known the remedy has an example",
-        "verdicts.reads",
-        ' or ["schema.table"]',
-        "",
+        "declare",
+        'list(dict.fromkeys([*map(str, subject.query.reads or ()), *known])) or ["schema.table"]',
+        "list(dict.fromkeys([*map(str, subject.query.reads or ()), *known]))",
         killed_by=("functions",),
     ),
     Mutation(
         "a quoted name is no keyword",
-        "verdicts.statements",
-        'word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)',
-        "word = spelling(token)",
+        "statements",
+        '"" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)',
+        "spelling(token)",
         killed_by=("statements",),
     ),
     Mutation(
         "a semicolon at the end is accepted",
-        "verdicts.statements",
-        "if n + 1 < len(text.tokens):",
-        "if True:",
+        "statements",
+        """\
+if n + 1 < len(text.tokens):
+    ...
+""",
+        """\
+if True:
+    ...
+""",
         killed_by=("statements",),
     ),
     Mutation(
         "behind a semicolon nothing more is told",
-        "verdicts.statements",
-        '"the file holds several statements", hint, n)\n            return\n',
-        '"the file holds several statements", hint, n)\n',
+        "statements",
+        "return",
+        "pass",
         killed_by=("statements",),
     ),
     Mutation(
         "an output column that only PostgreSQL has named is told",
-        "verdicts.outputs",
-        "if output.name == _NAMELESS:",
-        "if False:",
+        "outputs",
+        "output.name == _NAMELESS",
+        "False",
         killed_by=("statements",),
     ),
     Mutation(
         "a CTE begins behind MATERIALIZED, too",
-        "verdicts.statements",
-        'in ("as", "materialized")',
-        'in ("as",)',
+        "_begins_cte",
+        '("as", "materialized")',
+        '("as",)',
         killed_by=("statements",),
     ),
     Mutation(
         "other parentheses begin no CTE",
-        "verdicts.statements",
-        'return spelling(text.tokens[n - 2]) in ("as", "materialized")',
-        "return True",
+        "_begins_cte",
+        'spelling(text.tokens[n - 2]) in ("as", "materialized")',
+        "True",
         killed_by=("statements",),
     ),
     Mutation(
         "FOR KEY SHARE locks",
-        "verdicts.statements",
-        '_LOCKS = ("update", "share", "no", "key")',
-        '_LOCKS = ("update", "share", "no")',
+        "_LOCKS",
+        '("update", "share", "no", "key")',
+        '("update", "share", "no")',
         killed_by=("statements",),
     ),
     Mutation(
         "FOR NO KEY UPDATE locks",
-        "verdicts.statements",
-        '_LOCKS = ("update", "share", "no", "key")',
-        '_LOCKS = ("update", "share", "key")',
+        "_LOCKS",
+        '("update", "share", "no", "key")',
+        '("update", "share", "key")',
         killed_by=("statements",),
     ),
     Mutation(
         "FOR SHARE locks",
-        "verdicts.statements",
-        '_LOCKS = ("update", "share", "no", "key")',
-        '_LOCKS = ("update", "no", "key")',
+        "_LOCKS",
+        '("update", "share", "no", "key")',
+        '("update", "no", "key")',
         killed_by=("statements",),
     ),
     Mutation(
         "INSERT writes",
-        "verdicts.statements",
-        '_WRITES = ("insert", "update", "delete", "merge")',
-        '_WRITES = ("update", "delete", "merge")',
+        "_WRITES",
+        '("insert", "update", "delete", "merge")',
+        '("update", "delete", "merge")',
         killed_by=("statements",),
     ),
     Mutation(
         "UPDATE writes",
-        "verdicts.statements",
-        '_WRITES = ("insert", "update", "delete", "merge")',
-        '_WRITES = ("insert", "delete", "merge")',
+        "_WRITES",
+        '("insert", "update", "delete", "merge")',
+        '("insert", "delete", "merge")',
         killed_by=("statements",),
     ),
     Mutation(
         "MERGE writes",
-        "verdicts.statements",
-        '_WRITES = ("insert", "update", "delete", "merge")',
-        '_WRITES = ("insert", "update", "delete")',
+        "_WRITES",
+        '("insert", "update", "delete", "merge")',
+        '("insert", "update", "delete")',
         killed_by=("statements",),
     ),
     Mutation(
         "only an aggregate adds up",
-        "verdicts.floats",
-        'function.kind != "aggregate" or ',
-        "",
+        "floats",
+        'function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT',
+        'function.schema != "pg_catalog" or function.name in _EXACT',
         killed_by=("orders",),
     ),
     Mutation(
         "an aggregate of the user's may be exact",
-        "verdicts.floats",
-        ' or function.schema != "pg_catalog"',
-        "",
+        "floats",
+        'function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT',
+        'function.kind != "aggregate" or function.name in _EXACT',
         killed_by=("orders",),
     ),
     Mutation(
         "an aggregate of exact numbers depends on no order",
-        "verdicts.floats",
-        "        if not any(argument in _FLOATS for argument in function.arguments):\n            continue\n",
-        "",
+        "floats",
+        """\
+if not any(argument in _FLOATS for argument in function.arguments):
+    continue
+""",
+        "pass",
         killed_by=("orders",),
     ),
     Mutation(
         "where every sum is one of floats none need show it",
-        "verdicts.floats",
-        "        if any(not set(f.arguments) & set(_FLOATS) for f in same_name):",
-        "        if True:",
+        "floats",
+        "any(not set(f.arguments) & set(_FLOATS) for f in same_name)",
+        "True",
         killed_by=("orders",),
     ),
     Mutation(
         "a cast to a float shows one",
-        "verdicts.floats",
+        "_floating",
         "cast.to.this in (exp.DType.DOUBLE, exp.DType.FLOAT)",
         "False",
         killed_by=("orders",),
     ),
     Mutation(
         "a real is a float",
-        "verdicts.floats",
-        '_FLOATS = ("double precision", "real")',
-        '_FLOATS = ("double precision",)',
+        "_FLOATS",
+        '("double precision", "real")',
+        '("double precision",)',
         killed_by=("orders",),
     ),
     Mutation(
         "only a column that the call names shows a float",
-        "verdicts.floats",
-        "        if column.name in named\n",
-        "",
+        "_floating",
+        """\
+(
+    column.type in _FLOATS
+    for scope in (scopes_of(subject.body) if subject.body is not None else ())
+    for source in scope.sources.values()
+    if source.table is not None
+    for column in source.table.columns.values()
+    if column.name in named
+)
+""",
+        """\
+(
+    column.type in _FLOATS
+    for scope in (scopes_of(subject.body) if subject.body is not None else ())
+    for source in scope.sources.values()
+    if source.table is not None
+    for column in source.table.columns.values()
+)
+""",
         killed_by=("orders",),
     ),
     Mutation(
         "a sum of floats in a view is told without a place",
-        "verdicts.floats",
-        "for place in found or [None]:",
-        "for place in found:",
+        "floats",
+        "found or [None]",
+        "found",
         killed_by=("views",),
     ),
     Mutation(
         "a table that may not be read is told nothing of its rows",
-        "verdicts.relations",
-        "    elif table.row_security:",
-        "    if table.row_security:",
+        "_verdicts",
+        """\
+if not table.readable:
+    what = f"the role {role} may not read {table.name}"
+    yield "no-right", what, f"GRANT SELECT ON {table.name.quoted} TO {role}"
+elif table.row_security:
+    what = f"row-level security of {table.name} applies to the role {role}, even where it hides nothing"
+    forced = table.row_security == "forced"
+    other = f"ALTER TABLE {table.name.quoted} NO FORCE ROW LEVEL SECURITY" if forced else _AS_OWNER
+    hint = (
+        f"ALTER ROLE {role} BYPASSRLS, or {other}. A policy USING (true) "
+        "does not help: the daemon sets row_security = off, so that no row can be hidden silently"
+    )
+    yield "row-security", what, hint
+""",
+        """\
+if not table.readable:
+    what = f"the role {role} may not read {table.name}"
+    yield "no-right", what, f"GRANT SELECT ON {table.name.quoted} TO {role}"
+if table.row_security:
+    what = f"row-level security of {table.name} applies to the role {role}, even where it hides nothing"
+    forced = table.row_security == "forced"
+    other = f"ALTER TABLE {table.name.quoted} NO FORCE ROW LEVEL SECURITY" if forced else _AS_OWNER
+    hint = (
+        f"ALTER ROLE {role} BYPASSRLS, or {other}. A policy USING (true) "
+        "does not help: the daemon sets row_security = off, so that no row can be hidden silently"
+    )
+    yield "row-security", what, hint
+""",
         killed_by=("relations",),
     ),
     Mutation(
         "a view behind another is read with its owner's rights",
-        "verdicts.relations",
-        "if not view.readable and place is not None:",
-        "if not view.readable:",
+        "_views",
+        "not view.readable and place is not None",
+        "not view.readable",
         killed_by=("views",),
     ),
     Mutation(
         "a view that may be read is not told",
-        "verdicts.relations",
-        "if not view.readable and place is not None:",
-        "if place is not None:",
+        "_views",
+        "not view.readable and place is not None",
+        "place is not None",
         killed_by=("views",),
     ),
     Mutation(
         "a call that the definition lacks is looked for by its name",
-        "verdicts.subject",
-        "            yield self.places.of_name(function.name, called=True)",
-        "            yield None",
+        "Subject.places_of",
+        "self.places.of_name(function.name, called=True)",
+        "None",
         killed_by=("functions",),
     ),
     Mutation(
         "a call whose place is known is told there alone",
-        "verdicts.subject",
-        "        if known:\n            yield from known\n        else:\n",
-        "        yield from known\n        if True:\n",
+        "Subject.places_of",
+        """\
+if known:
+    yield from known
+else:
+    yield self.places.of_name(function.name, called=True)
+""",
+        """\
+yield from known
+if True:
+    yield self.places.of_name(function.name, called=True)
+""",
         killed_by=("functions",),
     ),
 )

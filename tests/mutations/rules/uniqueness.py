@@ -7,86 +7,120 @@ from tests.mutations.mutants import Mutation
 ONCE = (
     Mutation(
         "UNION ALL keeps rows that are equal",
-        "uniqueness",
-        "if each_once and known ==",
-        "if known ==",
+        "_of_arms",
+        "each_once and known == frozenset(range(len(body.names)))",
+        "known == frozenset(range(len(body.names)))",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "UNION leaves out equal rows, not rows that agree in a key",
-        "uniqueness",
-        "if each_once and known == frozenset(range(len(body.names))):",
-        "if each_once:",
+        "_of_arms",
+        "each_once and known == frozenset(range(len(body.names)))",
+        "each_once",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "arms that a constant tells apart share no key",
-        "uniqueness",
-        "and arms_told_apart(body, known)\n",
-        "and False\n",
+        "_of_arms",
+        "arms_told_apart(body, known)",
+        "False",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "a function that returns a set yields several rows for one",
-        "uniqueness",
-        "if select is None or yields_several(scope.outputs):",
-        "if select is None:",
+        "_of_select",
+        "select is None or yields_several(scope.outputs)",
+        "select is None",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "DISTINCT ON yields each of its keys once",
-        "uniqueness",
-        "if on is not None and _all_inside(scope, on.expressions, inside):",
-        "if False:",
+        "_of_select",
+        "on is not None and _all_inside(scope, on.expressions, inside)",
+        "False",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "DISTINCT yields each row once",
-        "uniqueness",
-        "if distinct is not None and on is None and len(known) == len(scope.names):",
-        "if False:",
+        "_of_select",
+        "distinct is not None and on is None and len(known) == len(scope.names)",
+        "False",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "a group is known by its keys",
-        "uniqueness",
-        "return plain and _all_inside(scope, group.expressions, inside)",
-        "return plain",
+        "_of_select",
+        "plain and _all_inside(scope, group.expressions, inside)",
+        "plain",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "an aggregate without groups yields one row",
-        "uniqueness",
-        "yields_one_row(scope, select) or all(",
-        "all(",
+        "_of_select",
+        """\
+yields_one_row(scope, select) or all(
+    source.subquery
+    or _row_known(source, inside)
+    or _named(scope, source, known)
+    or _without_match(scope, source)
+    for source in scope.sources.values()
+)
+""",
+        """\
+all(
+    source.subquery
+    or _row_known(source, inside)
+    or _named(scope, source, known)
+    or _without_match(scope, source)
+    for source in scope.sources.values()
+)
+""",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "every source in FROM multiplies rows",
-        "uniqueness",
-        "        source.subquery\n        or _row_known(source, inside)\n",
-        "        source.subquery\n        or True\n",
+        "_of_select",
+        "_row_known(source, inside)",
+        "True",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "a unique key whose columns are the feed's key names a row, as NULL is no key",
-        "uniqueness",
-        "        or _named(scope, source, known)\n",
-        "",
+        "_of_select",
+        """\
+(source.subquery
+or _row_known(source, inside)
+or _named(scope, source, known)
+or _without_match(scope, source))
+""",
+        """\
+(source.subquery
+or _row_known(source, inside)
+or _without_match(scope, source))
+""",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "an outer join without a match is one row",
-        "uniqueness",
-        "        or _without_match(scope, source)\n",
-        "",
+        "_of_select",
+        """\
+(source.subquery
+or _row_known(source, inside)
+or _named(scope, source, known)
+or _without_match(scope, source))
+""",
+        """\
+(source.subquery
+or _row_known(source, inside)
+or _named(scope, source, known))
+""",
         killed_by=("test_uniqueness",),
     ),
     Mutation(
         "a grouping set is no key",
-        "uniqueness",
-        "plain = not group.find(exp.GroupingSets, exp.Rollup, exp.Cube)",
-        "plain = True",
+        "_of_select",
+        "not group.find(exp.GroupingSets, exp.Rollup, exp.Cube)",
+        "True",
         killed_by=("test_uniqueness",),
     ),
 )
