@@ -7,24 +7,20 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
+from cdc_daemon.analysis.capture_filters.join_filters import Found, join_filters
+from cdc_daemon.analysis.capture_filters.row_filters import names_moments, row_filter
 from cdc_daemon.analysis.completed import completed, table_places
-from cdc_daemon.analysis.conditions import Condition, any_of
-from cdc_daemon.analysis.dialect import Unreadable, parse, parse_with_reading
+from cdc_daemon.analysis.derive.membership import is_null
+from cdc_daemon.analysis.derive.route_builder import Fragment, Statement, statement
+from cdc_daemon.analysis.derive.scope_plan import Finished, Values, Wanted
+from cdc_daemon.analysis.derive.walk import walk
+from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.filters import names_moments, row_filter
-from cdc_daemon.analysis.following import Finished, Values, Wanted
-from cdc_daemon.analysis.fragments import Fragment, Statement, statement
-from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.join_filters import Found, join_filters
-from cdc_daemon.analysis.membership import is_null
-from cdc_daemon.analysis.nulls import output_never_null
-from cdc_daemon.analysis.places import Place, Places, SqlText, tables_read
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
-from cdc_daemon.analysis.reading import NotUnderstood, Text
-from cdc_daemon.analysis.reasons import reason
-from cdc_daemon.analysis.scopes import (
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, TableName
+from cdc_daemon.analysis.model.conditions import Condition, any_of
+from cdc_daemon.analysis.model.dialect import Unreadable, parse, parse_with_reading
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.analysis.model.scopes import (
     WHOLE_ROW,
     Body,
     Conjunct,
@@ -32,8 +28,12 @@ from cdc_daemon.analysis.scopes import (
     Source,
     scopes_of,
 )
-from cdc_daemon.analysis.walk import walk
-from cdc_daemon.analysis.work import Work
+from cdc_daemon.analysis.read.build import Builder
+from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.functions import Functions
+from cdc_daemon.analysis.read.nullability import output_never_null
+from cdc_daemon.analysis.report.reasons import reason
+from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
 
 
 def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.lookups import lookups
-from cdc_daemon.analysis.places import Place, Places, SqlText
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
-from cdc_daemon.analysis.recomputation import joined_lookups
-from cdc_daemon.analysis.scopes import Body
-from cdc_daemon.analysis.uniqueness import nullable_outputs, proved_unique
-from cdc_daemon.analysis.verdicts import judge
+from cdc_daemon.analysis.lint import judge
+from cdc_daemon.analysis.lint.key_uniqueness import nullable_outputs, proved_unique
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.analysis.model.scopes import Body
+from cdc_daemon.analysis.report.lookups import lookups
+from cdc_daemon.analysis.report.recomputation import joined_lookups
+from cdc_daemon.analysis.source_text import Place, Places, SqlText
 
 _DECLARED = (
     "the feed declares it for a function (reads), and which documents a row of it changes is not known; "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.catalogue import Catalogue
-from cdc_daemon.analysis.conditions import text as text_of
-from cdc_daemon.analysis.dialect import Unreadable, parse, render
-from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.plan import Analysis
-from cdc_daemon.analysis.reading import NotUnderstood, Text
-from cdc_daemon.analysis.scopes import Body, Conjunct, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.catalogue import Catalogue
+from cdc_daemon.analysis.model.conditions import text as text_of
+from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.model.plan import Analysis
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.read.build import Builder
+from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.functions import Functions
 
 Stage = tuple[str, tuple[str, ...]]
 """A stage's name, and the lines that show what it made."""

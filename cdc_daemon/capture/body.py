@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from cdc_daemon.analysis.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
+from cdc_daemon.analysis.model.conditions import ENUM, AllOf, AnyOf, Comparison, Condition, NullTest, any_of
 from cdc_daemon.capture.source import Link, Source, needs_pinned_path
 from cdc_daemon.pg.session import collated
 from cdc_daemon.pg.statements import rendered

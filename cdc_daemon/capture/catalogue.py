@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cdc_daemon.analysis.catalogue import Table, TableName
-from cdc_daemon.analysis.conditions import columns_of, loads
+from cdc_daemon.analysis.model.catalogue import Table, TableName
+from cdc_daemon.analysis.model.conditions import columns_of, loads
 from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.errors import InstallError

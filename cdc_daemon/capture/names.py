@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 
 _LONGEST = 48
 """Longest name in bytes: the limit of 63 minus the longest suffix, `_version_id_seq`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.conditions import Condition, columns_of
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.conditions import Condition, columns_of
 from cdc_daemon.capture.names import CaptureNames
 
 _OWN_COLUMN = re.compile(r"(?:xid|version_id|changed_at|rows)(?:\$link)*")

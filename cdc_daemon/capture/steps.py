@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from psycopg import sql
 
 from cdc_daemon import __version__
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.conditions import dumps
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.conditions import dumps
 from cdc_daemon.capture import body
 from cdc_daemon.capture.catalogue import Captured, Installed, InstalledTrigger, unwritable
 from cdc_daemon.capture.source import Link, Source

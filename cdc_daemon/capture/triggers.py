@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.catalogue import Installed
 from cdc_daemon.capture.source import Source
 from cdc_daemon.pg import own_schema

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import click
 import psycopg
 
-from cdc_daemon.analysis.plan import Analysis, RouteKind, Verdict
+from cdc_daemon.analysis.model.plan import Analysis, RouteKind, Verdict
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option

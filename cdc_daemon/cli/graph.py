@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cdc_daemon.analysis.forecast import Forecast, about
-from cdc_daemon.analysis.plan import Occurrence, RouteKind
+from cdc_daemon.analysis.model.plan import Occurrence, RouteKind
+from cdc_daemon.analysis.report.forecast import Forecast, about
 from cdc_daemon.workers.survey import Survey
 
 Edge = tuple[str, str, str, RouteKind]

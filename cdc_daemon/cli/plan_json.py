@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdc_daemon.analysis.catalogue import Catalogue
-from cdc_daemon.analysis.conditions import text
-from cdc_daemon.analysis.forecast import Forecast
-from cdc_daemon.analysis.indexes import create_index, served
-from cdc_daemon.analysis.plan import Occurrence, Route, Verdict, Visit
+from cdc_daemon.analysis.model.catalogue import Catalogue
+from cdc_daemon.analysis.model.conditions import text
+from cdc_daemon.analysis.model.plan import Occurrence, Route, Verdict, Visit
+from cdc_daemon.analysis.report.forecast import Forecast
+from cdc_daemon.analysis.report.indexes import create_index, served
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.workers.survey import Survey

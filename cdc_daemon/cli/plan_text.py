@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.catalogue import Catalogue
-from cdc_daemon.analysis.conditions import text
-from cdc_daemon.analysis.forecast import Forecast, about
-from cdc_daemon.analysis.indexes import create_index, served
-from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind, Verdict, Visit
+from cdc_daemon.analysis.model.catalogue import Catalogue
+from cdc_daemon.analysis.model.conditions import text
+from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind, Verdict, Visit
+from cdc_daemon.analysis.report.forecast import Forecast, about
+from cdc_daemon.analysis.report.indexes import create_index, served
 from cdc_daemon.analysis.stages import stages
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.verdicts import Accepting

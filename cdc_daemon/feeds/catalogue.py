@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from cdc_daemon.analysis.catalogue import (
+from cdc_daemon.analysis.model.catalogue import (
     Catalogue,
     Column,
     FeedQuery,

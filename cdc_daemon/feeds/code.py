@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
-from cdc_daemon.analysis.catalogue import Code, ForeignCode
-from cdc_daemon.analysis.verdicts.bodies import names_in, symbols_in
+from cdc_daemon.analysis.lint.function_bodies import names_in, symbols_in
+from cdc_daemon.analysis.model.catalogue import Code, ForeignCode
 from cdc_daemon.pg.search_path import schemas_in
 from cdc_daemon.pg.statements import statement
 

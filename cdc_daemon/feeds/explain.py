@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.digested import affected, entity_arrays
 from cdc_daemon.feeds.spelling import texts

@@ -10,11 +10,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from cdc_daemon.analysis.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.indexes import missing_indexes
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Reading, Route, RouteKind, Verdict
-from cdc_daemon.analysis.verdicts import unadvised
+from cdc_daemon.analysis.lint import unadvised
+from cdc_daemon.analysis.model.catalogue import Catalogue, TableName
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Reading, Route, RouteKind, Verdict
+from cdc_daemon.analysis.report.indexes import missing_indexes
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.temporary_view import create_view
 from cdc_daemon.pg.search_path import find_names

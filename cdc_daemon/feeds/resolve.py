@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from cdc_daemon.analysis.plan import JoinFilter, Route, RouteKind
+from cdc_daemon.analysis.model.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.comparison import column, equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.spelling import collated_columns, from_text, texts

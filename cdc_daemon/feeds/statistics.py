@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis.catalogue import Table, TableName
-from cdc_daemon.analysis.forecast import ColumnStatistics, TableStatistics
+from cdc_daemon.analysis.model.catalogue import Table, TableName
+from cdc_daemon.analysis.report.forecast import ColumnStatistics, TableStatistics
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection

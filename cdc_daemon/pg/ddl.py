@@ -12,7 +12,7 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import OWN_PATH, Connection, first_line, with_temporary_last

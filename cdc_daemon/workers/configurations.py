@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.catalogue import Captured, Installed
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.ddl import Step

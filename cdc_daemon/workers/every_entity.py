@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.blame import Blame, blame

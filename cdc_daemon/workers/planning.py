@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, Table, TableName, dotted
 from cdc_daemon.analysis.completed import accepting
-from cdc_daemon.analysis.conditions import dumps, fits, loads
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.places import SqlText, without_last_semicolon
-from cdc_daemon.analysis.plan import Analysis, Verdict
-from cdc_daemon.analysis.verdicts import statements
+from cdc_daemon.analysis.lint import statements
+from cdc_daemon.analysis.model.catalogue import Catalogue, Table, TableName, dotted
+from cdc_daemon.analysis.model.conditions import dumps, fits, loads
+from cdc_daemon.analysis.model.plan import Analysis, Verdict
+from cdc_daemon.analysis.source_text import SqlText, without_last_semicolon
 from cdc_daemon.capture.catalogue import Captured, read_source, recorded_names
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.names import names_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.catalogue import Captured, read_installed, schema_exists
 from cdc_daemon.capture.fingerprint import Dependencies
 from cdc_daemon.capture.source import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from cdc_daemon.analysis.forecast import Forecast, forecast
+from cdc_daemon.analysis.report.forecast import Forecast, forecast
 from cdc_daemon.feeds.explain import Explained, explain, planned_rows
 from cdc_daemon.feeds.statistics import expected_entities, read_statistics
 from cdc_daemon.pg.session import Connection

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind
+from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind
 from cdc_daemon.capture.delta import delta
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve

@@ -1,6 +1,6 @@
 -- Capture leaves out rows that can matter to nobody.
 
--- Conditions (JSON, see cdc_daemon/analysis/conditions.py) of which a row must fulfil one to be captured. NULL:
+-- Conditions (JSON, see cdc_daemon/analysis/model/conditions.py) of which a row must fulfil one to be captured. NULL:
 -- every row is.
 ALTER TABLE cdc.source ADD COLUMN filters text[];
 

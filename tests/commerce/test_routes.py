@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.feeds.digested import affected, entity_arrays
 from cdc_daemon.pg.search_path import find_names

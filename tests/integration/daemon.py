@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from cdc_daemon.analysis.plan import Route
+from cdc_daemon.analysis.model.plan import Route
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step

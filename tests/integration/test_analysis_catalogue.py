@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, TableName
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, TableName
+from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.plan import RouteKind
 from tests.integration.properties.delta import Connection, Followed, follow, outcome, quoted, remember
 from tests.unit.analysis.fixtures import DIRECTORY as ANALYSIS
 

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
-from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.pg.session import Connection

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis.catalogue import Function
-from cdc_daemon.analysis.verdicts.built_in import KINDS, UNKNOWN, kind_of
+from cdc_daemon.analysis.lint.built_in import KINDS, UNKNOWN, kind_of
+from cdc_daemon.analysis.model.catalogue import Function
 from tests.conftest import Connect
 
 FUNCTIONS = """

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.plan import RouteKind
 from tests.acceptance.command import execute
 from tests.integration.daemon import Daemon
 

@@ -19,9 +19,9 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.completed import accepting
-from cdc_daemon.analysis.places import SqlText, without_last_semicolon
-from cdc_daemon.analysis.plan import Verdict
-from cdc_daemon.analysis.verdicts import statements
+from cdc_daemon.analysis.lint import statements
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.source_text import SqlText, without_last_semicolon
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.verdicts import VERDICTS, Accepting

@@ -83,7 +83,8 @@ def find(at: str, old: str, new: str) -> Anchor:
 def changed(anchor: Anchor, old: str, new: str) -> ast.Module:
     """The module of a place with `new` in it."""
     replacement = _Filled(anchor).all(_parsed(old, new)[1])
-    tree = _Replacement(anchor.matched, replacement).visit(ast.parse(_text(anchor.module)))
+    tree = ast.parse(_text(anchor.module))
+    _Replacement(anchor.matched, replacement).generic_visit(tree)
     return ast.fix_missing_locations(tree)
 
 

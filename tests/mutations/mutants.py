@@ -12,15 +12,15 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery
-from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.model.plan import Analysis
 from tests.mutations.anchors import changed, find
 
 Analyse = Callable[[FeedQuery, Catalogue], Analysis]
 
 _PACKAGE = "cdc_daemon.analysis"
 # Plain values that the caller compares with its own: one copy of them.
-_SHARED = {f"{_PACKAGE}.plan", f"{_PACKAGE}.catalogue", f"{_PACKAGE}.conditions"}
+_SHARED = {f"{_PACKAGE}.model.{name}" for name in ("plan", "catalogue", "conditions")}
 
 
 class Mutation(NamedTuple):
@@ -84,9 +84,10 @@ def _using(user: ModuleType, kept: Mapping[str, ModuleType]) -> Iterator[None]:
     """Give a module the mutant's functions and classes where it has the original's."""
     before = dict(vars(user))
     for name, value in before.items():
-        home = getattr(value, "__module__", None)
+        home = str(getattr(value, "__module__", None))
         if home in kept and getattr(kept[home], getattr(value, "__name__", ""), None) is value:
-            setattr(user, name, getattr(importlib.import_module(home), value.__name__))
+            own = str(getattr(value, "__name__", ""))
+            setattr(user, name, getattr(importlib.import_module(home), own))
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts
 from tests.integration.analysis_case import Case
@@ -54,10 +54,14 @@ _ARBITRARY = {
 }
 _WITHOUT_RULES = {
     "__init__": "names what the package offers",
-    "catalogue": "dataclasses: what was read of the catalogue",
+    **{
+        f"{room}.__init__": "says what the room is for"
+        for room in ("model", "read", "derive", "capture_filters", "report")
+    },
+    "model.catalogue": "dataclasses: what was read of the catalogue",
     "grammar.__init__": "names what the package offers",
     "grammar.nodes": "classes of nodes",
-    "plan": "dataclasses: what the analysis tells",
+    "model.plan": "dataclasses: what the analysis tells",
     "stages": "prints what the others made",
 }
 _BATCHES = 150

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.analysis.catalogue import TableName
+from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.workers import planning
 from tests.acceptance.command import Feed, execute

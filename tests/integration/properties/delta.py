@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.conditions import text
-from cdc_daemon.analysis.plan import Analysis, RouteKind
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.conditions import text
+from cdc_daemon.analysis.model.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
 from tests.integration.properties.terms import View

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from cdc_daemon.analysis.plan import RouteKind
+from cdc_daemon.analysis.model.plan import RouteKind
 from tests.integration.properties.changes import change, execute, filling
 from tests.integration.properties.delta import Connection, accepted, created, follow, outcome, remember
 from tests.integration.properties.queries import Feed, Grammar

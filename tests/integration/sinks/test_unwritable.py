@@ -93,7 +93,7 @@ def test_a_redis_whose_user_lacks_a_right(kind: type[RedisReceiver], rules: str)
     acl("on", "nopass", "~*", "+@all")
     url = str(receiver.settings()["url"]).replace("redis://", f"redis://{user}:x@")
     refuses_until_repaired(receiver.sink(url=url), lambda: acl(*rules.split()), lambda: acl("~*", "+@all"))
-    receiver.client.execute_command("ACL", "DELUSER", user)
+    receiver.client.execute_command("ACL", "DELUSER", user)  # type: ignore[no-untyped-call] # of redis
     receiver.close()
 
 

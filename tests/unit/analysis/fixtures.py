@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cdc_daemon.analysis.catalogue import (
+from cdc_daemon.analysis.model.catalogue import (
     Catalogue,
     Column,
     FeedQuery,

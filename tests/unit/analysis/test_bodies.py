@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis.verdicts.bodies import names_in, reads_clock, relation_read, runs_on
+from cdc_daemon.analysis.lint.function_bodies import names_in, reads_clock, relation_read, runs_on
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cdc_daemon.analysis import walk
+from cdc_daemon.analysis.derive import walk
 from tests.integration.analysis_queries import CASES, FILTERED
 from tests.unit.analysis.fixtures import fixtures
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, Column, Table, TableName
-from cdc_daemon.analysis.plan import Route
+from cdc_daemon.analysis.model.catalogue import Catalogue, Column, Table, TableName
+from cdc_daemon.analysis.model.plan import Route
 from tests.unit.analysis.fixtures import feed_query
 
 

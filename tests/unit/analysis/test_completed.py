@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.completed import accepting
-from cdc_daemon.analysis.plan import Analysis, RouteKind, Verdict
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
+from cdc_daemon.analysis.model.plan import Analysis, RouteKind, Verdict
 from tests.unit.analysis.fixtures import CATALOGUE
 
 PRODUCT, STOCK = TableName("shop", "product"), TableName("shop", "stock")

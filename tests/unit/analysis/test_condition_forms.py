@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis.conditions import (
+from cdc_daemon.analysis.model.conditions import (
     AllOf,
     AnyOf,
     Comparison,

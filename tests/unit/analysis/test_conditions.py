@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdc_daemon.analysis.conditions import (
+from cdc_daemon.analysis.model.conditions import (
     NEGATED,
     AllOf,
     AnyOf,

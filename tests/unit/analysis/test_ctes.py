@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.ctes import unread
-from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.plan import Analysis
+from cdc_daemon.analysis.model.dialect import parse
+from cdc_daemon.analysis.model.plan import Analysis
+from cdc_daemon.analysis.read.ctes import unread
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 

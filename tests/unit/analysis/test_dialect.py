@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis.dialect import Unreadable, column, enclosed, parse, render
+from cdc_daemon.analysis.model.dialect import Unreadable, column, enclosed, parse, render
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, TableName
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.plan import Analysis, RouteKind
+from cdc_daemon.analysis.model.catalogue import FeedQuery, TableName
+from cdc_daemon.analysis.model.plan import Analysis, RouteKind
 from cdc_daemon.errors import FeedError
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
@@ -37,7 +37,7 @@ def reads_all(analysis: Analysis, name: str) -> None:
         assert each.links == ()
         assert each.row_filter is None
         assert re.fullmatch(
-            rf"the analysis failed at cdc_daemon\.analysis\.\w+:\d+ \(KeyError: '{name}'\): "
+            rf"the analysis failed at cdc_daemon\.analysis\.[\w.]+:\d+ \(KeyError: '{name}'\): "
             "this is a defect of cdc-daemon, please report it with the query",
             each.reason or "",
         )
@@ -49,25 +49,25 @@ def reads_all(analysis: Analysis, name: str) -> None:
         ("analyse", "parse_with_reading"),
         ("analyse", "walk"),
         ("analyse", "row_filter"),
-        ("build", "make_strict"),
-        ("walk", "effects"),
-        ("ranks", "settle"),
+        ("read.build", "make_strict"),
+        ("derive.walk", "effects"),
+        ("derive.source_order", "settle"),
     ],
 )
 def test_every_table_is_read_whole_with_the_place_of_the_defect(module: str, name: str) -> None:
-    if (module, name) == ("ranks", "settle"):
-        module = "following"  # which has imported it
+    if (module, name) == ("derive.source_order", "settle"):
+        module = "derive.scope_plan"  # which has imported it
     reads_all(broken(module, name), name)
 
 
 def test_a_check_that_fails_refuses_the_query() -> None:
-    (verdict,) = (each for each in broken("verdicts.clocks", "_literals").verdicts if each.refusal)
+    (verdict,) = (each for each in broken("lint.time_dependence", "_literals").verdicts if each.refusal)
     assert verdict.name == "unjudged"
     assert "please report it" in verdict.what
 
 
 def test_a_warning_that_fails_refuses_nothing() -> None:
-    verdicts = broken("verdicts.orders", "_unordered").verdicts
+    verdicts = broken("lint.missing_order", "_unordered").verdicts
     assert [each.name for each in verdicts] == ["unadvised"]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
-from cdc_daemon.analysis.conditions import text
+from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.model.conditions import text
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

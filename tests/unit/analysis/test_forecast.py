@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc_daemon.analysis.catalogue import Catalogue, Column, Table, TableName
-from cdc_daemon.analysis.forecast import ColumnStatistics, Forecast, TableStatistics, about, forecast
-from cdc_daemon.analysis.plan import Occurrence, Route, RouteKind, Visit
+from cdc_daemon.analysis.model.catalogue import Catalogue, Column, Table, TableName
+from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind, Visit
+from cdc_daemon.analysis.report.forecast import ColumnStatistics, Forecast, TableStatistics, about, forecast
 
 PRODUCT, TAX, PRICE = (TableName("shop", name) for name in ("product", "tax_rate", "price"))
 

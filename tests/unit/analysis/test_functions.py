@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from cdc_daemon.analysis.catalogue import Catalogue, Function
-from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.functions import Functions, aggregates_all_rows
+from cdc_daemon.analysis.model.catalogue import Catalogue, Function
+from cdc_daemon.analysis.model.dialect import parse
+from cdc_daemon.analysis.read.functions import Functions, aggregates_all_rows
 
 
 def of_one_row(expression: str, *functions: Function) -> bool:

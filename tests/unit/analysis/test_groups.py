@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.dialect import parse, render
-from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.groups import grouping_sets
-from cdc_daemon.analysis.reading import NotUnderstood, Text
-from cdc_daemon.analysis.scopes import Body, Scope, SetOperation
+from cdc_daemon.analysis.model.dialect import parse, render
+from cdc_daemon.analysis.model.scopes import Body, Scope, SetOperation
+from cdc_daemon.analysis.read.build import Builder
+from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.functions import Functions
+from cdc_daemon.analysis.read.grouping_sets import grouping_sets
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

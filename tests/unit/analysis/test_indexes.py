@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cdc_daemon.analysis.catalogue import Catalogue, Column, Table, TableName
-from cdc_daemon.analysis.indexes import SMALL_TABLE_ROWS, create_index, missing_indexes, served
-from cdc_daemon.analysis.plan import Analysis, Occurrence, Route, RouteKind, Visit
+from cdc_daemon.analysis.model.catalogue import Catalogue, Column, Table, TableName
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind, Visit
+from cdc_daemon.analysis.report.indexes import SMALL_TABLE_ROWS, create_index, missing_indexes, served
 
 NAME = TableName("shop", "visit")
 COLUMNS = {name: Column(name, "integer", "integer", not_null=True) for name in ("a", "b")}

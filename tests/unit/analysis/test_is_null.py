@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.membership import is_null
+from cdc_daemon.analysis.derive.membership import is_null
+from cdc_daemon.analysis.model.dialect import parse
 
 
 @pytest.mark.parametrize(

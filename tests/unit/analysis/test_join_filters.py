@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, FeedQuery, Output, TableName
-from cdc_daemon.analysis.plan import Occurrence
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
+from cdc_daemon.analysis.model.plan import Occurrence
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

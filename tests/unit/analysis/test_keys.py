@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Catalogue, Column, FeedQuery, Output, Table, TableName
-from cdc_daemon.analysis.plan import Occurrence
+from cdc_daemon.analysis.model.catalogue import Catalogue, Column, FeedQuery, Output, Table, TableName
+from cdc_daemon.analysis.model.plan import Occurrence
 from tests.unit.analysis.fixtures import CATALOGUE
 
 BOOKING = CATALOGUE.tables[TableName("shop", "booking")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output, TableName
-from cdc_daemon.analysis.plan import Visit
+from cdc_daemon.analysis.model.catalogue import FeedQuery, Output, TableName
+from cdc_daemon.analysis.model.plan import Visit
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

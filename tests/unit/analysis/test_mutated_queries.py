@@ -6,7 +6,7 @@ import os
 import random
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
 from cdc_daemon.errors import FeedError
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query, fixtures
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.dialect import column, render
-from cdc_daemon.analysis.names import null_of
-from cdc_daemon.analysis.plan import Analysis, Occurrence
-from cdc_daemon.analysis.scopes import Source
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.dialect import column, render
+from cdc_daemon.analysis.model.plan import Analysis, Occurrence
+from cdc_daemon.analysis.model.scopes import Source
+from cdc_daemon.analysis.read.names import null_of
 from cdc_daemon.errors import FeedError
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.plan import Route, RouteKind
+from cdc_daemon.analysis.model.plan import Route, RouteKind
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 

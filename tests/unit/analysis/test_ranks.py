@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.dialect import Tree, column, parse
-from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.ranks import settle
-from cdc_daemon.analysis.reading import Text
-from cdc_daemon.analysis.scopes import Scope
+from cdc_daemon.analysis.derive.source_order import settle
+from cdc_daemon.analysis.model.dialect import Tree, column, parse
+from cdc_daemon.analysis.model.scopes import Scope
+from cdc_daemon.analysis.read.build import Builder
+from cdc_daemon.analysis.read.context import Text
+from cdc_daemon.analysis.read.functions import Functions
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
-from cdc_daemon.analysis.places import Places, SqlText
-from cdc_daemon.analysis.plan import RouteKind
-from cdc_daemon.analysis.reasons import place_of
-from cdc_daemon.analysis.scopes import Construct
+from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.model.plan import RouteKind
+from cdc_daemon.analysis.model.scopes import Construct
+from cdc_daemon.analysis.report.reasons import place_of
+from cdc_daemon.analysis.source_text import Places, SqlText
 from tests.unit.analysis.fixtures import CATALOGUE
 
 

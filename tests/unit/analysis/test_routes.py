@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import FeedQuery, Output
+from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from tests.unit.analysis.fixtures import CATALOGUE, PUBLISHED, Fixture, differences, fixtures
 
 

@@ -13,8 +13,8 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import TableName
-from cdc_daemon.analysis.dialect import parse
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.dialect import parse
 from tests.unit.analysis.fixtures import CATALOGUE, Fixture, feed_query, fixtures
 
 

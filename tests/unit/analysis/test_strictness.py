@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.conjuncts import strict_refs
-from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.plan import RouteKind
-from cdc_daemon.analysis.scopes import Ref
+from cdc_daemon.analysis.model.dialect import parse
+from cdc_daemon.analysis.model.plan import RouteKind
+from cdc_daemon.analysis.model.scopes import Ref
+from cdc_daemon.analysis.read.conjuncts import strict_refs
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import Column, Table, TableName
+from cdc_daemon.analysis.model.catalogue import Column, Table, TableName
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 PROVED = {

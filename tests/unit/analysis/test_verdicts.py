@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.catalogue import (
+from cdc_daemon.analysis.model.catalogue import (
     Catalogue,
     Column,
     FeedQuery,
@@ -17,7 +17,7 @@ from cdc_daemon.analysis.catalogue import (
     TableName,
     View,
 )
-from cdc_daemon.analysis.plan import Verdict
+from cdc_daemon.analysis.model.plan import Verdict
 
 PRODUCT = Table(
     TableName("shop", "product"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.build import Builder
-from cdc_daemon.analysis.dialect import parse
-from cdc_daemon.analysis.following import Wanted
-from cdc_daemon.analysis.functions import Functions
-from cdc_daemon.analysis.plan import RouteKind
-from cdc_daemon.analysis.reading import Text
-from cdc_daemon.analysis.walk import walk
-from cdc_daemon.analysis.work import Work
+from cdc_daemon.analysis.derive.scope_plan import Wanted
+from cdc_daemon.analysis.derive.walk import walk
+from cdc_daemon.analysis.derive.work_limit import Work
+from cdc_daemon.analysis.model.dialect import parse
+from cdc_daemon.analysis.model.plan import RouteKind
+from cdc_daemon.analysis.read.build import Builder
+from cdc_daemon.analysis.read.context import Text
+from cdc_daemon.analysis.read.functions import Functions
 from tests.unit.analysis.fixtures import CATALOGUE, feed_query
 
 INNERMOST = "SELECT t.id, t.category_id, t.price FROM shop.product t"

@@ -1,0 +1,1 @@
+"""Conditions on a changed row that capture checks before it writes an entry."""

@@ -1,0 +1,250 @@
+"""Where a query began that is started anew for each row around it: from its rows back to what these know.
+
+A query in a subquery or LATERAL refers to columns of the row around it: whatever is known of its rows is
+looked up in its sources, and where that reaches a condition on outer columns, it says whose they are.
+
+A recursive query inside a subquery or LATERAL refers to columns of the row around it, as a rule in its base:
+`WHERE c.id = p.category_id`, and from there up the tree. A changed row of a step concerns the rows around
+whose base leads to it. Of the steps that a change touched the first is taken, so the rows before it are in
+the tables as they were: what the step knows of the row before is followed back over current rows, step by
+step, as far as steps copy it; wherever the base yields such a row, its conditions on outer columns say whose
+it is.
+
+It ends on cyclic data, too: only values that are copied from somewhere are followed (`recursive_routes.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.equivalences import Value, substitute
+from cdc_daemon.analysis.derive.join_path import Reach
+from cdc_daemon.analysis.derive.null_extension import brought, in_case, seen_in
+from cdc_daemon.analysis.derive.outer_join_states import Case, cases
+from cdc_daemon.analysis.derive.partition_peers import agree
+from cdc_daemon.analysis.derive.recursive_routes import Reached, compiled_step, copied_columns, step_alone
+from cdc_daemon.analysis.derive.route_builder import Closure, Fragment
+from cdc_daemon.analysis.derive.scope_plan import (
+    Continue,
+    Finished,
+    Plan,
+    compared_with,
+    compiled,
+    mentioned,
+    open_goals,
+    opened_by,
+    reach_of,
+    values_of,
+)
+from cdc_daemon.analysis.model.dialect import Tree, column
+from cdc_daemon.analysis.model.scopes import (
+    QUERY,
+    Body,
+    Conjunct,
+    Recursion,
+    Ref,
+    Scope,
+    SetOperation,
+    Source,
+    scopes_of,
+)
+from cdc_daemon.analysis.read.conjuncts import conjunct
+from cdc_daemon.analysis.read.names import output_type
+
+CORRELATED = (
+    "WITH RECURSIVE refers to columns of the query around it in a way that can't be followed back: compare "
+    "them in its base for equality with columns that its steps copy, or write it once, for all rows that it "
+    "may start from, with that start as a column that its steps carry, and join it by that column"
+)
+
+
+def row_before(body: Recursion) -> Scope:
+    """The step as a query of the row that it starts from."""
+    scope = step_alone(body)
+    itself = scope.sources[body.itself]
+    names = itself.columns[: len(scope.outputs)]
+    outputs = tuple(column(itself.uid, name) for name in names)
+    return replace(scope, names=names, outputs=outputs, bindable=tuple(True for _ in names))
+
+
+def beginnings(
+    body: Recursion, fragment: Fragment, values: Mapping[int, Value], proceed: Continue
+) -> Iterator[Finished]:
+    """Routes from the row before a changed step to what the bases that lead to it know of outer columns.
+
+    Args:
+        values: by position, what is known of the row before.
+    """
+    # A base that yields a mere column from around has no type here; a step's serves, for all are compared.
+    types = {n: output_type(body.base, n) or output_type(body.step, n) for n in values}
+    seeds, steps = copied_columns(body, values, types, partial(_steps_back, body, types))
+    if not seeds:
+        yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
+        return
+    names = {n: name for n, name in enumerate(row_before(body).names) if n in seeds}
+    closure = Closure(
+        _before(body),
+        _after(body),
+        fragment,
+        {names[n]: seed.tree for n, seed in seeds.items()},
+        tuple(compiled_step(reach, {names[n]: step[n] for n in seeds}) for reach, step in steps),
+    )
+    start = Fragment(fragment.source, closure, notes=fragment.notes)
+    found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in seeds}
+    yield from rows_of(body.base, found, start, proceed, strict=_strict(body), notes=[CORRELATED])
+
+
+def _before(body: Recursion) -> str:
+    return f"{body.itself}$before"
+
+
+def _after(body: Recursion) -> str:
+    return f"{body.itself}$after"
+
+
+def _steps_back(body: Recursion, types: Mapping[int, str | None], known: frozenset[int]) -> Iterator[Reached]:
+    """One step back, in each case of its outer joins: of a row known in some columns, the row before."""
+    scope = row_before(body)
+    strict = _strict(body)
+    conjuncts = [
+        agree(body.step.outputs[n], _value(_after(body), scope.names[n], types[n]), strict=strict)
+        for n in sorted(known)
+        if body.step.bindable[n]
+    ]
+    goals = {n: scope.outputs[n] for n in sorted(known)}
+    for case in cases(scope, None, frozenset(), conjuncts):
+        usable = [q for q in (*brought(case, conjuncts), *scope.conjuncts) if case.holds(q)]
+        visible = frozenset(uid for uid in scope.sources if case.visible(uid))
+        reach = Reach(scope, usable, visible - {body.itself}, {})
+        reach.bind([in_case(case, tree) for tree in goals.values()])
+        yield reach, values_of(reach, case, goals)
+
+
+def _strict(body: Recursion) -> bool:
+    """Whether no step asks for a NULL in the row before, itself or in a subquery."""
+    conjuncts = (q for scope in scopes_of(body.step) for q in scope.conjuncts)
+    return not any(isinstance(q.tree, exp.NullSafeEQ) for q in conjuncts)
+
+
+def _value(alias: str, name: str, type_: str | None) -> Value:
+    return Value(column(alias, name), exact=False, type=type_)
+
+
+def rows_of(
+    body: Body,
+    known: Mapping[int, Value],
+    fragment: Fragment,
+    proceed: Continue,
+    *,
+    strict: bool,
+    notes: Sequence[str] = (),
+    asked: Callable[[Scope], Iterator[Conjunct]] | None = None,
+) -> Iterator[Finished]:
+    """From rows of a query that did not change, known in some columns, to what they know of outer columns.
+
+    Args:
+        known: by position.
+        strict: none of them is NULL.
+        notes: what to say where it knows nothing of them.
+        asked: what the scope around asks of the query's columns and outer ones, over those of a SELECT of it.
+    """
+    if isinstance(body, SetOperation):
+        for arm in body.arms:
+            yield from rows_of(arm, known, fragment, proceed, strict=strict, notes=notes, asked=asked)
+        return
+    if isinstance(body, Recursion):
+        plain = {n: value for n, value in known.items() if n < len(body.step.outputs)}
+        yield from beginnings(body, fragment, plain, proceed)
+        return
+    conjuncts: list[Conjunct] = [
+        agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
+    ]
+    chosen = next(
+        ((each, value) for n, value in known.items() if (each := greatest(body.outputs[n])) is not None), None
+    )
+    if chosen is not None:
+        # Of several, min() and max() may be those of different rows.
+        conjuncts.append(agree(*chosen, strict=strict))
+    outer = [q for q in body.conjuncts if any(ref.source not in body.sources for ref in q.refs)]
+    outer += [] if asked is None else asked(body)
+    goals = open_goals(body, outer)
+    rows = frozenset(uid for uid, source in body.sources.items() if not source.subquery)
+    plan = Plan(body, {}, outer, goals, goals, dict.fromkeys(body.sources, rows), ())
+    for case in cases(body, None, mentioned(goals), conjuncts):
+        reach = reach_of(plan, case, None, {}, conjuncts, list(seen_in(case)))
+        opened = list(opened_by(plan, reach, case, conjuncts))
+        way = None if opened else way_around(plan, reach, case, None)
+        if way is not None:
+            yield from way(fragment, proceed)
+            continue
+        hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
+        yield from proceed(
+            fragment.grown(hops, conditions, () if opened else notes), {}, [q for q, _ in opened]
+        )
+
+
+def greatest(output: Tree) -> Tree | None:
+    """What `max(x)` or `min(x)` is the greatest or least of: one of the rows has that value."""
+    call = output.unnest()
+    call = call.this.unnest() if isinstance(call, exp.Filter) else call
+    if not isinstance(call, exp.Anonymous) or call.name.lower() not in ("max", "min"):
+        return None
+    (x,) = call.expressions
+    single = not isinstance(x, (exp.Distinct, exp.Order))
+    return x if single and not any(isinstance(node, QUERY) for node in x.walk()) else None
+
+
+def way_around(
+    plan: Plan, reach: Reach, case: Case, changed: str | None
+) -> Callable[[Fragment, Continue], Iterator[Finished]] | None:
+    """How a changed row leads on that knows nothing of outer columns, but of a query beside it that does.
+
+    `FROM (SELECT … WHERE c.parent = p.category) v JOIN x ON x.id = v.id` in a subquery, p being around: a
+    changed x knows v.id, and the rows of v with that id know p.
+    """
+    for uid, source in plan.scope.sources.items():
+        if uid not in reach.visitable:
+            continue
+        compared = compared_with(plan.scope, source)
+        for each in compared.values():
+            reach.bind([each])
+            if reach.knows(each):
+                break
+        found = {n: value for n, each in compared.items() if (value := reach.value(each)) is not None}
+        if any(value.anchored for value in found.values()):
+            return partial(_by_its_rows, plan, reach, case, changed, source, found)
+    return None
+
+
+def _by_its_rows(
+    plan: Plan,
+    reach: Reach,
+    case: Case,
+    changed: str | None,
+    source: Source,
+    values: Mapping[int, Value],
+    fragment: Fragment,
+    proceed: Continue,
+) -> Iterator[Finished]:
+    def asked(body: Scope) -> Iterator[Conjunct]:
+        outputs = {
+            Ref(source.uid, name): body.outputs[n]
+            for n, name in enumerate(source.columns[: len(body.outputs)])
+            if body.bindable[n]
+        }
+        for q in plan.open:
+            own = {ref for ref in q.refs if ref.source in plan.scope.sources}
+            if case.holds(q) and own and own <= outputs.keys():
+                yield from conjunct(substitute(q.tree, outputs), None, None, {})
+
+    if source.body is None:
+        raise AssertionError("a query has a body")
+    hops, conditions = compiled(plan, reach, case, list(values.values()), changed)
+    known = {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
+    strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)
+    grown = fragment.grown(hops, conditions)
+    yield from rows_of(source.body, known, grown, proceed, strict=strict, asked=asked)

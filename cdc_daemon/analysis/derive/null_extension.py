@@ -1,0 +1,188 @@
+"""Conditions and expressions as a scope's row saw them: with NULL where an outer join found no match."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.equivalences import substitute
+from cdc_daemon.analysis.derive.membership import is_null
+from cdc_daemon.analysis.derive.outer_join_states import Case
+from cdc_daemon.analysis.model.dialect import Tree, column, enclosed
+from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Ref, Scope, refs_of
+from cdc_daemon.analysis.read.conjuncts import conjunct, conjuncts_of, strict_refs, true_of_none
+from cdc_daemon.analysis.read.names import null_of, type_of
+
+
+def seen_in(case: Case) -> Iterator[Conjunct]:
+    """The scope's conditions that hold in a case, as they are with its NULLs.
+
+    `COALESCE(a, b) = x` is an equality of a and x where a is not NULL, and one of b and x where a is.
+    """
+    seen = [(q, nulls) for q in case.scope.conjuncts if (nulls := case.nulls_seen(q)) is not None]
+    strict = frozenset[Ref]().union(*(strict_refs(q.tree) for q, nulls in seen if not nulls))
+    for q, nulls in seen:
+        if not nulls and not _has_coalesce(q.tree):
+            yield q
+            continue
+        tree = _coalesced(
+            with_nulls(case.scope, q.tree, nulls), {ref for ref in strict if ref.source not in nulls}
+        )
+        if q.implied or not refs_of(tree):
+            continue
+        yield from _prepared(case.scope, _possible(tree), q)
+
+
+def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
+    """Conditions that the changed source brings along, as they are where some sources are all NULL.
+
+    What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
+    others may be meant.
+    """
+    for q in extra:
+        nulls = case.nulls_in(q)
+        if q.sources.isdisjoint(nulls):
+            yield q
+            continue
+        tree = with_nulls(case.scope, q.tree, nulls)
+        if isinstance(tree, exp.Is) and is_null(tree.this) and is_null(tree.expression):
+            tree = exp.true()
+        refs = frozenset(ref for ref in q.refs if ref.source not in nulls)
+        alone = not refs and next(tree.find_all(exp.Column), None) is not None
+        yield replace(q, tree=tree, refs=refs, sides=None, free=q.free or alone)
+
+
+def in_case(case: Case, tree: Tree) -> Tree:
+    """An expression with NULL for the columns of sources that are all NULL, each COALESCE reduced by them.
+
+    `COALESCE(a.k, b.k)` is a.k where b is NULL, or where a condition that holds keeps a.k from being NULL: a
+    mere column, for which an equal value will do.
+    """
+    tree = with_nulls(case.scope, tree, case.nulls)
+    if not _has_coalesce(tree):
+        return tree
+    strict = (strict_refs(q.tree) for q in seen_in(case))
+    return _coalesced(tree, frozenset[Ref]().union(*strict))
+
+
+def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
+    """An expression with NULL for the columns of some sources."""
+    absent = [ref for ref in refs_of(tree) if ref.source in nulls]
+    if not absent:
+        return tree
+    if isinstance(tree.unnest(), exp.Column):
+        return exp.Null()
+    return substitute(tree, {ref: null_of(scope.sources, column(*ref)) for ref in absent})
+
+
+def told_apart(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
+    """One condition as several sets of conditions, one of which holds; empty if it is of no such kind.
+
+    `x = COALESCE(a, b)`: x = a, or a IS NULL and x = b. `x = CASE WHEN c THEN a ELSE b END`: c and x = a, or
+    x = b. `c OR d`: c, or d. No index serves such a condition over two tables, and neither of the two leads
+    to the other: a row that knows x goes on by each set alone.
+    """
+    if q.implied:
+        return []
+    arms = [[part for each in arm for part in conjuncts_of(each)] for arm in _arms(q.tree.unnest())]
+    possible = [arm for arm in arms if not any(map(never, arm))]
+    return [[each for tree in arm for each in _prepared(scope, tree, q)] for arm in possible]
+
+
+def _arms(tree: Tree) -> list[list[Tree]]:
+    if isinstance(tree, exp.Or):
+        return [[each] for each in _joined_by_or(tree)]
+    if not isinstance(tree, exp.EQ):
+        return []
+    for call, x in ((tree.expression, tree.this), (tree.this, tree.expression)):
+        at = call.unnest()
+        if refs_of(at) & refs_of(x):
+            continue
+        if isinstance(at, exp.Case) and at.this is None:
+            results = [(when.args["true"], [when.this]) for when in at.args["ifs"]]
+            if at.args.get("default") is not None:
+                results.append((at.args["default"], []))
+            return [[_with(tree, call, result), *conditions] for result, conditions in results]
+        if isinstance(at, exp.Anonymous) and _is_coalesce(at) and len(at.expressions) > 1:
+            first, *rest = at.expressions
+            other = rest[0] if len(rest) == 1 else at.copy()
+            if len(rest) > 1:
+                other.set("expressions", [each.copy() for each in rest])
+            absent = exp.Is(this=enclosed(first.copy()), expression=exp.Null())
+            return [[_with(tree, call, first)], [_with(tree, call, other), absent]]
+    return []
+
+
+def _joined_by_or(tree: Tree) -> Iterator[Tree]:
+    tree = tree.unnest()
+    if isinstance(tree, exp.Or):
+        yield from _joined_by_or(tree.left)
+        yield from _joined_by_or(tree.right)
+    else:
+        yield tree
+
+
+def _possible(tree: Tree) -> Tree:
+    """An OR without the conditions that are never true."""
+    if not isinstance(tree.unnest(), exp.Or):
+        return tree
+    first, *others = [each for each in _joined_by_or(tree) if not never(each)] or [tree]
+    for other in others:
+        first = exp.Or(this=first.copy(), expression=other.copy())
+    return first
+
+
+def never(tree: Tree) -> bool:
+    """Whether a condition is certainly not true: a comparison with NULL, or an OR of such."""
+    tree = tree.unnest()
+    if isinstance(tree, (exp.Or, exp.And)):
+        sides = (never(tree.left), never(tree.right))
+        return all(sides) if isinstance(tree, exp.Or) else any(sides)
+    compares = isinstance(tree, (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE))
+    return compares and not true_of_none(tree) and (is_null(tree.this) or is_null(tree.expression))
+
+
+def _with(equality: Tree, side: Tree, other: Tree) -> Tree:
+    """An equality with something else in the place of a side."""
+    sides = [other if each is side else each for each in (equality.this, equality.expression)]
+    return exp.EQ(this=sides[0].copy(), expression=sides[1].copy())
+
+
+def _prepared(scope: Scope, tree: Tree, q: Conjunct) -> Iterator[Conjunct]:
+    """A condition in the place of another."""
+    types = {ref: type_ for ref in refs_of(tree) if (type_ := type_in(scope, ref)) is not None}
+    yield from conjunct(tree, q.join, q.span, types)
+
+
+def _has_coalesce(tree: Tree) -> bool:
+    """Whether COALESCE stands in an expression."""
+    return any(map(_is_coalesce, tree.find_all(exp.Anonymous)))
+
+
+def _coalesced(tree: Tree, not_null: Collection[Ref]) -> Tree:
+    """An expression with each COALESCE reduced to what it yields, given columns that are not NULL here."""
+    holder = exp.Paren(this=tree.copy())
+    for call in list(holder.find_all(exp.Anonymous)):
+        if not _is_coalesce(call):
+            continue
+        left = [each for each in call.expressions if not is_null(each)]
+        first = left[0].unnest() if left else None
+        certain = isinstance(first, exp.Column) and refs_of(first) <= frozenset(not_null)
+        if first is not None and (len(left) == 1 or certain):
+            call.replace(left[0].copy())
+        elif left:
+            call.set("expressions", left)
+    reduced: Tree = holder.this
+    return reduced
+
+
+def _is_coalesce(tree: exp.Anonymous) -> bool:
+    return tree.name.lower() == "coalesce"
+
+
+def type_in(scope: Scope, ref: Ref) -> str | None:
+    """The catalogue's type of a column of a scope's sources, where it is known."""
+    source = scope.sources.get(ref.source)
+    return None if source is None or ref.column == WHOLE_ROW else type_of(source, ref.column)

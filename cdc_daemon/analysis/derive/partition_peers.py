@@ -1,0 +1,150 @@
+"""Rows that change because another row of their window's partition did: the same scope, a second time.
+
+The changed row gives the partition key. The rows of that partition did not change themselves, so they are
+found in the current tables, starting from nothing but the key: by a second instance of the scope, under other
+aliases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.equivalences import Value
+from cdc_daemon.analysis.derive.membership import Arm, is_null
+from cdc_daemon.analysis.model.collations import alike, one_collation
+from cdc_daemon.analysis.model.dialect import Tree, enclosed, quoted
+from cdc_daemon.analysis.model.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.read.conjuncts import IDENTICAL
+from cdc_daemon.analysis.read.names import type_of
+from cdc_daemon.analysis.read.nullability import never_null
+
+
+def again(scope: Scope) -> Scope:
+    """A second instance of a scope: the same sources and conditions under other aliases."""
+    uids = {uid: f"{uid}$again" for uid in scope.sources}
+    joins = {
+        join: OuterJoin((_uids(join.sides[0], uids), _uids(join.sides[1], uids)), join.nullable)
+        for join in scope.joins
+    }
+    sources = [_source(source, uids) for source in scope.sources.values()]
+    return Scope(
+        sources={source.uid: source for source in sources},
+        joins=list(joins.values()),
+        conjuncts=[_conjunct(q, uids, joins) for q in scope.conjuncts],
+        names=scope.names,
+        outputs=tuple(_tree(output, uids) for output in scope.outputs),
+        bindable=scope.bindable,
+        used={uids[uid]: columns for uid, columns in scope.used.items()},
+    )
+
+
+def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Value]]) -> list[Arm]:
+    """What ties the second instance to the changed row: the partition keys agree.
+
+    Keys are compared as GROUP BY compares them, NULL with NULL. IS NOT DISTINCT FROM uses no index, so a
+    single key that may be NULL becomes two arms, of which `=` uses one.
+
+    Args:
+        known: partition keys, as expressions over `scope`, with the changed row's values.
+    """
+    uids = dict(zip(scope.sources, second.sources, strict=True))
+    keys = [(_tree(key, uids), value, never_null(key, scope.sources, scope.joins)) for key, value in known]
+    nullable = [key for key in keys if not key[2]]
+    if len(nullable) != 1:
+        return [
+            Arm(conjuncts=tuple(_agree(second, key, value, strict=strict) for key, value, strict in keys))
+        ]
+    (key, value, _) = nullable[0]
+    others = tuple(_agree(second, k, v, strict=True) for k, v, strict in keys if strict)
+    # It carries the changed row's NULL on: what is reached by that row's value is the same from every query
+    # around, and is followed once.
+    both_null = _agree(second, key, value, strict=False)
+    both_null.tree = exp.Is(this=enclosed(key), expression=exp.Null())
+    both_null.free = not others
+    of_null = (*others, both_null)
+    if is_null(value.tree):
+        return [Arm(conjuncts=of_null)]
+    return [
+        Arm(conjuncts=(*others, _agree(second, key, value, strict=True))),
+        Arm((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
+    ]
+
+
+def _agree(scope: Scope, key: Tree, value: Value, *, strict: bool) -> Conjunct:
+    q = agree(key, value, strict=strict)
+    at = key.unnest()
+    if isinstance(at, exp.Column) and at.table in scope.sources and not isinstance(at.this, exp.Star):
+        q.identical = value.type in IDENTICAL and value.type == type_of(scope.sources[at.table], at.name)
+    return q
+
+
+def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
+    """That an expression equals a value; NULL equals NULL unless strict."""
+    kind = exp.EQ if strict else exp.NullSafeEQ
+    refs = refs_of(key)
+    plain = isinstance(key.unnest(), exp.Column)
+    given = Given.EXACT if value.exact else Given.EQUAL
+    sides: tuple[Side, Side] | None = (
+        Side(key, refs, next(iter(refs)) if plain else None),
+        Side(value.tree, frozenset(), None, given, value.type),
+    )
+    tree = kind(this=enclosed(key), expression=enclosed(value.tree))
+    strict_in = frozenset(ref.source for ref in refs) if strict and plain else frozenset[str]()
+    sides = sides if one_collation(key, value.tree) else None
+    carries = alike(key, value.tree)
+    return Conjunct(tree, refs, sides, strict=strict_in, given=True, carries=carries)
+
+
+def _uids(named: Iterable[str], uids: dict[str, str]) -> frozenset[str]:
+    return frozenset(uids.get(uid, uid) for uid in named)
+
+
+def _refs(refs: Iterable[Ref], uids: dict[str, str]) -> frozenset[Ref]:
+    return frozenset(Ref(uids.get(ref.source, ref.source), ref.column) for ref in refs)
+
+
+def _tree(tree: Tree, uids: dict[str, str]) -> Tree:
+    copy = tree.copy()
+    for node in copy.find_all(exp.Column):
+        if node.table in uids:
+            node.set("table", quoted(uids[node.table]))
+    return copy
+
+
+def _source(source: Source, uids: dict[str, str]) -> Source:
+    item = None if source.item is None else _tree(source.item, uids)
+    if item is not None:
+        item.args["alias"].set("this", quoted(uids[source.uid]))
+    return Source(
+        uid=uids[source.uid],
+        alias=source.alias,
+        columns=source.columns,
+        item=item,
+        table=source.table,
+        real=source.real,
+        body=source.body,
+        outer=_refs(source.outer, uids),
+        origin=source.origin,
+    )
+
+
+def _conjunct(q: Conjunct, uids: dict[str, str], joins: dict[OuterJoin, OuterJoin]) -> Conjunct:
+    sides = None if q.sides is None else (_side(q.sides[0], uids), _side(q.sides[1], uids))
+    return Conjunct(
+        _tree(q.tree, uids),
+        _refs(q.refs, uids),
+        sides,
+        identical=q.identical,
+        strict=_uids(q.strict, uids),
+        join=None if q.join is None else joins[q.join],
+        span=None if q.span is None else _uids(q.span, uids),
+        implied=q.implied,
+        carries=q.carries,
+    )
+
+
+def _side(side: Side, uids: dict[str, str]) -> Side:
+    column = None if side.column is None else next(iter(_refs([side.column], uids)))
+    return Side(_tree(side.tree, uids), _refs(side.refs, uids), column, side.given, side.type)

@@ -1,0 +1,347 @@
+"""How a changed row is followed through its SELECT: what is settled for all rows, and what one reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeAlias
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.equivalences import Value
+from cdc_daemon.analysis.derive.join_path import Hop, Reach
+from cdc_daemon.analysis.derive.null_extension import brought, in_case
+from cdc_daemon.analysis.derive.outer_join_states import MATCHED, Case
+from cdc_daemon.analysis.derive.partition_peers import again
+from cdc_daemon.analysis.derive.route_builder import Fragment
+from cdc_daemon.analysis.derive.source_order import settle
+from cdc_daemon.analysis.model.collations import FOLDING, collations_of
+from cdc_daemon.analysis.model.dialect import Tree, column, render
+from cdc_daemon.analysis.model.scopes import (
+    WHOLE_ROW,
+    Conjunct,
+    Given,
+    Membership,
+    Note,
+    Ref,
+    Scope,
+    Side,
+    Source,
+    refs_of,
+)
+from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS
+
+Values: TypeAlias = Mapping[int, Value]
+"""By position of the output: what a route yields for it."""
+
+Finished: TypeAlias = tuple[Fragment, Values]
+"""A route through the whole query."""
+
+Continue: TypeAlias = Callable[[Fragment, Values, Sequence[Conjunct]], Iterator[Finished]]
+"""Takes a route through a scope on to the query's end: the fragment, the outputs that it binds, and what it
+knows of outer columns."""
+
+
+_OUTER = "$outer"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the scopes around want of a query.
+
+    Attributes:
+        outputs: by position, those that they refer to.
+        leading: those of them that lead to the entity; the others are merely shown.
+        outer: the columns of scopes around that lead there; None: any of them may.
+    """
+
+    outputs: frozenset[int]
+    leading: frozenset[int]
+    outer: frozenset[Ref] | None = None
+
+
+@dataclass
+class Plan:
+    """What is settled once for a scope and what is wanted of it.
+
+    Attributes:
+        outputs: those wanted that a row's values can give.
+        open: the conditions on outer columns.
+        goals: what leads to the entity; `others` are sought where a goal can't be had.
+        before, siblings: per source, what its changed rows may visit on their way to the goals, and to the
+            keys of each set of siblings.
+    """
+
+    scope: Scope
+    outputs: Mapping[int, Tree]
+    open: Sequence[Conjunct]
+    goals: Sequence[Tree]
+    others: Sequence[Tree]
+    before: Mapping[str, frozenset[str]]
+    siblings: Sequence[Mapping[str, frozenset[str]]]
+
+    @cached_property
+    def again(self) -> Scope:
+        """A second instance of the scope, for the rows beside a changed one."""
+        return again(self.scope)
+
+
+def plan_of(scope: Scope, wanted: Wanted) -> Plan:
+    """Settle the ranks of a scope's sources."""
+    outputs = {n: scope.outputs[n] for n in sorted(wanted.outputs) if scope.bindable[n]}
+    open_ = [q for q in scope.conjuncts if any(ref.source not in scope.sources for ref in q.refs)]
+    leading = [q for q in open_ if wanted.outer is None or q.refs & wanted.outer]
+    bound, _ = shared(scope, outputs)
+    goals = [
+        *(tree for n, tree in bound.items() if n in wanted.leading),
+        *open_goals(scope, leading),
+    ]
+    every = [*bound.values(), *open_goals(scope, open_)]
+    beside = [tree for source in scope.sources.values() for tree in compared_with(scope, source).values()]
+    before = settle(scope, goals or beside or every)
+    goals = goals or every
+    return Plan(
+        scope,
+        outputs,
+        open_,
+        goals,
+        every,
+        before,
+        [settle(scope, [*keys, *open_goals(scope, leading)]) for keys in scope.siblings],
+    )
+
+
+def open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
+    """What must be known for conditions on outer columns to be of use outside."""
+    return [tree for q in open_ for tree in _inner_goals(scope, q)]
+
+
+def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
+    """What must be known of a condition's inner columns for it to be of use outside."""
+    for side in q.sides or (Side(q.tree, q.refs, None),):
+        inner = sorted(ref for ref in side.refs if ref.source in scope.sources)
+        if inner and (side.column is not None or q.loose):
+            yield column(*inner[0])
+        elif inner:
+            yield exp.Tuple(expressions=[column(*ref) for ref in inner])
+
+
+def compared_with(scope: Scope, source: Source) -> Mapping[int, Tree]:
+    """The columns, by position, by which a scope compares a query that refers to the row around it.
+
+    A query beside it that refers to its columns (LATERAL, a subquery) compares them inside.
+    """
+    if not scope.correlated(source):
+        return {}
+    sides = [side.column for q in scope.conjuncts for side in q.sides or ()]
+    named = [*sides, *(ref for other in scope.sources.values() for ref in sorted(other.outer))]
+    return {
+        source.columns.index(ref.column): column(*ref)
+        for ref in dict.fromkeys(named)
+        if ref is not None and ref.source == source.uid and ref.column != WHOLE_ROW
+    }
+
+
+def wanted_of(plan: Plan, source: Source) -> Wanted:
+    """What a scope wants of a query inside it: all columns that it refers to, and which of them lead on."""
+    scope = plan.scope
+    outputs = frozenset(n for n, name in enumerate(source.columns) if name in scope.used[source.uid])
+    given = {f"{ref.source}.{ref.column}": ref for ref in source.outer if ref.source in scope.sources}
+    usable = [*scope.conjuncts, *(_equal_to(ref, column(_OUTER, name)) for name, ref in given.items())]
+    names = () if source.subquery else scope.used[source.uid]
+    start = {Ref(source.uid, name): Value(column(source.uid, name)) for name in names}
+    reach = Reach(scope, usable, plan.before[source.uid], start)
+    reach.bind(plan.goals)
+    leads = reach.leads(plan.goals)
+    leading = frozenset(n for n in outputs if Ref(source.uid, source.columns[n]) in leads)
+    if source.membership is not Membership.NONE:
+        leading = outputs
+    outer = frozenset(given[ref.column] for ref in leads if ref.source == _OUTER)
+    if not leading and not outer:
+        return Wanted(outputs, frozenset() if scope.correlated(source) else outputs)
+    return Wanted(outputs, leading, outer)
+
+
+def _equal_to(ref: Ref, value: Tree) -> Conjunct:
+    """A condition that a column has a value that is known."""
+    at = column(*ref)
+    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Given.EXACT)
+    return Conjunct(exp.EQ(this=at, expression=value), frozenset({ref}), sides, given=True)
+
+
+def mentioned(trees: Iterable[Tree]) -> frozenset[str]:
+    """The sources that some expressions refer to."""
+    return frozenset(ref.source for tree in trees for ref in refs_of(tree))
+
+
+def shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree], Sequence[Note]]:
+    """The outputs to bind for the changed row that all it changes share, and why not all.
+
+    A LIMIT or DISTINCT ON over windows can't be split by partitions; other windows are (`delta_rules`).
+    """
+    if scope.limit is not None:
+        return {}, [scope.limit]
+    if not scope.chained:
+        return outputs, []
+    common = outputs
+    for keys in scope.siblings:
+        common = among(common, keys)
+    return common, scope.windows
+
+
+def among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:
+    """The outputs that are partition keys."""
+    rendered = {render(key.unnest()) for key in keys}
+    return {n: tree for n, tree in outputs.items() if render(tree.unnest()) in rendered}
+
+
+def reach_of(
+    plan: Plan,
+    case: Case,
+    changed: str | None,
+    start: Mapping[Ref, Value],
+    extra: Sequence[Conjunct],
+    seen: Sequence[Conjunct],
+) -> Reach:
+    """What a changed row leads to in a case of the outer joins, the goals first.
+
+    Args:
+        changed: its source; None for rows that did not change themselves.
+        extra: conditions that it brings along; `seen`: what conditions outside of its outer join come to.
+    """
+    usable = [q for q in brought(case, extra) if case.holds(q)]
+    usable += seen
+    visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
+    reach = Reach(plan.scope, usable, visitable, start)
+    goals = [in_case(case, goal) for goal in plan.goals]
+    reach.bind(goals)
+    if not all(reach.knows(goal) for goal in goals):
+        reach.bind([in_case(case, goal) for goal in plan.others])
+    return reach
+
+
+def compiled(
+    plan: Plan, reach: Reach, case: Case, values: Sequence[Value], changed: str | None
+) -> tuple[list[Hop], list[Tree]]:
+    """The hops that some values need, and every condition on them.
+
+    Rows that are visited for nothing but that they are wanted are those without a match in an outer join: the
+    other side is asked for that, if it did not change.
+    """
+    hops, conditions = reach.compiled(values, changed)
+    for join, state in case.states.items() if reach.roaming else ():
+        if state == MATCHED or changed in join.sides[state]:
+            continue
+        source, *others = (each for uid, each in plan.scope.sources.items() if uid in join.sides[state])
+        if others:  # a subquery in the ON counts as one
+            continue
+        if source.uid in allowed_of(plan, changed) and not source.outer:
+            on = [q for q in plan.scope.conjuncts if q.join is join and not q.implied]
+            unmatched = reach.unmatched(source, on, values)
+            conditions += [] if unmatched is None else [unmatched]
+    return hops, conditions
+
+
+def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
+    """What a changed source may visit; all, where none of them changed."""
+    return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
+
+
+def values_of(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int, Value]:
+    """What is known of some outputs, by position."""
+    found: dict[int, Value] = {}
+    for n, tree in outputs.items():
+        if not case.tells(frozenset(ref.source for ref in refs_of(tree))):
+            continue
+        value = reach.value(in_case(case, tree))
+        if value is not None:
+            found[n] = value
+    return found
+
+
+def opened_by(
+    plan: Plan, reach: Reach, case: Case, extra: Sequence[Conjunct]
+) -> Iterator[tuple[Conjunct, Value]]:
+    """Conditions on outer columns, with the inner ones replaced by values."""
+    own = plan.scope.sources
+    further = [q for q in brought(case, extra) if any(ref.source not in own for ref in q.refs)]
+    for q in (*plan.open, *further):
+        if not case.holds(q):
+            continue
+        inner = {ref for ref in q.refs if ref.source in own}
+        if q.sides is None:
+            value = reach.opened(q.tree, inner, plain=q.loose)
+            if value is not None:
+                yield Conjunct(value.tree, q.refs - inner, given=True, strict=q.strict), value
+            continue
+        sides: list[Side] = []
+        values: list[Value] = []
+        for side in q.sides:
+            mine = {ref for ref in side.refs if ref.source in own}
+            value = reach.opened(side.tree, mine, plain=side.column is not None)
+            if value is None:
+                break
+            values.append(value)
+            outer = side.refs - mine
+            given = (Given.EXACT if value.exact else Given.EQUAL) if mine or side.given else None
+            plain = side.column if side.column in outer else None
+            sides.append(Side(value.tree, outer, plain, given, value.type or side.type))
+        else:
+            tree = q.tree.copy()
+            tree.set("this", sides[0].tree.copy())
+            tree.set("expression", sides[1].tree.copy())
+            hops = values[0].hops | values[1].hops
+            yield (
+                Conjunct(
+                    tree,
+                    q.refs - inner,
+                    (sides[0], sides[1]),
+                    given=True,
+                    strict=q.strict,
+                    carries=q.carries,
+                ),
+                Value(tree, hops=hops),
+            )
+
+
+def merged(values: Values) -> dict[int, Value]:
+    """Values after rows of one query were merged: another row's may stand for them.
+
+    It is equal. It is the same too where a type's equal values are identical, and the value has that type.
+    """
+    return {
+        n: replace(value, exact=value.exact and _identical(value), hops=frozenset[str]())
+        for n, value in values.items()
+    }
+
+
+def _identical(value: Value) -> bool:
+    """Whether a value that is equal to this one has the same bytes."""
+    folding = FOLDING in collations_of(value.tree)
+    return value.type in IDENTICAL or (value.type in TEXTS and not folding)
+
+
+def converted(values: Values) -> dict[int, Value]:
+    """Values after rows of queries whose columns differ in type were merged: 1 may stand as 1.0."""
+    return {n: replace(value, exact=False, hops=frozenset[str]()) for n, value in values.items()}
+
+
+def least_bound(routes: Sequence[Finished]) -> tuple[int, int, int]:
+    """How good routes are: of two sets each of which reaches everything the greater one is taken."""
+    bound = [len(values) for _, values in routes]
+    return (min(bound, default=0), -bound.count(0), -len(bound))
+
+
+def placed(q: Conjunct, source: Source) -> Conjunct:
+    """A condition that left a subquery or LATERAL, as one of the scope around it, at that source's place."""
+    return Conjunct(
+        q.tree,
+        q.refs,
+        q.sides,
+        strict=q.strict,
+        join=source.join,
+        span=frozenset({source.uid}) | frozenset(ref.source for ref in q.refs),
+        given=True,
+        carries=q.carries,
+    )

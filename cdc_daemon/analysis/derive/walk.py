@@ -1,0 +1,226 @@
+"""Every way from a changed row of a table to the entity columns, scope by scope.
+
+**Claim.** For a scope S and two states of the database: for every row of S that appears or disappears there
+is a changed row of some table inside S whose route, evaluated over the *current* tables, yields that row's
+values in all columns that the route binds.
+
+**Why** (induction over scopes). In brackets the test that fails without a step: a query of
+tests/integration/analysis_queries*.py, which random changes are tried on, or of tests/fixtures/analysis.
+
+1. A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an expression counts as a
+   source ["an array of a subquery"]. If no source changed, the tuple and what it yields are the same in both
+   states.
+2. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or new.
+   If it is a query itself (a derived table, a CTE, a view), a row of its result appeared or disappeared, and
+   by induction a changed row inside has a route to that row's values ["a view is looked into"].
+3. From there the closure goes on over conditions that hold for the tuple. `outer_join_states.py` says which
+   do when a row is NULL-extended ["null-safe beyond a left join"], and `null_extension.py` what they say then
+   ["override of an override"]. It visits only sources of lower rank: these did not change, so the current
+   tables hold their rows as the tuple has them ["the order and item trap"]. Leaving out a condition, a
+   visit or a column names too many rows, never too few. A query of lower rank that refers to the row around
+   did not change either: its rows are looked up in its own sources, and say whose they are ["beside a query
+   of each"].
+4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
+   one whose row GROUP BY, DISTINCT or a UNION merged with others.
+5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those
+   for which NULL decides, column by column ["not in", "pair not in, both may be NULL"]; what a subquery knows
+   of a row around it, it knows with the NULLs of that row ["null-safe subquery beyond a left join"].
+6. GROUP BY and DISTINCT merge rows that agree on what is bound. With grouping sets S is the union of one
+   SELECT for each set, whose other keys are NULL ["rollup of two tables"].
+7. A window, DISTINCT ON or LIMIT lets a row change others of its partition: they did not change themselves,
+   so they are found in the current tables by the partition's key ["window by another column", "distinct on,
+   another entity"]. An uncorrelated LIMIT has no key: every row ["limit"].
+8. A row of a recursive CTE derives from a row of its base in steps. Of the steps that a change touched take
+   the *last*: its row has a route as in any scope, but never over the CTE itself, whose rows may have
+   changed ["tree, root and node"]; all further steps join rows that did not change, so they are found over
+   the current tables, step by step ["tree by union"]. Or take the *first*: the row before it is in the CTE
+   now as it was, so this step alone may visit the CTE, and knows what further steps carry unchanged ["a
+   column that the recursion carries is found in its current rows"]; and of a recursion that starts anew for
+   each row around, it follows the row before back to its base, which knows for whom it began ["breadcrumbs"].
+   Each way reaches everything; a part of each would not.
+9. Two rows that agree on a unique key are one row, and a foreign key agrees with the row that it refers to:
+   what the catalogue says of a table's rows holds in both states ["the same value is not the same row"].
+
+A route uses no condition on sources of higher rank, for these may have changed. Where one did not, the delta
+may be narrowed by it before any route begins (`join_filters`): a changed row without such a match is in no
+tuple of either state ["no match counts as well"].
+
+An entity column is never NULL (a feed whose query yields one stops), so a route to NULL is no route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.correlation import CORRELATED, beginnings, row_before
+from cdc_daemon.analysis.derive.delta_rules import effects
+from cdc_daemon.analysis.derive.equivalences import Value
+from cdc_daemon.analysis.derive.membership import is_null, membership_arms
+from cdc_daemon.analysis.derive.recursive_routes import closure_over, step_alone
+from cdc_daemon.analysis.derive.route_builder import DELTA, Fragment
+from cdc_daemon.analysis.derive.scope_plan import (
+    Continue,
+    Finished,
+    Plan,
+    Values,
+    Wanted,
+    converted,
+    least_bound,
+    merged,
+    placed,
+    plan_of,
+    wanted_of,
+)
+from cdc_daemon.analysis.derive.work_limit import Work
+from cdc_daemon.analysis.model.collations import FOLDING, WRITTEN, collations_of, marked, of_column, of_output
+from cdc_daemon.analysis.model.dialect import column
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
+from cdc_daemon.analysis.read.names import output_type, type_of, typed_null
+
+_COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
+
+
+def walk(body: Body, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    """Every route from a changed row inside `body` over its wanted outputs, taken on by `proceed`.
+
+    Args:
+        work: tells afterwards from where more leads on than was followed.
+    """
+    if isinstance(body, SetOperation):
+        return _walk_arms(body, wanted, proceed, work)
+    if isinstance(body, Recursion):
+        return _walk_recursion(body, wanted, proceed, work)
+    return _walk_scope(body, wanted, proceed, work)
+
+
+def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    plan = plan_of(body, wanted)
+    for source in body.sources.values():
+        if source.table is not None:
+            start = {
+                Ref(source.uid, visible): Value(
+                    marked(column(DELTA, source.real[visible]), of_column(source, visible)),
+                    type=type_of(source, visible),
+                )
+                for visible in body.used[source.uid]
+                if visible in source.real and not source.table.columns[source.real[visible]].virtual
+            }
+            yield from effects(plan, source, Fragment(source), start, (), proceed)
+        elif source.body is not None:
+            inner = wanted_of(plan, source)
+            yield from walk(source.body, inner, work.once(_from_inside(plan, source, proceed)), work)
+
+
+def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
+        if body.limit is not None:
+            fragment, values = fragment.grown((), (), (body.limit,)), {}
+        else:
+            alike = {n: value for n, value in values.items() if n in same}
+            values = {**converted(values), **(merged(alike) if body.distinct else alike)}
+        values = {n: value for n, value in values.items() if n not in lost}
+        return proceed(fragment, values, open_)
+
+    def by_another_collation(n: int, part: Body) -> bool:
+        found = of_output(part, n)
+        return FOLDING in found and found != of_output(body, n)
+
+    # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
+    same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
+    for part in body.arms:
+        # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
+        lost = {n for n in wanted.outputs if by_another_collation(n, part)}
+        yield from walk(part, wanted, arm, work)
+
+
+def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    """Two ways, each of which reaches everything: the better one is taken, never a part of each."""
+    last = list(_from_last_change(body, wanted, proceed, work))
+    if body.correlated:
+        first = list(_back_from_first_change(body, proceed, work))
+        return iter(first if least_bound(first) > least_bound(last) else last)
+    carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
+    if not carried:
+        return iter(last)
+    first = list(_from_first_change(body, carried, proceed, work))
+    return iter(first if least_bound(first) > least_bound(last) else last)
+
+
+def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+    """A row derives from a row of the base in steps. From the last step that a change touched on, the others
+    join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
+
+    def seed(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
+        # What is known of outer columns is left out: it would have to travel through every step.
+        grown, further = closure_over(body, fragment, values)
+        lost = [body.names[n] for n in sorted(wanted.outputs - further.keys())]
+        notes = [CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
+        return proceed(
+            grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted.outputs}, ()
+        )
+
+    every = frozenset(range(len(body.step.outputs)))
+    yield from walk(body.base, Wanted(every, every), seed, work)
+    yield from walk(step_alone(body), Wanted(every, every), seed, work)
+
+
+def _from_first_change(
+    body: Recursion, carried: frozenset[int], proceed: Continue, work: Work
+) -> Iterator[Finished]:
+    """Up to the first step that a change touched, the row before is there now as it was; so that step may
+    visit the CTE's current rows, and what every further step carries on unchanged is known."""
+
+    def distinct(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
+        return proceed(fragment, converted(values) if body.distinct else values, open_)
+
+    yield from walk(body.base, Wanted(carried, carried), distinct, work)
+    yield from walk(body.step, Wanted(carried, carried), distinct, work)
+
+
+def _back_from_first_change(body: Recursion, proceed: Continue, work: Work) -> Iterator[Finished]:
+    """What a recursion that starts anew for each row around it knows of that row."""
+
+    def base(fragment: Fragment, _values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
+        notes = [] if open_ else [CORRELATED]
+        return proceed(fragment.grown((), (), notes), {}, open_)
+
+    def step(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
+        return beginnings(body, fragment, values, proceed)
+
+    before = row_before(body)
+    every = frozenset(range(len(before.outputs)))
+    yield from walk(body.base, Wanted(frozenset(), frozenset()), base, work)
+    yield from walk(before, Wanted(every, every, frozenset()), step, work)
+
+
+def _carried(body: Recursion, n: int) -> bool:
+    """Whether each step yields this column of the row before as it was."""
+    output = body.step.outputs[n].unnest()
+    itself = body.step.sources[body.itself]
+    return isinstance(output, exp.Column) and output.table == itself.uid and output.name == itself.columns[n]
+
+
+def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
+    def go_on(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
+        here = [placed(q, source) for q in open_]
+        start = {Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in values.items()}
+        for arm in membership_arms(plan.scope, source, start):
+            yield from effects(
+                plan, source, fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts), proceed
+            )
+
+    return go_on
+
+
+def _typed(source: Source, n: int, value: Value) -> Value:
+    """The value of a column as the scope around uses it: COALESCE of bare NULLs would be a text."""
+    if WRITTEN in collations_of(value.tree):
+        # Outside, the column's collation gives way to one that is written out; here it would not.
+        return replace(value, tree=exp.Subquery(this=exp.Select(expressions=[value.tree.copy()])))
+    if not is_null(value.tree) or isinstance(value.tree.unnest(), exp.Cast):
+        return value
+    type_ = type_of(source, source.columns[n])
+    return replace(value, tree=exp.Null() if type_ is None else typed_null(type_))

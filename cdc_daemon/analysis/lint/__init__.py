@@ -1,0 +1,89 @@
+"""What is refused in a feed's query and what is warned about, each with its place in the user's text.
+
+Whether a function is volatile or a relation is foreign is the catalogue's word; what the server can't know
+(an aggregate whose order is left open) is read off the query. One idea a file; `cdc_daemon.verdicts` names
+them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.failure import attempted
+from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.float_sums import floats
+from cdc_daemon.analysis.lint.foreign_code import strangers
+from cdc_daemon.analysis.lint.missing_order import orders
+from cdc_daemon.analysis.lint.not_a_plain_select import statements
+from cdc_daemon.analysis.lint.open_search_path import search_path
+from cdc_daemon.analysis.lint.select_star import stars
+from cdc_daemon.analysis.lint.time_dependence import clocks
+from cdc_daemon.analysis.lint.unnamed_outputs import outputs
+from cdc_daemon.analysis.lint.unstable_order import ties
+from cdc_daemon.analysis.lint.unwatchable_relations import relations
+from cdc_daemon.analysis.lint.volatile_functions import functions
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.model.scopes import Body
+
+__all__ = ["judge", "statements", "unadvised"]
+
+
+def judge(
+    query: FeedQuery, catalogue: Catalogue, tree: exp.Query | None, body: Body | None
+) -> tuple[Verdict, ...]:
+    """Every refusal and warning about a feed's query, in the order of its text.
+
+    Args:
+        tree: the definition as it was parsed, unchanged; None if it could not be.
+        body: its scopes; None if it was not understood.
+    """
+    subject = Subject(query, catalogue, tree, body)
+    return tuple(sorted(_passes(subject), key=lambda verdict: (verdict.line or 0, verdict.column or 0)))
+
+
+_REFUSING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
+    lambda subject: statements(subject.text),
+    clocks,
+    functions,
+    relations,
+    strangers,
+    search_path,
+)
+_ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
+    orders,
+    ties,
+    floats,
+    stars,
+    outputs,
+)
+
+
+def _passes(subject: Subject) -> Iterator[Verdict]:
+    for judged in _REFUSING:
+        yield from attempted(partial(_every, judged, subject), _unjudged)
+    for judged in _ADVISING:
+        yield from attempted(partial(_every, judged, subject), unadvised)
+
+
+def _every(judged: Callable[[Subject], Iterator[Verdict]], subject: Subject) -> Sequence[Verdict]:
+    return tuple(judged(subject))
+
+
+def _unjudged(failure: str) -> Sequence[Verdict]:
+    """In place of refusals that were not looked for: without them a change could be lost unseen."""
+    return (
+        Verdict(
+            "unjudged",
+            f"whether the query can be used is not known: {failure}",
+            "read in the reference which constructs are refused; if the query has none, accept this one",
+        ),
+    )
+
+
+def unadvised(failure: str) -> Sequence[Verdict]:
+    """In place of warnings that were not looked for."""
+    return (Verdict("unadvised", f"a warning may be missing: {failure}", "report it; the feed works"),)

@@ -1,0 +1,105 @@
+"""What every pass judges: a feed's query, as far as it was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Function, TableName
+from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.model.scopes import Body
+from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A query, what the catalogue says of it, and what became of it.
+
+    Attributes:
+        tree: the definition, parsed; None if it can't be.
+        body: its scopes; None if a construct was not understood.
+    """
+
+    query: FeedQuery
+    catalogue: Catalogue
+    tree: exp.Query | None
+    body: Body | None
+
+    @cached_property
+    def text(self) -> SqlText:
+        return SqlText(self.query.text)
+
+    @cached_property
+    def places(self) -> Places:
+        return Places(self.text, SqlText(self.query.definition))
+
+    @cached_property
+    def views(self) -> Mapping[TableName, exp.Query]:
+        """The definitions of the views that it reads, but for those that can't be parsed."""
+        found: dict[TableName, exp.Query] = {}
+        for name, view in self.catalogue.views.items():
+            try:
+                found[name] = parse(view.definition)
+            except Unreadable:
+                continue
+        return found
+
+    def verdict(self, name: str, what: str, hint: str, place: Place | None) -> Verdict:
+        """A verdict about what stands at a place."""
+        return Verdict(name, what, hint, *(place or (None, None)))
+
+    def place_of(self, relation: TableName) -> Place | None:
+        """Where the query reads a relation, or the view through which it does."""
+        waiting, unread = [relation], dict(self.views)
+        while waiting:
+            name = waiting.pop()
+            place = self.places.of_relation(name)
+            if place is not None:
+                return place
+            readers = [
+                other
+                for other, tree in unread.items()
+                if any((node.db, node.name) == name for node in tables_read(tree))
+            ]
+            for other in readers:
+                del unread[other]
+            waiting += readers
+        return None
+
+    def places_of_word(self, word: str) -> Iterator[Place | None]:
+        """Where a reserved word stands, or a view is read in which it does."""
+        yield from self.text.keywords(word)
+        for view in self.catalogue.views.values():
+            if SqlText(view.definition).keywords(word):
+                yield self.place_of(view.name)
+
+    def calls(self, function: Function) -> list[Tree]:
+        """The calls of a function in the definition."""
+        return list(_calls(self.tree, function)) if self.tree is not None else []
+
+    def places_of(self, function: Function) -> Iterator[Place | None]:
+        """Where the user calls it, or reads a view that does; None, once, where that can't be told."""
+        found = {self.places.of_call(call) for call in self.calls(function)}
+        for name, tree in self.views.items():
+            if any(_calls(tree, function)):
+                found.add(self.place_of(name))
+        known = sorted(place for place in found if place is not None)
+        if known:
+            yield from known
+        else:
+            yield self.places.of_name(function.name, called=True)
+
+
+def _calls(tree: Tree, function: Function) -> Iterator[Tree]:
+    return (node for node in tree.find_all(exp.Anonymous) if is_call(node, function))
+
+
+def is_call(node: exp.Anonymous, function: Function) -> bool:
+    """Whether a call of a definition is one of this function; PostgreSQL writes pg_catalog's bare."""
+    around = node.parent
+    schema = around.this.name if isinstance(around, exp.Dot) and around.expression is node else "pg_catalog"
+    return (schema, node.name) == (function.schema, function.name)

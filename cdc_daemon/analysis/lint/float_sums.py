@@ -1,0 +1,50 @@
+"""Sums of floating-point numbers: (a + b) + c is not a + (b + c), and the order of rows is the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.model.dialect import Tree
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.model.scopes import scopes_of
+from cdc_daemon.analysis.source_text import Place
+
+_FLOATS = ("double precision", "real")
+_EXACT = frozenset({"min", "max", "count", "percentile_disc", "percentile_cont", "mode"})
+_HINT = "cast the argument to numeric: sum(x::numeric); or keep the amounts as numeric or in integers"
+
+
+def floats(subject: Subject) -> Iterator[Verdict]:
+    """Aggregates that add up real or double precision values."""
+    for function in subject.catalogue.functions:
+        if function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT:
+            continue
+        if not any(argument in _FLOATS for argument in function.arguments):
+            continue
+        same_name = [f for f in subject.catalogue.functions if f.name == function.name]
+        calls = subject.calls(function)
+        if any(not set(f.arguments) & set(_FLOATS) for f in same_name):
+            calls = [call for call in calls if _floating(subject, call)]
+        what = f"{function.name}() of {function.arguments[0]} depends on the order in which rows come"
+        places = {place for call in calls if (place := subject.places.of_call(call)) is not None}
+        found: list[Place | None] = [*sorted(places)]
+        for place in found or [None]:
+            yield subject.verdict("float-sum", what, _HINT, place)
+
+
+def _floating(subject: Subject, call: Tree) -> bool:
+    """Whether the argument of a call shows a type with a floating point."""
+    if any(cast.to.this in (exp.DType.DOUBLE, exp.DType.FLOAT) for cast in call.find_all(exp.Cast)):
+        return True
+    named = {node.name for node in call.find_all(exp.Column)}
+    return any(
+        column.type in _FLOATS
+        for scope in (scopes_of(subject.body) if subject.body is not None else ())
+        for source in scope.sources.values()
+        if source.table is not None
+        for column in source.table.columns.values()
+        if column.name in named
+    )

@@ -1,0 +1,132 @@
+"""What the body of a function in SQL or PL/pgSQL shows of what it reads.
+
+PostgreSQL records it for `BEGIN ATOMIC` bodies only (pg_depend). Of all others only the text is there. What
+is found here is evidence, its absence is none: dynamic SQL and calls of further functions are not followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlglot.tokenizer_core import TokenType
+
+from cdc_daemon.analysis.source_text import SqlText, spelling
+
+# FROM is a part of these calls: extract(year FROM day), IS DISTINCT FROM.
+_CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay", "position"})
+_RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
+_CLOCKS = frozenset({"now", "transaction_timestamp"}) | _RUNNING
+_SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+# IN, BETWEEN, DISTINCT, USING, NULLIF, CASE, LIKE, ILIKE and SIMILAR TO look for these.
+# The first group is the beginning or end of a string in dollar quotes.
+_PARAMETERS = re.compile(r"(\$(?:[^\W\d]\w*)?\$)|(?<![\w$])\$\d+")
+_WORDS = re.compile(r'"(?:[^"]|"")+"|[^\W\d]\w*|[.()]')
+_BEHIND_WORDS = frozenset({"=", "<>", "<", ">", "<=", ">=", "~", "~~", "!~~", "~~*", "!~~*"})
+_CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
+
+
+def relation_read(body: str) -> str | None:
+    """A relation that a body reads, as it is spelled there; `EXECUTE` for dynamic SQL; None if none shows."""
+    text = _read(body)
+    callers: list[str] = [""]
+    for n, token in enumerate(text.tokens):
+        word = _word(text, n)
+        if token.token_type is TokenType.L_PAREN:
+            callers.append(_word(text, n - 1))
+        elif token.token_type is TokenType.R_PAREN and len(callers) > 1:
+            callers.pop()
+        elif word == "execute":
+            return "EXECUTE"
+        elif word in ("from", "join", "using") and callers[-1] not in _CALLS_WITH_FROM:
+            if word == "from" and _word(text, n - 1) == "distinct":
+                continue
+            name = _relation(text, n + 1)
+            if name is not None:
+                return name
+    return None
+
+
+def names_in(body: str) -> frozenset[tuple[str | None, str]]:
+    """Every name in a body that may be a function's or a view's, with its schema, None where none stands."""
+    text = _read(body)
+    found: set[tuple[str | None, str]] = set()
+    for n in range(len(text.tokens)):
+        name = _folded(text, n)
+        if name is not None:
+            qualified = text.type_of(n - 1) is TokenType.DOT
+            found.add((_folded(text, n - 2) if qualified else None, name))
+    return frozenset(found)
+
+
+def symbols_in(text: str) -> frozenset[str]:
+    """Every name of an operator that may be meant in a query or a body, also where a word stands for it.
+
+    `=-1` is two operators and `~-1` is one: each beginning of a run of such characters may be one.
+    """
+    runs = _SYMBOLS.findall(text)
+    return _BEHIND_WORDS.union(run[:length] for run in runs for length in range(1, len(run) + 1))
+
+
+def _read(body: str) -> SqlText:
+    """The tokens of a body; of one that is no SQL, its words, dots and parentheses.
+
+    To the tokenizer of sqlglot `$1,$2` is the beginning of a string in dollar quotes, which never ends. So
+    parameters are left out. A body in another language may hold anything: an apostrophe in a comment.
+    """
+    text = SqlText(_PARAMETERS.sub(lambda found: found[1] or "0", body))
+    return text if text.tokens else SqlText(" ".join(_WORDS.findall(body)))
+
+
+def _folded(text: SqlText, n: int) -> str | None:
+    """The name at a token as PostgreSQL takes it; None if it is no name."""
+    if not 0 <= n < len(text.tokens) or text.type_of(n) is TokenType.STRING:
+        return None
+    token = text.tokens[n]
+    if token.token_type is TokenType.IDENTIFIER:
+        return token.text.replace('""', '"')
+    return token.text.lower() if token.text.replace("_", "a").replace("$", "a").isalnum() else None
+
+
+def reads_clock(body: str) -> bool:
+    """Whether the time of day stands in a body."""
+    text = _read(body)
+    words = {_word(text, n) for n in range(len(text.tokens))}
+    return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
+
+
+def runs_on(body: str) -> bool:
+    """Whether a body reads a clock that goes on within a transaction."""
+    text = _read(body)
+    return any(text.named(name, called=True) for name in _RUNNING)
+
+
+def _relation(text: SqlText, n: int) -> str | None:
+    """The name at a token, if it is that of a relation: not a subquery, not a function's."""
+    while _word(text, n) in ("only", "lateral"):
+        n += 1
+    parts = list(_parts(text, n))
+    after = n + 2 * len(parts) - 1
+    if not parts or text.type_of(after) is TokenType.L_PAREN:
+        return None
+    return ".".join(parts)
+
+
+def _parts(text: SqlText, n: int) -> Iterator[str]:
+    """The members of a dotted name."""
+    while n < len(text.tokens):
+        token = text.tokens[n]
+        plain = token.text.replace("_", "a").isalnum() and token.token_type is not TokenType.STRING
+        if token.token_type is not TokenType.IDENTIFIER and not plain:
+            return
+        yield token.text
+        if text.type_of(n + 1) is not TokenType.DOT:
+            return
+        n += 2
+
+
+def _word(text: SqlText, n: int) -> str:
+    if not 0 <= n < len(text.tokens):
+        return ""
+    token = text.tokens[n]
+    return "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)

@@ -1,0 +1,329 @@
+"""The clock: no row changes when time passes, so nothing would be captured.
+
+A query with an output column `_refresh_at` says itself when a document must be made anew. Then the clock may
+be read, if it stands still within a transaction (a document and its `_refresh_at` must be of one moment), and
+as long as it decides over the *contents* of documents only. A row that it keeps from existing has no
+`_refresh_at`: nothing says when it comes. So the rows of the query, their keys and entities must not depend
+on the clock. What depends on it is followed from the innermost query outwards (`_Depends`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.lint.context import Subject, is_call
+from cdc_daemon.analysis.lint.function_bodies import reads_clock, runs_on
+from cdc_daemon.analysis.model.catalogue import Function, TableName
+from cdc_daemon.analysis.model.dialect import Tree
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.model.scopes import expressions_without_queries
+from cdc_daemon.analysis.read.functions import SET_RETURNING, aggregates_all_rows
+from cdc_daemon.analysis.source_text import Place, in_parentheses
+
+REFRESH_AT = "_refresh_at"
+
+_STILL = frozenset({"now", "transaction_timestamp"})
+_RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
+_WORDS = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
+_NODES = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp)
+_LITERALS = frozenset({"now", "today", "tomorrow", "yesterday"})
+
+_OFFER = (
+    "no row changes when time passes, so nothing would be captured: let the query yield _refresh_at, a "
+    "timestamptz that says when it has to be asked again"
+)
+_REWRITE = (
+    "a row that is not there can't say when it comes: yield the row always and decide inside the document "
+    "(CASE WHEN … THEN …), or put the condition into the ON of a LEFT JOIN; if another document of the same "
+    "entity is always there and tells the time for all of them, accept this"
+)
+
+
+def is_clock_function(function: Function) -> bool:
+    """Whether a function is one of the clock's; age(x) of one timestamp counts from today."""
+    if function.schema != "pg_catalog":
+        return False
+    age = function.name == "age" and len(function.arguments) == 1 and function.arguments[0] != "xid"
+    return age or function.name in _STILL | _RUNNING
+
+
+def clocks(subject: Subject) -> Iterator[Verdict]:
+    """Every place where the time of day is read, unless `_refresh_at` allows it."""
+    allowed = any(output.name == REFRESH_AT for output in subject.query.outputs)
+    for function in subject.catalogue.functions:
+        own = function.schema != "pg_catalog" and function.body and reads_clock(function.body)
+        if not own and not is_clock_function(function):
+            continue
+        shown = f"{function}() reads the clock and" if own else f"{function}()"
+        running = runs_on(function.body) if own else function.name in _RUNNING
+        if allowed and not running:
+            continue
+        hint = "use now(), which stands still within a transaction" if allowed else _OFFER
+        for place in _places(subject, function):
+            yield subject.verdict("clock", f"{shown} gives another value at every run", hint, place)
+    for word in _WORDS if not allowed else ():
+        for place in subject.places_of_word(word):
+            what = f"{word.upper()} gives another value at every run"
+            yield subject.verdict("clock", what, _OFFER, place)
+    yield from _literals(subject)
+    if allowed:
+        yield from _deciding(subject)
+
+
+def _places(subject: Subject, function: Function) -> Iterator[Place | None]:
+    if function.name != "age":
+        yield from subject.places_of(function)
+        return
+    calls = [call for call in subject.calls(function) if len(call.expressions) == 1]
+    yield from (subject.places.of_call(call) for call in calls)
+
+
+def _literals(subject: Subject) -> Iterator[Verdict]:
+    """`'now'::timestamptz`: PostgreSQL has replaced such a literal when it writes the definition."""
+    definition = subject.places.definition
+    for word in _LITERALS:
+        mine = subject.text.literals(word)
+        if len(mine) > len(definition.literals(word)):
+            what = f"'{word}' as a time is read when the statement is prepared"
+            hint = "use now() or CURRENT_DATE, beside an output column _refresh_at"
+            yield subject.verdict("clock", what, hint, mine[0])
+
+
+def _deciding(subject: Subject) -> Iterator[Verdict]:
+    if subject.tree is None:
+        return
+    own = [f for f in subject.catalogue.functions if f.schema != "pg_catalog" and reads_clock(f.body)]
+    depends = _Clocks(own, subject).query(subject.tree, {}, {})
+    identity = (*subject.query.key, *subject.query.entity)
+    found: list[tuple[Tree, str]] = []
+    if depends.rows is not None:
+        found.append((depends.rows, "decides whether a row exists"))
+    found += [(depends.columns[name], f"decides over {name}") for name in identity if name in depends.columns]
+    for node, what in {id(node): (node, what) for node, what in reversed(found)}.values():
+        shown, place = _shown(subject, node)
+        yield subject.verdict("clock-decides", f"{shown} {what}", _REWRITE, place)
+
+
+def _shown(subject: Subject, node: Tree) -> tuple[str, Place | None]:
+    if isinstance(node, exp.Table):
+        return f"the clock in view {node.db}.{node.name}", subject.place_of(TableName(node.db, node.name))
+    word = node.name if isinstance(node, exp.Anonymous) else node.key.replace("current", "current_")
+    word = word.lower()
+    if word in _WORDS:
+        return word.upper(), next(iter(subject.text.keywords(word)), None)
+    return f"{word}()", subject.places.of_call(node)
+
+
+@dataclass
+class _Depends:
+    """What of a query depends on the clock, with the node that it depends on.
+
+    Attributes:
+        rows: which rows there are.
+        columns: the values of output columns, by name.
+    """
+
+    rows: Tree | None = None
+    columns: dict[str, Tree] = field(default_factory=dict[str, Tree])
+
+
+_Sight = Mapping[str, _Depends]
+
+
+@dataclass
+class _Sources:
+    """What a SELECT can refer to.
+
+    Attributes:
+        sight: by alias, its own sources and those around it.
+        own: the aliases of its own.
+    """
+
+    ctes: _Sight
+    sight: dict[str, _Depends]
+    own: set[str] = field(default_factory=set[str])
+
+    def add(self, alias: str, depends: _Depends) -> None:
+        self.sight[alias] = depends
+        self.own.add(alias)
+
+    def taint(self, aliases: frozenset[str], by: Tree | None) -> None:
+        """Whether a row of these is there, or NULLs, depends on the clock."""
+        for alias in aliases if by is not None else ():
+            self.sight[alias] = _Depends(by, self.sight[alias].columns)
+
+
+class _Clocks:
+    """Follows the clock through a definition."""
+
+    def __init__(self, own: list[Function], subject: Subject) -> None:
+        self._own = own
+        self._subject = subject
+
+    def query(self, tree: Tree, ctes: _Sight, outer: _Sight) -> _Depends:
+        """What of a query depends on the clock.
+
+        Args:
+            ctes: those in sight, by name.
+            outer: the sources around it, by alias, for LATERAL and correlation.
+        """
+        clause = tree.args.get("with_")
+        known = dict(ctes)
+        for cte in clause.expressions if clause is not None else ():
+            # A recursive one reads itself: what it adds to itself depends on the clock where it does anyway.
+            known[cte.alias] = _renamed(self.query(cte.this, known, outer), cte.this, cte)
+        if isinstance(tree, exp.Subquery):
+            return self.query(tree.this, known, outer)
+        if isinstance(tree, exp.SetOperation):
+            return self._set_operation(tree, known, outer)
+        return self._select(tree, known, outer) if isinstance(tree, exp.Select) else _Depends()
+
+    def _set_operation(self, tree: exp.SetOperation, ctes: _Sight, outer: _Sight) -> _Depends:
+        left, right = (self.query(arm, ctes, outer) for arm in (tree.left, tree.right))
+        names, others = _names(tree.left), _names(tree.right)
+        columns = dict(left.columns)
+        for name, other in zip(names, others, strict=False):
+            if other in right.columns:
+                columns.setdefault(name, right.columns[other])
+        rows = left.rows or right.rows
+        if not isinstance(tree, exp.Union):  # a row is there or not by the values of the other arm
+            rows = rows or next(iter(columns.values()), None)
+        return _Depends(rows, columns)
+
+    def _select(self, tree: exp.Select, ctes: _Sight, outer: _Sight) -> _Depends:
+        sources = _Sources(ctes, dict(outer))
+        from_ = tree.args.get("from_")
+        rows: Tree | None = None
+        if from_ is not None:
+            rows = self._item(from_.this, sources)[0].rows
+            for join in tree.args.get("joins") or ():
+                rows = self._join(join, rows, sources)
+
+        def of(*clauses: str) -> Tree | None:
+            parts = [part for clause in clauses if (part := tree.args.get(clause)) is not None]
+            return next((node for part in parts if (node := self.of(part, sources)) is not None), None)
+
+        rows = rows or of("where", "group")
+        if aggregates_all_rows(tree, tree.expressions) and not self._yields_several(tree):
+            rows = None
+        distinct = tree.args.get("distinct")
+        chooses = distinct is not None and distinct.args.get("on") is not None
+        if chooses or tree.args.get("limit") is not None or tree.args.get("offset") is not None:
+            rows = rows or of("distinct", "order", "limit", "offset")
+        outputs = ((output.alias_or_name, self.of(output, sources)) for output in tree.expressions)
+        return _Depends(rows or of("having"), {name: node for name, node in outputs if node is not None})
+
+    def _item(self, item: Tree, sources: _Sources) -> tuple[_Depends, frozenset[str]]:
+        """Add one item of FROM with the joins in it; what of it depends on the clock, and its aliases."""
+        before = frozenset(sources.own)
+        if in_parentheses(item):
+            depends = _Depends(self._item(item.this, sources)[0].rows)
+        else:
+            depends = self._source(item, sources)
+            sources.add(item.alias_or_name, depends)
+        for join in item.args.get("joins") or ():
+            depends = _Depends(self._join(join, depends.rows, sources), depends.columns)
+        return depends, frozenset(sources.own) - before
+
+    def _join(self, join: exp.Join, rows: Tree | None, sources: _Sources) -> Tree | None:
+        """What the rows of a join depend on, given what those of its left side do."""
+        left = frozenset(sources.own)
+        depends, right = self._item(join.this, sources)
+        on = join.args.get("on")
+        met = depends.rows or (None if on is None else self.of(on, sources))
+        match str(join.side or "").upper():
+            case "LEFT":  # the row stays; whether these columns are NULL depends on the clock
+                sources.taint(right, met)
+                return rows
+            case "RIGHT":
+                sources.taint(left, met or rows)
+                return depends.rows
+            case "FULL":
+                sources.taint(left | right, met or rows)
+                return rows or depends.rows
+            case _:
+                return rows or met
+
+    def _source(self, item: Tree, sources: _Sources) -> _Depends:
+        if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
+            return self._view(item) if item.db else sources.ctes.get(item.name, _Depends())
+        inner = item.this if isinstance(item, exp.Lateral) else item
+        if isinstance(inner, exp.Subquery):
+            return _renamed(self.query(inner.this, sources.ctes, sources.sight), inner.this, item)
+        return _Depends(self.of(item, sources))  # a function in FROM
+
+    def _view(self, item: exp.Table) -> _Depends:
+        """What the clock does inside a view is told of the place where the view is read."""
+        name = TableName(item.db, item.name)
+        if name not in self._subject.views:
+            return _Depends()
+        tree = self._subject.views[name]
+        depends = self.query(tree, {}, {})
+        names = dict(zip(_names(tree), self._subject.catalogue.views[name].columns, strict=False))
+        columns = {names[column]: item for column in depends.columns if column in names}
+        return _renamed(
+            _Depends(item if depends.rows is not None else None, dict[str, Tree](columns)), tree, item
+        )
+
+    def of(self, tree: Tree, sources: _Sources) -> Tree | None:
+        """The clock that an expression depends on, subqueries in it included."""
+        for node in tree.walk():
+            if isinstance(node, _NODES):
+                return node
+            if isinstance(node, exp.Anonymous) and self._is_clock(node):
+                return node
+            met: Tree | None = None
+            if isinstance(node, exp.Column):
+                met = _of_column(node, sources.sight)
+            elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+                depends = self._view(node) if node.db else sources.ctes.get(node.name, _Depends())
+                met = depends.rows or next(iter(depends.columns.values()), None)
+            if met is not None:
+                return met
+        return None
+
+    def _yields_several(self, tree: exp.Select) -> bool:
+        """Whether one row may become several, or none: `SELECT unnest(array_agg(…))`."""
+        others = {function.name for function in self._subject.catalogue.functions if function.returns_set}
+        return any(
+            isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING | others
+            for output in tree.expressions
+            for node in expressions_without_queries(output)
+        )
+
+    def _is_clock(self, node: exp.Anonymous) -> bool:
+        if any(is_call(node, function) for function in self._own):
+            return True
+        if isinstance(node.parent, exp.Dot):
+            return False
+        if node.name == "age":
+            return len(node.expressions) == 1
+        return node.name in _STILL | _RUNNING or node.name.lower() in _WORDS
+
+
+def _of_column(node: exp.Column, sight: _Sight) -> Tree | None:
+    if not node.table:  # PostgreSQL leaves the prefix out where a SELECT has one source only
+        named = (depends.columns.get(node.name) for depends in sight.values())
+        return next((each for each in named if each is not None), None)
+    depends = sight.get(node.table, _Depends())
+    whole = depends.columns.values() if isinstance(node.this, exp.Star) else ()
+    return depends.rows or depends.columns.get(node.name) or next(iter(whole), None)
+
+
+def _names(tree: Tree) -> list[str]:
+    while isinstance(tree, (exp.Subquery, exp.SetOperation)):
+        tree = tree.this
+    return [output.alias_or_name for output in tree.expressions]
+
+
+def _renamed(depends: _Depends, query: Tree, item: Tree) -> _Depends:
+    """The columns under the names that an alias gives them."""
+    alias = item.args.get("alias")
+    renamed = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+    if not renamed:
+        return depends
+    names = dict(zip(_names(query), (part.name for part in renamed), strict=False))
+    return _Depends(depends.rows, {names.get(name, name): node for name, node in depends.columns.items()})

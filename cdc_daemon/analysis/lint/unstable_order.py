@@ -1,0 +1,128 @@
+"""An ORDER BY that leaves ties: rows that compare equal come in the server's order, and the value flips.
+
+`json_agg(x ORDER BY position)` is settled if the ORDER BY, together with what is the same for all rows of the
+group, determines every column that the call takes: then tied rows are indistinguishable (`determined.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.functional_dependencies import determined, group_keys
+from cdc_daemon.analysis.lint.missing_order import ORDERED
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.dialect import Tree, quoted, render
+from cdc_daemon.analysis.model.plan import Verdict
+from cdc_daemon.analysis.model.scopes import (
+    WHOLE_ROW,
+    Ref,
+    Scope,
+    expressions_without_queries,
+    refs_of,
+    scopes_of,
+)
+
+
+def ties(subject: Subject) -> Iterator[Verdict]:
+    """Ordered aggregates, LIMITs and DISTINCT ONs whose order is not settled."""
+    if subject.body is None:
+        return
+    told: set[tuple[int | None, int | None, str]] = set()
+    for scope in scopes_of(subject.body):
+        if scope.select is None:
+            continue
+        for verdict in (*_aggregates(subject, scope, scope.select), *_limits(subject, scope, scope.select)):
+            if (verdict.line, verdict.column, verdict.what) not in told:  # a CTE that is read twice
+                told.add((verdict.line, verdict.column, verdict.what))
+                yield verdict
+
+
+def _aggregates(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
+    for part in (*select.expressions, select.args.get("having"), select.args.get("order")):
+        for node in expressions_without_queries(part) if part is not None else ():
+            if not isinstance(node, exp.Anonymous) or node.name.lower() not in ORDERED:
+                continue
+            order = next((each for each in node.expressions if isinstance(each, exp.Order)), None)
+            if order is None or isinstance(order.this, exp.Distinct) or isinstance(node.parent, exp.Window):
+                continue
+            wanted = frozenset[Ref]().union(
+                *(refs_of(each.this if isinstance(each, exp.Order) else each) for each in node.expressions)
+            )
+            keys = [each.this for each in order.expressions]
+            missing = _undetermined(scope, [*keys, *group_keys(select)], wanted)
+            if missing:
+                what = (
+                    f"{node.name}() orders by what several rows may share: {_list(scope, keys)} leaves ties"
+                )
+                hint = f"add {_unique(scope, missing)} at the end of its ORDER BY"
+                yield _told(subject, select, node, what, hint)
+
+
+def _limits(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
+    """LIMIT and DISTINCT ON: which of the tied rows are taken is the server's choice."""
+    order = select.args.get("order")
+    distinct = select.args.get("distinct")
+    on = distinct.args.get("on") if distinct is not None else None
+    limited = select.args.get("limit") is not None or select.args.get("offset") is not None
+    if order is None or not (limited or on is not None) or (distinct is not None and on is None):
+        return
+    keys = [each.this for each in order.expressions]
+    groups = group_keys(select)
+    wanted = frozenset[Ref]().union(*map(refs_of, groups or scope.outputs))
+    missing = _undetermined(scope, [*keys, *(on.expressions if on is not None else ())], wanted)
+    if missing:
+        word = "LIMIT" if limited else "DISTINCT ON"
+        what = f"{word} takes the first of several rows, and ORDER BY {_list(scope, keys)} leaves ties"
+        hint = f"add {_unique(scope, missing)} at the end of the ORDER BY"
+        yield _told(subject, select, order, what, hint)
+
+
+def _told(subject: Subject, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
+    """A verdict about a call or an ORDER BY of a SELECT: at its place, or that of the view it stands in."""
+    view: TableName | None = select.meta.get("view")
+    if view is not None:
+        return subject.verdict("ties", f"in view {view}: {what}", hint, subject.place_of(view))
+    places = subject.places
+    place = places.of_order(node) if isinstance(node, exp.Order) else places.of_call(node)
+    return subject.verdict("ties", what, hint, place)
+
+
+def _undetermined(scope: Scope, keys: Iterable[Tree], wanted: frozenset[Ref]) -> frozenset[Ref]:
+    """The wanted columns of this scope that rows with the same keys may differ in."""
+    return frozenset(ref for ref in wanted if ref.source in scope.sources) - determined(scope, keys)
+
+
+def _unique(scope: Scope, missing: frozenset[Ref]) -> str:
+    """What would settle the order: a key of each table concerned, else the columns themselves."""
+    found: list[str] = []
+    for uid in sorted({ref.source for ref in missing}):
+        source = scope.sources[uid]
+        columns = sorted(ref.column for ref in missing if ref.source == uid and ref.column != WHOLE_ROW)
+        if source.table is not None:
+            keys = [key for key in (source.table.primary_key, *source.table.unique_keys) if key]
+            visible = {real: name for name, real in source.real.items()}
+            columns = [visible[name] for name in keys[0]] if keys else columns or list(source.columns)
+        found += [f"{_alias(scope, uid)}.{name}" for name in columns or source.columns]
+    return ", ".join(found)
+
+
+def _list(scope: Scope, keys: Sequence[Tree]) -> str:
+    """Expressions as the user wrote them, under the aliases of the definition."""
+    found: list[str] = []
+    for key in keys:
+        copy = key.copy()
+        for node in copy.find_all(exp.Column):
+            if node.table in scope.sources:
+                node.set("table", quoted(_alias(scope, node.table)))
+        found.append(render(copy))
+    return ", ".join(found)
+
+
+def _alias(scope: Scope, uid: str) -> str:
+    """A source's alias as it stands in the text of this SELECT: without the names of the views around it."""
+    alias = scope.sources[uid].alias
+    within = scope.select is not None and "view" in scope.select.meta
+    return alias.rpartition(".")[2] if within else alias

@@ -1,0 +1,206 @@
+"""Conditions taken apart: conjuncts, the two sides of an equality, and what a NULL does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.grammar.nodes import PrefixOperator
+from cdc_daemon.analysis.model.collations import alike, one_collation
+from cdc_daemon.analysis.model.dialect import Tree
+from cdc_daemon.analysis.model.scopes import Conjunct, OuterJoin, Ref, Side, refs_of
+
+# Types whose values are identical when `=` says that they are equal, so that any function of them is, too.
+# Not: numeric (1.0 = 1.00), float8 (-0 = 0), interval, citext, text under a nondeterministic collation.
+IDENTICAL = frozenset(
+    {
+        "smallint",
+        "integer",
+        "bigint",
+        "oid",
+        "uuid",
+        "boolean",
+        "date",
+        "timestamp without time zone",
+        "timestamp with time zone",
+    }
+)
+TEXTS = frozenset({"text", "character varying"})
+_STRICT = (
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.Like,
+    exp.ILike,
+    exp.RegexpLike,
+    exp.Operator,
+)
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_PASSING_NULL = (exp.Paren, exp.Cast, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Collate)
+
+
+def conjuncts_of(tree: Tree) -> Iterator[Tree]:
+    """The conditions that AND joins, outermost parentheses removed."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.And):
+        yield from conjuncts_of(tree.left)
+        yield from conjuncts_of(tree.right)
+    else:
+        yield tree
+
+
+def conjunct(
+    tree: Tree, join: OuterJoin | None, span: frozenset[str] | None, types: Mapping[Ref, str]
+) -> Iterator[Conjunct]:
+    """One condition, prepared; an equality of rows is one condition for each pair of members.
+
+    Args:
+        types: `format_type` of the columns whose type is known.
+    """
+    equality = _equality(tree)
+    if equality is not None:
+        left, right = (members(side) for side in equality)
+        if len(left) == len(right) > 1:
+            for a, b in zip(left, right, strict=True):
+                yield from conjunct(type(tree)(this=a.copy(), expression=b.copy()), join, span, types)
+            return
+    # By several collations, or one that is written out, columns are compared otherwise than elsewhere: an
+    # equal value won't do.
+    plain = equality is not None and one_collation(*equality)
+    sides = (side_of(equality[0], types), side_of(equality[1], types)) if equality and plain else None
+    yield Conjunct(
+        tree=tree,
+        refs=refs_of(tree),
+        sides=sides,
+        identical=sides is not None and _identical(sides, types),
+        strict=strict_in(tree),
+        join=join,
+        span=span,
+        carries=sides is not None and alike(sides[0].tree, sides[1].tree),
+    )
+
+
+def side_of(tree: Tree, types: Mapping[Ref, str]) -> Side:
+    """One side of an equality; `varchar::text` is the same value under another name."""
+    refs = refs_of(tree)
+    at = tree.unnest()
+    while (
+        isinstance(at, exp.Cast)
+        and at.to.this in (exp.DType.TEXT, exp.DType.VARCHAR)
+        and not at.to.expressions
+    ):
+        at = at.this.unnest()
+        if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:
+            return Side(tree, refs, None)
+    plain = isinstance(at, exp.Column) and not isinstance(at.this, exp.Star) and len(refs) == 1
+    return Side(tree, refs, next(iter(refs)) if plain else None)
+
+
+def _identical(sides: tuple[Side, Side], types: Mapping[Ref, str]) -> bool:
+    found = {types.get(side.column) if side.column else None for side in sides}
+    return len(found) == 1 and not found.isdisjoint(IDENTICAL)
+
+
+def reduce_outer_joins(joins: Sequence[OuterJoin], conjuncts: Sequence[Conjunct]) -> Sequence[OuterJoin]:
+    """Outer joins whose NULL-extended rows WHERE drops are inner joins; they are returned no more.
+
+    PostgreSQL's planner does the same (`reduce_outer_joins`).
+    """
+    changed = True
+    remaining = list(joins)
+    while changed:
+        changed = False
+        for join in list(remaining):
+            for arm in (0, 1):
+                if join.nullable[arm] and any(
+                    _always_holds(q, remaining) and q.strict & join.sides[arm] for q in conjuncts
+                ):
+                    join.nullable = (False, join.nullable[1]) if arm == 0 else (join.nullable[0], False)
+                    changed = True
+            if join.nullable == (False, False):
+                remaining.remove(join)
+                for q in conjuncts:
+                    if q.join is join:
+                        q.join = None
+    return remaining
+
+
+def _always_holds(q: Conjunct, joins: Sequence[OuterJoin]) -> bool:
+    """Whether every row of the scope fulfils it: not in an ON that a NULL-extended row may escape."""
+    if q.join is not None:
+        return False
+    return q.span is None or not any(
+        join.nullable[arm] and q.span <= join.sides[arm] for join in joins for arm in (0, 1)
+    )
+
+
+def _equality(tree: Tree) -> tuple[Tree, Tree] | None:
+    named = isinstance(tree, exp.Operator) and str(tree.args["operator"]).rpartition(".")[2] == "="
+    if not named and not isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
+        return None
+    sides = (tree.this, tree.expression)
+    return None if any(isinstance(side, (exp.Any, exp.All)) for side in sides) else sides
+
+
+def members(tree: Tree) -> tuple[Tree, ...]:
+    """The members of a row constructor; any other expression is a row of one."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.Tuple) or (isinstance(tree, exp.Anonymous) and tree.name.lower() == "row"):
+        return tuple(tree.expressions)
+    return (tree,)
+
+
+def true_of_none(tree: Tree) -> bool:
+    """Whether a comparison is one with ALL of what may be no elements: then it is true, even of NULL."""
+    right = tree.args.get("expression")
+    if not isinstance(right, exp.Anonymous) or right.name.lower() != "all":
+        return isinstance(right, exp.All)
+    array = right.expressions[0].unnest()
+    while isinstance(array, exp.Cast):
+        array = array.this.unnest()
+    if isinstance(array, exp.Array):
+        return not array.expressions
+    return not (isinstance(array, exp.Literal) and array.name.strip("{} "))
+
+
+def strict_in(tree: Tree) -> frozenset[str]:
+    """The sources of which a NULL column keeps a condition from being true."""
+    return frozenset(ref.source for ref in strict_refs(tree))
+
+
+def _may_take_null(tree: Tree) -> bool:
+    """Whether an operator may make something of a NULL.
+
+    Those of pg_catalog that are read as an operator of no other node are strict, all of them. Somebody's own
+    need not be; their comparisons are taken for strict, as B-tree operators are.
+    """
+    schema, _, name = str(tree.args.get("operator", "")).rpartition(".")
+    return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS
+
+
+def strict_refs(tree: Tree) -> frozenset[Ref]:
+    """The columns whose NULL keeps the condition from being true (or makes the expression NULL)."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.Column):
+        return refs_of(tree) if not isinstance(tree.this, exp.Star) else frozenset()
+    if isinstance(tree, _STRICT) and true_of_none(tree):
+        return frozenset()
+    if isinstance(tree, (*_STRICT, *_PASSING_NULL, PrefixOperator, exp.And)) and not _may_take_null(tree):
+        found: frozenset[Ref] = frozenset()
+        for child in tree.iter_expressions():
+            if not isinstance(child, (exp.DataType, exp.Any, exp.All)):
+                found |= strict_refs(child)
+        return found
+    negated = isinstance(tree, exp.Not)
+    test = tree.this.unnest() if negated else tree
+    if (
+        isinstance(test, exp.Is)
+        and isinstance(test.expression, exp.Null)
+        and negated != bool(test.args.get("negate"))
+    ):
+        return strict_refs(test.this)
+    return frozenset()

@@ -1,0 +1,136 @@
+"""What is gathered while a definition is read: unique aliases, places in the text, the parts of a SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.model.catalogue import Catalogue, TableName, View
+from cdc_daemon.analysis.model.collations import mark_casts
+from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse_with_reading
+from cdc_daemon.analysis.model.plan import Reading
+from cdc_daemon.analysis.model.scopes import Body, Chosen, Conjunct, OuterJoin, Ref, Source
+from cdc_daemon.analysis.read.ctes import Cte, unread
+from cdc_daemon.analysis.read.functions import Functions
+from cdc_daemon.analysis.read.names import Sight
+
+MOST_SELECTS = 400
+
+
+class NotUnderstood(Exception):
+    """The query holds a construct that no precise route is derived for; `str()` names it and the remedy."""
+
+
+@dataclass
+class Select:
+    """What is gathered about one SELECT while it is read."""
+
+    sight: Sight
+    ctes: Mapping[str, Cte]
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
+    conjuncts: list[Conjunct] = field(default_factory=list[Conjunct])
+    used: set[Ref] = field(default_factory=set[Ref])
+    chosen: list[Chosen] = field(default_factory=list[Chosen])
+
+
+class Bodies(Protocol):
+    """What the parts of a SELECT need of the builder that reads them."""
+
+    def body(self, tree: Tree, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
+        """The body of a query inside another."""
+        ...
+
+    def resolve(self, select: Select, tree: Tree) -> None:
+        """Point the columns of an expression at their sources, and read the subqueries in it."""
+        ...
+
+    def condition(
+        self, select: Select, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
+    ) -> None:
+        """Read a WHERE or ON."""
+        ...
+
+
+class Text:
+    """One definition, and those of the views that it reads.
+
+    Args:
+        feed: its name, for errors.
+        functions: tells aggregates and set-returning functions.
+
+    Attributes:
+        readings: each view's definition as it was read.
+        places: what each place where a relation is named reads, by its number.
+        unread: relations that are named in CTEs that nothing reads; they may be read elsewhere.
+    """
+
+    def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
+        self.feed = feed
+        self.catalogue = catalogue
+        self.functions = functions
+        self.readings: dict[TableName, Reading] = {}
+        self.places: dict[int, TableName] = {}
+        self.unread: set[TableName] = set()
+        self._taken: set[str] = {"delta"}
+        self._views: dict[TableName, exp.Query] = {}
+        self._places = 0
+        self._selects = 0
+
+    def count_select(self) -> None:
+        """Take another SELECT into account.
+
+        Raises:
+            NotUnderstood: there are too many. A CTE or view has a copy for each place that reads it, so that
+                those which read each other twice double from level to level.
+        """
+        self._selects += 1
+        if self._selects > MOST_SELECTS:
+            raise NotUnderstood(
+                f"more than {MOST_SELECTS} SELECTs once each CTE and view stands where it is read: read them "
+                "less often, or write to a table what is read again and again"
+            )
+
+    def take(self, alias: str) -> str:
+        """An alias like this one that nothing else in the whole query has."""
+        uid, number = alias, 1
+        while uid in self._taken:
+            number += 1
+            uid = f"{alias}_{number}"
+        self._taken.add(uid)
+        return uid
+
+    def number(self, tree: exp.Query) -> None:
+        """Number the places where tables are read, and mark casts; copies keep both."""
+        mark_casts(tree, self.catalogue.collated_domains)
+        for node in tree.find_all(exp.Table):
+            node.meta["origin"] = self._places
+            if node.db:
+                self.places[self._places] = TableName(node.db, node.name)
+            self._places += 1
+        for cte in unread(tree):
+            for node in cte.find_all(exp.Table):
+                name = self.places.pop(node.meta["origin"], None)
+                self.unread |= set() if name is None else {name}
+
+    def view(self, view: View) -> exp.Query:
+        """A view's definition, to be rewritten in place; its SELECTs have the view's name with them: places
+        in it are of another text.
+
+        Raises:
+            NotUnderstood: it can't be parsed.
+        """
+        if view.name not in self._views:
+            try:
+                tree, reading = parse_with_reading(view.definition)
+            except Unreadable as error:
+                raise NotUnderstood(f"the view {view.name} can't be parsed: {error}") from error
+            self.readings[view.name] = Reading(view.definition, reading)
+            self.number(tree)
+            for select in tree.find_all(exp.Select):
+                select.meta["view"] = view.name
+            self._views[view.name] = tree
+        return self._views[view.name].copy()

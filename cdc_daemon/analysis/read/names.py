@@ -1,0 +1,139 @@
+"""Which source a column belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.model.collations import marked, of_column
+from cdc_daemon.analysis.model.dialect import Tree, Unreadable, quoted
+from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Body, Recursion, Ref, SetOperation, Source
+from cdc_daemon.errors import FeedError
+
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+
+@dataclass
+class Sight:
+    """The names that an expression can refer to: the sources of its SELECT, then those around it.
+
+    Attributes:
+        feed: its name, for errors.
+        sources: by the alias that the definition gives them.
+        merged: what an unqualified column that USING merged stands for.
+    """
+
+    feed: str
+    around: Sight | None
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    merged: dict[str, Tree] = field(default_factory=dict[str, Tree])
+
+    def uids(self) -> frozenset[str]:
+        """Every source in sight."""
+        own = frozenset(source.uid for source in self.sources.values())
+        return own | self.around.uids() if self.around else own
+
+    def every_source(self) -> Mapping[str, Source]:
+        """Every source in sight, by uid."""
+        own = {source.uid: source for source in self.sources.values()}
+        return {**self.around.every_source(), **own} if self.around else own
+
+    def types(self) -> Mapping[Ref, str]:
+        """The catalogue's types of the columns in sight, where they are known."""
+        found = dict(self.around.types()) if self.around else {}
+        for source in self.sources.values():
+            for name in source.columns:
+                type_ = type_of(source, name)
+                if type_ is not None:
+                    found[Ref(source.uid, name)] = type_
+        return found
+
+    def resolve(self, node: exp.Column) -> None:
+        """Point a column at its source.
+
+        Raises:
+            FeedError, Unreadable: nothing in sight has it; never skipped, for a column not followed is a
+            change not seen.
+        """
+        name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
+        at: Sight | None = self
+        while at is not None and not at.points(node, name):
+            at = at.around
+        if at is None:
+            raise self.unresolved(name, node.table or None, 0)
+
+    def points(self, node: exp.Column, name: str) -> bool:
+        """Point a column at a source of this SELECT; False if none of them has it."""
+        if node.table:
+            source = self.sources.get(node.table)
+            if source is None:
+                return False
+            if name != WHOLE_ROW and name not in source.columns:
+                raise self.unresolved(name, node.table, 0)
+            node.set("table", quoted(source.uid))
+            marked(node, of_column(source, name))
+            return True
+        if name in self.merged:
+            node.replace(self.merged[name].copy())
+            return True
+        having = [source for source in self.sources.values() if name in source.columns]
+        if len(having) > 1:
+            raise self.unresolved(name, None, len(having))
+        if having:
+            node.set("table", quoted(having[0].uid))
+            marked(node, of_column(having[0], name))
+        return bool(having)
+
+    def unresolved(self, name: str, table: str | None, found: int) -> FeedError | Unreadable:
+        """The error for a column that `found` sources have, when it must be one.
+
+        PostgreSQL has resolved it, so what is no system column was misread: the query is taken whole.
+        """
+        what = f"{table}.{name}" if table else name
+        if name in _SYSTEM_COLUMNS:
+            return FeedError(
+                f'column "{what}" is not a column of any source table in sight',
+                where=f"feed {self.feed}",
+                hint="system columns such as xmin or ctid can't be followed; use a column of the table",
+            )
+        return Unreadable(
+            f'column "{what}" could be one of several'
+            if found > 1
+            else f'nothing in sight is called "{what}"'
+        )
+
+
+def type_of(source: Source, name: str) -> str | None:
+    """The catalogue's type of a source's column; None where it is not a mere column of a table."""
+    if source.table is not None:
+        return source.table.columns[source.real[name]].type
+    if source.body is None or name not in source.columns:
+        return None
+    return output_type(source.body, source.columns.index(name))
+
+
+def null_of(sources: Mapping[str, Source], tree: Tree) -> Tree:
+    """NULL in the place of a column; of its type where that is known, so that operators find their way."""
+    at = tree.unnest()
+    source = sources.get(at.table) if isinstance(at, exp.Column) else None
+    type_ = type_of(source, at.name) if source is not None and at.name in source.columns else None
+    return exp.Null() if type_ is None else typed_null(type_)
+
+
+def typed_null(type_: str) -> Tree:
+    """NULL of a type that the catalogue spells like this."""
+    return exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DType.USERDEFINED, kind=type_))
+
+
+def output_type(body: Body, n: int) -> str | None:
+    """The catalogue's type of an output, by position; None where it is not known to be a column's."""
+    if isinstance(body, Recursion):
+        return output_type(body.base, n) if n < len(body.step.names) else None
+    if isinstance(body, SetOperation):
+        types = {output_type(arm, n) for arm in body.arms}
+        return types.pop() if len(types) == 1 else None
+    output = body.outputs[n].unnest()
+    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
+    return None if source is None or output.name not in source.columns else type_of(source, output.name)

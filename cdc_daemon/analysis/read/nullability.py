@@ -1,0 +1,65 @@
+"""What can be NULL, and comparisons by IS NOT DISTINCT FROM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.model.dialect import Tree, enclosed
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, OuterJoin, Recursion, SetOperation, Source
+from cdc_daemon.analysis.read.conjuncts import strict_in
+
+
+def never_null(tree: Tree, sources: Mapping[str, Source], joins: Sequence[OuterJoin]) -> bool:
+    """Whether an expression is a constant, or a column of one of a scope's sources, that can't be NULL."""
+    tree = tree.unnest()
+    while isinstance(tree, exp.Cast):
+        tree = tree.this.unnest()
+    source = sources.get(tree.table) if isinstance(tree, exp.Column) else None
+    if source is None or tree.name not in source.columns:
+        return isinstance(tree, exp.Literal)
+    if any(join.nullable[arm] and source.uid in join.sides[arm] for join in joins for arm in (0, 1)):
+        return False
+    if source.table is not None:
+        return source.table.columns[source.real[tree.name]].not_null
+    return source.body is not None and output_never_null(source.body, source.columns.index(tree.name))
+
+
+def output_never_null(body: Body, n: int) -> bool:
+    """Whether an output, by position, is certainly never NULL."""
+    if isinstance(body, SetOperation):
+        return all(output_never_null(arm, n) for arm in body.arms)
+    if isinstance(body, Recursion):
+        plain = n < len(body.step.outputs)
+        return plain and output_never_null(body.base, n) and output_never_null(body.step, n)
+    return never_null(body.outputs[n], body.sources, body.joins)
+
+
+def make_strict(
+    conjuncts: Sequence[Conjunct], sources: Mapping[str, Source], joins: Sequence[OuterJoin]
+) -> None:
+    """IS NOT DISTINCT FROM is `=` where one of its sides is never NULL."""
+    for q in conjuncts:
+        if not isinstance(q.tree, exp.NullSafeEQ):
+            continue
+        sides = q.tree.this, q.tree.expression
+        if any(never_null(side, sources, joins) for side in sides):
+            q.tree = exp.EQ(this=sides[0].copy(), expression=sides[1].copy())
+            q.strict = strict_in(q.tree)
+
+
+def equal_or_both_null(tree: Tree) -> Tree:
+    """IS NOT DISTINCT FROM as its two cases, equal or both NULL; any other condition as it is.
+
+    No index serves IS NOT DISTINCT FROM, so a join by it reads the whole table for each row. The cases of an
+    OR are looked up one by one (a BitmapOr).
+    """
+    if not isinstance(tree, exp.NullSafeEQ):
+        return tree
+    left, right = enclosed(tree.this), enclosed(tree.expression)
+    neither = exp.And(
+        this=exp.Is(this=left.copy(), expression=exp.Null()),
+        expression=exp.Is(this=right.copy(), expression=exp.Null()),
+    )
+    return exp.Or(this=exp.EQ(this=left, expression=right), expression=neither)

@@ -1,0 +1,86 @@
+"""Lookups that would read a whole table for want of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cdc_daemon.analysis.model.catalogue import Catalogue, Table, quoted_name
+from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
+from cdc_daemon.analysis.model.plan import Analysis, Verdict, Visit
+
+SMALL_TABLE_ROWS = 5_000
+"""A table with fewer rows is read as a whole in a millisecond: no index is worth a word."""
+
+
+def served(visit: Visit, table: Table) -> bool:
+    """Whether an index of the table begins with something by which the visit finds its rows."""
+    for index in table.indexes:
+        first = next((name for name in index if name not in visit.constants), None)
+        if first in visit.columns:
+            return True
+    return bool({_normal(each) for each in table.index_expressions} & set(map(_normal, visit.expressions)))
+
+
+def create_index(visit: Visit, table: Table) -> str | None:
+    """The statement that would give a visit its index; None if it finds its rows by nothing."""
+    keys = [quoted_name(name) for name in visit.columns] or [f"({each})" for each in visit.expressions[:1]]
+    how = "CREATE INDEX" if table.partitioned else "CREATE INDEX CONCURRENTLY"
+    return f"{how} ON {table.name.quoted} ({', '.join(keys)});" if keys else None
+
+
+def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdict]:
+    """A warning for each lookup without an index, each once."""
+    told: set[str] = set()
+    for occurrence in analysis.occurrences:
+        for visit in (visit for route in occurrence.routes for visit in route.visits):
+            create = _wanted(visit, catalogue)
+            if create is not None and create not in told:
+                told.add(create)
+                by = ", ".join(visit.columns or visit.expressions)
+                yield Verdict(
+                    "missing-index",
+                    f"each change of {occurrence.table} reads all of {visit.table}: "
+                    f"no index begins with {by}",
+                    create,
+                    occurrence.line,
+                    occurrence.column,
+                )
+    wanted = [(visit, _wanted(visit, catalogue)) for visit in analysis.lookups]
+    if wanted and all(create is not None for _, create in wanted):
+        visit, create = wanted[0]
+        if create is not None and create not in told:
+            by = ", ".join(visit.columns or visit.expressions)
+            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
+            told.add(create)
+            yield Verdict("missing-index", what, create)
+    for visit in analysis.joined_lookups:
+        create = _wanted(visit, catalogue)
+        if create is not None and create not in told:
+            told.add(create)
+            by = ", ".join(visit.columns or visit.expressions)
+            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
+            yield Verdict("missing-index", what, create, *_place(analysis, visit))
+
+
+def _place(analysis: Analysis, visit: Visit) -> tuple[int | None, int | None]:
+    """Where the query reads the table, if it does so in one place."""
+    places = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
+    return places.pop() if len(places) == 1 else (None, None)
+
+
+def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:
+    """The index that a visit lacks."""
+    table = catalogue.tables.get(visit.table)
+    if table is None or not table.watchable or served(visit, table):
+        return None
+    if table.rows and table.rows < SMALL_TABLE_ROWS:  # one that is empty yet tells nothing
+        return None
+    return create_index(visit, table)
+
+
+def _normal(expression: str) -> str:
+    """An expression as the analysis writes it, so that two spellings of one are equal."""
+    try:
+        return render(parse(f"SELECT {expression}").expressions[0].unnest())
+    except Unreadable:
+        return expression

@@ -1,0 +1,46 @@
+"""Where a recomputation finds an entity: the tables whose columns the entity columns are.
+
+`entity = ANY (…)` around the query is pushed down to these, if it is pushed down at all (`plan --explain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.equivalences import aliases
+from cdc_daemon.analysis.derive.route_builder import in_index
+from cdc_daemon.analysis.model.dialect import Tree
+from cdc_daemon.analysis.model.plan import Visit
+from cdc_daemon.analysis.model.scopes import Body, Scope, SetOperation
+
+
+def lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
+    """For each entity column that is a value of one table: that table and the column."""
+    positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
+    found = (visit for name in entity for visit in _lookups(body, positions[name]))
+    return tuple(dict.fromkeys(found))
+
+
+def _lookups(body: Body, n: int) -> Iterator[Visit]:
+    if isinstance(body, SetOperation):
+        for arm in body.arms:
+            yield from _lookups(arm, n)
+    elif isinstance(body, Scope) and body.bindable[n]:  # no index has an aggregate of its rows
+        yield from _of_output(body, body.outputs[n])
+
+
+def _of_output(scope: Scope, tree: Tree) -> Iterator[Visit]:
+    tree = tree.unnest()
+    sources = aliases(tree) & scope.sources.keys()
+    source = scope.sources[next(iter(sources))] if len(sources) == 1 else None
+    if source is None:
+        return
+    if isinstance(tree, exp.Column):
+        if source.table is not None and tree.name in source.real:
+            yield Visit(source.table.name, (source.real[tree.name],))
+        elif source.body is not None and tree.name in source.columns:
+            yield from _lookups(source.body, source.columns.index(tree.name))
+    elif source.table is not None and all(name == real for name, real in source.real.items()):
+        yield Visit(source.table.name, (), (in_index(tree),))

@@ -1,0 +1,133 @@
+"""Why a route binds less than the entity: the construct, where it stands, and what would make it precise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from cdc_daemon.analysis.derive.route_builder import Fragment
+from cdc_daemon.analysis.model.dialect import Tree, render
+from cdc_daemon.analysis.model.scopes import Body, Construct, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.source_text import Place, Places
+
+_LONGEST = 60
+
+
+def reason(
+    fragment: Fragment, body: Body, outputs: Sequence[int], missing: Sequence[str], places: Places
+) -> str:
+    """Why a route does not yield some columns of the entity.
+
+    Args:
+        outputs: their positions among the outputs of `body`; `missing` are their names.
+    """
+    if fragment.notes:
+        return "; ".join(_told(note, places) for note in fragment.notes)
+    computed = [name for n, name in zip(outputs, missing, strict=True) if not _bindable(body, n)]
+    if computed:
+        return (
+            f"{', '.join(computed)} is not a value of single rows (an aggregate, a window or a subquery): "
+            "name columns of rows in `entity`, as a rule those of GROUP BY"
+        )
+    return _unconnected(body, fragment.source, ", ".join(missing))
+
+
+def _told(note: Construct | str, places: Places) -> str:
+    if isinstance(note, str):
+        return note
+    place = place_of(note, places)
+    return f"{note.what}{f' at {place.line}:{place.column}' if place else ''} {note.remedy}"
+
+
+def place_of(construct: Construct, places: Places) -> Place | None:
+    """Where the user wrote it; None where that can't be told, or a view did."""
+    if construct.node is None:
+        return None
+    if construct.words:
+        return places.of_keyword(construct.words, construct.node)
+    return places.of_call(construct.node)
+
+
+def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
+    """What keeps a row of a table from leading anywhere, from the inside out."""
+    for scope, source in reversed(list(_way(body, changed))):
+        tied = [q for q in scope.conjuncts if source.uid in q.sources and len(q.sources) > 1]
+        others = [each for each in scope.sources.values() if each is not source and not each.subquery]
+        if source.subquery and not source.outer and not source.left:
+            return (
+                f"no condition ties the subquery that reads {changed.alias} to a row around it, so a change "
+                "concerns every one: compare a column in it for equality with one of the query around "
+                "(WHERE …), or keep its value in a table that a key of the entity refers to"
+            )
+        if source.subquery and source.left:
+            return (
+                f"no condition leads from {changed.alias} to {wanted}: what the subquery that reads it is "
+                "compared with is computed of many rows, so that none tells which values come and go: "
+                "compare with columns of single rows (EXISTS with an equality in its WHERE)"
+            )
+        if scope.correlated(source):
+            return (
+                f"nothing where {source.alias} reads {changed.alias} refers to a row around it, so a change "
+                "concerns every one: compare a column there for equality with one of the query around"
+            )
+        chosen = [each for each in scope.chosen if source.uid in each.condition.sources]
+        if chosen and not tied:
+            return (
+                f"no condition leads from {changed.alias} to {wanted} but one with a subquery, which chooses "
+                f"among rows that {changed.alias} does not name: compare a column of {source.alias} for "
+                f"equality with one that belongs to {wanted} as well"
+            )
+        if source.table is None and tied:
+            return (
+                f"no condition leads from {changed.alias} to {wanted}: {source.alias} is joined by "
+                f"{_shown(tied[0].tree)}, whose side of {source.alias} is computed of many rows: join it by "
+                "a column that a row of it has, as a rule one of its GROUP BY"
+            )
+        if not tied and others and not source.outer:
+            named = ", ".join(dict.fromkeys(each.alias for each in others))
+            return (
+                f"no condition joins {source.alias} with {named} (a cross join): compare a column of "
+                f"{source.alias} for equality with one that belongs to {wanted}, or yield a key of "
+                f"{source.alias} and name it in `entity`"
+            )
+    alias = changed.alias
+    return (
+        f"no condition of the query leads from {alias} to {wanted}: compare a column of {alias} for equality "
+        f"with one that belongs to {wanted}, or yield a key of {alias} and name it in `entity`"
+    )
+
+
+def _way(body: Body, changed: Source) -> Iterator[tuple[Scope, Source]]:
+    """The scopes around a table, outermost first, each with its source that holds the table."""
+    if not isinstance(body, Scope):
+        for part in body.arms if isinstance(body, SetOperation) else (body.base, body.step):
+            found = list(_way(part, changed))
+            if found:
+                yield from found
+                return
+        return
+    for source in body.sources.values():
+        inside = [] if source.body is None else list(_way(source.body, changed))
+        if inside or source is changed:
+            yield body, source
+            yield from inside
+            return
+
+
+def _shown(tree: Tree) -> str:
+    text = render(tree.unnest())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _bindable(body: Body, n: int) -> bool:
+    """Whether an output is a value of single rows, also of those in a derived table that it comes from."""
+    if isinstance(body, SetOperation):
+        return all(_bindable(arm, n) for arm in body.arms)
+    if isinstance(body, Recursion):
+        return n < len(body.step.outputs) and _bindable(body.base, n) and _bindable(body.step, n)
+    output = body.outputs[n].unnest()
+    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
+    if source is not None and source.body is not None and output.name in source.columns:
+        return _bindable(source.body, source.columns.index(output.name))
+    return body.bindable[n]

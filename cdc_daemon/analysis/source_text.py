@@ -1,0 +1,256 @@
+"""Where things stand in the user's text.
+
+The analysis follows the definition that PostgreSQL wrote, which has lost the places. Both hold the same calls
+and tables in the same order, so the n-th call of a function in the definition is the n-th in the text. Where
+the numbers differ (PostgreSQL writes an ORDER BY 2 out, a comment on one arm of a UNION holds a name) nothing
+is guessed: a verdict without a place is better than one with a wrong place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from cdc_daemon.analysis.model.catalogue import TableName
+from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse
+
+_DERIVED = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
+
+STAR = "\ue000"
+"""One character, so that everything behind it keeps its place; PostgreSQL has no use for it."""
+
+_BEFORE_STAR = (TokenType.SELECT, TokenType.COMMA, TokenType.DOT, TokenType.DISTINCT)
+
+
+class Place(NamedTuple):
+    """1-based, in the user's text."""
+
+    line: int
+    column: int
+
+
+def without_last_semicolon(text: str) -> str:
+    """A query without the semicolon that ends it, which wrapping it would not survive.
+
+    A blank stands in its place, so that every other character keeps its own.
+    """
+    if ";" not in text:
+        return text
+    last = next(reversed(SqlText(text).tokens), None)
+    if last is None or last.token_type is not TokenType.SEMICOLON:
+        return text
+    return f"{text[: last.start]} {text[last.end + 1 :]}"
+
+
+class SqlText:
+    """A SELECT as it was written: its tokens, and its tree where it can be parsed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            self.tokens: Sequence[Token] = Postgres().tokenize(text)
+        except SqlglotError:
+            self.tokens = ()
+
+    def place(self, token: Token) -> Place:
+        """Where a token begins."""
+        return self.place_at(token.start)
+
+    def place_at(self, offset: int) -> Place:
+        """The place of a character."""
+        return Place(self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset))
+
+    def named(self, name: str, *, called: bool = False) -> list[Token]:
+        """The tokens that are this name (in front of a parenthesis, if called), in their order."""
+        return [
+            token
+            for n, token in enumerate(self.tokens)
+            if spelling(token) == name
+            and token.token_type is not TokenType.STRING
+            and (not called or self.type_of(n + 1) is TokenType.L_PAREN)
+        ]
+
+    def keywords(self, word: str) -> list[Place]:
+        """Where a reserved word stands as such: not quoted, not a column's name behind a dot, no label."""
+        return [
+            self.place_at(token.start)
+            for n, token in enumerate(self.tokens)
+            if token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
+            and token.text.lower() == word
+            and self.type_of(n - 1) not in (TokenType.DOT, TokenType.ALIAS)
+        ]
+
+    def literals(self, word: str) -> list[Place]:
+        """Where a literal stands that says this, whatever its capitals."""
+        return [
+            self.place_at(token.start)
+            for token in self.tokens
+            if token.token_type is TokenType.STRING and token.text.strip().lower() == word
+        ]
+
+    def type_of(self, n: int) -> TokenType | None:
+        """The kind of the n-th token; None outside of the text."""
+        return self.tokens[n].token_type if 0 <= n < len(self.tokens) else None
+
+    @cached_property
+    def tree(self) -> exp.Query | None:
+        """The text as a tree, None where it can't be parsed.
+
+        A star is a column named `STAR` in it: sqlglot keeps the places of names only.
+        """
+        stars = {token.start for n, token in enumerate(self.tokens) if self._selects(n)}
+        try:
+            return parse("".join(STAR if n in stars else each for n, each in enumerate(self.text)))
+        except Unreadable:
+            return None
+
+    def _selects(self, n: int) -> bool:
+        """Whether a token is a star that stands for columns: not a product, and not that of count(*)."""
+        return self.type_of(n) is TokenType.STAR and self.type_of(n - 1) in _BEFORE_STAR
+
+
+class Places:
+    """The definition of a query beside its text."""
+
+    def __init__(self, text: SqlText, definition: SqlText) -> None:
+        self.text = text
+        self.definition = definition
+
+    def of_call(self, call: Tree) -> Place | None:
+        """Where the user wrote a call of the definition."""
+        start = call.meta.get("start")
+        mine = self.text.named(call.name, called=True)
+        theirs = self.definition.named(call.name, called=True)
+        n = next((n for n, token in enumerate(theirs) if token.start == start), None)
+        if n is None or not mine:
+            return None
+        if len(mine) == 1:  # written once, and repeated by PostgreSQL (ORDER BY 2)
+            return self.text.place(mine[0])
+        return self.text.place(mine[n]) if len(mine) == len(theirs) else None
+
+    def of_keyword(self, words: Collection[str], inside: Tree) -> Place | None:
+        """Where the user wrote one of some keywords, by an expression of the definition that follows it."""
+        first = min((node.meta["start"] for node in inside.walk() if "start" in node.meta), default=None)
+        mine, theirs = (
+            [token for token in text.tokens if token.text.lower() in words]
+            for text in (self.text, self.definition)
+        )
+        if not mine or len(mine) != len(theirs):
+            return None
+        if len(mine) == 1:
+            return self.text.place(mine[0])
+        before = sum(token.start < first for token in theirs) if first is not None else 0
+        return self.text.place(mine[before - 1]) if before else None
+
+    def of_order(self, order: Tree) -> Place | None:
+        """Where the user wrote an ORDER BY of the definition."""
+        first = min((node.meta["start"] for node in order.walk() if "start" in node.meta), default=None)
+        mine = [token for token in self.text.tokens if token.token_type is TokenType.ORDER_BY]
+        theirs = [token for token in self.definition.tokens if token.token_type is TokenType.ORDER_BY]
+        if first is None or len(mine) != len(theirs):
+            return None
+        return self.text.place(mine[sum(token.start < first for token in theirs) - 1])
+
+    def of_relation(self, name: TableName) -> Place | None:
+        """Where the user first reads a relation."""
+        if self.text.tree is not None:
+            for node in tables_read(self.text.tree):
+                if _folded(node.this) == name.name and _folded(node.args.get("db")) in ("", name.schema):
+                    return self._of_table(node)
+        return self.of_name(name.name)
+
+    def of_name(self, name: str, *, called: bool = False) -> Place | None:
+        """Where the user first wrote a name."""
+        return next(iter(map(self.text.place, self.text.named(name, called=called))), None)
+
+    def of_tables(self, definition: Tree) -> Mapping[int, Place]:
+        """Where each table of the definition is read, by its number in `find_all(exp.Table)`."""
+        mine = _by_table(tables_read(self.text.tree) if self.text.tree is not None else ())
+        theirs = _by_table(tables_read(definition))
+        origins = {id(node): number for number, node in enumerate(definition.find_all(exp.Table))}
+        found: dict[int, Place] = {}
+        for name, nodes in theirs.items():
+            for node, twin in _paired(nodes, [*mine.get(name, ()), *mine.get(TableName("", name.name), ())]):
+                found[origins[id(node)]] = self._of_table(twin)
+        return found
+
+    def _of_table(self, node: exp.Table) -> Place:
+        first = node.args.get("catalog") or node.args.get("db") or node.this
+        return self.text.place_at(first.meta["start"])
+
+
+def spelling(token: Token) -> str:
+    """What a token names: PostgreSQL folds what is not quoted."""
+    return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
+
+
+def tables_read(tree: Tree) -> list[exp.Table]:
+    """The tables that a query reads, in the order of its text: no CTEs, no functions in FROM."""
+    found = [
+        node
+        for node in tree.find_all(exp.Table)
+        if isinstance(node.this, exp.Identifier)
+        and not isinstance(node.parent, exp.Lock)
+        and not node.args.get("rows_from")
+        and not is_cte(node)
+    ]
+    return sorted(found, key=lambda node: int(node.this.meta.get("start", 0)))
+
+
+def in_parentheses(item: Tree) -> bool:
+    """Whether an item of FROM is a join (or another item) in parentheses and not a derived table."""
+    if not isinstance(item, exp.Subquery):
+        return False
+    nested = isinstance(item.this, exp.Subquery) and not item.alias
+    return nested or not isinstance(item.this, _DERIVED)
+
+
+def is_cte(node: exp.Table) -> bool:
+    """Whether the name is that of a CTE in sight: one of an enclosing WITH, before the CTE that reads it."""
+    if node.db:
+        return False
+    inside: set[int] = set()
+    at: Tree | None = node
+    while at is not None:
+        inside.add(id(at))
+        clause = at.args.get("with_") or exp.With(expressions=[])
+        for cte in clause.expressions:
+            if id(cte) in inside and not clause.args.get("recursive"):
+                break
+            if cte.alias == node.name:
+                return True
+        at = at.parent
+    return False
+
+
+def _by_table(nodes: Iterable[exp.Table]) -> Mapping[TableName, list[exp.Table]]:
+    found: defaultdict[TableName, list[exp.Table]] = defaultdict(list)
+    for node in nodes:
+        found[TableName(_folded(node.args.get("db")), _folded(node.this))].append(node)
+    return found
+
+
+def _folded(identifier: exp.Identifier | None) -> str:
+    if identifier is None:
+        return ""
+    return identifier.name if identifier.args.get("quoted") else identifier.name.lower()
+
+
+def _paired(theirs: Sequence[exp.Table], mine: Sequence[exp.Table]) -> Iterator[tuple[exp.Table, exp.Table]]:
+    """Each table of the definition with the same one of the text, by order, or else by order of its alias."""
+    mine = sorted(mine, key=lambda node: int(node.this.meta["start"]))
+    if len(theirs) == len(mine):
+        yield from zip(theirs, mine, strict=True)
+        return
+    for alias in {node.alias_or_name for node in theirs}:
+        ours = [node for node in mine if node.alias_or_name.lower() == alias.lower()]
+        same = [node for node in theirs if node.alias_or_name == alias]
+        if len(ours) == len(same):
+            yield from zip(same, ours, strict=True)
