@@ -70,12 +70,13 @@ class Work:
         return answered
 
     def _question(self, fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Hashable:
-        """A route as far as what it knows, and what it needs for that, goes."""
+        """A route as far as it matters: what it knows, what it needs for that, and why it knows no more."""
         trees = [value.tree for value in values.values()]
         conditions = [q.tree for q in open_]
         needed = fragment.pruned((*trees, *conditions))
         return (
             id(needed.source),
+            frozenset() if values else frozenset(fragment.notes),
             needed.closure if needed.closure is None else id(fragment.closure),
             frozenset((hop.uid, self._text(hop.item)) for hop in needed.hops),
             frozenset(map(self._text, needed.conditions)),
