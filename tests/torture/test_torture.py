@@ -1,4 +1,4 @@
-"""A minute of `make torture`, always from the same seed."""
+"""Two minutes of `make torture`, always from the same seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.torture.equality import differences
 from tests.torture.rounds import torture
 
 SEED = 2
-SECONDS = 40.0
+SECONDS = 120.0
 KINDS = ("http", "nats", "postgres", "redis")
 
 
