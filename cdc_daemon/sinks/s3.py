@@ -85,7 +85,7 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
 
     type: Literal["s3"] = Field(default="s3", description="Kind of sink.")
     batch_records: int = Field(
-        default=10_000, ge=1, le=100_000, description="Largest number of records in one batch."
+        default=10_000, ge=1, le=100_000, description="Largest size of one batch, in records."
     )
     batch_bytes: int = Field(
         default=32 * 1024 * 1024,

@@ -52,7 +52,7 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
 
     type: str = Field(description="Kind of sink.")
     batch_records: int = Field(
-        default=500, ge=1, le=100_000, description="Largest number of records in one batch."
+        default=500, ge=1, le=100_000, description="Largest size of one batch, in records."
     )
     batch_bytes: int = Field(
         default=4 * 1024 * 1024,

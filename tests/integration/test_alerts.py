@@ -21,6 +21,7 @@ ELSEWHERE = {
     "feed_fell_behind": "tests/integration/test_sync_rotation.py",
     "database_lost": "tests/acceptance/test_faults.py",
     "database_reconnected": "tests/acceptance/test_faults.py",
+    "target_lost": "tests/acceptance/test_rebirth.py",
     "sink_recovered": "tests/integration/test_delivery_recovery.py",
 }
 """Alerts whose condition other tests make."""

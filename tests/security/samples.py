@@ -153,7 +153,10 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"history.is_alone": {"id":
 _VALUES: Mapping[str, object] = {
     "above": 1,
     "base": 1.0,
+    "before": None,
     "cap": 2.0,
+    "mark": "a mark",
+    "refill": True,
     "captured_at": "2026-01-01",
     "database": "shop",
     "documents": ["{}"],

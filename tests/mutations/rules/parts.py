@@ -186,13 +186,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         killed_by=("test_beginnings",),
     ),
     Mutation(
-        "a way by the rows of a query beside is taken where it leads further",
-        "effects",
-        "max(either, key=least_bound)",
-        "either[0]",
-        killed_by=("test_beginnings",),
-    ),
-    Mutation(
         "rows of a table are no elements: they change themselves",
         "_reads_tables",
         "any(each.table is not None for scope in within for each in scope.sources.values())",
@@ -226,13 +219,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         "plain and output_never_null(body.base, n) and output_never_null(body.step, n)",
         "plain and output_never_null(body.base, n)",
         killed_by=("test_nulls",),
-    ),
-    Mutation(
-        "VALUES brings its own alias along",
-        "aliases",
-        "(exp.Table, exp.Subquery, exp.Values)",
-        "(exp.Table, exp.Subquery)",
-        killed_by=("test_elements",),
     ),
     Mutation(
         "NOT IS DISTINCT FROM is an equality",

@@ -220,13 +220,6 @@ if state == arm:
         killed_by=("values_of_types",),
     ),
     Mutation(
-        "a partition that binds the entity already has no siblings",
-        "effects",
-        "continue  # the whole partition has the values that were bound already",
-        "pass",
-        killed_by=("windows",),
-    ),
-    Mutation(
         "WHERE on the nullable side makes an inner join of it",
         "Builder._select",
         "reduce_outer_joins(select.joins, select.conjuncts)",

@@ -27,13 +27,6 @@ ONCE = (
         killed_by=("test_uniqueness",),
     ),
     Mutation(
-        "a function that returns a set yields several rows for one",
-        "_of_select",
-        "select is None or yields_several(scope.outputs)",
-        "select is None",
-        killed_by=("test_uniqueness",),
-    ),
-    Mutation(
         "DISTINCT ON yields each of its keys once",
         "_of_select",
         "on is not None and _all_inside(scope, on.expressions, inside)",
