@@ -76,7 +76,7 @@ class Work:
         needed = fragment.pruned((*trees, *conditions))
         return (
             id(needed.source),
-            frozenset() if values else frozenset(fragment.notes),
+            () if values else frozenset(fragment.notes),
             needed.closure if needed.closure is None else id(fragment.closure),
             frozenset((hop.uid, self._text(hop.item)) for hop in needed.hops),
             frozenset(map(self._text, needed.conditions)),
