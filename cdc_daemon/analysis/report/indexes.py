@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from cdc_daemon.analysis.model.catalogue import Catalogue, Table, quoted_name
 from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
@@ -10,6 +11,10 @@ from cdc_daemon.analysis.model.plan import Analysis, Verdict, Visit
 
 SMALL_TABLE_ROWS = 5_000
 """A table with fewer rows is read as a whole in a millisecond: no index is worth a word."""
+
+_RECOMPUTATION = "each recomputation of an entity"
+
+_LineColumn: TypeAlias = tuple[int | None, int | None]
 
 
 def served(visit: Visit, table: Table) -> bool:
@@ -29,40 +34,32 @@ def create_index(visit: Visit, table: Table) -> str | None:
 
 
 def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdict]:
-    """A warning for each lookup without an index, each once."""
+    """A warning for each lookup without an index, each index once."""
     told: set[str] = set()
-    for occurrence in analysis.occurrences:
-        for visit in (visit for route in occurrence.routes for visit in route.visits):
-            create = _wanted(visit, catalogue)
-            if create is not None and create not in told:
-                told.add(create)
-                by = ", ".join(visit.columns or visit.expressions)
-                yield Verdict(
-                    "missing-index",
-                    f"each change of {occurrence.table} reads all of {visit.table}: "
-                    f"no index begins with {by}",
-                    create,
-                    occurrence.line,
-                    occurrence.column,
-                )
-    wanted = [(visit, _wanted(visit, catalogue)) for visit in analysis.lookups]
-    if wanted and all(create is not None for _, create in wanted):
-        visit, create = wanted[0]
-        if create is not None and create not in told:
-            by = ", ".join(visit.columns or visit.expressions)
-            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
-            told.add(create)
-            yield Verdict("missing-index", what, create)
-    for visit in analysis.joined_lookups:
+    for visit, reader, place in _lookups(analysis, catalogue):
         create = _wanted(visit, catalogue)
-        if create is not None and create not in told:
-            told.add(create)
-            by = ", ".join(visit.columns or visit.expressions)
-            what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
-            yield Verdict("missing-index", what, create, *_place(analysis, visit))
+        if create is None or create in told:
+            continue
+        told.add(create)
+        by = ", ".join(visit.columns or visit.expressions)
+        what = f"{reader} reads all of {visit.table}: no index begins with {by}"
+        yield Verdict("missing-index", what, create, *place)
 
 
-def _place(analysis: Analysis, visit: Visit) -> tuple[int | None, int | None]:
+def _lookups(analysis: Analysis, catalogue: Catalogue) -> Iterator[tuple[Visit, str, _LineColumn]]:
+    """Each lookup that wants an index, what makes it, and where it stands in the user's text."""
+    for occurrence in analysis.occurrences:
+        for route in occurrence.routes:
+            for visit in route.visits:
+                yield visit, f"each change of {occurrence.table}", (occurrence.line, occurrence.column)
+    # One index is enough to find an entity.
+    if all(_wanted(visit, catalogue) is not None for visit in analysis.lookups):
+        yield from ((visit, _RECOMPUTATION, (None, None)) for visit in analysis.lookups[:1])
+    for visit in analysis.joined_lookups:
+        yield visit, _RECOMPUTATION, _place(analysis, visit)
+
+
+def _place(analysis: Analysis, visit: Visit) -> _LineColumn:
     """Where the query reads the table, if it does so in one place."""
     places = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
     return places.pop() if len(places) == 1 else (None, None)

@@ -490,28 +490,9 @@ for _ in range(1):
     ),
     Mutation(
         "one index is enough to find an entity",
-        "missing_indexes",
+        "_lookups",
         "all",
         "any",
-        killed_by=("test_indexes",),
-    ),
-    Mutation(
-        "an index that a visit lacks is not told again for a lookup",
-        "missing_indexes",
-        """\
-if create is not None and create not in told:
-    by = ", ".join(visit.columns or visit.expressions)
-    what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
-    told.add(create)
-    yield Verdict("missing-index", what, create)
-""",
-        """\
-if create is not None:
-    by = ", ".join(visit.columns or visit.expressions)
-    what = f"each recomputation of an entity reads all of {visit.table}: no index begins with {by}"
-    told.add(create)
-    yield Verdict("missing-index", what, create)
-""",
         killed_by=("test_indexes",),
     ),
     Mutation(
