@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
+from psycopg.generators import send
 
 from cdc_daemon.bounds import current_if_any
 from cdc_daemon.pg.bounded import bounded
@@ -134,6 +135,9 @@ class _SyncedPipeline(psycopg.Pipeline):
             self._enqueue_sync()
             yield from self._communicate_gen()
         finally:
+            # psycopg sends what is left of large parameters together with the Flush. If it were not sent, the
+            # server would wait for the rest of the message, and the client for the answer.
+            yield from send(self.pgconn)
             yield from self._fetch_gen(flush=False)
 
 

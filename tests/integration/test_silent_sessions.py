@@ -156,3 +156,12 @@ def test_the_server_abandons_a_transaction_whose_last_statements_were_sent_toget
                 is None
             ),
         )
+
+
+def test_a_pipelined_statement_with_large_parameters_is_sent_to_its_end(database: str) -> None:
+    """What does not fit into the socket at once is sent as well, while the server waits for it."""
+    with closing(session_to(database, patience=PATIENCE)) as session, session.transaction():
+        with session.pipeline():
+            session.execute("SELECT 1")
+            found = session.execute("SELECT pg_catalog.length(%s)", ("x" * 20_000_000,))
+        assert found.fetchone() == (20_000_000,)
