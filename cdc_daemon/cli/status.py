@@ -11,7 +11,7 @@ import click
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.status import FeedStatus, SinkStatus, Status, read_status
+from cdc_daemon.insight.status import FeedStatus, SinkStatus, Status, read_status
 
 
 @click.command(short_help="Show the state of every feed and sink.")

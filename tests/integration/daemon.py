@@ -15,12 +15,12 @@ import psycopg
 
 from cdc_daemon.analysis.model.plan import Route
 from cdc_daemon.cli.plans import plan_feeds
+from cdc_daemon.insight.status import Status, read_status
 from cdc_daemon.pg import ddl
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import connect
 from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings, load
-from cdc_daemon.status import Status, read_status
 from cdc_daemon.workers import installation
 from cdc_daemon.workers.owner_role import Left
 from demo.proof import Difference, compare, fold, query_documents

@@ -11,8 +11,8 @@ import pytest
 
 from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
+from cdc_daemon.insight.status import read_status
 from cdc_daemon.service import Service
-from cdc_daemon.status import read_status
 from cdc_daemon.workers import control, watcher
 from cdc_daemon.workers.resync import Resync
 from tests.acceptance.command import eventually, execute

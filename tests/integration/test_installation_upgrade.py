@@ -9,9 +9,9 @@ from psycopg import sql
 
 from cdc_daemon.errors import InstallError
 from cdc_daemon.feeds.key_id import key_id
+from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
-from cdc_daemon.status import read_status
 from cdc_daemon.workers.installation import default_owner
 from tests.acceptance.command import execute
 from tests.integration.daemon import Daemon

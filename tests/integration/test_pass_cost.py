@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as pinned
-from cdc_daemon.status import read_status
 from cdc_daemon.workers import watcher
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch

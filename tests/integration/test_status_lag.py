@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.insight.status import FeedStatus, read_status
 from cdc_daemon.pg.session import connect
-from cdc_daemon.status import FeedStatus, read_status
 from tests.acceptance.command import execute
 from tests.integration.synced import Synced
 
