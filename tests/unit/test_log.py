@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import pytest
@@ -171,11 +171,9 @@ def test_another_failure_and_one_after_a_recovery_are_told_at_once() -> None:
     assert len(told) == 4
 
 
-def test_lines_for_the_journal_begin_with_their_priority(tmp_path: Path) -> None:
+def test_without_the_journals_socket_lines_begin_with_their_priority(tmp_path: Path) -> None:
     with (tmp_path / "journal").open("w+") as stream:
-        status = os.fstat(stream.fileno())
-        environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
-        log.configure("debug", "auto", stream, environ=environ)
+        configure_for_journal(stream, str(tmp_path / "no socket"))
         logger = log.get_logger()
         logger.debug("pass_retried")
         logger.info("pass_finished")
@@ -183,10 +181,17 @@ def test_lines_for_the_journal_begin_with_their_priority(tmp_path: Path) -> None
         logger.error("feed_stopped")
         logging.getLogger("a.library").warning("three\nlines\nhere")
         stream.seek(0)
-        told = stream.read().splitlines()
+        written = stream.read().splitlines()
 
-    assert [line[:3] for line in told] == ["<7>", "<6>", "<4>", "<3>", "<4>"]
-    assert all(orjson.loads(line[3:])["event"] for line in told)
+    assert [line[:3] for line in written] == ["<7>", "<6>", "<4>", "<3>", "<4>"]
+    assert all(orjson.loads(line[3:])["event"] for line in written)
+
+
+def configure_for_journal(stream: TextIO, socket: str) -> None:
+    """Configure the log as for a service whose output systemd reads."""
+    status = os.fstat(stream.fileno())
+    environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+    log.configure("debug", "auto", stream, environ=environ, journal=socket)
 
 
 def test_a_stream_that_is_not_the_journals_gets_no_priorities(tmp_path: Path) -> None:
