@@ -34,7 +34,7 @@ from tests.receivers.opensearch import OPENSEARCH
 from tests.receivers.rabbitmq import RABBITMQ
 from tests.receivers.redis import REDIS
 from tests.receivers.s3 import S3
-from tests.servers import DIRECTORY_VARIABLE
+from tests.support.servers import DIRECTORY_VARIABLE
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

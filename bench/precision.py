@@ -24,10 +24,10 @@ from bench.sample import Sample
 from bench.workload import run, workload
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
-from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries import CASES, SCHEMA
-from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
-from tests.unit.analysis.fixtures import DIRECTORY, PUBLISHED, fixtures
+from tests.support.analysis_fixtures import DIRECTORY, PUBLISHED, fixtures
+from tests.support.delta import Connection, Followed, follow, outcome, remember
+from tests.support.soundness.case import Case
+from tests.support.soundness.queries import CASES, SCHEMA
 
 _CHANCE = frozenset({"unordered-aggregate", "limit-without-order", "ties", "float-sum", "volatile-function"})
 STORED = Path(__file__).with_name("precision.json")

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from bench.queries import query
-from tests.integration.properties.delta import Connection
+from tests.support.delta import Connection
 
 MATCHED = 24
 """Number of rows of each table with constants of queries. They come before the other rows."""

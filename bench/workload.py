@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from psycopg import sql
 
 from bench.sample import Place, Row, Sample, Table
-from tests.integration.properties.delta import Connection
+from tests.support.delta import Connection
 
 
 class Insertion(NamedTuple):

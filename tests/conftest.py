@@ -19,8 +19,8 @@ import psycopg
 import pytest
 
 from cdc_daemon import redaction
-from tests import servers
 from tests.receivers import postgres, processes
+from tests.support import servers
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 

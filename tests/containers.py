@@ -12,7 +12,7 @@ import sys
 from docker.errors import DockerException  # type: ignore[import-untyped]
 from testcontainers.community.postgres import PostgresContainer
 
-from tests.servers import EXTERNAL_VARIABLE
+from tests.support.servers import EXTERNAL_VARIABLE
 
 SETTINGS = {
     "max_prepared_transactions": "20",

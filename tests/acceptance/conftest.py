@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Command, execute
-from tests.acceptance.shop import FEEDS, SCHEMA
+from tests.support.command import Command, execute
+from tests.support.shop import FEEDS, SCHEMA
 
 
 @pytest.fixture

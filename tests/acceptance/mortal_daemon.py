@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.acceptance.command import (
+from tests.support.command import (
     Command,
     Feed,
     Running,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.acceptance.command import Command, Feed, eventually, execute
+from tests.support.command import Command, Feed, eventually, execute
 
 SCHEMA = (
     "CREATE TABLE product (id int PRIMARY KEY, sku text);"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.command import Command, Feed, Running, eventually, execute
+from tests.support.command import Command, Feed, Running, eventually, execute
 
 SCHEMA = """
 CREATE TABLE item (id int PRIMARY KEY, code text);

@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.command import FILE_SINK, Running, execute
 from tests.acceptance.mortal import register
 from tests.acceptance.mortal_daemon import SCHEMA, Mortal
+from tests.support.command import FILE_SINK, Running, execute
 
 Items = list[tuple[Any, ...]]
 

@@ -15,9 +15,9 @@ import pytest
 
 from cdc_daemon.service import Service
 from cdc_daemon.settings import load
-from tests.acceptance.command import Command, Feed, Key, eventually, execute, loads, query
 from tests.receivers.http import Request, Target, answer, serving
 from tests.receivers.http_faults import BROKEN, NOT_NOW, TOO_LARGE
+from tests.support.command import Command, Feed, Key, eventually, execute, loads, query
 
 FEED = Feed("SELECT id, name, price, json_build_object('n', id % 7, 'note', note) AS detail FROM product")
 FAULTS = {

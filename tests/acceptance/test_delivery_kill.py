@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Running, eventually, execute
 from tests.acceptance.mortal import register
 from tests.acceptance.mortal_daemon import SCHEMA, Mortal
+from tests.support.command import Running, eventually, execute
 
 
 @pytest.fixture(params=[False, True], ids=["documents", "patches"])

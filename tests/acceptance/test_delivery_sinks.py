@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.command import Command, Feed, eventually, execute
 from tests.acceptance.dying import STEPS
 from tests.acceptance.mortal import register
-from tests.integration.sinks.targets import RECEIVERS
+from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
+from tests.support.command import Command, Feed, eventually, execute
 
 SELECT = "SELECT sku, name, price, note FROM product"
 KINDS = sorted(set(RECEIVERS) - {"stdout"})  # it is the daemon's own output there, not a target that stays

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.acceptance.command import FILE_SINK, Command, eventually, execute
-from tests.acceptance.shop import FEEDS
+from tests.support.command import FILE_SINK, Command, eventually, execute
+from tests.support.shop import FEEDS
 
 
 def test_a_feed_that_another_configuration_dropped_stops_with_the_reason_and_the_others_go_on(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cluster import Node, dsn_of_all, nodes
-from tests.acceptance.command import Command, Feed, Record, eventually, execute
+from tests.support.cluster import Node, dsn_of_all, nodes
+from tests.support.command import Command, Feed, Record, eventually, execute
 
 FEEDS = {"items": Feed("SELECT id, name FROM item")}
 ITEMS = (

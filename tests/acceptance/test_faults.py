@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cdc_daemon.pg.embedded import EmbeddedServer
-from tests import servers
-from tests.acceptance.command import FILE_SINK, Command, eventually, execute, fold, limit_file_size, loads
-from tests.acceptance.shop import FEEDS, SCHEMA, writers
+from tests.support import servers
+from tests.support.command import FILE_SINK, Command, eventually, execute, fold, limit_file_size, loads
+from tests.support.shop import FEEDS, SCHEMA, writers
 
 
 class Receiver(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.command import FILE_SINK, Command, Feed, eventually, execute
+from tests.support.command import FILE_SINK, Command, Feed, eventually, execute
 
 FEEDS = {f"feed_{n:02}": Feed(f"SELECT id, price + {n} AS price FROM product") for n in range(12)}
 SCHEMA = (

@@ -11,8 +11,8 @@ from functools import partial
 
 import psycopg
 
-from tests.acceptance.command import Command, assert_revisions_grow, eventually, execute
-from tests.acceptance.shop import writers
+from tests.support.command import Command, assert_revisions_grow, eventually, execute
+from tests.support.shop import writers
 
 KILLS = 8
 

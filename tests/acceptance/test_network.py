@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.acceptance.command import Command, Running, eventually, execute
-from tests.acceptance.shop import FEEDS, SCHEMA
 from tests.receivers.wire import Wire, wired
+from tests.support.command import Command, Running, eventually, execute
+from tests.support.shop import FEEDS, SCHEMA
 
 SILENCE_SECONDS = 3.0
 NOTICED_SECONDS = SILENCE_SECONDS + 7.0

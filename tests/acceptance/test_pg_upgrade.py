@@ -8,8 +8,8 @@ import pytest
 
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.system_user import give, run_as, server_user
-from tests.acceptance.cluster import Node, nodes
-from tests.acceptance.command import Command, Feed, execute
+from tests.support.cluster import Node, nodes
+from tests.support.command import Command, Feed, execute
 
 FEEDS = {"items": Feed("SELECT id, name FROM item")}
 

@@ -14,12 +14,12 @@ from structlog.testing import capture_logs
 from cdc_daemon.pg.session import connect
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.workers import installation
-from tests import servers
-from tests.acceptance.command import Feed, execute
-from tests.integration.sinks.targets import RECEIVERS
-from tests.integration.synced import Synced
 from tests.receivers.kafka import KafkaReceiver
+from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
+from tests.support import servers
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 # The output of the daemon itself is no target that stays, and the parallel receiver takes patches alone.
 KINDS = sorted(set(RECEIVERS) - {"stdout", "http-parallel"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance.command import Command, assert_revisions_grow, eventually, execute, key_of
+from tests.support.command import Command, assert_revisions_grow, eventually, execute, key_of
 
 
 def revisions(command: Command, feed: str) -> dict[tuple[object, ...], int]:

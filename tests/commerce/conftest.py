@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests import servers
 from tests.commerce import shop
+from tests.support import servers
 
 
 @pytest.fixture(scope="session")

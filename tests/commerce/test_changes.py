@@ -10,10 +10,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests import servers
 from tests.commerce import shop
 from tests.commerce.changes import CHANGES
 from tests.commerce.pack import Documents, Pack, differences
+from tests.support import servers
 
 # Planning thirteen feeds takes seconds, on a loaded machine a minute.
 pytestmark = pytest.mark.timeout(300)

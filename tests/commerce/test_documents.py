@@ -22,9 +22,9 @@ from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.file import FileSettings
 from cdc_daemon.workers.installation import install
-from tests import servers
 from tests.commerce import shop
 from tests.commerce.pack import settings
+from tests.support import servers
 
 # Planning thirteen feeds takes seconds, on a loaded machine a minute.
 pytestmark = pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ import pytest
 
 from cdc_daemon.workers import failed_items, slow_lane
 from tests.conftest import Connect
-from tests.integration.delivering import Delivering, close_pools, installed
+from tests.support.delivering import Delivering, close_pools, installed
 
 
 @pytest.fixture(autouse=True)

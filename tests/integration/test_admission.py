@@ -13,9 +13,9 @@ from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.session import connect as open_session
-from tests import servers
 from tests.receivers import processes
 from tests.receivers.pgbouncer import PgBouncer
+from tests.support import servers
 
 Pool = Callable[[str], str]
 

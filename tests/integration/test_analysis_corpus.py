@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from cdc_daemon.analysis.model.plan import RouteKind
-from tests.integration.properties.delta import Connection, Followed, follow, outcome, quoted, remember
-from tests.unit.analysis.fixtures import DIRECTORY as ANALYSIS
+from tests.support.analysis_fixtures import DIRECTORY as ANALYSIS
+from tests.support.delta import Connection, Followed, follow, outcome, quoted, remember
 
 DIRECTORY = ANALYSIS.parent / "corpus"
 FOLDERS = (*sorted(path for path in DIRECTORY.iterdir() if path.is_dir()), ANALYSIS / "generated")

@@ -14,7 +14,7 @@ from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.pg.session import Connection
-from tests.unit.analysis.fixtures import CATALOGUE, DIRECTORY, PUBLISHED, Fixture, differences, fixtures
+from tests.support.analysis_fixtures import CATALOGUE, DIRECTORY, PUBLISHED, Fixture, differences, fixtures
 
 
 def described(connection: Connection, fixture: Fixture, search_path: str) -> tuple[FeedQuery, Catalogue]:

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 import psycopg
 import pytest
 
-from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA
-from tests.integration.analysis_queries_correlated import CORRELATED
-from tests.integration.analysis_queries_fallbacks import FALLBACKS
-from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED
-from tests.integration.analysis_queries_null_safe import NULL_SAFE
-from tests.integration.analysis_queries_stacked import STACKED
-from tests.integration.analysis_queries_usual import USUAL
-from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
-from tests.integration.properties.delta import Connection, Followed, Outcome, follow, outcome, remember
+from tests.support.delta import Connection, Followed, Outcome, follow, outcome, remember
+from tests.support.soundness.case import Case
+from tests.support.soundness.correlated import CORRELATED
+from tests.support.soundness.fallbacks import FALLBACKS
+from tests.support.soundness.nested import BEYOND, COMBINED, NESTED
+from tests.support.soundness.null_safe import NULL_SAFE
+from tests.support.soundness.queries import CASES, COLUMNS, FILTERED, PLAIN, SCHEMA
+from tests.support.soundness.stacked import STACKED
+from tests.support.soundness.usual import USUAL
+from tests.support.soundness.whole_rows import WHOLE_ROWS
 
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 

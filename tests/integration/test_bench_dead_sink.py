@@ -11,9 +11,9 @@ from bench import dead_sink
 from bench.place import Place
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
-from tests import servers
-from tests.integration.sinks.targets import unique
+from tests.receivers.kinds import unique
 from tests.receivers.postgres import OWN_PREFIX
+from tests.support import servers
 
 
 @pytest.mark.timeout(300)

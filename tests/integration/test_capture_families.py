@@ -11,8 +11,8 @@ from cdc_daemon.pg.session import connect
 from cdc_daemon.service import Service
 from cdc_daemon.workers.installation import install, uninstall, wanted_steps
 from cdc_daemon.workers.planning import plan_feed
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 PARTITIONS = """
 CREATE TABLE item (id int, g int, v int, PRIMARY KEY (id, g)) PARTITION BY LIST (g);

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from cdc_daemon.capture.writers import Writers
-from tests.acceptance.command import Feed
-from tests.integration.daemon import Daemon
-from tests.integration.synced import Synced
 from tests.integration.test_capture_safety import plant
+from tests.support.command import Feed
+from tests.support.daemon import Daemon
+from tests.support.synced import Synced
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

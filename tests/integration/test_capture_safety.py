@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 

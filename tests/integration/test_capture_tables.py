@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

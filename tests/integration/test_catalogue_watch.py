@@ -10,8 +10,8 @@ from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import catalogue_watch
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.planning import plan_feed
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import ITEMS, Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import ITEMS, Synced
 
 OTHER = "CREATE TABLE other (id int PRIMARY KEY, code text);"
 

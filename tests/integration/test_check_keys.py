@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from cdc_daemon.cli import main
 from tests.conftest import Connect
-from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
-from tests.integration.properties.delta import follow
 from tests.integration.test_analysis_soundness import insertion
+from tests.support.delta import follow
+from tests.support.soundness.queries import CASES, COLUMNS, SCHEMA
 
 TABLES = "CREATE TABLE product (id integer PRIMARY KEY, name text)"
 

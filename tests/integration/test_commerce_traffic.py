@@ -15,7 +15,7 @@ from cdc_daemon.commerce.load import create
 from cdc_daemon.commerce.size import Size
 from cdc_daemon.commerce.traffic import Traffic
 from cdc_daemon.errors import CdcError
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

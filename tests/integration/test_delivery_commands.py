@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from cdc_daemon.cli import main
-from tests.acceptance.command import execute
-from tests.integration.synced import Synced
+from tests.support.command import execute
+from tests.support.synced import Synced
 
 ITEM = (
     "INSERT INTO cdc.failed_item"

@@ -15,11 +15,11 @@ from cdc_daemon.insight.status import read_status
 from cdc_daemon.service import Service
 from cdc_daemon.workers import control, watcher
 from cdc_daemon.workers.resync import Resync
-from tests.acceptance.command import eventually, execute
 from tests.conftest import Connect
-from tests.integration.daemon import Daemon
-from tests.integration.delivering import Delivering, closed_later
-from tests.integration.synced import Synced
+from tests.support.command import eventually, execute
+from tests.support.daemon import Daemon
+from tests.support.delivering import Delivering, closed_later
+from tests.support.synced import Synced
 
 TWO_SINKS = """
 [sinks.file]

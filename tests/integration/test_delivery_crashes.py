@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.delivering import Delivering
+from tests.support.delivering import Delivering
 
 
 def _refuse(delivering: Delivering) -> None:

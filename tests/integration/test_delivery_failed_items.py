@@ -17,7 +17,7 @@ from cdc_daemon.sinks.record import Record
 from cdc_daemon.workers import control, failed_items
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from tests.conftest import Connect
-from tests.integration.delivering import Delivering, installed
+from tests.support.delivering import Delivering, installed
 
 
 def test_a_refused_record_stands_aside_and_the_others_arrive(delivering: Delivering) -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import lease
-from tests.integration.delivering import Choosy, Delivering
+from tests.support.delivering import Choosy, Delivering
 
 
 @pytest.fixture

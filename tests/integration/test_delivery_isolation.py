@@ -20,9 +20,9 @@ from cdc_daemon.sinks.sink import Refusal
 from cdc_daemon.workers import delivery
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
-from tests.acceptance.command import eventually
 from tests.conftest import Connect
-from tests.integration.delivering import Choosy, Delivering, closed_later, installed
+from tests.support.command import eventually
+from tests.support.delivering import Choosy, Delivering, closed_later, installed
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import control
 from cdc_daemon.workers.delivered_documents import MOST_DOCUMENTS
-from tests.integration.delivering import Delivering
+from tests.support.delivering import Delivering
 
 
 @pytest.fixture

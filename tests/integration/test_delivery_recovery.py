@@ -14,8 +14,8 @@ import structlog
 from cdc_daemon import log
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import delivery
-from tests.acceptance.command import eventually
-from tests.integration.delivering import Delivering
+from tests.support.command import eventually
+from tests.support.delivering import Delivering
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests.support import servers
 
 ROOT = Path(__file__).parents[2]
 FEEDS = tomllib.loads((ROOT / "config" / "commerce.toml").read_text("utf-8"))["feeds"]

@@ -18,7 +18,7 @@ import pytest
 from cdc_daemon.errors import CdcError
 from cdc_daemon.pg.binaries import copy_installation, find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
-from tests import servers
+from tests.support import servers
 
 Make = Callable[..., EmbeddedServer]
 

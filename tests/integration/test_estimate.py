@@ -16,7 +16,7 @@ from cdc_daemon.estimate.arithmetic import Range
 from cdc_daemon.feeds import sample
 from cdc_daemon.pg.session import connect as open_session
 from cdc_daemon.settings import load
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 

@@ -14,7 +14,7 @@ import pytest
 
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.binaries import find_binaries
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

@@ -13,8 +13,8 @@ from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
 from cdc_daemon.workers.installation import default_owner
-from tests.acceptance.command import execute
-from tests.integration.daemon import Daemon
+from tests.support.command import execute
+from tests.support.daemon import Daemon
 
 FIRST_VERSION = Path(__file__).parents[1] / "fixtures" / "installed" / "first_version.sql"
 

@@ -10,9 +10,9 @@ import pytest
 import structlog
 
 from cdc_daemon import log
-from tests.acceptance.command import eventually
 from tests.receivers import journald
 from tests.receivers.journald import Journald
+from tests.support.command import eventually
 from tests.unit.test_log import configure_for_journal
 
 

@@ -12,7 +12,7 @@ from cdc_daemon.cli.group import main
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.statements import sql_directory
 from tests.conftest import Connect
-from tests.integration.daemon import Daemon
+from tests.support.daemon import Daemon
 
 OTHER = "shop_sync"
 

@@ -16,9 +16,9 @@ from cdc_daemon.workers import watcher
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.watcher import Watcher
-from tests.acceptance.command import Feed, eventually, execute
 from tests.conftest import Connect
-from tests.integration.synced import Synced
+from tests.support.command import Feed, eventually, execute
+from tests.support.synced import Synced
 
 READ = 20_000
 """Entries that the feed has read, in one changelog."""

@@ -9,8 +9,8 @@ import pytest
 from cdc_daemon.workers import sync as sync_module
 from cdc_daemon.workers import touched as touched_module
 from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import ITEMS, Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import ITEMS, Synced
 
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 500)")
 LARGE = FEWEST_TOO_MANY + 50

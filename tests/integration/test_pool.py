@@ -14,8 +14,8 @@ from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import SessionRefused, as_opened
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.workers.sync import for_sync
-from tests.acceptance.command import eventually
 from tests.conftest import Connect
+from tests.support.command import eventually
 
 PID = "SELECT pg_backend_pid()"
 MOST = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.acceptance.command import Feed, Record
-from tests.integration.synced import ITEMS, Synced
+from tests.support.command import Feed, Record
+from tests.support.synced import ITEMS, Synced
 
 # Each call is counted, whatever becomes of the transaction.
 COUNTED = """

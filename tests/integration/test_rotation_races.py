@@ -14,10 +14,10 @@ from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.registry import Registry
-from tests.acceptance.command import FILE_SINK, eventually, execute
 from tests.conftest import Connect
-from tests.integration.delivering import opened_pool
-from tests.integration.synced import Synced
+from tests.support.command import FILE_SINK, eventually, execute
+from tests.support.delivering import opened_pool
+from tests.support.synced import Synced
 
 SINK = FILE_SINK.split("]", 1)[0].rpartition(".")[2]
 

@@ -16,8 +16,8 @@ from cdc_daemon.cli.group import main
 from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.workers.surroundings import concerns
 from tests.conftest import Connect
-from tests.integration.daemon import Daemon
-from tests.servers import Server
+from tests.support.daemon import Daemon
+from tests.support.servers import Server
 
 SHOP = """
 CREATE TABLE product (id int PRIMARY KEY, sku text UNIQUE, price int);

@@ -17,9 +17,9 @@ from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection, kept_alive
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.pg.silence import Patience
-from tests.acceptance.command import eventually
 from tests.conftest import Connect
 from tests.receivers.proxy import Proxy, proxied
+from tests.support.command import eventually
 
 PATIENCE = Patience(connect_seconds=2, silence_seconds=1)
 

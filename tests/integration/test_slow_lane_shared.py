@@ -15,8 +15,8 @@ from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import PASSING, FeedSync
-from tests.acceptance.command import Feed, eventually, execute
-from tests.integration.synced import ITEMS, Synced
+from tests.support.command import Feed, eventually, execute
+from tests.support.synced import ITEMS, Synced
 
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 

@@ -8,8 +8,8 @@ import pytest
 
 from cdc_daemon.insight.status import FeedStatus, read_status
 from cdc_daemon.pg.session import connect
-from tests.acceptance.command import execute
-from tests.integration.synced import Synced
+from tests.support.command import execute
+from tests.support.synced import Synced
 
 
 def status(feeds: Synced) -> FeedStatus:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cdc_daemon.feeds.definition import RESERVED
 from cdc_daemon.pg.statements import sql_directory
-from tests.acceptance.command import Feed
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.synced import Synced
 
 DERIVED = {
     "delta",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.workers.sync import DefinitionDiffers
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 ITEM = """
 CREATE SCHEMA shop;

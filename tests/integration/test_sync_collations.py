@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 from cdc_daemon.feeds.catalogue import describe
-from tests.acceptance.command import Feed
 from tests.conftest import Connect
-from tests.integration.properties.delta import Connection, follow, outcome, remember
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.delta import Connection, follow, outcome, remember
+from tests.support.synced import Synced
 
 CASELESS = "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
 # The embedded server has no ICU, and so no collation under which other bytes are equal.

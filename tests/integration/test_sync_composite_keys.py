@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.acceptance.command import execute
-from tests.integration.daemon import Daemon
+from tests.support.command import execute
+from tests.support.daemon import Daemon
 
 
 def test_rows_whose_composite_key_holds_a_null_are_followed(database: str, tmp_path: Path) -> None:

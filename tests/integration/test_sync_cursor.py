@@ -12,8 +12,8 @@ import pytest
 from cdc_daemon.capture.writers import Writers
 from cdc_daemon.feeds import state
 from cdc_daemon.pg.session import connect as pinned
-from tests.acceptance.command import Feed, execute, key_of
-from tests.integration.synced import ITEMS, Synced
+from tests.support.command import Feed, execute, key_of
+from tests.support.synced import ITEMS, Synced
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 

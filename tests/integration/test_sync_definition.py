@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from cdc_daemon.cli import main
 from cdc_daemon.errors import FeedError
-from tests.acceptance.command import Feed
-from tests.integration.synced import ITEM_FEED, Synced
+from tests.support.command import Feed
+from tests.support.synced import ITEM_FEED, Synced
 
 
 def test_a_daemon_with_an_older_query_stops_the_feed_and_does_not_put_its_query_back(

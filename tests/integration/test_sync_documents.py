@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.acceptance.command import FILE_SINK, Feed, execute, fold, key_of, loads
-from tests.integration.synced import Synced
+from tests.support.command import FILE_SINK, Feed, execute, fold, key_of, loads
+from tests.support.synced import Synced
 
 
 def feed_of(query: str, options: str = "") -> dict[str, Feed]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.synced import Synced
+from tests.support.synced import Synced
 
 RESTORED = "UPDATE cdc.feed_state SET history = 'another cluster/1/1'"
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from cdc_daemon.analysis.model.plan import RouteKind
-from tests.acceptance.command import execute
-from tests.integration.daemon import Daemon
+from tests.support.command import execute
+from tests.support.daemon import Daemon
 
 
 class Joined(NamedTuple):

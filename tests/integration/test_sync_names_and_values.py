@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Feed
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.synced import Synced
 
 
 @pytest.mark.parametrize("name", ["q", "d", "k", "key", "a{b}", "a\"'b", "off %", "%s", "%(since)s"])

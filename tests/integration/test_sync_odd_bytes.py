@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import control
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, body text, note text);

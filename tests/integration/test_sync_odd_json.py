@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Feed, Record
-from tests.integration.synced import Synced
+from tests.support.command import Feed, Record
+from tests.support.synced import Synced
 
 SCHEMA = """
 CREATE TABLE note (id int PRIMARY KEY, payload json, "path\\to" json, state text);

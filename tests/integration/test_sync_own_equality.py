@@ -8,8 +8,8 @@ import pytest
 
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.pg.session import connect as pinned
-from tests.acceptance.command import Feed
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.synced import Synced
 
 CASELESS = """
 CREATE TYPE caseless;

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.workers.sync import DefinitionDiffers
-from tests.acceptance.command import execute
 from tests.conftest import Connect
-from tests.integration.synced import Synced
+from tests.support.command import execute
+from tests.support.synced import Synced
 
 PARTITIONED = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric) PARTITION BY RANGE (id);

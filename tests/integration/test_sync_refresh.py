@@ -19,8 +19,8 @@ from cdc_daemon.workers import watcher
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.watcher import Watcher
-from tests.acceptance.command import Feed, eventually, execute, key_of
-from tests.integration.synced import Synced
+from tests.support.command import Feed, eventually, execute, key_of
+from tests.support.synced import Synced
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 

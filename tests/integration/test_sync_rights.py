@@ -12,8 +12,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdc_daemon.errors import FeedError
-from tests.acceptance.command import execute
-from tests.integration.synced import Synced
+from tests.support.command import execute
+from tests.support.synced import Synced
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from cdc_daemon.errors import FeedError
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import ITEM_FEED, Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import ITEM_FEED, Synced
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 ENTRIES = "SELECT count(*) FROM cdc.changelog_public_item"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.errors import FeedError
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import ITEM_FEED, Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import ITEM_FEED, Synced
 
 NOTES = Feed("SELECT id, note FROM item")
 

@@ -18,10 +18,6 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts
-from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries import CASES, COLUMNS, SCHEMA
-from tests.integration.properties import delta
-from tests.integration.properties.delta import Connection, Followed, follow, outcome, remember
 from tests.integration.test_analysis_soundness import after_its_change, change, insertion
 from tests.mutations.anchors import find, modules
 from tests.mutations.mutants import Analyse, Mutation, mutant
@@ -37,7 +33,11 @@ from tests.mutations.rules.soundness import SOUND
 from tests.mutations.rules.telling import TELLING
 from tests.mutations.rules.uniqueness import ONCE
 from tests.mutations.rules.verdicts import TOLD
-from tests.unit.analysis.fixtures import CATALOGUE, Fixture, differences, fixtures
+from tests.support import delta
+from tests.support.analysis_fixtures import CATALOGUE, Fixture, differences, fixtures
+from tests.support.delta import Connection, Followed, follow, outcome, remember
+from tests.support.soundness.case import Case
+from tests.support.soundness.queries import CASES, COLUMNS, SCHEMA
 
 reader = test_verdicts.reader
 

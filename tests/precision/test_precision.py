@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from bench.precision import ARBITRARY, PARTS, lines, stored
-from tests.integration.analysis_queries import CASES
-from tests.unit.analysis.fixtures import PUBLISHED, fixtures
+from tests.support.analysis_fixtures import PUBLISHED, fixtures
+from tests.support.soundness.queries import CASES
 
 
 @pytest.mark.timeout(400)

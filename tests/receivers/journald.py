@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from tests.acceptance.command import eventually
 from tests.receivers.processes import leave_out
+from tests.support.command import eventually
 
 _PROGRAM = Path("/usr/lib/systemd/systemd-journald")
 _RUNTIME = Path("/run/systemd")

@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.sinks.record import Record
-from tests import servers
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
+from tests.support import servers
 
 OWN_PREFIX = "postgres-"
 """Of the folders of servers that belong to one test."""

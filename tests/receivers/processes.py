@@ -26,7 +26,7 @@ from typing import NoReturn
 import psutil
 import pytest
 
-from tests.servers import DIRECTORY_VARIABLE
+from tests.support.servers import DIRECTORY_VARIABLE
 
 OWNER_VARIABLE = "CDC_TEST_OWNER"
 """The process that all servers end with: pytest's, or the controller's of xdist."""

@@ -22,7 +22,6 @@ from psycopg.conninfo import make_conninfo
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.system_user import give, server_user
-from tests import servers
 from tests.receivers.certificates import Certificates
 from tests.receivers.kafka import KAFKA
 from tests.receivers.kafka_front import secured_front
@@ -33,6 +32,7 @@ from tests.receivers.processes import free_ports, leave_out, own, shared
 from tests.receivers.rabbitmq import Rabbitmq
 from tests.receivers.redis import Redis
 from tests.receivers.s3 import Moto
+from tests.support import servers
 
 USER, PASSWORD = "cdc", "of-the-tests"
 

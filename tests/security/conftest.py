@@ -9,8 +9,8 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import Connect
-from tests.integration.daemon import Daemon
 from tests.security.attacker import SCHEMA, Attacker, Session
+from tests.support.daemon import Daemon
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.acceptance.command import Feed
+from tests.support.command import Feed
 
 NAMES = (
     *(

@@ -8,8 +8,8 @@ from psycopg import sql
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.workers.installation import default_owner
-from tests.integration.daemon import Daemon
 from tests.security.attacker import Attacker, Session
+from tests.support.daemon import Daemon
 
 PRODUCTS = """
 SELECT p.id, p.sku, p.found, p.tg_op, p.old_rows, p.cdc_rows,

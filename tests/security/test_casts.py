@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from cdc_daemon.cli import main
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
 from tests.integration.test_slow_lane_shared import Sides, recompute_all
 from tests.security.attacker import Attacker, Session
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 # The type, the columns that are the feed's key, and three values of the entity.
 KINDS = {

@@ -11,8 +11,8 @@ import pytest
 from psycopg import sql
 
 from cdc_daemon.errors import CdcError
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 # What the stranger's code does: it leaves the name of the role that ran it.
 SCHEMA = """

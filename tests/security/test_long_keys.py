@@ -16,10 +16,10 @@ from cdc_daemon import log
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.workers import control, failed_items
-from tests.acceptance.command import Feed
 from tests.conftest import Connect
-from tests.integration.delivering import Delivering, close_pools, installed
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.delivering import Delivering, close_pools, installed
+from tests.support.synced import Synced
 
 # Digits of digests hold no repetitions that the server could compress.
 PRODUCTS = """

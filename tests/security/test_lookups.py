@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from cdc_daemon.pg.statements import texts
-from tests.integration.daemon import Daemon
 from tests.security.lookups import looked_up
+from tests.support.daemon import Daemon
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import installation
-from tests.acceptance.command import Command, Feed, execute
-from tests.integration.synced import Synced
 from tests.security.hostile_names import SHOPS, Shop, quoted
+from tests.support.command import Command, Feed, execute
+from tests.support.synced import Synced
 
 _GROUPS = [SHOPS[start::8] for start in range(8)]
 _FORGING = [shop for shop in SHOPS if not shop.is_printable]

@@ -10,8 +10,8 @@ import pytest
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.names import CaptureNames
 from cdc_daemon.workers import planning
-from tests.acceptance.command import Feed, execute
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute
+from tests.support.synced import Synced
 
 SCHEMA = """
 CREATE SCHEMA my_shop;

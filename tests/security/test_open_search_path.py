@@ -10,8 +10,8 @@ from psycopg import sql
 from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.session import connect
-from tests.integration.daemon import Daemon
 from tests.security.attacker import SCHEMA, Attacker, Session
+from tests.support.daemon import Daemon
 
 OPEN: Mapping[str, tuple[str, str]] = {
     "a right that everybody has": ("public", "GRANT CREATE ON SCHEMA public TO PUBLIC"),

@@ -13,9 +13,9 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.cli import main
 from cdc_daemon.workers.installation import default_owner
-from tests import servers
-from tests.integration.daemon import Daemon
 from tests.security.attacker import Session
+from tests.support import servers
+from tests.support.daemon import Daemon
 
 
 @pytest.fixture

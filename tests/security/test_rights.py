@@ -19,8 +19,8 @@ from cdc_daemon.workers.installation import default_owner
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from tests.conftest import Connect
-from tests.integration.daemon import Daemon
 from tests.security.attacker import Attacker, Session
+from tests.support.daemon import Daemon
 
 RIGHTS = """
 SELECT c.relname, array_agg(DISTINCT a.privilege_type ORDER BY a.privilege_type)

@@ -11,8 +11,8 @@ from psycopg import sql
 
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import control
-from tests.acceptance.command import Feed
-from tests.integration.synced import Synced
+from tests.support.command import Feed
+from tests.support.synced import Synced
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, sku text NOT NULL, weight text, extra json, body text);

@@ -22,7 +22,7 @@ from cdc_daemon.pg.binaries import find_binaries
 from tests.conftest import Connect
 from tests.security import samples, shadows
 from tests.security.resolved import watch
-from tests.servers import Server
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.timeout(300)  # whole lives
 

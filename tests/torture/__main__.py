@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import servers
-from tests.integration.sinks.targets import MORTAL
 from tests.receivers import postgres, processes
+from tests.receivers.kinds import MORTAL
+from tests.support import servers
 from tests.torture.rounds import say, torture
 
 ROUND_SECONDS = 60.0

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from cdc_daemon.pg.session import connect
-from tests.acceptance.command import Command, Feed
-from tests.integration.properties.schemas import SEARCH_PATH
 from tests.receivers.receiver import folded, meaning, seen
+from tests.support.command import Command, Feed
+from tests.support.grammar.schemas import SEARCH_PATH
 from tests.torture.sinks import Target
 
 _SHOWN = 3

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from tests.acceptance.cluster import Node
+from tests.support.cluster import Node
 from tests.torture.schema_changes import SCHEMA_CHANGES
 from tests.torture.sinks import Undo
 from tests.torture.world import Fault, World

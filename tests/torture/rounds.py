@@ -15,8 +15,8 @@ import psycopg
 
 from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.binaries import find_binaries
-from tests.acceptance.cluster import Node, dsn_of_all, nodes
-from tests.acceptance.command import Command
+from tests.support.cluster import Node, dsn_of_all, nodes
+from tests.support.command import Command
 from tests.torture.equality import differences
 from tests.torture.faults import FAULTS, NEED_A_STANDBY
 from tests.torture.schemas import Seeded, make_case

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import NamedTuple
 
-from tests.integration.properties.schemas import Column, Table
+from tests.support.grammar.schemas import Column, Table
 from tests.torture.sinks import Undo
 from tests.torture.world import Fault, World
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.acceptance.command import Feed
-from tests.integration.properties.changes import change, execute, filling
-from tests.integration.properties.delta import accepted
-from tests.integration.properties.queries import Grammar
-from tests.integration.properties.schemas import SEARCH_PATH, Chance, Schema, prepare, schema
 from tests.integration.properties.test_feeds import unique
+from tests.support.command import Feed
+from tests.support.delta import accepted
+from tests.support.grammar.changes import change, execute, filling
+from tests.support.grammar.queries import Grammar
+from tests.support.grammar.schemas import SEARCH_PATH, Chance, Schema, prepare, schema
 
 RANDOM_FEEDS = 3
 MOST_KEY_COLUMNS = 2

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.integration.properties.schemas import Chance
-from tests.integration.sinks.targets import MORTAL, PAST_A_PROXY
 from tests.receivers.http import HttpReceiver, Request, Script, answer, raw
+from tests.receivers.kinds import MORTAL, PAST_A_PROXY
 from tests.receivers.proxy import Proxy
 from tests.receivers.receiver import Documents, Receiver
+from tests.support.grammar.schemas import Chance
 
 Undo = Callable[[], None]
 _TIMEOUT_SECONDS = 2.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import Command, execute
-from tests.acceptance.shop import FEEDS, SCHEMA
+from tests.support.command import Command, execute
+from tests.support.shop import FEEDS, SCHEMA
 from tests.torture.equality import differences
 from tests.torture.rounds import torture
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from tests.acceptance.cluster import Node
-from tests.acceptance.command import FILE_SINK, Command, Running
-from tests.integration.properties.schemas import SEARCH_PATH
+from tests.support.cluster import Node
+from tests.support.command import FILE_SINK, Command, Running
+from tests.support.grammar.schemas import SEARCH_PATH
 from tests.torture.schemas import Case, Seeded
 from tests.torture.sinks import Target, Undo
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.integration.properties.changes import execute
-from tests.integration.properties.schemas import SEARCH_PATH
+from tests.support.grammar.changes import execute
+from tests.support.grammar.schemas import SEARCH_PATH
 from tests.torture.schemas import Case, Seeded
 
 _PAUSE_SECONDS = 0.02

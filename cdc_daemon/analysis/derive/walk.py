@@ -5,7 +5,7 @@ is a changed row of some table inside S whose route, evaluated over the *current
 values in all columns that the route binds.
 
 **Why** (induction over scopes). In brackets the test that fails without a step: a query of
-tests/integration/analysis_queries*.py, which random changes are tried on, or of tests/fixtures/analysis.
+tests/support/soundness/*.py, which random changes are tried on, or of tests/fixtures/analysis.
 
 1. A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an expression counts as a
    source ["an array of a subquery"]. If no source changed, the tuple and what it yields are the same in both

@@ -9,8 +9,8 @@ import pytest
 
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import control
-from tests.acceptance.command import Feed, execute, query
-from tests.integration.synced import Synced
+from tests.support.command import Feed, execute, query
+from tests.support.synced import Synced
 
 SCHEMA = r"""
 CREATE FUNCTION checked(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.daemon import Daemon
-from tests.integration.properties.changes import change, execute, filling
-from tests.integration.properties.delta import accepted, created, quoted
-from tests.integration.properties.queries import Feed, Grammar
-from tests.integration.properties.schemas import (
+from tests.support.daemon import Daemon
+from tests.support.delta import accepted, created, quoted
+from tests.support.grammar.changes import change, execute, filling
+from tests.support.grammar.queries import Feed, Grammar
+from tests.support.grammar.schemas import (
     CLEAN,
     MOMENT,
     SAME,
@@ -33,7 +33,7 @@ from tests.integration.properties.schemas import (
     prepare,
     schema,
 )
-from tests.integration.properties.terms import View
+from tests.support.grammar.terms import View
 
 WRITERS = 3
 PASS = -1

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from cdc_daemon.analysis.model.plan import RouteKind
-from tests.integration.properties.changes import change, execute, filling
-from tests.integration.properties.delta import Connection, accepted, created, follow, outcome, remember
-from tests.integration.properties.queries import Feed, Grammar
-from tests.integration.properties.schemas import CLEAN, SEARCH_PATH, Chance, Schema, prepare, schema
-from tests.integration.properties.terms import View
+from tests.support.delta import Connection, accepted, created, follow, outcome, remember
+from tests.support.grammar.changes import change, execute, filling
+from tests.support.grammar.queries import Feed, Grammar
+from tests.support.grammar.schemas import CLEAN, SEARCH_PATH, Chance, Schema, prepare, schema
+from tests.support.grammar.terms import View
 
 _REFUSALS = (
     psycopg.IntegrityError,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.sinks.targets import MORTAL, RECEIVERS
+from tests.receivers.kinds import MORTAL, RECEIVERS
 from tests.receivers.receiver import Receiver
 
 

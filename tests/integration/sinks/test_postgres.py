@@ -12,8 +12,8 @@ import pytest
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.record import Record
-from tests.integration.sinks.targets import unique
 from tests.integration.sinks.test_contract import FEED, delete, upsert
+from tests.receivers.kinds import unique
 from tests.receivers.postgres import PostgresReceiver
 
 

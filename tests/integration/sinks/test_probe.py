@@ -15,8 +15,8 @@ from nats.js.errors import NotFoundError
 
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.sink import ProbeStep
-from tests.integration.sinks.targets import RECEIVERS, WITHOUT_SERVER, unique
 from tests.receivers.kafka_front import doorkeeper
+from tests.receivers.kinds import RECEIVERS, WITHOUT_SERVER, unique
 from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import free_ports, shared

@@ -11,9 +11,9 @@ import pytest
 from cdc_daemon.errors import RecordsRefused, TargetFault
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.targets import unique
 from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.kafka import KAFKA, KafkaReceiver
+from tests.receivers.kinds import unique
 from tests.receivers.nats import NATS, NatsReceiver
 from tests.receivers.opensearch import OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver

@@ -14,8 +14,8 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import TargetFault
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.targets import unique
 from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
+from tests.receivers.kinds import unique
 from tests.receivers.nats import Nats, NatsReceiver
 from tests.receivers.opensearch import OPENSEARCH, OpensearchReceiver
 from tests.receivers.postgres import PostgresReceiver

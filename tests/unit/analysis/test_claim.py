@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from cdc_daemon.analysis.derive import walk
-from tests.integration.analysis_queries import CASES, FILTERED
-from tests.unit.analysis.fixtures import fixtures
+from tests.support.analysis_fixtures import fixtures
+from tests.support.soundness.queries import CASES, FILTERED
 
 
 def test_every_step_of_the_claim_names_a_test() -> None:

@@ -7,7 +7,7 @@ import pytest
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, Column, Table, TableName
 from cdc_daemon.analysis.model.plan import Route
-from tests.unit.analysis.fixtures import feed_query
+from tests.support.analysis_fixtures import feed_query
 
 
 def table(name: str, *, collation: str = "", deterministic: bool = True) -> Table:

@@ -8,7 +8,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind, Verdict
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 PRODUCT, STOCK = TableName("shop", "product"), TableName("shop", "stock")
 

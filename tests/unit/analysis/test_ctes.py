@@ -8,7 +8,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.dialect import parse
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.analysis.read.ctes import unread
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 
 def analysed(query: str) -> Analysis:

@@ -12,7 +12,7 @@ from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.model.catalogue import FeedQuery, TableName
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind
 from cdc_daemon.errors import FeedError
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 QUERY = "SELECT p.id, c.name FROM shop.product p JOIN shop.category c ON c.id = p.category_id"
 

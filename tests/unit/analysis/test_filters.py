@@ -7,7 +7,7 @@ import pytest
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.model.conditions import text
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def filters(query: str, *, written: str = "") -> dict[str, str | None]:

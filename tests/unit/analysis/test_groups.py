@@ -10,7 +10,7 @@ from cdc_daemon.analysis.read.build import Builder
 from cdc_daemon.analysis.read.context import NotUnderstood, Text
 from cdc_daemon.analysis.read.functions import Functions
 from cdc_daemon.analysis.read.grouping_sets import grouping_sets
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def sets(clause: str) -> list[str] | None:

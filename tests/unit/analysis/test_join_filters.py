@@ -10,7 +10,7 @@ import pytest
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Occurrence
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def occurrences(query: str, catalogue: Catalogue = CATALOGUE) -> dict[str, Occurrence]:

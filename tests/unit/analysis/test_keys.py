@@ -8,7 +8,7 @@ from dataclasses import replace
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, Column, FeedQuery, Output, Table, TableName
 from cdc_daemon.analysis.model.plan import Occurrence
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 BOOKING = CATALOGUE.tables[TableName("shop", "booking")]
 CUSTOMER = CATALOGUE.tables[TableName("shop", "customer")]

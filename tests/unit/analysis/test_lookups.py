@@ -5,7 +5,7 @@ from __future__ import annotations
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Visit
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def lookups(query: str) -> tuple[Visit, ...]:

@@ -8,7 +8,7 @@ import random
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
 from cdc_daemon.errors import FeedError
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query, fixtures
+from tests.support.analysis_fixtures import CATALOGUE, feed_query, fixtures
 
 EACH = int(os.environ.get("CDC_TEST_MUTANTS", "2"))
 """How many mutants of each documented query are tried."""

@@ -11,7 +11,7 @@ from cdc_daemon.analysis.model.plan import Analysis, Occurrence
 from cdc_daemon.analysis.model.scopes import Source
 from cdc_daemon.analysis.read.names import null_of
 from cdc_daemon.errors import FeedError
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 PRODUCT = TableName("shop", "product")
 TREE = (

@@ -6,7 +6,7 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.plan import Route, RouteKind
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 
 def route(query: str) -> Route:

@@ -8,7 +8,7 @@ from cdc_daemon.analysis.model.scopes import Scope
 from cdc_daemon.analysis.read.build import Builder
 from cdc_daemon.analysis.read.context import Text
 from cdc_daemon.analysis.read.functions import Functions
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def ranked(from_: str, *goals: Tree) -> list[str]:

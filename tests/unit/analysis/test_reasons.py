@@ -10,7 +10,7 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.model.scopes import Construct
 from cdc_daemon.analysis.report.reasons import place_of
 from cdc_daemon.analysis.source_text import Places, SqlText
-from tests.unit.analysis.fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE
 
 
 def reasons(query: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 Found = list[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
-from tests.unit.analysis.fixtures import CATALOGUE, PUBLISHED, Fixture, differences, fixtures
+from tests.support.analysis_fixtures import CATALOGUE, PUBLISHED, Fixture, differences, fixtures
 
 
 @pytest.mark.parametrize("fixture", fixtures(), ids=lambda fixture: fixture.id)

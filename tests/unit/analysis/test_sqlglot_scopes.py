@@ -15,7 +15,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.dialect import parse
-from tests.unit.analysis.fixtures import CATALOGUE, Fixture, feed_query, fixtures
+from tests.support.analysis_fixtures import CATALOGUE, Fixture, feed_query, fixtures
 
 
 def tables_of(query: str, views: set[TableName]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from cdc_daemon.analysis.model.dialect import parse
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.model.scopes import Ref
 from cdc_daemon.analysis.read.conjuncts import strict_refs
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 
 def is_strict(condition: str) -> bool:

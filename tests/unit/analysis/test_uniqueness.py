@@ -8,7 +8,7 @@ import pytest
 
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Column, Table, TableName
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 PROVED = {
     "a primary key": ("SELECT p.id FROM shop.product p", "id"),

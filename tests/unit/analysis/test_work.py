@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.read.build import Builder
 from cdc_daemon.analysis.read.context import Text
 from cdc_daemon.analysis.read.functions import Functions
-from tests.unit.analysis.fixtures import CATALOGUE, feed_query
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 INNERMOST = "SELECT t.id, t.category_id, t.price FROM shop.product t"
 

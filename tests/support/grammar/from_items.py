@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.integration.properties.terms import Col, Terms
+from tests.support.grammar.terms import Col, Terms
 
 
 class FromItems(Terms):

@@ -14,7 +14,7 @@ from cdc_daemon.analysis.model.conditions import text
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.referee import check_routes, referee
-from tests.integration.properties.terms import View
+from tests.support.grammar.terms import View
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.analysis_case import Case
+from tests.support.soundness.case import Case
 
 VIEWS = """
 CREATE VIEW pc AS SELECT p.id, p.sku, p.cat, c.name FROM p LEFT JOIN c ON c.id = p.cat;

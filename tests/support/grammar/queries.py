@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.integration.properties.conditions import Conditions
-from tests.integration.properties.expressions import Expressions
-from tests.integration.properties.from_items import FromItems
-from tests.integration.properties.schemas import ELSEWHERE, NO_EQUALITY, SAME
-from tests.integration.properties.selects import Selects
-from tests.integration.properties.terms import Col, Query, View, canonical
+from tests.support.grammar.conditions import Conditions
+from tests.support.grammar.expressions import Expressions
+from tests.support.grammar.from_items import FromItems
+from tests.support.grammar.schemas import ELSEWHERE, NO_EQUALITY, SAME
+from tests.support.grammar.selects import Selects
+from tests.support.grammar.terms import Col, Query, View, canonical
 
 ENTITY_TYPES = ("integer", "bigint", "text", "varchar(8)", "date", "uuid", "boolean", "size", "citext")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.analysis_case import Case
+from tests.support.soundness.case import Case
 
 WHOLE_ROWS = {
     "equal whole rows": Case("id", "SELECT x.id, y.name FROM c x JOIN c y ON x = y"),

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from cdc_daemon.pg.binaries import Origin, find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from cdc_daemon.pg.system_user import give, run_as, server_user
-from tests import servers
+from tests.support import servers
 
 SETTINGS = {
     "wal_level": "replica",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.integration.properties.schemas import NO_EQUALITY, TEXTS
-from tests.integration.properties.terms import Col, Terms, as_text, canonical, qualified
+from tests.support.grammar.schemas import NO_EQUALITY, TEXTS
+from tests.support.grammar.terms import Col, Terms, as_text, canonical, qualified
 
 
 class Expressions(Terms):

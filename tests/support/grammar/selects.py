@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.integration.properties.schemas import NO_EQUALITY
-from tests.integration.properties.terms import Col, Query, Terms, canonical, listed, merged, qualified
+from tests.support.grammar.schemas import NO_EQUALITY
+from tests.support.grammar.terms import Col, Query, Terms, canonical, listed, merged, qualified
 
 
 class Selects(Terms):

@@ -16,7 +16,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import FeedSync, for_sync
-from tests.acceptance.command import FILE_SINK, Command, Feed, Record, execute
+from tests.support.command import FILE_SINK, Command, Feed, Record, execute
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.integration.analysis_case import Case
-from tests.integration.analysis_queries_correlated import CORRELATED
-from tests.integration.analysis_queries_fallbacks import FALLBACKS
-from tests.integration.analysis_queries_nested import BEYOND, COMBINED, NESTED, VIEWS
-from tests.integration.analysis_queries_null_safe import NULL_SAFE
-from tests.integration.analysis_queries_stacked import STACKED
-from tests.integration.analysis_queries_usual import USUAL
-from tests.integration.analysis_queries_whole_rows import WHOLE_ROWS
+from tests.support.soundness.case import Case
+from tests.support.soundness.correlated import CORRELATED
+from tests.support.soundness.fallbacks import FALLBACKS
+from tests.support.soundness.nested import BEYOND, COMBINED, NESTED, VIEWS
+from tests.support.soundness.null_safe import NULL_SAFE
+from tests.support.soundness.stacked import STACKED
+from tests.support.soundness.usual import USUAL
+from tests.support.soundness.whole_rows import WHOLE_ROWS
 
 _TABLES = """
 CREATE TABLE p (id int PRIMARY KEY, cat int, sku varchar(8), price numeric, tags int[]);

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.integration.properties.schemas import MOMENT, VALUES, Chance, Column, Schema, Table
+from tests.support.grammar.schemas import MOMENT, VALUES, Chance, Column, Schema, Table
 
 _COPY = "COPY "
 

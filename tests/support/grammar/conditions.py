@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.integration.properties.schemas import NO_EQUALITY, NUMBERS, TEXTS
-from tests.integration.properties.terms import Col, Terms, as_text, comparable
+from tests.support.grammar.schemas import NO_EQUALITY, NUMBERS, TEXTS
+from tests.support.grammar.terms import Col, Terms, as_text, comparable
 
 
 class Conditions(Terms):

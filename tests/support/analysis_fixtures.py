@@ -23,7 +23,7 @@ from cdc_daemon.analysis.model.catalogue import (
     View,
 )
 
-DIRECTORY = Path(__file__).parents[2] / "fixtures" / "analysis"
+DIRECTORY = Path(__file__).parents[1] / "fixtures" / "analysis"
 _COMPARED_AS = {"shop.size": "enum", "shop.code": "text"}
 PUBLISHED = ("tpch", "pagila", "northwind", "wide", "generated")
 """Folders of queries that are written as their authors wrote them, for their own schemas."""

@@ -21,7 +21,7 @@ from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
-from tests.acceptance.command import eventually
+from tests.support.command import eventually
 
 CONFIGURATION = """
 [database]

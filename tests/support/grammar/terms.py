@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.integration.properties.schemas import NO_EQUALITY, NUMBERS, TEXTS, VALUES, Chance, Schema
+from tests.support.grammar.schemas import NO_EQUALITY, NUMBERS, TEXTS, VALUES, Chance, Schema
 
 
 class Col(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.analysis_case import Case
+from tests.support.soundness.case import Case
 
 NULL_SAFE = {
     "null-safe join to the key": Case(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.acceptance.command import Feed
+from tests.support.command import Feed
 
 SCHEMA = """
 CREATE TABLE product (id int PRIMARY KEY, name text NOT NULL, category_id int, price numeric NOT NULL);
