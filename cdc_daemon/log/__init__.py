@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal, TextIO, cast
 
 import orjson
@@ -20,7 +21,7 @@ from cdc_daemon.log.throttle import Throttle
 from cdc_daemon.redaction import hide_within
 from cdc_daemon.visible import visible, visible_json, visible_lines
 
-__all__ = ["Format", "Throttle", "configure", "get_logger"]
+__all__ = ["Format", "Throttle", "configure", "for_people", "get_logger"]
 
 Format = Literal["auto", "json", "console"]
 
@@ -54,7 +55,7 @@ def configure(
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_serialised)
         if as_json
-        else _Console(structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=24))
+        else _console(colors=target.isatty())
     )
     to_journal = as_json and _is_journal(target, environ)
     structlog.configure(
@@ -140,6 +141,25 @@ def _serialised(event: EventDict, **_: Any) -> str:
     return visible_json(line)
 
 
+def for_people(*, colors: bool) -> Callable[[Mapping[str, Any]], str]:
+    """Return the function that shows one event to a person, as `console` does.
+
+    It takes the event's fields. Of a line that is no event it takes the field `message`.
+    """
+    console = _console(colors=colors)
+
+    def show(event: Mapping[str, Any]) -> str:
+        if "event" not in event:
+            return visible(str(event.get("message", "")))
+        return str(console(None, "", dict(event)))
+
+    return show
+
+
+def _console(*, colors: bool) -> Processor:
+    return _Console(structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24, sort_keys=False))
+
+
 class _Console:
     """A renderer for people: what others said can't act on their terminal."""
 
@@ -155,7 +175,10 @@ class _Console:
 
 
 def _shown(value: object) -> object:
-    """Numbers keep their type, which the renderer colours; all else as the text that it is."""
+    """Numbers keep their type, which the renderer colours; keys are shown as JSON, all else as its text."""
+    if isinstance(value, dict | list):
+        with suppress(orjson.JSONEncodeError):
+            return visible(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
     return value if isinstance(value, int | float | None) else visible(str(value))
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
 import structlog
 
 from cdc_daemon import log
+from cdc_daemon.insight import log_search
+from cdc_daemon.insight.log_search import Search
 from tests.receivers import journald
 from tests.receivers.journald import Journald
 from tests.support.command import eventually
@@ -65,3 +69,23 @@ def test_a_key_is_searched_by_its_json(journal: Journald) -> None:
 
 def test_an_event_larger_than_a_datagram_arrives(journal: Journald) -> None:
     assert [entry["PRIORITY"] for entry in journal.entries("CDC_EVENT=feed_stopped")] == ["3"]
+
+
+def found(journal: Journald, **wanted: Any) -> list[Any]:
+    search = Search(**wanted)
+    events = log_search.in_journal(search, namespace=journal.namespace)
+    return [event["event"] for event in events if search.finds(event)]
+
+
+def test_logs_reads_the_journal(journal: Journald) -> None:
+    assert found(journal, feed="products") == ["pass_retried", "pass_finished", "record_refused"]
+    assert found(journal, feed="products", level="warning", key={"id": "1"}) == ["record_refused"]
+    assert found(journal, events=("sink_failed", "feed_stopped")) == ["sink_failed", "feed_stopped"]
+    assert found(journal, sink="nobody") == []
+    assert found(journal, since=datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def test_logs_follows_the_journal_until_it_is_closed(journal: Journald) -> None:
+    events = log_search.in_journal(Search(sink="catalog"), namespace=journal.namespace, follow=True)
+    assert [next(events)["event"], next(events)["event"]] == ["sink_failed", "record_refused"]
+    events.close()
