@@ -63,7 +63,7 @@ EVENTS: dict[str, Event] = {
     ),
     "feed_planned": Event("The daemon has analysed a feed's query.", ("feed", "tables", "routes")),
     "feed_changed": Event(
-        "A feed's definition, an object on which it depends, or the database's history has changed. The "
+        "A feed's definition, an object on which it depends, or the database's incarnation has changed. The "
         "daemon plans the feed anew and resyncs it. `reason` names the changed objects.",
         ("feed", "reason"),
     ),
@@ -72,9 +72,9 @@ EVENTS: dict[str, Event] = {
         "it. The feed goes on with the other tables and resyncs afterwards.",
         ("feed", "reason", "hint", "next_try_seconds"),
     ),
-    "history_continued": Event(
+    "incarnation_continued": Event(
         "The database was promoted and lacks nothing that receivers have. The daemon delivers nothing again.",
-        ("feed", "history"),
+        ("feed", "incarnation"),
     ),
     "witness_unusable": Event(
         "The daemon can't read or write the witness file in state_dir. Until it can, it may not notice a "

@@ -10,7 +10,7 @@ import orjson
 from psycopg import sql
 
 from cdc_daemon.errors import CdcError
-from cdc_daemon.feeds.history import History, Told
+from cdc_daemon.feeds.incarnation import Incarnation, ReadableParts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.redaction import hide
@@ -27,7 +27,7 @@ class FeedState:
     definition: str
     cursor: str | None
     fingerprint: str | None
-    history: str | None
+    incarnation: str | None
     revision: int
     pending_position: int
     pending_end: int
@@ -57,18 +57,18 @@ def snapshot(connection: Session) -> str:
     return str(_snapshot(connection, statement("feed_state.snapshot"))[0])
 
 
-def snapshot_and_history(connection: Session, told: Told) -> tuple[str, History]:
-    """Return the transaction's snapshot and the database's history.
+def snapshot_and_incarnation(connection: Session, readable: ReadableParts) -> tuple[str, Incarnation]:
+    """Return the transaction's snapshot and the database's incarnation.
 
     Args:
-        told: the parts of the history that the server reveals.
+        readable: the parts of the incarnation that the server reveals.
 
     Raises:
         CdcError: the transaction already has an xid, so its snapshot can't be a cursor.
     """
-    query = statement("feed_state.snapshot_and_history", **told.pieces)
+    query = statement("feed_state.snapshot_and_incarnation", **readable.pieces)
     cursor, *parts = _snapshot(connection, query)
-    return cursor, History.of(*parts)
+    return cursor, Incarnation.of(*parts)
 
 
 def _snapshot(connection: Session, query: sql.Composed) -> tuple[Any, ...]:
@@ -87,14 +87,25 @@ def lock(connection: Session, feed: str) -> FeedState | None:
     row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
     if row is None:
         return None
-    definition, cursor, fingerprint, history, revision, position, end, synced_at, old, failed, due, table = (
-        row
-    )
+    (
+        definition,
+        cursor,
+        fingerprint,
+        incarnation,
+        revision,
+        position,
+        end,
+        synced_at,
+        old,
+        failed,
+        due,
+        table,
+    ) = row
     return FeedState(
         definition,
         cursor,
         fingerprint,
-        history,
+        incarnation,
         revision,
         position,
         end,
@@ -135,7 +146,7 @@ def begin(
     cursor: str,
     fingerprint: str,
     parts: Mapping[str, Sequence[str]],
-    history: str,
+    incarnation: str,
     pending_end: int,
     revision: int,
 ) -> None:
@@ -151,7 +162,7 @@ def begin(
             "cursor": cursor,
             "fingerprint": fingerprint,
             "parts": orjson.dumps(dict(parts)).decode(),
-            "history": history,
+            "incarnation": incarnation,
             "pending_end": pending_end,
             "revision": revision,
         },

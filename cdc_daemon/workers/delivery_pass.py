@@ -121,7 +121,7 @@ class DeliveryPass:
         if taken:
             self.target.sign(position)
         if taken and ignored >= taken:
-            # Usually an unnoticed change of history, or two daemons with different databases.
+            # Usually an unnoticed change of incarnation, or two daemons with different databases.
             log.warning("records_ignored", sink=self.sink.name, feed=self.changes.feed.name, records=ignored)
         if taken:
             log.info(

@@ -25,7 +25,7 @@ from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
-from cdc_daemon.feeds.history import History, read_told
+from cdc_daemon.feeds.incarnation import Incarnation, readable_parts
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.renamed import remember_renamed
@@ -103,8 +103,8 @@ class FeedSync:
     ) -> None:
         self._connection = connection
         self._witness = witness or Witness(None)
-        self._told = read_told(connection)
-        self._history = History()
+        self._readable_parts = readable_parts(connection)
+        self._incarnation = Incarnation()
         self._revision = 0
         self._plan = plan
         self._feed = plan.definition
@@ -158,15 +158,15 @@ class FeedSync:
                 self._connection.execute(self._lock_sources)
                 if keep_entries:
                     self._connection.execute(self._lock_changelogs)
-            until, history = state.snapshot_and_history(self._connection, self._told)
+            until, incarnation = state.snapshot_and_incarnation(self._connection, self._readable_parts)
             locked = state.lock(self._connection, self._feed.name)
             if locked is not None:
-                self._history = replace(history, table=locked.table)
+                self._incarnation = replace(incarnation, table=locked.table)
                 self._revision = locked.revision
             yield until, locked
         # Note it after the commit, so that the database has every noted revision.
         if locked is not None and (locked.cursor is not None or keep_entries):
-            self._witness.note(self._history, self._feed.name, self._revision)
+            self._witness.note(self._incarnation, self._feed.name, self._revision)
 
     def run_pass(self) -> Pass | None:
         """Bring the feed to a new snapshot.
@@ -266,9 +266,9 @@ class FeedSync:
                 raise DefinitionDiffers(
                     f"before the first sync began: {what_changed(self._planned_parts, parts)}"
                 )
-            former = History.read(locked.history or "")
-            restored = locked.history is not None and (
-                self._history.difference(locked.history) != "none" or self._is_behind(locked)
+            former = Incarnation.read(locked.incarnation or "")
+            restored = locked.incarnation is not None and (
+                self._incarnation.difference(locked.incarnation) != "none" or self._is_behind(locked)
             )
             renamed = remember_renamed(self._connection, self._feed)
             if restored or renamed:
@@ -276,13 +276,13 @@ class FeedSync:
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             if restored:
                 self._restart_revisions(locked.revision)
-                if self._history.is_upgrade_of(former):
+                if self._incarnation.is_upgrade_of(former):
                     # After a return to the old cluster, its database is behind this note. (If this
                     # transaction fails, such a return costs an unneeded full snapshot.)
                     self._witness.note(former, self._feed.name, self._revision)
             self._every.require()
             added = self._every.put(
-                reason="history changed"
+                reason="incarnation changed"
                 if restored
                 else "first sync"
                 if not locked.synced
@@ -297,7 +297,7 @@ class FeedSync:
                 cursor=until,
                 fingerprint=found,
                 parts=self._fingerprint.parts(self._connection),
-                history=str(self._history),
+                incarnation=str(self._incarnation),
                 pending_end=added.last,
                 revision=self._revision,
             )
@@ -378,35 +378,36 @@ class FeedSync:
 
     def _check(self, locked: FeedState) -> None:
         self._check_definition(locked)
-        self._check_history(locked)
+        self._check_incarnation(locked)
         found = self._fingerprint.read(self._connection)
         if found not in {locked.fingerprint, self._tolerated}:
             before = state.fingerprint_parts(self._connection, self._feed.name)
             raise DefinitionDiffers(what_changed(before, self._fingerprint.parts(self._connection)))
 
-    def _check_history(self, locked: FeedState) -> None:
-        stored = locked.history or ""
-        difference = self._history.difference(stored)
+    def _check_incarnation(self, locked: FeedState) -> None:
+        stored = locked.incarnation or ""
+        difference = self._incarnation.difference(stored)
         if self._is_behind(locked):
-            raise DefinitionDiffers("the database has another history: it is behind what was delivered")
+            raise DefinitionDiffers("the database is another incarnation: it is behind what was delivered")
         if difference == "none":
             return
         if (
             difference == "timeline"
-            and self._witness.vouches(self._history, self._feed.name, stored, locked.revision)
+            and self._witness.vouches(self._incarnation, self._feed.name, stored, locked.revision)
             and self._witness.is_alone(self._connection)
         ):
             # A failover that lost nothing: the new primary has everything that receivers have.
             self._connection.execute(
-                statement("history.adopt"), {"feed": self._feed.name, "history": str(self._history)}
+                statement("incarnation.adopt"),
+                {"feed": self._feed.name, "incarnation": str(self._incarnation)},
             )
-            log.info("history_continued", feed=self._feed.name, history=str(self._history))
+            log.info("incarnation_continued", feed=self._feed.name, incarnation=str(self._incarnation))
             return
-        raise DefinitionDiffers("the database has another history: restored, copied or promoted")
+        raise DefinitionDiffers("the database is another incarnation: restored, copied or promoted")
 
     def _is_behind(self, locked: FeedState) -> bool:
         """Whether the database lacks a revision that was committed there before."""
-        seen = self._witness.seen(self._history.place, self._feed.name)
+        seen = self._witness.seen(self._incarnation.place, self._feed.name)
         return seen is not None and locked.revision < seen.revision
 
     def _check_definition(self, locked: FeedState) -> None:
@@ -479,7 +480,7 @@ class FeedSync:
         return act(True)
 
     def _restart_revisions(self, above: int) -> None:
-        seen = self._witness.seen(self._history.place, self._feed.name)
+        seen = self._witness.seen(self._incarnation.place, self._feed.name)
         name = sql.Literal(f"{own_schema.name()}.{sql.Identifier(self._feed.revision).as_string()}")
         row = self._connection.execute(
             statement("sync.restart_revisions", revision=name, sequence=sql.Identifier(self._feed.revision)),

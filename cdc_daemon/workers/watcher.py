@@ -76,7 +76,7 @@ class Watcher:
         with self._connect() as connection:
             for feed in self._feeds:
                 # The last session may have been lost with its server. An idle feed must check at once whether
-                # the database has another history.
+                # the database is another incarnation.
                 self._bells.ring_feed(feed)
             while not stop.is_set():
                 beat()

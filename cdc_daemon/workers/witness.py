@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import orjson
 
-from cdc_daemon.feeds.history import History
+from cdc_daemon.feeds.incarnation import Incarnation
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Session
@@ -27,10 +27,10 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Seen:
-    """The last committed revision of a feed, and its history."""
+    """The last committed revision of a feed, and its incarnation."""
 
     revision: int
-    history: str
+    incarnation: str
 
 
 class Witness:
@@ -58,46 +58,48 @@ class Witness:
             return self._id
 
     def seen(self, place: str, feed: str) -> Seen | None:
-        """Return the last note about a feed of a database (`History.place`)."""
+        """Return the last note about a feed of a database (`Incarnation.place`)."""
         with self._lock:
             return self._known(place).get(feed)
 
-    def vouches(self, history: History, feed: str, stored: str, revision: int) -> bool:
+    def vouches(self, incarnation: Incarnation, feed: str, stored: str, revision: int) -> bool:
         """Whether a promoted database still has all noted revisions of a feed.
 
         Args:
-            history: the present history.
-            stored, revision: history and last revision that the database has stored.
+            incarnation: the present incarnation.
+            stored, revision: incarnation and last revision that the database has stored.
         """
         with self._lock:
-            known = self._known(history.place)
-            _merge(known, self._read(history.place))
+            known = self._known(incarnation.place)
+            _merge(known, self._read(incarnation.place))
             seen = known.get(feed)
-            return seen is not None and seen.history == stored and seen.revision <= revision
+            return seen is not None and seen.incarnation == stored and seen.revision <= revision
 
-    def note(self, history: History, feed: str, revision: int) -> None:
+    def note(self, incarnation: Incarnation, feed: str, revision: int) -> None:
         """Note a committed revision. Writes the file at once, unless the note is no news."""
         with self._lock:
-            known = self._known(history.place)
-            before, now = known.get(feed), Seen(revision, str(history))
-            if before == now or (before and before.history == now.history and before.revision > revision):
+            known = self._known(incarnation.place)
+            before, now = known.get(feed), Seen(revision, str(incarnation))
+            if before == now or (
+                before and before.incarnation == now.incarnation and before.revision > revision
+            ):
                 return
-            _merge(known, self._read(history.place))
+            _merge(known, self._read(incarnation.place))
             known[feed] = now
-            self._write(f"witness-{_name(history.place)}.json", _as_json(known))
+            self._write(f"witness-{_name(incarnation.place)}.json", _as_json(known))
 
     def is_alone(self, connection: Session) -> bool:
         """Whether no other daemon can have delivered revisions that this one has not noted."""
-        row = connection.execute(statement("history.is_alone"), {"id": self.id}).fetchone()
+        row = connection.execute(statement("daemon.is_alone"), {"id": self.id}).fetchone()
         return bool(row and row[0])
 
     def arrive(self, connection: Session) -> None:
         """Record that this daemon runs. Call it again every few minutes."""
-        connection.execute(statement("history.here"), {"id": f"{self.id}/{os.getpid()}"})
+        connection.execute(statement("daemon.here"), {"id": f"{self.id}/{os.getpid()}"})
 
     def leave(self, connection: Session) -> None:
         """Record that this daemon has stopped."""
-        connection.execute(statement("history.away"), {"id": f"{self.id}/{os.getpid()}"})
+        connection.execute(statement("daemon.away"), {"id": f"{self.id}/{os.getpid()}"})
 
     def _known(self, place: str) -> dict[str, Seen]:
         if place not in self._places:
@@ -110,7 +112,9 @@ class Witness:
         path = self._folder / f"witness-{_name(place)}.json"
         try:
             feeds = orjson.loads(path.read_bytes())
-            return {feed: Seen(int(told["revision"]), str(told["history"])) for feed, told in feeds.items()}
+            return {
+                feed: Seen(int(note["revision"]), str(note["incarnation"])) for feed, note in feeds.items()
+            }
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -160,5 +164,7 @@ def _name(place: str) -> str:
 
 
 def _as_json(feeds: Mapping[str, Seen]) -> bytes:
-    told = {feed: {"revision": seen.revision, "history": seen.history} for feed, seen in feeds.items()}
-    return orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    notes = {
+        feed: {"revision": seen.revision, "incarnation": seen.incarnation} for feed, seen in feeds.items()
+    }
+    return orjson.dumps(notes, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)

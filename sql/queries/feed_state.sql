@@ -3,8 +3,8 @@
 -- would count as seen.
 SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL
 
--- name: snapshot_and_history
--- The same with what tells one history from another: between two passes there may be a promotion, or a session with
+-- name: snapshot_and_incarnation
+-- The same with what tells one incarnation from another: between two passes there may be a promotion, or a session with
 -- another server.
 SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL,
        ({system}), ({timeline}),
@@ -15,7 +15,7 @@ SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_
 -- transaction changed the row after our snapshot. A cursor rests while nothing comes, for a minute at most;
 -- that of a stopped feed moves at once when a pass works again, and takes the reason away (with entities in the
 -- slow lane the reason may be one of those: then a chunk that works takes it away).
-SELECT f.definition, f.cursor::text, f.fingerprint, f.history, f.revision, f.pending_position, f.pending_end,
+SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f.pending_position, f.pending_end,
        f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()),
@@ -54,7 +54,7 @@ WHERE feed = %(feed)s
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
     fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
-    history = %(history)s, revision = GREATEST(revision, %(revision)s::int8),
+    incarnation = %(incarnation)s, revision = GREATEST(revision, %(revision)s::int8),
     pending_end = GREATEST(pending_end, %(pending_end)s::int8),
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s

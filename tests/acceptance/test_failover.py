@@ -75,7 +75,7 @@ def test_a_planned_failover_sends_nothing_again(pair: list[Node], command: Comma
     before = len(command.records("items"))
     first.stop()
     second.promote()
-    daemon.await_event("history_continued", feed="items")
+    daemon.await_event("incarnation_continued", feed="items")
     execute(command.dsn, "UPDATE item SET name = 'c' WHERE id = 7")
     eventually("the change is delivered", lambda: is_delivered(command))
     assert len(command.records("items")) == before + 1
@@ -129,7 +129,7 @@ def test_an_old_primary_that_was_rewound_is_promoted_again(pair: list[Node], com
     before = len(command.records("items"))
     second.stop()
     first.promote()
-    daemon.await_event("history_continued", feed="items")
+    daemon.await_event("incarnation_continued", feed="items")
     execute(command.dsn, "UPDATE item SET name = 'third' WHERE id = 7")
     eventually("the change is delivered", lambda: is_delivered(command))
     # Nothing was lost this time: nothing is sent again.
@@ -174,7 +174,7 @@ def test_a_storage_snapshot_that_is_restored_in_place_is_noticed(
     command.call("run", "--once")
     node.stop()
     node.keep_copy(tmp_path / "copy")
-    for name in ("first", "second"):  # a second restore of one copy is another history again
+    for name in ("first", "second"):  # a second restore of one copy is another incarnation again
         node.start()
         execute(
             command.dsn,

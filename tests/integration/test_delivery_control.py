@@ -322,7 +322,7 @@ def test_after_a_restore_every_sink_gets_a_full_snapshot(delivering: Delivering)
     delivering.catch_up()
     delivering.sink.taken.clear()
     before = time.time_ns() // 1000
-    delivering.execute("UPDATE cdc.feed_state SET history = 'another'")
+    delivering.execute("UPDATE cdc.feed_state SET incarnation = 'another'")
     delivering.catch_up()
     by_key = {record.key: record for record in delivering.sink.taken}
     assert len(by_key) == len(delivering.sink.taken)  # once each
@@ -340,7 +340,7 @@ def test_a_snapshot_after_a_restore_waits_until_everything_is_recomputed(deliver
     delivering.execute(
         "UPDATE cdc.sink_state SET snapshot_wanted = true",
         "INSERT INTO cdc.resync (feed, reason, entities, first_position, last_position)"
-        " VALUES ('products', 'history changed', 1, 1, 1)",
+        " VALUES ('products', 'incarnation changed', 1, 1, 1)",
     )
     delivering.deliver()
     assert delivering.sink.taken == []

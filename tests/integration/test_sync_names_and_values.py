@@ -29,7 +29,7 @@ def test_a_feed_may_have_capitals_in_its_name(database: str, tmp_path: Path) -> 
     feeds.sync()
     (record,) = feeds.delivered_by("UPDATE item SET price = 0 WHERE id = 1", feed="itemPrices")
     assert record["feed"] == "itemPrices"
-    restored = "UPDATE cdc.feed_state SET history = 'another cluster/1/1'"
+    restored = "UPDATE cdc.feed_state SET incarnation = 'another cluster/1/1'"
     assert len(feeds.delivered_by(restored, feed="itemPrices")) == 5
 
 

@@ -149,7 +149,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "sink_state.remember_former": {"feed": "'items'"},
     "watcher.due": {"feed": "'timed'", "table": "feed_timed"},
 }
-_VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"history.is_alone": {"id": "x"}}
+_VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"daemon.is_alone": {"id": "x"}}
 _VALUES: Mapping[str, object] = {
     "above": 1,
     "base": 1.0,
@@ -164,7 +164,7 @@ _VALUES: Mapping[str, object] = {
     "failure": "x",
     "feed": "items",
     "feeds": ["items"],
-    "history": "x",
+    "incarnation": "x",
     "id": b"x",
     "ids": [b"x"],
     "keys": ['{"sku": "x"}'],

@@ -1,4 +1,4 @@
-"""A database that was restored, copied or promoted: its cursors belong to another history."""
+"""A database that was restored, copied or promoted: its cursors belong to another incarnation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.synced import Synced
 
-RESTORED = "UPDATE cdc.feed_state SET history = 'another cluster/1/1'"
+RESTORED = "UPDATE cdc.feed_state SET incarnation = 'another cluster/1/1'"
 
 
 def test_after_a_restore_everything_is_delivered_again_above_the_revisions_of_the_lost_future(

@@ -1,4 +1,4 @@
-"""The history of a cursor: a snapshot means nothing in a restored, copied or promoted database."""
+"""The incarnation of a cursor: a snapshot means nothing in a restored, copied or promoted database."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Difference = Literal["none", "timeline", "other"]
 
 
 @dataclass(frozen=True)
-class History:
-    """The history of a stored feed.
+class Incarnation:
+    """The incarnation of a stored feed.
 
     Attributes:
         system: identifier of the cluster.
@@ -34,8 +34,8 @@ class History:
     table: str = UNKNOWN
 
     @classmethod
-    def of(cls, system: int | None, timeline: str | None, database: int) -> History:
-        """Return the history from the server's values. `timeline` has hexadecimal digits."""
+    def of(cls, system: int | None, timeline: str | None, database: int) -> Incarnation:
+        """Return the incarnation from the server's values. `timeline` has hexadecimal digits."""
         return cls(
             UNKNOWN if system is None else str(system),
             UNKNOWN if timeline is None else str(int(timeline, 16)),
@@ -44,15 +44,15 @@ class History:
 
     @property
     def place(self) -> str:
-        """Identity of the database, whatever its history."""
+        """Identity of the database, whatever its incarnation."""
         return f"{self.system}/{self.database}"
 
     @classmethod
-    def read(cls, stored: str) -> History:
-        """Return a history from its stored text, made by `str`."""
+    def read(cls, stored: str) -> Incarnation:
+        """Return an incarnation from its stored text, made by `str`."""
         return cls(*(*stored.split("/"), UNKNOWN, UNKNOWN, UNKNOWN)[:4])
 
-    def is_upgrade_of(self, former: History) -> bool:
+    def is_upgrade_of(self, former: Incarnation) -> bool:
         """Whether `pg_upgrade` made this cluster: it keeps the oids of tables, unlike a dump."""
         return (
             UNKNOWN not in {self.system, former.system, self.table}
@@ -64,8 +64,8 @@ class History:
         return "/".join((self.system, self.timeline, self.database, self.table))
 
     def difference(self, stored: str) -> Difference:
-        """Return how the stored history differs from this one: not, only in the timeline, or otherwise."""
-        there = History.read(stored)
+        """Return whether the stored incarnation differs from this one, and if so, only in the timeline."""
+        there = Incarnation.read(stored)
         pairs = [(getattr(self, part.name), getattr(there, part.name)) for part in fields(self)]
         differs = [one != other and UNKNOWN not in {one, other} for one, other in pairs]
         if not any(differs):
@@ -74,23 +74,23 @@ class History:
 
 
 @dataclass(frozen=True)
-class Told:
-    """The parts of a history that the server reveals.
+class ReadableParts:
+    """The parts of an incarnation that the server reveals.
 
     Attributes:
-        pieces: expressions for `feed_state.snapshot_and_history`.
+        pieces: expressions for `feed_state.snapshot_and_incarnation`.
     """
 
     pieces: dict[str, sql.Composable]
 
 
-def read_told(connection: Session) -> Told:
+def readable_parts(connection: Session) -> ReadableParts:
     """Try which functions work: managed servers forbid some of them, and some fail there."""
-    return Told({part: _tried(connection, part) for part in ("system", "timeline")})
+    return ReadableParts({part: _tried(connection, part) for part in ("system", "timeline")})
 
 
 def _tried(connection: Session, part: str) -> sql.Composable:
-    query = statement(f"history.{part}")
+    query = statement(f"incarnation.{part}")
     try:
         connection.execute(query)
     except psycopg.Error as error:
