@@ -43,15 +43,15 @@ class Invocation:
         Raises:
             ConfigurationError: the configuration is not valid. The error has every fault.
         """
-        given = {"daemon.log_level": self.log_level, "daemon.log_format": self.log_format}
+        given = {"log.level": self.log_level, "log.format": self.log_format}
         settings = load(
             self.config, overrides={name: value for name, value in given.items() if value is not None}
         )
         redaction.know(secret_texts(settings))
         taken = any(sink.type == "stdout" for sink in settings.sinks.values())
         log.configure(
-            settings.daemon.log_level if for_daemon or self.log_level else "warning",
-            settings.daemon.log_format,
+            settings.log.level if for_daemon or self.log_level else "warning",
+            settings.log.format,
             sys.stdout if for_daemon and not taken else sys.stderr,
         )
         return settings

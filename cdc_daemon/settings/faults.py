@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from cdc_daemon.nearest import nearest
 from cdc_daemon.redaction import hide_passwords
-from cdc_daemon.settings.model import holds_secret
+from cdc_daemon.settings.section import holds_secret
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,8 +16,8 @@ from cdc_daemon.errors import ConfigurationError, UnknownSinkKind
 from cdc_daemon.pg import own_schema
 from cdc_daemon.settings import environment
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
-from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, Settings
-from cdc_daemon.settings.sections import FILE_ENDING, Sections, keys
+from cdc_daemon.settings.model import FeedSettings, Settings
+from cdc_daemon.settings.sections import FILE_ENDING, MOVED, SINGLE, Sections, keys
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.verdicts import VERDICTS, Accepting
@@ -39,7 +39,7 @@ def load(
         path: the TOML file. Relative paths in it are relative to its folder.
         environ: environment variables. `CDC_*` override the file. Files of `*_file` settings are searched in
             `CREDENTIALS_DIRECTORY` first.
-        overrides: values of command-line options by dotted field (`daemon.log_level`); they override all.
+        overrides: values of command-line options by dotted field (`log.level`); they override all.
 
     Raises:
         ConfigurationError: the configuration is not valid. The error has every fault.
@@ -49,7 +49,7 @@ def load(
     environment.apply(sections, environ, faults)
     for dotted, value in (overrides or {}).items():
         place = tuple(dotted.split("."))
-        sections.put(place, value, origin=f"--{place[-1].replace('_', '-')}")
+        sections.put(place, value, origin="--" + "-".join(place).replace("_", "-"))
     settings = _Loading(sections, faults, path, environ).settings()
     if settings is None or faults.found:
         raise ConfigurationError(faults.found)
@@ -94,28 +94,27 @@ class _Loading:
         self._environ = environ
 
     def settings(self) -> Settings | None:
-        """Return the settings, or None if `[database]` or `[daemon]` has a fault."""
-        database = self._table(DatabaseSettings, ("database",))
-        daemon = self._table(DaemonSettings, ("daemon",))
+        """Return the settings, or None if a section that is one table has a fault."""
+        single = {name: self._table(model, (name,)) for name, model in SINGLE.items()}
         sinks = {name: self._sink(name) for name in self._sections.names("sinks")}
         feeds = {name: self._feed(name) for name in self._sections.names("feeds")}
         self._check_feed_names()
         self._check_sink_names()
-        if database is None or daemon is None:
+        if None in single.values():
             return None
         return Settings(
             file=self._path,
-            database=database,
-            daemon=daemon,
             feeds={name: feed for name, feed in feeds.items() if feed},
             sinks={name: sink for name, sink in sinks.items() if sink},
+            **cast("dict[str, Any]", single),
         )
 
     def _table(self, model: type[Model], place: Place) -> Model | None:
         given = dict(self._sections.tables[place])
         known = keys(model)
         for key in [key for key in given if key not in known]:
-            self._faults.add((*place, key), "is no known setting", did_you_mean(key, known))
+            hint = MOVED.get((*place, key)) or did_you_mean(key, known)
+            self._faults.add((*place, key), "is no known setting", hint)
             del given[key]
         unread, read = self._read_secrets(model, place, given)
         try:

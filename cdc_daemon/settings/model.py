@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Self, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, model_validator
-from pydantic.config import JsonDict
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, Field, SecretStr, SerializeAsAny, model_validator
 
 from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.own_schema import DEFAULT, PATTERN
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
-from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, SinkSettings
+from cdc_daemon.settings.log import LogSettings
+from cdc_daemon.settings.section import NOT_SETTABLE, Name, Names, Section, SomeNames
+from cdc_daemon.sinks.settings import SinkSettings
 
 EMBEDDED = "embedded:"
 """Connection string that means the private server which the daemon starts and keeps in `state_dir`."""
-
-_NOT_SETTABLE: JsonDict = {"settable": False}
 
 
 def _checked_dsn(dsn: SecretStr) -> SecretStr:
@@ -37,24 +35,7 @@ def _checked_dsn(dsn: SecretStr) -> SecretStr:
     return dsn
 
 
-def _without_repetition(names: tuple[str, ...]) -> tuple[str, ...]:
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise ValueError(f"must not name {name!r} twice")
-    return names
-
-
-Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], AfterValidator(_without_repetition)]
-SomeNames = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_without_repetition)]
-
-
-class _Section(BaseModel):
-    # hide_input_in_errors: an error's text may reach a log, and the input may be a secret.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """`[database]`."""
 
     dsn: Annotated[SecretStr, AfterValidator(_checked_dsn)] = Field(
@@ -147,7 +128,7 @@ RESERVED_SESSIONS = 3
 while a feed is planned, one to check a session that has waited for long."""
 
 
-class DaemonSettings(_Section):
+class DaemonSettings(Section):
     """`[daemon]`."""
 
     name: Name = Field(
@@ -224,14 +205,6 @@ class DaemonSettings(_Section):
         description="Number of changes that a sink may be behind before it scans the stored feed instead of "
         "the log.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info",
-        description="Lowest severity that the daemon logs: `debug`, `info`, `warning` or `error`.",
-    )
-    log_format: Literal["auto", "json", "console"] = Field(
-        default="auto",
-        description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON.",
-    )
 
     @property
     def shared_sessions(self) -> int:
@@ -256,7 +229,7 @@ def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:
     return cast("tuple[str, ...]", validated.get("key", ()))
 
 
-class FeedSettings(_Section):
+class FeedSettings(Section):
     """`[feeds.<name>]`."""
 
     query: Path = Field(
@@ -264,7 +237,7 @@ class FeedSettings(_Section):
         "configuration file."
     )
     # Not a setting: the content of the file `query`. It is read once, so that a later edit needs a restart.
-    text: str = Field(default="", repr=False, json_schema_extra=_NOT_SETTABLE)
+    text: str = Field(default="", repr=False, json_schema_extra=NOT_SETTABLE)
     key: SomeNames = Field(description="Output columns that identify a document.")
     entity: SomeNames = Field(
         default_factory=_key_of,
@@ -298,7 +271,7 @@ class FeedSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration, valid and complete, as one value.
 
     Attributes:
@@ -306,11 +279,12 @@ class Settings(_Section):
         feeds, sinks: settings by name, in the order of the file.
     """
 
-    file: Path = Field(json_schema_extra=_NOT_SETTABLE)
+    file: Path = Field(json_schema_extra=NOT_SETTABLE)
     database: DatabaseSettings
     daemon: DaemonSettings = DaemonSettings()
-    feeds: dict[str, FeedSettings] = {}
-    sinks: dict[str, SerializeAsAny[SinkSettings]] = {}
+    log: LogSettings = LogSettings()
+    feeds: dict[str, FeedSettings] = Field(default={})
+    sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(default={})
 
     @property
     def needed_sessions(self) -> int:
@@ -322,23 +296,3 @@ class Settings(_Section):
     def effective(self) -> dict[str, Any]:
         """All values in force, ready for JSON, with secrets hidden and without the queries' text."""
         return self.model_dump(mode="json", exclude={"file": True, "feeds": {"__all__": {"text"}}})
-
-
-def settable(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields of a section that a person may set, by name."""
-    return {
-        field.alias or name: field
-        for name, field in model.model_fields.items()
-        if field.json_schema_extra != _NOT_SETTABLE
-    }
-
-
-def holds_secret(field: FieldInfo) -> bool:
-    """Whether the field holds a secret: its value must not be shown, and `<field>_file` may replace it."""
-    # The annotation may be a union, annotated, or a mapping. In each case its text names the type.
-    return "SecretStr" in repr(field.annotation)
-
-
-def may_stand_in_a_file(field: FieldInfo) -> bool:
-    """Whether `<field>_file` may replace the field: it is a secret, or a URL that may hold one."""
-    return holds_secret(field) or field.json_schema_extra == MAY_HOLD_SECRET

@@ -9,20 +9,26 @@ from pydantic import BaseModel
 
 from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
-from cdc_daemon.settings.model import (
-    DaemonSettings,
-    DatabaseSettings,
-    FeedSettings,
-    may_stand_in_a_file,
-    settable,
-)
+from cdc_daemon.settings.log import LogSettings
+from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings
+from cdc_daemon.settings.section import may_stand_in_a_file, settable
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import SinkSettings
 
-SINGLE: Mapping[str, type[BaseModel]] = {"database": DatabaseSettings, "daemon": DaemonSettings}
+SINGLE: Mapping[str, type[BaseModel]] = {
+    "database": DatabaseSettings,
+    "daemon": DaemonSettings,
+    "log": LogSettings,
+}
 """Sections that are one table."""
 NAMED = ("feeds", "sinks")
 """Sections with a table for each name."""
+
+MOVED: Mapping[Place, str] = {
+    ("daemon", "log_level"): "it is now `level` below [log]",
+    ("daemon", "log_format"): "it is now `format` below [log]",
+}
+"""Hints for settings of earlier versions."""
 
 FILE_ENDING = "_file"
 

@@ -128,8 +128,8 @@ class Command:
         """Write the configuration and the feeds' queries."""
         parts = [
             f"[database]\ndsn = {json.dumps(self.dsn)}\n{database}\n",
-            "[daemon]\nlog_format = 'json'\n",
-            f"state_dir = {json.dumps(str(self.folder / 'state'))}\n{daemon}\n",
+            "[log]\nformat = 'json'\n",
+            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\n{daemon}\n",
         ]
         for name, feed in self.feeds.items():
             (self.folder / f"{name}.sql").write_text(feed.query, "utf-8")

@@ -102,12 +102,12 @@ def test_check_says_that_all_is_well(call: Call) -> None:
 
 def test_check_tells_each_fault_of_the_configuration_on_a_line_of_its_own(call: Call, folder: Path) -> None:
     with (folder / "cdc.toml").open("a") as file:
-        file.write("[daemon]\npoll_seconds = 0\nlog_levle = 'info'\n")
+        file.write("[daemon]\npoll_seconds = 0\nbatch_entitise = 7\n")
     result = call("check")
     assert result.exit_code == 2
     first, second = result.stderr.splitlines()
     assert first.startswith(
-        f"Error: {folder}/cdc.toml: daemon.log_levle: is no known setting. Try: `log_level`"
+        f"Error: {folder}/cdc.toml: daemon.batch_entitise: is no known setting. Try: `batch_entities`"
     )
     assert second.startswith(
         f"Error: {folder}/cdc.toml: daemon.poll_seconds: is 0; it should be greater than 0. Try: "

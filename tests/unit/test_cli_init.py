@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from cdc_daemon.cli import main
 from cdc_daemon.cli.init import FILES, starter_directory
 from cdc_daemon.settings import load
-from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, settable
+from cdc_daemon.settings.model import DaemonSettings, FeedSettings
+from cdc_daemon.settings.section import settable
+from cdc_daemon.settings.sections import SINGLE
 from cdc_daemon.sinks.registry import SINKS
 
 FORMS = {
@@ -76,7 +78,7 @@ def test_the_defaults_that_the_starter_shows_are_the_defaults(tmp_path: Path) ->
 def test_the_starter_shows_every_setting() -> None:
     text = uncommented((starter_directory() / "cdc.toml").read_text("utf-8"))
     shown = set(re.findall(r"^(\w+) = ", text, flags=re.MULTILINE))
-    models: tuple[type[BaseModel], ...] = (DatabaseSettings, DaemonSettings, FeedSettings, *SINKS.values())
+    models: tuple[type[BaseModel], ...] = (*SINGLE.values(), FeedSettings, *SINKS.values())
     for model in models:
         # A secret is shown as its file: that is how it should be given.
         missing = {name for name in settable(model) if name not in shown and f"{name}_file" not in shown}

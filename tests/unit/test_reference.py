@@ -14,7 +14,9 @@ from pydantic.fields import FieldInfo
 
 from cdc_daemon.cli import main
 from cdc_daemon.events import EVENTS, Event
-from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, holds_secret, settable
+from cdc_daemon.settings.model import FeedSettings
+from cdc_daemon.settings.section import holds_secret, settable
+from cdc_daemon.settings.sections import SINGLE
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
@@ -59,8 +61,7 @@ def options(command: click.Command) -> dict[str, str]:
 
 def sections() -> dict[str, type[BaseModel]]:
     return {
-        "[database]": DatabaseSettings,
-        "[daemon]": DaemonSettings,
+        **{f"[{name}]": model for name, model in SINGLE.items()},
         "[feeds.<name>]": FeedSettings,
         **{f'[sinks.<name>] with type = "{kind}"': model for kind, model in SINKS.items()},
     }

@@ -45,7 +45,7 @@ def write(tmp_path: Path) -> Write:
 
 def faults_of(path: Path, environ: Mapping[str, str] | None = None, **overrides: object) -> list[Fault]:
     with pytest.raises(ConfigurationError) as caught:
-        load(path, environ or {}, {f"daemon.{name}": value for name, value in overrides.items()})
+        load(path, environ or {}, {f"log.{name}": value for name, value in overrides.items()})
     return caught.value.faults
 
 
@@ -87,10 +87,11 @@ def test_absolute_paths_stay(write: Write) -> None:
 
 
 def test_an_option_goes_over_the_environment_and_that_over_the_file(write: Write) -> None:
-    path = write(MINIMAL + '[daemon]\nlog_level = "warning"\nbatch_entities = 7\ndrain_seconds = 3\n')
-    environ = {"CDC_DAEMON_LOG_LEVEL": "error", "CDC_DAEMON_BATCH_ENTITIES": "8"}
-    daemon = load(path, environ, {"daemon.log_level": "debug"}).daemon
-    assert (daemon.log_level, daemon.batch_entities, daemon.drain_seconds) == ("debug", 8, 3.0)
+    path = write(MINIMAL + '[log]\nlevel = "warning"\n[daemon]\nbatch_entities = 7\ndrain_seconds = 3\n')
+    environ = {"CDC_LOG_LEVEL": "error", "CDC_DAEMON_BATCH_ENTITIES": "8"}
+    settings = load(path, environ, {"log.level": "debug"})
+    daemon = settings.daemon
+    assert (settings.log.level, daemon.batch_entities, daemon.drain_seconds) == ("debug", 8, 3.0)
 
 
 def test_the_environment_reaches_every_kind_of_value(write: Write) -> None:
@@ -136,13 +137,20 @@ def test_what_kubernetes_sets_for_a_service_called_cdc_daemon_is_no_fault(write:
     load(write(MINIMAL), {**service, "CDC_CONFIG": "x", "CDC_TEST_DSN": "y"})
 
 
+def test_a_setting_of_an_earlier_version_is_pointed_to_its_new_name(write: Write) -> None:
+    _, what, hint = only_fault(write(MINIMAL + '[daemon]\nlog_level = "info"\n'))
+    assert (what, hint) == ("is no known setting", "it is now `level` below [log]")
+
+
 def test_all_faults_are_told_at_once(write: Write) -> None:
     text = """
         [database]
         dsn = "embedded:"
         [daemon]
         poll_seconds = 0
-        log_level = "loud"
+        log_level = "info"
+        [log]
+        level = "loud"
         [feeds.products]
         query = "absent.sql"
         sinks = ["catalgo"]
@@ -150,8 +158,14 @@ def test_all_faults_are_told_at_once(write: Write) -> None:
         type = "htp"
     """
     path = write(text)
-    places = [where for where, _, _ in faults_of(path, {"CDC_NONSENSE": "1"}, log_format="xml")]
-    fields = ["daemon.poll_seconds", "daemon.log_level", "sinks.catalog.type", "feeds.products.key"]
+    places = [where for where, _, _ in faults_of(path, {"CDC_NONSENSE": "1"}, format="xml")]
+    fields = [
+        "daemon.poll_seconds",
+        "daemon.log_level",
+        "log.level",
+        "sinks.catalog.type",
+        "feeds.products.key",
+    ]
     fields += ["feeds.products.query", "feeds.products.sinks"]
     assert sorted(places) == sorted(
         ["CDC_NONSENSE", "--log-format", *(f"{path}: {field}" for field in fields)]
