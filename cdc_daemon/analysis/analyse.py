@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -11,8 +11,9 @@ from cdc_daemon.analysis.capture_filters.join_filters import Found, join_filters
 from cdc_daemon.analysis.capture_filters.row_filters import names_moments, row_filter
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.derive.membership import is_null
+from cdc_daemon.analysis.derive.partial_route import settled
 from cdc_daemon.analysis.derive.route_builder import Fragment, Statement, statement
-from cdc_daemon.analysis.derive.scope_plan import Finished, Values, Wanted
+from cdc_daemon.analysis.derive.scope_plan import Wanted
 from cdc_daemon.analysis.derive.walk import walk
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.failure import attempted
@@ -23,7 +24,6 @@ from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKin
 from cdc_daemon.analysis.model.scopes import (
     WHOLE_ROW,
     Body,
-    Conjunct,
     Scope,
     Source,
     scopes_of,
@@ -102,7 +102,8 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
     work = Work()
-    for fragment, values in walk(body, Wanted(entity, entity), _finish, work):
+    for route in settled(walk(body, Wanted(entity, entity), work)):
+        fragment, values = route.fragment, route.values
         if work.exhausted(fragment.source.origin):
             continue
         bound = {name: values[positions[name]].tree for name in query.entity if positions[name] in values}
@@ -129,10 +130,6 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
         null_extended=frozenset(null_extended) if nullable else frozenset(),
         unread=_unread(text),
     )
-
-
-def _finish(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
-    yield fragment, values
 
 
 _NO_WAY = "no row of it reaches an entity by what the query says; taken as all to be safe"

@@ -10,7 +10,7 @@ The subquery ranks below the changed row, so it chose the same before and after.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -21,8 +21,8 @@ from cdc_daemon.analysis.derive.join_path import Reach
 from cdc_daemon.analysis.derive.null_extension import type_in
 from cdc_daemon.analysis.derive.outer_join_states import Case
 from cdc_daemon.analysis.derive.route_builder import Fragment
-from cdc_daemon.analysis.derive.scope_plan import Finished, Plan, Values, compiled, placed
-from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Ref, Source, refs_of
+from cdc_daemon.analysis.derive.scope_plan import Plan, compiled, placed
+from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Ref, refs_of
 from cdc_daemon.analysis.read.conjuncts import conjunct
 
 
@@ -70,31 +70,16 @@ def chosen_rows(
     for each in chosen.among:
         if isinstance(each, str):
             source = plan.scope.sources[each]
-            for further, opened in _rows(source, given, grown):
-                if not opened:
+            if source.body is None:
+                raise AssertionError("a subquery has a body")
+            for route in rows_of(source.body, given, grown, strict=True):
+                if not route.outer:
                     return []
-                brought = tuple(placed(q, source) for q in opened)
-                found.append(Found(further, start, brought, (), visited))
+                brought = tuple(placed(q, source) for q in route.outer)
+                found.append(Found(route.fragment, start, brought, (), visited))
         else:
             equality = exp.EQ(this=chosen.left[0].copy(), expression=each.copy())
             types = {ref: type_ for ref in condition.refs if (type_ := type_in(plan.scope, ref)) is not None}
             same = tuple(conjunct(equality, condition.join, condition.span, types))
             found.append(Found(grown, start, (), same, visited))
-    return found
-
-
-def _rows(
-    source: Source, given: Mapping[int, Value], fragment: Fragment
-) -> list[tuple[Fragment, Sequence[Conjunct]]]:
-    """The routes to a subquery's rows, and what each knows of outer columns."""
-    found: list[tuple[Fragment, Sequence[Conjunct]]] = []
-
-    def collect(fragment: Fragment, _values: Values, opened: Sequence[Conjunct]) -> Iterator[Finished]:
-        found.append((fragment, opened))
-        return iter(())
-
-    if source.body is None:
-        raise AssertionError("a subquery has a body")
-    for _ in rows_of(source.body, given, fragment, collect, strict=True):
-        raise AssertionError("what is collected yields nothing")
     return found

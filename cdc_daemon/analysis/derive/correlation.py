@@ -25,12 +25,11 @@ from cdc_daemon.analysis.derive.equivalences import Value, substitute
 from cdc_daemon.analysis.derive.join_path import Reach
 from cdc_daemon.analysis.derive.null_extension import brought, in_case, seen_in
 from cdc_daemon.analysis.derive.outer_join_states import Case, cases
+from cdc_daemon.analysis.derive.partial_route import PartialRoute
 from cdc_daemon.analysis.derive.partition_peers import agree
 from cdc_daemon.analysis.derive.recursive_routes import Reached, compiled_step, copied_columns, step_alone
 from cdc_daemon.analysis.derive.route_builder import Closure, Fragment
 from cdc_daemon.analysis.derive.scope_plan import (
-    Continue,
-    Finished,
     Plan,
     compared_with,
     compiled,
@@ -71,9 +70,7 @@ def row_before(body: Recursion) -> Scope:
     return replace(scope, names=names, outputs=outputs, bindable=tuple(True for _ in names))
 
 
-def beginnings(
-    body: Recursion, fragment: Fragment, values: Mapping[int, Value], proceed: Continue
-) -> Iterator[Finished]:
+def beginnings(body: Recursion, fragment: Fragment, values: Mapping[int, Value]) -> Iterator[PartialRoute]:
     """Routes from the row before a changed step to what the bases that lead to it know of outer columns.
 
     Args:
@@ -83,7 +80,7 @@ def beginnings(
     types = {n: output_type(body.base, n) or output_type(body.step, n) for n in values}
     seeds, steps = copied_columns(body, values, types, partial(_steps_back, body, types))
     if not seeds:
-        yield from proceed(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {}, ())
+        yield PartialRoute(Fragment(fragment.source, notes=(*fragment.notes, CORRELATED)), {})
         return
     names = {n: name for n, name in enumerate(row_before(body).names) if n in seeds}
     closure = Closure(
@@ -95,7 +92,7 @@ def beginnings(
     )
     start = Fragment(fragment.source, closure, notes=fragment.notes)
     found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in seeds}
-    yield from rows_of(body.base, found, start, proceed, strict=_strict(body), notes=[CORRELATED])
+    yield from rows_of(body.base, found, start, strict=_strict(body), notes=[CORRELATED])
 
 
 def _before(body: Recursion) -> str:
@@ -138,12 +135,11 @@ def rows_of(
     body: Body,
     known: Mapping[int, Value],
     fragment: Fragment,
-    proceed: Continue,
     *,
     strict: bool,
     notes: Sequence[str] = (),
     asked: Callable[[Scope], Iterator[Conjunct]] | None = None,
-) -> Iterator[Finished]:
+) -> Iterator[PartialRoute]:
     """From rows of a query that did not change, known in some columns, to what they know of outer columns.
 
     Args:
@@ -154,11 +150,11 @@ def rows_of(
     """
     if isinstance(body, SetOperation):
         for arm in body.arms:
-            yield from rows_of(arm, known, fragment, proceed, strict=strict, notes=notes, asked=asked)
+            yield from rows_of(arm, known, fragment, strict=strict, notes=notes, asked=asked)
         return
     if isinstance(body, Recursion):
         plain = {n: value for n, value in known.items() if n < len(body.step.outputs)}
-        yield from beginnings(body, fragment, plain, proceed)
+        yield from beginnings(body, fragment, plain)
         return
     conjuncts: list[Conjunct] = [
         agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
@@ -177,14 +173,13 @@ def rows_of(
     for case in cases(body, None, mentioned(goals), conjuncts):
         reach = reach_of(plan, case, None, {}, conjuncts, list(seen_in(case)))
         opened = list(opened_by(plan, reach, case, conjuncts))
-        way = None if opened else way_around(plan, reach, case, None)
-        if way is not None:
-            yield from way(fragment, proceed)
+        around = None if opened else way_around(plan, reach, case, None, fragment)
+        if around is not None:
+            yield from around
             continue
         hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
-        yield from proceed(
-            fragment.grown(hops, conditions, () if opened else notes), {}, [q for q, _ in opened]
-        )
+        grown = fragment.grown(hops, conditions, () if opened else notes)
+        yield PartialRoute(grown, {}, [q for q, _ in opened])
 
 
 def greatest(output: Tree) -> Tree | None:
@@ -199,9 +194,9 @@ def greatest(output: Tree) -> Tree | None:
 
 
 def way_around(
-    plan: Plan, reach: Reach, case: Case, changed: str | None
-) -> Callable[[Fragment, Continue], Iterator[Finished]] | None:
-    """How a changed row leads on that knows nothing of outer columns, but of a query beside it that does.
+    plan: Plan, reach: Reach, case: Case, changed: str | None, fragment: Fragment
+) -> Iterator[PartialRoute] | None:
+    """The routes of a changed row that knows nothing of outer columns, but of a query beside it that does.
 
     `FROM (SELECT … WHERE c.parent = p.category) v JOIN x ON x.id = v.id` in a subquery, p being around: a
     changed x knows v.id, and the rows of v with that id know p.
@@ -216,7 +211,7 @@ def way_around(
                 break
         found = {n: value for n, each in compared.items() if (value := reach.value(each)) is not None}
         if any(value.anchored for value in found.values()):
-            return partial(_by_its_rows, plan, reach, case, changed, source, found)
+            return _by_its_rows(plan, reach, case, changed, source, found, fragment)
     return None
 
 
@@ -228,8 +223,7 @@ def _by_its_rows(
     source: Source,
     values: Mapping[int, Value],
     fragment: Fragment,
-    proceed: Continue,
-) -> Iterator[Finished]:
+) -> Iterator[PartialRoute]:
     def asked(body: Scope) -> Iterator[Conjunct]:
         outputs = {
             Ref(source.uid, name): body.outputs[n]
@@ -247,4 +241,4 @@ def _by_its_rows(
     known = {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
     strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)
     grown = fragment.grown(hops, conditions)
-    yield from rows_of(source.body, known, grown, proceed, strict=strict, asked=asked)
+    yield from rows_of(source.body, known, grown, strict=strict, asked=asked)

@@ -13,18 +13,14 @@ from cdc_daemon.analysis.derive.equivalences import Value
 from cdc_daemon.analysis.derive.join_path import Reach
 from cdc_daemon.analysis.derive.null_extension import in_case, never, seen_in, told_apart
 from cdc_daemon.analysis.derive.outer_join_states import Case, cases
+from cdc_daemon.analysis.derive.partial_route import Alternatives, Partial, PartialRoute, Values, merged
 from cdc_daemon.analysis.derive.partition_peers import partition_arms
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.scope_plan import (
-    Continue,
-    Finished,
     Plan,
-    Values,
     among,
     compiled,
-    least_bound,
     mentioned,
-    merged,
     open_goals,
     opened_by,
     reach_of,
@@ -44,15 +40,14 @@ _MOST_SPLITS = 3
 """So many conditions of a scope are told apart for one row; each multiplies the routes."""
 
 
-def effects(
+def routes_of(
     plan: Plan,
     source: Source,
     fragment: Fragment,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
-    proceed: Continue,
-) -> Iterator[Finished]:
-    """Every route from a changed row of one source through its scope."""
+) -> Iterator[Partial]:
+    """Every route from a changed row of one source to the rows of its scope."""
     scope = plan.scope
     outputs, notes = shared(scope, plan.outputs)
     for way in _followed(plan, source, outputs.values(), fragment, start, extra):
@@ -63,15 +58,15 @@ def effects(
             way.plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
         )
         told = [*notes, TOO_MANY_JOINS] if case.blind and len(found) < len(outputs) else notes
-        routes = proceed(
+        route = PartialRoute(
             way.fragment.grown(hops, conditions, told), _handed_on(scope, found), [q for q, _ in opened]
         )
-        around = None if opened else way_around(way.plan, reach, case, source.uid)
-        if around is not None:
-            either = list(around(way.fragment.grown((), (), notes), proceed)), list(routes)
-            yield from max(either, key=least_bound)
-        else:
-            yield from routes
+        around = (
+            None
+            if opened
+            else way_around(way.plan, reach, case, source.uid, way.fragment.grown((), (), notes))
+        )
+        yield route if around is None else Alternatives((tuple(around), (route,)))
     if scope.limit is not None or scope.chained:
         return
     for keys, window, before in zip(scope.siblings, scope.windows, plan.siblings, strict=True):
@@ -87,7 +82,7 @@ def effects(
             )
             known = [(keys[n], value) for n, value in found.items()]
             grown = way.fragment.grown(hops, conditions, [window])
-            yield from _rest_of_partition(own, plan.again, grown, known, [q for q, _ in opened], proceed)
+            yield from _rest_of_partition(own, plan.again, grown, known, [q for q, _ in opened])
 
 
 @dataclass(frozen=True)
@@ -212,11 +207,10 @@ def _rest_of_partition(
     fragment: Fragment,
     known: Sequence[tuple[Tree, Value]],
     opened: Sequence[Conjunct],
-    proceed: Continue,
-) -> Iterator[Finished]:
+) -> Iterator[PartialRoute]:
     """The rows that share the partition keys of a changed row."""
     if not known:
-        yield from proceed(fragment, {}, opened)
+        yield PartialRoute(fragment, {}, opened)
         return
     outputs = {n: second.outputs[n] for n in plan.outputs}
     rows = frozenset(uid for uid, source in second.sources.items() if not source.subquery)
@@ -231,7 +225,7 @@ def _rest_of_partition(
             found = values_of(reach, case, outputs)
             hops, conditions = compiled(everything, reach, case, list(found.values()), None)
             grown = fragment.guarded(arm.conditions).grown(hops, conditions)
-            yield from proceed(grown, _handed_on(second, found), opened)
+            yield PartialRoute(grown, _handed_on(second, found), opened)
 
 
 def _handed_on(scope: Scope, found: Mapping[int, Value]) -> Values:

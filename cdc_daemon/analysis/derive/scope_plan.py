@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -14,9 +13,7 @@ from cdc_daemon.analysis.derive.join_path import Hop, Reach
 from cdc_daemon.analysis.derive.null_extension import brought, in_case
 from cdc_daemon.analysis.derive.outer_join_states import MATCHED, Case
 from cdc_daemon.analysis.derive.partition_peers import again
-from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.source_order import settle
-from cdc_daemon.analysis.model.collations import FOLDING, collations_of
 from cdc_daemon.analysis.model.dialect import Tree, column, render
 from cdc_daemon.analysis.model.scopes import (
     WHOLE_ROW,
@@ -30,18 +27,6 @@ from cdc_daemon.analysis.model.scopes import (
     Source,
     refs_of,
 )
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS
-
-Values: TypeAlias = Mapping[int, Value]
-"""By position of the output: what a route yields for it."""
-
-Finished: TypeAlias = tuple[Fragment, Values]
-"""A route through the whole query."""
-
-Continue: TypeAlias = Callable[[Fragment, Values, Sequence[Conjunct]], Iterator[Finished]]
-"""Takes a route through a scope on to the query's end: the fragment, the outputs that it binds, and what it
-knows of outer columns."""
-
 
 _OUTER = "$outer"
 
@@ -303,34 +288,6 @@ def opened_by(
                 ),
                 Value(tree, hops=hops),
             )
-
-
-def merged(values: Values) -> dict[int, Value]:
-    """Values after rows of one query were merged: another row's may stand for them.
-
-    It is equal. It is the same too where a type's equal values are identical, and the value has that type.
-    """
-    return {
-        n: replace(value, exact=value.exact and _identical(value), hops=frozenset[str]())
-        for n, value in values.items()
-    }
-
-
-def _identical(value: Value) -> bool:
-    """Whether a value that is equal to this one has the same bytes."""
-    folding = FOLDING in collations_of(value.tree)
-    return value.type in IDENTICAL or (value.type in TEXTS and not folding)
-
-
-def converted(values: Values) -> dict[int, Value]:
-    """Values after rows of queries whose columns differ in type were merged: 1 may stand as 1.0."""
-    return {n: replace(value, exact=False, hops=frozenset[str]()) for n, value in values.items()}
-
-
-def least_bound(routes: Sequence[Finished]) -> tuple[int, int, int]:
-    """How good routes are: of two sets each of which reaches everything the greater one is taken."""
-    bound = [len(values) for _, values in routes]
-    return (min(bound, default=0), -bound.count(0), -len(bound))
 
 
 def placed(q: Conjunct, source: Source) -> Conjunct:

@@ -50,53 +50,51 @@ An entity column is never NULL (a feed whose query yields one stops), so a route
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.correlation import CORRELATED, beginnings, row_before
-from cdc_daemon.analysis.derive.delta_rules import effects
+from cdc_daemon.analysis.derive.delta_rules import routes_of
 from cdc_daemon.analysis.derive.equivalences import Value
 from cdc_daemon.analysis.derive.membership import is_null, membership_arms
+from cdc_daemon.analysis.derive.partial_route import (
+    Alternatives,
+    Partial,
+    PartialRoute,
+    converted,
+    extended,
+    merged,
+)
 from cdc_daemon.analysis.derive.recursive_routes import closure_over, step_alone
 from cdc_daemon.analysis.derive.route_builder import DELTA, Fragment
-from cdc_daemon.analysis.derive.scope_plan import (
-    Continue,
-    Finished,
-    Plan,
-    Values,
-    Wanted,
-    converted,
-    least_bound,
-    merged,
-    placed,
-    plan_of,
-    wanted_of,
-)
+from cdc_daemon.analysis.derive.scope_plan import Plan, Wanted, placed, plan_of, wanted_of
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.model.collations import FOLDING, WRITTEN, collations_of, marked, of_column, of_output
 from cdc_daemon.analysis.model.dialect import column
-from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Ref, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import Body, Recursion, Ref, Scope, SetOperation, Source
 from cdc_daemon.analysis.read.names import output_type, type_of, typed_null
 
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
-def walk(body: Body, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
-    """Every route from a changed row inside `body` over its wanted outputs, taken on by `proceed`.
+def walk(body: Body, wanted: Wanted, work: Work) -> Iterator[Partial]:
+    """Every route from a changed row inside a query to the rows of that query.
 
     Args:
-        work: tells afterwards from where more leads on than was followed.
+        wanted: the outputs that the query around needs.
+        work: bounds how much is followed, and tells afterwards from where more leads on than was followed.
     """
     if isinstance(body, SetOperation):
-        return _walk_arms(body, wanted, proceed, work)
+        return _walk_arms(body, wanted, work)
     if isinstance(body, Recursion):
-        return _walk_recursion(body, wanted, proceed, work)
-    return _walk_scope(body, wanted, proceed, work)
+        return _walk_recursion(body, wanted, work)
+    return _walk_select(body, wanted, work)
 
 
-def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+def _walk_select(body: Scope, wanted: Wanted, work: Work) -> Iterator[Partial]:
     plan = plan_of(body, wanted)
     for source in body.sources.values():
         if source.table is not None:
@@ -108,92 +106,108 @@ def _walk_scope(body: Scope, wanted: Wanted, proceed: Continue, work: Work) -> I
                 for visible in body.used[source.uid]
                 if visible in source.real and not source.table.columns[source.real[visible]].virtual
             }
-            yield from effects(plan, source, Fragment(source), start, (), proceed)
+            yield from routes_of(plan, source, Fragment(source), start, ())
         elif source.body is not None:
-            inner = wanted_of(plan, source)
-            yield from walk(source.body, inner, work.once(_from_inside(plan, source, proceed)), work)
+            inside = walk(source.body, wanted_of(plan, source), work)
+            yield from work.extended(inside, partial(_from_inside, plan, source))
 
 
-def _walk_arms(body: SetOperation, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
-    def arm(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        if body.limit is not None:
-            fragment, values = fragment.grown((), (), (body.limit,)), {}
-        else:
-            alike = {n: value for n, value in values.items() if n in same}
-            values = {**converted(values), **(merged(alike) if body.distinct else alike)}
-        values = {n: value for n, value in values.items() if n not in lost}
-        return proceed(fragment, values, open_)
+def _from_inside(plan: Plan, source: Source, route: PartialRoute) -> Iterator[Partial]:
+    """Extend a route to the rows of a query inside a SELECT to the rows of that SELECT."""
+    here = [placed(q, source) for q in route.outer]
+    start = {
+        Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in route.values.items()
+    }
+    for arm in membership_arms(plan.scope, source, start):
+        yield from routes_of(
+            plan, source, route.fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts)
+        )
 
-    def by_another_collation(n: int, part: Body) -> bool:
-        found = of_output(part, n)
-        return FOLDING in found and found != of_output(body, n)
 
+def _walk_arms(body: SetOperation, wanted: Wanted, work: Work) -> Iterator[Partial]:
     # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
     same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
     for part in body.arms:
         # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
-        lost = {n for n in wanted.outputs if by_another_collation(n, part)}
-        yield from walk(part, wanted, arm, work)
+        lost = {n for n in wanted.outputs if _by_another_collation(body, n, part)}
+        yield from extended(walk(part, wanted, work), partial(_from_arm, body, same, lost))
 
 
-def _walk_recursion(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
-    """Two ways, each of which reaches everything: the better one is taken, never a part of each."""
-    last = list(_from_last_change(body, wanted, proceed, work))
+def _from_arm(
+    body: SetOperation, same: Collection[int], lost: Collection[int], route: PartialRoute
+) -> Iterator[Partial]:
+    """Extend a route to the rows of an arm to the rows of the set operation."""
+    fragment, values = route.fragment, route.values
+    if body.limit is not None:
+        fragment, values = fragment.grown((), (), (body.limit,)), {}
+    else:
+        alike = {n: value for n, value in values.items() if n in same}
+        values = {**converted(values), **(merged(alike) if body.distinct else alike)}
+    values = {n: value for n, value in values.items() if n not in lost}
+    yield PartialRoute(fragment, values, route.outer)
+
+
+def _by_another_collation(body: SetOperation, n: int, part: Body) -> bool:
+    found = of_output(part, n)
+    return FOLDING in found and found != of_output(body, n)
+
+
+def _walk_recursion(body: Recursion, wanted: Wanted, work: Work) -> Iterator[Partial]:
+    """Two sets of routes, each of which reaches everything: the better one is taken, never a part of each."""
+    last = _from_last_change(body, wanted, work)
     if body.correlated:
-        first = list(_back_from_first_change(body, proceed, work))
-        return iter(first if least_bound(first) > least_bound(last) else last)
+        yield Alternatives((tuple(last), tuple(_back_from_first_change(body, work))))
+        return
     carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
-        return iter(last)
-    first = list(_from_first_change(body, carried, proceed, work))
-    return iter(first if least_bound(first) > least_bound(last) else last)
+        yield from last
+        return
+    yield Alternatives((tuple(last), tuple(_from_first_change(body, carried, work))))
 
 
-def _from_last_change(body: Recursion, wanted: Wanted, proceed: Continue, work: Work) -> Iterator[Finished]:
+def _from_last_change(body: Recursion, wanted: Wanted, work: Work) -> Iterator[Partial]:
     """A row derives from a row of the base in steps. From the last step that a change touched on, the others
     join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
 
-    def seed(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
+    def further(route: PartialRoute) -> Iterator[Partial]:
         # What is known of outer columns is left out: it would have to travel through every step.
-        grown, further = closure_over(body, fragment, values)
-        lost = [body.names[n] for n in sorted(wanted.outputs - further.keys())]
+        grown, values = closure_over(body, route.fragment, route.values)
+        lost = [body.names[n] for n in sorted(wanted.outputs - values.keys())]
         notes = [CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
-        return proceed(
-            grown.grown((), (), notes), {n: value for n, value in further.items() if n in wanted.outputs}, ()
-        )
+        known = {n: value for n, value in values.items() if n in wanted.outputs}
+        yield PartialRoute(grown.grown((), (), notes), known)
 
     every = frozenset(range(len(body.step.outputs)))
-    yield from walk(body.base, Wanted(every, every), seed, work)
-    yield from walk(step_alone(body), Wanted(every, every), seed, work)
+    yield from extended(walk(body.base, Wanted(every, every), work), further)
+    yield from extended(walk(step_alone(body), Wanted(every, every), work), further)
 
 
-def _from_first_change(
-    body: Recursion, carried: frozenset[int], proceed: Continue, work: Work
-) -> Iterator[Finished]:
+def _from_first_change(body: Recursion, carried: frozenset[int], work: Work) -> Iterator[Partial]:
     """Up to the first step that a change touched, the row before is there now as it was; so that step may
     visit the CTE's current rows, and what every further step carries on unchanged is known."""
 
-    def distinct(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        return proceed(fragment, converted(values) if body.distinct else values, open_)
+    def carried_on(route: PartialRoute) -> Iterator[Partial]:
+        values = converted(route.values) if body.distinct else route.values
+        yield PartialRoute(route.fragment, values, route.outer)
 
-    yield from walk(body.base, Wanted(carried, carried), distinct, work)
-    yield from walk(body.step, Wanted(carried, carried), distinct, work)
+    yield from extended(walk(body.base, Wanted(carried, carried), work), carried_on)
+    yield from extended(walk(body.step, Wanted(carried, carried), work), carried_on)
 
 
-def _back_from_first_change(body: Recursion, proceed: Continue, work: Work) -> Iterator[Finished]:
+def _back_from_first_change(body: Recursion, work: Work) -> Iterator[Partial]:
     """What a recursion that starts anew for each row around it knows of that row."""
 
-    def base(fragment: Fragment, _values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        notes = [] if open_ else [CORRELATED]
-        return proceed(fragment.grown((), (), notes), {}, open_)
+    def of_base(route: PartialRoute) -> Iterator[Partial]:
+        notes = [] if route.outer else [CORRELATED]
+        yield PartialRoute(route.fragment.grown((), (), notes), {}, route.outer)
 
-    def step(fragment: Fragment, values: Values, _open: Sequence[Conjunct]) -> Iterator[Finished]:
-        return beginnings(body, fragment, values, proceed)
+    def of_step(route: PartialRoute) -> Iterator[Partial]:
+        return beginnings(body, route.fragment, route.values)
 
     before = row_before(body)
     every = frozenset(range(len(before.outputs)))
-    yield from walk(body.base, Wanted(frozenset(), frozenset()), base, work)
-    yield from walk(before, Wanted(every, every, frozenset()), step, work)
+    yield from extended(walk(body.base, Wanted(frozenset(), frozenset()), work), of_base)
+    yield from extended(walk(before, Wanted(every, every, frozenset()), work), of_step)
 
 
 def _carried(body: Recursion, n: int) -> bool:
@@ -201,18 +215,6 @@ def _carried(body: Recursion, n: int) -> bool:
     output = body.step.outputs[n].unnest()
     itself = body.step.sources[body.itself]
     return isinstance(output, exp.Column) and output.table == itself.uid and output.name == itself.columns[n]
-
-
-def _from_inside(plan: Plan, source: Source, proceed: Continue) -> Continue:
-    def go_on(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-        here = [placed(q, source) for q in open_]
-        start = {Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in values.items()}
-        for arm in membership_arms(plan.scope, source, start):
-            yield from effects(
-                plan, source, fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts), proceed
-            )
-
-    return go_on
 
 
 def _typed(source: Source, n: int, value: Value) -> Value:

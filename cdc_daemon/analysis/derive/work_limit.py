@@ -7,16 +7,11 @@ are the same. What is the same is followed once; the rest is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from cdc_daemon.analysis.derive.route_builder import Fragment
-from cdc_daemon.analysis.derive.scope_plan import Continue, Finished, Values
+from cdc_daemon.analysis.derive.partial_route import Partial, PartialRoute, extended
 from cdc_daemon.analysis.model.dialect import Tree, render
-from cdc_daemon.analysis.model.scopes import Conjunct
-
-_Step: TypeAlias = Callable[[Fragment, Values, Sequence[Conjunct]], Iterator[Finished]]
 
 MOST_WORK = 1000
 """So much is followed from one place where a table is read: one for each step from a query into the query
@@ -47,32 +42,36 @@ class Work:
     def _may_go_on(self, origin: int) -> bool:
         return self.done.get(origin, 0) < MOST_WORK and sum(self.done.values()) < MOST_WORK_IN_ALL
 
-    def once(self, step: _Step) -> Continue:
-        """A step from a query into the one around, which gives the same answer to the same question."""
-        known: dict[Hashable, Sequence[Finished]] = {}
+    def extended(
+        self, routes: Iterable[Partial], extend: Callable[[PartialRoute], Iterable[Partial]]
+    ) -> Iterator[Partial]:
+        """Replace routes as `partial_route.extended` does, but extend equivalent ones only once.
 
-        def answered(fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Iterator[Finished]:
-            origin = fragment.source.origin
+        Routes of a place that is exhausted are left out.
+        """
+        known: dict[Hashable, Sequence[Partial]] = {}
+
+        def once(route: PartialRoute) -> Iterable[Partial]:
+            origin = route.fragment.source.origin
             if self.exhausted(origin):
-                return iter(())
-            question = self._question(fragment, values, open_)
+                return ()
+            question = self._question(route)
             answer = known.get(question)
             if answer is None:
                 if not self._may_go_on(origin):
                     self._given_up.add(origin)
-                    return iter(())
-                self.done[origin] = self.done.get(origin, 0) + 1 + 4 * len(fragment.hops)
-                # The same route is one object, however it was reached.
-                answer = tuple({id(route): route for route in step(fragment, values, open_)}.values())
-                known[question] = answer
-            return iter(answer)
+                    return ()
+                self.done[origin] = self.done.get(origin, 0) + 1 + 4 * len(route.fragment.hops)
+                answer = known[question] = tuple(extend(route))
+            return answer
 
-        return answered
+        return extended(routes, once)
 
-    def _question(self, fragment: Fragment, values: Values, open_: Sequence[Conjunct]) -> Hashable:
+    def _question(self, route: PartialRoute) -> Hashable:
         """A route as far as it matters: what it knows, what it needs for that, and why it knows no more."""
+        fragment, values = route.fragment, route.values
         trees = [value.tree for value in values.values()]
-        conditions = [q.tree for q in open_]
+        conditions = [q.tree for q in route.outer]
         needed = fragment.pruned((*trees, *conditions))
         return (
             id(needed.source),
@@ -92,7 +91,7 @@ class Work:
                     q.loose,
                     None if q.sides is None else tuple((side.given, side.type) for side in q.sides),
                 )
-                for q in open_
+                for q in route.outer
             ),
         )
 

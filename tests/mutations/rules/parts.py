@@ -7,7 +7,7 @@ from tests.mutations.mutants import Mutation
 PARTS = (
     Mutation(
         "what is reached twice is followed once",
-        "Work.once.answered",
+        "Work.extended.once",
         "known.get(question)",
         "None",
         killed_by=("test_work",),
@@ -82,7 +82,7 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
     ),
     Mutation(
         "an arm's equal value is none of a union that compares otherwise",
-        "_walk_arms.arm",
+        "_from_arm",
         "{n: value for n, value in values.items() if n not in lost}",
         "{n: value for n, value in values.items() }",
         killed_by=("test_collations",),
@@ -174,7 +174,7 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
     Mutation(
         "inside such a query another one may know",
         "rows_of",
-        "None if opened else way_around(plan, reach, case, None)",
+        "None if opened else way_around(plan, reach, case, None, fragment)",
         "None",
         killed_by=("test_beginnings",),
     ),

@@ -587,7 +587,7 @@ if table.unlogged:
     ),
     Mutation(
         "outer joins too many to tell apart are named",
-        "effects",
+        "routes_of",
         "case.blind and len(found) < len(outputs)",
         "False",
         killed_by=("test_reasons",),

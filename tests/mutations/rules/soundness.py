@@ -313,7 +313,7 @@ if False:
     ),
     Mutation(
         "a window lets a row change its whole partition",
-        "effects",
+        "routes_of",
         "zip(scope.siblings, scope.windows, plan.siblings, strict=True)",
         "()",
         killed_by=(
@@ -384,14 +384,14 @@ if scope.limit is not None:
     ),
     Mutation(
         "LIMIT around a set operation",
-        "_walk_arms.arm",
+        "_from_arm",
         "body.limit is not None",
         "False",
         killed_by=("limit around a union",),
     ),
     Mutation(
         "a set operation merges equal rows",
-        "_walk_arms.arm",
+        "_from_arm",
         "merged(alike) if body.distinct else alike",
         "alike",
         killed_by=("text of a union",),

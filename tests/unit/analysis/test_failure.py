@@ -50,7 +50,7 @@ def reads_all(analysis: Analysis, name: str) -> None:
         ("analyse", "walk"),
         ("analyse", "row_filter"),
         ("read.build", "make_strict"),
-        ("derive.walk", "effects"),
+        ("derive.walk", "routes_of"),
         ("derive.source_order", "settle"),
     ],
 )

@@ -31,7 +31,7 @@ def windows(levels: int, *keys: str) -> str:
 def work_of(query: str) -> int:
     body = Builder(Text("feed", CATALOGUE, Functions(CATALOGUE))).build(parse(query))
     work = Work()
-    for _ in walk(body, Wanted(frozenset({0}), frozenset({0})), lambda f, v, _: iter([(f, v)]), work):
+    for _ in walk(body, Wanted(frozenset({0}), frozenset({0})), work):
         pass
     return sum(work.done.values())
 
