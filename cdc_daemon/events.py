@@ -31,6 +31,7 @@ EVENTS: dict[str, Event] = {
         "Every worker has stopped, except those in `unstopped`, which did not stop within `drain_seconds`.",
         ("seconds", "unstopped"),
     ),
+    "http_started": Event("The daemon's server listens (`[http]`).", ("address",)),
     "worker_failed": Event(
         "A worker ended with an error. The daemon starts it again after a pause.",
         ("worker", "error", "reason", "hint", "attempt", "next_try_seconds", "repeated"),

@@ -24,6 +24,8 @@ from cdc_daemon.pg.session import Connection, as_opened, connect
 from cdc_daemon.redaction import printable
 from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
+from cdc_daemon.web.health import Health
+from cdc_daemon.web.server import WebServer, application_for, require_extra
 from cdc_daemon.workers import installation
 from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
@@ -88,6 +90,8 @@ class Service:
             supervisor.add(worker)
         for delivery in self._deliveries:
             supervisor.add(delivery, alone=True)  # its sink may be one that somebody else wrote
+        if self._settings.http.listen:
+            supervisor.add(self._web(supervisor), alone=True)
         with _leaving_on_signals() as leave:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds
@@ -209,6 +213,18 @@ class Service:
             poll_seconds=daemon.poll_seconds,
             idle_poll_seconds=daemon.idle_poll_seconds,
         )
+
+    def _web(self, supervisor: Supervisor) -> WebServer:
+        def health() -> Health:
+            planned = {feed.name for feed in self._registry.feeds()}
+            return Health(
+                silent=supervisor.silent(),
+                database_lost=supervisor.has_lost_database,
+                unplanned=[name for name in self._settings.feeds if name not in planned],
+            )
+
+        require_extra()
+        return WebServer(self._settings.http.address, partial(application_for, health))
 
     def _rotator(self) -> Rotator:
         daemon = self._settings.daemon

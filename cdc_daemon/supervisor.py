@@ -172,6 +172,11 @@ class Supervisor:
         """The workers that give no sign of life: none, while all is well."""
         return [post.worker.name for post in self._silent()]
 
+    @property
+    def has_lost_database(self) -> bool:
+        """Whether the database can't be reached, as far as the workers know."""
+        return self._lost_at is not None
+
     def _silent(self) -> list[_Post]:
         oldest = self._clock() - self._longest_silence_seconds
         return [post for post in self._posts if post.beaten_at < oldest]

@@ -13,6 +13,7 @@ from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.own_schema import DEFAULT, PATTERN
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
+from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
 from cdc_daemon.settings.section import NOT_SETTABLE, Name, Names, Section, SomeNames
 from cdc_daemon.sinks.settings import SinkSettings
@@ -283,6 +284,7 @@ class Settings(Section):
     database: DatabaseSettings
     daemon: DaemonSettings = DaemonSettings()
     log: LogSettings = LogSettings()
+    http: WebSettings = WebSettings()
     feeds: dict[str, FeedSettings] = Field(default={})
     sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(default={})
 

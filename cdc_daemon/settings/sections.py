@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
+from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
 from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings
 from cdc_daemon.settings.section import may_stand_in_a_file, settable
@@ -19,6 +20,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "database": DatabaseSettings,
     "daemon": DaemonSettings,
     "log": LogSettings,
+    "http": WebSettings,
 }
 """Sections that are one table."""
 NAMED = ("feeds", "sinks")

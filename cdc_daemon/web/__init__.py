@@ -1,0 +1,1 @@
+"""The daemon's HTTP server: health, metrics and status. Its answers come from `insight`."""

@@ -1,0 +1,116 @@
+"""Serves HTTP in a thread of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from cdc_daemon.errors import CdcError, ConfigurationError
+from cdc_daemon.log import get_logger
+from cdc_daemon.web.health import Health
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+BEAT_SECONDS = 1.0
+"""Pause between signs of life of the server."""
+
+log = get_logger()
+
+
+class WebServer:
+    """Serves an application until it is stopped.
+
+    Args:
+        listen: host and port. Port 0: one that is free.
+        application: makes the application when the server starts.
+    """
+
+    def __init__(self, listen: tuple[str, int], application: Callable[[], Starlette]) -> None:
+        self.name = "http"
+        self._listen = listen
+        self._application = application
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        """Serve until stopped.
+
+        Raises:
+            CdcError: the address can't be bound. The supervisor tries again.
+        """
+        with closing(self._bound()) as bound:
+            host, port = bound.getsockname()[:2]
+            log.info("http_started", address=f"{host}:{port}")
+            asyncio.run(self._serve(bound, stop, beat))
+
+    def _bound(self) -> socket.socket:
+        try:
+            family = socket.AF_INET6 if ":" in self._listen[0] else socket.AF_INET
+            return socket.create_server(self._listen, family=family)
+        except OSError as error:
+            raise AddressUnavailable(
+                f"can't listen on {self._listen[0]}:{self._listen[1]}: {error.strerror or error}",
+                where="[http]",
+                hint="set another address, or stop the program that uses it",
+            ) from error
+
+    async def _serve(self, bound: socket.socket, stop: threading.Event, beat: Callable[[], None]) -> None:
+        import uvicorn  # noqa: PLC0415 # of an extra
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                self._application(),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+        async def watch() -> None:
+            while not stop.is_set() and not server.should_exit:
+                beat()
+                await asyncio.sleep(BEAT_SECONDS)
+            server.should_exit = True
+
+        watching = asyncio.create_task(watch())
+        await server.serve(sockets=[bound])
+        server.should_exit = True
+        await watching
+
+
+class AddressUnavailable(CdcError, OSError):
+    """The server can't have its address now. As an OSError it is tried again for ever."""
+
+
+def application_for(health: Callable[[], Health]) -> Starlette:
+    """Return the application that tells of this process."""
+    from cdc_daemon.web.application import application  # noqa: PLC0415 # of an extra
+
+    return application(health)
+
+
+def require_extra() -> None:
+    """Check that the libraries of the extra `http` are installed.
+
+    Raises:
+        ConfigurationError: they are not.
+    """
+    try:
+        import prometheus_client  # noqa: F401, PLC0415
+        import starlette  # noqa: F401, PLC0415
+        import uvicorn  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            [
+                (
+                    "http.listen",
+                    f"needs a package that is not installed: {error.name}",
+                    "pip install 'cdc-daemon[http]'",
+                )
+            ]
+        ) from error
