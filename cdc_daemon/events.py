@@ -93,11 +93,11 @@ EVENTS: dict[str, Event] = {
     ),
     "feed_repaired": Event("A stopped feed goes on.", ("feed",)),
     "side_session_lost": Event(
-        "A helper session for the slow lane was refused or lost. The feed computes its documents alone.",
+        "A helper session for the backlog was refused or lost. The feed computes its documents alone.",
         ("reason", "repeated"),
     ),
     "first_sync_started": Event(
-        "A feed has taken a first cursor; every entity is pending.", ("feed", "entities", "seconds")
+        "A feed has taken a first cursor; every entity is in the backlog.", ("feed", "entities", "seconds")
     ),
     "resync_requested": Event(
         "A resync was requested: entities of a feed wait for recomputation without a change.",
@@ -107,10 +107,10 @@ EVENTS: dict[str, Event] = {
         "Every entity of a resync is recomputed.", ("feed", "resync", "entities", "reason", "seconds")
     ),
     "pass_finished": Event(
-        "A pass moved a feed to a new snapshot, or recomputed a chunk of its pending entities.",
+        "A pass moved a feed to a new snapshot, or recomputed a chunk of its backlog.",
         (
             "feed",
-            "lane",
+            "kind",
             "entries",
             "due",
             "entities",
@@ -134,8 +134,8 @@ EVENTS: dict[str, Event] = {
     "pass_retried": Event(
         "A pass conflicted with another transaction; the daemon repeats it (debug).", ("feed", "reason")
     ),
-    "pending_added": Event(
-        "A change affects too many entities for one pass. They go to the slow lane.",
+    "backlog_added": Event(
+        "A change affects too many entities for one pass. They go to the backlog.",
         ("feed", "entities", "reason"),
     ),
     "batch_delivered": Event(

@@ -22,7 +22,7 @@ def status(as_json: bool) -> None:
     \b
     Of a feed:
       rows, tombstones   documents that exist, and documents that no longer exist
-      pending            entities that wait for recomputation
+      backlog            entities that wait for recomputation
       lag                age of the oldest unread change
       drift              objects that differ from those that `install` would create
       failed entities    entities with outdated documents, because the query fails for their rows
@@ -64,7 +64,7 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
     yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason}{since})" if feed.reason else "")
     if feed.state == "missing":
         return
-    yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   pending {feed.pending:,}"
+    yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   backlog {feed.backlog:,}"
     last_pass = _moment(feed.last_pass_at)
     due = f"   due {feed.due:,}" if feed.due else ""
     lag = "unknown" if feed.lag_seconds is None else f"{feed.lag_seconds:.3f} s"
@@ -82,7 +82,7 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
 
 def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
     yield (
-        f"  sink {sink.sink}: undelivered {sink.pending:,}   delivered {sink.delivered:,}   "
+        f"  sink {sink.sink}: undelivered {sink.undelivered:,}   delivered {sink.delivered:,}   "
         f"last {_moment(sink.delivered_at)}   failed items {sink.failed_items:,}"
         + (f" ({sink.parked:,} parked)" if sink.parked else "")
     )

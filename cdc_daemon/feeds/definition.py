@@ -20,7 +20,7 @@ RESERVED = frozenset(
         *("document", "hash", "revision", "deleted", "captured_at", "modified_at"),  # the stored feed
         "refresh_at",  # the same, if the query has `_refresh_at`
         *("previous", "changed"),  # its log
-        *("position", "force"),  # pending
+        *("position", "force"),  # backlog
         *("stored", "stranger", "whole", "document_bytes", "respelled"),  # the statement that recomputes
     }
 )
@@ -80,9 +80,9 @@ class FeedDefinition:
         return f"{self.log}_0", f"{self.log}_1"
 
     @property
-    def pending(self) -> str:
-        """Name of the table of pending entities."""
-        return f"pending_{self.name}"
+    def backlog(self) -> str:
+        """Name of the backlog."""
+        return f"backlog_{self.name}"
 
     @property
     def revision(self) -> str:

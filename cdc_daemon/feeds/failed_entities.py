@@ -125,8 +125,8 @@ class FailedEntities:
         """Return at most `limit` random entities that are not set aside."""
         query = statement(
             "failed_entity.others",
-            pending=sql.Identifier(self.feed.pending),
-            pending_texts=texts(self.feed, self.feed.entity, of="p"),
+            backlog=sql.Identifier(self.feed.backlog),
+            backlog_texts=texts(self.feed, self.feed.entity, of="p"),
             stored=sql.Identifier(self.feed.table),
             stored_texts=texts(self.feed, self.feed.entity, of="s"),
             names=_COMMA.join(sql.Identifier(f"value_{n}") for n, _ in enumerate(self.feed.entity)),

@@ -85,8 +85,8 @@ def without_entity(feed: FeedDefinition, nullable: Sequence[str]) -> sql.Compose
     )
 
 
-def add_pending(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -> sql.Composed:
-    """Return an INSERT of these entities into pending, with the same search path.
+def add_to_backlog(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -> sql.Composed:
+    """Return an INSERT of these entities into the backlog, with the same search path.
 
     The statement returns their number, and the first and last position.
 
@@ -95,8 +95,8 @@ def add_pending(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool) -
             NULL for rows that reach no entity.
     """
     return statement(
-        "feed.add_pending",
-        pending=sql.Identifier(feed.pending),
+        "feed.add_to_backlog",
+        backlog=sql.Identifier(feed.backlog),
         columns=columns(feed.entity),
         entities=columns(feed.entity, of="a"),
         affected=affected.select,
@@ -232,11 +232,11 @@ def _path(feed: FeedDefinition, path: Path) -> sql.Composed:
     )
 
 
-def next_pending(feed: FeedDefinition, *, limit: int) -> sql.Composed:
+def next_of_backlog(feed: FeedDefinition, *, limit: int) -> sql.Composed:
     """Return a SELECT of at most `limit` (position, force, entity as text …) after position `%(after)s`."""
     return statement(
-        "feed.next_pending",
+        "feed.next_of_backlog",
         texts=texts(feed, feed.entity, of="p"),
-        pending=sql.Identifier(feed.pending),
+        backlog=sql.Identifier(feed.backlog),
         limit=sql.Literal(limit),
     )

@@ -29,8 +29,8 @@ class FeedState:
     fingerprint: str | None
     incarnation: str | None
     revision: int
-    pending_position: int
-    pending_end: int
+    backlog_position: int
+    backlog_end: int
     synced: bool
     cursor_is_old: bool
     any_failed: bool = False
@@ -38,14 +38,14 @@ class FeedState:
     table: str = ""
 
     @property
-    def has_pending(self) -> bool:
-        """Whether entities wait in the slow lane."""
-        return self.pending_entities > 0
+    def has_backlog(self) -> bool:
+        """Whether entities wait in the backlog."""
+        return self.backlog_entities > 0
 
     @property
-    def pending_entities(self) -> int:
-        """Upper limit of the number of entities that wait in the slow lane."""
-        return max(0, self.pending_end - self.pending_position)
+    def backlog_entities(self) -> int:
+        """Upper limit of the number of entities that wait in the backlog."""
+        return max(0, self.backlog_end - self.backlog_position)
 
 
 def snapshot(connection: Session) -> str:
@@ -123,7 +123,7 @@ def advance(
     *,
     cursor: str,
     revision: int = 0,
-    pending_end: int = 0,
+    backlog_end: int = 0,
     last_pass: dict[str, object] | None = None,
 ) -> None:
     """End a pass: move the cursor and record the result of the pass."""
@@ -133,7 +133,7 @@ def advance(
             "feed": feed,
             "cursor": cursor,
             "revision": revision,
-            "pending_end": pending_end,
+            "backlog_end": backlog_end,
             "last_pass": _json(last_pass),
         },
     )
@@ -147,10 +147,10 @@ def begin(
     fingerprint: str,
     parts: Mapping[str, Sequence[str]],
     incarnation: str,
-    pending_end: int,
+    backlog_end: int,
     revision: int,
 ) -> None:
-    """Set a first cursor. All entities are pending.
+    """Set a first cursor. All entities are in the backlog.
 
     Args:
         revision: the feed's next revisions are above this one.
@@ -163,7 +163,7 @@ def begin(
             "fingerprint": fingerprint,
             "parts": orjson.dumps(dict(parts)).decode(),
             "incarnation": incarnation,
-            "pending_end": pending_end,
+            "backlog_end": backlog_end,
             "revision": revision,
         },
     )
@@ -172,7 +172,7 @@ def begin(
 def drained(
     connection: Session, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
 ) -> None:
-    """End a chunk of the slow lane and record its result."""
+    """End a chunk of the backlog and record its result."""
     connection.execute(
         statement("feed_state.drained"),
         {"feed": feed, "position": position, "revision": revision, "last_pass": _json(last_pass)},

@@ -184,7 +184,7 @@ def _remember_leftovers(feed: FeedDefinition, installed: InstalledFeed) -> list[
 def _drop_tables(feed: FeedDefinition) -> sql.Composed:
     return rendered(
         "feed.drop",
-        pending=sql.Identifier(feed.pending),
+        backlog=sql.Identifier(feed.backlog),
         log=sql.Identifier(feed.log),
         feed=sql.Identifier(feed.table),
     )
@@ -193,7 +193,7 @@ def _drop_tables(feed: FeedDefinition) -> sql.Composed:
 def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
     table = sql.Identifier(feed.table)
     log = sql.Identifier(feed.log)
-    pending = sql.Identifier(feed.pending)
+    backlog = sql.Identifier(feed.backlog)
     return [
         *found_in(
             feed.search_path,
@@ -223,14 +223,14 @@ def _create_objects(feed: FeedDefinition, stamp: str) -> list[sql.Composed]:
             for segment in feed.segments
         ),
         rendered("capture.comment_table", table=log, comment=sql.Literal(stamp)),
-        rendered("feed.pending", pending=pending, feed=table, entities=columns(feed.entity, of="q")),
+        rendered("feed.backlog", backlog=backlog, feed=table, entities=columns(feed.entity, of="q")),
         *(
-            rendered("feed.pending_not_null", pending=pending, column=sql.Identifier(name))
+            rendered("feed.backlog_not_null", backlog=backlog, column=sql.Identifier(name))
             for name in ("position", *feed.entity)
         ),
-        rendered("feed.pending_sequence", pending=pending),
-        rendered("feed.pending_key", pending=pending),
-        rendered("capture.comment_table", table=pending, comment=sql.Literal(stamp)),
+        rendered("feed.backlog_sequence", backlog=backlog),
+        rendered("feed.backlog_key", backlog=backlog),
+        rendered("capture.comment_table", table=backlog, comment=sql.Literal(stamp)),
     ]
 
 

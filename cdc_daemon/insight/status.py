@@ -28,7 +28,7 @@ class SinkStatus:
     """How far one sink has one feed.
 
     Attributes:
-        pending: documents and deletes that it lacks, at most; 0 while a full snapshot is asked for.
+        undelivered: documents and deletes that it lacks, at most; 0 while a full snapshot is asked for.
         failure: why it takes nothing now, if so.
         parked: failed items that are not tried again by themselves.
         paused: a person has paused the delivery.
@@ -37,7 +37,7 @@ class SinkStatus:
     """
 
     sink: str
-    pending: int
+    undelivered: int
     delivered: int
     delivered_at: datetime | None
     failed_items: int
@@ -57,7 +57,7 @@ class FeedStatus:
         state: `missing` (not installed), `new`, `syncing` (a first sync or resync is under way), `live`,
             `partial` (a table can't be captured yet; the others are followed) or `stopped`.
         rows, tombstones: stored documents that exist and that are gone.
-        pending: entities in the slow lane.
+        backlog: entities in the backlog.
         unread: entries that it has not read.
         due: documents whose time (`_refresh_at`) has come.
         failed_entities: those that can't be computed; their documents stay as they were.
@@ -72,7 +72,7 @@ class FeedStatus:
     state: str
     rows: int = 0
     tombstones: int = 0
-    pending: int = 0
+    backlog: int = 0
     unread: int = 0
     due: int = 0
     failed_entities: int = 0
@@ -129,7 +129,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
         return FeedStatus(name, "missing")
     (
         cursor,
-        pending,
+        backlog,
         synced_at,
         reason,
         last_pass,
@@ -166,7 +166,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
         else "new"
         if not cursor
         else "syncing"
-        if pending
+        if backlog
         else "live"
     )
     return FeedStatus(
@@ -174,7 +174,7 @@ def _feed(connection: Connection, name: str, sinks: Sequence[str], plan: FeedPla
         state=state,
         rows=rows,
         tombstones=tombstones,
-        pending=pending,
+        backlog=backlog,
         unread=unread,
         due=due,
         failed_entities=failed,

@@ -263,7 +263,7 @@ class _Loading:
                 self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
             for other in names:
                 # cdc.feed_<name> must not have the name of cdc.feed_<other>_log or of its segments, sequence
-                # or indexes; cdc.pending_<name> must not have that of the sequence of cdc.pending_<other>.
+                # or indexes; cdc.backlog_<name> must not have that of the sequence of cdc.backlog_<other>.
                 if name.startswith((f"{other}_log", f"{other}_revision")) or name in {
                     f"{other}_entity",
                     f"{other}_pkey",

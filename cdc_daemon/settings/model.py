@@ -171,7 +171,7 @@ class DaemonSettings(Section):
         ge=1,
         le=10_000_000,
         description="Largest number of entities that one pass recomputes. The limit is lower if half a "
-        "second is not enough for them; larger changes go to the slow lane.",
+        "second is not enough for them; larger changes go to the backlog.",
     )
     sessions: int = Field(
         default=20,
@@ -185,7 +185,7 @@ class DaemonSettings(Section):
         ge=0,
         le=64,
         description="How many of the sessions help a feed's own session to compute documents. One helper "
-        "computes half of the documents of a chunk of the slow lane, on another processor of the database "
+        "computes half of the documents of a chunk of the backlog, on another processor of the database "
         "server. 0: none.",
     )
     rotation_seconds: float = Field(

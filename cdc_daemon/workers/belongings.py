@@ -99,7 +99,8 @@ def _changelogs(installed: Installed) -> Iterator[str]:
 def _stored(feeds: tuple[str, ...]) -> Iterator[str]:
     for name in feeds:
         feed = FeedDefinition(name, "", (), (), ())
-        yield from (feed.table, feed.log, *feed.segments, feed.pending, feed.revision)
+        yield from (feed.table, feed.log, *feed.segments, feed.backlog, feed.revision)
+        yield f"pending_{name}"  # the backlog's name before migration 20
 
 
 def _named(found: list[str]) -> str:

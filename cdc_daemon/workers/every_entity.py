@@ -1,4 +1,4 @@
-"""Puts all entities of a feed into the slow lane, even if its query can't list them."""
+"""Puts all entities of a feed into the backlog, even if its query can't list them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cdc_daemon.feeds.entities import require_entities
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.pg.session import Session
+from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.slow_lane import Added, SlowLane
 
 
 class EveryEntity:
@@ -36,14 +36,14 @@ class EveryEntity:
         connection: Session,
         plan: FeedPlan,
         sources: Mapping[str, Source],
-        lane: SlowLane,
+        backlog: Backlog,
         isolation: Isolation,
     ) -> None:
         self._connection = connection
         self._plan = plan
         self._feed = plan.definition
         self._sources = sources
-        self._lane = lane
+        self._backlog = backlog
         self._isolation = isolation
 
     def put(self, *, reason: str, force: bool = False) -> Added:
@@ -73,12 +73,12 @@ class EveryEntity:
         try:
             with self._connection.transaction():
                 affected = resolve.entities_where(self._feed, where)
-                return self._lane.add(affected, values, reason=reason, force=force, keep_nulls=False)
+                return self._backlog.add(affected, values, reason=reason, force=force, keep_nulls=False)
         except psycopg.Error as error:
             if blame(error) is Blame.NOT_A_ROW:
                 raise
         stored = resolve.stored_where(self._feed, where)
-        return self._lane.add(stored, values, reason=reason, force=force, keep_nulls=False)
+        return self._backlog.add(stored, values, reason=reason, force=force, keep_nulls=False)
 
     def find_again(self) -> Added:
         """Append every entity, if the query can list them again. They include all unknown entities."""
@@ -106,7 +106,7 @@ class EveryEntity:
 
     def _put_all(self, reason: str, *, force: bool) -> Added:
         every = resolve.every_entity(self._feed)
-        added = self._lane.add(every, {}, reason=reason, force=force, keep_nulls=True)
+        added = self._backlog.add(every, {}, reason=reason, force=force, keep_nulls=True)
         self._isolation.find_entities()
         return added
 
@@ -115,11 +115,11 @@ class EveryEntity:
         for known in richer:
             try:
                 with self._connection.transaction():
-                    return self._lane.add(known, {}, reason=reason, force=force, keep_nulls=False)
+                    return self._backlog.add(known, {}, reason=reason, force=force, keep_nulls=False)
             except psycopg.Error as error:
                 if blame(error) is Blame.NOT_A_ROW:
                     raise
-        return self._lane.add(last, {}, reason=reason, force=force, keep_nulls=False)
+        return self._backlog.add(last, {}, reason=reason, force=force, keep_nulls=False)
 
     def _known(self) -> Iterator[Entities]:
         """Yield other sources of entities, the most complete first.

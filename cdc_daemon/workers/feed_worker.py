@@ -1,4 +1,4 @@
-"""The worker of a feed: passes when there are changes, and chunks of the slow lane in between."""
+"""The worker of a feed: passes when there are changes, and chunks of the backlog in between."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FeedWorker:
         pool: the pool from which it borrows a session for each step.
         plan_and_install: plans the feed anew and installs differing objects; called at the start and whenever
             the catalogue has changed.
-        sides: helper sessions for the slow lane.
+        sides: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
         plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
         written: called with the feed when documents changed, to wake the sinks.
@@ -116,7 +116,7 @@ class FeedWorker:
                 pause = min(pause * 2, REPAIR_SECONDS[1])
 
     def catch_up(self, stop: threading.Event) -> None:
-        """Read all changes that were committed before this call, and empty the slow lane.
+        """Read all changes that were committed before this call, and empty the backlog.
 
         Raises:
             FeedError: the feed can't be brought up to date.
@@ -215,14 +215,14 @@ class FeedWorker:
         )
 
     def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:
-        """Make one pass, and recompute one chunk of the slow lane."""
+        """Make one pass, and recompute one chunk of the backlog."""
         done = sync.run_pass()
         if done is None:
             return "worked" if self._begin(sync, stop, beat) else "busy"
         if done.did_something:
             self._tell(done)
         chunk = sync.drain()
-        # After the chunk: otherwise a feed that stops in its slow lane would log a repair at every try.
+        # After the chunk: otherwise a feed that stops in its backlog would log a repair at every try.
         self._repaired()
         if chunk is not None:
             self._tell(chunk)
@@ -240,7 +240,7 @@ class FeedWorker:
                 reason=reason,
                 seconds=round(seconds, 3),
             )
-            self._written(self.feed)  # a full snapshot may have waited for the end of the slow lane
+            self._written(self.feed)  # a full snapshot may have waited for the end of the backlog
 
     def _begin(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:
@@ -265,8 +265,8 @@ class FeedWorker:
 
     def _tell(self, done: Pass) -> None:
         log.info("pass_finished", feed=self.feed, **done.fields())
-        if done.pending:
-            log.info("pending_added", feed=self.feed, entities=done.pending, reason=done.reason)
+        if done.deferred:
+            log.info("backlog_added", feed=self.feed, entities=done.deferred, reason=done.reason)
         self._tell_of_failed(done.set_aside, done.recovered)
         if done.recomputed.upserts or done.recomputed.deletes:
             self._written(self.feed)
@@ -302,7 +302,7 @@ class FeedWorker:
             return f"the rows can't be read: {first_line(fault)}"
 
     def _is_drained(self) -> bool:
-        """Whether the slow lane is empty and no daemon works on the feed now."""
+        """Whether the backlog is empty and no daemon works on the feed now."""
         row = self._seat.execute(statement("feed_state.is_drained"), {"feed": self.feed}).fetchone()
         return bool(row and row[0])
 

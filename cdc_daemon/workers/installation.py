@@ -401,7 +401,7 @@ def _do(body: sql.Composed, connection: Connection) -> sql.Composed:
 def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[FeedDefinition]) -> Step:
     """Return the grants for a daemon that owns nothing in schema cdc (docs/security.md)."""
     segments = [name for source in sources for name in source.segments]
-    logs = [name for feed in feeds for name in (feed.log, *feed.segments, feed.pending)]
+    logs = [name for feed in feeds for name in (feed.log, *feed.segments, feed.backlog)]
     named = {
         "empty_changelogs": {"segments": segments},
         "write_feeds": {"feeds": [feed.table for feed in feeds]},

@@ -58,17 +58,17 @@ class Pass:
 
     Attributes:
         entities: number of recomputed entities, including those that were due.
-        pending: number of entities that went to the slow lane instead, for this `reason`.
+        deferred: number of entities that went to the backlog instead, for this `reason`.
         set_aside: entities for which the query failed.
         recovered: entities that were set aside before and have been computed now.
     """
 
-    lane: str
+    kind: str
     delta: Delta
     entities: int
     recomputed: Recomputed
     seconds: float
-    pending: int = 0
+    deferred: int = 0
     reason: str | None = None
     due: Due = field(default_factory=Due)
     set_aside: Sequence[SetAside] = ()
@@ -88,7 +88,7 @@ class Pass:
     def fields(self) -> dict[str, object]:
         """Return the fields of the event `pass_finished`."""
         return {
-            "lane": self.lane,
+            "kind": self.kind,
             "entries": self.delta.entries,
             "due": len(self.due.entities),
             "entities": self.entities,

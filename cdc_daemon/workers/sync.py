@@ -1,4 +1,4 @@
-"""The sync of a feed: passes over changes, and chunks of the slow lane.
+"""The sync of a feed: passes over changes, and chunks of the backlog.
 
 Promised, and tested: every feed row equals the query at the feed's cursor snapshot or a later one; that
 snapshot never goes back; every commit is covered within one pass of becoming visible.
@@ -35,11 +35,11 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.slow_lane import Added, SlowLane
 from cdc_daemon.workers.touched import Touched
 from cdc_daemon.workers.witness import Witness
 
@@ -56,7 +56,7 @@ _Done = TypeVar("_Done")
 PASS_SECONDS = 0.5
 """Longest time of a pass in seconds.
 
-Larger changes go to the slow lane, whose chunks let fresh changes through.
+Larger changes go to the backlog, whose chunks let fresh changes through.
 """
 
 FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
@@ -86,7 +86,7 @@ class FeedSync:
         sources: the plan's source tables as they are captured.
         batch_entities: number of entities that one statement recomputes.
         max_pass_entities: largest number of entities of a pass.
-        sides: helper sessions for the slow lane.
+        sides: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
     """
 
@@ -113,15 +113,15 @@ class FeedSync:
         self._isolation = Isolation(connection, Recompute(plan.definition), self._failed)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._lane = SlowLane(connection, self._feed, self._isolation, sides, batch_entities=batch_entities)
+        self._backlog = Backlog(connection, self._feed, self._isolation, sides, batch_entities=batch_entities)
         self._seconds_an_entity: float | None = None
         by_name = {str(table): source for table, source in self._sources.items()}
-        self._every = EveryEntity(connection, plan, by_name, self._lane, self._isolation)
+        self._every = EveryEntity(connection, plan, by_name, self._backlog, self._isolation)
         self._touched = Touched(
             connection,
             plan,
             by_name,
-            self._lane,
+            self._backlog,
             self._every,
             self._isolation,
             max_pass_entities=max_pass_entities,
@@ -222,13 +222,13 @@ class FeedSync:
             self._feed.name,
             cursor=until,
             revision=done.recomputed.revision,
-            pending_end=max(late.added.last, found_again.last),
+            backlog_end=max(late.added.last, found_again.last),
             last_pass=done.fields(),
         )
         return done
 
     def begin(self, *, pause: Callable[[float], bool], waiting: Callable[[Writers], None]) -> int | None:
-        """Take a first cursor. All entities go to the slow lane.
+        """Take a first cursor. All entities go to the backlog.
 
         Args:
             pause, waiting: see `await_old_writers`.
@@ -298,13 +298,13 @@ class FeedSync:
                 fingerprint=found,
                 parts=self._fingerprint.parts(self._connection),
                 incarnation=str(self._incarnation),
-                pending_end=added.last,
+                backlog_end=added.last,
                 revision=self._revision,
             )
         return added.entities
 
     def drain(self) -> Pass | None:
-        """Recompute a chunk of the slow lane; None if the lane is empty or another daemon works on the feed.
+        """Recompute a chunk of the backlog; None if it is empty or another daemon works on the feed.
 
         The size of a chunk follows the duration of the last one, so that fresh changes never wait long.
         """
@@ -312,17 +312,17 @@ class FeedSync:
 
     def _drain(self, guarded: bool) -> Pass | None:
         with self._snapshot() as (_, locked):
-            if locked is None or locked.cursor is None or not locked.has_pending:
+            if locked is None or locked.cursor is None or not locked.has_backlog:
                 return None
             self._check(locked)
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
-            chunk = self._lane.recompute_chunk(locked)
+            chunk = self._backlog.recompute_chunk(locked)
             self._revision = max(self._revision, chunk.recomputed.revision)
         self._remember_pace(chunk.entities, chunk.seconds)
         return chunk
 
     def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
-        """Put entities into the slow lane: all, or those whose documents have these values.
+        """Put entities into the backlog: all, or those whose documents have these values.
 
         Returns:
             The number of the request (cdc.resync.id; 0 if there is nothing to do), and its number of
@@ -344,7 +344,7 @@ class FeedSync:
                 self._every.require()
                 added = self._every.put(reason=reason, force=force)
             self._connection.execute(
-                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": added.last}
+                statement("feed_state.queue"), {"feed": self._feed.name, "backlog_end": added.last}
             )
         return added.request, added.entities
 
@@ -441,13 +441,13 @@ class FeedSync:
     def _most_entities(self, locked: FeedState) -> int:
         """Return the largest number of entities for one pass.
 
-        Entities of a larger delta wait in the slow lane, where chunks let fresh changes through. But no delta
+        Entities of a larger delta wait in the backlog, where chunks let fresh changes through. But no delta
         waits there behind more entities than it has itself.
         """
         if self._seconds_an_entity is None:
             return self._max_pass_entities
         quick = int(PASS_SECONDS / self._seconds_an_entity)
-        return min(max(quick, FEWEST_TOO_MANY, locked.pending_entities), self._max_pass_entities)
+        return min(max(quick, FEWEST_TOO_MANY, locked.backlog_entities), self._max_pass_entities)
 
     def _remember_pace(self, entities: int, seconds: float) -> None:
         if entities >= FEWEST_TIMED and not self._isolation.set_aside:

@@ -1,4 +1,4 @@
-"""Finds the entities that a delta affects, for this pass and for the slow lane."""
+"""Finds the entities that a delta affects, for this pass and for the backlog."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Session
+from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.passes import Delta
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.slow_lane import Added, SlowLane
 
 FEW_ROWS = 1000
 """Up to this many changed rows, routes use index look-ups. Above it, the planner decides."""
 
 MANY_ROWS = 20_000
-"""In too large a delta, more changed rows of one table go to the slow lane without resolving them."""
+"""In too large a delta, more changed rows of one table go to the backlog without resolving them."""
 
 
 _Leg: TypeAlias = tuple[Occurrence, Route]  # a route of an occurrence
@@ -37,7 +37,7 @@ _Row: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Late:
-    """Entities that were put into the slow lane, and the reason."""
+    """Entities that were put into the backlog, and the reason."""
 
     added: Added = field(default_factory=Added)
     reason: str | None = None
@@ -56,7 +56,7 @@ class Touched:
         connection: Session,
         plan: FeedPlan,
         sources: Mapping[str, Source],
-        lane: SlowLane,
+        backlog: Backlog,
         every: EveryEntity,
         isolation: Isolation,
         *,
@@ -66,7 +66,7 @@ class Touched:
         self._plan = plan
         self._feed = plan.definition
         self._sources = sources
-        self._lane = lane
+        self._backlog = backlog
         self._every = every
         self._isolation = isolation
         self._limit = max_pass_entities + 1
@@ -76,7 +76,7 @@ class Touched:
         self._queries: dict[tuple[frozenset[str], bool, tuple[int, ...]], bytes] = {}
 
     def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
-        """Return at most `most` entities for the pass. Put the others into the slow lane.
+        """Return at most `most` entities for the pass. Put the others into the backlog.
 
         If a route fails for a row (a cast in a join's condition), the documents of that row are unknown, and
         so are those of the other rows. Then every entity is recomputed.
@@ -161,7 +161,7 @@ class Touched:
     def _put(self, found: Delta, legs: Sequence[_Leg], since: str) -> Late:
         affected = resolve.entities_touched(self._feed, self._paths(found, legs, few=False))
         reason = "large delta"
-        return Late(self._lane.add(affected, {"since": since}, reason=reason, keep_nulls=False), reason)
+        return Late(self._backlog.add(affected, {"since": since}, reason=reason, keep_nulls=False), reason)
 
     def _paths(self, found: Delta, legs: Sequence[_Leg], *, few: bool) -> list[Path]:
         return [Path(self._delta(occurrence, found, few=few), route) for occurrence, route in legs]

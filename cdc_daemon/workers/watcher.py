@@ -25,7 +25,7 @@ MOST_LOOKING = 0.1
 
 
 class Watcher:
-    """Polls for unread entries, pending entities, undelivered revisions, due failed items; wakes workers.
+    """Polls for unread entries, backlogs, undelivered revisions, due failed items; wakes workers.
 
     It takes no lock and no xid, so an idle database stays idle. One query serves all feeds and sinks.
 

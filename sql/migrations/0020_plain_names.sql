@@ -5,6 +5,22 @@
 ALTER TABLE cdc.feed_state RENAME COLUMN history TO incarnation;
 UPDATE cdc.resync SET reason = 'incarnation changed' WHERE reason = 'history changed';
 
+-- The entities of a feed that wait for recomputation are its backlog. A feed's name has small letters, digits and _ only,
+-- so it needs no quotes.
+ALTER TABLE cdc.feed_state RENAME COLUMN pending_position TO backlog_position;
+ALTER TABLE cdc.feed_state RENAME COLUMN pending_end TO backlog_end;
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT f.feed FROM cdc.feed_state AS f LOOP
+        EXECUTE pg_catalog.format('ALTER TABLE IF EXISTS cdc.pending_%1$s RENAME TO backlog_%1$s', name);
+        EXECUTE pg_catalog.format('ALTER SEQUENCE IF EXISTS cdc.pending_%1$s_position_seq RENAME TO backlog_%1$s_position_seq', name);
+        EXECUTE pg_catalog.format('ALTER INDEX IF EXISTS cdc.pending_%1$s_pkey RENAME TO backlog_%1$s_pkey', name);
+    END LOOP;
+END
+$$;
+
 -- As in migration 19, with the new reason.
 CREATE OR REPLACE VIEW cdc.delivery AS
 SELECT s.sink, s.feed, s.failure IS NOT NULL AS failing, s.leased_by, s.leased_until,

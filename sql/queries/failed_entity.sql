@@ -50,8 +50,8 @@ WHERE s.refresh_at <= pg_catalog.now() AND {affected}
 -- Some entities that are not set aside, taken at random: if none of them can be computed, it is not for its row
 -- that another one can't.
 SELECT o.* FROM (
-    (SELECT {pending_texts} FROM cdc.{pending} AS p, cdc.feed_state AS f
-     WHERE f.feed = %(feed)s AND p.position > f.pending_position
+    (SELECT {backlog_texts} FROM cdc.{backlog} AS p, cdc.feed_state AS f
+     WHERE f.feed = %(feed)s AND p.position > f.backlog_position
      ORDER BY pg_catalog.random() LIMIT {limit})
     UNION
     (SELECT {stored_texts} FROM cdc.{stored} AS s WHERE NOT s.deleted ORDER BY pg_catalog.random() LIMIT {limit})

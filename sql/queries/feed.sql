@@ -337,11 +337,11 @@ UNION ALL
 -- The entities of stored documents with given values.
 SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches}
 
--- name: add_pending
--- Hands entities over to the slow lane, in entity order. The state row is locked, so positions grow in commit
+-- name: add_to_backlog
+-- Hands entities over to the backlog, in entity order. The state row is locked, so positions grow in commit
 -- order and "position greater than the last one done" misses nothing.
 WITH added AS (
-    INSERT INTO cdc.{pending} (force, {columns})
+    INSERT INTO cdc.{backlog} (force, {columns})
     SELECT %(force)s::pg_catalog.bool, {entities}
     FROM (SELECT DISTINCT {entities} FROM (
 {affected}
@@ -350,21 +350,21 @@ WITH added AS (
 )
 SELECT pg_catalog.count(*), pg_catalog.min(position), pg_catalog.max(position) FROM added
 
--- name: next_pending
--- The next entities of the slow lane, as text.
+-- name: next_of_backlog
+-- The next entities of the backlog, as text.
 SELECT p.position, p.force, {texts}
-FROM cdc.{pending} AS p
+FROM cdc.{backlog} AS p
 WHERE p.position > %(after)s
 ORDER BY p.position
 LIMIT {limit}
 
--- name: lock_pending
+-- name: lock_backlog
 -- Nobody waits: a status query or a dump may be reading it.
-LOCK TABLE cdc.{pending} IN ACCESS EXCLUSIVE MODE NOWAIT
+LOCK TABLE cdc.{backlog} IN ACCESS EXCLUSIVE MODE NOWAIT
 
--- name: empty_pending
--- Empties a slow lane that is drained; the caller holds its lock.
-TRUNCATE cdc.{pending}
+-- name: empty_backlog
+-- Empties a backlog that is drained; the caller holds its lock.
+TRUNCATE cdc.{backlog}
 
 -- name: count
 -- Stored documents and tombstones.

@@ -14,9 +14,9 @@ SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_
 -- Who holds this row writes the feed: that is the whole leader election. Raises 40001 when another
 -- transaction changed the row after our snapshot. A cursor rests while nothing comes, for a minute at most;
 -- that of a stopped feed moves at once when a pass works again, and takes the reason away (with entities in the
--- slow lane the reason may be one of those: then a chunk that works takes it away).
-SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f.pending_position, f.pending_end,
-       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.pending_position >= f.pending_end,
+-- backlog the reason may be one of those: then a chunk that works takes it away).
+SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f.backlog_position, f.backlog_end,
+       f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.backlog_position >= f.backlog_end,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()),
        pg_catalog.to_regclass(pg_catalog.format('cdc.%%I', 'feed_' || f.feed))::pg_catalog.oid::pg_catalog.text
@@ -32,21 +32,21 @@ SELECT EXISTS (SELECT FROM cdc.feed_state WHERE feed = %(feed)s)
 -- Ends a pass. Always an UPDATE, never the lock alone: see feed_state in the migration.
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
-    revision = GREATEST(revision, %(revision)s::int8), pending_end = GREATEST(pending_end, %(pending_end)s::int8),
+    revision = GREATEST(revision, %(revision)s::int8), backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
     last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
-    stopped_reason = CASE WHEN pending_position < pending_end THEN stopped_reason END,
-    stopped_at = CASE WHEN pending_position < pending_end THEN stopped_at END
+    stopped_reason = CASE WHEN backlog_position < backlog_end THEN stopped_reason END,
+    stopped_at = CASE WHEN backlog_position < backlog_end THEN stopped_at END
 WHERE feed = %(feed)s
 
 -- name: drained
--- Ends a chunk of the slow lane.
+-- Ends a chunk of the backlog.
 UPDATE cdc.feed_state
 SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int8),
-    pending_position = %(position)s::int8, stopped_reason = NULL, stopped_at = NULL,
+    backlog_position = %(position)s::int8, stopped_reason = NULL, stopped_at = NULL,
     last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
-    synced_at = CASE WHEN %(position)s::int8 >= pending_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
+    synced_at = CASE WHEN %(position)s::int8 >= backlog_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
 WHERE feed = %(feed)s
 
 -- name: begin
@@ -55,7 +55,7 @@ UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
     fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
     incarnation = %(incarnation)s, revision = GREATEST(revision, %(revision)s::int8),
-    pending_end = GREATEST(pending_end, %(pending_end)s::int8),
+    backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s
 
@@ -64,9 +64,9 @@ WHERE feed = %(feed)s
 SELECT f.fingerprint_parts FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 
 -- name: queue
--- A resync was added to the slow lane.
+-- A resync was added to the backlog.
 UPDATE cdc.feed_state
-SET generation = generation + 1, pending_end = GREATEST(pending_end, %(pending_end)s::int8)
+SET generation = generation + 1, backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8)
 WHERE feed = %(feed)s
 
 -- name: lose_cursor
@@ -88,7 +88,7 @@ SET uncaptured = %(reason)s::text,
 WHERE feed = %(feed)s AND uncaptured IS DISTINCT FROM %(reason)s::text
 
 -- name: add_resync
--- Records a resync, with the positions in the slow lane that belong to it.
+-- Records a resync, with the positions in the backlog that belong to it.
 INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
 VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)
 RETURNING id
@@ -97,13 +97,13 @@ RETURNING id
 -- Marks the requests whose entities have all been recomputed.
 UPDATE cdc.resync AS r SET finished_at = pg_catalog.clock_timestamp()
 FROM cdc.feed_state AS f
-WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last_position <= f.pending_position
+WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last_position <= f.backlog_position
 RETURNING r.id, r.entities, r.reason,
           EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 
 -- name: resync_progress
 -- Whether a resync is finished, how many of its entities are done, and why its feed stopped.
-SELECT r.finished_at IS NOT NULL, GREATEST(f.pending_position - r.first_position + 1, 0), f.stopped_reason
+SELECT r.finished_at IS NOT NULL, GREATEST(f.backlog_position - r.first_position + 1, 0), f.stopped_reason
 FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
 WHERE r.id = %(id)s
 
@@ -177,8 +177,8 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 
 -- name: is_drained
--- Nothing is left in the slow lane or is to be tried again, and nobody is at work on the feed just now.
-SELECT f.cursor IS NOT NULL AND f.pending_position >= f.pending_end AND NOT EXISTS (
+-- Nothing is left in the backlog or is to be tried again, and nobody is at work on the feed just now.
+SELECT f.cursor IS NOT NULL AND f.backlog_position >= f.backlog_end AND NOT EXISTS (
     SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()
 )
 FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE SKIP LOCKED

@@ -88,11 +88,11 @@ TO {role}
 GRANT TRUNCATE ON {segments} TO {role}
 
 -- name: write_feeds
--- Lets the daemon's role write documents, logs and slow lanes.
+-- Lets the daemon's role write documents, logs and backlogs.
 GRANT INSERT, UPDATE, DELETE ON {feeds} TO {role}
 
 -- name: write_logs
--- Logs and pending are appended to and emptied as a whole.
+-- Logs and backlogs are appended to and emptied as a whole.
 GRANT INSERT, TRUNCATE ON {logs} TO {role}
 
 -- name: number_revisions

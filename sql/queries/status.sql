@@ -2,7 +2,7 @@
 -- A feed's state row, with the changelogs that it reads, whether its documents may have times of their own, and how
 -- many entities are set aside, the fingerprint that belongs to the cursor, for how many seconds the cursor has
 -- rested, since when the feed has stopped, and which table can't be captured yet.
-SELECT f.cursor::pg_catalog.text, GREATEST(f.pending_end - f.pending_position, 0), f.synced_at, f.stopped_reason,
+SELECT f.cursor::pg_catalog.text, GREATEST(f.backlog_end - f.backlog_position, 0), f.synced_at, f.stopped_reason,
        f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
              WHERE s.schema_name || '.' || s.table_name = ANY (f.sources) ORDER BY 1),

@@ -14,11 +14,11 @@ WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND (
 )
 
 -- name: waiting
--- Feeds that have no cursor yet, entities in the slow lane, or entities that failed and are to be tried again.
+-- Feeds that have no cursor yet, entities in the backlog, or entities that failed and are to be tried again.
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = ANY ({feeds}) AND (
-    f.cursor IS NULL OR f.pending_position < f.pending_end
+    f.cursor IS NULL OR f.backlog_position < f.backlog_end
     OR EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp())
 )
 

@@ -66,14 +66,14 @@ def test_killed_in_the_middle_it_resumes(command: Command) -> None:
     command.call("resync", "products", "--force")
     queued = command.status()["products"]
     assert queued["state"] == "syncing"
-    assert queued["pending"] == len(before) - 1 or queued["pending"] == len(before)
+    assert queued["backlog"] == len(before) - 1 or queued["backlog"] == len(before)
     daemon = command.start()
-    daemon.await_event("pass_finished", feed="products", lane="slow")
+    daemon.await_event("pass_finished", feed="products", kind="backlog")
     daemon.kill()
-    left = command.status()["products"]["pending"]
-    assert 0 < left < queued["pending"]
+    left = command.status()["products"]["backlog"]
+    assert 0 < left < queued["backlog"]
     command.call("run", "--once")
-    assert command.status()["products"]["pending"] == 0
+    assert command.status()["products"]["backlog"] == 0
     after = revisions(command, "products")
     assert all(after[key] > max(before.values()) for key in before)
     assert_revisions_grow(command.records("products"))
@@ -85,7 +85,7 @@ def test_the_status_tells_what_is_unread_how_old_it_is_and_why_a_feed_stopped(co
     command.call("run", "--once")
     live = command.status()["products"]
     assert (live["state"], live["rows"], live["unread"], live["lag_seconds"]) == ("live", 60, 0, 0)
-    assert live["sinks"]["file"]["pending"] == 0
+    assert live["sinks"]["file"]["undelivered"] == 0
     assert live["sinks"]["file"]["delivered"] == 60
     execute(command.dsn, "UPDATE product SET price = 0 WHERE id = 1")
     behind = command.status()["products"]

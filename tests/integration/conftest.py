@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.workers import failed_items, slow_lane
+from cdc_daemon.workers import backlog, failed_items
 from tests.conftest import Connect
 from tests.support.delivering import Delivering, close_pools, installed
 
@@ -15,7 +15,7 @@ from tests.support.delivering import Delivering, close_pools, installed
 @pytest.fixture(autouse=True)
 def shared_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions share every chunk that has two entities, as they share a larger one in earnest."""
-    monkeypatch.setattr(slow_lane, "FEWEST_SHARED", 2)
+    monkeypatch.setattr(backlog, "FEWEST_SHARED", 2)
 
 
 @pytest.fixture(autouse=True)

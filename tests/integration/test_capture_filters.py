@@ -439,7 +439,7 @@ def test_an_install_brings_filters_to_an_installation_without_them_and_loses_not
     daemon.assert_in_step()
     del daemon.feeds["all"]
     shop.execute(
-        "DROP TABLE cdc.feed_all, cdc.feed_all_log, cdc.pending_all CASCADE;"
+        "DROP TABLE cdc.feed_all, cdc.feed_all_log, cdc.backlog_all CASCADE;"
         " DELETE FROM cdc.feed_state WHERE feed = 'all';"
         # As the migration that brought filters leaves what was installed before it.
         " UPDATE cdc.source SET filters = NULL; UPDATE cdc.feed_state SET filters = '{}'"

@@ -26,14 +26,14 @@ def items(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Syn
 
 
 def touched(items: Synced, sync: FeedSync, number: int) -> tuple[int, int]:
-    """How many entities a pass recomputed and how many it put into the slow lane, after so many changed."""
+    """How many entities a pass recomputed and how many it put into the backlog, after so many changed."""
     execute(items.dsn, f"UPDATE item SET note = note || 'x', price = price + 1 WHERE id <= {number}")
     done = sync.run_pass()
     assert done is not None
-    return done.entities, done.pending
+    return done.entities, done.deferred
 
 
-def test_what_would_take_too_long_waits_in_the_slow_lane(items: Synced) -> None:
+def test_what_would_take_too_long_waits_in_the_backlog(items: Synced) -> None:
     with items.feed_sync() as sync:
         assert touched(items, sync, LARGE) == (LARGE, 0)  # nothing is known yet
         assert touched(items, sync, LARGE) == (0, LARGE)
@@ -74,14 +74,14 @@ FROM item AS i JOIN maker AS m ON m.id = i.maker_id
 
 
 @pytest.mark.parametrize(
-    ("large", "pending", "reason"),
+    ("large", "deferred", "reason"),
     [
         ("UPDATE maker SET name = 'n' WHERE id = 1", 499, "large delta"),
         ("UPDATE tax SET rate = 2", 500, "route all"),
     ],
 )
 def test_a_small_change_does_not_wait_with_the_large_one_beside_it(
-    large: str, pending: int, reason: str, database: str, tmp_path: Path
+    large: str, deferred: int, reason: str, database: str, tmp_path: Path
 ) -> None:
     """They were committed between the same two passes."""
     items = Synced(
@@ -97,7 +97,7 @@ def test_a_small_change_does_not_wait_with_the_large_one_beside_it(
         done = sync.run_pass()
         assert done is not None
         assert (done.entities, done.recomputed.upserts) == (1, 1)
-        assert (done.pending, done.reason) == (pending, reason)
+        assert (done.deferred, done.reason) == (deferred, reason)
         assert items.value("SELECT document->>'maker_id' FROM cdc.feed_items WHERE id = 7") == "2"
     items.sync()
     items.assert_equal_to_the_query()
@@ -114,6 +114,6 @@ def test_many_changed_rows_wait_without_a_look_at_what_they_reach(
     with items.feed_sync() as sync:
         done = sync.run_pass()
         assert done is not None
-        assert (done.entities, done.pending) == (0, 500)
+        assert (done.entities, done.deferred) == (0, 500)
     items.sync()
     items.assert_equal_to_the_query()

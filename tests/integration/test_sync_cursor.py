@@ -112,7 +112,9 @@ def test_a_first_sync_waits_for_writers_that_were_open_when_capture_was_replaced
     feeds.assert_equal_to_the_query()
 
 
-def test_a_large_delta_goes_to_pending_and_fresh_changes_overtake_it(database: str, tmp_path: Path) -> None:
+def test_a_large_delta_goes_to_the_backlog_and_fresh_changes_overtake_it(
+    database: str, tmp_path: Path
+) -> None:
     feeds = Synced(
         tmp_path,
         database,
@@ -124,11 +126,11 @@ def test_a_large_delta_goes_to_pending_and_fresh_changes_overtake_it(database: s
     with feeds.feed_sync() as sync:
         handed_over = sync.run_pass()
         assert handed_over is not None
-        assert (handed_over.pending, handed_over.reason) == (200, "large delta")
+        assert (handed_over.deferred, handed_over.reason) == (200, "large delta")
         execute(database, "UPDATE item SET price = -2 WHERE id = 200")
         fresh = sync.run_pass()
         assert fresh is not None
-        assert (fresh.lane, fresh.entities, fresh.recomputed.upserts) == ("fresh", 1, 1)
+        assert (fresh.kind, fresh.entities, fresh.recomputed.upserts) == ("fresh", 1, 1)
         stored = "SELECT (document->>'price') FROM cdc.feed_items WHERE id = {}"
         assert feeds.value(stored.format(200)) == "-2"
         assert feeds.value(stored.format(199)) == "199"

@@ -181,7 +181,7 @@ def test_what_is_due_goes_on_while_a_change_is_too_large_for_a_pass(shop: Synced
     with shop.feed_sync("products") as sync:
         done = sync.run_pass()
     assert done is not None
-    assert (done.pending, len(done.due.entities), done.recomputed.deletes) == (9, 3, 1)
+    assert (done.deferred, len(done.due.entities), done.recomputed.deletes) == (9, 3, 1)
     shop.sync()
     shop.assert_equal_to_the_query()
 

@@ -144,7 +144,7 @@ def test_a_key_that_moves_in_two_passes_keeps_its_document(database: str, tmp_pa
     feeds.assert_equal_to_the_query()
 
 
-def test_a_feed_that_stopped_in_the_slow_lane_stays_stopped_while_passes_find_nothing(
+def test_a_feed_that_stopped_in_the_backlog_stays_stopped_while_passes_find_nothing(
     database: str, tmp_path: Path
 ) -> None:
     feeds = Synced(

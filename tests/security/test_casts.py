@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from cdc_daemon.cli import main
-from tests.integration.test_slow_lane_shared import Sides, recompute_all
+from tests.integration.test_backlog_shared import Sides, recompute_all
 from tests.security.attacker import Attacker, Session
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced

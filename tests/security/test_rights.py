@@ -130,7 +130,7 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, ke
     for name, held in rights.items():
         if name.startswith("changelog_"):
             assert held == (["SELECT", "TRUNCATE"] if name[-2:] in {"_0", "_1"} else ["SELECT"])
-        elif name.startswith(("pending_", "feed_products_log", "feed_stock_log")):
+        elif name.startswith(("backlog_", "feed_products_log", "feed_stock_log")):
             assert held == ["INSERT", "SELECT", "TRUNCATE"]
         elif name not in {"migration", "source", "former_sink", "delivery"}:
             assert held == ["DELETE", "INSERT", "SELECT", "UPDATE"]

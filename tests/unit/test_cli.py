@@ -197,7 +197,7 @@ def test_run_once_delivers_and_status_tells_how_it_stands(call: Call, folder: Pa
     assert sorted(record["key"]["sku"] for record in delivered(folder)) == ["A-1", "B-2"]
     told = orjson.loads(call("status", "--json").stdout)
     products = told["feeds"]["products"]
-    assert (products["state"], products["rows"], products["tombstones"], products["pending"]) == (
+    assert (products["state"], products["rows"], products["tombstones"], products["backlog"]) == (
         "live",
         2,
         0,

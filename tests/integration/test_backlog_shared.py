@@ -1,4 +1,4 @@
-"""A chunk of the slow lane whose documents are made by two sessions is what one session would have made."""
+"""A chunk of the backlog whose documents are made by two sessions is what one session would have made."""
 
 from __future__ import annotations
 

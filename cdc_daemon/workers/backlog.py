@@ -1,4 +1,4 @@
-"""The slow lane: entities that wait for recomputation, so that fresh changes need not wait behind them.
+"""The backlog: entities that wait for recomputation, so that fresh changes need not wait behind them.
 
 All of this runs inside a transaction of `FeedSync`, which holds the feed's state row.
 """
@@ -45,7 +45,7 @@ The helper computes its last part while the feed's session writes the helper's f
 
 @dataclass(frozen=True)
 class Added:
-    """Entities that were put into the slow lane.
+    """Entities that were put into the backlog.
 
     Attributes:
         request: number of the request (cdc.resync.id); 0 if there were no entities.
@@ -57,8 +57,8 @@ class Added:
     last: int = 0
 
 
-class SlowLane:
-    """One feed's pending entities.
+class Backlog:
+    """One feed's backlog: entities that wait for recomputation.
 
     Args:
         sides: helper sessions.
@@ -92,7 +92,7 @@ class SlowLane:
         force: bool = False,
         keep_nulls: bool,
     ) -> Added:
-        """Append entities to the lane.
+        """Append entities.
 
         Args:
             affected: a SELECT of the entities, with these parameters.
@@ -105,7 +105,7 @@ class SlowLane:
         try:
             with names_found_in(self._connection, affected.search_path):
                 done = self._connection.execute(
-                    resolve.add_pending(self._feed, affected, keep_nulls=keep_nulls),
+                    resolve.add_to_backlog(self._feed, affected, keep_nulls=keep_nulls),
                     {**parameters, "force": force},
                 )
             row = done.fetchone()
@@ -130,10 +130,11 @@ class SlowLane:
         return Added(request[0] if request else 0, count, last)
 
     def recompute_chunk(self, locked: FeedState) -> Pass:
-        """Recompute the next entities. Empty the lane after the last one."""
+        """Recompute the next entities. Empty the backlog after the last one."""
         started = time.monotonic()
         rows = self._connection.execute(
-            resolve.next_pending(self._feed, limit=self._chunk_entities), {"after": locked.pending_position}
+            resolve.next_of_backlog(self._feed, limit=self._chunk_entities),
+            {"after": locked.backlog_position},
         ).fetchall()
         now = datetime.now(UTC)
         done = Recomputed()
@@ -143,9 +144,9 @@ class SlowLane:
             done += self._recompute_shared(fresh, captured_at=now, force=force)
             done += self._isolation.retry(failed, captured_at=now, force=force)
         end = len(rows) < self._chunk_entities
-        position = locked.pending_end if end else rows[-1][0]
+        position = locked.backlog_end if end else rows[-1][0]
         chunk = Pass(
-            "slow",
+            "backlog",
             Delta(),
             done.entities,
             done,
@@ -160,7 +161,7 @@ class SlowLane:
             revision=done.revision,
             last_pass=chunk.fields(),
         )
-        if position >= locked.pending_end:
+        if position >= locked.backlog_end:
             self._empty()
         self._adapt(chunk.seconds)
         return chunk
@@ -213,13 +214,13 @@ class SlowLane:
         return True
 
     def _empty(self) -> None:
-        pending = sql.Identifier(self._feed.pending)
+        backlog = sql.Identifier(self._feed.backlog)
         try:
             with self._connection.transaction():
-                self._connection.execute(statement("feed.lock_pending", pending=pending))
-                self._connection.execute(statement("feed.empty_pending", pending=pending))
+                self._connection.execute(statement("feed.lock_backlog", backlog=backlog))
+                self._connection.execute(statement("feed.empty_backlog", backlog=backlog))
         except psycopg.errors.LockNotAvailable:
-            return  # a dump or a status query reads the lane: empty it after the next drain
+            return  # a dump or a status query reads the backlog: empty it after the next drain
 
     def _adapt(self, seconds: float) -> None:
         factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))
