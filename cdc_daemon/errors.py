@@ -64,7 +64,7 @@ class FeedError(CdcError):
         self.more = tuple(more)
         self.at = at
 
-    def told_of(self, feed: str) -> str:
+    def message_for(self, feed: str) -> str:
         """The error where the feed's name stands before it already."""
         named = f"feed {feed}"
         if self.where == named:

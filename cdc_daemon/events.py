@@ -92,7 +92,7 @@ EVENTS: dict[str, Event] = {
         ("feed", "reason"),
     ),
     "feed_repaired": Event("A stopped feed goes on.", ("feed",)),
-    "side_session_lost": Event(
+    "helper_session_lost": Event(
         "A helper session for the backlog was refused or lost. The feed computes its documents alone.",
         ("reason", "repeated"),
     ),

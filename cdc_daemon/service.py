@@ -27,13 +27,13 @@ from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import WebServer, application_for, require_extra
 from cdc_daemon.workers import installation
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
+from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
-from cdc_daemon.workers.side_sessions import SideSessions
+from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
 from cdc_daemon.workers.witness import Witness
 
@@ -60,12 +60,12 @@ class Service:
         self._dsn = dsn
         self._registry = Registry(settings, dsn)
         deliveries = [(sink, feed) for feed, each in settings.feeds.items() for sink in each.sinks]
-        self._bells = Bells(settings.feeds, deliveries)
+        self._wake_ups = WakeUps(settings.feeds, deliveries)
         self._connect_for = partial(
             connect, dsn, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS, patience=settings.database.patience
         )
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
-        self._sides = SideSessions(partial(self._connect, "beside"), settings.daemon.side_sessions)
+        self._helpers = HelperSessions(partial(self._connect, "helper"), settings.daemon.helper_sessions)
         self._witness = Witness(settings.daemon.state_dir)
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
         self._cleaned = partial(printable, longest=LONGEST_REASON)
@@ -95,8 +95,8 @@ class Service:
         with _leaving_on_signals() as leave:
             self._started()
             drain_seconds = self._settings.daemon.drain_seconds
-            with closing(self._sides), closing(self._pool):
-                unstopped = supervisor.run(leave, drain_seconds=drain_seconds, wake=self._bells.ring_all)
+            with closing(self._helpers), closing(self._pool):
+                unstopped = supervisor.run(leave, drain_seconds=drain_seconds, wake=self._wake_ups.wake_all)
         if not unstopped:
             self._say_goodbye()
 
@@ -112,7 +112,7 @@ class Service:
         started = time.monotonic()
         with _leaving_on_signals() as leave:
             self._started()
-            with closing(self._sides), closing(self._pool):
+            with closing(self._helpers), closing(self._pool):
                 failures = self._catch_up(leave)
         self._say_goodbye()
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
@@ -172,19 +172,19 @@ class Service:
         return FeedWorker(
             name,
             pool=self._pool,
-            bells=self._bells,
+            wake_ups=self._wake_ups,
             plan_and_install=self._registry.plan_and_install,
             plan_captured=self._registry.plan_captured,
             written=self._wake_sinks,
             batch_entities=daemon.batch_entities,
             max_pass_entities=daemon.max_pass_entities,
-            sides=self._sides,
+            helpers=self._helpers,
             witness=self._witness,
         )
 
     def _wake_sinks(self, feed: str) -> None:
         for sink in self._settings.feeds[feed].sinks:
-            self._bells.ring_delivery(sink, feed)
+            self._wake_ups.wake_delivery(sink, feed)
 
     def _delivery(self, sink: str, feed: str) -> DeliveryWorker:
         settings = self._settings.sinks[sink]
@@ -192,7 +192,7 @@ class Service:
             sink,
             feed,
             pool=self._pool,
-            bells=self._bells,
+            wake_ups=self._wake_ups,
             open_sink=partial(settings.open, sink),
             definition=partial(self._registry.definition, feed),
             max_attempts=settings.max_attempts,
@@ -204,7 +204,7 @@ class Service:
         daemon = self._settings.daemon
         return Watcher(
             partial(self._connect, "watcher"),
-            self._bells,
+            self._wake_ups,
             catalogue=CatalogueWatch(self._registry.dependencies),
             changelogs=self._registry.readers,
             refreshing=self._registry.refreshing,

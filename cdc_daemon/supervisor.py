@@ -50,12 +50,12 @@ class Worker(Protocol):
 
     name: str
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Work until `stop` is set.
 
         Args:
             stop: every wait of the worker ends soon after it is set.
-            beat: to be called at every turn of the loop, once the worker has what it needs to work: the
+            heartbeat: to be called at every turn of the loop, once the worker has what it needs to work: the
                 first call after a start says that a session of the database has answered a statement.
         """
         ...
@@ -234,12 +234,12 @@ class Supervisor:
 
     def _run_once(self, post: _Post, started: float) -> Exception | None:
         try:
-            post.worker.run(self._stop, partial(self._beat, post, started))
+            post.worker.run(self._stop, partial(self._heartbeat, post, started))
         except Exception as error:  # whatever it is: this is the one place where a worker's errors end
             return error
         return None if self._stop.is_set() else RuntimeError("the loop ended without being asked to")
 
-    def _beat(self, post: _Post, started: float) -> None:
+    def _heartbeat(self, post: _Post, started: float) -> None:
         post.beaten_at = self._clock()
         post.silence_told = False
         if self._lost_at is None and post.trouble is None and not post.attempts:

@@ -238,7 +238,7 @@ def _function(
     if recorded is not None and present != recorded.body:
         # Another body was there, which may have missed changes. After the repair the fingerprint is as
         # before, so only a resync of every feed that reads the table finds these changes.
-        statements.append(statement("capture.distrust", table=sql.Literal(str(source.table))))
+        statements.append(statement("capture.invalidate_readers", table=sql.Literal(str(source.table))))
     yield Step(
         "create" if present is None else "replace",
         f"function {own_schema.name()}.{source.function}",

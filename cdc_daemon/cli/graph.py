@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from cdc_daemon.analysis.model.plan import Occurrence, RouteKind
 from cdc_daemon.analysis.report.forecast import Forecast, about
-from cdc_daemon.workers.survey import Survey
+from cdc_daemon.workers.plan_costs import PlanCosts
 
 Edge = tuple[str, str, str, RouteKind]
 """Table, feed, label of the arrow, and kind of the route."""
 
 
-def mermaid(surveys: Sequence[Survey]) -> Iterator[str]:
+def mermaid(costs: Sequence[PlanCosts]) -> Iterator[str]:
     """Yield the lines of a Mermaid flowchart."""
     yield "flowchart LR"
-    edges = list(_edges(surveys))
+    edges = list(_edges(costs))
     names = _numbered(edges)
     for name, number in names.items():
         kind, _, shown = name.partition(":")
@@ -27,11 +27,11 @@ def mermaid(surveys: Sequence[Survey]) -> Iterator[str]:
         yield f'    n{ends[0]} {arrow}|"{_mermaid_text(label)}"| n{ends[1]}'
 
 
-def dot(surveys: Sequence[Survey]) -> Iterator[str]:
+def dot(costs: Sequence[PlanCosts]) -> Iterator[str]:
     """Yield the lines of a Graphviz graph."""
     yield "digraph plan {"
     yield "    rankdir=LR;"
-    edges = list(_edges(surveys))
+    edges = list(_edges(costs))
     for name, number in _numbered(edges).items():
         kind, _, shown = name.partition(":")
         shape = "cylinder" if kind == "table" else "note"
@@ -44,12 +44,12 @@ def dot(surveys: Sequence[Survey]) -> Iterator[str]:
     yield "}"
 
 
-def _edges(surveys: Sequence[Survey]) -> Iterator[Edge]:
-    for survey in surveys:
-        found = zip(survey.plan.analysis.occurrences, survey.forecasts, strict=True)
+def _edges(costs: Sequence[PlanCosts]) -> Iterator[Edge]:
+    for each in costs:
+        found = zip(each.plan.analysis.occurrences, each.forecasts, strict=True)
         for occurrence, forecast in found:
             label = _label(occurrence, forecast)
-            yield str(occurrence.table), survey.plan.definition.name, label, occurrence.kind
+            yield str(occurrence.table), each.plan.definition.name, label, occurrence.kind
 
 
 def _label(occurrence: Occurrence, forecast: Forecast) -> str:

@@ -14,7 +14,7 @@ from cdc_daemon.cli.plan_json import as_json as json_of_plans
 from cdc_daemon.cli.plan_text import lines_of_plan, lines_of_stages
 from cdc_daemon.cli.terminal import echo, echo_exactly
 from cdc_daemon.workers.installation import wanted_steps
-from cdc_daemon.workers.survey import survey
+from cdc_daemon.workers.plan_costs import plan_costs
 
 _PICTURES = ("mermaid", "dot")
 
@@ -100,17 +100,17 @@ def plan(
                 for line in lines_of_stages(feed):
                     echo_exactly(line)
             return
-        surveys = [survey(connection, each, explained=explain) for each in found]
+        costs = [plan_costs(connection, each, explained=explain) for each in found]
         # Only a plan of all feeds tells which objects no feed needs.
         steps = wanted_steps(connection, settings, found, complete=set(names) == set(settings.feeds))
     if as_json:
-        echo_json(json_of_plans(surveys, steps))
+        echo_json(json_of_plans(costs, steps))
         return
     if graph:
-        for line in pictures.dot(surveys) if graph == "dot" else pictures.mermaid(surveys):
+        for line in pictures.dot(costs) if graph == "dot" else pictures.mermaid(costs):
             echo_exactly(line)
         return
-    for each in surveys:
+    for each in costs:
         for line in lines_of_plan(each):
             echo_exactly(line)
         echo()

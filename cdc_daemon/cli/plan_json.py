@@ -11,27 +11,27 @@ from cdc_daemon.analysis.report.forecast import Forecast
 from cdc_daemon.analysis.report.indexes import create_index, served
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.pg.ddl import Step
-from cdc_daemon.workers.survey import Survey
+from cdc_daemon.workers.plan_costs import PlanCosts
 
 
-def as_json(surveys: Sequence[Survey], steps: Sequence[Step]) -> dict[str, object]:
+def as_json(costs: Sequence[PlanCosts], steps: Sequence[Step]) -> dict[str, object]:
     """Return the output: feeds by name, and the objects that `install` would create, replace or drop."""
     objects: dict[str, list[str]] = {"create": [], "replace": [], "drop": []}
     for step in steps:
         objects[step.action].append(step.what)
-    return {"feeds": {each.plan.definition.name: _feed(each) for each in surveys}, "objects": objects}
+    return {"feeds": {each.plan.definition.name: _feed(each) for each in costs}, "objects": objects}
 
 
-def _feed(survey: Survey) -> dict[str, object]:
-    definition, analysis, catalogue = survey.plan.definition, survey.plan.analysis, survey.plan.catalogue
-    recompute = next((each for each in survey.explained if each.occurrence is None), None)
+def _feed(costs: PlanCosts) -> dict[str, object]:
+    definition, analysis, catalogue = costs.plan.definition, costs.plan.analysis, costs.plan.catalogue
+    recompute = next((each for each in costs.explained if each.occurrence is None), None)
     return {
         "key": definition.key,
         "entity": definition.entity,
-        "entities": survey.entities,
+        "entities": costs.entities,
         "occurrences": [
-            _occurrence(occurrence, forecast, survey)
-            for occurrence, forecast in zip(analysis.occurrences, survey.forecasts, strict=True)
+            _occurrence(occurrence, forecast, costs)
+            for occurrence, forecast in zip(analysis.occurrences, costs.forecasts, strict=True)
         ],
         "recompute": {
             "lookups": [_visit(visit, catalogue) for visit in analysis.lookups],
@@ -41,7 +41,7 @@ def _feed(survey: Survey) -> dict[str, object]:
     }
 
 
-def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> dict[str, object]:
+def _occurrence(occurrence: Occurrence, forecast: Forecast, costs: PlanCosts) -> dict[str, object]:
     return {
         "table": str(occurrence.table),
         "alias": occurrence.alias,
@@ -61,18 +61,18 @@ def _occurrence(occurrence: Occurrence, forecast: Forecast, survey: Survey) -> d
             "not_analysed": [str(table) for table in forecast.not_analysed],
             "guessed": forecast.guessed,
         },
-        "routes": [_route(route, survey) for route in occurrence.routes],
+        "routes": [_route(route, costs) for route in occurrence.routes],
     }
 
 
-def _route(route: Route, survey: Survey) -> dict[str, object]:
-    explained = next((each for each in survey.explained if each.route is route), None)
+def _route(route: Route, costs: PlanCosts) -> dict[str, object]:
+    explained = next((each for each in costs.explained if each.route is route), None)
     return {
         "kind": route.kind,
         "bound": route.bound,
         "sql": route.sql,
         "reason": route.reason,
-        "visits": [_visit(visit, survey.plan.catalogue) for visit in route.visits],
+        "visits": [_visit(visit, costs.plan.catalogue) for visit in route.visits],
         "explain": None if explained is None else _explained(explained),
     }
 

@@ -12,24 +12,24 @@ from cdc_daemon.analysis.report.indexes import create_index, served
 from cdc_daemon.analysis.stages import stages
 from cdc_daemon.feeds.explain import Explained
 from cdc_daemon.verdicts import Accepting
+from cdc_daemon.workers.plan_costs import PlanCosts
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.survey import Survey
 
 
-def lines_of_plan(survey: Survey) -> Iterator[str]:
+def lines_of_plan(costs: PlanCosts) -> Iterator[str]:
     """Yield the lines of one feed's plan."""
-    definition, analysis, catalogue = survey.plan.definition, survey.plan.analysis, survey.plan.catalogue
+    definition, analysis, catalogue = costs.plan.definition, costs.plan.analysis, costs.plan.catalogue
     entity = "" if definition.entity == definition.key else f", entity ({', '.join(definition.entity)})"
-    number = "" if survey.entities is None else f", about {_entities(survey.entities)}"
+    number = "" if costs.entities is None else f", about {_entities(costs.entities)}"
     yield f"feed {definition.name}, key ({', '.join(definition.key)}){entity}{number}"
-    for occurrence, forecast in zip(analysis.occurrences, survey.forecasts, strict=True):
-        explained = [each for each in survey.explained if each.occurrence is occurrence]
+    for occurrence, forecast in zip(analysis.occurrences, costs.forecasts, strict=True):
+        explained = [each for each in costs.explained if each.occurrence is occurrence]
         yield from _occurrence(occurrence, forecast, catalogue, explained)
     if analysis.lookups:
         yield "  recomputing an entity"
         for visit in analysis.lookups:
             yield f"    looks it up in {_lookup(visit, catalogue)}"
-    for each in survey.explained:
+    for each in costs.explained:
         if each.occurrence is None:
             if not analysis.lookups:
                 yield "  recomputing an entity"

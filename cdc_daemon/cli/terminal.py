@@ -38,13 +38,13 @@ def hide_in_tracebacks() -> None:
             said = "".join(traceback.format_exception(kind, error, trace)).rstrip()
             click.echo(visible_lines(hide(said)), err=True)
 
-    def told_of_thread(unhandled: threading.ExceptHookArgs, /) -> None:
+    def report_thread(unhandled: threading.ExceptHookArgs, /) -> None:
         if unhandled.exc_type is not SystemExit:
             told(unhandled.exc_type, unhandled.exc_value, unhandled.exc_traceback)
 
-    def told_of_nobody(unraisable: sys.UnraisableHookArgs, /) -> None:
+    def report_unraisable(unraisable: sys.UnraisableHookArgs, /) -> None:
         told(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
 
     sys.excepthook = told
-    sys.unraisablehook = told_of_nobody
-    threading.excepthook = told_of_thread
+    sys.unraisablehook = report_unraisable
+    threading.excepthook = report_thread

@@ -21,7 +21,7 @@ RESERVED = frozenset(
         "refresh_at",  # the same, if the query has `_refresh_at`
         *("previous", "changed"),  # its log
         *("position", "force"),  # backlog
-        *("stored", "stranger", "whole", "document_bytes", "respelled"),  # the statement that recomputes
+        *("stored", "key_conflict", "whole", "document_bytes", "respelled"),  # the statement that recomputes
     }
 )
 """Names of our own columns beside key and entity columns, which therefore can't have these names."""

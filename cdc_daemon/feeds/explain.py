@@ -12,7 +12,7 @@ from psycopg import sql
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.digested import affected, entity_arrays
+from cdc_daemon.feeds.hashed_documents import affected, entity_arrays
 from cdc_daemon.feeds.spelling import texts
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names

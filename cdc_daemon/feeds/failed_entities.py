@@ -10,7 +10,7 @@ from functools import cached_property
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.digested import Entity, affected, entity_arrays
+from cdc_daemon.feeds.hashed_documents import Entity, affected, entity_arrays
 from cdc_daemon.feeds.spelling import from_text, texts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement

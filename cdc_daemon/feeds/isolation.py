@@ -10,8 +10,8 @@ import psycopg
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.blame import Blame, blame, words
-from cdc_daemon.feeds.digested import Beside, Entity
 from cdc_daemon.feeds.failed_entities import FailedEntities, Named, SetAside
+from cdc_daemon.feeds.hashed_documents import Entity, RemoteBatch
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
@@ -71,7 +71,7 @@ class Isolation:
         *,
         captured_at: datetime,
         force: bool = False,
-        beside: Beside | None = None,
+        remote: RemoteBatch | None = None,
     ) -> Recomputed:
         """Recompute entities that are not set aside (see `Recompute`).
 
@@ -83,7 +83,7 @@ class Isolation:
             return Recomputed()
         if self.guarded:
             return self._by_index(entities, captured_at, force=force, known=False)
-        return self._compute(entities, captured_at, force=force, beside=beside)
+        return self._compute(entities, captured_at, force=force, remote=remote)
 
     def retry(self, entities: Sequence[Entity], *, captured_at: datetime, force: bool = False) -> Recomputed:
         """Recompute entities that are set aside."""
@@ -110,7 +110,7 @@ class Isolation:
         *,
         force: bool,
         all_fields: bool = False,
-        beside: Beside | None = None,
+        remote: RemoteBatch | None = None,
         met: list[Entity] | None = None,
         by_index: bool = False,
     ) -> Recomputed:
@@ -121,7 +121,7 @@ class Isolation:
             captured_at=captured_at,
             force=force,
             all_fields=all_fields,
-            beside=beside,
+            remote=remote,
             met=met,
             by_index=by_index,
         )

@@ -13,15 +13,15 @@ from psycopg import sql
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.comparison import among, same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.digested import (
-    Beside,
+from cdc_daemon.feeds.hashed_documents import (
     Entity,
     Parameters,
+    RemoteBatch,
     affected,
     differs,
-    digested,
-    digested_beside,
     entity_arrays,
+    hashed_documents,
+    remote_batch,
     written_otherwise,
 )
 from cdc_daemon.feeds.spelling import texts
@@ -86,7 +86,7 @@ class Recompute:
         captured_at: datetime,
         force: bool = False,
         all_fields: bool = False,
-        beside: Beside | None = None,
+        remote: RemoteBatch | None = None,
         met: list[Entity] | None = None,
         by_index: bool = False,
     ) -> Recomputed:
@@ -97,7 +97,7 @@ class Recompute:
             captured_at: when the change was captured.
             force: whether to give every document a new revision, changed or not.
             all_fields: whether every field of a changed document counts as changed, without a comparison.
-            beside: their documents, if another session computed them with this transaction's snapshot.
+            remote: their documents, if another session computed them with this transaction's snapshot.
             met: collects other entities that had to be recomputed too, because they are stored with a key
                 that the query returns for one of `entities`.
             by_index: whether the session's settings keep the planner from reading whole tables.
@@ -115,9 +115,9 @@ class Recompute:
                 "all_fields": all_fields,
             }
             statements = self._statements
-            if beside is not None:
-                parameters |= beside.parameters()
-                statements = self._statements_beside
+            if remote is not None:
+                parameters |= remote.parameters()
+                statements = self._statements_of_remote_batch
             try:
                 query = statements[current_segment()] + (BY_INDEX if by_index else b"")
                 with names_found_in(connection, self.feed.search_path):
@@ -129,18 +129,18 @@ class Recompute:
                 raise DuplicateKey(self, parameters) from error
             if row is None:  # a SELECT without FROM always returns a row
                 raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
-            documents, upserts, deletes, revision, strangers, duplicated, large = row
+            documents, upserts, deletes, revision, conflicts, duplicated, large = row
             if duplicated:
                 raise DuplicateKey(self, parameters)
             # Documents written before no longer differ, so the second count alone would miss them.
             written += Recomputed(0, 0, upserts, deletes, revision or 0)
-            if not strangers:
+            if not conflicts:
                 too_large = tuple((tuple(entity), size) for *entity, size in large or ())
                 return written + Recomputed(len(known), documents, too_large=too_large)
-            known = list(dict.fromkeys([*known, *(tuple(stranger) for stranger in strangers)]))
+            known = list(dict.fromkeys([*known, *(tuple(entity) for entity in conflicts)]))
             if met is not None:
                 met[:] = known[len(entities) :]
-            beside = None
+            remote = None
 
     def explain_duplicates(self, connection: Session, parameters: Parameters) -> str:
         """Return up to three keys of the batch that are NULL or occur twice, as JSON, for the message."""
@@ -152,11 +152,11 @@ class Recompute:
     @cached_property
     def _statements(self) -> tuple[bytes, bytes]:
         # Cache it as bytes: composing some two hundred pieces takes as long as a small statement.
-        return self._for_segments(digested(self.feed))
+        return self._for_segments(hashed_documents(self.feed))
 
     @cached_property
-    def _statements_beside(self) -> tuple[bytes, bytes]:
-        return self._for_segments(digested_beside(self.feed))
+    def _statements_of_remote_batch(self) -> tuple[bytes, bytes]:
+        return self._for_segments(remote_batch(self.feed))
 
     def _for_segments(self, documents: sql.Composed) -> tuple[bytes, bytes]:
         first, second = self.feed.segments
@@ -166,7 +166,7 @@ class Recompute:
         feed = self.feed
         return statement(
             "feed.recompute",
-            digested=documents,
+            hashed_documents=documents,
             revision=sql.Literal(f"{own_schema.name()}.{sql.Identifier(feed.revision).as_string()}"),
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
@@ -186,12 +186,12 @@ class Recompute:
             stored_keys=columns(feed.key, of="s"),
             affected_feed=affected(feed, "s"),
             differing_keys=columns(feed.key, of="d"),
-            digested_keys=columns(feed.key, of="d"),
-            is_digested=among(feed, feed.key, "s", other="d", rows=sql.SQL("digested AS d")),
+            hashed_keys=columns(feed.key, of="d"),
+            is_hashed=among(feed, feed.key, "s", other="d", rows=sql.SQL("hashed_documents AS d")),
             fields=text_array(feed.fields),
             entity_texts=texts(feed, feed.entity, of="d"),
             max_bytes=sql.Literal(feed.max_document_bytes),
-            stranger=self._stranger(),
+            key_conflict=self._key_conflict(),
         )
 
     def _rescheduled(self) -> sql.Composable:
@@ -219,11 +219,11 @@ class Recompute:
             return sql.SQL("")
         return statement("feed.respelled", name=sql.Literal(self.feed.name))
 
-    def _stranger(self) -> sql.Composed:
+    def _key_conflict(self) -> sql.Composed:
         if set(self.feed.entity) <= set(self.feed.key):
-            return statement("feed.no_stranger")
+            return statement("feed.no_key_conflict")
         return statement(
-            "feed.stranger",
+            "feed.key_conflict",
             entities=texts(self.feed, self.feed.entity, of="s"),
             same_entity=same(self.feed, self.feed.entity, "s", "d"),
             affected_feed=affected(self.feed, "s"),

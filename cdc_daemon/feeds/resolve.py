@@ -50,7 +50,7 @@ def narrowed(delta: sql.Composable, filters: Sequence[JoinFilter]) -> sql.Compos
     return statement("feed.narrowed_delta", delta=delta, conditions=_AND.join(conditions))
 
 
-def entities_touched(feed: FeedDefinition, paths: Sequence[Path]) -> Entities:
+def affected_entities(feed: FeedDefinition, paths: Sequence[Path]) -> Entities:
     """Return the entities that routes reach from their deltas (of `%(since)s`). No route may be `all`."""
     return Entities(_UNION.join(_path(feed, path) for path in paths), feed.definition_path)
 

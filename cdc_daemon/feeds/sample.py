@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.digested import Entity, digested, entity_arrays
+from cdc_daemon.feeds.hashed_documents import Entity, entity_arrays, hashed_documents
 from cdc_daemon.feeds.spelling import as_text
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
@@ -112,7 +112,7 @@ def _entities(feed: FeedDefinition) -> sql.Composed:
 
 
 def _documents(feed: FeedDefinition) -> sql.Composed:
-    return statement("estimate.documents", digested=digested(feed, identity=_key(feed)))
+    return statement("estimate.documents", hashed_documents=hashed_documents(feed, identity=_key(feed)))
 
 
 def _key(feed: FeedDefinition) -> sql.Composed:

@@ -229,7 +229,7 @@ def _plans(connection: Connection, settings: Settings) -> tuple[dict[str, FeedPl
         try:
             plans[name] = plan_feed(connection, settings, name)
         except (CdcError, psycopg.Error) as error:
-            told = error.told_of(name) if isinstance(error, FeedError) else first_line(error)
+            told = error.message_for(name) if isinstance(error, FeedError) else first_line(error)
             unplanned.append(f"feed {name} can't be planned: {told}")
     return plans, unplanned
 

@@ -180,7 +180,7 @@ class DaemonSettings(Section):
         description="Largest number of database sessions that the daemon opens at a time. All feeds and "
         "deliveries share them in turn.",
     )
-    side_sessions: int = Field(
+    helper_sessions: int = Field(
         default=1,
         ge=0,
         le=64,
@@ -210,13 +210,13 @@ class DaemonSettings(Section):
     @property
     def shared_sessions(self) -> int:
         """Number of sessions that feeds and deliveries share."""
-        return self.sessions - self.side_sessions - RESERVED_SESSIONS
+        return self.sessions - self.helper_sessions - RESERVED_SESSIONS
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.shared_sessions < 1:
             raise ValueError(
-                f"must have {RESERVED_SESSIONS + 1} sessions more than side_sessions: one for the feeds, "
+                f"must have {RESERVED_SESSIONS + 1} sessions more than helper_sessions: one for the feeds, "
                 f"{RESERVED_SESSIONS} for the watcher, an install's lock, and a look at a silent session"
             )
         if self.idle_poll_seconds < self.poll_seconds:
@@ -292,8 +292,8 @@ class Settings(Section):
     def needed_sessions(self) -> int:
         """Largest number of sessions that the daemon will open: no more than its feeds and sinks can use."""
         deliveries = sum(len(feed.sinks) for feed in self.feeds.values())
-        beside = self.daemon.side_sessions + RESERVED_SESSIONS
-        return min(len(self.feeds) + deliveries + 1, self.daemon.shared_sessions) + beside
+        reserved = self.daemon.helper_sessions + RESERVED_SESSIONS
+        return min(len(self.feeds) + deliveries + 1, self.daemon.shared_sessions) + reserved
 
     def effective(self) -> dict[str, Any]:
         """All values in force, ready for JSON, with secrets hidden and without the queries' text."""

@@ -21,7 +21,7 @@ from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkU
 from cdc_daemon.loopback import is_loopback
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.kafka_topic import Extent, Sweep, reading
-from cdc_daemon.sinks.probe import Server, Way, probed
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
@@ -402,7 +402,7 @@ class KafkaSink(Sink):
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and ask for the topics; see `Sink.probe`."""
-        way = Way(
+        probe = ConnectionProbe(
             self.servers,
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
@@ -410,7 +410,7 @@ class KafkaSink(Sink):
             tls=self.tls,
         )
         shown = ["user", "password"] if "sasl.username" in self.client else []
-        return probed(way, shown, lambda: self.deliver(feed, ()))
+        return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Give up what was not sent; the next `deliver` makes another client."""

@@ -31,7 +31,7 @@ from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Sweep, holds_latest, is_same, mark
 from cdc_daemon.sinks.nonsense import NONSENSE
-from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -248,7 +248,7 @@ class NatsSink(Sink):
         """Look for name, connection, TLS, who we are, and for the stream; see `Sink.probe`."""
         settings = self.settings
         urls = settings.urls()
-        way = Way(
+        probe = ConnectionProbe(
             [Server.of_url(url, 4222) for url in urls],
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
@@ -256,7 +256,7 @@ class NatsSink(Sink):
             before_tls=_read_greeting,
         )
         shown = [*user_and_password(urlsplit(urls[0])), *(["token"] if settings.token else [])]
-        return probed(way, shown, lambda: self.deliver(feed, ()))
+        return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""

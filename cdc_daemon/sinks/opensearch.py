@@ -21,7 +21,7 @@ from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
-from cdc_daemon.sinks.probe import Server, Way, probed
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -245,14 +245,14 @@ class OpensearchSink(Sink):
         """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""
         settings = self.settings
         urls = settings.urls()
-        way = Way(
+        probe = ConnectionProbe(
             [Server.of_url(url, 443 if url.startswith("https:") else 9200) for url in urls],
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
             tls=settings.tls_context if urls[0].startswith("https:") else None,
         )
         shown = [name for name in ("user", "password", "api_key") if getattr(settings, name) is not None]
-        return probed(way, shown, lambda: self.deliver(feed, ()))
+        return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connections; the next `deliver` opens one."""

@@ -28,7 +28,7 @@ from cdc_daemon.pg.session import Connection, connect, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings
-from cdc_daemon.sinks.postgres_way import not_connected, shown, way
+from cdc_daemon.sinks.postgres_probe import not_connected, postgres_probe, shown
 from cdc_daemon.sinks.probe import probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -227,9 +227,8 @@ class PostgresSink(Sink):
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and write nothing; see `Sink.probe`."""
         where = f"sink {self.name}, feed {feed}"
-        return probed(
-            way(self.dsn, where, self.timeout_seconds), shown(self.dsn), lambda: self.deliver(feed, ())
-        )
+        probe = postgres_probe(self.dsn, where, self.timeout_seconds)
+        return probed(probe, shown(self.dsn), lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""

@@ -47,7 +47,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Way:
+class ConnectionProbe:
     """What lies between us and the program that is the target.
 
     Attributes:
@@ -111,7 +111,7 @@ class Way:
             end = f", certificate valid until {certificate['notAfter']}" if certificate else ""
             return f"{secured.version()}{end}"
 
-    def shown_the_door(self) -> SinkUnavailable | None:
+    def client_certificate_rejected(self) -> SinkUnavailable | None:
         """Whether a server ends TLS because of our certificate, or for want of one; None if none does.
 
         With TLS 1.3 the handshake is over for us before the server has looked at our certificate, and who
@@ -157,19 +157,19 @@ class Way:
         return unreachable(error, where=where, timeout_seconds=self.timeout_seconds, names=self.names)
 
 
-def probed(way: Way, shown: Sequence[str], accept: Callable[[], object]) -> Iterator[ProbeStep]:
+def probed(probe: ConnectionProbe, shown: Sequence[str], accept: Callable[[], object]) -> Iterator[ProbeStep]:
     """The steps of the way, then `authorization` and `accept`; the last is the one that failed, or `accept`.
 
     Args:
         shown: what we show to be let in, by name or kind, never its value.
         accept: hands over an empty batch.
     """
-    if (yield from way.steps()):
-        yield from authorized_and_accepted(way, shown, accept)
+    if (yield from probe.steps()):
+        yield from authorized_and_accepted(probe, shown, accept)
 
 
 def authorized_and_accepted(
-    way: Way, shown: Sequence[str], accept: Callable[[], object]
+    probe: ConnectionProbe, shown: Sequence[str], accept: Callable[[], object]
 ) -> Iterator[ProbeStep]:
     """Whether a target lets us in shows only in its answer, so one exchange tells both."""
     scheme = f"sent: {', '.join(shown)}" if shown else "nothing is set"
@@ -182,8 +182,8 @@ def authorized_and_accepted(
     except RecordsRefused as error:
         said = f"refused an empty batch, as it may: {error.what}"
     except CdcError as error:
-        if door := way.shown_the_door():
-            yield ProbeStep("authorization", scheme, door)
+        if rejected := probe.client_certificate_rejected():
+            yield ProbeStep("authorization", scheme, rejected)
             return
         said, failure = "", error
     yield ProbeStep("authorization", scheme)

@@ -35,7 +35,7 @@ from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.nonsense import NONSENSE
-from cdc_daemon.sinks.probe import Server, Way, probed
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -202,14 +202,14 @@ class RabbitmqSink(Sink):
         """Look for name, connection, TLS, user and password, and open the exchange; see `Sink.probe`."""
         url = self.settings.url.get_secret_value()
         secured = url.startswith("amqps:")
-        way = Way(
+        probe = ConnectionProbe(
             [Server.of_url(url, 5671 if secured else 5672)],
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
             tls=self.settings.tls_context if secured else None,
         )
         # A URL that names nobody stands for guest, with that password.
-        return probed(way, ["user", "password"], lambda: self.deliver(feed, ()))
+        return probed(probe, ["user", "password"], lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""

@@ -32,7 +32,7 @@ from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
-from cdc_daemon.sinks.probe import Server, Way, probed, user_and_password
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
@@ -271,13 +271,13 @@ class RedisSink(Sink):
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, user and password, and PING; see `Sink.probe`."""
         parts = urlsplit(self.settings.url.get_secret_value())
-        way = Way(
+        probe = ConnectionProbe(
             [] if parts.scheme == "unix" else [Server(parts.hostname or "localhost", parts.port or 6379)],
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
             tls=self.settings.tls_context if parts.scheme == "rediss" else None,
         )
-        return probed(way, user_and_password(parts), lambda: self.deliver(feed, ()))
+        return probed(probe, user_and_password(parts), lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connection; the next `deliver` opens one."""

@@ -40,7 +40,7 @@ from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.nonsense import NONSENSE, said_of
-from cdc_daemon.sinks.probe import Server, Way, probed
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.s3_session import BoundedSession
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
@@ -270,7 +270,7 @@ class S3Sink(Sink):
             return
         url = self._client.meta.endpoint_url
         secured = url.startswith("https:")
-        way = Way(
+        probe = ConnectionProbe(
             # A proxy of the environment resolves the name and connects in our place.
             [] if get_environ_proxies(url) else [Server.of_url(url, 443 if secured else 80)],
             where,
@@ -279,7 +279,7 @@ class S3Sink(Sink):
             tls=self._tls_context if secured else None,
         )
         shown = ["access key"] if self.settings.access_key_id else ["what boto3 finds"]
-        yield from probed(way, shown, lambda: self.deliver(feed, ()))
+        yield from probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
         """Close the connections; the next `deliver` opens one."""

@@ -17,8 +17,8 @@ from psycopg import sql
 
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside, Share
 from cdc_daemon.feeds.entities import without_entity
+from cdc_daemon.feeds.hashed_documents import BatchPart, ComputeRemotely, Entity, RemoteBatch
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recomputed
 from cdc_daemon.feeds.resolve import Entities
@@ -27,8 +27,8 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
 from cdc_daemon.workers.passes import Delta, Pass
-from cdc_daemon.workers.side_sessions import SideSessionLost, SideSessions
 
 AIM_SECONDS = 0.2
 """Target duration of a chunk in seconds: fresh changes wait no longer than this."""
@@ -61,7 +61,7 @@ class Backlog:
     """One feed's backlog: entities that wait for recomputation.
 
     Args:
-        sides: helper sessions.
+        helpers: helper sessions.
         batch_entities: size of the first chunk. The size of later chunks follows the duration of the last
             one.
     """
@@ -71,15 +71,15 @@ class Backlog:
         connection: Session,
         feed: FeedDefinition,
         isolation: Isolation,
-        sides: SideSessions | None,
+        helpers: HelperSessions | None,
         *,
         batch_entities: int,
     ) -> None:
         self._connection = connection
         self._feed = feed
         self._isolation = isolation
-        self._make_beside = MakeBeside(feed)
-        self._sides = sides
+        self._compute_remotely = ComputeRemotely(feed)
+        self._helpers = helpers
         self._chunk_entities = batch_entities
         self._most_entities = 5 * batch_entities
 
@@ -176,41 +176,41 @@ class Backlog:
         """
         first = max(1, int(len(entities) * OWN_SHARE))
         last = len(entities) - int(len(entities) * LAST_SHARE)
-        shares = [Share(part) for part in (entities[first:last], entities[last:]) if part]
+        parts = [BatchPart(each) for each in (entities[first:last], entities[last:]) if each]
         few = len(entities) < FEWEST_SHARED
         # This session halves a failing batch alone: a helper computes a part only as a whole.
-        if few or self._isolation.guarded or not self._start_beside(shares, force=force):
+        if few or self._isolation.guarded or not self._start_remotely(parts, force=force):
             return self._isolation.batch(entities, captured_at=captured_at, force=force)
         done = self._isolation.batch(entities[:first], captured_at=captured_at, force=force)
-        for share in shares:
+        for part in parts:
             done += self._isolation.batch(
-                share.entities,
+                part.entities,
                 captured_at=captured_at,
                 force=force,
-                beside=self._await(share.made),
+                remote=self._await(part.made),
             )
         return done
 
-    def _await(self, made: Future[Beside]) -> Beside | None:
+    def _await(self, made: Future[RemoteBatch]) -> RemoteBatch | None:
         while True:
             try:
                 return made.result(SIGN_OF_LIFE_SECONDS)
             except TimeoutError:
                 self._connection.execute(statement("session.sign_of_life"))
-            except SideSessionLost:
+            except HelperSessionLost:
                 return None  # reported where it was lost
 
-    def _start_beside(self, shares: Sequence[Share], *, force: bool) -> bool:
-        if self._sides is None:
+    def _start_remotely(self, parts: Sequence[BatchPart], *, force: bool) -> bool:
+        if self._helpers is None:
             return False
         row = self._connection.execute(statement("session.export_snapshot")).fetchone()
         snapshot = row[0] if row else ""
-        work = partial(self._make_beside, shares=shares, snapshot=snapshot, force=force)
-        session = self._sides.start(work)
+        work = partial(self._compute_remotely, parts=parts, snapshot=snapshot, force=force)
+        session = self._helpers.start(work)
         if session is None:
             return False
-        for share in shares:
-            session.add_done_callback(share.end)
+        for part in parts:
+            session.add_done_callback(part.end)
         return True
 
     def _empty(self) -> None:

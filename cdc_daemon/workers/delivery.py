@@ -18,12 +18,12 @@ from cdc_daemon.log import Throttle, get_logger
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import as_opened, first_line, is_loss
 from cdc_daemon.sinks.sink import Sink
-from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.batch_sender import BatchSender, SinkFault
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.delivery_pass import DeliveryPass
 from cdc_daemon.workers.failed_items import FailedItems
-from cdc_daemon.workers.hand_over import HandOver, SinkFault
 from cdc_daemon.workers.sink_cursor import SinkCursor
+from cdc_daemon.workers.wake_ups import WakeUps
 
 IDLE_SECONDS = 5.0
 """Seconds after which a delivery checks without a wake-up, for a lease that ran out, for example."""
@@ -64,7 +64,7 @@ class DeliveryWorker:
         feed: str,
         *,
         pool: Pool,
-        bells: Bells,
+        wake_ups: WakeUps,
         open_sink: Callable[[], Sink],
         definition: Callable[[], FeedDefinition | None],
         max_attempts: int,
@@ -75,7 +75,7 @@ class DeliveryWorker:
         self._sink_name = sink
         self.feed = feed
         self._seat = Seat(pool, self.name, as_opened)
-        self._bells = bells
+        self._wake_ups = wake_ups
         self._open_sink = open_sink
         self._definition = definition
         self._max_attempts = max_attempts
@@ -86,7 +86,7 @@ class DeliveryWorker:
         self._throttle = Throttle()
         self._look_at = time.monotonic() + BEAT_SECONDS * random.random()  # noqa: S311 # no secret
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Deliver until stopped.
 
         Raises:
@@ -95,13 +95,13 @@ class DeliveryWorker:
         while not stop.is_set():
             try:
                 with self._opened() as sink:
-                    self._work(sink, stop, beat)
+                    self._work(sink, stop, heartbeat)
             except psycopg.Error as error:
                 if not is_loss(error):
                     raise
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
             if not stop.is_set():
-                self._bells.await_delivery(self._sink_name, self.feed, OPEN_SECONDS)
+                self._wake_ups.await_delivery(self._sink_name, self.feed, OPEN_SECONDS)
 
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
         """Deliver all changes until now; nothing while the delivery is paused.
@@ -160,20 +160,20 @@ class DeliveryWorker:
                 hint="correct its settings; if they are right, please report it",
             ) from error
 
-    def _work(self, sink: Sink, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def _work(self, sink: Sink, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Deliver until stopped, or until there was no work for a while."""
         cursor = self._cursor(sink)
         work: DeliveryPass | None = None
         last_work = -math.inf
         while not stop.is_set():
             cursor.look()  # a sign of life after a statement shows that the database answers
-            beat()
+            heartbeat()
             if work is None or work.changes.feed is not self._definition():
-                work = self._pass(sink, cursor, beat)
+                work = self._pass(sink, cursor, heartbeat)
             try:
                 step = work.run() if work is not None else "busy"
             except SinkUnavailable as error:
-                _wait(stop, self._failed(cursor, error), beat)
+                _wait(stop, self._failed(cursor, error), heartbeat)
                 last_work = time.monotonic()
                 if work is not None:
                     work.failures = self._failures
@@ -188,9 +188,9 @@ class DeliveryWorker:
                 if work is not None:
                     self._note_taken(work)
                 continue
-            self._bells.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
+            self._wake_ups.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
-    def _pass(self, sink: Sink, cursor: SinkCursor, beat: Callable[[], None]) -> DeliveryPass | None:
+    def _pass(self, sink: Sink, cursor: SinkCursor, heartbeat: Callable[[], None]) -> DeliveryPass | None:
         """Return the pass for this sink; None until the feed is planned."""
         definition = self._definition()
         if definition is None or not cursor.register():
@@ -212,14 +212,14 @@ class DeliveryWorker:
         )
 
         def before_send() -> None:
-            beat()  # halving a batch repeatedly, with a wait for each half, takes long
+            heartbeat()  # halving a batch repeatedly, with a wait for each half, takes long
             cursor.renew()
 
-        hand_over = HandOver(
+        sender = BatchSender(
             sink, self.feed, before_send, failed_items, delivered if sink.wants_previous else None
         )
         return DeliveryPass(
-            self._seat, sink, Changes(definition), cursor, failed_items, hand_over, self._failures
+            self._seat, sink, Changes(definition), cursor, failed_items, sender, self._failures
         )
 
     def _lost_at_rest(self, work: DeliveryPass) -> bool:
@@ -276,11 +276,11 @@ class DeliveryWorker:
         self._failing = False
 
 
-def _wait(stop: threading.Event, seconds: float, beat: Callable[[], None]) -> None:
+def _wait(stop: threading.Event, seconds: float, heartbeat: Callable[[], None]) -> None:
     """Wait with signs of life: a target may ask for a pause of an hour."""
     deadline = time.monotonic() + seconds
     while not stop.wait(max(0.0, min(BEAT_SECONDS, deadline - time.monotonic()))):
-        beat()
+        heartbeat()
         if time.monotonic() >= deadline:
             return
 

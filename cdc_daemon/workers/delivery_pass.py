@@ -16,8 +16,8 @@ from cdc_daemon.pg.session import Session
 from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
+from cdc_daemon.workers.batch_sender import SUSPICIOUS_FAILURES, BatchSender
 from cdc_daemon.workers.failed_items import FailedItems, Refused
-from cdc_daemon.workers.hand_over import SUSPICIOUS_FAILURES, HandOver
 from cdc_daemon.workers.leftovers import Leftovers
 from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
 from cdc_daemon.workers.target_watch import TargetWatch
@@ -51,7 +51,7 @@ class DeliveryPass:
     changes: Changes
     cursor: SinkCursor
     failed_items: FailedItems
-    hand_over: HandOver
+    sender: BatchSender
     failures: int = 0
     has_delivered: bool = field(default=False, init=False)
     target: TargetWatch = field(init=False)
@@ -59,7 +59,7 @@ class DeliveryPass:
     _rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.target = TargetWatch(self.cursor, self.hand_over)
+        self.target = TargetWatch(self.cursor, self.sender)
 
     def run(self) -> Step:
         """Deliver the next page and the due failed items.
@@ -68,7 +68,7 @@ class DeliveryPass:
             SinkUnavailable: the sink takes nothing. The cursor stays.
         """
         behind, due = self.cursor.look()
-        before = self.hand_over.taken
+        before = self.sender.taken
         try:
             worked = behind and self._deliver_page()
             if due:
@@ -79,7 +79,7 @@ class DeliveryPass:
         except LeaseTaken:
             return "busy"  # the holder of the lease delivers the same page
         finally:
-            self.has_delivered = self.hand_over.taken > before
+            self.has_delivered = self.sender.taken > before
             if self.has_delivered:
                 self.failures = 0
         return "worked" if worked else "idle"
@@ -88,8 +88,8 @@ class DeliveryPass:
         position = self.cursor.lease()
         if position.snapshot_wanted:
             position = self.cursor.begin_snapshot(self.changes.feed.revision)
-            if self.hand_over.delivered:
-                self.hand_over.delivered.forget()
+            if self.sender.delivered:
+                self.sender.delivered.forget()
         elif self.target.lost_before(position):
             return True  # a full snapshot may have to wait until every document is computed
         page = self._read(position)
@@ -104,19 +104,19 @@ class DeliveryPass:
         records = self._deliverable(changes, position)
         last, deletes = self._respelled(position, page)
         records = [*deletes, *records]
-        started, before, answered = time.monotonic(), self.hand_over.taken, self.hand_over.answered
+        started, before, answered = time.monotonic(), self.sender.taken, self.sender.answered
         ignored = self.sink.ignored
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
-        self.hand_over.deliver(batches, failures=self.failures)
+        self.sender.deliver(batches, failures=self.failures)
         if deletes:
             self._leftovers.delivered(last)
         ends = position.snapshot and not after.snapshot
         if ends:
             self._delete_leftovers(position)
             self._end_snapshot(position)
-        taken, ignored = self.hand_over.taken - before, self.sink.ignored - ignored
+        taken, ignored = self.sender.taken - before, self.sink.ignored - ignored
         self.cursor.advance(
-            position, after, taken, ignored=ignored, answered=ends or self.hand_over.answered > answered
+            position, after, taken, ignored=ignored, answered=ends or self.sender.answered > answered
         )
         if taken:
             self.target.sign(position)
@@ -158,14 +158,14 @@ class DeliveryPass:
         more = leftovers.discard_stored()
         while more:
             last, keys = leftovers.next(self.sink.batch_records)
-            self.hand_over.deliver([[self._delete(key, position) for key in keys]], failures=self.failures)
+            self.sender.deliver([[self._delete(key, position) for key in keys]], failures=self.failures)
             leftovers.delivered(last)
             more = bool(leftovers.next(1)[1])
 
     def _end_snapshot(self, position: Position) -> None:
         removed = self.sink.removed
         end = SnapshotEnd(self.changes.feed.name, position.snapshot_number, _written(datetime.now(UTC)))
-        self.hand_over.end_snapshot(end)
+        self.sender.end_snapshot(end)
         log.info(
             "snapshot_ended",
             sink=self.sink.name,
@@ -207,15 +207,15 @@ class DeliveryPass:
         position = self.cursor.lease()
         present, gone = self.changes.due(self.connection, self.sink.name, limit=RETRIED_AT_ONCE)
         self.failed_items.forget(gone)
-        before = self.hand_over.taken
+        before = self.sender.taken
         try:
-            self.hand_over.attempt(self._deliverable(present, position, again=True))
+            self.sender.attempt(self._deliverable(present, position, again=True))
         except SinkUnavailable as error:
             # The next page will show a lasting failure. A failed item must not delay new changes.
             self.failed_items.postpone(error.retry_after_seconds or POSTPONED_SECONDS)
             return False
         finally:
-            self.cursor.count(self.hand_over.taken - before)
+            self.cursor.count(self.sender.taken - before)
         return len(present) + len(gone) == RETRIED_AT_ONCE
 
     def _deliverable(

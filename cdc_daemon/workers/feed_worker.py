@@ -22,11 +22,11 @@ from cdc_daemon.pg.ddl import TableBusy
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.bells import Bells
+from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sync
+from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.witness import Witness
 
 IDLE_SECONDS = 60.0
@@ -52,7 +52,7 @@ class FeedWorker:
         pool: the pool from which it borrows a session for each step.
         plan_and_install: plans the feed anew and installs differing objects; called at the start and whenever
             the catalogue has changed.
-        sides: helper sessions for the backlog.
+        helpers: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
         plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
         written: called with the feed when documents changed, to wake the sinks.
@@ -63,26 +63,26 @@ class FeedWorker:
         name: str,
         *,
         pool: Pool,
-        bells: Bells,
+        wake_ups: WakeUps,
         plan_and_install: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]]],
         plan_captured: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]] | None],
         written: Callable[[str], None],
         batch_entities: int,
         max_pass_entities: int,
-        sides: SideSessions | None = None,
+        helpers: HelperSessions | None = None,
         witness: Witness | None = None,
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
         self._pool = pool
         self._seat = Seat(pool, self.name, for_sync)
-        self._bells = bells
+        self._wake_ups = wake_ups
         self._plan_and_install = plan_and_install
         self._plan_captured = plan_captured
         self._written = written
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._sides = sides
+        self._helpers = helpers
         self._witness = witness or Witness(None)
         self._stopped = False
         self._must_resync = False
@@ -91,7 +91,7 @@ class FeedWorker:
         self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
         self._throttle = Throttle()
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Work until stopped.
 
         Raises:
@@ -101,16 +101,16 @@ class FeedWorker:
         sync: FeedSync | None = None
         while not stop.is_set():
             try:
-                sync, done = self._try_step(sync, stop, beat)
-                beat()  # a sign of life after a statement shows that the database answers
+                sync, done = self._try_step(sync, stop, heartbeat)
+                heartbeat()  # a sign of life after a statement shows that the database answers
                 if done in {"idle", "busy"}:
                     until_plan = max(0.0, self._plan_at - time.monotonic())
-                    self._bells.await_feed(self.feed, min(IDLE_SECONDS, until_plan))
+                    self._wake_ups.await_feed(self.feed, min(IDLE_SECONDS, until_plan))
                 if done != "again":
                     pause = REPAIR_SECONDS[0]
             except (CdcError, psycopg.Error) as error:
                 self._stop_feed(self._reason(error))
-                beat()
+                heartbeat()
                 sync = None
                 stop.wait(pause)
                 pause = min(pause * 2, REPAIR_SECONDS[1])
@@ -136,7 +136,7 @@ class FeedWorker:
                 raise FeedError(reason, where=f"feed {self.feed}") from error
 
     def _try_step(
-        self, sync: FeedSync | None, stop: threading.Event, beat: Callable[[], None]
+        self, sync: FeedSync | None, stop: threading.Event, heartbeat: Callable[[], None]
     ) -> tuple[FeedSync | None, Step]:
         """Make one step, with a new plan if `sync` is None.
 
@@ -145,7 +145,7 @@ class FeedWorker:
         try:
             if sync is None or time.monotonic() >= self._plan_at:
                 sync = self._plan_or_go_on(sync)
-            return sync, self._step(sync, stop, beat)
+            return sync, self._step(sync, stop, heartbeat)
         except PASSING as error:
             log.debug("pass_retried", feed=self.feed, reason=first_line(error))
             stop.wait(0.02)
@@ -210,15 +210,15 @@ class FeedWorker:
             sources,
             batch_entities=self._batch_entities,
             max_pass_entities=self._max_pass_entities,
-            sides=self._sides,
+            helpers=self._helpers,
             witness=self._witness,
         )
 
-    def _step(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> Step:
+    def _step(self, sync: FeedSync, stop: threading.Event, heartbeat: Callable[[], None]) -> Step:
         """Make one pass, and recompute one chunk of the backlog."""
         done = sync.run_pass()
         if done is None:
-            return "worked" if self._begin(sync, stop, beat) else "busy"
+            return "worked" if self._begin(sync, stop, heartbeat) else "busy"
         if done.did_something:
             self._tell(done)
         chunk = sync.drain()
@@ -242,7 +242,7 @@ class FeedWorker:
             )
             self._written(self.feed)  # a full snapshot may have waited for the end of the backlog
 
-    def _begin(self, sync: FeedSync, stop: threading.Event, beat: Callable[[], None]) -> bool:
+    def _begin(self, sync: FeedSync, stop: threading.Event, heartbeat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:
             log.info(
                 "old_writers_awaited",
@@ -252,7 +252,7 @@ class FeedWorker:
             )
 
         def pause(seconds: float) -> bool:
-            beat()  # a writer may stay open for hours
+            heartbeat()  # a writer may stay open for hours
             return stop.wait(seconds)
 
         started = time.monotonic()
@@ -329,9 +329,9 @@ class FeedWorker:
             raise DatabaseUnavailable(first_line(error), where=self.name) from error
         if isinstance(error, DuplicateKey):
             rows = self._duplicates(error)
-            return f"{error.told_of(self.feed)}: {rows}. Try: {error.hint}"
+            return f"{error.message_for(self.feed)}: {rows}. Try: {error.hint}"
         if isinstance(error, FeedError | InstallError):
-            told = error.told_of(self.feed) if isinstance(error, FeedError) else str(error)
+            told = error.message_for(self.feed) if isinstance(error, FeedError) else str(error)
             if isinstance(error, FeedError):
                 told = "; ".join([told, *(what for _, what, _ in error.more)])
             return f"{told}. Try: {error.hint}" if error.hint else told

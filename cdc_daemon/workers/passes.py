@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.failed_entities import Named, SetAside
+from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.recompute import Recomputed
 
 

@@ -21,8 +21,8 @@ from cdc_daemon.capture.names import names_of
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 from cdc_daemon.feeds.definition import REFRESH_AT, RESERVED, FeedDefinition
-from cdc_daemon.feeds.referee import check_routes, referee
 from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.settings import FeedSettings, Settings
@@ -135,7 +135,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         where = f"{feed.query}:{line}:{column}"
         raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
     require_undistributed(connection, name, [table.oid for table in catalogue.tables.values()])
-    analysis = referee(analyse(query, catalogue), catalogue.dependencies)
+    analysis = cross_check(analyse(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
     definition = FeedDefinition(

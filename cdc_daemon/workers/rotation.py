@@ -62,7 +62,7 @@ class Rotator:
         self._witness = witness
         self._arrive_at = 0.0
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Rotate until stopped."""
         while not stop.wait(self._every_seconds):
             with self._session() as connection:
@@ -70,7 +70,7 @@ class Rotator:
                     self._witness.arrive(connection)
                     self._arrive_at = time.monotonic() + ARRIVE_SECONDS
                 self.rotate(connection, 1 - current_segment(), stop)
-            beat()  # the pool may have given a lost session, which only a statement shows
+            heartbeat()  # the pool may have given a lost session, which only a statement shows
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:
         """Try to empty every resting segment once.
@@ -140,7 +140,9 @@ class Rotator:
         for segment in source.segments:
             behind = connection.execute(
                 statement(
-                    "changelog.let_go", segment=sql.Identifier(segment), table=sql.Literal(str(source.table))
+                    "changelog.drop_cursors",
+                    segment=sql.Identifier(segment),
+                    table=sql.Literal(str(source.table)),
                 )
             ).fetchall()
             for (feed,) in behind:

@@ -23,8 +23,8 @@ from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.blame import Blame, blame
-from cdc_daemon.feeds.digested import Entity
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
+from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.incarnation import Incarnation, readable_parts
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
@@ -35,12 +35,12 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.affected_entities import AffectedEntities
 from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
+from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.passes import Delta, Due, Pass
 from cdc_daemon.workers.planning import FeedPlan
-from cdc_daemon.workers.side_sessions import SideSessions
-from cdc_daemon.workers.touched import Touched
 from cdc_daemon.workers.witness import Witness
 
 # Errors that pass by themselves within moments. People need not know of them.
@@ -86,7 +86,7 @@ class FeedSync:
         sources: the plan's source tables as they are captured.
         batch_entities: number of entities that one statement recomputes.
         max_pass_entities: largest number of entities of a pass.
-        sides: helper sessions for the backlog.
+        helpers: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
     """
 
@@ -98,7 +98,7 @@ class FeedSync:
         *,
         batch_entities: int,
         max_pass_entities: int,
-        sides: SideSessions | None = None,
+        helpers: HelperSessions | None = None,
         witness: Witness | None = None,
     ) -> None:
         self._connection = connection
@@ -113,11 +113,13 @@ class FeedSync:
         self._isolation = Isolation(connection, Recompute(plan.definition), self._failed)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
-        self._backlog = Backlog(connection, self._feed, self._isolation, sides, batch_entities=batch_entities)
+        self._backlog = Backlog(
+            connection, self._feed, self._isolation, helpers, batch_entities=batch_entities
+        )
         self._seconds_an_entity: float | None = None
         by_name = {str(table): source for table, source in self._sources.items()}
         self._every = EveryEntity(connection, plan, by_name, self._backlog, self._isolation)
-        self._touched = Touched(
+        self._affected = AffectedEntities(
             connection,
             plan,
             by_name,
@@ -196,7 +198,7 @@ class FeedSync:
 
     def _follow(self, found: Delta, due: Due, locked: FeedState, until: str, started: float) -> Pass:
         since = locked.cursor or ""
-        entities, late = self._touched.divide(found, since, most=self._most_entities(locked))
+        entities, deferred = self._affected.divide(found, since, most=self._most_entities(locked))
         touched = frozenset(entities)
         rest = [entity for entity in due.entities if entity not in touched]
         recomputing = time.monotonic()
@@ -210,8 +212,8 @@ class FeedSync:
             len(touched) + len(rest) + retried.entities,
             recomputed + retried,
             time.monotonic() - started,
-            late.added.entities + found_again.entities,
-            late.reason or ("entities found out" if found_again.entities else None),
+            deferred.added.entities + found_again.entities,
+            deferred.reason or ("entities found out" if found_again.entities else None),
             due,
             self._isolation.set_aside,
             self._isolation.recovered,
@@ -222,7 +224,7 @@ class FeedSync:
             self._feed.name,
             cursor=until,
             revision=done.recomputed.revision,
-            backlog_end=max(late.added.last, found_again.last),
+            backlog_end=max(deferred.added.last, found_again.last),
             last_pass=done.fields(),
         )
         return done

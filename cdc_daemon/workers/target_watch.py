@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cdc_daemon.log import get_logger
-from cdc_daemon.workers.hand_over import HandOver
+from cdc_daemon.workers.batch_sender import BatchSender
 from cdc_daemon.workers.sink_cursor import Position, SinkCursor
 
 log = get_logger()
@@ -16,7 +16,7 @@ class TargetWatch:
     """Compares the target with its stored mark."""
 
     cursor: SinkCursor
-    hand_over: HandOver
+    sender: BatchSender
     _nothing_tells: bool = field(default=False, init=False)
 
     def lost_before(self, position: Position) -> bool:
@@ -44,18 +44,18 @@ class TargetWatch:
         """
         if position.mark is not None or self._nothing_tells:
             return
-        if mark := self.hand_over.sign():
+        if mark := self.sender.sign():
             self.cursor.note_mark(None, mark)
         else:
             self._nothing_tells = True
 
     def _is_lost(self, mark: str) -> bool:
-        found = self.hand_over.recognized(mark)
+        found = self.sender.recognized(mark)
         if found:
             if found != mark:
                 self.cursor.note_mark(mark, found)
             return False
-        sink, feed = self.hand_over.sink, self.hand_over.feed
+        sink, feed = self.sender.sink, self.sender.feed
         if self.cursor.lose_target(mark, refill=sink.refills_lost):
             log.warning(
                 "target_lost",

@@ -13,8 +13,8 @@ from psycopg import sql
 from cdc_daemon.capture.catalogue import require_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
+from cdc_daemon.workers.wake_ups import WakeUps
 
 BUSY_SECONDS = 5.0
 """Seconds after the last change during which the pause between polls stays shortest."""
@@ -42,7 +42,7 @@ class Watcher:
     def __init__(
         self,
         connect: Callable[[], Connection],
-        bells: Bells,
+        wake_ups: WakeUps,
         *,
         catalogue: CatalogueWatch,
         changelogs: Callable[[], Mapping[str, Sequence[str]]],
@@ -53,7 +53,7 @@ class Watcher:
         idle_poll_seconds: float,
     ) -> None:
         self._connect = connect
-        self._bells = bells
+        self._wake_ups = wake_ups
         self._catalogue = catalogue
         self._changelogs = changelogs
         self._refreshing = refreshing
@@ -64,7 +64,7 @@ class Watcher:
         # The snapshot of a full poll that found no work; empty if it found some.
         self._quiet = ""
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Poll until stopped.
 
         Raises:
@@ -77,9 +77,9 @@ class Watcher:
             for feed in self._feeds:
                 # The last session may have been lost with its server. An idle feed must check at once whether
                 # the database is another incarnation.
-                self._bells.ring_feed(feed)
+                self._wake_ups.wake_feed(feed)
             while not stop.is_set():
-                beat()
+                heartbeat()
                 if watched != (now := (self._changelogs(), self._refreshing())):
                     watched, self._quiet = now, ""
                     everything, by_the_clock = self._queries(*now)
@@ -91,11 +91,11 @@ class Watcher:
                     next_seconds = self._look(connection, by_the_clock if unchanged else everything)
                     self._quiet = snapshot if next_seconds > 0 else ""
                     for feed in self._catalogue.moved(connection):
-                        self._bells.ring_feed(feed)
+                        self._wake_ups.wake_feed(feed)
                 except psycopg.errors.UndefinedTable:
                     require_schema(connection)
                     # A feed was dropped. Its worker reports it and stops watching the feed.
-                    self._bells.ring_all()
+                    self._wake_ups.wake_all()
                     stop.wait(self._idle_poll_seconds)
                     continue
                 looking = time.monotonic() - started
@@ -120,9 +120,9 @@ class Watcher:
             if seconds > 0:
                 continue
             if sink is None:
-                self._bells.ring_feed(feed)
+                self._wake_ups.wake_feed(feed)
             else:
-                self._bells.ring_delivery(sink, feed)
+                self._wake_ups.wake_delivery(sink, feed)
         return min((seconds for *_, seconds in found), default=math.inf)
 
     def _queries(

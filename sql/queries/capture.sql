@@ -156,7 +156,7 @@ SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
     function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, filters = EXCLUDED.filters,
     body = EXCLUDED.body, installed_at = pg_catalog.now()
 
--- name: distrust
+-- name: invalidate_readers
 -- Whoever reads this table has to be resynced: changes of it may have gone uncaptured.
 UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE {table} = ANY (sources)
 

@@ -89,7 +89,7 @@ SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(i.inhrelid))::pg_catalog
 FROM pg_catalog.pg_inherits AS i
 WHERE i.inhparent = pg_catalog.to_regclass({name})
 
--- name: let_go
+-- name: drop_cursors
 -- Feeds that have not read a changelog which grew past its limit lose their cursor: a resync will make them
 -- right, and the changelog can be emptied. One that was written to within the last minute is not behind.
 UPDATE cdc.feed_state AS f

@@ -38,11 +38,11 @@ LEFT JOIN LATERAL (
 -- name: documents
 -- The reading half of a recomputation: documents of some entities, made and hashed as there. Only their sizes come
 -- back, counted as batches count them: the document and its key.
-WITH digested AS MATERIALIZED (
-{digested}
+WITH hashed_documents AS MATERIALIZED (
+{hashed_documents}
 )
 SELECT COALESCE(pg_catalog.array_agg(
            pg_catalog.octet_length(d.document::pg_catalog.text)
            OPERATOR(pg_catalog.+) pg_catalog.octet_length(d.key::pg_catalog.text)
        ), '{{}}'), pg_catalog.count(d.hash)
-FROM digested AS d
+FROM hashed_documents AS d

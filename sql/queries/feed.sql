@@ -6,16 +6,16 @@
 -- This and every other statement that holds the user's query ({query}) runs with the configured search path: operators,
 -- functions and types beside the query are named with their schemas, and nothing is used that looks an operator up by
 -- itself (IN, IS DISTINCT FROM, BETWEEN, NULLIF, USING). tests/security checks it.
-WITH digested AS MATERIALIZED (
-{digested}
+WITH hashed_documents AS MATERIALIZED (
+{hashed_documents}
 ), differing AS MATERIALIZED (
     -- What is stored is looked up key by key: OFFSET 0 keeps the planner from joining. How many documents the
     -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
     -- feed for every change.
-    SELECT d.*, s.document AS stored, s.revision AS previous, {respelled_key} {stranger} AS stranger,
+    SELECT d.*, s.document AS stored, s.revision AS previous, {respelled_key} {key_conflict} AS key_conflict,
            s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.=) d.hash AS whole,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
-    FROM digested AS d
+    FROM hashed_documents AS d
     LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
     WHERE {differs}
 ), written AS (
@@ -31,8 +31,8 @@ WITH digested AS MATERIALIZED (
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM cdc.{feed} AS s
     -- NOT = ANY, which is NOT IN, is looked up in a hash table however many documents the planner expects; for NOT
-    -- EXISTS it may compare each stored document with each digested one. (A key that is NULL has failed before.)
-    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_digested}
+    -- EXISTS it may compare each stored document with each hashed one. (A key that is NULL has failed before.)
+    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_hashed}
 ), tombstoned AS (
     UPDATE cdc.{feed} AS s
     SET document = NULL, hash = NULL, revision = d.revision, deleted = true,
@@ -62,19 +62,19 @@ WITH digested AS MATERIALIZED (
     SELECT d.revision, d.previous, {differing_keys}, '{{}}'
     FROM gone AS d
 )
-SELECT (SELECT pg_catalog.count(*) FROM digested),
+SELECT (SELECT pg_catalog.count(*) FROM hashed_documents),
        (SELECT pg_catalog.count(*) FROM differing),
        (SELECT pg_catalog.count(*) FROM gone),
        GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
-       (SELECT pg_catalog.json_agg(d.stranger) FROM differing AS d WHERE d.stranger IS NOT NULL),
+       (SELECT pg_catalog.json_agg(d.key_conflict) FROM differing AS d WHERE d.key_conflict IS NOT NULL),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
        -- difference, and the other one would take its place.
-       EXISTS (SELECT FROM digested AS d GROUP BY {digested_keys}
+       EXISTS (SELECT FROM hashed_documents AS d GROUP BY {hashed_keys}
                HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1),
-       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entity_texts}, d.document_bytes)) FROM digested AS d
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entity_texts}, d.document_bytes)) FROM hashed_documents AS d
         WHERE d.document_bytes OPERATOR(pg_catalog.>) {max_bytes})
 
--- name: digested
+-- name: hashed_documents
 -- Documents with their hashes, made by the feed's query.
 -- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
 -- expression into every place that names it, and a subquery there runs for the document and for the hash.
@@ -96,33 +96,33 @@ pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8'))
 -- The hash leaves fields out. All of the document must be text that can be delivered, or deliveries would fail at it.
 CASE WHEN pg_catalog.convert_to(made.document::pg_catalog.text, 'UTF8') IS NOT NULL THEN {hash} END
 
--- name: digested_beside
--- The same as `make_beside` brought it from another session.
+-- name: remote_batch
+-- The same as `compute_remotely` brought it from another session.
 SELECT {typed}, b.document::pg_catalog.json AS document, b.document_bytes::pg_catalog.int8 AS document_bytes, b.hash
 FROM UNNEST(
     {arrays}, %(documents)s::pg_catalog.text[], %(sizes)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[]
 ) AS b ({names}, document, document_bytes, hash)
 
 -- name: differs
--- Whether a digested document is not what is stored. One that is too large is not looked at: what is stored stays.
+-- Whether a hashed document is not what is stored. One that is too large is not looked at: what is stored stays.
 d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
 AND (s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.<>) d.hash OR %(force)s::pg_catalog.bool {moved})
 
--- name: array_beside
+-- name: remote_array
 -- A column of documents as one array, for another session; an empty one where there are none.
 COALESCE(pg_catalog.array_agg({text}), '{{}}')
 
--- name: make_beside
+-- name: compute_remotely
 -- The reading half of `recompute`, for a session that works beside the feed's own and on the same snapshot. Each
 -- column comes as one array: thousands of values travel as a few. A document that is as stored stays here.
-WITH digested AS MATERIALIZED (
-{digested}
+WITH hashed_documents AS MATERIALIZED (
+{hashed_documents}
 )
 SELECT {arrays},
        COALESCE(pg_catalog.array_agg(CASE WHEN {differs} THEN d.document::pg_catalog.text END), '{{}}'),
        COALESCE(pg_catalog.array_agg(d.document_bytes::pg_catalog.text), '{{}}'),
        COALESCE(pg_catalog.array_agg(d.hash), '{{}}')
-FROM digested AS d
+FROM hashed_documents AS d
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 
 -- name: refresh_at
@@ -154,12 +154,12 @@ respelled AS (
 rescheduled AS (
     UPDATE cdc.{feed} AS s
     SET refresh_at = d.refresh_at
-    FROM digested AS d
+    FROM hashed_documents AS d
     WHERE {affected_feed} AND {same_key} AND NOT {differs}
       AND ROW(s.refresh_at)::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(d.refresh_at)::pg_catalog.record
 ),
 
--- name: stranger
+-- name: key_conflict
 -- An entity outside of this batch that holds a key which the batch yields too: either the key moved here, or it
 -- is not unique. Recomputed together with the batch the two look different. (Most rows keep their entity and
 -- fail the first comparison: `<> ALL` of a thousand entities for each of a thousand rows took most of the time. And
@@ -168,7 +168,7 @@ rescheduled AS (
 CASE WHEN s.deleted IS FALSE AND ({same_entity}) IS NOT TRUE AND NOT ({affected_feed})
      THEN pg_catalog.json_build_array({entities}) END
 
--- name: no_stranger
+-- name: no_key_conflict
 -- The entity is part of the key: no other entity can hold it.
 NULL::pg_catalog.json
 

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.cli.plans import plan_feeds
-from cdc_daemon.feeds.digested import affected, entity_arrays
+from cdc_daemon.feeds.hashed_documents import affected, entity_arrays
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import connect
 from tests.commerce.pack import settings

@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 
 SCHEMA = """
 CREATE TYPE size AS ENUM ('s', 'm');
@@ -182,7 +182,7 @@ def test_a_whole_row_means_every_column_although_pg_depend_drops_it(
 ) -> None:
     query, catalogue = read(connection, "SELECT p.id, row_to_json(p) AS row FROM product p")
 
-    (occurrence,) = referee(analyse(query, catalogue), catalogue.dependencies).occurrences
+    (occurrence,) = cross_check(analyse(query, catalogue), catalogue.dependencies).occurrences
     assert set(occurrence.columns) == set(catalogue.tables[PRODUCT].columns)
 
 
@@ -190,7 +190,7 @@ def test_a_table_that_the_analysis_lacks_is_taken_as_all(connection: psycopg.Con
     query, catalogue = read(connection, "SELECT id FROM product")
     maker = TableName("public", "maker")
 
-    widened = referee(analyse(query, catalogue), {**catalogue.dependencies, maker: frozenset({"name"})})
+    widened = cross_check(analyse(query, catalogue), {**catalogue.dependencies, maker: frozenset({"name"})})
 
     added = next(each for each in widened.occurrences if each.table == maker)
     assert (added.kind, added.columns) == (RouteKind.ALL, ("name",))
@@ -210,7 +210,7 @@ def test_a_table_that_only_the_type_of_its_rows_is_named_of_is_no_source(
 ) -> None:
     query, catalogue = read(connection, text)
 
-    found = referee(analyse(query, catalogue), catalogue.dependencies)
+    found = cross_check(analyse(query, catalogue), catalogue.dependencies)
 
     assert [(str(each.table), each.kind) for each in found.occurrences] == [
         ("public.product", RouteKind.DIRECT)
@@ -233,7 +233,7 @@ def test_a_table_that_something_may_read_stays_a_source(
     )
     query, catalogue = read(connection, text)
 
-    found = referee(analyse(query, catalogue), catalogue.dependencies)
+    found = cross_check(analyse(query, catalogue), catalogue.dependencies)
 
     assert TableName("public", "maker") in {each.table for each in found.occurrences}
 
@@ -272,7 +272,7 @@ def test_a_table_that_only_an_unread_cte_names_is_no_source(
 ) -> None:
     described, catalogue = read(connection, query)
 
-    found = referee(analyse(described, catalogue), catalogue.dependencies).occurrences
+    found = cross_check(analyse(described, catalogue), catalogue.dependencies).occurrences
     assert {each.table.name for each in found} == sources
 
 
@@ -283,7 +283,7 @@ def test_a_join_that_using_names_is_followed_as_any_other(
         connection, "SELECT j.id, m.name\nFROM product p JOIN maker m USING (id) AS j ORDER BY j.id"
     )
 
-    found = referee(analyse(query, catalogue), catalogue.dependencies).occurrences
+    found = cross_check(analyse(query, catalogue), catalogue.dependencies).occurrences
     assert {(each.alias, each.kind) for each in found} == {
         ("p", RouteKind.DIRECT),
         ("m", RouteKind.DIRECT),
@@ -295,7 +295,7 @@ def test_a_column_that_the_analysis_lacks_is_added_with_a_warning(
 ) -> None:
     query, catalogue = read(connection, "SELECT id FROM product")
 
-    widened = referee(analyse(query, catalogue), {PRODUCT: frozenset({"id", "price"})})
+    widened = cross_check(analyse(query, catalogue), {PRODUCT: frozenset({"id", "price"})})
 
     (occurrence,) = widened.occurrences
     assert (occurrence.kind, occurrence.columns) == (RouteKind.DIRECT, ("id", "price"))

@@ -12,7 +12,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 from cdc_daemon.pg.session import Connection
 from tests.support.analysis_fixtures import CATALOGUE, DIRECTORY, PUBLISHED, Fixture, differences, fixtures
 
@@ -30,7 +30,7 @@ def described(connection: Connection, fixture: Fixture, search_path: str) -> tup
 
 def analysed(connection: Connection, fixture: Fixture, search_path: str) -> Analysis:
     query, catalogue = described(connection, fixture, search_path)
-    return check_routes(connection, referee(analyse(query, catalogue), catalogue.dependencies), catalogue)
+    return check_routes(connection, cross_check(analyse(query, catalogue), catalogue.dependencies), catalogue)
 
 
 def test_the_documented_routes_hold_for_what_postgresql_makes_of_the_queries(database: str) -> None:

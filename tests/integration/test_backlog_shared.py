@@ -10,10 +10,10 @@ from typing import Self
 import pytest
 
 from cdc_daemon.errors import DatabaseUnavailable
-from cdc_daemon.feeds.digested import Beside, Entity, MakeBeside
+from cdc_daemon.feeds.hashed_documents import ComputeRemotely, Entity, RemoteBatch
 from cdc_daemon.feeds.recompute import DuplicateKey
 from cdc_daemon.pg.session import Connection, connect
-from cdc_daemon.workers.side_sessions import SideSessions
+from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.sync import PASSING, FeedSync
 from tests.support.command import Feed, eventually, execute
 from tests.support.synced import ITEMS, Synced
@@ -23,8 +23,8 @@ MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 CODES = Feed("SELECT id, code, price, note FROM item", key=("code",), options='entity = ["id"]')
 
 
-class Sides(SideSessions):
-    """One side session; `begun` is called before it does anything, `used` are the sessions that worked."""
+class Helpers(HelperSessions):
+    """One helper session; `begun` is called before it does anything, `used` are the sessions that worked."""
 
     def __init__(self, dsn: str, begun: Callable[[], None] = lambda: None) -> None:
         self.used: list[int] = []
@@ -62,13 +62,13 @@ def assert_stored_equals_query(feeds: Synced) -> None:
     assert feeds.value(different) == 0
 
 
-def test_more_than_half_of_a_chunk_is_made_beside(database: str, tmp_path: Path) -> None:
+def test_more_than_half_of_a_chunk_is_made_by_a_helper_session(database: str, tmp_path: Path) -> None:
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
     execute(database, "UPDATE item SET price = -id", "DELETE FROM item WHERE id IN (1, 5)")
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         recompute_all(sync)
-    assert len(sides.used) == 1
+    assert len(helpers.used) == 1
     assert_stored_equals_query(feeds)
     feeds.sync()
     feeds.assert_equal_to_the_query()
@@ -79,11 +79,11 @@ def test_keys_may_move_between_the_two_halves(database: str, tmp_path: Path, tur
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
     execute(database, f"UPDATE item SET code = 'c' || {turn}", "DELETE FROM item WHERE id = 3")
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         recompute_all(sync)
         assert_stored_equals_query(feeds)
         sync.run_pass()
-    assert sides.used
+    assert helpers.used
     feeds.sync()
     feeds.assert_equal_to_the_query()
 
@@ -94,8 +94,8 @@ def test_both_halves_see_one_snapshot_whatever_is_committed_between(database: st
     feeds.sync()
     swapped = "UPDATE item SET code = CASE id WHEN 1 THEN 'c5' ELSE 'c1' END WHERE id IN (1, 5)"
     with (
-        Sides(database, begun=lambda: execute(database, swapped)) as sides,
-        feeds.feed_sync(sides=sides) as sync,
+        Helpers(database, begun=lambda: execute(database, swapped)) as helpers,
+        feeds.feed_sync(helpers=helpers) as sync,
     ):
         assert sync.request({}, reason="test", force=False)
         chunk = sync.drain()
@@ -104,7 +104,7 @@ def test_both_halves_see_one_snapshot_whatever_is_committed_between(database: st
         done = sync.run_pass()
         assert done is not None
         assert done.recomputed.upserts == 2
-    assert sides.used
+    assert helpers.used
     assert_stored_equals_query(feeds)
 
 
@@ -112,11 +112,11 @@ def test_a_key_that_both_halves_yield_stops_the_feed(database: str, tmp_path: Pa
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
     execute(database, "UPDATE item SET code = 'c1' WHERE id = 5")
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         assert sync.request({}, reason="test", force=False)
         with pytest.raises(DuplicateKey):
             sync.drain()
-    assert sides.used
+    assert helpers.used
 
 
 def test_an_entity_that_fails_beside_is_set_aside_by_the_chunk(database: str, tmp_path: Path) -> None:
@@ -124,15 +124,15 @@ def test_an_entity_that_fails_beside_is_set_aside_by_the_chunk(database: str, tm
     feeds = Synced(tmp_path, database, feeds={"items": divided})
     feeds.sync()
     execute(database, "UPDATE item SET price = 1 WHERE id = 5")
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         assert sync.request({}, reason="test", force=False)
         done = sync.drain()
-        assert sides.used
+        assert helpers.used
     assert done is not None
     assert [(each.entity, each.status) for each in done.set_aside] == [({"id": "5"}, "22012")]
 
 
-def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_path: Path) -> None:
+def test_a_chunk_does_alone_what_a_helper_session_could_not(database: str, tmp_path: Path) -> None:
     """It can't be opened, and later it is ended at work; the next chunk has another one."""
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
@@ -143,12 +143,14 @@ def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_pat
         if len(attempts) == 1:
             raise DatabaseUnavailable("too many connections", where="database")
 
-    with Sides(database, begun) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database, begun) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         for price in (7, 8):
             execute(database, f"UPDATE item SET price = {price}")
             recompute_all(sync)
             assert_stored_equals_query(feeds)
-        execute(database, "UPDATE item SET price = 9", f"SELECT pg_terminate_backend({sides.used[0]}, 5000)")
+        execute(
+            database, "UPDATE item SET price = 9", f"SELECT pg_terminate_backend({helpers.used[0]}, 5000)"
+        )
         recompute_all(sync)
         assert_stored_equals_query(feeds)
         execute(database, "UPDATE item SET price = 10")
@@ -157,33 +159,33 @@ def test_a_chunk_does_alone_what_a_side_session_could_not(database: str, tmp_pat
     assert len(attempts) == 3
 
 
-def test_what_a_side_session_made_before_it_was_lost_is_used_and_the_rest_made_alone(
+def test_what_a_helper_session_made_before_it_was_lost_is_used_and_the_rest_made_alone(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = Synced(tmp_path, database, schema=MANY, feeds={"items": CODES})
     feeds.sync()
-    make, made = MakeBeside.make, list[int]()
+    make, made = ComputeRemotely.make, list[int]()
 
     def make_once(
-        self: MakeBeside, connection: Connection, entities: Sequence[Entity], *, force: bool
-    ) -> Beside:
+        self: ComputeRemotely, connection: Connection, entities: Sequence[Entity], *, force: bool
+    ) -> RemoteBatch:
         if made:
             connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         made.append(len(entities))
         return make(self, connection, entities, force=force)
 
-    monkeypatch.setattr(MakeBeside, "make", make_once)
+    monkeypatch.setattr(ComputeRemotely, "make", make_once)
     execute(database, "UPDATE item SET price = 7")
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         recompute_all(sync)
     assert made == [8]
     assert_stored_equals_query(feeds)
 
 
-def test_a_side_session_does_not_wait_for_ever_behind_who_waits_for_the_chunk(
+def test_a_helper_session_does_not_wait_for_ever_behind_who_waits_for_the_chunk(
     database: str, tmp_path: Path
 ) -> None:
-    """VACUUM FULL waits for the chunk, the side session for VACUUM FULL, the chunk for the side session."""
+    """VACUUM FULL waits for the chunk, the helper for VACUUM FULL, the chunk for the helper."""
     feeds = Synced(tmp_path, database, feeds={"items": CODES})
     feeds.sync()
     rewrite = threading.Thread(target=execute, args=(database, "VACUUM FULL item"))
@@ -193,13 +195,13 @@ def test_a_side_session_does_not_wait_for_ever_behind_who_waits_for_the_chunk(
         waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'item'::regclass"
         eventually("VACUUM FULL waits", lambda: feeds.value(waits) == 1)
 
-    with Sides(database, begun) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database, begun) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         assert sync.request({}, reason="test", force=False)
         with pytest.raises(PASSING):
             sync.drain()
         rewrite.join(30)
         assert sync.drain() is not None
-    assert sides.used
+    assert helpers.used
 
 
 def test_values_of_every_type_come_through_from_the_side(database: str, tmp_path: Path) -> None:
@@ -219,7 +221,7 @@ def test_values_of_every_type_come_through_from_the_side(database: str, tmp_path
     key = ("code", "tags", "at", "size", "ratio", "raw")
     feed = Feed("SELECT * FROM item", key=key, options='entity = ["id"]')
     feeds = Synced(tmp_path, database, schema=schema, feeds={"items": feed})
-    with Sides(database) as sides, feeds.feed_sync(sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync(helpers=helpers) as sync:
         begun = sync.begin(pause=threading.Event().wait, waiting=lambda _: None)
         assert begun == 9
         while sync.drain() is not None:
@@ -237,13 +239,13 @@ def test_values_of_every_type_come_through_from_the_side(database: str, tmp_path
         chunk = sync.drain()
         assert chunk is not None
         assert chunk.recomputed.upserts == 9
-    assert sides.used
+    assert helpers.used
 
 
-def test_no_side_session_is_opened_where_none_may_be(database: str, tmp_path: Path) -> None:
+def test_no_helper_session_is_opened_where_none_may_be(database: str, tmp_path: Path) -> None:
     feeds = Synced(tmp_path, database, schema=ITEMS, feeds={"items": CODES})
-    sides = SideSessions(lambda: pytest.fail("opened"), 0)
-    with feeds.feed_sync(sides=sides) as sync:
+    helpers = HelperSessions(lambda: pytest.fail("opened"), 0)
+    with feeds.feed_sync(helpers=helpers) as sync:
         sync.begin(pause=threading.Event().wait, waiting=lambda _: None)
         while sync.drain() is not None:
             pass

@@ -102,7 +102,7 @@ class Pauses(threading.Event):
 
 
 def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path, connect: Connect) -> None:
-    feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1\nside_sessions = 0")
+    feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1\nhelper_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
     closed_later(service._pool)
@@ -128,7 +128,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
         finally:
             stop.set()
             pauses.set()
-            service._bells.ring_all()
+            service._wake_ups.wake_all()
             for thread in threads:
                 thread.join(30)
 
@@ -136,7 +136,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
 def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_between_two_is_a_second(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feeds = Synced(tmp_path, database, daemon="side_sessions = 0")
+    feeds = Synced(tmp_path, database, daemon="helper_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
     closed_later(service._pool)
@@ -144,13 +144,13 @@ def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_betwe
 
     def is_rung_by_one_look() -> bool:
         service._watcher().run(Pauses(1, sleeps=False), lambda: None)
-        return service._bells.await_delivery("file", "items", 0)
+        return service._wake_ups.await_delivery("file", "items", 0)
 
     with feeds._connect() as session:
         control.pause(session, None, "items", reason=None)
         execute(database, "UPDATE item SET price = 3 WHERE id = 1")
         service._feed_workers[0].catch_up(threading.Event())
-        service._bells.await_delivery("file", "items", 0)  # the feed has rung for what it wrote
+        service._wake_ups.await_delivery("file", "items", 0)  # the feed has rung for what it wrote
         assert not is_rung_by_one_look()
         control.resume(session, None, "items")
         assert is_rung_by_one_look()

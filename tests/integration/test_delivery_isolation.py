@@ -230,7 +230,7 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
         config = tmp_path / "cdc.toml"
         config.write_text(
             config.read_text().replace('type = "stdout"', f'type = "file"\npath = "{tmp_path}/{{feed}}"')
-            + '[daemon]\nside_sessions = 0\n[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
+            + '[daemon]\nhelper_sessions = 0\n[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
         )
         settings = load(config, {})
         with delivering.session() as session:
@@ -305,9 +305,9 @@ def test_an_idle_delivery_closes_its_sink_and_wakes_when_it_is_rung(
         eventually("it let go", lambda: delivering.rows(leases) == [(0,)])
         delivering.execute("UPDATE product SET name = 'b' WHERE id = 7")
         delivering.feed.catch_up(threading.Event())
-        delivering.bells.ring_delivery("target", "products")
+        delivering.wake_ups.wake_delivery("target", "products")
         eventually("the change arrives", lambda: len(delivering.sink.taken) == 51)
     finally:
         stop.set()
-        delivering.bells.ring_all()
+        delivering.wake_ups.wake_all()
         thread.join(30)

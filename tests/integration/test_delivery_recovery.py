@@ -80,7 +80,7 @@ def test_a_page_of_superseded_entries_is_neither_a_recovery_nor_a_delivery(
         assert events(told).count("sink_recovered") == 1
     finally:
         stop.set()
-        delivering.bells.ring_all()
+        delivering.wake_ups.wake_all()
         running.join(30)
     assert not running.is_alive()
 

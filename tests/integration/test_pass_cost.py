@@ -13,8 +13,8 @@ from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.workers import watcher
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
+from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
 from tests.conftest import Connect
 from tests.support.command import Feed, eventually, execute
@@ -83,7 +83,7 @@ def test_statements_of_a_pass_are_planned_once_and_not_for_each_change(shop: Syn
             "SELECT statement FROM pg_prepared_statements WHERE custom_plans > 0 AND statement LIKE '%items%'"
         ).fetchall()
         followed = session.execute(
-            "SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%digested%'"
+            "SELECT max(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%hashed_documents%'"
         ).fetchone()
     assert planned == []
     assert followed is not None
@@ -91,10 +91,10 @@ def test_statements_of_a_pass_are_planned_once_and_not_for_each_change(shop: Syn
 
 
 def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Synced) -> None:
-    bells, stop = Bells(["items"], []), threading.Event()
+    wake_ups, stop = WakeUps(["items"], []), threading.Event()
     watcher = Watcher(
         lambda: pinned(shop.dsn),
-        bells,
+        wake_ups,
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_maker": ["items"], "changelog_public_item": ["items"]},
         refreshing=list,
@@ -108,11 +108,11 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
         thread.start()
         try:
             # It rings once as it begins, for a feed that may have lost its server.
-            assert bells.await_feed("items", 20)
+            assert wake_ups.await_feed("items", 20)
             # The next ring is that of the first look at a change: looks that found nothing came before it.
-            assert not bells.await_feed("items", 0.5)
+            assert not wake_ups.await_feed("items", 0.5)
             execute(shop.dsn, "UPDATE maker SET name = 'q' WHERE id = 9")
-            assert bells.await_feed("items", 20)
+            assert wake_ups.await_feed("items", 20)
         finally:
             stop.set()
             thread.join()
@@ -132,10 +132,10 @@ def test_a_watcher_at_rest_asks_only_what_a_time_may_have_changed(
 
     monkeypatch.setattr(watcher, "BUSY_SECONDS", 0.0)
     monkeypatch.setattr(Watcher, "_look", noted)
-    bells, stop = Bells(["items"], []), threading.Event()
+    wake_ups, stop = WakeUps(["items"], []), threading.Event()
     resting = Watcher(
         lambda: pinned(database),
-        bells,
+        wake_ups,
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_item": ["items"]},
         refreshing=list,
@@ -147,15 +147,15 @@ def test_a_watcher_at_rest_asks_only_what_a_time_may_have_changed(
     thread = threading.Thread(target=resting.run, args=(stop, lambda: None))
     thread.start()
     try:
-        assert bells.await_feed("items", 20)
+        assert wake_ups.await_feed("items", 20)
         for price in (7, 8):
             # Other tests commit in this cluster, too: some looks are at everything.
             eventually("it rests", lambda: b"changelog_public_item" not in asked[-1])
-            assert not bells.await_feed("items", 0.1)
+            assert not wake_ups.await_feed("items", 0.1)
             execute(database, f"UPDATE item SET price = {price} WHERE id = 1")
-            assert bells.await_feed("items", 20)
+            assert wake_ups.await_feed("items", 20)
             feeds.sync()
-            bells.await_feed("items", 0.1)
+            wake_ups.await_feed("items", 0.1)
     finally:
         stop.set()
         thread.join()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.workers import affected_entities
 from cdc_daemon.workers import sync as sync_module
-from cdc_daemon.workers import touched as touched_module
 from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEMS, Synced
@@ -106,7 +106,7 @@ def test_a_small_change_does_not_wait_with_the_large_one_beside_it(
 def test_many_changed_rows_wait_without_a_look_at_what_they_reach(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(touched_module, "MANY_ROWS", 0)
+    monkeypatch.setattr(affected_entities, "MANY_ROWS", 0)
     daemon = "batch_entities = 20\nmax_pass_entities = 20"
     items = Synced(tmp_path, database, schema=MAKERS, feeds={"items": OF_MAKERS}, daemon=daemon)
     items.sync()

@@ -23,7 +23,7 @@ from sqlglot import exp
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.grammar import read_query, write
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes
+from cdc_daemon.feeds.cross_check import check_routes
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "reader"
 SINCE = re.compile(r"-- PostgreSQL (\d+)$")

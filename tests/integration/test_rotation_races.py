@@ -11,9 +11,9 @@ from pathlib import Path
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Refusal, Sink
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.registry import Registry
+from cdc_daemon.workers.wake_ups import WakeUps
 from tests.conftest import Connect
 from tests.support.command import FILE_SINK, eventually, execute
 from tests.support.delivering import opened_pool
@@ -59,7 +59,7 @@ def test_a_sink_that_gives_up_its_claim_while_it_is_sending_misses_nothing(
         SINK,
         "items",
         pool=opened_pool(lambda: session_to(database)),
-        bells=Bells(["items"], [(SINK, "items")]),
+        wake_ups=WakeUps(["items"], [(SINK, "items")]),
         open_sink=lambda: sink,
         definition=lambda: registry.definition("items"),
         max_attempts=20,

@@ -16,8 +16,8 @@ import pytest
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.workers import watcher
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
+from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
 from tests.support.command import Feed, eventually, execute, key_of
 from tests.support.synced import Synced
@@ -143,8 +143,8 @@ def test_a_time_that_never_comes_harms_nobody(database: str, tmp_path: Path) -> 
     shop.sync()
     shop.sync("DELETE FROM product WHERE id = 1")
     assert times(shop) == 5
-    with watching(shop, idle_poll_seconds=0.05) as bells:
-        assert not bells.await_feed("products", 0.2)
+    with watching(shop, idle_poll_seconds=0.05) as wake_ups:
+        assert not wake_ups.await_feed("products", 0.2)
 
 
 def test_entities_that_ask_again_and_again_keep_no_run_from_its_end(database: str, tmp_path: Path) -> None:
@@ -348,12 +348,12 @@ def test_a_document_that_keeps_its_time_is_updated_in_place(database: str, tmp_p
 
 
 @contextmanager
-def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[Bells]:
+def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[WakeUps]:
     """A watcher at rest."""
-    bells, stop = Bells(["products"], []), threading.Event()
+    wake_ups, stop = WakeUps(["products"], []), threading.Event()
     resting = Watcher(
         lambda: pinned(shop.dsn),
-        bells,
+        wake_ups,
         catalogue=CatalogueWatch(dict),
         changelogs=dict,
         refreshing=lambda: ["products"],
@@ -364,7 +364,7 @@ def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[Bells]:
     )
     thread = threading.Thread(target=resting.run, args=(stop, lambda: None))
     thread.start()
-    yield bells
+    yield wake_ups
     stop.set()
     thread.join()
 
@@ -376,8 +376,8 @@ def test_a_watcher_at_rest_wakes_for_the_next_that_is_due(
     soon = "UPDATE cdc.feed_products SET refresh_at = clock_timestamp() + interval '500 ms' WHERE id = 1"
     execute(shop.dsn, soon)
     started = time.monotonic()
-    with watching(shop, idle_poll_seconds=10.0) as bells:
-        assert bells.await_feed("products", 20)
+    with watching(shop, idle_poll_seconds=10.0) as wake_ups:
+        assert wake_ups.await_feed("products", 20)
         assert time.monotonic() - started < 5  # and not when its pause of ten seconds is over
         assert shop.value("SELECT clock_timestamp() >= max(refresh_at) FROM cdc.feed_products") is True
         execute(shop.dsn, "UPDATE cdc.feed_products SET refresh_at = NULL")

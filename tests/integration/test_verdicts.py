@@ -23,7 +23,7 @@ from cdc_daemon.analysis.lint import statements
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.source_text import SqlText, without_last_semicolon
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 from cdc_daemon.verdicts import VERDICTS, Accepting
 
 DIRECTORY = Path(__file__).parents[1] / "fixtures" / "verdicts"
@@ -99,7 +99,7 @@ def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:
     )
     first = (query.outputs[0].name,)
     query = replace(query, key=first, entity=first)
-    analysis = referee(analyse(query, catalogue), catalogue.dependencies)
+    analysis = cross_check(analyse(query, catalogue), catalogue.dependencies)
     return list(accepting(check_routes(connection, analysis, catalogue), case.accept).verdicts)
 
 
@@ -119,8 +119,8 @@ def test_each_case_gets_its_verdicts_with_their_places(theme: str, reader: psyco
 def test_every_verdict_has_a_case_and_every_theme_a_query_that_passes() -> None:
     every = {theme: list(cases(theme)) for theme in THEMES}
     shown = {name for found in every.values() for case in found for name, _, _ in case.expected}
-    # `check` tells of keys (test_check_keys) and `every-entity` (test_cli), the referee of `unnamed-column`
-    # (test_analysis_catalogue); two of what a defect leaves unknown (test_failure).
+    # `check` tells of keys (test_check_keys) and `every-entity` (test_cli), the cross-check of
+    # `unnamed-column` (test_analysis_catalogue); two of what a defect leaves unknown (test_failure).
     told = {"every-entity", "unnamed-column", "unproven-key", "nullable-key", "unjudged", "unadvised"}
     assert shown | told == set(VERDICTS)
     assert all(any(not case.expected for case in found) for found in every.values())

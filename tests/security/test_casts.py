@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from cdc_daemon.cli import main
-from tests.integration.test_backlog_shared import Sides, recompute_all
+from tests.integration.test_backlog_shared import Helpers, recompute_all
 from tests.security.attacker import Attacker, Session
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
@@ -82,7 +82,7 @@ def test_a_feed_lives_on_whatever_casts_the_owner_of_its_keys_type_makes(
         feeds.sync(changes)
         feeds.assert_equal_to_the_query()
 
-    with Sides(database) as sides, feeds.feed_sync("things", sides=sides) as sync:
+    with Helpers(database) as helpers, feeds.feed_sync("things", helpers=helpers) as sync:
         recompute_all(sync)
     call(feeds, "resync", "things", "--force", "--wait")
     call(feeds, "resync", "things", "--by-key", f"kind={values[2]}", "--force", "--wait")

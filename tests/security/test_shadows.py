@@ -114,7 +114,7 @@ class Life:
     def __post_init__(self) -> None:
         sections = [
             f"[database]\ndsn = {json.dumps(self.dsn)}\nsearch_path = {json.dumps(self.search_path)}",
-            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\nside_sessions = 1",
+            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\nhelper_sessions = 1",
             '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"',
             f'[sinks.table]\ntype = "postgres"\ndsn = {json.dumps(self.dsn)}\ntable = "copy.{{feed}}"',
         ]

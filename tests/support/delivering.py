@@ -15,12 +15,12 @@ from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Refusal, Sink
-from cdc_daemon.workers.bells import Bells
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
+from cdc_daemon.workers.wake_ups import WakeUps
 from tests.support.command import eventually
 
 CONFIGURATION = """
@@ -129,14 +129,14 @@ class Delivering:
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.settings, self.dsn)
-        self.bells = Bells(["products"], [("target", "products")])
+        self.wake_ups = WakeUps(["products"], [("target", "products")])
         self.feed = FeedWorker(
             "products",
             pool=opened_pool(self.session),
-            bells=self.bells,
+            wake_ups=self.wake_ups,
             plan_and_install=self.registry.plan_and_install,
             plan_captured=self.registry.plan_captured,
-            written=self.bells.ring_feed,
+            written=self.wake_ups.wake_feed,
             batch_entities=1000,
             max_pass_entities=5000,
         )
@@ -154,7 +154,7 @@ class Delivering:
             "target",
             "products",
             pool=opened_pool(self.session),
-            bells=self.bells,
+            wake_ups=self.wake_ups,
             open_sink=lambda: self.sink,
             definition=lambda: self.registry.definition("products"),
             max_attempts=self.max_attempts,

@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.conditions import text
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 from tests.support.grammar.terms import View
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -48,7 +48,7 @@ def follow(
     described, catalogue = describe(
         connection, feed="feed", text=query, key=entity, entity=entity, search_path=search_path
     )
-    found = referee(analysis(described, catalogue), catalogue.dependencies)
+    found = cross_check(analysis(described, catalogue), catalogue.dependencies)
     found = check_routes(connection, found, catalogue)
     defects = [each.reason for each in found.occurrences if "defect of cdc-daemon" in (each.reason or "")]
     assert not defects, f"{defects}\n{query}"

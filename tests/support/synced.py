@@ -10,11 +10,11 @@ from pathlib import Path
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.service import Service
 from cdc_daemon.settings import Settings, load
+from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
-from cdc_daemon.workers.side_sessions import SideSessions
 from cdc_daemon.workers.sync import FeedSync, for_sync
 from tests.support.command import FILE_SINK, Command, Feed, Record, execute
 
@@ -73,7 +73,7 @@ class Synced(Command):
 
     @contextmanager
     def feed_sync(
-        self, feed: str = "items", sides: SideSessions | None = None, connection: Connection | None = None
+        self, feed: str = "items", helpers: HelperSessions | None = None, connection: Connection | None = None
     ) -> Generator[FeedSync]:
         """Pass by pass: one feed's transactions, planned and installed, in this session or one of its own."""
         settings = self.settings
@@ -89,7 +89,7 @@ class Synced(Command):
                 sources,
                 batch_entities=settings.daemon.batch_entities,
                 max_pass_entities=settings.daemon.max_pass_entities,
-                sides=sides,
+                helpers=helpers,
             )
 
     def rotate(self, *, changelog_limit_bytes: int = 1 << 30, log_limit_rows: int = 1 << 30) -> None:

@@ -37,8 +37,8 @@ def test_no_worker_gives_a_sign_of_life_while_the_database_is_away(tmp_path: Pat
         service._watcher(),
         service._rotator(),
     ]
-    beats: list[str] = []
+    heartbeats: list[str] = []
     for worker in workers:
         with pytest.raises(DatabaseUnavailable):
-            worker.run(threading.Event(), lambda name=worker.name: beats.append(name))
-    assert beats == []
+            worker.run(threading.Event(), lambda name=worker.name: heartbeats.append(name))
+    assert heartbeats == []

@@ -31,18 +31,18 @@ class Scripted:
         self.works = threading.Event()
         self._script = iter(script)
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         step = next(self._script, None)
         if step is not None:
-            return step(beat)
-        beat()
+            return step(heartbeat)
+        heartbeat()
         self.works.set()
         stop.wait()
         return None
 
 
 def failing(error: Exception) -> Callable[[Callable[[], None]], None]:
-    def fail(_beat: Callable[[], None]) -> None:
+    def fail(_heartbeat: Callable[[], None]) -> None:
         raise error
 
     return fail
@@ -138,7 +138,7 @@ def test_a_fault_of_the_program_is_told_with_its_place(stream: io.StringIO) -> N
 
 
 def test_a_worker_whose_loop_ends_by_itself_has_failed(stream: io.StringIO) -> None:
-    worker = Scripted(lambda _beat: None)
+    worker = Scripted(lambda _heartbeat: None)
     with running(worker):
         assert worker.works.wait(PATIENCE_SECONDS)
     assert "worker_failed" in names(stream)
@@ -206,11 +206,11 @@ def test_the_database_is_back_when_the_last_worker_has_its_session(stream: io.St
     error = DatabaseUnavailable("can't be reached", where="database")
     second_lost, first_works = threading.Event(), threading.Event()
 
-    def fail_after_the_second(_beat: Callable[[], None]) -> None:
+    def fail_after_the_second(_heartbeat: Callable[[], None]) -> None:
         assert second_lost.wait(PATIENCE_SECONDS)
         raise error
 
-    def fail_once_more(_beat: Callable[[], None]) -> None:
+    def fail_once_more(_heartbeat: Callable[[], None]) -> None:
         second_lost.set()
         assert first_works.wait(PATIENCE_SECONDS)
         assert "database_reconnected" not in names(stream)
@@ -231,8 +231,8 @@ def test_a_worker_that_slept_through_an_outage_tells_no_second_one(stream: io.St
     error = DatabaseUnavailable("can't be reached", where="database")
     others_work = threading.Event()
 
-    def notice_late(beat: Callable[[], None]) -> None:
-        beat()
+    def notice_late(heartbeat: Callable[[], None]) -> None:
+        heartbeat()
         assert others_work.wait(PATIENCE_SECONDS)
         raise error
 
@@ -273,8 +273,8 @@ def test_a_stop_wakes_the_workers_and_waits_for_the_work_at_hand(stream: io.Stri
     class Busy:
         name = "busy"
 
-        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
-            beat()
+        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+            heartbeat()
             begun.set()
             woken.wait(PATIENCE_SECONDS)
             assert stop.is_set()
@@ -296,8 +296,8 @@ def test_who_does_not_stop_in_time_is_named(stream: io.StringIO) -> None:
     class Stubborn:
         name = "stubborn"
 
-        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
-            _ = stop, beat
+        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+            _ = stop, heartbeat
             release.wait(PATIENCE_SECONDS)
 
     with running(Stubborn(), Scripted(), drain_seconds=0.0) as run:
@@ -315,7 +315,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_silent_until_it_does() -> None:
     assert made.silent() == []
     now = 10.5
     assert made.silent() == ["scripted"]
-    made._beat(made._posts[0], started=0.0)
+    made._heartbeat(made._posts[0], started=0.0)
     assert made.silent() == []
 
 
@@ -352,9 +352,9 @@ def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) ->
     class Hanging:
         name = "hanging"
 
-        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
             release.wait(PATIENCE_SECONDS)
-            beat()
+            heartbeat()
             stop.wait()
 
     made = Supervisor(longest_silence_seconds=0.0)
@@ -379,9 +379,9 @@ def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
     class Hanging:
         name = "hanging"
 
-        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
             release.wait(PATIENCE_SECONDS)
-            beat()
+            heartbeat()
             stop.wait()
 
     made = Supervisor(longest_silence_seconds=0.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.http.authorization import Authorization
-from cdc_daemon.sinks.probe import Server, Way, authorized_and_accepted
+from cdc_daemon.sinks.probe import ConnectionProbe, Server, authorized_and_accepted
 from cdc_daemon.sinks.sink import ProbeStep
 
 
@@ -29,10 +29,10 @@ def steps(
         accept: POSTs an empty batch.
     """
     secured = url.startswith("https:")
-    way = Way(
+    probe = ConnectionProbe(
         [Server.of_url(url, 443 if secured else 80)], where, timeout_seconds, tls=tls if secured else None
     )
-    if not (yield from way.steps()):
+    if not (yield from probe.steps()):
         return
     try:
         value = authorization.header(time.monotonic() + timeout_seconds)
@@ -40,4 +40,4 @@ def steps(
         yield ProbeStep("authorization", failure=error)
         return
     shown = [*([] if value is None else [value.partition(" ")[0]]), *headers]
-    yield from authorized_and_accepted(way, shown, accept)
+    yield from authorized_and_accepted(probe, shown, accept)

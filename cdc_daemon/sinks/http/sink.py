@@ -87,7 +87,7 @@ class HttpSink(Sink):
         """POST the records and return once the target has them; see `Sink.deliver`."""
         if not records:
             with suppress(RecordsRefused):  # it was reached, and let us in: that is what is asked
-                self._knock(feed)
+                self._ping(feed)
             return ()
         until = time.monotonic() + self.timeout_seconds
         batches = list(split(records, self._request_records, self._bytes_now()))
@@ -113,7 +113,7 @@ class HttpSink(Sink):
             tls=self._tls,
             authorization=self._authorization,
             headers=self._composer.headers,
-            accept=lambda: self._knock(feed),
+            accept=lambda: self._ping(feed),
         )
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class HttpSink(Sink):
         """Where the records of a feed go."""
         return placeholders.filled(self._url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
 
-    def _knock(self, feed: str) -> None:
+    def _ping(self, feed: str) -> None:
         """POST an empty batch; a receiver may well refuse it."""
         self._send(feed, (), time.monotonic() + self.timeout_seconds, alone=True)
 

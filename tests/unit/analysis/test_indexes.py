@@ -32,7 +32,7 @@ def test_an_index_on_an_expression_serves_however_that_is_spelled() -> None:
     assert not served(Visit(NAME, (), ("upper(a)",)), table)
 
 
-def test_only_the_index_of_a_table_without_partitions_is_made_beside_writers() -> None:
+def test_only_the_index_of_a_table_without_partitions_is_made_by_a_helper_session_writers() -> None:
     assert create_index(BY_A, TABLE) == "CREATE INDEX CONCURRENTLY ON shop.visit (a);"
     assert create_index(BY_A, replace(TABLE, partitioned=True)) == "CREATE INDEX ON shop.visit (a);"
     assert create_index(Visit(NAME, ()), TABLE) is None

@@ -30,7 +30,7 @@ _COMMA = sql.SQL(", ")
 
 
 @dataclass(frozen=True)
-class Beside:
+class RemoteBatch:
     """Documents that a helper session computed, as one array for each column.
 
     Attributes:
@@ -45,17 +45,17 @@ class Beside:
     hashes: TextArray | ByteaArray
 
     def parameters(self) -> Parameters:
-        """Return the parameters of `digested_beside`."""
+        """Return the parameters of `remote_batch`."""
         arrays = {f"column_{n}": array for n, array in enumerate(self.columns, start=1)}
         return {**arrays, "documents": self.documents, "sizes": self.sizes, "hashes": self.hashes}
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchPart:
     """A part of a batch whose documents a helper session computes, with a future for them."""
 
     entities: Sequence[Entity]
-    made: Future[Beside] = field(default_factory=Future[Beside])
+    made: Future[RemoteBatch] = field(default_factory=Future[RemoteBatch])
 
     def end(self, session: Future[None]) -> None:
         """Fail the part if the session has ended without computing it."""
@@ -65,13 +65,13 @@ class Share:
 
 
 @dataclass(frozen=True)
-class MakeBeside:
+class ComputeRemotely:
     """The statement by which a helper session computes documents for a feed's session."""
 
     feed: FeedDefinition
 
     def __call__(
-        self, connection: Connection, shares: Sequence[Share], *, snapshot: str, force: bool
+        self, connection: Connection, parts: Sequence[BatchPart], *, snapshot: str, force: bool
     ) -> None:
         """Compute the documents of these entities, part by part.
 
@@ -82,10 +82,10 @@ class MakeBeside:
         """
         with connection.transaction():
             connection.execute(statement("session.take_snapshot", snapshot=sql.Literal(snapshot)))
-            for share in shares:
-                share.made.set_result(self.make(connection, share.entities, force=force))
+            for part in parts:
+                part.made.set_result(self.make(connection, part.entities, force=force))
 
-    def make(self, connection: Connection, entities: Sequence[Entity], *, force: bool) -> Beside:
+    def make(self, connection: Connection, entities: Sequence[Entity], *, force: bool) -> RemoteBatch:
         """Return the documents of one part, in the transaction that imported the snapshot."""
         parameters = {**entity_arrays(self.feed, entities), "force": force}
         with names_found_in(connection, self.feed.search_path):
@@ -94,15 +94,15 @@ class MakeBeside:
         if row is None:  # an aggregate without GROUP BY always returns a row
             raise FeedError("making documents gave no result", where=f"feed {self.feed.name}")
         *arrays, documents, sizes, hashes = row
-        return Beside(tuple(arrays), documents, sizes, hashes)
+        return RemoteBatch(tuple(arrays), documents, sizes, hashes)
 
     @cached_property
     def _statement(self) -> bytes:
         return statement(
-            "feed.make_beside",
-            digested=digested(self.feed),
+            "feed.compute_remotely",
+            hashed_documents=hashed_documents(self.feed),
             arrays=_COMMA.join(
-                statement("feed.array_beside", text=_text(self.feed, sql.Identifier("d", name), name))
+                statement("feed.remote_array", text=_text(self.feed, sql.Identifier("d", name), name))
                 for name in self.feed.stored
             ),
             differs=differs(self.feed),
@@ -132,7 +132,7 @@ def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
     return _AND.join(each)
 
 
-def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) -> sql.Composed:
+def hashed_documents(feed: FeedDefinition, *, identity: sql.Composable | None = None) -> sql.Composed:
     """Return a SELECT of documents and hashes of the entities `%(entity_1)s …`.
 
     Args:
@@ -145,7 +145,7 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
         hashed = statement("feed.hash", hashed=feed.document(feed.hashed_fields))
         hash_ = statement("feed.hash_of_some", hash=hashed)
     return statement(
-        "feed.digested",
+        "feed.hashed_documents",
         identity=identity or _identity(feed),
         document=feed.document(feed.fields),
         max_bytes=sql.Literal(feed.max_document_bytes),
@@ -155,10 +155,10 @@ def digested(feed: FeedDefinition, *, identity: sql.Composable | None = None) ->
     )
 
 
-def digested_beside(feed: FeedDefinition) -> sql.Composed:
-    """Return a SELECT of the same columns from `Beside.parameters`."""
+def remote_batch(feed: FeedDefinition) -> sql.Composed:
+    """Return a SELECT of the same columns from `RemoteBatch.parameters`."""
     return statement(
-        "feed.digested_beside",
+        "feed.remote_batch",
         typed=_COMMA.join(
             sql.SQL("{} AS {}").format(_value(feed, sql.Identifier("b", name), name), sql.Identifier(name))
             for name in feed.stored
@@ -207,7 +207,7 @@ def differs(feed: FeedDefinition) -> sql.Composed:
 
 
 def written_otherwise(feed: FeedDefinition) -> sql.Composed:
-    """The predicate that says that the key of the digested row `d` has other bytes than that of `s`."""
+    """The predicate that says that the key of the hashed row `d` has other bytes than that of `s`."""
     return sql.SQL("ROW({})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({})::pg_catalog.record").format(
         columns(feed.key, of="s"), columns(feed.key, of="d")
     )

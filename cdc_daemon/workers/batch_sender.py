@@ -27,7 +27,7 @@ A sink that takes nothing costs a time limit for each send.
 
 log = get_logger()
 
-Told = TypeVar("Told")
+Answer = TypeVar("Answer")
 
 
 class SinkFault(SinkUnavailable):
@@ -35,7 +35,7 @@ class SinkFault(SinkUnavailable):
 
 
 @dataclass
-class HandOver:
+class BatchSender:
     """Sends to one sink, in batches of one feed.
 
     It blames a document only by comparison: the sink refuses it, or fails at it, and takes another one in the
@@ -103,7 +103,7 @@ class HandOver:
         try:
             yield
             if self._refused and self.taken == before:
-                self._knock()
+                self._ping()
             self._note_refused()
         except SinkUnavailable:
             self._is_up = False
@@ -171,7 +171,7 @@ class HandOver:
         empty batch, which a sink that is down does not take either. Then halve each batch where the sink
         fails. Send a record that fails alone once more after the sink has taken others.
         """
-        self._knock()
+        self._ping()
         before = self.taken
         suspects: list[Record] = []
         failure: SinkUnavailable | None = None
@@ -209,7 +209,7 @@ class HandOver:
             return error
         return None
 
-    def _knock(self) -> None:
+    def _ping(self) -> None:
         """Send an empty batch.
 
         Raises:
@@ -239,7 +239,7 @@ class HandOver:
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
         return self._guarded(lambda: self.sink.deliver(self.feed, records))
 
-    def _guarded(self, call: Callable[[], Told]) -> Told:
+    def _guarded(self, call: Callable[[], Answer]) -> Answer:
         try:
             return call()
         except (SinkUnavailable, RecordsRefused):

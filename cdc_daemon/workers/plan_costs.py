@@ -13,7 +13,7 @@ from cdc_daemon.workers.planning import FeedPlan
 
 
 @dataclass(frozen=True)
-class Survey:
+class PlanCosts:
     """A feed's plan with estimates of its costs.
 
     Attributes:
@@ -29,7 +29,7 @@ class Survey:
     explained: tuple[Explained, ...] = ()
 
 
-def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -> Survey:
+def plan_costs(connection: Connection, plan: FeedPlan, *, explained: bool = False) -> PlanCosts:
     """Read statistics for a plan and, if requested, EXPLAIN its statements. Changes nothing."""
     tables = plan.catalogue.tables
     statistics = read_statistics(connection, tables.values())
@@ -49,4 +49,4 @@ def survey(connection: Connection, plan: FeedPlan, *, explained: bool = False) -
     )
     rows = {name: found.rows for name, found in statistics.items()}
     plans = explain(connection, plan.definition, plan.analysis, rows) if explained else []
-    return Survey(plan, entities, forecasts, tuple(plans))
+    return PlanCosts(plan, entities, forecasts, tuple(plans))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 
 
-class Bells:
+class WakeUps:
     """An event for each worker. An event that is set during its work stays set until it waits again.
 
     Args:
@@ -18,30 +18,30 @@ class Bells:
         self._feeds = {name: threading.Event() for name in feeds}
         self._deliveries = {pair: threading.Event() for pair in deliveries}
 
-    def ring_feed(self, name: str) -> None:
+    def wake_feed(self, name: str) -> None:
         """Wake the worker of a feed."""
         self._feeds[name].set()
 
-    def ring_delivery(self, sink: str, feed: str) -> None:
+    def wake_delivery(self, sink: str, feed: str) -> None:
         """Wake a delivery, if this process has it."""
         if (sink, feed) in self._deliveries:
             self._deliveries[sink, feed].set()
 
-    def ring_all(self) -> None:
+    def wake_all(self) -> None:
         """Wake all workers, to stop."""
-        for bell in (*self._feeds.values(), *self._deliveries.values()):
-            bell.set()
+        for event in (*self._feeds.values(), *self._deliveries.values()):
+            event.set()
 
     def await_feed(self, name: str, seconds: float) -> bool:
         """Wait for a wake-up, at most `seconds`. Return False if none came."""
-        return _listen(self._feeds[name], seconds)
+        return _wait(self._feeds[name], seconds)
 
     def await_delivery(self, sink: str, feed: str, seconds: float) -> bool:
         """Wait for a wake-up, at most `seconds`. Return False if none came."""
-        return _listen(self._deliveries[sink, feed], seconds)
+        return _wait(self._deliveries[sink, feed], seconds)
 
 
-def _listen(bell: threading.Event, seconds: float) -> bool:
-    rung = bell.wait(seconds)
-    bell.clear()
-    return rung
+def _wait(event: threading.Event, seconds: float) -> bool:
+    woken = event.wait(seconds)
+    event.clear()
+    return woken

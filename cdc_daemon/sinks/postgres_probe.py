@@ -12,7 +12,7 @@ import psycopg
 
 from cdc_daemon.errors import DatabaseUnavailable, NotAuthorized, SinkUnavailable
 from cdc_daemon.pg.conninfo import hosts, parameters
-from cdc_daemon.sinks.probe import Server, Way
+from cdc_daemon.sinks.probe import ConnectionProbe, Server
 from cdc_daemon.sinks.tls import UnusableFile, readable
 from cdc_daemon.sinks.unreachable import Names, NoTls
 
@@ -32,7 +32,7 @@ _NOT_LET_IN = re.compile(
 )
 
 
-def way(dsn: str, where: str, timeout_seconds: float) -> Way:
+def postgres_probe(dsn: str, where: str, timeout_seconds: float) -> ConnectionProbe:
     """Every host that libpq would try in turn; a directory is a socket in the file system, and no network."""
     set_ = parameters(dsn)
     names = (set_.get("host") or set_.get("hostaddr") or "").split(",")
@@ -45,7 +45,7 @@ def way(dsn: str, where: str, timeout_seconds: float) -> Way:
         for host, port, name in zip(tried, ports, names, strict=False)
         if host and not host.startswith(("/", "@"))
     ]
-    return Way(
+    return ConnectionProbe(
         servers if len(servers) == len(tried) else (),
         where,
         timeout_seconds,

@@ -14,7 +14,7 @@ from cdc_daemon.capture.delta import delta
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.blame import Blame, blame, words
-from cdc_daemon.feeds.digested import Entity
+from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Path
 from cdc_daemon.pg.search_path import names_found_in
@@ -31,19 +31,19 @@ MANY_ROWS = 20_000
 """In too large a delta, more changed rows of one table go to the backlog without resolving them."""
 
 
-_Leg: TypeAlias = tuple[Occurrence, Route]  # a route of an occurrence
+OccurrenceRoute: TypeAlias = tuple[Occurrence, Route]
 _Row: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Late:
+class Deferred:
     """Entities that were put into the backlog, and the reason."""
 
     added: Added = field(default_factory=Added)
     reason: str | None = None
 
 
-class Touched:
+class AffectedEntities:
     """Follows the routes of one feed, within the transaction of a pass.
 
     Args:
@@ -70,12 +70,12 @@ class Touched:
         self._every = every
         self._isolation = isolation
         self._limit = max_pass_entities + 1
-        self._legs: Sequence[_Leg] = [
+        self._routes: Sequence[OccurrenceRoute] = [
             (occurrence, route) for occurrence in plan.analysis.occurrences for route in occurrence.routes
         ]
         self._queries: dict[tuple[frozenset[str], bool, tuple[int, ...]], bytes] = {}
 
-    def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
+    def divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Deferred]:
         """Return at most `most` entities for the pass. Put the others into the backlog.
 
         If a route fails for a row (a cast in a join's condition), the documents of that row are unknown, and
@@ -94,9 +94,9 @@ class Touched:
             if blame(error) is Blame.NOT_A_ROW:
                 raise
             reason = f"a route fails: {words(error)}"
-            return [], Late(self._every.put(reason=reason), reason)
+            return [], Deferred(self._every.put(reason=reason), reason)
 
-    def _divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Late]:
+    def _divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Deferred]:
         """Divide the delta's entities by the routes.
 
         A delta has the changes of many writers. If it is too large, this looks at each route alone and takes
@@ -104,52 +104,52 @@ class Touched:
         was committed beside it.
         """
         if not found.entries:
-            return [], Late()
-        legs = [leg for leg in self._legs if str(leg[0].table) in found.tables]
-        followed = [leg for leg in legs if leg[1].kind is not RouteKind.ALL]
-        why = "unknown entry" if found.unknown else "route all" if len(followed) < len(legs) else None
+            return [], Deferred()
+        routes = [route for route in self._routes if str(route[0].table) in found.tables]
+        followed = [route for route in routes if route[1].kind is not RouteKind.ALL]
+        why = "unknown entry" if found.unknown else "route all" if len(followed) < len(routes) else None
         rows = [] if why else self._rows(found, followed, since)
-        late: list[_Leg] = []
+        deferred: list[OccurrenceRoute] = []
         if why or len(rows) > most:
             large = {table for table, rows in found.changed.items() if rows > MANY_ROWS}
-            asked = [leg for leg in followed if str(leg[0].table) not in large]
-            rows, late = self._smallest(found, asked, since, most)
-            late += [leg for leg in followed if str(leg[0].table) in large]
+            asked = [route for route in followed if str(route[0].table) not in large]
+            rows, deferred = self._smallest(found, asked, since, most)
+            deferred += [route for route in followed if str(route[0].table) in large]
         entities = list(dict.fromkeys(row for row in rows if None not in row))
         extended = self._plan.analysis.null_extended
-        if why or late or len(entities) < len(rows) or not found.tables.isdisjoint(extended):
+        if why or deferred or len(entities) < len(rows) or not found.tables.isdisjoint(extended):
             self._every.require()
         if why:
-            return entities, Late(self._every.put(reason=why), why)
-        if late:
-            return entities, self._put(found, late, since)
-        return entities, Late()
+            return entities, Deferred(self._every.put(reason=why), why)
+        if deferred:
+            return entities, self._put(found, deferred, since)
+        return entities, Deferred()
 
     def _smallest(
-        self, found: Delta, legs: Sequence[_Leg], since: str, most: int
-    ) -> tuple[list[_Row], list[_Leg]]:
+        self, found: Delta, routes: Sequence[OccurrenceRoute], since: str, most: int
+    ) -> tuple[list[_Row], list[OccurrenceRoute]]:
         """Return the entities of the routes that reach fewest, up to the limit, and the other routes."""
-        reached = [(self._rows(found, [leg], since), leg) for leg in legs]
+        reached = [(self._rows(found, [route], since), route) for route in routes]
         rows: list[_Row] = []
-        late: list[_Leg] = []
-        for more, leg in sorted(reached, key=lambda each: len(each[0])):
+        deferred: list[OccurrenceRoute] = []
+        for more, route in sorted(reached, key=lambda each: len(each[0])):
             if len(rows) + len(more) > most:
-                late.append(leg)
+                deferred.append(route)
             else:
                 rows += more
-        return rows, late
+        return rows, deferred
 
-    def _rows(self, found: Delta, legs: Sequence[_Leg], since: str) -> list[_Row]:
+    def _rows(self, found: Delta, routes: Sequence[OccurrenceRoute], since: str) -> list[_Row]:
         """Return the entities of some routes, each once, no more than the limit."""
-        if not legs:
+        if not routes:
             return []
         few = found.rows <= FEW_ROWS
-        known = (found.tables, few, tuple(map(id, legs)))
+        known = (found.tables, few, tuple(map(id, routes)))
         query = self._queries.get(known)
         if query is None:
             query = resolve.resolve(
                 self._feed,
-                resolve.entities_touched(self._feed, self._paths(found, legs, few=few)),
+                resolve.affected_entities(self._feed, self._paths(found, routes, few=few)),
                 nullable=self._plan.analysis.nullable,
                 limit=self._limit,
             ).as_bytes()
@@ -158,13 +158,15 @@ class Touched:
             reached = self._connection.execute(query, {"since": since})
         return reached.fetchall()
 
-    def _put(self, found: Delta, legs: Sequence[_Leg], since: str) -> Late:
-        affected = resolve.entities_touched(self._feed, self._paths(found, legs, few=False))
+    def _put(self, found: Delta, routes: Sequence[OccurrenceRoute], since: str) -> Deferred:
+        affected = resolve.affected_entities(self._feed, self._paths(found, routes, few=False))
         reason = "large delta"
-        return Late(self._backlog.add(affected, {"since": since}, reason=reason, keep_nulls=False), reason)
+        return Deferred(
+            self._backlog.add(affected, {"since": since}, reason=reason, keep_nulls=False), reason
+        )
 
-    def _paths(self, found: Delta, legs: Sequence[_Leg], *, few: bool) -> list[Path]:
-        return [Path(self._delta(occurrence, found, few=few), route) for occurrence, route in legs]
+    def _paths(self, found: Delta, routes: Sequence[OccurrenceRoute], *, few: bool) -> list[Path]:
+        return [Path(self._delta(occurrence, found, few=few), route) for occurrence, route in routes]
 
     def _delta(self, occurrence: Occurrence, found: Delta, *, few: bool) -> sql.Composable:
         still = [each for each in occurrence.join_filters if str(each.table) not in found.tables]

@@ -24,7 +24,7 @@ from cdc_daemon.pg.statements import statement
 Cursor: TypeAlias = psycopg.Cursor[tuple[Any, ...]]
 
 
-def referee(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]) -> Analysis:
+def cross_check(analysis: Analysis, dependencies: Mapping[TableName, frozenset[str]]) -> Analysis:
     """Return the analysis, widened to everything that PostgreSQL recorded for the query (`pg_depend`).
 
     A table that the analysis lacks gets the route `all`, unless only an unused CTE names it. A column that it

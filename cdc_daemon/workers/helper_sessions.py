@@ -19,11 +19,11 @@ log = get_logger()
 Result = TypeVar("Result")
 
 
-class SideSessionLost(CdcError):
+class HelperSessionLost(CdcError):
     """A helper session was lost during its work. The feed does the work alone."""
 
 
-class SideSessions:
+class HelperSessions:
     """The helper sessions, which all feeds share.
 
     Each is opened when it is first needed, and again after it was lost.
@@ -47,8 +47,8 @@ class SideSessions:
             work: called with a session in autocommit mode, isolation level REPEATABLE READ.
 
         Returns:
-            A future with the result or exception of `work`, or SideSessionLost if the session was refused or
-            lost.
+            A future with the result or exception of `work`, or HelperSessionLost if the session was refused
+            or lost.
         """
         with self._lock:
             if not self._free:
@@ -57,7 +57,7 @@ class SideSessions:
         future: Future[Result] = Future()
         # A daemon thread, so that a process need not wait for it at its end, unlike for threads of a pool.
         threading.Thread(
-            target=self._do, args=(session, work, future), name="side session", daemon=True
+            target=self._do, args=(session, work, future), name="helper session", daemon=True
         ).start()
         return future
 
@@ -100,7 +100,7 @@ class SideSessions:
         if not isinstance(error, psycopg.Error | DatabaseUnavailable):
             return error
         reason = first_line(error)
-        self._throttle.log(log.warning, "side_session_lost", about="", reason=reason)
-        lost = SideSessionLost(reason)
+        self._throttle.log(log.warning, "helper_session_lost", about="", reason=reason)
+        lost = HelperSessionLost(reason)
         lost.__cause__ = error
         return lost
