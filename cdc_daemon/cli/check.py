@@ -20,9 +20,9 @@ from cdc_daemon.feeds.keys import BadKeys, count_bad_keys
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
-from cdc_daemon.workers.belongings import require_own_schema
+from cdc_daemon.workers.coexistence import concerns, subscribed
+from cdc_daemon.workers.own_objects import require_own_schema
 from cdc_daemon.workers.planning import FeedPlan, QueryRefused, place_of, plan_feed
-from cdc_daemon.workers.surroundings import concerns, subscribed
 
 
 class Fault(NamedTuple):

@@ -16,7 +16,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.visible import visible_lines
 from cdc_daemon.workers import installation, retirement
-from cdc_daemon.workers.surroundings import concerns
+from cdc_daemon.workers.coexistence import concerns
 
 
 @click.command(short_help="Install the triggers and tables that the feeds need.")

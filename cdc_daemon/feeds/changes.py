@@ -14,7 +14,7 @@ from psycopg import sql
 from cdc_daemon.feeds.comparison import after, equals, same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.key_id import key_id
-from cdc_daemon.feeds.spelling import parameter, texts
+from cdc_daemon.feeds.text_form import parameter, texts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.spelling import parameter
+from cdc_daemon.feeds.text_form import parameter
 
 _AND = sql.SQL(" AND ")
 _OR = sql.SQL(" OR ")

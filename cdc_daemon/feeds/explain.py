@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKind
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.hashed_documents import affected, entity_arrays
-from cdc_daemon.feeds.spelling import texts
+from cdc_daemon.feeds.text_form import texts
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection, first_line, identifiers

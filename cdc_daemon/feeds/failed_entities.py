@@ -11,7 +11,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.hashed_documents import Entity, affected, entity_arrays
-from cdc_daemon.feeds.spelling import from_text, texts
+from cdc_daemon.feeds.text_form import from_text, texts
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.comparison import among, column, same
 from cdc_daemon.feeds.definition import REFRESH_AT, FeedDefinition, columns
-from cdc_daemon.feeds.spelling import array, array_parameter, as_text, from_text
+from cdc_daemon.feeds.text_form import array, array_parameter, as_text, from_text
 from cdc_daemon.pg.arrays import ByteaArray, TextArray, array_cursor
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection

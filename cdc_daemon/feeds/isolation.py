@@ -9,7 +9,7 @@ from datetime import datetime
 import psycopg
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.blame import Blame, blame, words
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of, message_of
 from cdc_daemon.feeds.failed_entities import FailedEntities, Named, SetAside
 from cdc_daemon.feeds.hashed_documents import Entity, RemoteBatch
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
@@ -93,7 +93,7 @@ class Isolation:
         """Record that some entities of a change, or of the query, are unknown."""
         self.set_aside.append(
             self.failed.add(
-                None, status=error.sqlstate, reason=words(error), retry_seconds=FIND_AGAIN_SECONDS
+                None, status=error.sqlstate, reason=message_of(error), retry_seconds=FIND_AGAIN_SECONDS
             )
         )
         self._any_failed = True
@@ -161,7 +161,7 @@ class Isolation:
             with self.connection.transaction():
                 return self._compute(entities, captured_at, force=force, met=met, by_index=True)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             if len(entities) == 1:
                 return self._alone(entities[0], error, captured_at, force=force, known=known, met=met)
@@ -186,7 +186,7 @@ class Isolation:
                 with self.connection.transaction():
                     return self._compute([entity], captured_at, force=force, all_fields=True, by_index=True)
             except psycopg.Error as again:
-                if blame(again) is Blame.NOT_A_ROW:
+                if cause_of(again) is ErrorCause.NOT_A_ROW:
                     raise
         # An entity that is stored with a key of this one is recomputed together with it, and may be the
         # cause.
@@ -201,7 +201,7 @@ class Isolation:
             with self.connection.transaction():
                 self._compute([entity], captured_at, force=False, by_index=True)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             self._set_aside(entity, error, waits_for=None)
             return False
@@ -209,7 +209,7 @@ class Isolation:
 
     def _set_aside(self, entity: Entity, error: psycopg.Error, *, waits_for: Entity | None) -> None:
         self.set_aside.append(
-            self.failed.add(entity, status=error.sqlstate, reason=words(error), waits_for=waits_for)
+            self.failed.add(entity, status=error.sqlstate, reason=message_of(error), waits_for=waits_for)
         )
         self._any_failed = True
 
@@ -221,7 +221,7 @@ class Isolation:
         """
         status, count = self._alike
         self._alike = (error.sqlstate, count + 1 if status == error.sqlstate else 1)
-        if self._alike[1] < MANY_ALIKE and blame(error) is Blame.ROW:
+        if self._alike[1] < MANY_ALIKE and cause_of(error) is ErrorCause.ROW:
             return
         for other in self.failed.others(limit=ASKED):
             try:
@@ -229,10 +229,11 @@ class Isolation:
                     if self._compute([other], captured_at, force=False, by_index=True).documents:
                         return
             except psycopg.Error as fault:
-                if blame(fault) is Blame.NOT_A_ROW:
+                if cause_of(fault) is ErrorCause.NOT_A_ROW:
                     raise
         raise FeedError(
-            f"the query fails for every entity that was tried: {words(error)} (SQLSTATE {error.sqlstate})",
+            f"the query fails for every entity that was tried: {message_of(error)} "
+            f"(SQLSTATE {error.sqlstate})",
             where=f"feed {self.recompute.feed.name}",
             hint="correct the query, or what it reads for every document",
         )

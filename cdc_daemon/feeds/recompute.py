@@ -24,7 +24,7 @@ from cdc_daemon.feeds.hashed_documents import (
     remote_batch,
     written_otherwise,
 )
-from cdc_daemon.feeds.spelling import texts
+from cdc_daemon.feeds.text_form import texts
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import Session

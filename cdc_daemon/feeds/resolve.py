@@ -10,7 +10,7 @@ from psycopg import sql
 from cdc_daemon.analysis.model.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.comparison import column, equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.spelling import collated_columns, from_text, texts
+from cdc_daemon.feeds.text_form import collated_columns, from_text, texts
 from cdc_daemon.pg.session import OWN_PATH
 from cdc_daemon.pg.statements import statement
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.hashed_documents import Entity, entity_arrays, hashed_documents
-from cdc_daemon.feeds.spelling import as_text
+from cdc_daemon.feeds.text_form import as_text
 from cdc_daemon.pg.search_path import find_names
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement

@@ -102,7 +102,7 @@ def drop(name: str) -> Step:
             statement("feed_state.forget_failures_of", feed=literal),
             statement("feed_state.forget_delivered_of", feed=literal),
             statement("feed_state.forget_former_sinks_of", feed=literal),
-            statement("feed_state.forget_leftovers_of", feed=literal),
+            statement("feed_state.forget_obsolete_keys_of", feed=literal),
             statement("feed_state.forget", feed=literal),
         ),
     )
@@ -126,7 +126,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
             "replace",
             f"feed {shown} ({why})",
             (
-                *_remember_leftovers(feed, installed),
+                *_remember_obsolete_keys(feed, installed),
                 _drop_tables(feed),
                 statement("feed_state.forget_sinks_of", feed=literal),
                 statement("feed_state.forget_failures_of", feed=literal),
@@ -168,12 +168,12 @@ def _register(wanted: WantedFeed) -> sql.Composed:
     )
 
 
-def _remember_leftovers(feed: FeedDefinition, installed: InstalledFeed) -> list[sql.Composed]:
+def _remember_obsolete_keys(feed: FeedDefinition, installed: InstalledFeed) -> list[sql.Composed]:
     if installed.layout is None or not installed.key:
         return []
     return [
         rendered(
-            "feed.remember_leftovers",
+            "feed.remember_obsolete_keys",
             keys=columns(installed.key, of="f"),
             name=sql.Literal(feed.name),
             feed=sql.Identifier(feed.table),

@@ -15,9 +15,9 @@ from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.coexistence import subscribed
 from cdc_daemon.workers.installation import require_current, wanted_steps
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
-from cdc_daemon.workers.surroundings import subscribed
 
 RESTED_SECONDS = 180.0
 """How long the cursor of an idle feed may rest: a daemon moves it once in one or two minutes."""

@@ -29,8 +29,8 @@ from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Sweep, holds_latest, is_same, mark
-from cdc_daemon.sinks.nonsense import NONSENSE
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
@@ -42,7 +42,7 @@ _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the other
 _LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
 _CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 5.0
-_FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *NONSENSE)
+_FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *MALFORMED_ANSWER)
 _LONGEST_GREETING_BYTES = 65_536
 # The client raises what a server says in the handshake as an error without a class of its own.
 _NOT_AUTHORIZED = re.compile(

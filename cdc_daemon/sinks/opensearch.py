@@ -19,7 +19,7 @@ from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkU
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.key_text import joined, shortened
-from cdc_daemon.sinks.nonsense import NONSENSE, said_of
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
@@ -150,9 +150,9 @@ class OpensearchSink(Sink):
             raise self._explained(error, where) from error
         except OSError as error:  # a file of TLS
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
-        except NONSENSE as error:  # lists in lists
+        except MALFORMED_ANSWER as error:  # lists in lists
             hint = "correct url: which program listens there?"
-            raise SinkUnavailable(said_of(error), where=where, hint=hint) from error
+            raise SinkUnavailable(described(error), where=where, hint=hint) from error
         refusals, ignored = _refusals(records, answer, where)
         self.ignored += ignored
         return refusals
@@ -237,9 +237,9 @@ class OpensearchSink(Sink):
             raise self._explained(error, where) from error
         except OSError as error:  # a file of TLS
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
-        except NONSENSE as error:
+        except MALFORMED_ANSWER as error:
             hint = "correct url: which program listens there?"
-            raise SinkUnavailable(said_of(error), where=where, hint=hint) from error
+            raise SinkUnavailable(described(error), where=where, hint=hint) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""

@@ -34,7 +34,7 @@ from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
-from cdc_daemon.sinks.nonsense import NONSENSE
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
@@ -48,7 +48,7 @@ _FAILURES: tuple[type[BaseException], ...] = (
     AMQPException,
     AMQPError,
     OSError,
-    *NONSENSE,  # what came is no AMQP
+    *MALFORMED_ANSWER,  # what came is no AMQP
     # The connection ended meanwhile:
     ChannelInvalidStateError,
     asyncio.CancelledError,

@@ -31,7 +31,7 @@ from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
-from cdc_daemon.sinks.nonsense import NONSENSE, said_of
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
@@ -44,7 +44,7 @@ from cdc_daemon.sinks.unreachable import Names, unreachable
 _MOST_KEYS_BYTES = 1 << 30
 """Of names of keys, while the server's keys are gone through at the end of a full snapshot."""
 
-_FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *NONSENSE)
+_FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *MALFORMED_ANSWER)
 
 # By class, for the client cuts off the word that the server's answer begins with; in order.
 _OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
@@ -390,8 +390,8 @@ class RedisSink(Sink):
     def _explained(self, error: Exception, where: str) -> SinkUnavailable:
         if isinstance(error, UnusableFile):
             return unreachable(error, where=where, timeout_seconds=self.timeout_seconds, names=Names())
-        if isinstance(error, (AnswerTooLarge, *NONSENSE)) and not isinstance(error, redis.RedisError):
-            what = str(error) if isinstance(error, AnswerTooLarge) else said_of(error)
+        if isinstance(error, (AnswerTooLarge, *MALFORMED_ANSWER)) and not isinstance(error, redis.RedisError):
+            what = str(error) if isinstance(error, AnswerTooLarge) else described(error)
             hint = "correct url: which program listens there?"
             return SinkUnavailable(what, where=where, hint=hint)
         what = str(error) or type(error).__name__

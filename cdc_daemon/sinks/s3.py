@@ -39,7 +39,7 @@ from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
-from cdc_daemon.sinks.nonsense import NONSENSE, said_of
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.s3_session import BoundedSession
@@ -61,7 +61,7 @@ _HINTS: Mapping[str, str] = {
     "301": "set region to the bucket's",
 }
 _OF_THE_BUCKET = frozenset({301, 404, 507})  # another region, no bucket, no space
-_FAILURES: tuple[type[Exception], ...] = (ClientError, BotoCoreError, OSError, *NONSENSE)
+_FAILURES: tuple[type[Exception], ...] = (ClientError, BotoCoreError, OSError, *MALFORMED_ANSWER)
 _WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 
 
@@ -442,8 +442,8 @@ class S3Sink(Sink):
         if isinstance(error, NoCredentialsError | PartialCredentialsError):
             hint = "set access_key_id and secret_access_key, or give the machine a role"
             return NotAuthorized(str(error), where=where, hint=hint)
-        if isinstance(error, (AnswerTooLarge, *NONSENSE)):
-            what = str(error) if isinstance(error, AnswerTooLarge) else said_of(error)
+        if isinstance(error, (AnswerTooLarge, *MALFORMED_ANSWER)):
+            what = str(error) if isinstance(error, AnswerTooLarge) else described(error)
             hint = "correct endpoint_url: which program listens there?"
             return SinkUnavailable(what, where=where, hint=hint)
         what, hint = str(error), "is the service up, and endpoint_url right? boto3 also needs credentials"

@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind
 from cdc_daemon.capture.delta import delta
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve
-from cdc_daemon.feeds.blame import Blame, blame, words
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of, message_of
 from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Path
@@ -91,9 +91,9 @@ class AffectedEntities:
             with self._connection.transaction():
                 return self._divide(found, since, most=most)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
-            reason = f"a route fails: {words(error)}"
+            reason = f"a route fails: {message_of(error)}"
             return [], Deferred(self._every.put(reason=reason), reason)
 
     def _divide(self, found: Delta, since: str, *, most: int) -> tuple[list[Entity], Deferred]:

@@ -17,7 +17,7 @@ from cdc_daemon.settings import Settings
 
 
 @dataclass(frozen=True)
-class Belonging:
+class Ownership:
     """The stored feeds, as one configuration sees them.
 
     Attributes:
@@ -72,11 +72,11 @@ UNNAMED = "cdc-daemon"
 """Name of a configuration without a name, and the column's default."""
 
 
-def read_belonging(connection: Connection, settings: Settings, installed: Installed) -> Belonging:
+def read_ownership(connection: Connection, settings: Settings, installed: Installed) -> Ownership:
     """Return the stored feeds, split into this configuration's and others'."""
     rows = connection.execute(statement("feed_state.owners")).fetchall() if installed.schema else []
     name = settings.daemon.name
-    return Belonging(
+    return Ownership(
         name,
         frozenset(feed for feed, owner, _ in rows if owner == name),
         {feed: owner for feed, owner, _ in rows if owner != name},

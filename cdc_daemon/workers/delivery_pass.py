@@ -18,7 +18,7 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.batch_sender import SUSPICIOUS_FAILURES, BatchSender
 from cdc_daemon.workers.failed_items import FailedItems, Refused
-from cdc_daemon.workers.leftovers import Leftovers
+from cdc_daemon.workers.obsolete_keys import ObsoleteKeys
 from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
 from cdc_daemon.workers.target_watch import TargetWatch
 
@@ -109,10 +109,10 @@ class DeliveryPass:
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.sender.deliver(batches, failures=self.failures)
         if deletes:
-            self._leftovers.delivered(last)
+            self._obsolete_keys.delivered(last)
         ends = position.snapshot and not after.snapshot
         if ends:
-            self._delete_leftovers(position)
+            self._delete_obsolete_keys(position)
             self._end_snapshot(position)
         taken, ignored = self.sender.taken - before, self.sink.ignored - ignored
         self.cursor.advance(
@@ -136,8 +136,8 @@ class DeliveryPass:
         return True
 
     @cached_property
-    def _leftovers(self) -> Leftovers:
-        return Leftovers(self.connection, self.sink.name, self.changes, self.cursor.held)
+    def _obsolete_keys(self) -> ObsoleteKeys:
+        return ObsoleteKeys(self.connection, self.sink.name, self.changes, self.cursor.held)
 
     def _respelled(self, position: Position, page: Page) -> tuple[int, list[Record]]:
         """Return deletes of keys whose spelling changed, to be delivered before the page.
@@ -145,22 +145,22 @@ class DeliveryPass:
         A target for which both keys are equal then keeps the new document. A full snapshot has its own
         deletes.
         """
-        if not self.changes.feed.respells or position.snapshot or not self._leftovers.discard_stored():
+        if not self.changes.feed.respells or position.snapshot or not self._obsolete_keys.discard_stored():
             return 0, []
-        last, keys = self._leftovers.next(self.sink.batch_records)
+        last, keys = self._obsolete_keys.next(self.sink.batch_records)
         # The revision is above those of all documents that the sink got, and not above the new key's.
         deletes = (self._delete(key, position) for key in keys)
         return last, [replace(each, revision=page.revision, snapshot=None) for each in deletes]
 
-    def _delete_leftovers(self, position: Position) -> None:
+    def _delete_obsolete_keys(self, position: Position) -> None:
         """Deliver deletes of documents that the sink got under an earlier key of the feed."""
-        leftovers = self._leftovers
-        more = leftovers.discard_stored()
+        obsolete_keys = self._obsolete_keys
+        more = obsolete_keys.discard_stored()
         while more:
-            last, keys = leftovers.next(self.sink.batch_records)
+            last, keys = obsolete_keys.next(self.sink.batch_records)
             self.sender.deliver([[self._delete(key, position) for key in keys]], failures=self.failures)
-            leftovers.delivered(last)
-            more = bool(leftovers.next(1)[1])
+            obsolete_keys.delivered(last)
+            more = bool(obsolete_keys.next(1)[1])
 
     def _end_snapshot(self, position: Position) -> None:
         removed = self.sink.removed

@@ -10,8 +10,8 @@ from psycopg import sql
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.capture.source import Source
 from cdc_daemon.feeds import resolve
-from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.entities import require_entities
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.pg.session import Session
@@ -59,7 +59,7 @@ class EveryEntity:
             with self._connection.transaction():
                 return self._put_all(reason, force=force)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             self._isolation.miss_entities(error)
         return self._put_known(reason, force=force)
@@ -75,7 +75,7 @@ class EveryEntity:
                 affected = resolve.entities_where(self._feed, where)
                 return self._backlog.add(affected, values, reason=reason, force=force, keep_nulls=False)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
         stored = resolve.stored_where(self._feed, where)
         return self._backlog.add(stored, values, reason=reason, force=force, keep_nulls=False)
@@ -86,7 +86,7 @@ class EveryEntity:
             with self._connection.transaction():
                 return self._put_all("entities found out", force=False)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             self._isolation.miss_entities(error)
         return Added()
@@ -100,7 +100,7 @@ class EveryEntity:
             with self._connection.transaction():
                 require_entities(self._connection, self._feed, self._plan.analysis.nullable)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW or not self._isolation.guarded:
+            if cause_of(error) is ErrorCause.NOT_A_ROW or not self._isolation.guarded:
                 raise
             self._isolation.miss_entities(error)
 
@@ -117,7 +117,7 @@ class EveryEntity:
                 with self._connection.transaction():
                     return self._backlog.add(known, {}, reason=reason, force=force, keep_nulls=False)
             except psycopg.Error as error:
-                if blame(error) is Blame.NOT_A_ROW:
+                if cause_of(error) is ErrorCause.NOT_A_ROW:
                     raise
         return self._backlog.add(last, {}, reason=reason, force=force, keep_nulls=False)
 

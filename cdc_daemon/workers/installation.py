@@ -21,8 +21,8 @@ from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
 from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.belongings import drop_all, require_nothing_foreign, require_own_schema
-from cdc_daemon.workers.configurations import read_belonging
+from cdc_daemon.workers.configurations import read_ownership
+from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.owner_role import Left, drop_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
@@ -64,8 +64,8 @@ def wanted_steps(
     owner = read_owner(connection, settings)
     usable = owner.usable or for_script
     installed = catalogue.read_installed(connection)
-    belonging = read_belonging(connection, settings, installed)
-    belonging.require_own(plan.definition.name for plan in plans)
+    ownership = read_ownership(connection, settings, installed)
+    ownership.require_own(plan.definition.name for plan in plans)
     found = list(_migrations(_last_migration(connection) if installed.schema else 0))
     upgrade = bool(found) and installed.schema
     if upgrade and not complete:
@@ -78,18 +78,18 @@ def wanted_steps(
         found += _owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
-    kept = belonging.sources_of_others(installed) if complete else installed.sources
+    kept = ownership.sources_of_others(installed) if complete else installed.sources
     sources = plan_sources(connection, plans, keep=kept)
     found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
     found += feed_steps.steps(wanted, stored)
-    found += belonging.steps(feed.definition.name for feed in wanted)
+    found += ownership.steps(feed.definition.name for feed in wanted)
     if complete:
         # Drop feeds first: a feed without its triggers would wait for changes that never come.
-        own = {name: feed for name, feed in stored.items() if name not in belonging.others}
+        own = {name: feed for name, feed in stored.items() if name not in ownership.others}
         found += feed_steps.removals(own, keep=wanted)
         found += steps.removals(installed, keep=sources, keep_tables=kept)
         if installed.schema and not upgrade:
-            found += _removed_deliveries(connection, settings, belonging.others)
+            found += _removed_deliveries(connection, settings, ownership.others)
     if for_script and found:
         found.append(_rights(connection, sources, [each.definition for each in wanted]))
     return found
@@ -213,8 +213,8 @@ def _lock_out_others(session: Connection, settings: Settings, *, patient: bool) 
 def dropped_feeds(connection: Connection, settings: Settings) -> list[str]:
     """Return the feeds that `install` would drop: own feeds that the configuration no longer has."""
     installed = catalogue.read_installed(connection)
-    belonging = read_belonging(connection, settings, installed)
-    return sorted(belonging.own - set(settings.feeds))
+    ownership = read_ownership(connection, settings, installed)
+    return sorted(ownership.own - set(settings.feeds))
 
 
 def uninstall(
@@ -239,15 +239,15 @@ def uninstall(
 def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[Left]:
     require_own_schema(connection)
     installed = catalogue.read_installed(connection)
-    belonging = read_belonging(connection, settings, installed)
-    if belonging.others and not drop_others:
+    ownership = read_ownership(connection, settings, installed)
+    if ownership.others and not drop_others:
         raise InstallError(
-            f"has feeds of other configurations: {belonging.told()}. Nothing was removed",
+            f"has feeds of other configurations: {ownership.told()}. Nothing was removed",
             where=own_schema.shown(),
             hint="take this configuration's feeds out of it and run `cdc-daemon install --drop-feeds`; or "
             "remove everybody's with `cdc-daemon uninstall --drop-feeds`",
         )
-    require_nothing_foreign(connection, installed, {*belonging.own, *belonging.others})
+    require_nothing_foreign(connection, installed, {*ownership.own, *ownership.others})
     owner, own_owner = read_owner(connection, settings), _own_owner(connection)
     apply = partial(
         ddl.apply,

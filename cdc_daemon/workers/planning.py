@@ -27,7 +27,7 @@ from cdc_daemon.feeds.steps import WantedFeed
 from cdc_daemon.pg.session import OWN_PATH, Connection
 from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import VERDICTS, Accepting
-from cdc_daemon.workers.surroundings import require_undistributed
+from cdc_daemon.workers.coexistence import require_undistributed
 
 _NEVER = frozenset(name for name, each in VERDICTS.items() if each.accepting is Accepting.NEVER)
 

@@ -22,7 +22,7 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
-from cdc_daemon.feeds.blame import Blame, blame
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
 from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.incarnation import Incarnation, readable_parts
@@ -477,7 +477,7 @@ class FeedSync:
         try:
             return act(False)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
         return act(True)
 

@@ -21,6 +21,12 @@ BEGIN
 END
 $$;
 
+-- Keys under which sinks hold documents, and that are no keys of the feed any more.
+ALTER TABLE cdc.leftover RENAME TO obsolete_key;
+ALTER SEQUENCE cdc.leftover_id_seq RENAME TO obsolete_key_id_seq;
+ALTER INDEX cdc.leftover_pkey RENAME TO obsolete_key_pkey;
+ALTER INDEX cdc.leftover_of RENAME TO obsolete_key_of;
+
 -- As in migration 19, with the new reason.
 CREATE OR REPLACE VIEW cdc.delivery AS
 SELECT s.sink, s.feed, s.failure IS NOT NULL AS failing, s.leased_by, s.leased_until,

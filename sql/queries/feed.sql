@@ -138,7 +138,7 @@ CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
 -- name: respelled
 -- A receiver that compares keys by their bytes keeps the document under the old one: a delete is remembered for each sink.
 respelled AS (
-    INSERT INTO cdc.leftover (sink, feed, key)
+    INSERT INTO cdc.obsolete_key (sink, feed, key)
     SELECT o.sink, {name}, d.respelled
     FROM differing AS d
     CROSS JOIN (
@@ -199,7 +199,7 @@ WITH renamed AS (
     WHERE CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(o.key, '\\u', '\u'), '\\.', '\\') ELSE o.key END
           OPERATOR(pg_catalog.<>) e.key_now
 ), remembered AS (
-    INSERT INTO cdc.leftover (sink, feed, key)
+    INSERT INTO cdc.obsolete_key (sink, feed, key)
     SELECT o.sink, o.feed, r.key
     FROM (
         SELECT s.sink, s.feed FROM cdc.sink_state AS s WHERE s.feed = %(name)s

@@ -143,9 +143,9 @@ DELETE FROM cdc.sink_state WHERE feed = {feed}
 -- Forgets the sinks that a dropped feed once had.
 DELETE FROM cdc.former_sink WHERE feed = {feed}
 
--- name: forget_leftovers_of
+-- name: forget_obsolete_keys_of
 -- Forgets what sinks hold of a dropped feed under earlier keys.
-DELETE FROM cdc.leftover WHERE feed = {feed}
+DELETE FROM cdc.obsolete_key WHERE feed = {feed}
 
 -- name: forget_failures_of
 -- Forgets the failed items of a dropped feed.

@@ -80,7 +80,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 -- what was (former_sink) only an installer changes.
 GRANT INSERT, UPDATE, DELETE
 ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
-   cdc.failed_entity, cdc.leftover, cdc.daemon
+   cdc.failed_entity, cdc.obsolete_key, cdc.daemon
 TO {role}
 
 -- name: empty_changelogs

@@ -6,4 +6,4 @@ SELECT s.sink FROM cdc.sink_state AS s WHERE s.feed = %(feed)s AND s.delivered >
 -- Every key that a sink was given, as it was delivered: those that are stored, and those of an earlier key of the feed.
 SELECT (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {keys}) AS k)::pg_catalog.text FROM cdc.{feed} AS f
 UNION ALL
-SELECT l.key FROM cdc.leftover AS l WHERE l.sink = {sink} AND l.feed = {name}
+SELECT l.key FROM cdc.obsolete_key AS l WHERE l.sink = {sink} AND l.feed = {name}

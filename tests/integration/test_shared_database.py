@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.cli.group import main
 from cdc_daemon.errors import FeedError, InstallError
-from cdc_daemon.workers.surroundings import concerns
+from cdc_daemon.workers.coexistence import concerns
 from tests.conftest import Connect
 from tests.support.daemon import Daemon
 from tests.support.servers import Server

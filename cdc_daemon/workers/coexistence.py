@@ -44,15 +44,15 @@ def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
 
 def _publications(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield publications that include the daemon's tables, with the clause that includes them."""
-    yield from connection.execute(statement("surroundings.publications")).fetchall()
+    yield from connection.execute(statement("coexistence.publications")).fetchall()
     if connection.info.server_version >= 150000:
-        yield from connection.execute(statement("surroundings.publications_of_schema")).fetchall()
+        yield from connection.execute(statement("coexistence.publications_of_schema")).fetchall()
 
 
 def _sessions(connection: Connection, settings: Settings) -> Iterator[Concern]:
     """Yield a concern if too few sessions are free. The session of this check counts as free."""
     wanted = settings.needed_sessions
-    for limit, most, taken in connection.execute(statement("surroundings.sessions")):
+    for limit, most, taken in connection.execute(statement("coexistence.sessions")):
         if wanted > most - taken:
             yield (
                 "daemon.sessions",
@@ -70,10 +70,10 @@ def require_undistributed(connection: Connection, feed: str, relations: list[int
     Raises:
         FeedError: a table is distributed.
     """
-    row = connection.execute(statement("surroundings.has_citus")).fetchone()
+    row = connection.execute(statement("coexistence.has_citus")).fetchone()
     if not (row and row[0]):
         return
-    found = connection.execute(statement("surroundings.distributed"), {"relations": relations}).fetchall()
+    found = connection.execute(statement("coexistence.distributed"), {"relations": relations}).fetchall()
     if found:
         raise FeedError(
             f"reads {', '.join(table for (table,) in found)}: distributed or reference tables of Citus, "
@@ -89,7 +89,7 @@ def subscribed(connection: Connection, feed: str, relations: list[int]) -> Itera
     Args:
         relations: oids of the feed's source tables.
     """
-    rows = connection.execute(statement("surroundings.subscribed"), {"relations": relations})
+    rows = connection.execute(statement("coexistence.subscribed"), {"relations": relations})
     for table, subscription in rows.fetchall():
         yield (
             f"feed {feed}",

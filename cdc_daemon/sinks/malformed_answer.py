@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NONSENSE: tuple[type[Exception], ...] = (
+MALFORMED_ANSWER: tuple[type[Exception], ...] = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -13,6 +13,6 @@ NONSENSE: tuple[type[Exception], ...] = (
 """Beside the errors that they document: of 5,000 digits, lists in lists, bytes that are no UTF-8."""
 
 
-def said_of(error: Exception) -> str:
+def described(error: Exception) -> str:
     """The error as the words of a message."""
     return f"answered with something that can't be understood ({type(error).__name__}: {error})"[:300]

@@ -1,4 +1,4 @@
-"""Keys of a feed's earlier definition that a sink got: `cdc.leftover`, until their deletes are delivered."""
+"""Keys under which a sink holds documents, and that the feed no longer has (`cdc.obsolete_key`)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cdc_daemon.pg.statements import statement
 
 
 @dataclass(frozen=True)
-class Leftovers:
-    """The leftover keys of one sink and feed.
+class ObsoleteKeys:
+    """The obsolete keys of one sink and feed.
 
     Attributes:
         held: opens a transaction that holds the lease; raises if another daemon has taken it.
@@ -30,7 +30,7 @@ class Leftovers:
         """Remove keys that the feed has again. Return whether others are left."""
         if self._any():
             query = statement(
-                "leftover.discard_stored",
+                "obsolete_key.discard_stored",
                 table=sql.Identifier(self.changes.feed.table),
                 key_object=self.changes.key_object,
             )
@@ -40,16 +40,18 @@ class Leftovers:
 
     def next(self, limit: int) -> tuple[int, Sequence[bytes]]:
         """Return the next keys to delete (JSON, as delivered), after the number to call `delivered` with."""
-        rows = self.connection.execute(statement("leftover.next"), {**self._place, "limit": limit}).fetchall()
+        rows = self.connection.execute(
+            statement("obsolete_key.next"), {**self._place, "limit": limit}
+        ).fetchall()
         return (rows[0][0] if rows else 0), list(dict.fromkeys(key.encode() for _, key in rows))
 
     def delivered(self, last: int) -> None:
         """Record that the sink has the deletes up to this number."""
         with self.held():
-            self.connection.execute(statement("leftover.delivered"), {**self._place, "last": last})
+            self.connection.execute(statement("obsolete_key.delivered"), {**self._place, "last": last})
 
     def _any(self) -> bool:
-        row = self.connection.execute(statement("leftover.any"), self._place).fetchone()
+        row = self.connection.execute(statement("obsolete_key.any"), self._place).fetchone()
         return bool(row and row[0])
 
     @property

@@ -14,7 +14,11 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import sql_directory, statement
 
-_FIXED = re.compile(r"^CREATE (?:TABLE|VIEW|SEQUENCE|(?:OR REPLACE )?FUNCTION) cdc\.(\w+)", re.MULTILINE)
+_FIXED = re.compile(
+    r"^(?:CREATE (?:TABLE|VIEW|SEQUENCE|(?:OR REPLACE )?FUNCTION) cdc\."
+    r"|ALTER TABLE cdc\.\w+ RENAME TO )(\w+)",
+    re.MULTILINE,
+)
 
 _LONGEST_LIST = 5
 

@@ -10,7 +10,7 @@ LONGEST_REASON = 500
 """Characters of PostgreSQL's message that are stored."""
 
 
-class Blame(Enum):
+class ErrorCause(Enum):
     """The cause of an error.
 
     `UNSURE`: the row if the query works for others, else the query or the server.
@@ -36,21 +36,21 @@ _UNSURE = frozenset({"0A", "XX"})
 """A missing feature, for this kind of value or for the statement; an unreadable page."""
 
 
-def blame(error: psycopg.Error) -> Blame:
+def cause_of(error: psycopg.Error) -> ErrorCause:
     """Return the cause of an error, by the class of its SQLSTATE.
 
     Errors of a row have the classes of data (22), cardinality (21), constraints (23), limits (54), functions
     (38, 39, P0), and those that functions define.
     """
     if error.sqlstate is None:
-        return Blame.NOT_A_ROW
+        return ErrorCause.NOT_A_ROW
     class_ = error.sqlstate[:2]
     if class_ in _NOT_A_ROW:
-        return Blame.NOT_A_ROW
-    return Blame.UNSURE if class_ in _UNSURE else Blame.ROW
+        return ErrorCause.NOT_A_ROW
+    return ErrorCause.UNSURE if class_ in _UNSURE else ErrorCause.ROW
 
 
-def words(error: psycopg.Error) -> str:
+def message_of(error: psycopg.Error) -> str:
     """Return PostgreSQL's message in one line, at most `LONGEST_REASON` characters."""
     text = " ".join((error.diag.message_primary or str(error)).split())
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
