@@ -15,6 +15,10 @@ class Conditions(Terms):
         pairs = [(a, b) for a in some for b in others if comparable(a.type, b.type)]
         if not pairs:
             return None
+        rows = [] if plain else self._equal_rows(some, others)
+        if rows and self.chance.percent(12):
+            x, y = self.chance.of(rows)
+            return f"{x} {self.chance.of(('=', '=', 'IS NOT DISTINCT FROM'))} {y}"
         same = [(a, b) for a, b in pairs if a.type == b.type == "integer"]
         a, b = self.chance.of(same if same and self.chance.percent(60) else pairs)
         if plain or a.merged or b.merged:
@@ -66,7 +70,7 @@ class Conditions(Terms):
             return f"(SELECT {self.chance.of(('max', 'min'))}({value}) {from_})"
         return f"(SELECT {value} {from_} ORDER BY {value} DESC NULLS LAST LIMIT 1)"
 
-    def _predicate(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:  # noqa: PLR0911 # one for each production
+    def _predicate(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:  # noqa: PLR0911, PLR0912 # one for each production
         kind = self.chance.weighed(
             {
                 "constant": 28,
@@ -81,8 +85,11 @@ class Conditions(Terms):
                 "quantified": 6 if depth > 0 else 0,
                 "scalar": 4 if depth > 0 else 0,
                 "case": 3,
+                "row": 4 if self._rows(cols) else 0,
             }
         )
+        if kind == "row":
+            return self._of_whole_row(depth, cols, outer)
         comparables = [c for c in cols if c.type not in NO_EQUALITY]
         if not comparables or kind == "null":
             return f"{self.chance.of(cols).sql} IS {'NOT ' * self.chance.percent(50)}NULL"
@@ -118,6 +125,28 @@ class Conditions(Terms):
             case _:
                 operator = self.chance.of(("=", "=", "=", "<>", ">", "<="))
                 return f"{col.sql} {operator} {self._literal(col.type)}"
+
+    def _of_whole_row(self, depth: int, cols: Sequence[Col], outer: Sequence[Col]) -> str:
+        """A condition on a whole row: whether it is there, and whether a subquery has an equal one."""
+        x = self.chance.of(self._rows(cols))
+        table = self._tables[x]
+        if depth <= 0 or any(column.type in NO_EQUALITY for column in table.columns):
+            return f"{x} IS {'NOT ' * self.chance.percent(50)}NULL"
+        y = self._name(table.letter)
+        self._tables[y] = table
+        own = [Col(f"{y}.{column.name}", column.type) for column in table.columns]
+        query = f"SELECT {y} FROM {table.name} {y} WHERE {self._predicate(depth - 1, own, (*cols, *outer))}"
+        match self.chance.of(("in", "in", "not in", "any", "exists", "null")):
+            case "in":
+                return f"{x} IN ({query})"
+            case "not in":
+                return f"{x} NOT IN ({query})"
+            case "any":
+                return f"{x} = ANY (ARRAY({query}))"
+            case "exists":
+                return f"EXISTS ({query} AND {y} = {x})"
+            case _:
+                return f"NOT ({x} IS NULL)"
 
     def _membership(self, depth: int, cols: Sequence[Col], outer: Sequence[Col], kind: str) -> str:
         safe = [

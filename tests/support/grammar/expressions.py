@@ -22,6 +22,7 @@ class Expressions(Terms):
                 "scalar": 18 if depth > 0 else 0,
                 "array": 7 if depth > 0 else 0,
                 "row": 6,
+                "whole row": 6 if self._rows(cols) else 0,
             }
         )
         exact = [c for c in cols if not c.merged]
@@ -47,6 +48,11 @@ class Expressions(Terms):
             case "case":
                 a = self.chance.of(cols)
                 return Col(f"CASE WHEN {self._predicate(0, cols, outer)} THEN {a.sql} END", a.type, a.merged)
+            case "whole row":
+                x = self.chance.of(self._rows(cols))
+                return Col(
+                    self.chance.of((f"{x}::text", f"row_to_json({x})::text", f"to_jsonb({x})::text")), "text"
+                )
             case "row" if exact and len(exact) == len(cols):
                 return Col(f"ROW({', '.join(c.sql for c in self.chance.some(exact, 1, 3))})::text", "text")
             case _:
@@ -64,7 +70,7 @@ class Expressions(Terms):
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return f"(SELECT {self._aggregate(cols, type_).sql} FROM {from_}{where})"
 
-    def _aggregate(self, cols: Sequence[Col], type_: str) -> Col:
+    def _aggregate(self, cols: Sequence[Col], type_: str) -> Col:  # noqa: PLR0911 # one for each kind
         col = self.chance.of(cols)
         filter_ = f" FILTER (WHERE {self.chance.of(cols).sql} IS NOT NULL)" if self.chance.percent(15) else ""
         text = as_text(col, canonical(col))
@@ -75,8 +81,12 @@ class Expressions(Terms):
                 return Col(f"percentile_disc(0.5) WITHIN GROUP (ORDER BY {number})", "integer")
             return Col(f"{self.chance.of(('max', 'min'))}({number}){filter_}::{type_}", type_)
         if type_ in ("integer", "bigint", "small", "numeric"):
-            of = self.chance.of(("*", "DISTINCT " + text, text))
+            of = self.chance.of(("*", "DISTINCT " + text, text, *self._rows(cols)))
             return Col(f"count({of}){filter_}::{type_}", type_)
+        rows = self._rows(cols)
+        if rows and type_ == "text" and self.chance.percent(15):
+            row = f"{self.chance.of(rows)}::text"
+            return Col(f"string_agg({row}, ',' ORDER BY {row}){filter_}", type_)
         if type_ in TEXTS:
             return Col(f"string_agg({text}, ',' ORDER BY {text}){filter_}::{type_}", type_)
         found = [c for c in cols if c.type == type_]

@@ -56,6 +56,7 @@ class FromItems(Terms):
     def _using(self) -> tuple[str, list[Col]]:
         a, b = self.chance.some(self.schema.tables, 2, 2)
         x, y = self._name(a.letter), self._name(b.letter)
+        self._tables |= {x: a, y: b}
         kind = self.chance.of(("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"))
         natural = self.chance.percent(35)
         text = f"{a.name} {x} {'NATURAL ' * natural}{kind} {b.name} {y}{'' if natural else ' USING (id)'}"
@@ -106,6 +107,7 @@ class FromItems(Terms):
                 return found
         table = self.chance.of(self.schema.tables)
         alias = self._name(table.letter)
+        self._tables[alias] = table
         return f"{table.name} {alias}", [Col(f"{alias}.{c.name}", c.type) for c in table.columns]
 
     def _function(self, beside: Sequence[Col]) -> tuple[str, list[Col]] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.support.grammar.schemas import NO_EQUALITY, NUMBERS, TEXTS, VALUES, Chance, Schema
+from tests.support.grammar.schemas import NO_EQUALITY, NUMBERS, TEXTS, VALUES, Chance, Schema, Table
 
 
 class Col(NamedTuple):
@@ -52,6 +52,7 @@ class Terms(ABC):
     views: list[View] = field(default_factory=list[View])
     _names: int = 0
     _ctes: dict[str, tuple[Col, ...]] = field(default_factory=dict[str, tuple[Col, ...]])
+    _tables: dict[str, Table] = field(default_factory=dict[str, Table])
 
     @abstractmethod
     def _body(self, depth: int, outer: Sequence[Col], types: Sequence[str] = ()) -> Query:
@@ -106,6 +107,22 @@ class Terms(ABC):
     @abstractmethod
     def _keys(self, cols: Sequence[Col]) -> list[Col]:
         """Columns to group, partition or sort by."""
+
+    def _rows(self, cols: Sequence[Col]) -> list[str]:
+        """The aliases of tables among the columns in sight: each stands for its whole row."""
+        aliases = {col.sql.rpartition(".")[0] for col in cols if not col.merged}
+        return sorted(aliases & self._tables.keys())
+
+    def _equal_rows(self, some: Sequence[Col], others: Sequence[Col]) -> list[tuple[str, str]]:
+        """Whole rows that can be compared: two of one table, all of whose columns have an equality."""
+        return [
+            (x, y)
+            for x in self._rows(some)
+            for y in self._rows(others)
+            if x != y
+            and self._tables[x] is self._tables[y]
+            and not any(column.type in NO_EQUALITY for column in self._tables[x].columns)
+        ]
 
     def _literal(self, type_: str) -> str:
         return f"{self.chance.of(VALUES[type_])}::{type_}" if type_ in VALUES else "NULL"
