@@ -115,10 +115,17 @@ def type_of(source: Source, name: str) -> str | None:
 
 
 def null_of(sources: Mapping[str, Source], tree: Tree) -> Tree:
-    """NULL in the place of a column; of its type where that is known, so that operators find their way."""
+    """NULL in the place of a column or a whole row, of its type where that is known.
+
+    Without the type PostgreSQL might find another operator, or none.
+    """
     at = tree.unnest()
     source = sources.get(at.table) if isinstance(at, exp.Column) else None
-    type_ = type_of(source, at.name) if source is not None and at.name in source.columns else None
+    if source is None:
+        return exp.Null()
+    if isinstance(at.this, exp.Star) or at.name == WHOLE_ROW:
+        return typed_null("record" if source.table is None else source.table.name.quoted)
+    type_ = type_of(source, at.name) if at.name in source.columns else None
     return exp.Null() if type_ is None else typed_null(type_)
 
 

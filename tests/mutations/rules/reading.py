@@ -77,6 +77,13 @@ _unique(
         killed_by=("test_names",),
     ),
     Mutation(
+        "a NULL in the place of a whole row has the type of that row",
+        "null_of",
+        "isinstance(at.this, exp.Star) or at.name == WHOLE_ROW",
+        "False",
+        killed_by=("test_names",),
+    ),
+    Mutation(
         "a system column is refused",
         "Sight.unresolved",
         "name in _SYSTEM_COLUMNS",

@@ -52,6 +52,12 @@ WHOLE_ROWS = {
     "whole row is not null": Case("id", "SELECT p.id FROM p LEFT JOIN c ON c.id = p.cat WHERE c IS NOT NULL"),
     "whole row as text": Case("id", "SELECT p.id, c::text AS c FROM p LEFT JOIN c ON c.id = p.cat"),
     "whole row as json": Case("id", "SELECT c.id, to_jsonb(c) AS c FROM c"),
+    "whole row as json, which is the entity": Case(
+        "k", "SELECT to_jsonb(c)::text AS k, p.id FROM p FULL JOIN c ON c.id = p.cat"
+    ),
+    "whole row of a derived table as json, which is the entity": Case(
+        "k", "SELECT to_jsonb(q)::text AS k, p.id FROM p FULL JOIN (SELECT id, name FROM c) q ON q.id = p.cat"
+    ),
     "whole rows together": Case(
         "id",
         "SELECT p.id, (SELECT jsonb_agg(i ORDER BY i::text) FROM i WHERE i.pid = p.id) AS items FROM p",

@@ -8,7 +8,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.dialect import column, render
 from cdc_daemon.analysis.model.plan import Analysis, Occurrence
-from cdc_daemon.analysis.model.scopes import Source
+from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Source
 from cdc_daemon.analysis.read.names import null_of
 from cdc_daemon.errors import FeedError
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
@@ -107,3 +107,4 @@ def test_a_null_is_of_the_type_of_the_column_that_it_stands_for() -> None:
 
     assert render(null_of({"p": source}, column("p", "sku"))) == "CAST(NULL AS character varying)"
     assert render(null_of({}, column("p", "sku"))) == "NULL"
+    assert render(null_of({"p": source}, column("p", WHOLE_ROW))) == "CAST(NULL AS shop.product)"
