@@ -51,7 +51,11 @@ def test_mutated_queries_are_analysed_or_refused(sessions: list[Connection], see
     library, session = _LIBRARIES[number], sessions[number]
     query = chance.choice(library.queries)
     donors = [each.text for each in library.queries]
-    resolved, catalogue = _described(session, library, query.text, query.entity)
+    try:
+        resolved, catalogue = _described(session, library, query.text, query.entity)
+    except FeedError:  # some of the queries with verdicts are no single SELECT
+        event("the fixture is refused")
+        return
     text = _mutant(chance, query.text, donors)
     if text is not None:
         _analysed_as_written(session, library, text, resolved.entity)
