@@ -18,7 +18,7 @@ from cdc_daemon.analysis.model.dialect import Unreadable
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.catalogue import describe
-from cdc_daemon.feeds.referee import check_routes, referee
+from cdc_daemon.feeds.cross_check import check_routes, cross_check
 from cdc_daemon.pg.session import Connection
 from tests.integration.properties.documented_queries import Library, libraries
 from tests.support import servers
@@ -82,7 +82,7 @@ def _analysed_as_written(session: Connection, library: Library, text: str, entit
         event("PostgreSQL refuses the query")
         return
     try:
-        found = referee(analyse(described, catalogue), catalogue.dependencies)
+        found = cross_check(analyse(described, catalogue), catalogue.dependencies)
         found = check_routes(session, found, catalogue)
     except FeedError:
         event("the query is refused")
