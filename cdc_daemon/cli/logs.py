@@ -113,6 +113,8 @@ def explain(event: str) -> None:
     echo(event)
     echo()
     echo(known.meaning)
+    echo()
+    echo(known.advice)
     if known.fields:
         echo()
         echo(f"Fields: {', '.join(known.fields)}")

@@ -85,3 +85,9 @@ def test_loggers_are_called_log_so_that_these_tests_see_their_calls() -> None:
                 if isinstance(made, ast.Name) and made.id == "get_logger":
                     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                     assert [ast.unparse(target) for target in targets] == ["log"], path
+
+
+@pytest.mark.parametrize("event", sorted(EVENTS))
+def test_every_event_says_what_it_means_and_what_to_do(event: str) -> None:
+    assert EVENTS[event].meaning.endswith(".")
+    assert EVENTS[event].advice.endswith(".")

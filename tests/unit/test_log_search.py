@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cdc_daemon.cli import main
+from cdc_daemon.events import EVENTS as EVENT_TEXTS
 from cdc_daemon.insight import log_search
 from cdc_daemon.insight.log_search import Search
 
@@ -127,6 +128,20 @@ def test_times_are_counted_back_or_read_by_iso_8601() -> None:
     assert log_search.moment("90m", now=now) == datetime(2026, 11, 30, 10, 30, tzinfo=UTC)
     assert log_search.moment("3d", now=now) == datetime(2026, 11, 27, 12, tzinfo=UTC)
     assert log_search.moment("2026-11-30 11:00") == datetime(2026, 11, 30, 11, tzinfo=UTC)
+
+
+def test_an_event_is_explained_with_its_meaning_what_to_do_and_its_fields() -> None:
+    shown = logs("explain", "record_parked").output
+    event = EVENT_TEXTS["record_parked"]
+    assert shown.splitlines() == [
+        "record_parked",
+        "",
+        event.meaning,
+        "",
+        event.advice,
+        "",
+        "Fields: sink, feed, key, revision, attempts, status, reason, repeated",
+    ]
 
 
 class Ended(Exception):

@@ -151,9 +151,9 @@ def test_every_verdict_that_the_package_gives_is_registered_and_the_other_way_ro
     assert given == set(VERDICTS)
 
 
-def test_every_event_is_in_the_reference_with_its_fields_and_meaning_and_nothing_else() -> None:
+def test_every_event_is_in_the_reference_with_its_fields_meaning_and_advice_and_nothing_else() -> None:
     assert _tables()["Log events"] == [
-        (name, fields_of(event), event.meaning) for name, event in EVENTS.items()
+        (name, fields_of(event), event.meaning, event.advice) for name, event in EVENTS.items()
     ]
 
 
