@@ -10,7 +10,7 @@ from psycopg import sql
 from cdc_daemon.analysis.model.plan import JoinFilter, Route, RouteKind
 from cdc_daemon.feeds.comparison import column, equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.text_form import collated_columns, from_text, texts
+from cdc_daemon.feeds.text_form import array_parameter, collated_columns, from_text, texts
 from cdc_daemon.pg.session import OWN_PATH
 from cdc_daemon.pg.statements import statement
 
@@ -68,7 +68,7 @@ def resolve(
         "feed.resolve",
         texts=texts(feed, feed.entity, of="a"),
         routes=affected.select,
-        possible=_possible(feed, nullable),
+        possible=possible(feed, nullable),
         limit=sql.Literal(limit),
     )
 
@@ -100,11 +100,18 @@ def add_to_backlog(feed: FeedDefinition, affected: Entities, *, keep_nulls: bool
         columns=columns(feed.entity),
         entities=columns(feed.entity, of="a"),
         affected=affected.select,
-        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + _possible(feed, ()),
+        where=sql.SQL("") if keep_nulls else sql.SQL("WHERE ") + possible(feed, ()),
     )
 
 
-def _possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
+def given(feed: FeedDefinition) -> Entities:
+    """Return the entities of `entity_arrays`."""
+    arrays = [array_parameter(feed, name, f"entity_{n}") for n, name in enumerate(feed.entity, start=1)]
+    select = statement("verification.given", arrays=sql.SQL(", ").join(arrays), names=columns(feed.entity))
+    return Entities(select, OWN_PATH)
+
+
+def possible(feed: FeedDefinition, nullable: Container[str]) -> sql.Composed:
     """Return the condition that a row `a` can be an entity: not NULL, and in the range of the entity's type.
 
     PostgreSQL compares integers of different sizes without a cast, so a bigint link may be compared with an

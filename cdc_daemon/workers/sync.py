@@ -24,7 +24,7 @@ from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
-from cdc_daemon.feeds.hashed_documents import Entity
+from cdc_daemon.feeds.hashed_documents import Entity, entity_arrays
 from cdc_daemon.feeds.incarnation import Incarnation, readable_parts
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
@@ -349,6 +349,29 @@ class FeedSync:
                 statement("feed_state.queue"), {"feed": self._feed.name, "backlog_end": added.last}
             )
         return added.request, added.entities
+
+    def request_some(self, entities: Sequence[Entity], *, reason: str, force: bool) -> int | None:
+        """Put these entities into the backlog.
+
+        Returns:
+            The number of the request (cdc.resync.id); None if another daemon works on the feed now, or if the
+            feed has no cursor yet.
+        """
+        with self._snapshot() as (_, locked):
+            if locked is None or locked.cursor is None:
+                return None
+            self._check(locked)
+            added = self._lane.add(
+                resolve.given(self._feed),
+                entity_arrays(self._feed, entities),
+                reason=reason,
+                force=force,
+                keep_nulls=True,
+            )
+            self._connection.execute(
+                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": added.last}
+            )
+        return added.request
 
     @property
     def set_aside(self) -> Sequence[SetAside]:

@@ -1,0 +1,107 @@
+-- name: entities
+-- The entities of a walk, as text, each once: those that the query yields and those that are stored.
+SELECT {texts} FROM (SELECT DISTINCT {entities} FROM (
+{affected}
+) AS a WHERE {wanted}) AS a
+ORDER BY {order}
+
+-- name: some_entities
+-- The same, so many of them.
+{entities} LIMIT {limit}
+
+-- name: walk
+-- The server computes the entities of a walk once and keeps them on its disk. No transaction is open during the walk.
+DECLARE cdc_verified SCROLL CURSOR WITH HOLD FOR {entities}
+
+-- name: count_walk
+-- How many entities the walk has.
+MOVE FORWARD ALL IN cdc_verified
+
+-- name: begin_walk
+-- Goes back to before the first entity.
+MOVE ABSOLUTE 0 IN cdc_verified
+
+-- name: go_on
+-- The next entities of the walk.
+FETCH FORWARD {limit} FROM cdc_verified
+
+-- name: end_walk
+-- Lets the server delete what it kept of the walk.
+CLOSE cdc_verified
+
+-- name: stored_since
+-- The entities of documents that were stored or deleted since a moment.
+SELECT {stored_entities} FROM cdc.{feed} AS s WHERE s.modified_at OPERATOR(pg_catalog.>=) %(since)s::pg_catalog.timestamptz
+
+-- name: compare
+-- Compares the documents of some entities, as the query yields them, with the stored ones, in both directions and on one
+-- snapshot. Equal documents stay in the database. The hash alone would not do: a row that somebody changed by hand has
+-- the hash of its former document. So the texts are compared, too. A field that the hash leaves out may differ.
+WITH digested AS MATERIALIZED (
+{digested}
+), compared AS (
+    SELECT d.document, s.document AS stored, s.revision, {digested_key} AS key, {digested_entity} AS entity,
+           CASE WHEN s.revision IS NULL OR s.deleted THEN 'missing'
+                WHEN s.hash OPERATOR(pg_catalog.=) d.hash {not_moved} THEN 'different'
+                ELSE 'stale' END AS kind
+    FROM digested AS d
+    LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
+    WHERE d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
+      AND (s.revision IS NULL OR s.deleted OR (s.hash OPERATOR(pg_catalog.=) d.hash) IS NOT TRUE {moved}
+           OR (s.document::pg_catalog.text OPERATOR(pg_catalog.=) d.document::pg_catalog.text) IS NOT TRUE)
+    UNION ALL
+    SELECT NULL, s.document, s.revision, {stored_key}, {stored_entity}, 'left over'
+    FROM cdc.{feed} AS s
+    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_digested}
+), told AS (
+    SELECT c.key, c.kind, c.entity, c.revision, CASE WHEN c.kind OPERATOR(pg_catalog.=) ANY ('{{stale,different}}'::pg_catalog.text[])
+           THEN ARRAY(
+               -- As in `recompute`: json_each raises at \u0000 and at half a surrogate pair, which json may hold.
+               SELECT ({fields})[n.place]
+               FROM (SELECT pg_catalog.strpos(c.document::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0
+                         OR pg_catalog.strpos(c.stored::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0 AS escaped,
+                            CASE WHEN pg_catalog.json_typeof(c.stored) OPERATOR(pg_catalog.=) 'object' THEN c.stored
+                                 ELSE '{{}}'::pg_catalog.json END AS stored) AS e
+               CROSS JOIN LATERAL pg_catalog.json_each(CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
+                   c.document::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE c.document END)
+                   WITH ORDINALITY AS n (key, value, place)
+               LEFT JOIN LATERAL pg_catalog.json_each(CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(
+                   e.stored::pg_catalog.text, '\\', '\\.'), '\u', '\\u')::pg_catalog.json ELSE e.stored END)
+                   AS o ON o.key OPERATOR(pg_catalog.=) n.key
+               WHERE (n.value::pg_catalog.text OPERATOR(pg_catalog.=) o.value::pg_catalog.text) IS NOT TRUE
+           ) ELSE '{{}}' END AS fields
+    FROM compared AS c
+)
+SELECT (SELECT pg_catalog.count(*) FROM digested) OPERATOR(pg_catalog.+) (
+           SELECT pg_catalog.count(*) FROM told AS t WHERE t.kind OPERATOR(pg_catalog.=) 'left over'),
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(t.key, t.kind, t.entity, t.fields, t.revision)) FROM told AS t
+        WHERE t.kind OPERATOR(pg_catalog.<>) 'different' OR {counts})
+
+-- name: counts
+-- A document differs only in fields that the hash leaves out: that is no difference.
+NOT t.fields OPERATOR(pg_catalog.<@) {excluded} OR t.fields OPERATOR(pg_catalog.=) '{{}}'::pg_catalog.text[]
+
+-- name: state
+-- How far a feed has come, in the snapshot of a comparison; whether some of its entities are unknown.
+SELECT f.definition, f.cursor::pg_catalog.text, f.fingerprint, f.pending_position, f.pending_end, f.uncaptured,
+       EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.entity IS NULL)
+FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
+
+-- name: in_backlog
+-- Those of some entities that wait for recomputation.
+SELECT DISTINCT {texts} FROM cdc.{pending} AS p
+WHERE p.position > %(after)s AND {affected}
+
+-- name: due
+-- Those of some entities whose next time has come.
+SELECT DISTINCT {texts} FROM cdc.{feed} AS s WHERE s.refresh_at <= pg_catalog.now() AND {affected}
+
+-- name: reached
+-- Those of some entities that unread entries reach.
+SELECT DISTINCT {texts} FROM (
+{routes}
+) AS a WHERE {affected}
+
+-- name: given
+-- Some entities, by their texts.
+SELECT {names} FROM UNNEST({arrays}) AS w ({names})
