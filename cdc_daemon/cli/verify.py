@@ -1,4 +1,4 @@
-"""`cdc-daemon verify`: compares stored documents with the query, and receivers with what is stored."""
+"""`cdc-daemon verify`: compares stored documents with the query."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.repair import Repair
 
 
-@click.command(short_help="Compare documents with the query, and receivers with the documents.")
+@click.command(short_help="Compare stored documents with the query.")
 @feeds_argument
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N entities, chosen at random.")
 @click.option(
     "--since", metavar="TIME", help="Only documents that were stored since then: 2026-11-24T10:00:00Z."
 )
-@click.option(
-    "--repair", is_flag=True, help="Recompute the entities of these documents, or send the documents again."
-)
+@click.option("--repair", is_flag=True, help="Recompute the entities of these documents.")
 @click.option(
     "--list",
     "most",

@@ -88,13 +88,14 @@ def verify_feed(
     chosen: Chosen,
     answer: Answer,
     *,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = None,
 ) -> Iterator[Step]:
     """Compare a feed's stored documents with its query, in both directions, while the daemon works or not.
 
     Args:
         connection: a session for this verification alone.
         answer: collects what the steps find.
+        patience_seconds: how long to look again at differences that a waiting change may explain.
 
     Yields:
         A step for each page of entities.
@@ -111,6 +112,7 @@ def verify_feed(
             + failure
         )
     undecided = Undecided(verification)
+    patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
     size = settings.daemon.batch_entities
     done = 0
     for page in verification.statements.go_on(connection, limit=size):
@@ -122,7 +124,7 @@ def verify_feed(
         step = Step(done, total, verified.documents, verified.differences)
         answer.add(step)
         yield step
-    for difference in undecided.decide(seconds=patience_seconds, page=size):
+    for difference in undecided.decide(seconds=patience, page=size):
         step = Step(done, total, 0, (difference,))
         answer.add(step)
         yield step

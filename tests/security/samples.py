@@ -29,6 +29,7 @@ BESIDE_A_QUERY: Mapping[str, str] = {
     "feed.own_entities": "{}",
     "feed.scan_after": "SELECT FROM cdc.feed_items AS s WHERE true {}",
     "statistics.entities": "{}",
+    "verification.reached": "{}",
 }
 """Those that stand in a statement with the user's query, or hold it: they run with the configured path."""
 
@@ -36,6 +37,7 @@ NO_STATEMENTS: Mapping[str, str] = {
     "fingerprint.digest": "a piece of fingerprint.parts",
     "fingerprint.named": "a piece of fingerprint.parts",
     "failed_item.id": "a piece of failed_item.refuse",
+    "verification.counts": "a piece of verification.compare",
     "feed.respelled": "a piece of feed.recompute, for keys that may be respelled",
     "feed.respelled_key": "a piece of feed.recompute, too",
     "server.create_database": "not within a transaction; it has a name and nothing else",
@@ -147,11 +149,21 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "retirement.keys": {"keys": "f.sku"},
     "sink_state.forget": {"feed": "'items'"},
     "sink_state.remember_former": {"feed": "'items'"},
+    "verification.counts": {"excluded": "'{}'::pg_catalog.text[]"},
+    "verification.due": {"feed": "feed_timed", "texts": "s.sku", "affected": "s.sku = 'x'"},
+    "verification.given": {"names": "sku", "arrays": "ARRAY['x']"},
+    "verification.in_backlog": {"texts": "p.sku", "affected": "p.sku = 'x'"},
+    "verification.reached": {
+        "texts": "a.sku",
+        "routes": "SELECT i.sku FROM public.item AS i",
+        "affected": "a.sku OPERATOR(pg_catalog.=) 'x'",
+    },
     "watcher.due": {"feed": "'timed'", "table": "feed_timed"},
 }
 _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"daemon.is_alone": {"id": "x"}}
 _VALUES: Mapping[str, object] = {
     "above": 1,
+    "after": 0,
     "base": 1.0,
     "before": None,
     "cap": 2.0,
