@@ -81,7 +81,9 @@ class Resolved:
 
     def told(self, connection: Session, tree: str) -> None:
         self.trees += 1
-        for _, numbers in _OID.findall(tree):
+        for name, numbers in _OID.findall(tree):
+            if name == "howMany":
+                continue  # of MOVE: a number of rows
             for oid in map(int, numbers.split()):
                 if oid >= _FIRST_OF_USERS:
                     self.oids.setdefault(oid, self._last.get(id(connection), ""))
