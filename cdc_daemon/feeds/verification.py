@@ -13,13 +13,13 @@ from psycopg import sql
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds import resolve
-from cdc_daemon.feeds.blame import Blame, blame
 from cdc_daemon.feeds.comparison import after, among, same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
-from cdc_daemon.feeds.digested import Entity, affected, digested, entity_arrays
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
+from cdc_daemon.feeds.hashed_documents import Entity, affected, entity_arrays, hashed_documents
 from cdc_daemon.feeds.recompute import text_array
 from cdc_daemon.feeds.resolve import Entities
-from cdc_daemon.feeds.spelling import parameter, texts
+from cdc_daemon.feeds.text_form import parameter, texts
 from cdc_daemon.pg.search_path import find_names, names_found_in
 from cdc_daemon.pg.session import OWN_PATH, Session
 from cdc_daemon.pg.statements import statement
@@ -93,7 +93,7 @@ class Verification:
         try:
             self._declare(connection, chosen, resolve.every_entity(self.feed))
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             failure = str(error).partition("\n")[0]
             self._declare(connection, chosen, resolve.own_entities(self.feed))
@@ -117,7 +117,7 @@ class Verification:
                     found = connection.execute(query, parameters)
                 return found.fetchall()
             except psycopg.Error as error:
-                if blame(error) is Blame.NOT_A_ROW or every.search_path == OWN_PATH:
+                if cause_of(error) is ErrorCause.NOT_A_ROW or every.search_path == OWN_PATH:
                     raise
         return []
 
@@ -187,7 +187,7 @@ class Verification:
         moved = sql.SQL("OR ({}) IS NOT TRUE").format(same(feed, outside, "s", "d")) if outside else None
         return statement(
             "verification.compare",
-            digested=digested(feed),
+            digested=hashed_documents(feed),
             feed=sql.Identifier(feed.table),
             same_key=same(feed, feed.key, "s", "d"),
             max_bytes=sql.Literal(feed.max_document_bytes),

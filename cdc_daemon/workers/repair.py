@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.feeds.digested import Entity
+from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.verification import Difference
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings

@@ -361,7 +361,7 @@ class FeedSync:
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
-            added = self._lane.add(
+            added = self._backlog.add(
                 resolve.given(self._feed),
                 entity_arrays(self._feed, entities),
                 reason=reason,
@@ -369,7 +369,7 @@ class FeedSync:
                 keep_nulls=True,
             )
             self._connection.execute(
-                statement("feed_state.queue"), {"feed": self._feed.name, "pending_end": added.last}
+                statement("feed_state.queue"), {"feed": self._feed.name, "backlog_end": added.last}
             )
         return added.request
 

@@ -28,11 +28,11 @@ from cdc_daemon.capture.fingerprint import Fingerprint
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds import resolve
-from cdc_daemon.feeds.blame import Blame, blame
-from cdc_daemon.feeds.digested import Entity, affected, entity_arrays
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.failed_entities import FailedEntities
+from cdc_daemon.feeds.hashed_documents import Entity, affected, entity_arrays
 from cdc_daemon.feeds.resolve import Path
-from cdc_daemon.feeds.spelling import texts
+from cdc_daemon.feeds.text_form import texts
 from cdc_daemon.feeds.verification import Difference, Verification
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.search_path import names_found_in
@@ -101,7 +101,7 @@ class FeedVerification:
                 [
                     *(sql.Identifier(*source.table) for source in self._sources.values()),
                     *(sql.Identifier(own, source.changelog) for source in self._sources.values()),
-                    sql.Identifier(own, self._feed.pending),
+                    sql.Identifier(own, self._feed.backlog),
                     sql.Identifier(own, self._feed.table),
                 ]
             ),
@@ -121,7 +121,7 @@ class FeedVerification:
                     raise
                 time.sleep(PAUSE_SECONDS)
             except psycopg.Error as error:
-                if blame(error) is Blame.NOT_A_ROW:
+                if cause_of(error) is ErrorCause.NOT_A_ROW:
                     raise
                 return self._halved(entities, error)
         return Verified()
@@ -171,7 +171,7 @@ class FeedVerification:
         query = statement(
             "verification.in_backlog",
             texts=texts(self._feed, self._feed.entity, of="p"),
-            pending=sql.Identifier(self._feed.pending),
+            backlog=sql.Identifier(self._feed.backlog),
             affected=affected(self._feed, "p"),
         )
         return self._same(query, entities, {"after": position})
@@ -208,14 +208,14 @@ class FeedVerification:
         query = statement(
             "verification.reached",
             texts=texts(self._feed, self._feed.entity, of="a"),
-            routes=resolve.entities_touched(self._feed, paths).select,
+            routes=resolve.affected_entities(self._feed, paths).select,
             affected=affected(self._feed, "a"),
         )
         try:
             with self._connection.transaction():
                 return self._same(query, entities, {"since": since}, path=self._feed.definition_path)
         except psycopg.Error as error:
-            if blame(error) is Blame.NOT_A_ROW:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             return set(entities)  # a route fails for a row: the daemon will recompute every entity
 

@@ -83,13 +83,13 @@ NOT t.fields OPERATOR(pg_catalog.<@) {excluded} OR t.fields OPERATOR(pg_catalog.
 
 -- name: state
 -- How far a feed has come, in the snapshot of a comparison; whether some of its entities are unknown.
-SELECT f.definition, f.cursor::pg_catalog.text, f.fingerprint, f.pending_position, f.pending_end, f.uncaptured,
+SELECT f.definition, f.cursor::pg_catalog.text, f.fingerprint, f.backlog_position, f.backlog_end, f.uncaptured,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.entity IS NULL)
 FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 
 -- name: in_backlog
 -- Those of some entities that wait for recomputation.
-SELECT DISTINCT {texts} FROM cdc.{pending} AS p
+SELECT DISTINCT {texts} FROM cdc.{backlog} AS p
 WHERE p.position > %(after)s AND {affected}
 
 -- name: due
