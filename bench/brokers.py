@@ -17,6 +17,7 @@ import opensearchpy
 import psycopg
 import redis
 from confluent_kafka import Producer
+from redis.typing import EncodableT, FieldT
 
 from bench.contest import contest, records
 from bench.figure import Figure
@@ -167,10 +168,10 @@ def _postgres(place: Place, made: _Made) -> _Contest:
     def bare(name: str) -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(
-                f'CREATE TABLE "{name}" (key jsonb PRIMARY KEY, document json, revision int8)'  # pyright: ignore[reportArgumentType]
+                f'CREATE TABLE "{name}" (key jsonb PRIMARY KEY, document json, revision int8)'.encode()
             )
             for values in columns:
-                connection.execute(insert.format(name), values)  # pyright: ignore[reportArgumentType]
+                connection.execute(insert.format(name).encode(), values)
 
     return _Contest("postgres", lambda name: {"dsn": dsn, "table": name}, bare)
 
@@ -183,7 +184,10 @@ def _redis(made: _Made) -> _Contest:
             for batch in made.records:
                 pipeline = client.pipeline(transaction=False)
                 for record in batch:
-                    fields = {"document": record.data or b"", "revision": record.revision}
+                    fields: dict[FieldT, EncodableT] = {
+                        "document": record.data or b"",
+                        "revision": record.revision,
+                    }
                     pipeline.hset(f"{name}:{record.revision}", mapping=fields)
                 pipeline.execute()
 

@@ -233,7 +233,9 @@ class Sample:
                 parent = chance.choice(parents[: MATCHED // 2]) if parents else None
             if parent is None:  # a cycle, or the row itself: the key of its number
                 key = self.tables[reference.table].columns
-                parent = {name: _numbered(key[name], number) for name in reference.referred}
+                parent = dict[str, str | None](
+                    (name, _numbered(key[name], number)) for name in reference.referred
+                )
             row |= {k: v for k, v in _referred(reference, parent).items() if k not in row}
         for name, column in table.columns.items():
             if name in row:

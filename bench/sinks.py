@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 import urllib3
+from urllib3.util import parse_url
 
 from bench import brokers
 from bench.contest import FEED, contest, records
@@ -52,7 +53,7 @@ def _post_all(url: str, payloads: Sequence[bytes], threads: int) -> None:
     for payload in payloads:
         waiting.put(payload)
     headers = {"Content-Type": "application/json"}
-    parts = urllib3.util.parse_url(url)
+    parts = parse_url(url)
     with urllib3.HTTPConnectionPool(parts.host or "", parts.port, maxsize=threads) as pool:
 
         def post() -> None:

@@ -65,7 +65,7 @@ class Mortal(Command):
             f"CREATE TRIGGER wait_here BEFORE {statement} EXECUTE FUNCTION wait_here()",
         )
         with psycopg.connect(self.dsn, autocommit=True) as holder:
-            holder.execute(f"SELECT pg_advisory_lock({_ADVISORY})")
+            holder.execute(f"SELECT pg_advisory_lock({_ADVISORY})".encode())
             running = act()
             _await(holder, f"SELECT count(*) > 0 {_WAITING}")
             running.kill()

@@ -29,7 +29,7 @@ class Receiver(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
+    server: Receiver  # pyright: ignore[reportIncompatibleVariableOverride] # the one that makes this handler
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -65,7 +65,7 @@ class Shop(Synced):
         key = ", ".join(f"'{name}', q.{name}" for name in self.feeds["products"].key)
         with psycopg.connect(self.dsn) as connection:
             rows = connection.execute(
-                f"SELECT json_build_object({key})::text, row_to_json(q)::text FROM ({SELECT}) AS q"  # pyright: ignore[reportArgumentType]
+                f"SELECT json_build_object({key})::text, row_to_json(q)::text FROM ({SELECT}) AS q".encode()
             ).fetchall()
         return {key_of(key): meaning(document) for key, document in rows}
 

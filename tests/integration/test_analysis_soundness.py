@@ -57,7 +57,7 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
         changed: Counter[str] = Counter()
         for _ in range(12):
             for table in COLUMNS:
-                connection.execute(insertion(chance, table))
+                connection.execute(insertion(chance, table).encode())
         for batch in range(BATCHES):
             remember(connection, list(followed.values()))
             script = change(connection, chance)
@@ -125,7 +125,7 @@ def change(connection: Connection, chance: random.Random) -> list[str]:
         script = [statement(chance, table) for _ in range(chance.choice([1, 1, 2, 4])) for table in tables]
     with connection.transaction():
         for each in script:
-            connection.execute(each)
+            connection.execute(each.encode())
     return script
 
 

@@ -80,7 +80,7 @@ def test_no_query_yields_a_key_twice_that_is_proved_to_occur_once(database: str)
         for _ in range(3):
             for table in COLUMNS:
                 for _ in range(5):
-                    connection.execute(insertion(chance, table))
+                    connection.execute(insertion(chance, table).encode())
             for name in proved:
                 case = CASES[name]
                 columns = [f'q."{column}"' for column in case.entity.split(",")]
@@ -88,6 +88,6 @@ def test_no_query_yields_a_key_twice_that_is_proved_to_occur_once(database: str)
                 without_null = " AND ".join(f"{column} IS NOT NULL" for column in columns)
                 twice = connection.execute(
                     f"SELECT {groups} FROM (\n{case.query}\n) AS q WHERE {without_null} "  # pyright: ignore[reportArgumentType]
-                    f"GROUP BY {groups} HAVING count(*) > 1"
+                    f"GROUP BY {groups} HAVING count(*) > 1".encode()
                 ).fetchall()
                 assert not twice, (name, twice)

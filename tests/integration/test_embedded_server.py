@@ -53,7 +53,7 @@ def make(place: Path) -> Iterator[Make]:
 
 def one(dsn: str, query: str) -> object:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(query).fetchone()
+        row = connection.execute(query.encode()).fetchone()
         assert row is not None
         return row[0]
 

@@ -141,7 +141,7 @@ QUERY = "SELECT p.id, p.name, v.view FROM product AS p CROSS JOIN (VALUES ('en')
 def test_of_few_entities_all_are_measured_and_the_bytes_are_those_that_are_delivered(
     shop: Shop, connect: Connect, tmp_path: Path
 ) -> None:
-    connect().execute(PRODUCTS.format(products=1234))
+    connect().execute(PRODUCTS.format(products=1234).encode())
     shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     (tmp_path / "daemon").mkdir()
@@ -165,7 +165,7 @@ def test_of_few_entities_all_are_measured_and_the_bytes_are_those_that_are_deliv
 def test_of_many_entities_some_are_measured_spread_over_all_and_the_truth_is_in_the_range(
     shop: Shop, connect: Connect
 ) -> None:
-    connect().execute(PRODUCTS.format(products=30_000))
+    connect().execute(PRODUCTS.format(products=30_000).encode())
     shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     query = f"""
@@ -184,7 +184,7 @@ def test_a_sample_that_takes_long_ends_early_and_is_spread_all_the_same(
     shop: Shop, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "ENOUGH_SECONDS", 0.0)
-    connect().execute(PRODUCTS.format(products=30_000))
+    connect().execute(PRODUCTS.format(products=30_000).encode())
     shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     assert found.documents == 60_000
@@ -196,7 +196,7 @@ def test_a_sample_that_takes_long_ends_early_and_is_spread_all_the_same(
 
 def test_an_estimate_needs_no_installation_and_leaves_nothing_behind(shop: Shop, connect: Connect) -> None:
     observer = connect()
-    observer.execute(PRODUCTS.format(products=10))
+    observer.execute(PRODUCTS.format(products=10).encode())
     objects = """
         SELECT oid, xmin::text FROM pg_class UNION ALL SELECT oid, xmin::text FROM pg_namespace ORDER BY 1, 2
     """
@@ -230,7 +230,7 @@ def test_the_server_refuses_a_query_that_would_write(shop: Shop, connect: Connec
 def test_documents_are_those_of_the_query_now_and_not_those_that_are_stored(
     shop: Shop, connect: Connect, tmp_path: Path
 ) -> None:
-    connect().execute(PRODUCTS.format(products=10))
+    connect().execute(PRODUCTS.format(products=10).encode())
     daemon = Daemon(tmp_path, shop.dsn)
     daemon.feed("products", QUERY, key=["id", "view"])
     daemon.install()
@@ -241,7 +241,7 @@ def test_documents_are_those_of_the_query_now_and_not_those_that_are_stored(
 
 
 def test_a_feed_without_documents_has_nothing_to_deliver(shop: Shop, connect: Connect) -> None:
-    connect().execute(PRODUCTS.format(products=0))
+    connect().execute(PRODUCTS.format(products=0).encode())
     shop.feed("products", QUERY, key=["id", "view"])
     shop.sink("catalog", requests_per_second=2)
     found = shop.estimate().feeds["products"]
@@ -250,7 +250,7 @@ def test_a_feed_without_documents_has_nothing_to_deliver(shop: Shop, connect: Co
 
 
 def test_entity_columns_may_be_called_as_anything_in_the_statement(shop: Shop, connect: Connect) -> None:
-    connect().execute(PRODUCTS.format(products=300))
+    connect().execute(PRODUCTS.format(products=300).encode())
     shop.feed(
         "products",
         "SELECT p.id AS place, p.id % 3 AS documents, p.name AS key, p.id % 7 AS entity_1 FROM product AS p",
@@ -263,7 +263,7 @@ def test_entity_columns_may_be_called_as_anything_in_the_statement(shop: Shop, c
 
 
 def test_a_feed_is_delivered_when_it_is_computed(shop: Shop, connect: Connect) -> None:
-    connect().execute(PRODUCTS.format(products=1000))
+    connect().execute(PRODUCTS.format(products=1000).encode())
     shop.feed("products", QUERY, key=["id", "view"])
     shop.sink("slow", batch_records=100, requests_per_second=0.1)
     shop.sink("fast", batch_records=100, requests_per_second=1e6)

@@ -204,18 +204,18 @@ def test_rights_that_a_restored_dump_lacks_show_as_drift_and_an_install_gives_th
     [owner] = shop.execute(
         "SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'capture_public_item'"
     ).fetchone() or ("",)
-    shop.execute(damage.format(owner=owner))
+    shop.execute(damage.format(owner=owner).encode())
     assert daemon.wanted()
     daemon.install()
     assert not daemon.wanted()
     writer = f"writer_{shop.info.dbname}"
-    shop.execute(f"CREATE ROLE {writer}")
+    shop.execute(f"CREATE ROLE {writer}".encode())
     try:
-        shop.execute(f"GRANT SELECT, UPDATE ON item TO {writer}; SET ROLE {writer}")
+        shop.execute(f"GRANT SELECT, UPDATE ON item TO {writer}; SET ROLE {writer}".encode())
         shop.execute("UPDATE item SET code = 'written' WHERE id = 1")
     finally:
         shop.execute("RESET ROLE")
-        shop.execute(f"DROP OWNED BY {writer}; DROP ROLE {writer}")
+        shop.execute(f"DROP OWNED BY {writer}; DROP ROLE {writer}".encode())
     daemon.assert_in_step()
 
 

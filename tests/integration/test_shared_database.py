@@ -251,7 +251,8 @@ def test_check_tells_that_sql_ascii_takes_any_bytes_for_text(server: Server, tmp
     name = f"ascii_{uuid4().hex[:8]}"
     with psycopg.connect(server.dsn, autocommit=True) as administrator:
         administrator.execute(
-            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+            f"CREATE DATABASE {name} TEMPLATE template0"
+            " ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'".encode()
         )
         try:
             dsn = make_conninfo(server.dsn, dbname=name)
@@ -260,4 +261,4 @@ def test_check_tells_that_sql_ascii_takes_any_bytes_for_text(server: Server, tmp
             daemon = configuration(dsn, tmp_path / "ascii", "products", "SELECT id FROM product")
             assert "its encoding is SQL_ASCII" in cli(daemon, "check").stderr
         finally:
-            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -67,16 +67,16 @@ def reader(server: Any) -> Iterator[psycopg.Connection[Any]]:
     """A session of the role `reader` in a database with the schema of the cases."""
     with server.fresh_database() as dsn, psycopg.connect(dsn, autocommit=True) as connection:
         role = f"reader_{uuid4().hex[:8]}"  # roles are the server's, which other workers use, too
-        connection.execute(f"CREATE ROLE {role}; CREATE ROLE {role}_stranger")
+        connection.execute(f"CREATE ROLE {role}; CREATE ROLE {role}_stranger".encode())
         try:
             connection.execute((DIRECTORY / "schema.sql").read_text("utf-8").replace("reader", role).encode())
-            connection.execute(f"SET SESSION AUTHORIZATION {role}")
+            connection.execute(f"SET SESSION AUTHORIZATION {role}".encode())
             connection.execute("CREATE TEMPORARY TABLE scratch (id integer PRIMARY KEY)")
             yield connection
         finally:
             connection.execute("RESET SESSION AUTHORIZATION")
             for each in (role, f"{role}_stranger"):
-                connection.execute(f"DROP OWNED BY {each} CASCADE; DROP ROLE {each}")
+                connection.execute(f"DROP OWNED BY {each} CASCADE; DROP ROLE {each}".encode())
 
 
 def judged(connection: psycopg.Connection[Any], case: Case) -> list[Verdict]:

@@ -50,7 +50,7 @@ class PostgresReceiver(Receiver):
             there = connection.execute("SELECT to_regclass(%s)", (feed,)).fetchone()
             if not there or there[0] is None:
                 return {}
-            rows = connection.execute(f'SELECT key::text, document::text FROM "{feed}"').fetchall()  # pyright: ignore[reportArgumentType]
+            rows = connection.execute(f'SELECT key::text, document::text FROM "{feed}"'.encode()).fetchall()
         return {key_of(key): meaning(document) for key, document in rows}
 
     def losses(self, feed: str) -> Mapping[str, Callable[[], object]]:
@@ -68,7 +68,7 @@ class PostgresReceiver(Receiver):
     def refused(self, feed: str) -> Record:
         with self.connect() as connection:
             connection.execute(
-                f"ALTER TABLE \"{feed}\" ADD CHECK (document->>'name' <> 'forbidden') NOT VALID"  # pyright: ignore[reportArgumentType]
+                f"ALTER TABLE \"{feed}\" ADD CHECK (document->>'name' <> 'forbidden') NOT VALID".encode()
             )
         return Record(
             feed,

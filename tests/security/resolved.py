@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -113,7 +113,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, administrator: Session) -> Resolved:
     def sent(cursor: psycopg.Cursor[Any], query: Any, params: Any = None, **options: Any) -> Any:
         text = query.as_string(cursor.connection) if isinstance(query, sql.Composable) else query
         found.sent(cursor.connection, text.decode() if isinstance(text, bytes) else text)
-        return execute(cursor, query, params, **options)
+        return execute(cursor, cast("Any", query), params, **options)
 
     monkeypatch.setattr(psycopg.Connection, "__init__", begun)
     monkeypatch.setattr(psycopg.Cursor, "execute", sent)

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdc_daemon import __version__
 from cdc_daemon.cli import main
@@ -357,20 +358,20 @@ def test_a_right_that_the_role_lacks_comes_with_its_grant(
     call: Call, folder: Path, connect: Connect, database: str, missing: str, remedy: str
 ) -> None:
     administrator = connect()
-    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    name = conninfo_to_dict(database)["dbname"]
     role = f"clerk_{uuid4().hex[:8]}"
-    administrator.execute(f"CREATE ROLE {role} LOGIN")
+    administrator.execute(f"CREATE ROLE {role} LOGIN".encode())
     try:
-        administrator.execute(f"GRANT SELECT ON product, stock TO {role}")
-        (folder / "dsn").write_text(psycopg.conninfo.make_conninfo(database, user=role))
+        administrator.execute(f"GRANT SELECT ON product, stock TO {role}".encode())
+        (folder / "dsn").write_text(make_conninfo(database, user=role))
         assert call("check").exit_code == 0
-        administrator.execute(missing.format(database=name, role=role))
+        administrator.execute(missing.format(database=name, role=role).encode())
         result = call("check")
         assert result.exit_code == 2
         assert remedy.format(database=name, role=role) in result.stderr
         assert result.stderr.count("products") == 1, "the feed is named once"
     finally:
-        administrator.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        administrator.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 def test_what_postgresql_refuses_has_the_place_in_the_file_and_names_the_feed_once(

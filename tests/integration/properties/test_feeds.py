@@ -256,4 +256,4 @@ class Writer:
         if self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             # A deferred constraint, which may be violated or have to wait for another writer.
             with suppress(psycopg.IntegrityError, psycopg.errors.LockNotAvailable):
-                self._connection.execute(statement)
+                self._connection.execute(statement.encode())

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.record import Record
@@ -115,12 +116,12 @@ def test_tables_may_be_made_before_by_somebody_with_more_rights(
 ) -> None:
     receiver.sink().deliver(FEED, [upsert("a", 1)])
     role = unique()
-    target.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")  # pyright: ignore[reportArgumentType]
+    target.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'".encode())
     try:
         target.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for table in ("products", "products_deleted", "cdc_cursor"):
-            target.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}")  # pyright: ignore[reportArgumentType]
-        dsn = psycopg.conninfo.make_conninfo(str(receiver.settings()["dsn"]), user=role, password=role)
+            target.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}".encode())
+        dsn = make_conninfo(str(receiver.settings()["dsn"]), user=role, password=role)
         sink = receiver.sink(dsn=dsn)
         sink.deliver(FEED, [upsert("a", 2)])
         sink.close()
@@ -130,7 +131,7 @@ def test_tables_may_be_made_before_by_somebody_with_more_rights(
         assert "grant" in str(raised.value.hint)
         other.close()
     finally:
-        target.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")  # pyright: ignore[reportArgumentType]
+        target.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
     assert receiver.documents(FEED) == {'{"sku": "a"}': {"name": "a 2"}}
 
 
@@ -148,7 +149,7 @@ def test_a_table_that_is_not_as_the_sink_needs_it_is_said(
     receiver: PostgresReceiver, target: psycopg.Connection, change: str, hint: str, records: list[Record]
 ) -> None:
     receiver.sink().deliver(FEED, [upsert("a", 1)])
-    target.execute(change)  # pyright: ignore[reportArgumentType]
+    target.execute(change.encode())
     with pytest.raises(SinkUnavailable) as raised:
         receiver.sink(create=False).deliver(FEED, records)
     assert hint in str(raised.value.hint)
