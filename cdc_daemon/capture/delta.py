@@ -11,7 +11,9 @@ from cdc_daemon.pg.session import collated, type_name
 from cdc_daemon.pg.statements import statement
 
 
-def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
+def delta(
+    source: Source, links: tuple[str, ...], *, few: bool, most_entries: int | None = None
+) -> sql.Composed:
     """Return a SELECT of the rows changed since `%(since)s` (a pg_snapshot), with links by their own names.
 
     It converts values that entries carry as text into the column's own type, never into another type.
@@ -20,11 +22,12 @@ def delta(source: Source, links: tuple[str, ...], *, few: bool) -> sql.Composed:
         source: the source table.
         links: names of the link columns to select.
         few: whether to plan for a few changed rows, and hold their entries in memory.
+        most_entries: how many entries to read; None means all.
     """
     entries = statement(
         "changelog.few" if few else "changelog.many",
         changelog=sql.Identifier(source.changelog),
-        unread=_unread(source),
+        unread=_unread(source, most_entries),
     )
     carried = {link.name: link for link in source.links}
     chosen = [carried[name] for name in links]
@@ -65,7 +68,9 @@ def _value(link: Link) -> sql.Composed:
     return collated(value, link.collation)
 
 
-def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
+def summary(
+    reads: Iterable[tuple[Source, tuple[str, ...]]], *, most_entries: int | None = None
+) -> sql.Composed:
     """Return a SELECT of (table, entries, rows, unknown, oldest changed_at) for entries since `%(since)s`.
 
     `unknown` is true if an entry can't name the changed rows, or lacks one of the links because it was
@@ -73,12 +78,13 @@ def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
 
     Args:
         reads: each source table with the links that a feed needs.
+        most_entries: how many entries to read of each table; None means all.
     """
     return sql.SQL("\nUNION ALL\n").join(
         statement(
             "changelog.summary",
             table=sql.Literal(str(source.table)),
-            unread=_unread(source),
+            unread=_unread(source, most_entries),
             unknown=sql.SQL(" OR ").join(
                 [
                     sql.SQL("e.rows IS NULL"),
@@ -94,5 +100,8 @@ def summary(reads: Iterable[tuple[Source, tuple[str, ...]]]) -> sql.Composed:
     )
 
 
-def _unread(source: Source) -> sql.Composed:
-    return statement("changelog.unread", changelog=sql.Identifier(source.changelog))
+def _unread(source: Source, most_entries: int | None) -> sql.Composed:
+    unread = statement("changelog.unread", changelog=sql.Identifier(source.changelog))
+    if most_entries is None:
+        return unread
+    return statement("changelog.some", unread=unread, limit=sql.Literal(most_entries))

@@ -17,7 +17,7 @@ from cdc_daemon.nearest import nearest
 
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "verify", "resync"),
-    *("failed", "retry", "replay", "pause", "resume", "sinks", "logs"),
+    *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs"),
     *("uninstall", "commerce"),
 )
 """The commands, in the order in which a newcomer needs them. A module of the same name has each."""

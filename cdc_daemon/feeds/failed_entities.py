@@ -57,7 +57,7 @@ class FailedEntities:
 
     def among(self, entities: Sequence[Entity]) -> set[Entity]:
         """Return those of `entities` that are set aside."""
-        by_id = {_id(entity): entity for entity in entities}
+        by_id = {entity_id(entity): entity for entity in entities}
         rows = self.connection.execute(
             statement("failed_entity.among"), {"feed": self.feed.name, "ids": list(by_id)}
         )
@@ -82,11 +82,11 @@ class FailedEntities:
             statement("failed_entity.add"),
             {
                 "feed": self.feed.name,
-                "id": _id(entity or ()),
+                "id": entity_id(entity or ()),
                 "entity": None if entity is None else list(entity),
                 "status": status,
                 "reason": reason,
-                "waits_for": None if waits_for is None else _id(waits_for),
+                "waits_for": None if waits_for is None else entity_id(waits_for),
                 "retry_seconds": retry_seconds,
             },
         ).fetchone()
@@ -158,6 +158,7 @@ class FailedEntities:
         ).as_bytes()
 
 
-def _id(entity: Entity) -> bytes:
+def entity_id(entity: Entity) -> bytes:
+    """Return the `id` of an entity in `cdc.failed_entity`; that of `()` stands for unknown entities."""
     # PostgreSQL's text contains no NUL, so NUL can separate the values.
     return hashlib.sha256("\0".join(entity).encode()).digest()

@@ -132,11 +132,14 @@ def affected(feed: FeedDefinition, alias: str) -> sql.Composed:
     return _AND.join(each)
 
 
-def hashed_documents(feed: FeedDefinition, *, identity: sql.Composable | None = None) -> sql.Composed:
+def hashed_documents(
+    feed: FeedDefinition, *, identity: sql.Composable | None = None, where: sql.Composable | None = None
+) -> sql.Composed:
     """Return a SELECT of documents and hashes of the entities `%(entity_1)s …`.
 
     Args:
         identity: the columns beside them; None means the stored feed's columns.
+        where: a condition on the query's rows `u` that selects them; None means these entities.
     """
     # If the hash covers the whole document, one hash is enough.
     if feed.hashed_fields == feed.fields:
@@ -151,7 +154,7 @@ def hashed_documents(feed: FeedDefinition, *, identity: sql.Composable | None = 
         max_bytes=sql.Literal(feed.max_document_bytes),
         hash=hash_,
         query=feed.query(with_parameters=True),
-        affected_query=affected(feed, "u"),
+        affected_query=where or affected(feed, "u"),
     )
 
 

@@ -13,6 +13,10 @@ CROSS JOIN LATERAL (
     SELECT e.* FROM cdc.{changelog} AS e WHERE e.xid >= open.xid AND e.xid <= open.xid OFFSET 0
 ) AS e
 
+-- name: some
+-- At most so many of some entries: a changelog that nobody reads grows without end.
+SELECT e.* FROM ({unread}) AS e LIMIT {limit}
+
 -- name: few
 -- A few entries of a changelog, whatever its size: the planner takes an array's elements for ten, and so looks up by
 -- index what routes reach from them.

@@ -158,6 +158,8 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
         "routes": "SELECT i.sku FROM public.item AS i",
         "affected": "a.sku OPERATOR(pg_catalog.=) 'x'",
     },
+    "trace.comes_after": {"after": "s.sku OPERATOR(pg_catalog.>) 'x'", "asked": "'x' AS sku"},
+    "trace.stored_keys_of_entity": {"keys": "s.sku", "affected": "s.sku = 'x'", "order": "s.sku"},
     "watcher.due": {"feed": "'timed'", "table": "feed_timed"},
 }
 _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"daemon.is_alone": {"id": "x"}}

@@ -1,0 +1,1 @@
+"""Where one document stands between its source rows and its receivers, and why."""

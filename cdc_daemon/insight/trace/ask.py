@@ -1,0 +1,78 @@
+"""The questions about documents: those of one key, of one entity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cdc_daemon.insight.trace.facts import Facts
+from cdc_daemon.insight.trace.read import Reader, one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.remedies import hint
+from cdc_daemon.insight.trace.subject import read_subject
+from cdc_daemon.insight.trace.verdict import Verdict, judge
+from cdc_daemon.insight.trace.words import sentence
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
+
+MOST_DOCUMENTS = 20
+"""How many documents one question answers for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one document.
+
+    Attributes:
+        sentence: the verdict in plain words.
+        hint: what a person can do, if anything.
+    """
+
+    facts: Facts
+    verdict: Verdict
+    sentence: str
+    hint: str | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What became of several documents.
+
+    Attributes:
+        more: whether there are more than `answers` tells.
+    """
+
+    answers: Sequence[Answer]
+    more: bool = False
+
+
+def ask_key(connection: Connection, settings: Settings, feed: str, key: Sequence[str]) -> Answer:
+    """Return what became of the document with this key.
+
+    Args:
+        connection: session in autocommit mode, outside of a transaction; it is for questions from then on.
+        key: values of the key columns, in their order, as text.
+
+    Raises:
+        FeedError: the feed is not installed.
+        CdcError: a value is none of its column's type.
+    """
+    with_short_waits(connection)
+    subject = read_subject(connection, settings, feed)
+    with one_snapshot(connection):
+        return _answer(Reader(connection, subject, settings.feeds[feed].sinks).of_key(key))
+
+
+def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Sequence[str]) -> Answers:
+    """Return what became of the documents of this entity. Arguments and errors are those of `ask_key`."""
+    with_short_waits(connection)
+    subject = read_subject(connection, settings, feed)
+    with one_snapshot(connection):
+        reader = Reader(connection, subject, settings.feeds[feed].sinks)
+        keys = reader.keys_of(entity, limit=MOST_DOCUMENTS + 1)
+        found = [_answer(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
+        return Answers(found, more=len(keys) > MOST_DOCUMENTS)
+
+
+def _answer(facts: Facts) -> Answer:
+    verdict = judge(facts)
+    return Answer(facts, verdict, sentence(facts, verdict), hint(facts, verdict))

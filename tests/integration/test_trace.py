@@ -1,0 +1,362 @@
+"""`trace` on a running daemon: each test makes a situation, asks, and compares the answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from cdc_daemon.cli import main
+from tests.receivers.http import Request, Script, Target, answer, serving
+from tests.support import servers
+from tests.support.command import Feed, eventually, execute
+from tests.support.synced import Synced
+
+SCHEMA = """
+CREATE TABLE product (
+    id int PRIMARY KEY, sku text NOT NULL, stock int NOT NULL DEFAULT 0, divisor int NOT NULL DEFAULT 1
+);
+CREATE TABLE price (product_id int PRIMARY KEY, amount numeric(10, 2) NOT NULL);
+CREATE TABLE sale (id int PRIMARY KEY, starts_at timestamptz NOT NULL);
+CREATE TABLE code (id int PRIMARY KEY, code text NOT NULL);
+CREATE TABLE heavy (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO product SELECT n, 'sku-' || n FROM generate_series(1, 60) AS n;
+INSERT INTO price SELECT n, n + 0.50 FROM generate_series(1, 60) AS n;
+INSERT INTO sale SELECT n, now() + interval '1 hour' FROM generate_series(1, 3) AS n;
+INSERT INTO code SELECT n, 'code ' || n FROM generate_series(1, 3) AS n;
+INSERT INTO heavy SELECT n, 0 FROM generate_series(1, 600) AS n;
+CREATE FUNCTION slowly(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+'BEGIN PERFORM pg_catalog.pg_sleep(0.01 * $1); RETURN $1; END';
+"""
+
+FEEDS = {
+    "products": Feed(
+        "SELECT p.sku, p.id, p.stock > 0 AS in_stock, pr.amount AS price"
+        " FROM product AS p LEFT JOIN price AS pr ON pr.product_id = p.id",
+        ("sku",),
+        'sinks = ["file", "web"]',
+    ),
+    "ratios": Feed("SELECT id, 100 / divisor AS ratio FROM product", options='sinks = ["file"]'),
+    "sales": Feed(
+        "SELECT id, starts_at <= now() AS active,"
+        " CASE WHEN starts_at > now() THEN starts_at END AS _refresh_at FROM sale",
+        options="sinks = []",
+    ),
+    "codes": Feed("SELECT code, id FROM code", ("code",), 'sinks = ["file"]'),
+    "strict": Feed("SELECT sku, stock FROM product", ("sku",), 'sinks = ["strict"]'),
+    "heavy": Feed("SELECT id, slowly(n) AS n FROM heavy", options="sinks = []"),
+}
+
+SINKS = """
+[sinks.file]
+type = "file"
+path = "out/{{feed}}.ndjson"
+[sinks.web]
+type = "http"
+url = "{url}"
+batch_records = 1
+[sinks.strict]
+type = "http"
+url = "{url}"
+max_attempts = 1
+batch_records = 1
+"""
+
+
+class Shop(Synced):
+    """A shop with a running daemon.
+
+    Attributes:
+        target: the receiver of the sinks `web` and `strict`.
+        refused: parts of bodies that the receiver refuses.
+        hold: set to None, or to an event for which each request waits.
+    """
+
+    def __init__(self, folder: Path, dsn: str, target: Target) -> None:
+        self.target = target
+        self.refused: set[str] = set()
+        self.hold: threading.Event | None = None
+        target.admit = self._admit
+        super().__init__(
+            folder,
+            dsn,
+            schema=SCHEMA,
+            feeds=FEEDS,
+            sinks=SINKS.format(url=target.url),
+            daemon="max_pass_entities = 100\nbatch_entities = 50",
+        )
+
+    def _admit(self, request: Request, _under_way: int) -> Script | None:
+        body = request.body.decode()
+        if any(part in body for part in self.refused):
+            return answer(422, b"price must be positive")
+        hold = self.hold
+        if hold is None:
+            return None
+
+        def wait(handler: BaseHTTPRequestHandler) -> None:
+            hold.wait(30)
+            answer(204)(handler)
+
+        return wait
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """`trace --json`."""
+        found: dict[str, Any] = json.loads(self.say(*arguments, "--json"))
+        return found
+
+    def say(self, *arguments: str, code: int = 0) -> str:
+        """`trace`, for people."""
+        return self.line("trace", *arguments, code=code)
+
+    def line(self, *arguments: str, code: int = 0) -> str:
+        """Any command, in this process."""
+        done = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
+        assert done.exit_code == code, f"{done.output}\n{done.exception}"
+        return done.output
+
+    def ask_until(self, verdict: str, *arguments: str) -> dict[str, Any]:
+        """Ask until the answer has this verdict; it tells the last one if it never has."""
+        found: dict[str, Any] = {}
+
+        def is_so() -> bool:
+            found.update(self.ask(*arguments))
+            return bool(found["verdict"] == verdict)
+
+        try:
+            eventually(f"{arguments} is {verdict}", is_so)
+        except pytest.fail.Exception as error:
+            raise AssertionError(f"{error}: {json.dumps(found, indent=1)}") from error
+        return found
+
+    @contextmanager
+    def transaction(self, *statements: str) -> Generator[psycopg.Connection[Any]]:
+        """An open transaction of somebody else, rolled back at the end."""
+        with psycopg.connect(self.dsn, application_name="a migration") as connection:
+            for text in statements:
+                connection.execute(text.encode())
+            yield connection
+            connection.rollback()
+
+    def without_passes(self, feed: str) -> Any:
+        """No daemon gets hold of the feed meanwhile."""
+        return self.transaction(f"SELECT FROM cdc.feed_state WHERE feed = '{feed}' FOR UPDATE")
+
+
+@contextmanager
+def receiving() -> Generator[Target]:
+    yield from serving(None)
+
+
+@pytest.fixture(scope="module")
+def shop(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with server.fresh_database() as dsn, receiving() as target:
+        found = Shop(tmp_path_factory.mktemp("shop"), dsn, target)
+        found.start()
+        found.ask_until("delivered", "products", "sku-60")
+        found.ask_until("stored", "heavy", "600")
+        yield found
+        found.close()
+
+
+@pytest.fixture(autouse=True)
+def _open_receiver(shop: Shop) -> Iterator[None]:
+    yield
+    shop.refused.clear()
+    if shop.hold is not None:
+        shop.hold.set()
+        shop.hold = None
+
+
+def test_a_delivered_document_is_delivered_to_every_sink(shop: Shop) -> None:
+    execute(shop.dsn, "UPDATE price SET amount = 7.00 WHERE product_id = 1")
+    eventually("it is stored", lambda: shop.ask("products", "sku-1")["stored"]["document"]["price"] == 7)
+    found = shop.ask_until("delivered", "products", "sku-1")
+    assert found["sentence"].startswith(f"Delivered to file, web: revision {found['stored']['revision']}")
+    assert found["hint"] is None
+    assert [sink["has"] for sink in found["sinks"]] == [True, True]
+    assert found["differences"] == []
+
+
+def test_a_change_that_is_not_read_yet_waits_by_its_route(shop: Shop) -> None:
+    with shop.without_passes("products"):
+        execute(shop.dsn, "UPDATE price SET amount = 8.00 WHERE product_id IN (2, 3)")
+        found = shop.ask("products", "sku-2")
+        assert found["verdict"] == "unread"
+        assert "has not read 1 changed row of public.price by the route join" in found["sentence"]
+        (waiting,) = found["waiting"]
+        assert (waiting["table"], waiting["alias"], waiting["route"], waiting["rows"]) == (
+            "public.price",
+            "pr",
+            "join",
+            1,
+        )
+        (difference,) = found["differences"]
+        assert (difference["name"], difference["stored"], difference["now"]) == ("price", 2.5, 8.0)
+        # A change that reaches other documents says nothing of this one.
+        assert shop.ask("products", "sku-4")["waiting"] == []
+    shop.ask_until("delivered", "products", "sku-2")
+
+
+def test_a_large_change_waits_in_the_backlog_at_its_place(shop: Shop) -> None:
+    execute(shop.dsn, "UPDATE heavy SET n = 1")
+    found = shop.ask_until("in-backlog", "heavy", "600")
+    place = found["backlog"]
+    assert 0 < place["ahead"] < 600
+    assert place["reason"] == "large delta"
+    assert f"behind {place['ahead']:,} entities (large delta)" in found["sentence"]
+    first = shop.ask("heavy", "1")
+    assert first["backlog"] is None or first["backlog"]["ahead"] < place["ahead"]
+
+    def has_pace() -> bool:
+        found = shop.ask("heavy", "600")["backlog"]
+        return found is None or found["seconds"] is not None
+
+    eventually("the pace is known", has_pace)
+
+
+def test_a_document_that_is_due_in_an_hour_says_so(shop: Shop) -> None:
+    found = shop.ask("sales", "2")
+    assert found["verdict"] == "stored"
+    assert "due at" in shop.say("sales", "2")
+    execute(shop.dsn, "UPDATE sale SET starts_at = starts_at - interval '2 hours' WHERE id = 2")
+    eventually("it is active", lambda: shop.ask("sales", "2")["stored"]["document"]["active"] is True)
+    assert shop.ask("sales", "2")["stored"]["refresh_at"] is None
+
+
+def test_an_entity_for_which_the_query_fails_is_set_aside(shop: Shop) -> None:
+    execute(shop.dsn, "UPDATE product SET divisor = 0 WHERE id = 5")
+    found = shop.ask_until("set-aside", "ratios", "5")
+    assert "22012: division by zero" in found["sentence"]
+    assert found["set_aside"]["attempts"] == 1
+    execute(shop.dsn, "UPDATE product SET divisor = 1 WHERE id = 5")
+    shop.ask_until("delivered", "ratios", "5")
+
+
+def test_a_stopped_feed_names_its_reason(shop: Shop) -> None:
+    execute(shop.dsn, "INSERT INTO code VALUES (4, 'code 3')")
+    with shop.without_passes("codes"):
+        pass
+    eventually("it stops", lambda: bool(shop.ask("codes", "code 1")["state"]["stopped"]))
+    execute(shop.dsn, "UPDATE code SET code = 'code 1b' WHERE id = 1")
+    found = shop.ask_until("feed-stopped", "codes", "code 1b")
+    assert "key (code) is NULL or not unique" in found["sentence"]
+    execute(shop.dsn, "DELETE FROM code WHERE id = 4")
+    shop.ask_until("delivered", "codes", "code 1b")
+
+
+def test_a_paused_sink_names_the_time_the_role_and_the_reason(shop: Shop) -> None:
+    shop.line("pause", "--sink", "web", "--reason", "moving")
+    execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id = 6")
+    found = shop.ask_until("paused", "products", "sku-6")
+    assert found["sentence"].startswith("Waiting: sink web is paused since ")
+    assert found["sentence"].endswith(": moving")
+    assert found["hint"] == "`cdc-daemon resume --sink web`"
+    assert {sink["name"]: sink["has"] for sink in found["sinks"]} == {"file": True, "web": False}
+    shop.line("resume", "--sink", "web")
+    shop.ask_until("delivered", "products", "sku-6")
+
+
+def test_a_refused_document_has_the_receivers_words_and_the_next_attempt(shop: Shop) -> None:
+    shop.refused.add("sku-7")
+    execute(shop.dsn, "UPDATE price SET amount = -1.00 WHERE product_id = 7")
+    found = shop.ask_until("refused", "products", "sku-7")
+    assert "price must be positive; next attempt at " in found["sentence"]
+    (item,) = [sink["item"] for sink in found["sinks"] if sink["item"]]
+    assert item["status"] == "422"
+    shop.refused.clear()
+    shop.ask_until("delivered", "products", "sku-7")
+
+
+def test_a_parked_document_waits_for_a_person(shop: Shop) -> None:
+    shop.refused.add("sku-8")
+    execute(shop.dsn, "UPDATE product SET stock = 4 WHERE id = 8")
+    found = shop.ask_until("parked", "strict", "sku-8")
+    assert "refused revision" in found["sentence"]
+    assert "`cdc-daemon retry strict --sink strict --key sku=sku-8`" in found["hint"]
+
+
+def test_a_sink_that_is_down_is_the_obstacle(shop: Shop) -> None:
+    shop.target.stop()
+    try:
+        execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id = 9")
+        found = shop.ask_until("sink-fails", "products", "sku-9")
+        assert "sink web takes nothing since" in found["sentence"]
+        assert found["hint"] == "`cdc-daemon sinks test web`"
+    finally:
+        shop.target.start()
+    shop.ask_until("delivered", "products", "sku-9")
+
+
+def test_what_stands_before_a_document_in_a_delivery_is_counted(shop: Shop) -> None:
+    shop.hold = threading.Event()
+    execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id BETWEEN 10 AND 20")
+    found = shop.ask_until("undelivered", "products", "sku-20")
+    assert found["sink"] == "web"
+    assert 0 < max(sink["ahead"] or 0 for sink in found["sinks"]) <= 11
+
+
+def test_a_full_snapshot_that_has_not_reached_the_key_is_named(shop: Shop) -> None:
+    shop.hold = threading.Event()
+    shop.line("replay", "web", "--feed", "products", "--all")
+    shop.ask_until("snapshot", "products", "sku-9")
+    shop.hold.set()
+    shop.ask_until("delivered", "products", "sku-9")
+
+
+def test_a_table_that_a_transaction_holds_blocks_the_feed(shop: Shop) -> None:
+    with shop.transaction("LOCK TABLE price IN ACCESS EXCLUSIVE MODE") as holder:
+        found = shop.ask("products", "sku-21")
+        assert found["verdict"] == "blocked"
+        pid = holder.info.backend_pid
+        assert f"a transaction of pid {pid}" in found["sentence"]
+        assert "a migration) keeps everybody from reading public.price since" in found["sentence"]
+        assert found["hint"] == f"end it, or wait: SELECT pg_terminate_backend({pid})"
+        assert found["stored"]["document"]["sku"] == "sku-21"
+    shop.ask_until("delivered", "products", "sku-21")
+
+
+def test_a_transaction_that_has_not_committed_is_named(shop: Shop) -> None:
+    with shop.transaction("UPDATE price SET amount = 1.00 WHERE product_id = 22"):
+        assert "has written to public.price since" in shop.say("products", "sku-22")
+
+
+def test_a_document_that_left_the_feed_says_when(shop: Shop) -> None:
+    execute(shop.dsn, "DELETE FROM product WHERE id = 23")
+    found = shop.ask_until("gone", "products", "sku-23")
+    assert found["sentence"].startswith("Not a document: the query yields no row; it left the feed at ")
+    assert shop.ask("products", "never")["verdict"] == "never"
+
+
+def test_a_stored_document_that_was_changed_by_hand_is_different(shop: Shop) -> None:
+    execute(
+        shop.dsn,
+        """UPDATE cdc.feed_products SET hash = 'x', document = '{"sku": "sku-24", "id": 24, "price": 1.00}'"""
+        " WHERE sku = 'sku-24'",
+    )
+    found = shop.ask("products", "sku-24")
+    assert found["verdict"] == "different"
+    assert found["hint"] == "`cdc-daemon resync products --by-key sku=sku-24`"
+    assert [each["name"] for each in found["differences"]] == ["in_stock", "price"]
+
+
+def test_an_entity_shows_each_of_its_documents(shop: Shop) -> None:
+    found = shop.ask("products", "--entity", "sku-25")
+    assert [each["key"] for each in found["documents"]] == [{"sku": "sku-25"}]
+    assert found["more"] is False
+    assert "no document of this entity is stored" in shop.say("products", "--entity", "sku-900", code=1)
+
+
+def test_a_key_is_given_by_names_or_in_order(shop: Shop) -> None:
+    assert shop.ask("products", "sku=sku-26")["key"] == {"sku": "sku-26"}
+    assert "KEY needs a value of each of these columns: sku" in shop.say("products", "a", "b", code=2)
+    assert "invalid input syntax for type integer" in shop.say("ratios", "x", code=1)
+    assert "the nearest known name" in shop.say("product", "x", code=2)
