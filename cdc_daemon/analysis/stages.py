@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from cdc_daemon.analysis.model.catalogue import Catalogue
 from cdc_daemon.analysis.model.conditions import text as text_of
 from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.model.plan import Analysis
-from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Scope, Source, fold, joined
 from cdc_daemon.analysis.read.build import Builder
 from cdc_daemon.analysis.read.context import NotUnderstood, Text
 from cdc_daemon.analysis.read.functions import Functions
@@ -42,18 +43,21 @@ def _read(analysis: Analysis, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _body(body: Body, indent: str) -> Iterator[str]:
-    match body:
-        case Scope():
-            yield from _scope(body, indent)
-        case SetOperation():
-            yield f"{indent}set operation of {len(body.arms)}"
-            for arm in body.arms:
-                yield from _body(arm, f"{indent}  ")
-        case Recursion():
-            yield f"{indent}recursion {body.itself}, base"
-            yield from _body(body.base, f"{indent}  ")
-            yield f"{indent}recursion {body.itself}, step"
-            yield from _body(body.step, f"{indent}  ")
+    return fold(
+        body,
+        select=lambda scope: _scope(scope, indent),
+        arms=lambda union, arms: chain(
+            [f"{indent}set operation of {len(arms)}"], (f"  {line}" for line in joined(union, arms))
+        ),
+        recursion=lambda recursion: _recursion(recursion, indent),
+    )
+
+
+def _recursion(recursion: Recursion, indent: str) -> Iterator[str]:
+    yield f"{indent}recursion {recursion.itself}, base"
+    yield from _body(recursion.base, f"{indent}  ")
+    yield f"{indent}recursion {recursion.itself}, step"
+    yield from _body(recursion.step, f"{indent}  ")
 
 
 def _scope(scope: Scope, indent: str) -> Iterator[str]:

@@ -47,8 +47,9 @@ from cdc_daemon.analysis.model.scopes import (
     Recursion,
     Ref,
     Scope,
-    SetOperation,
     Source,
+    fold,
+    joined,
     scopes_of,
 )
 from cdc_daemon.analysis.read.conjuncts import conjunct
@@ -148,14 +149,28 @@ def rows_of(
         notes: what to say where it knows nothing of them.
         asked: what the scope around asks of the query's columns and outer ones, over those of a SELECT of it.
     """
-    if isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from rows_of(arm, known, fragment, strict=strict, notes=notes, asked=asked)
-        return
-    if isinstance(body, Recursion):
+
+    def in_recursion(body: Recursion) -> Iterator[PartialRoute]:
         plain = {n: value for n, value in known.items() if n < len(body.step.outputs)}
-        yield from beginnings(body, fragment, plain)
-        return
+        return beginnings(body, fragment, plain)
+
+    return fold(
+        body,
+        select=lambda scope: _rows_of_select(scope, known, fragment, strict=strict, notes=notes, asked=asked),
+        arms=joined,
+        recursion=in_recursion,
+    )
+
+
+def _rows_of_select(
+    body: Scope,
+    known: Mapping[int, Value],
+    fragment: Fragment,
+    *,
+    strict: bool,
+    notes: Sequence[str],
+    asked: Callable[[Scope], Iterator[Conjunct]] | None,
+) -> Iterator[PartialRoute]:
     conjuncts: list[Conjunct] = [
         agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
     ]

@@ -1,51 +1,6 @@
-"""Every way from a changed row of a table to the entity columns, scope by scope.
+"""Routes from a changed row of any table to the rows of a query, from the innermost query to the outermost.
 
-**Claim.** For a scope S and two states of the database: for every row of S that appears or disappears there
-is a changed row of some table inside S whose route, evaluated over the *current* tables, yields that row's
-values in all columns that the route binds.
-
-**Why** (induction over scopes). In brackets the test that fails without a step: a query of
-tests/support/soundness/*.py, which random changes are tried on, or of tests/fixtures/analysis.
-
-1. A row of S derives from a tuple (s1 … sn) of rows of its sources; a subquery in an expression counts as a
-   source ["an array of a subquery"]. If no source changed, the tuple and what it yields are the same in both
-   states.
-2. Else take the changed source of lowest rank. If it is a table, its changed row is in the delta, old or new.
-   If it is a query itself (a derived table, a CTE, a view), a row of its result appeared or disappeared, and
-   by induction a changed row inside has a route to that row's values ["a view is looked into"].
-3. From there the closure goes on over conditions that hold for the tuple. `outer_join_states.py` says which
-   do when a row is NULL-extended ["null-safe beyond a left join"], and `null_extension.py` what they say then
-   ["override of an override"]. It visits only sources of lower rank: these did not change, so the current
-   tables hold their rows as the tuple has them ["the order and item trap"]. Leaving out a condition, a
-   visit or a column names too many rows, never too few. A query of lower rank that refers to the row around
-   did not change either: its rows are looked up in its own sources, and say whose they are ["beside a query
-   of each"].
-4. Equal is not identical: a value that `=` carried serves `=` alone ["equal is not identical"], and so does
-   one whose row GROUP BY, DISTINCT or a UNION merged with others.
-5. A value that appears in or vanishes from the right side of NOT IN concerns the rows that equal it and those
-   for which NULL decides, column by column ["not in", "pair not in, both may be NULL"]; what a subquery knows
-   of a row around it, it knows with the NULLs of that row ["null-safe subquery beyond a left join"].
-6. GROUP BY and DISTINCT merge rows that agree on what is bound. With grouping sets S is the union of one
-   SELECT for each set, whose other keys are NULL ["rollup of two tables"].
-7. A window, DISTINCT ON or LIMIT lets a row change others of its partition: they did not change themselves,
-   so they are found in the current tables by the partition's key ["window by another column", "distinct on,
-   another entity"]. An uncorrelated LIMIT has no key: every row ["limit"].
-8. A row of a recursive CTE derives from a row of its base in steps. Of the steps that a change touched take
-   the *last*: its row has a route as in any scope, but never over the CTE itself, whose rows may have
-   changed ["tree, root and node"]; all further steps join rows that did not change, so they are found over
-   the current tables, step by step ["tree by union"]. Or take the *first*: the row before it is in the CTE
-   now as it was, so this step alone may visit the CTE, and knows what further steps carry unchanged ["a
-   column that the recursion carries is found in its current rows"]; and of a recursion that starts anew for
-   each row around, it follows the row before back to its base, which knows for whom it began ["breadcrumbs"].
-   Each way reaches everything; a part of each would not.
-9. Two rows that agree on a unique key are one row, and a foreign key agrees with the row that it refers to:
-   what the catalogue says of a table's rows holds in both states ["the same value is not the same row"].
-
-A route uses no condition on sources of higher rank, for these may have changed. Where one did not, the delta
-may be narrowed by it before any route begins (`join_filters`): a changed row without such a match is in no
-tuple of either state ["no match counts as well"].
-
-An entity column is never NULL (a feed whose query yields one stops), so a route to NULL is no route.
+docs/architecture.md ("Why a route never names too few entities") proves that no affected row is missed.
 """
 
 from __future__ import annotations
@@ -74,7 +29,7 @@ from cdc_daemon.analysis.derive.scope_plan import Plan, Wanted, placed, plan_of,
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.model.collations import FOLDING, WRITTEN, collations_of, marked, of_column, of_output
 from cdc_daemon.analysis.model.dialect import column
-from cdc_daemon.analysis.model.scopes import Body, Recursion, Ref, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import Body, Recursion, Ref, Scope, SetOperation, Source, fold
 from cdc_daemon.analysis.read.names import output_type, type_of, typed_null
 
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
@@ -87,11 +42,12 @@ def walk(body: Body, wanted: Wanted, work: Work) -> Iterator[Partial]:
         wanted: the outputs that the query around needs.
         work: bounds how much is followed, and tells afterwards from where more leads on than was followed.
     """
-    if isinstance(body, SetOperation):
-        return _walk_arms(body, wanted, work)
-    if isinstance(body, Recursion):
-        return _walk_recursion(body, wanted, work)
-    return _walk_select(body, wanted, work)
+    return fold(
+        body,
+        select=lambda scope: _walk_select(scope, wanted, work),
+        arms=lambda union, arms: _of_arms(union, arms, wanted),
+        recursion=lambda recursion: _walk_recursion(recursion, wanted, work),
+    )
 
 
 def _walk_select(body: Scope, wanted: Wanted, work: Work) -> Iterator[Partial]:
@@ -124,13 +80,13 @@ def _from_inside(plan: Plan, source: Source, route: PartialRoute) -> Iterator[Pa
         )
 
 
-def _walk_arms(body: SetOperation, wanted: Wanted, work: Work) -> Iterator[Partial]:
+def _of_arms(body: SetOperation, arms: list[Iterator[Partial]], wanted: Wanted) -> Iterator[Partial]:
     # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
     same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
-    for part in body.arms:
+    for part, routes in zip(body.arms, arms, strict=True):
         # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
         lost = {n for n in wanted.outputs if _by_another_collation(body, n, part)}
-        yield from extended(walk(part, wanted, work), partial(_from_arm, body, same, lost))
+        yield from extended(routes, partial(_from_arm, body, same, lost))
 
 
 def _from_arm(

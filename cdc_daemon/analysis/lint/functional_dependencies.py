@@ -22,6 +22,8 @@ from cdc_daemon.analysis.model.scopes import (
     SetOperation,
     Source,
     expressions_without_queries,
+    fold,
+    joined,
     refs_of,
 )
 from cdc_daemon.analysis.read.functions import SET_RETURNING, aggregates_all_rows
@@ -215,12 +217,13 @@ def arms_told_apart(union: SetOperation, known: frozenset[int]) -> bool:
     return False
 
 
-def arms_of(body: Body) -> Iterable[Body]:
-    if isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from arms_of(arm)
-    else:
-        yield body
+def arms_of(body: Body) -> Iterator[Body]:
+    """The arms of nested set operations, each a SELECT or a recursion."""
+    return fold(body, select=_alone, arms=joined, recursion=_alone)
+
+
+def _alone(body: Body) -> Iterator[Body]:
+    yield body
 
 
 def _constant(tree: Tree) -> bool:

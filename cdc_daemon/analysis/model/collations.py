@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.model.catalogue import Column
 from cdc_daemon.analysis.model.dialect import Tree
-from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Body, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Body, Scope, Source, fold
 
 Collations: TypeAlias = frozenset[str]
 
@@ -75,11 +75,12 @@ def of_outputs(body: Body) -> tuple[Collations, ...]:
 
 def of_output(body: Body, n: int) -> Collations:
     """Those of a column that a query yields, by position."""
-    if isinstance(body, Recursion):
-        return of_output(body.base, n)
-    if isinstance(body, SetOperation):
-        return frozenset[str]().union(*(of_output(arm, n) for arm in body.arms))
-    return collations_of(body.outputs[n]) if n < len(body.outputs) else frozenset()
+    return fold(
+        body,
+        select=lambda body: collations_of(body.outputs[n]) if n < len(body.outputs) else frozenset[str](),
+        arms=lambda _, arms: frozenset[str]().union(*arms),
+        recursion=lambda body: of_output(body.base, n),
+    )
 
 
 def alike(left: Tree, right: Tree) -> bool:

@@ -6,16 +6,19 @@ whole query (its `uid`) and each column names that alias: a piece can then be mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from itertools import chain
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.model.catalogue import Table
 from cdc_daemon.analysis.model.dialect import Tree
+
+T = TypeVar("T")
 
 WHOLE_ROW = "\0*"
 """As the column of a Ref: the row itself. No column can have this name, but one may be called `*`."""
@@ -304,13 +307,46 @@ def refs_of(tree: Tree) -> frozenset[Ref]:
     )
 
 
+def fold(
+    body: Body,
+    *,
+    select: Callable[[Scope], T],
+    arms: Callable[[SetOperation, list[T]], T],
+    recursion: Callable[[Recursion], T],
+) -> T:
+    """What a function yields for a query, by its kind.
+
+    Args:
+        arms: gets what the fold yields for each arm.
+        recursion: decides by itself which of `base` and `step` it looks at.
+    """
+    match body:
+        case Scope():
+            return select(body)
+        case SetOperation():
+            each = [fold(arm, select=select, arms=arms, recursion=recursion) for arm in body.arms]
+            return arms(body, each)
+        case Recursion():
+            return recursion(body)
+
+
+def joined(_: SetOperation, arms: Iterable[Iterable[T]]) -> Iterator[T]:
+    """As `arms` of a fold that yields items: those of one arm after the other."""
+    return chain.from_iterable(arms)
+
+
 def scopes_of(body: Body) -> Iterator[Scope]:
-    """A body's own scopes and those of everything inside, outermost first."""
-    if not isinstance(body, Scope):
-        for part in body.arms if isinstance(body, SetOperation) else (body.base, body.step):
-            yield from scopes_of(part)
-        return
-    yield body
-    for source in body.sources.values():
+    """The SELECTs of a query and those of everything inside, outermost first."""
+    return fold(
+        body,
+        select=_scopes_within,
+        arms=joined,
+        recursion=lambda body: chain(scopes_of(body.base), scopes_of(body.step)),
+    )
+
+
+def _scopes_within(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for source in scope.sources.values():
         if source.body is not None:
             yield from scopes_of(source.body)

@@ -9,7 +9,16 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.model.collations import marked, of_column
 from cdc_daemon.analysis.model.dialect import Tree, Unreadable, quoted
-from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Body, Recursion, Ref, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import (
+    WHOLE_ROW,
+    Body,
+    Recursion,
+    Ref,
+    Scope,
+    SetOperation,
+    Source,
+    fold,
+)
 from cdc_daemon.errors import FeedError
 
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
@@ -136,11 +145,16 @@ def typed_null(type_: str) -> Tree:
 
 def output_type(body: Body, n: int) -> str | None:
     """The catalogue's type of an output, by position; None where it is not known to be a column's."""
-    if isinstance(body, Recursion):
+
+    def in_select(scope: Scope) -> str | None:
+        output = scope.outputs[n].unnest()
+        source = scope.sources.get(output.table) if isinstance(output, exp.Column) else None
+        return None if source is None or output.name not in source.columns else type_of(source, output.name)
+
+    def in_arms(_: SetOperation, types: list[str | None]) -> str | None:
+        return types[0] if len(set(types)) == 1 else None
+
+    def in_recursion(body: Recursion) -> str | None:
         return output_type(body.base, n) if n < len(body.step.names) else None
-    if isinstance(body, SetOperation):
-        types = {output_type(arm, n) for arm in body.arms}
-        return types.pop() if len(types) == 1 else None
-    output = body.outputs[n].unnest()
-    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
-    return None if source is None or output.name not in source.columns else type_of(source, output.name)
+
+    return fold(body, select=in_select, arms=in_arms, recursion=in_recursion)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.model.dialect import Tree, enclosed
-from cdc_daemon.analysis.model.scopes import Body, Conjunct, OuterJoin, Recursion, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, OuterJoin, Recursion, Source, fold
 from cdc_daemon.analysis.read.conjuncts import strict_in
 
 
@@ -28,12 +28,17 @@ def never_null(tree: Tree, sources: Mapping[str, Source], joins: Sequence[OuterJ
 
 def output_never_null(body: Body, n: int) -> bool:
     """Whether an output, by position, is certainly never NULL."""
-    if isinstance(body, SetOperation):
-        return all(output_never_null(arm, n) for arm in body.arms)
-    if isinstance(body, Recursion):
+
+    def in_recursion(body: Recursion) -> bool:
         plain = n < len(body.step.outputs)
         return plain and output_never_null(body.base, n) and output_never_null(body.step, n)
-    return never_null(body.outputs[n], body.sources, body.joins)
+
+    return fold(
+        body,
+        select=lambda scope: never_null(scope.outputs[n], scope.sources, scope.joins),
+        arms=lambda _, arms: all(arms),
+        recursion=in_recursion,
+    )
 
 
 def make_strict(

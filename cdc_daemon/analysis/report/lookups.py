@@ -13,7 +13,7 @@ from cdc_daemon.analysis.derive.equivalences import aliases
 from cdc_daemon.analysis.derive.route_builder import in_index
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Visit
-from cdc_daemon.analysis.model.scopes import Body, Scope, SetOperation
+from cdc_daemon.analysis.model.scopes import Body, Scope, fold, joined
 
 
 def lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
@@ -24,11 +24,11 @@ def lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
 
 
 def _lookups(body: Body, n: int) -> Iterator[Visit]:
-    if isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from _lookups(arm, n)
-    elif isinstance(body, Scope) and body.bindable[n]:  # no index has an aggregate of its rows
-        yield from _of_output(body, body.outputs[n])
+    def in_select(scope: Scope) -> Iterator[Visit]:
+        # No index has an aggregate of its rows.
+        return _of_output(scope, scope.outputs[n]) if scope.bindable[n] else iter(())
+
+    return fold(body, select=in_select, arms=joined, recursion=lambda _: iter(()))
 
 
 def _of_output(scope: Scope, tree: Tree) -> Iterator[Visit]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.model.dialect import Tree, render
-from cdc_daemon.analysis.model.scopes import Body, Construct, Recursion, Scope, SetOperation, Source
+from cdc_daemon.analysis.model.scopes import Body, Construct, Recursion, Scope, Source, fold
 from cdc_daemon.analysis.source_text import Place, Places
 
 _LONGEST = 60
@@ -51,7 +52,7 @@ def place_of(construct: Construct, places: Places) -> Place | None:
 
 def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
     """What keeps a row of a table from leading anywhere, from the inside out."""
-    for scope, source in reversed(list(_way(body, changed))):
+    for scope, source in reversed(_way(body, changed)):
         tied = [q for q in scope.conjuncts if source.uid in q.sources and len(q.sources) > 1]
         others = [each for each in scope.sources.values() if each is not source and not each.subquery]
         if source.subquery and not source.outer and not source.left:
@@ -98,21 +99,25 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
     )
 
 
-def _way(body: Body, changed: Source) -> Iterator[tuple[Scope, Source]]:
+_Way: TypeAlias = list[tuple[Scope, Source]]
+
+
+def _way(body: Body, changed: Source) -> _Way:
     """The scopes around a table, outermost first, each with its source that holds the table."""
-    if not isinstance(body, Scope):
-        for part in body.arms if isinstance(body, SetOperation) else (body.base, body.step):
-            found = list(_way(part, changed))
-            if found:
-                yield from found
-                return
-        return
-    for source in body.sources.values():
-        inside = [] if source.body is None else list(_way(source.body, changed))
-        if inside or source is changed:
-            yield body, source
-            yield from inside
-            return
+
+    def within(scope: Scope) -> _Way:
+        for source in scope.sources.values():
+            inside = [] if source.body is None else _way(source.body, changed)
+            if inside or source is changed:
+                return [(scope, source), *inside]
+        return []
+
+    return fold(
+        body,
+        select=within,
+        arms=lambda _, arms: next(filter(None, arms), []),
+        recursion=lambda body: _way(body.base, changed) or _way(body.step, changed),
+    )
 
 
 def _shown(tree: Tree) -> str:
@@ -122,12 +127,15 @@ def _shown(tree: Tree) -> str:
 
 def _bindable(body: Body, n: int) -> bool:
     """Whether an output is a value of single rows, also of those in a derived table that it comes from."""
-    if isinstance(body, SetOperation):
-        return all(_bindable(arm, n) for arm in body.arms)
-    if isinstance(body, Recursion):
+
+    def in_select(scope: Scope) -> bool:
+        output = scope.outputs[n].unnest()
+        source = scope.sources.get(output.table) if isinstance(output, exp.Column) else None
+        if source is not None and source.body is not None and output.name in source.columns:
+            return _bindable(source.body, source.columns.index(output.name))
+        return scope.bindable[n]
+
+    def in_recursion(body: Recursion) -> bool:
         return n < len(body.step.outputs) and _bindable(body.base, n) and _bindable(body.step, n)
-    output = body.outputs[n].unnest()
-    source = body.sources.get(output.table) if isinstance(output, exp.Column) else None
-    if source is not None and source.body is not None and output.name in source.columns:
-        return _bindable(source.body, source.columns.index(output.name))
-    return body.bindable[n]
+
+    return fold(body, select=in_select, arms=lambda _, arms: all(arms), recursion=in_recursion)

@@ -14,7 +14,7 @@ from sqlglot import exp
 from cdc_daemon.analysis.derive.equivalences import aliases
 from cdc_daemon.analysis.derive.route_builder import in_index
 from cdc_daemon.analysis.model.plan import Visit
-from cdc_daemon.analysis.model.scopes import Body, Conjunct, Scope, SetOperation, Side, Source
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, Scope, Side, Source, fold, joined
 
 
 def joined_lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
@@ -29,13 +29,13 @@ def joined_lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
 
 def _visits(body: Body, known: frozenset[int]) -> Iterator[Visit]:
     """The lookups of a query of which some outputs are given."""
-    if isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from _visits(arm, known)
-    elif isinstance(body, Scope):
-        given = (body.outputs[n] for n in known if body.bindable[n])
-        started = {uid for tree in given for uid in aliases(tree) & body.sources.keys()}
-        yield from _of_scope(body, started, known)
+
+    def in_select(scope: Scope) -> Iterator[Visit]:
+        given = (scope.outputs[n] for n in known if scope.bindable[n])
+        started = {uid for tree in given for uid in aliases(tree) & scope.sources.keys()}
+        return _of_scope(scope, started, known)
+
+    return fold(body, select=in_select, arms=joined, recursion=lambda _: iter(()))
 
 
 def _of_scope(scope: Scope, reached: set[str], known: frozenset[int]) -> Iterator[Visit]:
@@ -91,11 +91,7 @@ def _flattened(source: Source, known: frozenset[int]) -> Iterator[Visit]:
 
 
 def _scopes(body: Body) -> Iterator[Scope]:
-    if isinstance(body, Scope):
-        yield body
-    elif isinstance(body, SetOperation):
-        for arm in body.arms:
-            yield from _scopes(arm)
+    return fold(body, select=lambda scope: iter((scope,)), arms=joined, recursion=lambda _: iter(()))
 
 
 def _outputs_given(scope: Scope, uid: str, known: frozenset[int]) -> frozenset[int]:

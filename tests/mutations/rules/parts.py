@@ -166,14 +166,14 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
     ),
     Mutation(
         "what is asked of such a query leads out of it",
-        "rows_of",
+        "_rows_of_select",
         "outer += [] if asked is None else asked(body)",
         "pass",
         killed_by=("test_names",),
     ),
     Mutation(
         "inside such a query another one may know",
-        "rows_of",
+        "_rows_of_select",
         "None if opened else way_around(plan, reach, case, None, fragment)",
         "None",
         killed_by=("test_beginnings",),

@@ -31,7 +31,7 @@ if isinstance(tree, _STRICT) and true_of_none(tree):
     ),
     Mutation(
         "of several, max() and min() may be those of different rows",
-        "rows_of",
+        "_rows_of_select",
         "conjuncts.append(agree(*chosen, strict=strict))",
         (
             "conjuncts += [agree(x, value, strict=strict) for n, value in known.items() if (x := "
@@ -398,13 +398,13 @@ if scope.limit is not None:
     ),
     Mutation(
         "every arm of a set operation is walked",
-        "_walk_arms",
+        "_of_arms",
         """\
-for part in body.arms:
+for part, routes in zip(body.arms, arms, strict=True):
     ...
 """,
         """\
-for part in body.arms[:1]:
+for part, routes in zip(body.arms[:1], arms):
     ...
 """,
         killed_by=(
@@ -516,7 +516,7 @@ alias = f"{body.itself}$affected"
     ),
     Mutation(
         "an aggregate of a query beside does not say which of its rows it is of",
-        "rows_of",
+        "_rows_of_select",
         """\
 [
     agree(body.outputs[n], value, strict=strict) for n, value in known.items() if body.bindable[n]
@@ -531,9 +531,9 @@ alias = f"{body.itself}$affected"
     ),
     Mutation(
         "every arm of a query beside is looked into",
-        "rows_of",
-        "body.arms",
-        "body.arms[:1]",
+        "joined",
+        "chain.from_iterable(arms)",
+        "chain.from_iterable(list(arms)[:1])",
         killed_by=("a union of each",),
     ),
     Mutation(

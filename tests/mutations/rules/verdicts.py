@@ -248,9 +248,9 @@ TOLD = (
     ),
     Mutation(
         "an aggregate is looked up in no table",
-        "_lookups",
-        "isinstance(body, Scope) and body.bindable[n]",
-        "isinstance(body, Scope)",
+        "_lookups.in_select",
+        "scope.bindable[n]",
+        "True",
         killed_by=("views",),
     ),
 )
