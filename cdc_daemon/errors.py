@@ -93,7 +93,12 @@ class SinkUnavailable(CdcError):
 
     Args:
         retry_after_seconds: the pause that the sink asked for, if it did.
+
+    Attributes:
+        batch: ID of the batch that failed, if the request had one.
     """
+
+    batch: str | None = None
 
     def __init__(
         self,
@@ -127,7 +132,12 @@ class RecordsRefused(CdcError):
 
     Args:
         status: the target's code for it, such as an HTTP status.
+
+    Attributes:
+        batch: ID of the batch that was refused, if the request had one.
     """
+
+    batch: str | None = None
 
     def __init__(
         self,

@@ -161,6 +161,12 @@ EVENTS: dict[str, Event] = {
         ("feed", "entities", "reason", "force"),
         advice="Nothing to do, if you asked for it, or if `reason` says why it had to be.",
     ),
+    "resync_progressed": Event(
+        "A resync or first sync is under way, logged every 30 seconds. `done` counts entities, the rate is "
+        "that since the last such line.",
+        ("feed", "resync", "reason", "done", "entities", "entities_per_second", "remaining_seconds"),
+        advice="Nothing to do.",
+    ),
     "resync_finished": Event(
         "Every entity of a resync is recomputed.",
         ("feed", "resync", "entities", "reason", "seconds"),
@@ -208,9 +214,10 @@ EVENTS: dict[str, Event] = {
         advice="Nothing to do. Fresh changes do not wait for these entities; `status` shows the backlog.",
     ),
     "batch_delivered": Event(
-        "A sink has stored records for good. `ignored` counts records that it dropped because the target "
+        "A sink has stored a batch of records for good. `batch` is its Idempotency-Key (HTTP), or its first "
+        "and last revision. `ignored` counts records that it dropped because the target "
         "has a newer revision.",
-        ("sink", "feed", "records", "bytes", "seconds", "ignored"),
+        ("sink", "feed", "batch", "records", "bytes", "seconds", "ignored"),
         advice="Nothing to do.",
     ),
     "records_ignored": Event(
@@ -248,20 +255,20 @@ EVENTS: dict[str, Event] = {
     "record_refused": Event(
         "A sink refused a record. The daemon sets it aside as a failed item and tries it again after a "
         "pause.",
-        ("sink", "feed", "key", "revision", "attempts", "status", "reason", "repeated"),
+        ("sink", "feed", "key", "revision", "batch", "attempts", "status", "reason", "repeated"),
         advice="Read `reason`, the receiver's words. Repair the document's source rows or the receiver; "
         "`failed` lists the item, `retry` sends it at once.",
     ),
     "record_parked": Event(
         "A sink refused a record for the last time. The record waits for a person, or for a change of its "
         "document.",
-        ("sink", "feed", "key", "revision", "attempts", "status", "reason", "repeated"),
+        ("sink", "feed", "key", "revision", "batch", "attempts", "status", "reason", "repeated"),
         advice="Repair the document's source rows or the receiver, then run `retry`. Nothing else sends "
         "the record again, unless its document changes.",
     ),
     "sink_failed": Event(
         "A sink takes no records of a feed now. The daemon sends them again after a pause.",
-        ("sink", "feed", "reason", "hint", "next_try_seconds", "repeated"),
+        ("sink", "feed", "batch", "reason", "hint", "next_try_seconds", "repeated"),
         advice="Look at the target: `sinks test` tries each step on the way to it. The daemon loses "
         "nothing and goes on by itself.",
     ),

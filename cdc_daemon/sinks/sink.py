@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cdc_daemon.errors import CdcError
 from cdc_daemon.sinks.record import Record, SnapshotEnd
@@ -18,11 +18,13 @@ class Refusal:
         key: the record's `key`.
         reason: the target's own words; they are cut and cleaned by the caller.
         status: the target's code for it, such as an HTTP status or the name of an error.
+        batch: ID of the request that had the record, if requests have one.
     """
 
     key: bytes
     reason: str
     status: str | int | None = None
+    batch: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Sink(ABC):
     """How many records it has ignored because the target holds something newer, as far as it can tell."""
     removed: int = 0
     """How many documents it has removed so far at ends of full snapshots, as far as it can tell."""
+    batches: Sequence[str] = ()
+    """IDs of the requests of the last `deliver`, if requests have one: the target's log has the same."""
     refills_lost: bool = True
     """Whether a target that was lost gets a full snapshot by itself. False where others may rightly take away
     what it was given; then the log says so and a person decides."""

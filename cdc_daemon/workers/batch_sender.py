@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ class BatchSender:
                     if not self._is_up or not _may_be_a_records(error):
                         raise
                     self._is_up = False
-                    self._refused.append(Refused(record, error.what, "unavailable"))
+                    self._refused.append(Refused(record, error.what, "unavailable", error.batch))
 
     @contextmanager
     def _step(self) -> Generator[None]:
@@ -159,7 +160,7 @@ class BatchSender:
             self._send(batch)
         except RecordsRefused as refusal:
             if len(batch) == 1:
-                self._refused.append(Refused(batch[0], refusal.what, refusal.status))
+                self._refused.append(Refused(batch[0], refusal.what, refusal.status, refusal.batch))
             else:
                 for half in _halves(batch):
                     self._bisect(half)
@@ -185,7 +186,7 @@ class BatchSender:
             except SinkUnavailable as error:
                 if not _may_be_a_records(error):
                     raise
-                self._refused.append(Refused(record, error.what, "unavailable"))
+                self._refused.append(Refused(record, error.what, "unavailable", error.batch))
 
     def _narrow(self, batch: Sequence[Record], before: int, suspects: list[Record]) -> SinkUnavailable | None:
         """Deliver a batch, halving it where the sink fails. Return the last failure.
@@ -222,22 +223,47 @@ class BatchSender:
     def _send(self, batch: Sequence[Record]) -> None:
         self.before_send()
         records = self.delivered.sending(batch) if self.delivered else batch
+        started, ignored = time.monotonic(), self.sink.ignored
         refused = {refusal.key: refusal for refusal in self._deliver(records)}
         taken = [record for record in batch if record.key not in refused]
+        if taken:
+            self._tell(taken, time.monotonic() - started, self.sink.ignored - ignored)
         self._is_up = self._is_up or bool(taken)
         self.taken += len(taken)
         self.answered += len(taken)
         if self.delivered:
             self.delivered.taken(taken)
         self._refused += [
-            Refused(record, refused[record.key].reason, refused[record.key].status)
+            Refused(
+                record,
+                refused[record.key].reason,
+                refused[record.key].status,
+                refused[record.key].batch or _batch_id(batch),
+            )
             for record in batch
             if record.key in refused
         ]
         self.failed_items.accept(taken)
 
+    def _tell(self, taken: Sequence[Record], seconds: float, ignored: int) -> None:
+        batches = [*self.sink.batches] or [_batch_id(taken)]
+        log.info(
+            "batch_delivered",
+            sink=self.sink.name,
+            feed=self.feed,
+            batch=batches[0] if len(batches) == 1 else batches,
+            records=len(taken),
+            bytes=sum(len(record.data or b"") for record in taken),
+            seconds=round(seconds, 4),
+            **({"ignored": ignored} if ignored else {}),
+        )
+
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
-        return self._guarded(lambda: self.sink.deliver(self.feed, records))
+        try:
+            return self._guarded(lambda: self.sink.deliver(self.feed, records))
+        except (SinkUnavailable, RecordsRefused) as error:
+            error.batch = error.batch or (_batch_id(records) if records else None)
+            raise
 
     def _guarded(self, call: Callable[[], Answer]) -> Answer:
         try:
@@ -252,6 +278,12 @@ class BatchSender:
                 where=f"sink {self.sink.name}, feed {self.feed}",
                 hint="the log has the place of the fault; please report it",
             ) from error
+
+
+def _batch_id(batch: Sequence[Record]) -> str:
+    """Return an ID for a batch of a sink whose requests have none: its first and last revision."""
+    revisions = [record.revision for record in batch]
+    return f"{min(revisions)}-{max(revisions)}"
 
 
 def _halves(batch: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:

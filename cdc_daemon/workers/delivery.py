@@ -256,6 +256,7 @@ class DeliveryWorker:
             about=error.what,
             sink=self._sink_name,
             feed=self.feed,
+            batch=error.batch,
             reason=reason,
             hint=error.hint,
             next_try_seconds=round(pause, 2),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -104,7 +103,7 @@ class DeliveryPass:
         records = self._deliverable(changes, position)
         last, deletes = self._respelled(position, page)
         records = [*deletes, *records]
-        started, before, answered = time.monotonic(), self.sender.taken, self.sender.answered
+        before, answered = self.sender.taken, self.sender.answered
         ignored = self.sink.ignored
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.sender.deliver(batches, failures=self.failures)
@@ -123,16 +122,6 @@ class DeliveryPass:
         if taken and ignored >= taken:
             # Usually an unnoticed change of incarnation, or two daemons with different databases.
             log.warning("records_ignored", sink=self.sink.name, feed=self.changes.feed.name, records=ignored)
-        if taken:
-            log.info(
-                "batch_delivered",
-                sink=self.sink.name,
-                feed=self.changes.feed.name,
-                records=taken,
-                bytes=sum(len(record.data or b"") for record in records),
-                seconds=round(time.monotonic() - started, 4),
-                **({"ignored": ignored} if ignored else {}),
-            )
         return True
 
     @cached_property

@@ -29,11 +29,12 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Refused:
-    """A record, and the reason why the sink did not take it."""
+    """A record, the reason why the sink did not take it, and the ID of the batch that it was in."""
 
     record: Record
     reason: str
     status: str | int | None
+    batch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class FailedItems:
                 "feed": self.feed,
                 "key": _shown(one.record.key),
                 "revision": revision,
+                "batch": one.batch,
                 "attempts": attempts,
                 "status": one.status,
                 "reason": self.cleaned(one.reason),

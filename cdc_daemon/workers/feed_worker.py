@@ -35,6 +35,9 @@ IDLE_SECONDS = 60.0
 REPAIR_SECONDS = (1.0, 30.0)
 """First and longest pause between two tries of a stopped feed, in seconds."""
 
+PROGRESS_SECONDS = 30.0
+"""Pause between two lines about the progress of a resync, in seconds."""
+
 MOST_NAMED = 20
 """Largest number of failed or recovered entities of a pass that the log names."""
 
@@ -90,6 +93,9 @@ class FeedWorker:
         self._former: FeedSync | None = None
         self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
         self._throttle = Throttle()
+        # When the next line about resyncs is due; entities done and the time of the last line, by resync.
+        self._progress_at = time.monotonic() + PROGRESS_SECONDS
+        self._progress: dict[int, tuple[int, float]] = {}
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Work until stopped.
@@ -227,6 +233,7 @@ class FeedWorker:
         if chunk is not None:
             self._tell(chunk)
             self._finish_resyncs(sync)
+            self._tell_progress(sync)
         # Entities that are due again and again wait for the watcher's next poll.
         return "worked" if chunk is not None or done.delta.entries or done.due.more else "idle"
 
@@ -240,7 +247,29 @@ class FeedWorker:
                 reason=reason,
                 seconds=round(seconds, 3),
             )
+            self._progress.pop(number, None)
             self._written(self.feed)  # a full snapshot may have waited for the end of the backlog
+
+    def _tell_progress(self, sync: FeedSync) -> None:
+        """Log the progress of resyncs, each at most once in `PROGRESS_SECONDS`."""
+        now = time.monotonic()
+        if now < self._progress_at:
+            return
+        self._progress_at = now + PROGRESS_SECONDS
+        for resync in sync.unfinished_resyncs():
+            before, at = self._progress.get(resync.number, (0, now - resync.seconds))
+            self._progress[resync.number] = (resync.done, now)
+            rate = (resync.done - before) / max(now - at, 0.001)
+            log.info(
+                "resync_progressed",
+                feed=self.feed,
+                resync=resync.number,
+                reason=resync.reason,
+                done=resync.done,
+                entities=resync.entities,
+                entities_per_second=round(rate, 1),
+                remaining_seconds=round((resync.entities - resync.done) / rate, 1) if rate else None,
+            )
 
     def _begin(self, sync: FeedSync, stop: threading.Event, heartbeat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:

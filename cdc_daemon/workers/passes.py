@@ -100,3 +100,19 @@ class Pass:
             "seconds": round(self.seconds, 4),
             "lag_seconds": round(self.lag_seconds, 4),
         }
+
+
+@dataclass(frozen=True)
+class ResyncUnderWay:
+    """How far a resync is.
+
+    Attributes:
+        entities, done: number of its entities, and of those that are recomputed.
+        seconds: time since the request.
+    """
+
+    number: int
+    entities: int
+    reason: str
+    done: int
+    seconds: float

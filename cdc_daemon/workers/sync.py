@@ -39,7 +39,7 @@ from cdc_daemon.workers.affected_entities import AffectedEntities
 from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.helper_sessions import HelperSessions
-from cdc_daemon.workers.passes import Delta, Due, Pass
+from cdc_daemon.workers.passes import Delta, Due, Pass, ResyncUnderWay
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.witness import Witness
 
@@ -384,6 +384,13 @@ class FeedSync:
             statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
         ).fetchall()
         return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
+
+    def unfinished_resyncs(self) -> list[ResyncUnderWay]:
+        """Return how far each unfinished request is, the oldest first."""
+        rows = self._connection.execute(
+            statement("feed_state.unfinished_resyncs"), {"feed": self._feed.name}
+        ).fetchall()
+        return [ResyncUnderWay(*row) for row in rows]
 
     def tolerate(self) -> None:
         """Go on with this plan although the catalogue changed: the changed tables can't be captured yet.

@@ -101,6 +101,14 @@ WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last
 RETURNING r.id, r.entities, r.reason,
           EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 
+-- name: unfinished_resyncs
+-- How far the unfinished resyncs of a feed are: id, entities, reason, entities done, seconds since the request.
+SELECT r.id, r.entities, r.reason, LEAST(GREATEST(f.backlog_position - r.first_position + 1, 0), r.entities),
+       EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
+FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
+WHERE r.feed = %(feed)s AND r.finished_at IS NULL
+ORDER BY r.id
+
 -- name: resync_progress
 -- Whether a resync is finished, how many of its entities are done, and why its feed stopped.
 SELECT r.finished_at IS NOT NULL, GREATEST(f.backlog_position - r.first_position + 1, 0), f.stopped_reason

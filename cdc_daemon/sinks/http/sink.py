@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
 from urllib.parse import quote, urlsplit
@@ -78,6 +79,7 @@ class HttpSink(Sink):
         self._connected = connected
         self._tls = tls
         self._smaller = (request_bytes, float("-inf"))  # bytes, and until when
+        self._taken: list[str] = []
         self._opening = threading.Lock()
         self._client: Client | None = None
         self._senders: ThreadPoolExecutor | None = None
@@ -90,12 +92,14 @@ class HttpSink(Sink):
                 self._ping(feed)
             return ()
         until = time.monotonic() + self.timeout_seconds
+        self._taken = []
         batches = list(split(records, self._request_records, self._bytes_now()))
         try:
             if len(batches) == 1:
                 return self._send(feed, batches[0], until, alone=True)
             return self._send_together(feed, batches, until)
         finally:
+            self.batches = self._taken
             self._fit()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
@@ -160,7 +164,14 @@ class HttpSink(Sink):
         Args:
             alone: no other request of the call may have been taken.
         """
-        return self._send_message(feed, self._composer.message(batch), batch, until, alone=alone)
+        message = self._composer.message(batch)
+        try:
+            refusals = self._send_message(feed, message, batch, until, alone=alone)
+        except (RecordsRefused, SinkUnavailable) as error:
+            error.batch = error.batch or message.id
+            raise
+        self._taken.append(message.id)
+        return tuple(refusal if refusal.batch else replace(refusal, batch=message.id) for refusal in refusals)
 
     def _send_message(
         self, feed: str, message: Message, batch: Sequence[Record], until: float, *, alone: bool
