@@ -167,7 +167,7 @@ class Recompute:
         return statement(
             "feed.recompute",
             hashed_documents=documents,
-            revision=sql.Literal(f"{own_schema.name()}.{sql.Identifier(feed.revision).as_string()}"),
+            revision=self._revision,
             feed=sql.Identifier(feed.table),
             log=sql.Identifier(log),
             same_key=same(feed, feed.key, "s", "d"),
@@ -181,6 +181,7 @@ class Recompute:
             ),
             unscheduled=sql.SQL(", refresh_at = NULL" if feed.refreshes else ""),
             rescheduled=self._rescheduled(),
+            next_revision=self._next_revision(),
             respelled_key=self._respelled_key(),
             respelled=self._respelled(),
             stored_keys=columns(feed.key, of="s"),
@@ -203,6 +204,20 @@ class Recompute:
             affected_feed=affected(self.feed, "s"),
             same_key=same(self.feed, self.feed.key, "s", "d"),
             differs=among(self.feed, self.feed.key, "d", other="w", rows=sql.SQL("differing AS w")),
+        )
+
+    @property
+    def _revision(self) -> sql.Literal:
+        return sql.Literal(f"{own_schema.name()}.{sql.Identifier(self.feed.revision).as_string()}")
+
+    def _next_revision(self) -> sql.Composable:
+        one = statement("feed.next_revision", revision=self._revision)
+        if not self.feed.respells:
+            return one
+        return statement(
+            "feed.next_revision_of_respelled",
+            next_revision=one,
+            written_otherwise=written_otherwise(self.feed),
         )
 
     def _respelled_key(self) -> sql.Composable:

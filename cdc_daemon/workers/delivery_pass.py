@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -137,9 +137,12 @@ class DeliveryPass:
         if not self.changes.feed.respells or position.snapshot or not self._obsolete_keys.discard_stored():
             return 0, []
         last, keys = self._obsolete_keys.next(self.sink.batch_records)
-        # The revision is above those of all documents that the sink got, and not above the new key's.
-        deletes = (self._delete(key, position) for key in keys)
-        return last, [replace(each, revision=page.revision, snapshot=None) for each in deletes]
+        # A key that an earlier version remembered has no revision: that of the page is above all that the
+        # sink got.
+        return last, [
+            self._delete(key, page.revision if revision is None else revision, position)
+            for key, revision in keys.items()
+        ]
 
     def _delete_obsolete_keys(self, position: Position) -> None:
         """Deliver deletes of documents that the sink got under an earlier key of the feed."""
@@ -147,7 +150,8 @@ class DeliveryPass:
         more = obsolete_keys.discard_stored()
         while more:
             last, keys = obsolete_keys.next(self.sink.batch_records)
-            self.sender.deliver([[self._delete(key, position) for key in keys]], failures=self.failures)
+            deletes = [self._delete(key, revision, position) for key, revision in keys.items()]
+            self.sender.deliver([deletes], failures=self.failures)
             obsolete_keys.delivered(last)
             more = bool(obsolete_keys.next(1)[1])
 
@@ -249,17 +253,18 @@ class DeliveryPass:
             last_snapshot=position.snapshot_number,
         )
 
-    def _delete(self, key: bytes, position: Position) -> Record:
+    def _delete(self, key: bytes, revision: int | None, position: Position) -> Record:
+        """The delete of an obsolete key; without a revision it is part of the full snapshot."""
         return Record(
             feed=self.changes.feed.name,
             key=key,
             op="delete",
-            revision=position.snapshot_number,
+            revision=position.snapshot_number if revision is None else revision,
             hash=None,
             changed=(),
             captured_at=_written(datetime.now(UTC)),
             data=None,
-            snapshot=position.snapshot_number,
+            snapshot=position.snapshot_number if revision is None else None,
             last_snapshot=position.snapshot_number,
         )
 

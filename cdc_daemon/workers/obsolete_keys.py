@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -38,12 +38,16 @@ class ObsoleteKeys:
                 self.connection.execute(query, self._place)
         return self._any()
 
-    def next(self, limit: int) -> tuple[int, Sequence[bytes]]:
-        """Return the next keys to delete (JSON, as delivered), after the number to call `delivered` with."""
+    def next(self, limit: int) -> tuple[int, Mapping[bytes, int | None]]:
+        """Return the next keys to delete (JSON, as delivered), after the number to call `delivered` with.
+
+        Returns:
+            The number, and by key the revision of the delete, or None if a full snapshot deletes the key.
+        """
         rows = self.connection.execute(
             statement("obsolete_key.next"), {**self._place, "limit": limit}
         ).fetchall()
-        return (rows[0][0] if rows else 0), list(dict.fromkeys(key.encode() for _, key in rows))
+        return (rows[0][0] if rows else 0), {key.encode(): revision for _, key, revision in rows}
 
     def delivered(self, last: int) -> None:
         """Record that the sink has the deletes up to this number."""

@@ -14,7 +14,7 @@ WITH hashed_documents AS MATERIALIZED (
     -- feed for every change.
     SELECT d.*, s.document AS stored, s.revision AS previous, {respelled_key} {key_conflict} AS key_conflict,
            s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.=) d.hash AS whole,
-           pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
+           {next_revision} AS revision
     FROM hashed_documents AS d
     LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
     WHERE {differs}
@@ -135,11 +135,23 @@ CASE WHEN {column} OPERATOR(pg_catalog.>) pg_catalog.now() THEN {column} END AS 
 CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
      THEN (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {stored_keys}) AS k)::pg_catalog.text END AS respelled,
 
+-- name: next_revision
+-- The revision of a document that differs.
+pg_catalog.nextval({revision}::pg_catalog.regclass)
+
+-- name: next_revision_of_respelled
+-- A document under a new spelling of its key takes two revisions: the first one is for the delete of the old spelling.
+-- (This session alone draws them, so they follow each other.)
+CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
+     THEN GREATEST({next_revision}, {next_revision}) ELSE {next_revision} END
+
 -- name: respelled
--- A receiver that compares keys by their bytes keeps the document under the old one: a delete is remembered for each sink.
+-- A receiver that compares keys by their bytes keeps the document under the old one: a delete is remembered for each
+-- sink. Its revision is above that of the old document and below that of the new one. So a receiver that calls both
+-- keys equal keeps the new document, in whatever order the two arrive.
 respelled AS (
-    INSERT INTO cdc.obsolete_key (sink, feed, key)
-    SELECT o.sink, {name}, d.respelled
+    INSERT INTO cdc.obsolete_key (sink, feed, key, revision)
+    SELECT o.sink, {name}, d.respelled, d.revision OPERATOR(pg_catalog.-) 1
     FROM differing AS d
     CROSS JOIN (
         SELECT k.sink FROM cdc.sink_state AS k WHERE k.feed OPERATOR(pg_catalog.=) {name}

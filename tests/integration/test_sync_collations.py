@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdc_daemon.feeds.catalogue import describe
 from tests.conftest import Connect
-from tests.support.command import Feed
+from tests.support.command import Feed, execute
 from tests.support.delta import Connection, follow, outcome, remember
 from tests.support.synced import Synced
 
@@ -149,3 +149,37 @@ def test_a_key_that_is_spelled_otherwise_is_deleted_where_it_was_delivered(
     assert synced.documents("keyed") == synced.query("keyed")
     synced.sync("UPDATE k SET code = upper(code) WHERE v < 20", "DELETE FROM k WHERE code = 'LEAF'")
     assert synced.documents("keyed") == synced.query("keyed")
+
+
+NUMBERED = """
+CREATE TABLE n (id int PRIMARY KEY, size numeric, v int);
+INSERT INTO n SELECT n, n + 0.5, n FROM generate_series(1, 9) AS n;
+"""
+
+
+def test_a_number_with_other_zeros_replaces_the_document_under_the_old_spelling(
+    database: str, tmp_path: Path
+) -> None:
+    """Receivers that compare the text of keys, and one that compares numbers, end with the same documents."""
+    sinks = f'{SMALL_BATCHES}[sinks.target]\ntype = "postgres"\ndsn = "{database}"\ntable = "copied"\n'
+    feeds = {"sizes": Feed("SELECT size, v FROM n", key=("size",))}
+    synced = Synced(tmp_path, database, schema=NUMBERED, feeds=feeds, sinks=sinks)
+    synced.sync()
+    for change in (
+        "UPDATE n SET size = 3.50 WHERE id = 3",
+        "UPDATE n SET size = size + 0.00 WHERE id < 8; UPDATE n SET v = -v WHERE id > 6",
+        "UPDATE n SET size = 4.5000 WHERE id = 4; DELETE FROM n WHERE id = 5",
+        "UPDATE n SET size = 4.5 WHERE id = 4",
+    ):
+        synced.sync(change)
+        assert synced.documents("sizes") == synced.query("sizes"), change
+        assert synced.value("SELECT count(*) FROM copied AS c JOIN n ON c.document->>'v' = n.v::text") == (
+            synced.value("SELECT count(*) FROM n")
+        ), change
+    # The deletes come in a full snapshot, too, if nothing was delivered in between.
+    execute(database, "UPDATE n SET size = 6.50000 WHERE id = 6")
+    with synced.feed_sync("sizes") as feed:
+        feed.run_pass()
+    assert synced.call("replay", "file", "--all")
+    synced.sync()
+    assert synced.documents("sizes") == synced.query("sizes")

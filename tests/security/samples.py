@@ -40,6 +40,8 @@ NO_STATEMENTS: Mapping[str, str] = {
     "verification.counts": "a piece of verification.compare",
     "feed.respelled": "a piece of feed.recompute, for keys that may be respelled",
     "feed.respelled_key": "a piece of feed.recompute, too",
+    "feed.next_revision": "a piece of feed.recompute, too",
+    "feed.next_revision_of_respelled": "a piece of feed.recompute, for keys that may be respelled",
     "server.create_database": "not within a transaction; it has a name and nothing else",
     "coexistence.distributed": "reads a table of Citus, which is not installed",
 }
