@@ -31,6 +31,7 @@ from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.helper_sessions import HelperSessions
+from cdc_daemon.workers.presence import Presence
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.wake_ups import WakeUps
@@ -67,6 +68,9 @@ class Service:
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._helpers = HelperSessions(partial(self._connect, "helper"), settings.daemon.helper_sessions)
         self._witness = Witness(settings.daemon.state_dir)
+        self._presence = Presence(
+            self._witness.process_id, settings.daemon.name, tuple(settings.feeds), tuple(settings.sinks)
+        )
         self._feed_workers = [self._feed_worker(name) for name in settings.feeds]
         self._cleaned = partial(printable, longest=LONGEST_REASON)
         self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
@@ -205,6 +209,7 @@ class Service:
         return Watcher(
             partial(self._connect, "watcher"),
             self._wake_ups,
+            show=self._presence.show,
             catalogue=CatalogueWatch(self._registry.dependencies),
             changelogs=self._registry.readers,
             refreshing=self._registry.refreshing,

@@ -1,4 +1,4 @@
-"""`cdc-daemon status`: shows the state of every feed and sink."""
+"""`cdc-daemon status`: shows which daemons run, and the state of every feed and sink."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import click
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.insight.status import FeedStatus, SinkStatus, Status, read_status
+from cdc_daemon.insight.daemons import Daemon, Daemons
+from cdc_daemon.insight.feeds import FeedStatus
+from cdc_daemon.insight.sinks import SinkStatus
+from cdc_daemon.insight.status import Status, read_status
+from cdc_daemon.workers.control import Pause
 
 
-@click.command(short_help="Show the state of every feed and sink.")
+@click.command(short_help="Show which daemons run, and the state of every feed and sink.")
 @json_option
 def status(as_json: bool) -> None:
-    """Show the state of every feed and every sink. The daemon need not run.
+    """Show which daemons run, and the state of every feed and every sink. The daemon need not run.
 
     \b
     Of a feed:
@@ -39,14 +43,8 @@ def status(as_json: bool) -> None:
     if as_json:
         echo_json(_as_json(found))
         return
-    for feed in found.feeds:
-        for line in _lines_of_feed(feed):
-            echo(line)
-    echo("drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):")
-    for difference in found.drift:
-        echo(f"  {difference}")
-    for reason in found.uncaptured:
-        echo(f"not captured: {reason}")
+    for line in _lines(found):
+        echo(line)
 
 
 def _as_json(found: Status) -> dict[str, object]:
@@ -56,24 +54,65 @@ def _as_json(found: Status) -> dict[str, object]:
         name = fields.pop("feed")
         fields["sinks"] = {sink.pop("sink"): sink for sink in fields["sinks"]}
         feeds[name] = fields
-    return {"feeds": feeds, "drift": list(found.drift), "uncaptured": list(found.uncaptured)}
+    return {
+        "daemons": asdict(found.daemons),
+        "feeds": feeds,
+        "drift": list(found.drift),
+        "uncaptured": list(found.uncaptured),
+    }
+
+
+def _lines(found: Status) -> Iterator[str]:
+    yield from _lines_of_daemons(found.daemons)
+    for feed in found.feeds:
+        yield from _lines_of_feed(feed)
+    yield "drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):"
+    for difference in found.drift:
+        yield f"  {difference}"
+    for reason in found.uncaptured:
+        yield f"not captured: {reason}"
+
+
+def _lines_of_daemons(found: Daemons) -> Iterator[str]:
+    if not found.running:
+        yield "no daemon runs" + (f": the last one was {_named(found.last)}" if found.last else "")
+    for other in found.others:
+        yield f"  `run --once`, a command, or a daemon of an earlier version is at work: {other}"
+    for daemon in found.alive:
+        silent = f" is silent for {daemon.silent_seconds:.0f} s:" if daemon.state == "silent" else ""
+        yield f"daemon {daemon.name}{silent or ':'} {_named(daemon)}"
+        if len(found.alive) > 1:
+            yield f"  made the last pass of {_list(daemon.passed)}   delivers {_list(daemon.delivers)}"
+
+
+def _named(daemon: Daemon) -> str:
+    return (
+        f"pid {daemon.pid} on {daemon.host}, version {daemon.version}, since {_moment(daemon.started_at)}, "
+        f"last heartbeat {_moment(daemon.beat_at)}"
+    )
+
+
+def _list(names: object) -> str:
+    return ", ".join(map(str, names)) if isinstance(names, list) and names else "nothing"
 
 
 def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
     since = f"; since {_moment(feed.since)}" if feed.since else ""
-    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason}{since})" if feed.reason else "")
+    retry = f"; next try {_moment(feed.retry_at)}" if feed.retry_at else ""
+    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason}{since}{retry})" if feed.reason else "")
     if feed.state == "missing":
         return
-    yield f"  rows {feed.rows:,}   tombstones {feed.tombstones:,}   backlog {feed.backlog:,}"
+    rows, tombstones = _counted(feed.rows), _counted(feed.tombstones)
+    yield f"  rows {rows}   tombstones {tombstones}   backlog {feed.backlog:,}"
     last_pass = _moment(feed.last_pass_at)
-    due = f"   due {feed.due:,}" if feed.due else ""
+    due = f"   due {_number(feed, 'due')}" if feed.due else ""
     lag = "unknown" if feed.lag_seconds is None else f"{feed.lag_seconds:.3f} s"
     if feed.lag_unknown:
         lag += f" ({feed.lag_unknown})"
-    yield f"  lag {lag}   unread entries {feed.unread:,}{due}   last pass {last_pass}"
+    yield f"  lag {lag}   unread entries {_number(feed, 'unread')}{due}   last pass {last_pass}"
     if feed.failed_entities:
         yield (
-            f"  failed entities {feed.failed_entities:,}: their documents stay as they were "
+            f"  failed entities {_number(feed, 'failed_entities')}: their documents stay as they were "
             f"(`cdc-daemon failed {feed.feed}`)"
         )
     for sink in feed.sinks:
@@ -82,16 +121,36 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
 
 def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
     yield (
-        f"  sink {sink.sink}: undelivered {sink.undelivered:,}   delivered {sink.delivered:,}   "
-        f"last {_moment(sink.delivered_at)}   failed items {sink.failed_items:,}"
-        + (f" ({sink.parked:,} parked)" if sink.parked else "")
+        f"  sink {sink.sink}: undelivered {_number(sink, 'undelivered')}   delivered {sink.delivered:,}   "
+        f"last {_moment(sink.delivered_at)}   failed items {_number(sink, 'failed_items')}"
+        + (f" ({_number(sink, 'parked')} parked)" if sink.parked else "")
     )
     if sink.paused:
         yield "    paused: `cdc-daemon resume` lets it go on"
+    for pause in sink.pauses:
+        yield f"    paused {_told(pause)}"
     if sink.snapshot:
         yield "    a full snapshot is being delivered"
     if sink.failure:
-        yield f"    takes nothing after {sink.attempts} tries: {sink.failure}"
+        retry = f"; next try {_moment(sink.retry_at)}" if sink.retry_at else ""
+        since = f" since {_moment(sink.failed_at)}" if sink.failed_at else ""
+        yield f"    takes nothing after {sink.attempts} tries{since}: {sink.failure}{retry}"
+
+
+def _told(pause: Pause) -> str:
+    who = f" by role {pause.role}" if pause.role else ""
+    who += f" (user {pause.os_user})" if pause.os_user else ""
+    reason = f": {pause.reason}" if pause.reason else ""
+    return f"since {_moment(pause.paused_at)}{who}{reason}"
+
+
+def _number(found: FeedStatus | SinkStatus, field: str) -> str:
+    shown = f"{getattr(found, field):,}"
+    return f"at least {shown}" if field in found.at_least else shown
+
+
+def _counted(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _moment(moment: datetime | None) -> str:

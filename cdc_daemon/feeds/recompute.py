@@ -47,6 +47,7 @@ class Recomputed:
         upserts, deletes: numbers of documents that differed, and of new tombstones.
         revision: the last revision given out, or 0.
         too_large: entities with a document larger than the feed allows, and its size in bytes.
+        created, revived: of the upserts, those with a key that was never stored, or had a tombstone.
     """
 
     entities: int = 0
@@ -55,6 +56,8 @@ class Recomputed:
     deletes: int = 0
     revision: int = 0
     too_large: tuple[tuple[Entity, int], ...] = ()
+    created: int = 0
+    revived: int = 0
 
     @property
     def unchanged(self) -> int:
@@ -69,6 +72,8 @@ class Recomputed:
             self.deletes + other.deletes,
             max(self.revision, other.revision),
             (*self.too_large, *other.too_large),
+            self.created + other.created,
+            self.revived + other.revived,
         )
 
 
@@ -129,11 +134,11 @@ class Recompute:
                 raise DuplicateKey(self, parameters) from error
             if row is None:  # a SELECT without FROM always returns a row
                 raise FeedError("recomputing gave no result", where=f"feed {self.feed.name}")
-            documents, upserts, deletes, revision, conflicts, duplicated, large = row
+            documents, upserts, deletes, created, revived, revision, conflicts, duplicated, large = row
             if duplicated:
                 raise DuplicateKey(self, parameters)
             # Documents written before no longer differ, so the second count alone would miss them.
-            written += Recomputed(0, 0, upserts, deletes, revision or 0)
+            written += Recomputed(0, 0, upserts, deletes, revision or 0, created=created, revived=revived)
             if not conflicts:
                 too_large = tuple((tuple(entity), size) for *entity, size in large or ())
                 return written + Recomputed(len(known), documents, too_large=too_large)

@@ -21,7 +21,8 @@ class FeedState:
     """A feed's state row. See `cdc.feed_state` in sql/migrations; `cursor` is the text of a pg_snapshot.
 
     `cursor_is_old`: an idle pass moves the cursor too. `any_failed`: some entity is set aside. `failed_due`:
-    some failed entity is due without a change. `table`: oid of the stored feed's table.
+    some failed entity is due without a change. `table`: oid of the stored feed's table. `counted`: the
+    stored counts of documents hold.
     """
 
     definition: str
@@ -36,6 +37,7 @@ class FeedState:
     any_failed: bool = False
     failed_due: bool = False
     table: str = ""
+    counted: bool = False
 
     @property
     def has_backlog(self) -> bool:
@@ -46,6 +48,19 @@ class FeedState:
     def backlog_entities(self) -> int:
         """Upper limit of the number of entities that wait in the backlog."""
         return max(0, self.backlog_end - self.backlog_position)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of documents and tombstones.
+
+    Attributes:
+        anew: whether they are all that are stored; otherwise they are differences to the stored counts.
+    """
+
+    documents: int = 0
+    tombstones: int = 0
+    anew: bool = False
 
 
 def snapshot(connection: Session) -> str:
@@ -87,20 +102,8 @@ def lock(connection: Session, feed: str) -> FeedState | None:
     row = connection.execute(statement("feed_state.lock"), {"feed": feed}).fetchone()
     if row is None:
         return None
-    (
-        definition,
-        cursor,
-        fingerprint,
-        incarnation,
-        revision,
-        position,
-        end,
-        synced_at,
-        old,
-        failed,
-        due,
-        table,
-    ) = row
+    definition, cursor, fingerprint, incarnation, revision, position, end, synced_at, old, *rest = row
+    failed, due, table, counted = rest
     return FeedState(
         definition,
         cursor,
@@ -114,6 +117,7 @@ def lock(connection: Session, feed: str) -> FeedState | None:
         failed,
         due,
         str(table),
+        counted,
     )
 
 
@@ -122,11 +126,17 @@ def advance(
     feed: str,
     *,
     cursor: str,
+    process: str,
+    counts: Counts,
     revision: int = 0,
     backlog_end: int = 0,
     last_pass: dict[str, object] | None = None,
 ) -> None:
-    """End a pass: move the cursor and record the result of the pass."""
+    """End a pass: move the cursor and record the result of the pass.
+
+    Args:
+        process: the process that made it (see `cdc_daemon.workers.lease`).
+    """
     connection.execute(
         statement("feed_state.advance"),
         {
@@ -135,6 +145,8 @@ def advance(
             "revision": revision,
             "backlog_end": backlog_end,
             "last_pass": _json(last_pass),
+            "process": process,
+            **_counted(counts),
         },
     )
 
@@ -170,13 +182,31 @@ def begin(
 
 
 def drained(
-    connection: Session, feed: str, *, position: int, revision: int, last_pass: dict[str, object] | None
+    connection: Session,
+    feed: str,
+    *,
+    position: int,
+    revision: int,
+    process: str,
+    counts: Counts,
+    last_pass: dict[str, object] | None,
 ) -> None:
-    """End a chunk of the backlog and record its result."""
+    """End a chunk of the backlog and record its result (see `advance`)."""
     connection.execute(
         statement("feed_state.drained"),
-        {"feed": feed, "position": position, "revision": revision, "last_pass": _json(last_pass)},
+        {
+            "feed": feed,
+            "position": position,
+            "revision": revision,
+            "last_pass": _json(last_pass),
+            "process": process,
+            **_counted(counts),
+        },
     )
+
+
+def _counted(counts: Counts) -> dict[str, object]:
+    return {"documents": counts.documents, "tombstones": counts.tombstones, "anew": counts.anew}
 
 
 def _json(fields: dict[str, object] | None) -> str | None:
@@ -196,6 +226,8 @@ def tell_uncaptured(connection: Session, feed: str, reason: str | None) -> None:
     )
 
 
-def stop(connection: Session, feed: str, reason: str) -> None:
-    """Record the reason why the feed is stopped. Its cursor stays."""
-    connection.execute(statement("feed_state.stop"), {"feed": feed, "reason": hide(reason)})
+def stop(connection: Session, feed: str, reason: str, *, retry_seconds: float | None) -> None:
+    """Record the reason why the feed is stopped, and when it is tried again. Its cursor stays."""
+    connection.execute(
+        statement("feed_state.stop"), {"feed": feed, "reason": hide(reason), "seconds": retry_seconds}
+    )

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.counts import counts_after
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.entities import without_entity
 from cdc_daemon.feeds.hashed_documents import BatchPart, ComputeRemotely, Entity, RemoteBatch
@@ -28,6 +29,7 @@ from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
+from cdc_daemon.workers.lease import THIS_PROCESS
 from cdc_daemon.workers.passes import Delta, Pass
 
 AIM_SECONDS = 0.2
@@ -159,6 +161,8 @@ class Backlog:
             self._feed.name,
             position=position,
             revision=done.revision,
+            process=THIS_PROCESS,
+            counts=counts_after(self._connection, self._feed, locked, done),
             last_pass=chunk.fields(),
         )
         if position >= locked.backlog_end:

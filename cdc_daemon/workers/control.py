@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,12 +22,16 @@ class Pause:
 
     Attributes:
         sink, feed: names; None means all.
+        role, os_user: the database role, and the user of the operating system, of the person; None if an
+            earlier version made the pause.
     """
 
     sink: str | None
     feed: str | None
     reason: str | None
     paused_at: datetime
+    role: str | None = None
+    os_user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,16 @@ class FailedItem:
 def pause(connection: Connection, sink: str | None, feed: str | None, *, reason: str | None) -> None:
     """Pause deliveries after their current batch. None means all sinks, or all feeds."""
     connection.execute(
-        statement("delivery_pause.pause"), {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason}
+        statement("delivery_pause.pause"),
+        {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason, "os_user": _os_user()},
     )
+
+
+def _os_user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user ID without a name, as containers have (KeyError before Python 3.13)
+        return None
 
 
 def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
@@ -89,8 +102,8 @@ def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
 def pauses(connection: Connection) -> list[Pause]:
     """Return all pauses."""
     return [
-        Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, reason, paused_at)
-        for sink, feed, reason, paused_at in connection.execute(statement("delivery_pause.list"))
+        Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, *rest)
+        for sink, feed, *rest in connection.execute(statement("delivery_pause.list"))
     ]
 
 

@@ -115,7 +115,7 @@ class FeedWorker:
                 if done != "again":
                     pause = REPAIR_SECONDS[0]
             except (CdcError, psycopg.Error) as error:
-                self._stop_feed(self._reason(error))
+                self._stop_feed(self._reason(error), retry_seconds=pause)
                 heartbeat()
                 sync = None
                 stop.wait(pause)
@@ -138,7 +138,7 @@ class FeedWorker:
                     stop.wait(0.05)  # another daemon works on the feed
             except (CdcError, psycopg.Error) as error:
                 reason = self._reason(error)
-                self._stop_feed(reason)
+                self._stop_feed(reason, retry_seconds=None)
                 raise FeedError(reason, where=f"feed {self.feed}") from error
 
     def _try_step(
@@ -335,12 +335,12 @@ class FeedWorker:
         row = self._seat.execute(statement("feed_state.is_drained"), {"feed": self.feed}).fetchone()
         return bool(row and row[0])
 
-    def _stop_feed(self, reason: str) -> None:
+    def _stop_feed(self, reason: str, *, retry_seconds: float | None) -> None:
         if not self._stopped:
             log.error("feed_stopped", feed=self.feed, reason=reason)
         self._stopped = True
         with suppress(psycopg.errors.UndefinedTable):  # schema cdc no longer exists: the watcher reports it
-            state.stop(self._seat, self.feed, reason)
+            state.stop(self._seat, self.feed, reason, retry_seconds=retry_seconds)
 
     def _repaired(self) -> None:
         if self._stopped:

@@ -249,7 +249,9 @@ class SinkCursor:
         This records nothing if another daemon has taken the lease, because that daemon knows the sink's
         state.
         """
-        self._under_lease("fail", failure=failure, seconds=pause_seconds + lease.MARGIN_SECONDS)
+        self._under_lease(
+            "fail", failure=failure, pause=pause_seconds, seconds=pause_seconds + lease.MARGIN_SECONDS
+        )
 
     def release(self) -> None:
         """Release the lease, so that another daemon can go on at once."""

@@ -22,6 +22,7 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
 from cdc_daemon.errors import CdcError, FeedError
 from cdc_daemon.feeds import resolve, state
+from cdc_daemon.feeds.counts import counts_after
 from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
 from cdc_daemon.feeds.hashed_documents import Entity, entity_arrays
@@ -39,6 +40,7 @@ from cdc_daemon.workers.affected_entities import AffectedEntities
 from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.helper_sessions import HelperSessions
+from cdc_daemon.workers.lease import THIS_PROCESS
 from cdc_daemon.workers.passes import Delta, Due, Pass, ResyncUnderWay
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.witness import Witness
@@ -191,8 +193,14 @@ class FeedSync:
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             found, due = self._read_delta(locked.cursor), self._read_due()
             if not found.entries and not due.entities and not locked.failed_due:
-                if locked.cursor_is_old:
-                    state.advance(self._connection, self._feed.name, cursor=until)
+                if locked.cursor_is_old or not locked.counted:
+                    state.advance(
+                        self._connection,
+                        self._feed.name,
+                        cursor=until,
+                        process=THIS_PROCESS,
+                        counts=counts_after(self._connection, self._feed, locked),
+                    )
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
             return self._follow(found, due, locked, until, started)
 
@@ -223,6 +231,8 @@ class FeedSync:
             self._connection,
             self._feed.name,
             cursor=until,
+            process=THIS_PROCESS,
+            counts=counts_after(self._connection, self._feed, locked, done.recomputed),
             revision=done.recomputed.revision,
             backlog_end=max(deferred.added.last, found_again.last),
             last_pass=done.fields(),

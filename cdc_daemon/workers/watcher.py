@@ -30,6 +30,7 @@ class Watcher:
     It takes no lock and no xid, so an idle database stays idle. One query serves all feeds and sinks.
 
     Args:
+        show: tells that this daemon runs as long as the watcher's session lives.
         catalogue: finds catalogue changes, which fire no trigger.
         changelogs: returns the feeds that read each changelog.
         refreshing: returns the feeds with `_refresh_at`.
@@ -44,6 +45,7 @@ class Watcher:
         connect: Callable[[], Connection],
         wake_ups: WakeUps,
         *,
+        show: Callable[[Connection], None],
         catalogue: CatalogueWatch,
         changelogs: Callable[[], Mapping[str, Sequence[str]]],
         refreshing: Callable[[], Sequence[str]],
@@ -54,6 +56,7 @@ class Watcher:
     ) -> None:
         self._connect = connect
         self._wake_ups = wake_ups
+        self._show = show
         self._catalogue = catalogue
         self._changelogs = changelogs
         self._refreshing = refreshing
@@ -74,6 +77,11 @@ class Watcher:
         everything = by_the_clock = b""
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
+            try:
+                self._show(connection)
+            except psycopg.errors.UndefinedTable:
+                require_schema(connection)
+                raise
             for feed in self._feeds:
                 # The last session may have been lost with its server. An idle feed must check at once whether
                 # the database is another incarnation.

@@ -21,6 +21,7 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.lease import THIS_PROCESS
 
 log = get_logger()
 
@@ -93,13 +94,17 @@ class Witness:
         row = connection.execute(statement("daemon.is_alone"), {"id": self.id}).fetchone()
         return bool(row and row[0])
 
+    def process_id(self) -> str:
+        """Return a name that is unique for this process: containers may share a state_dir and process IDs."""
+        return f"{self.id}/{THIS_PROCESS.rpartition(' ')[2]}"
+
     def arrive(self, connection: Session) -> None:
         """Record that this daemon runs. Call it again every few minutes."""
-        connection.execute(statement("daemon.here"), {"id": f"{self.id}/{os.getpid()}"})
+        connection.execute(statement("daemon.here"), {"id": self.process_id()})
 
     def leave(self, connection: Session) -> None:
         """Record that this daemon has stopped."""
-        connection.execute(statement("daemon.away"), {"id": f"{self.id}/{os.getpid()}"})
+        connection.execute(statement("daemon.away"), {"id": self.process_id()})
 
     def _known(self, place: str) -> dict[str, Seen]:
         if place not in self._places:

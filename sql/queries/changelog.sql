@@ -51,12 +51,6 @@ SELECT {table}, pg_catalog.count(*), COALESCE(pg_catalog.sum(e.rows), 0)::pg_cat
 FROM ({unread}) AS e
 HAVING pg_catalog.count(*) > 0
 
--- name: oldest_unread
--- How many entries of one changelog a feed has not read, and the age of the oldest in seconds.
-SELECT pg_catalog.count(*),
-       COALESCE(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(e.changed_at)), 0)::pg_catalog.float8
-FROM ({unread}) AS e
-
 -- name: lock_segment
 -- Nobody waits: this fails while any writer of the segment is open or prepared, and that is the proof that
 -- no entry can appear in it after the cursors are checked.

@@ -1,7 +1,9 @@
 -- name: pause
--- Pauses a delivery, or gives a paused one another reason.
-INSERT INTO cdc.delivery_pause (sink, feed, reason) VALUES (%(sink)s, %(feed)s, %(reason)s)
-ON CONFLICT (sink, feed) DO UPDATE SET reason = EXCLUDED.reason
+-- Pauses a delivery, or gives a paused one another reason, and its author.
+INSERT INTO cdc.delivery_pause (sink, feed, reason, paused_by, os_user)
+VALUES (%(sink)s, %(feed)s, %(reason)s, session_user, %(os_user)s)
+ON CONFLICT (sink, feed) DO UPDATE
+SET reason = EXCLUDED.reason, paused_by = EXCLUDED.paused_by, os_user = EXCLUDED.os_user
 
 -- name: resume
 -- Ends a pause.
@@ -9,7 +11,7 @@ DELETE FROM cdc.delivery_pause WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: list
 -- Every pause, for a person.
-SELECT p.sink, p.feed, p.reason, p.paused_at FROM cdc.delivery_pause AS p ORDER BY p.sink, p.feed
+SELECT p.sink, p.feed, p.reason, p.paused_at, p.paused_by, p.os_user FROM cdc.delivery_pause AS p ORDER BY p.sink, p.feed
 
 -- name: forget
 -- Forgets the pause of a sink that was taken out.

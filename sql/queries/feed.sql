@@ -65,6 +65,8 @@ WITH hashed_documents AS MATERIALIZED (
 SELECT (SELECT pg_catalog.count(*) FROM hashed_documents),
        (SELECT pg_catalog.count(*) FROM differing),
        (SELECT pg_catalog.count(*) FROM gone),
+       (SELECT pg_catalog.count(*) FROM differing AS d WHERE d.previous IS NULL),
+       (SELECT pg_catalog.count(*) FROM differing AS d WHERE d.previous IS NOT NULL AND d.stored IS NULL),
        GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
        (SELECT pg_catalog.json_agg(d.key_conflict) FROM differing AS d WHERE d.key_conflict IS NOT NULL),
        -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
@@ -379,7 +381,7 @@ LOCK TABLE cdc.{backlog} IN ACCESS EXCLUSIVE MODE NOWAIT
 TRUNCATE cdc.{backlog}
 
 -- name: count
--- Stored documents and tombstones.
+-- Stored documents and tombstones. It reads every row: only for a pass whose stored counts do not hold.
 SELECT pg_catalog.count(*) FILTER (WHERE NOT s.deleted), pg_catalog.count(*) FILTER (WHERE s.deleted)
 FROM cdc.{feed} AS s
 
@@ -506,8 +508,3 @@ WHERE s.modified_at >= %(since)s::pg_catalog.timestamptz
 -- name: scan_after
 -- Continues after the last key that the sink had.
 AND {after}
-
--- name: undelivered
--- How many documents and deletes a sink lacks. Revisions have gaps, so their difference says nothing.
-SELECT pg_catalog.count(*) FROM cdc.{feed} AS s
-WHERE s.revision > (SELECT k.revision FROM cdc.sink_state AS k WHERE k.sink = %(sink)s AND k.feed = %(name)s)

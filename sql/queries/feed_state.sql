@@ -19,7 +19,8 @@ SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f
        f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.backlog_position >= f.backlog_end,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()),
-       pg_catalog.to_regclass(pg_catalog.format('cdc.%%I', 'feed_' || f.feed))::pg_catalog.oid::pg_catalog.text
+       pg_catalog.to_regclass(pg_catalog.format('cdc.%%I', 'feed_' || f.feed))::pg_catalog.oid::pg_catalog.text,
+       COALESCE(f.counted_revision = f.revision, false)
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED
@@ -35,6 +36,10 @@ SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation =
     revision = GREATEST(revision, %(revision)s::int8), backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
     last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
+    passed_by = %(process)s,
+    documents = CASE WHEN %(anew)s THEN 0 ELSE documents END + %(documents)s::int8,
+    tombstones = CASE WHEN %(anew)s THEN 0 ELSE tombstones END + %(tombstones)s::int8,
+    counted_revision = CASE WHEN %(anew)s OR counted_revision = revision THEN GREATEST(revision, %(revision)s::int8) END,
     stopped_reason = CASE WHEN backlog_position < backlog_end THEN stopped_reason END,
     stopped_at = CASE WHEN backlog_position < backlog_end THEN stopped_at END
 WHERE feed = %(feed)s
@@ -46,6 +51,10 @@ SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int
     backlog_position = %(position)s::int8, stopped_reason = NULL, stopped_at = NULL,
     last_pass = COALESCE(%(last_pass)s::jsonb, last_pass),
     last_pass_at = CASE WHEN %(last_pass)s::jsonb IS NULL THEN last_pass_at ELSE pg_catalog.now() END,
+    passed_by = %(process)s,
+    documents = CASE WHEN %(anew)s THEN 0 ELSE documents END + %(documents)s::int8,
+    tombstones = CASE WHEN %(anew)s THEN 0 ELSE tombstones END + %(tombstones)s::int8,
+    counted_revision = CASE WHEN %(anew)s OR counted_revision = revision THEN GREATEST(revision, %(revision)s::int8) END,
     synced_at = CASE WHEN %(position)s::int8 >= backlog_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
 WHERE feed = %(feed)s
 
@@ -55,6 +64,7 @@ UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
     fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
     incarnation = %(incarnation)s, revision = GREATEST(revision, %(revision)s::int8),
+    counted_revision = CASE WHEN counted_revision = revision THEN GREATEST(revision, %(revision)s::int8) END,
     backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s
@@ -74,11 +84,13 @@ WHERE feed = %(feed)s
 UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE feed = %(feed)s
 
 -- name: stop
--- Says why a feed stands still; its cursor stays where it is.
+-- Says why a feed stands still, and in how many seconds it is tried again (NULL: not by this process); its cursor stays
+-- where it is.
 UPDATE cdc.feed_state
 SET stopped_reason = %(reason)s,
-    stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END
-WHERE feed = %(feed)s AND stopped_reason IS DISTINCT FROM %(reason)s
+    stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END,
+    retry_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s::pg_catalog.float8)
+WHERE feed = %(feed)s
 
 -- name: uncaptured
 -- Says which table of a feed can't be captured yet, and since when; NULL: all of them are.
@@ -120,8 +132,8 @@ WHERE r.id = %(id)s
 -- needs columns or rows that may not have been captured for it: a table that was filtered and is not any more, or
 -- by a condition that was not among those it was filtered by.
 -- (Where the feed is new, its last revision is the one that its numbers begin after.)
-INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code, revision)
-SELECT {feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code}, r.last_value FROM cdc.{revision} AS r
+INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code, revision, counted_revision)
+SELECT {feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code}, r.last_value, r.last_value FROM cdc.{revision} AS r
 ON CONFLICT (feed) DO UPDATE
 SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCLUDED.columns,
     filters = EXCLUDED.filters, foreign_code = EXCLUDED.foreign_code,

@@ -100,10 +100,13 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 -- rests would have one number, and a target that drops repetitions would drop the second.
 WITH locked AS MATERIALIZED (
     SELECT f.feed FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE
+), drawn AS MATERIALIZED (
+    SELECT l.feed, pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision FROM locked AS l
 ), numbered AS (
     UPDATE cdc.feed_state AS f
-    SET revision = pg_catalog.nextval({revision}::pg_catalog.regclass), generation = f.generation + 1
-    FROM locked WHERE f.feed = locked.feed
+    SET revision = d.revision, generation = f.generation + 1,
+        counted_revision = CASE WHEN f.counted_revision = f.revision THEN d.revision END
+    FROM drawn AS d WHERE f.feed = d.feed
     RETURNING f.feed, f.revision
 )
 UPDATE cdc.sink_state AS s
@@ -118,6 +121,7 @@ RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snaps
 -- The sink takes nothing; the cursor stays, and so does the lease over the pause: two daemons would try twice as often.
 UPDATE cdc.sink_state
 SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp()),
+    retry_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(pause)s),
     leased_until = GREATEST(leased_until,
                             pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s))
 WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s

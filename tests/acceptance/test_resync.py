@@ -65,7 +65,7 @@ def test_killed_in_the_middle_it_resumes(command: Command) -> None:
     execute(command.dsn, "DELETE FROM product WHERE id = 8999")
     command.call("resync", "products", "--force")
     queued = command.status()["products"]
-    assert queued["state"] == "syncing"
+    assert queued["state"] == "not followed"
     assert queued["backlog"] == len(before) - 1 or queued["backlog"] == len(before)
     daemon = command.start()
     daemon.await_event("pass_finished", feed="products", kind="backlog")
@@ -84,8 +84,13 @@ def test_the_status_tells_what_is_unread_how_old_it_is_and_why_a_feed_stopped(co
     assert command.status()["products"]["state"] == "new"
     command.call("run", "--once")
     live = command.status()["products"]
-    assert (live["state"], live["rows"], live["unread"], live["lag_seconds"]) == ("live", 60, 0, 0)
-    assert live["sinks"]["file"]["undelivered"] == 0
+    assert (live["state"], live["rows"], live["unread"], live["lag_seconds"]) == (
+        "not followed",
+        60,
+        0,
+        0,
+    )
+    assert live["sinks"]["file"]["backlog"] == 0
     assert live["sinks"]["file"]["delivered"] == 60
     execute(command.dsn, "UPDATE product SET price = 0 WHERE id = 1")
     behind = command.status()["products"]

@@ -95,6 +95,7 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
     watcher = Watcher(
         lambda: pinned(shop.dsn),
         wake_ups,
+        show=lambda _: None,
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_maker": ["items"], "changelog_public_item": ["items"]},
         refreshing=list,
@@ -136,6 +137,7 @@ def test_a_watcher_at_rest_asks_only_what_a_time_may_have_changed(
     resting = Watcher(
         lambda: pinned(database),
         wake_ups,
+        show=lambda _: None,
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_item": ["items"]},
         refreshing=list,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.insight.status import FeedStatus, read_status
+from cdc_daemon.insight.feeds import FeedStatus
+from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import connect
 from tests.support.command import execute
 from tests.support.synced import Synced

@@ -354,6 +354,7 @@ def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[WakeUps]:
     resting = Watcher(
         lambda: pinned(shop.dsn),
         wake_ups,
+        show=lambda _: None,
         catalogue=CatalogueWatch(dict),
         changelogs=dict,
         refreshing=lambda: ["products"],

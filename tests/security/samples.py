@@ -150,6 +150,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "postgres_sink.add_snapshot": {"table": "copy.documents"},
     "retirement.keys": {"keys": "f.sku"},
     "sink_state.forget": {"feed": "'items'"},
+    "status.undelivered_scan": {"after": "AND s.sku > 'x'", "stored_keys": "s.sku"},
     "sink_state.remember_former": {"feed": "'items'"},
     "verification.counts": {"excluded": "'{}'::pg_catalog.text[]"},
     "verification.due": {"feed": "feed_timed", "texts": "s.sku", "affected": "s.sku = 'x'"},
@@ -164,7 +165,10 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "trace.stored_keys_of_entity": {"keys": "s.sku", "affected": "s.sku = 'x'", "order": "s.sku"},
     "watcher.due": {"feed": "'timed'", "table": "feed_timed"},
 }
-_VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {"daemon.is_alone": {"id": "x"}}
+_VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
+    "daemon.is_alone": {"id": "x"},
+    "daemon.show": {"id": "x"},
+}
 _VALUES: Mapping[str, object] = {
     "above": 1,
     "after": 0,
@@ -174,6 +178,12 @@ _VALUES: Mapping[str, object] = {
     "mark": "a mark",
     "refill": True,
     "captured_at": "2026-01-01",
+    "deletes": True,
+    "host": "x",
+    "process": "x",
+    "sinks": ["x"],
+    "until": 1,
+    "version": "x",
     "database": "shop",
     "documents": ["{}"],
     "entity": ["x"],

@@ -199,7 +199,7 @@ def test_run_once_delivers_and_status_tells_how_it_stands(call: Call, folder: Pa
     told = orjson.loads(call("status", "--json").stdout)
     products = told["feeds"]["products"]
     assert (products["state"], products["rows"], products["tombstones"], products["backlog"]) == (
-        "live",
+        "not followed",
         2,
         0,
         0,
@@ -207,7 +207,13 @@ def test_run_once_delivers_and_status_tells_how_it_stands(call: Call, folder: Pa
     assert products["sinks"]["out"]["delivered"] == 2
     assert (products["sinks"]["out"]["failed_items"], products["lag_seconds"], told["drift"]) == (0, 0.0, [])
     text = call("status").stdout
-    for piece in ("feed products: live", "rows 2", "sink out: undelivered 0   delivered 2", "drift: none"):
+    for piece in (
+        "no daemon runs",
+        "feed products: not followed",
+        "rows 2",
+        "sink out: undelivered 0   delivered 2",
+        "drift: none",
+    ):
         assert piece in text
 
 
