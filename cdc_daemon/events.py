@@ -310,6 +310,11 @@ EVENTS: dict[str, Event] = {
         ("changelog",),
         advice="Nothing to do.",
     ),
+    "history_dropped": Event(
+        "The daemon dropped the oldest part of the history of documents, because of `days` or `max_mb`.",
+        ("until", "bytes"),
+        advice="Nothing to do. Raise `[history] max_mb` if the history goes back too few days.",
+    ),
     "log_rotated": Event(
         "The daemon emptied the resting segment of a feed's log.",
         ("feed",),

@@ -31,6 +31,7 @@ from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.helper_sessions import HelperSessions
+from cdc_daemon.workers.history_segments import HistoryBounds
 from cdc_daemon.workers.presence import Presence
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
@@ -184,6 +185,7 @@ class Service:
             max_pass_entities=daemon.max_pass_entities,
             helpers=self._helpers,
             witness=self._witness,
+            history=self._settings.history.enabled,
         )
 
     def _wake_sinks(self, feed: str) -> None:
@@ -202,6 +204,7 @@ class Service:
             max_attempts=settings.max_attempts,
             cleaned=self._cleaned,
             target=settings.target,
+            history=self._settings.history.enabled,
         )
 
     def _watcher(self) -> Watcher:
@@ -241,6 +244,7 @@ class Service:
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
             witness=self._witness,
+            history=HistoryBounds(self._settings.history.days, self._settings.history.max_mb << 20),
         )
 
 

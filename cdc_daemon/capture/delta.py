@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
+from cdc_daemon.capture.causes import MOST_CAUSES
 from cdc_daemon.capture.source import Link, Source
 from cdc_daemon.pg.session import collated, type_name
 from cdc_daemon.pg.statements import statement
@@ -69,7 +70,10 @@ def _value(link: Link) -> sql.Composed:
 
 
 def summary(
-    reads: Iterable[tuple[Source, tuple[str, ...]]], *, most_entries: int | None = None
+    reads: Iterable[tuple[Source, tuple[str, ...]]],
+    *,
+    causes: bool = False,
+    most_entries: int | None = None,
 ) -> sql.Composed:
     """Return a SELECT of (table, entries, rows, unknown, oldest changed_at) for entries since `%(since)s`.
 
@@ -78,11 +82,14 @@ def summary(
 
     Args:
         reads: each source table with the links that a feed needs.
+        causes: whether to add columns for the number of transactions and for them, as `Cause.read` takes
+            them, without the table.
         most_entries: how many entries to read of each table; None means all.
     """
     return sql.SQL("\nUNION ALL\n").join(
         statement(
-            "changelog.summary",
+            "changelog.summary_with_causes" if causes else "changelog.summary",
+            **({"most": sql.Literal(MOST_CAUSES)} if causes else {}),
             table=sql.Literal(str(source.table)),
             unread=_unread(source, most_entries),
             unknown=sql.SQL(" OR ").join(

@@ -79,9 +79,14 @@ class Recomputed:
 
 @dataclass(frozen=True)
 class Recompute:
-    """The statements that recompute entities of one feed."""
+    """The statements that recompute entities of one feed.
+
+    Attributes:
+        history: whether the history of documents keeps what they change.
+    """
 
     feed: FeedDefinition
+    history: bool = False
 
     def __call__(
         self,
@@ -198,6 +203,17 @@ class Recompute:
             entity_texts=texts(feed, feed.entity, of="d"),
             max_bytes=sql.Literal(feed.max_document_bytes),
             key_conflict=self._key_conflict(),
+            returned=statement("document_history.returned") if self.history else sql.SQL(""),
+            remembered=self._remembered(),
+        )
+
+    def _remembered(self) -> sql.Composable:
+        if not self.history:
+            return sql.SQL("")
+        return statement(
+            "document_history.changes",
+            segment=statement("document_history.segment"),
+            feed=sql.Literal(self.feed.name),
         )
 
     def _rescheduled(self) -> sql.Composable:

@@ -131,14 +131,17 @@ def advance(
     revision: int = 0,
     backlog_end: int = 0,
     last_pass: dict[str, object] | None = None,
+    history: Mapping[str, object] | None = None,
 ) -> None:
     """End a pass: move the cursor and record the result of the pass.
 
     Args:
         process: the process that made it (see `cdc_daemon.workers.lease`).
+        history: parameters of `document_history.pass`; None: the history keeps nothing of the pass.
     """
-    connection.execute(
-        statement("feed_state.advance"),
+    _end(
+        connection,
+        "feed_state.advance",
         {
             "feed": feed,
             "cursor": cursor,
@@ -148,6 +151,7 @@ def advance(
             "process": process,
             **_counted(counts),
         },
+        history,
     )
 
 
@@ -190,10 +194,12 @@ def drained(
     process: str,
     counts: Counts,
     last_pass: dict[str, object] | None,
+    history: Mapping[str, object] | None = None,
 ) -> None:
     """End a chunk of the backlog and record its result (see `advance`)."""
-    connection.execute(
-        statement("feed_state.drained"),
+    _end(
+        connection,
+        "feed_state.drained",
         {
             "feed": feed,
             "position": position,
@@ -202,7 +208,18 @@ def drained(
             "process": process,
             **_counted(counts),
         },
+        history,
     )
+
+
+def _end(
+    connection: Session, query: str, parameters: dict[str, object], history: Mapping[str, object] | None
+) -> None:
+    ended = statement(query)
+    if history is not None:
+        ended = statement("document_history.pass", ended=ended, segment=statement("document_history.segment"))
+        parameters = {**history, **parameters}
+    connection.execute(ended, parameters)
 
 
 def _counted(counts: Counts) -> dict[str, object]:

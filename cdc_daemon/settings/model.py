@@ -226,6 +226,24 @@ class DaemonSettings(Section):
         return self
 
 
+class HistorySettings(Section):
+    """`[history]`."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether the daemon records the history of documents: their revisions, the causes, and "
+        "the deliveries.",
+    )
+    days: float = Field(
+        default=7.0, gt=0, le=365, description="How long the daemon keeps the history, in days."
+    )
+    max_mb: int = Field(
+        default=1024,
+        ge=8,
+        description="Largest size of the history, in megabytes. Above it the daemon drops the oldest eighth.",
+    )
+
+
 def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:
     return cast("tuple[str, ...]", validated.get("key", ()))
 
@@ -283,6 +301,7 @@ class Settings(Section):
     file: Path = Field(json_schema_extra=NOT_SETTABLE)
     database: DatabaseSettings
     daemon: DaemonSettings = DaemonSettings()
+    history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
     http: WebSettings = WebSettings()
     feeds: dict[str, FeedSettings] = Field(default={})

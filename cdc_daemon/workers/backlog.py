@@ -30,6 +30,7 @@ from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
 from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.pass_history import record
 from cdc_daemon.workers.passes import Delta, Pass
 
 AIM_SECONDS = 0.2
@@ -66,6 +67,7 @@ class Backlog:
         helpers: helper sessions.
         batch_entities: size of the first chunk. The size of later chunks follows the duration of the last
             one.
+        history: whether the history of documents keeps the chunks.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class Backlog:
         helpers: HelperSessions | None,
         *,
         batch_entities: int,
+        history: bool = False,
     ) -> None:
         self._connection = connection
+        self._history = history
         self._feed = feed
         self._isolation = isolation
         self._compute_remotely = ComputeRemotely(feed)
@@ -140,8 +144,10 @@ class Backlog:
         ).fetchall()
         now = datetime.now(UTC)
         done = Recomputed()
+        every: list[Entity] = []
         for force in (False, True):
             entities = list(dict.fromkeys(tuple(row[2:]) for row in rows if row[1] is force))
+            every += entities
             fresh, failed = self._isolation.divide(entities)
             done += self._recompute_shared(fresh, captured_at=now, force=force)
             done += self._isolation.retry(failed, captured_at=now, force=force)
@@ -164,6 +170,15 @@ class Backlog:
             process=THIS_PROCESS,
             counts=counts_after(self._connection, self._feed, locked, done),
             last_pass=chunk.fields(),
+            history=record(
+                self._feed.name,
+                chunk,
+                every,
+                after_revision=locked.revision,
+                positions=(locked.backlog_position, position),
+            )
+            if self._history
+            else None,
         )
         if position >= locked.backlog_end:
             self._empty()

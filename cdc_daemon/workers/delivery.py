@@ -56,6 +56,7 @@ class DeliveryWorker:
         max_attempts: number of attempts after which a failed item is parked.
         cleaned: cuts and cleans a target's message for people and logs.
         target: a digest of the settings that name the target; empty if the kind has none.
+        history: whether the history of documents keeps the deliveries.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class DeliveryWorker:
         max_attempts: int,
         cleaned: Callable[[str], str],
         target: str = "",
+        history: bool = False,
     ) -> None:
         self.name = f"sink {sink}, feed {feed}"
         self._sink_name = sink
@@ -81,6 +83,7 @@ class DeliveryWorker:
         self._max_attempts = max_attempts
         self._cleaned = cleaned
         self._target = target
+        self._history = history
         self._failing = False
         self._failures = 0
         self._throttle = Throttle()
@@ -209,6 +212,7 @@ class DeliveryWorker:
             self._cleaned,
             self._throttle,
             cursor.held,
+            self._history,
         )
 
         def before_send() -> None:
@@ -238,7 +242,7 @@ class DeliveryWorker:
             return False
 
     def _cursor(self, sink: Sink) -> SinkCursor:
-        return SinkCursor(self._seat, self._sink_name, self.feed, sink.timeout_seconds)
+        return SinkCursor(self._seat, self._sink_name, self.feed, sink.timeout_seconds, history=self._history)
 
     def _failed(self, cursor: SinkCursor, error: SinkUnavailable) -> float:
         """Record that the sink takes nothing. Return the pause until the next try, in seconds."""

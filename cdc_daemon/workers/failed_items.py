@@ -45,6 +45,7 @@ class FailedItems:
         max_attempts: number of attempts after which an item is parked.
         cleaned: cuts and cleans a target's message for people and logs.
         held: opens a transaction that holds the lease; raises if another daemon has taken it.
+        history: whether the history of documents keeps refusals, and acceptances after them.
     """
 
     connection: Session
@@ -54,6 +55,7 @@ class FailedItems:
     cleaned: Callable[[str], str]
     throttle: Throttle
     held: Callable[[], AbstractContextManager[None]]
+    history: bool = False
 
     def refuse(self, refused: Sequence[Refused]) -> None:
         """Record refused records. Their next attempt comes after a pause, or never."""
@@ -75,6 +77,7 @@ class FailedItems:
                     "cap": LONGEST_SECONDS,
                 },
             ).fetchall()
+            self._remember("refused", [(one.record.revision, self.cleaned(one.reason)) for one in refused])
         by_revision = {one.record.revision: one for one in refused}
         for revision, attempts, parked in rows:
             one = by_revision[revision]
@@ -96,15 +99,35 @@ class FailedItems:
     def accept(self, records: Sequence[Record]) -> None:
         """Remove the failed items of records that the sink has taken."""
         if records and self._any():
-            self.forget([record.key.decode() for record in records])
+            revisions = {record.key.decode(): record.revision for record in records}
+            with self.held():
+                taken = self._forget(list(revisions))
+                self._remember("taken", [(revisions[key], None) for key in taken])
 
     def forget(self, keys: Sequence[str]) -> None:
         """Remove items by their keys, JSON objects."""
         if keys:
             with self.held():
-                self.connection.execute(
-                    statement("failed_item.accepted", id=_ID), {**self._place, "keys": list(keys)}
-                )
+                self._forget(keys)
+
+    def _forget(self, keys: Sequence[str]) -> list[str]:
+        """Remove items. Return the keys, as given, of those that there were."""
+        rows = self.connection.execute(
+            statement("failed_item.accepted", id=_ID), {**self._place, "keys": list(keys)}
+        )
+        return [key for (key,) in rows]
+
+    def _remember(self, kind: str, attempts: Sequence[tuple[int, str | None]]) -> None:
+        if self.history and attempts:
+            self.connection.execute(
+                statement("document_history.attempts", segment=statement("document_history.segment")),
+                {
+                    **self._place,
+                    "kind": kind,
+                    "revisions": [revision for revision, _ in attempts],
+                    "answers": [answer for _, answer in attempts],
+                },
+            )
 
     def without_refused(self, records: Sequence[Record]) -> list[Record]:
         """Return the records without those that were refused at this revision: these are tried when due."""

@@ -59,6 +59,7 @@ class FeedWorker:
         witness: the witness of the feed's last revision.
         plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
         written: called with the feed when documents changed, to wake the sinks.
+        history: whether the history of documents keeps the passes.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class FeedWorker:
         max_pass_entities: int,
         helpers: HelperSessions | None = None,
         witness: Witness | None = None,
+        history: bool = False,
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
@@ -86,6 +88,7 @@ class FeedWorker:
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
         self._helpers = helpers
+        self._history = history
         self._witness = witness or Witness(None)
         self._stopped = False
         self._must_resync = False
@@ -218,6 +221,7 @@ class FeedWorker:
             max_pass_entities=self._max_pass_entities,
             helpers=self._helpers,
             witness=self._witness,
+            history=self._history,
         )
 
     def _step(self, sync: FeedSync, stop: threading.Event, heartbeat: Callable[[], None]) -> Step:

@@ -22,6 +22,7 @@ from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, o
 from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.configurations import read_ownership
+from cdc_daemon.workers.history_segments import segment_tables
 from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.owner_role import Left, drop_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
@@ -404,6 +405,7 @@ def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[F
     logs = [name for feed in feeds for name in (feed.log, *feed.segments, feed.backlog)]
     named = {
         "empty_changelogs": {"segments": segments},
+        "empty_history": {"segments": segment_tables()},
         "write_feeds": {"feeds": [feed.table for feed in feeds]},
         "write_logs": {"logs": logs},
         "number_revisions": {"revisions": [feed.revision for feed in feeds]},
@@ -411,7 +413,14 @@ def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[F
     role = sql.Identifier(connection.info.user)
     statements = [
         statement(f"installation.{name}", role=role)
-        for name in ("use_schema", "use_nothing_more", "read_all", "write_state")
+        for name in (
+            "use_schema",
+            "use_nothing_more",
+            "read_all",
+            "write_state",
+            "write_history",
+            "turn_history",
+        )
     ]
     statements += [
         statement(f"installation.{name}", role=role, **{piece: _in_cdc(objects)})

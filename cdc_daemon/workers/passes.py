@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from cdc_daemon.capture.causes import Cause
 from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.recompute import Recomputed
@@ -20,12 +21,16 @@ class Delta:
         changed: number of changed rows in the entries of each table.
         unknown: whether some entry can't name the changed rows.
         captured_at: when the oldest entry was written.
+        transactions: number of transactions of the entries, for each table anew; 0 if nobody keeps them.
+        causes: those transactions, at most `MOST_CAUSES` for each table.
     """
 
     changed: Mapping[str, int] = field(default_factory=dict[str, int])
     entries: int = 0
     unknown: bool = False
     captured_at: datetime | None = None
+    transactions: int = 0
+    causes: Sequence[Cause] = ()
 
     @cached_property
     def tables(self) -> frozenset[str]:

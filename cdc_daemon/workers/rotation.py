@@ -17,6 +17,7 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.segments import current_segment
+from cdc_daemon.workers.history_segments import HistoryBounds
 from cdc_daemon.workers.witness import Witness
 
 ARRIVE_SECONDS = 600.0
@@ -38,6 +39,7 @@ class Rotator:
             cursor and is resynced.
         witness: tells other daemons that this one still runs.
         log_limit_rows: number of revisions above which a sink scans the stored feed instead of the log.
+        history: how much history of documents to keep; None: look after none.
     """
 
     name = "rotator"
@@ -52,6 +54,7 @@ class Rotator:
         changelog_limit_bytes: int,
         log_limit_rows: int,
         witness: Witness | None = None,
+        history: HistoryBounds | None = None,
     ) -> None:
         self._session = session
         self._sources = sources
@@ -60,6 +63,7 @@ class Rotator:
         self._changelog_limit_bytes = changelog_limit_bytes
         self._log_limit_rows = log_limit_rows
         self._witness = witness
+        self._history = history
         self._arrive_at = 0.0
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
@@ -70,6 +74,8 @@ class Rotator:
                     self._witness.arrive(connection)
                     self._arrive_at = time.monotonic() + ARRIVE_SECONDS
                 self.rotate(connection, 1 - current_segment(), stop)
+                if self._history is not None:
+                    self._history.keep(connection)
             heartbeat()  # the pool may have given a lost session, which only a statement shows
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:

@@ -79,12 +79,14 @@ class SinkCursor:
 
     Attributes:
         timeout_seconds: longest duration of one send.
+        history: whether the history of documents keeps the delivered pages.
     """
 
     connection: Session
     sink: str
     feed: str
     timeout_seconds: float
+    history: bool = False
     _renew_at: float = 0.0
     _lease: int = 0
 
@@ -232,7 +234,11 @@ class SinkCursor:
             "answered": answered,
             "ignored": ignored,
         }
-        if not self._under_lease("advance", **place, seconds=lease.MARGIN_SECONDS):
+        advance = statement("sink_state.advance")
+        if self.history and records:
+            segment = statement("document_history.segment")
+            advance = statement("document_history.delivered", moved=advance, segment=segment)
+        if not self._is_true(advance, **place, lease=self._lease, seconds=lease.MARGIN_SECONDS):
             self._require_held()
 
     def count(self, records: int) -> None:
@@ -277,13 +283,13 @@ class SinkCursor:
 
     def _under_lease(self, query: str, **parameters: object) -> bool:
         """Execute a statement that checks the lease's number. Return whether it returned true."""
-        row = self.connection.execute(
-            statement(f"sink_state.{query}"), {**self._keys, "lease": self._lease, **parameters}
-        ).fetchone()
-        return bool(row and row[0])
+        return self._is_true(statement(f"sink_state.{query}"), lease=self._lease, **parameters)
 
     def _is(self, query: str) -> bool:
-        row = self.connection.execute(statement(query), self._keys).fetchone()
+        return self._is_true(statement(query))
+
+    def _is_true(self, query: sql.Composed, **parameters: object) -> bool:
+        row = self.connection.execute(query, {**self._keys, **parameters}).fetchone()
         return bool(row and row[0])
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from cdc_daemon.capture.causes import Cause
 from cdc_daemon.capture.delta import summary
 from cdc_daemon.capture.fingerprint import Fingerprint, what_changed
 from cdc_daemon.capture.source import Source
@@ -41,6 +42,7 @@ from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.pass_history import record
 from cdc_daemon.workers.passes import Delta, Due, Pass, ResyncUnderWay
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.witness import Witness
@@ -90,6 +92,7 @@ class FeedSync:
         max_pass_entities: largest number of entities of a pass.
         helpers: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
+        history: whether the history of documents keeps the passes and what they change.
     """
 
     def __init__(
@@ -102,8 +105,10 @@ class FeedSync:
         max_pass_entities: int,
         helpers: HelperSessions | None = None,
         witness: Witness | None = None,
+        history: bool = True,
     ) -> None:
         self._connection = connection
+        self._keeps_history = history
         self._witness = witness or Witness(None)
         self._readable_parts = readable_parts(connection)
         self._incarnation = Incarnation()
@@ -112,11 +117,11 @@ class FeedSync:
         self._feed = plan.definition
         self._sources = {source.table: source for source in sources if source.table in plan.columns}
         self._failed = FailedEntities(connection, plan.definition)
-        self._isolation = Isolation(connection, Recompute(plan.definition), self._failed)
+        self._isolation = Isolation(connection, Recompute(plan.definition, history=history), self._failed)
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
         self._backlog = Backlog(
-            connection, self._feed, self._isolation, helpers, batch_entities=batch_entities
+            connection, self._feed, self._isolation, helpers, batch_entities=batch_entities, history=history
         )
         self._seconds_an_entity: float | None = None
         by_name = {str(table): source for table, source in self._sources.items()}
@@ -144,7 +149,8 @@ class FeedSync:
         self._planned_parts = self._fingerprint.parts(connection)
         self._tolerated: str | None = None
         self._summary = summary(
-            (source, plan.links.get(table, ())) for table, source in self._sources.items()
+            ((source, plan.links.get(table, ())) for table, source in self._sources.items()),
+            causes=history,
         ).as_bytes()
         self._due = resolve.due(self._feed, limit=batch_entities).as_bytes() if self._feed.refreshes else b""
 
@@ -236,6 +242,15 @@ class FeedSync:
             revision=done.recomputed.revision,
             backlog_end=max(deferred.added.last, found_again.last),
             last_pass=done.fields(),
+            history=record(
+                self._feed.name,
+                done,
+                [*entities, *rest],
+                after_revision=locked.revision,
+                requested=deferred.added.request or found_again.request,
+            )
+            if self._keeps_history
+            else None,
         )
         return done
 
@@ -465,8 +480,10 @@ class FeedSync:
         return Delta(
             {table: changed for table, _, changed, *_ in rows},
             sum(entries for _, entries, *_ in rows),
-            any(unknown for _, _, _, unknown, _ in rows),
-            min((changed_at for *_, changed_at in rows), default=None),
+            any(unknown for _, _, _, unknown, *_ in rows),
+            min((changed_at for _, _, _, _, changed_at, *_ in rows), default=None),
+            sum(row[5] for row in rows if self._keeps_history),
+            [Cause.read([row[0], *cause]) for row in rows if self._keeps_history for cause in row[6]],
         )
 
     def _read_due(self) -> Due:

@@ -51,6 +51,24 @@ SELECT {table}, pg_catalog.count(*), COALESCE(pg_catalog.sum(e.rows), 0)::pg_cat
 FROM ({unread}) AS e
 HAVING pg_catalog.count(*) > 0
 
+-- name: summary_with_causes
+-- The same with the transactions of the entries, for the history: how many there are, and those that changed most
+-- rows. Only these are made into JSON: a delta may have ten thousand.
+(WITH g AS MATERIALIZED (
+    SELECT e.xid, pg_catalog.count(*) AS entries, pg_catalog.sum(e.rows)::int8 AS rows,
+           pg_catalog.bool_or(e.rows IS NULL) AS unnamed, pg_catalog.bool_or({unknown}) AS unknown,
+           pg_catalog.min(e.changed_at) AS changed_at
+    FROM ({unread}) AS e
+    GROUP BY e.xid
+)
+SELECT {table}, pg_catalog.sum(g.entries)::int8, COALESCE(pg_catalog.sum(g.rows), 0)::int8,
+       COALESCE(pg_catalog.bool_or(g.unknown), false), pg_catalog.min(g.changed_at), pg_catalog.count(*)::int4,
+       (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+                   NULL, c.xid::pg_catalog.text, CASE WHEN NOT c.unnamed THEN c.rows END, c.changed_at, NULL, NULL))
+        FROM (SELECT * FROM g ORDER BY g.rows DESC NULLS FIRST, g.xid DESC LIMIT {most}) AS c)
+FROM g
+HAVING pg_catalog.count(*) > 0)
+
 -- name: lock_segment
 -- Nobody waits: this fails while any writer of the segment is open or prepared, and that is the proof that
 -- no entry can appear in it after the cursors are checked.

@@ -46,9 +46,13 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.cloc
 
 -- name: accepted
 -- What the sink takes now is no failed item any more.
-DELETE FROM cdc.failed_item
-WHERE sink = %(sink)s AND feed = %(feed)s
-  AND id = ANY (ARRAY(SELECT {id} FROM UNNEST(%(keys)s::pg_catalog.text[]::pg_catalog.jsonb[]) AS r (key)))
+WITH taken AS MATERIALIZED (
+    SELECT t.key AS told, {id} AS id
+    FROM UNNEST(%(keys)s::pg_catalog.text[]) AS t (key) CROSS JOIN LATERAL (SELECT t.key::pg_catalog.jsonb AS key) AS r
+)
+DELETE FROM cdc.failed_item AS i USING taken AS t
+WHERE i.sink = %(sink)s AND i.feed = %(feed)s AND i.id = t.id
+RETURNING t.told
 
 -- name: any
 -- Whether a sink has refused documents of a feed that are not delivered yet.

@@ -61,7 +61,8 @@ WITH hashed_documents AS MATERIALIZED (
     UNION ALL
     SELECT d.revision, d.previous, {differing_keys}, '{{}}'
     FROM gone AS d
-)
+    {returned}
+) {remembered}
 SELECT (SELECT pg_catalog.count(*) FROM hashed_documents),
        (SELECT pg_catalog.count(*) FROM differing),
        (SELECT pg_catalog.count(*) FROM gone),

@@ -43,6 +43,7 @@ SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation =
     stopped_reason = CASE WHEN backlog_position < backlog_end THEN stopped_reason END,
     stopped_at = CASE WHEN backlog_position < backlog_end THEN stopped_at END
 WHERE feed = %(feed)s
+RETURNING generation
 
 -- name: drained
 -- Ends a chunk of the backlog.
@@ -57,6 +58,7 @@ SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::int
     counted_revision = CASE WHEN %(anew)s OR counted_revision = revision THEN GREATEST(revision, %(revision)s::int8) END,
     synced_at = CASE WHEN %(position)s::int8 >= backlog_end THEN COALESCE(synced_at, pg_catalog.now()) ELSE synced_at END
 WHERE feed = %(feed)s
+RETURNING generation
 
 -- name: begin
 -- Takes a feed's first cursor, or a new one after only a resync can make it right.

@@ -83,6 +83,18 @@ ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pau
    cdc.failed_entity, cdc.obsolete_key, cdc.daemon
 TO {role}
 
+-- name: write_history
+-- The history is appended to, and emptied by segments.
+GRANT INSERT ON cdc.history_pass, cdc.history_change, cdc.history_delivery TO {role}
+
+-- name: empty_history
+-- Emptying takes the segments by their names.
+GRANT TRUNCATE ON {segments} TO {role}
+
+-- name: turn_history
+-- Which segment takes rows.
+GRANT UPDATE ON cdc.history_segment TO {role}
+
 -- name: empty_changelogs
 -- Rotation. The daemon writes no entries.
 GRANT TRUNCATE ON {segments} TO {role}
@@ -103,7 +115,7 @@ GRANT USAGE, SELECT, UPDATE ON SEQUENCE {revisions} TO {role}
 -- What stands in schema cdc, as DROP names it: views, tables, functions, and sequences that belong to no column.
 SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::pg_catalog.regclass::text
 FROM pg_catalog.pg_class AS c
-WHERE c.relnamespace = pg_catalog.to_regnamespace('cdc') AND c.relkind IN ('r', 'v', 'S')
+WHERE c.relnamespace = pg_catalog.to_regnamespace('cdc') AND c.relkind IN ('r', 'p', 'v', 'S')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND c.relkind = 'S'
                     AND d.deptype IN ('a', 'i'))

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from cdc_daemon.cli import main
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.session import connect
+from cdc_daemon.workers.history_segments import HistoryBounds
 from cdc_daemon.workers.installation import default_owner
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
@@ -122,6 +123,21 @@ def test_it_empties_changelogs_and_logs(kept: Daemon, shop: Session) -> None:
     kept.assert_in_step()
 
 
+def test_it_empties_segments_of_the_history(kept: Daemon, shop: Session) -> None:
+    kept.assert_in_step()
+    assert shop.execute("SELECT FROM cdc.history_pass_0").rowcount
+    bounds = HistoryBounds(days=7, max_bytes=1 << 30)
+    with connect(kept.dsn) as session:
+        for days in (2, 8):
+            shop.execute(
+                "UPDATE cdc.history_segment SET began_at = began_at - make_interval(days => %s)", (days,)
+            )
+            bounds.keep(session)
+    assert not shop.execute("SELECT FROM cdc.history_pass_0").rowcount
+    shop.execute("UPDATE product SET price = 3")
+    kept.assert_in_step()
+
+
 def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, keeper: str) -> None:
     role = str(conninfo_to_dict(keeper)["user"])
     rights: dict[str, list[str]] = dict(shop.execute(RIGHTS, (role, ["r", "v", "p"])).fetchall())
@@ -132,12 +148,17 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, ke
             assert held == (["SELECT", "TRUNCATE"] if name[-2:] in {"_0", "_1"} else ["SELECT"])
         elif name.startswith(("backlog_", "feed_products_log", "feed_stock_log")):
             assert held == ["INSERT", "SELECT", "TRUNCATE"]
+        elif name == "history_segment":
+            assert held == ["SELECT", "UPDATE"]
+        elif name.startswith("history_"):
+            assert held == (["SELECT", "TRUNCATE"] if name[-1].isdigit() else ["INSERT", "SELECT"])
         elif name not in {"migration", "source", "former_sink", "delivery"}:
             assert held == ["DELETE", "INSERT", "SELECT", "UPDATE"]
     tables = {
         name
         for (name,) in shop.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'cdc'::regnamespace AND relkind IN ('r', 'v')"
+            "SELECT relname FROM pg_class"
+            " WHERE relnamespace = 'cdc'::regnamespace AND relkind IN ('r', 'p', 'v')"
         ).fetchall()
     }
     assert set(rights) == tables

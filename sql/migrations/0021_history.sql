@@ -1,0 +1,105 @@
+-- The history of documents: which pass stored each revision and why, and when each sink got it.
+
+-- Eight segments take the rows in turn. Old rows go by TRUNCATE of a whole segment: a DELETE would leave dead rows
+-- behind, and an open reader would keep them there. began_at: since when the segment takes rows; NULL: it is empty.
+CREATE TABLE cdc.history_segment (
+    number   smallint    PRIMARY KEY,
+    began_at timestamptz
+);
+INSERT INTO cdc.history_segment (number, began_at)
+SELECT n, CASE WHEN n = 0 THEN pg_catalog.clock_timestamp() END FROM pg_catalog.generate_series(0, 7) AS n;
+
+-- One row a pass of a feed that recomputed something.
+CREATE TABLE cdc.history_pass (
+    segment        smallint    NOT NULL,
+    feed           text        NOT NULL,
+    -- feed_state.generation as the pass left it.
+    pass           bigint      NOT NULL,
+    -- The pass gave out the revisions above the first and up to the second; none if they are equal.
+    after_revision bigint      NOT NULL,
+    last_revision  bigint      NOT NULL,
+    -- fresh, or backlog for a chunk of the backlog.
+    kind           text        NOT NULL,
+    -- When the oldest change was captured, and when the pass stored its documents.
+    captured_at    timestamptz,
+    stored_at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    entities       integer     NOT NULL,
+    documents      integer     NOT NULL,
+    upserts        integer     NOT NULL,
+    deletes        integer     NOT NULL,
+    -- What the pass read: [table, operation, transaction, rows, captured_at, application, user] for each table and
+    -- transaction. Of more than `causes` names there are `transactions` in all.
+    causes         json        NOT NULL,
+    transactions   integer     NOT NULL,
+    -- A fresh pass that put entities into the backlog: the request (cdc.resync.id). A chunk: the requests it served.
+    requested      bigint,
+    served         bigint[],
+    -- Digests of the recomputed entities; NULL if there were too many.
+    touched        integer[],
+    PRIMARY KEY (feed, last_revision, pass, segment)
+) PARTITION BY LIST (segment);
+
+-- Finds the passes that recomputed an entity. Without fastupdate: some pass would have to merge all waiting digests.
+CREATE INDEX history_pass_touched ON cdc.history_pass USING gin (touched) WITH (fastupdate = off);
+
+-- Finds the causes of a chunk: the pass that put its entities into the backlog.
+CREATE INDEX history_pass_requested ON cdc.history_pass (feed, requested) WHERE requested IS NOT NULL;
+
+-- One row a statement that changed documents. A document without a former revision is in no row: the range of its
+-- pass says the same.
+CREATE TABLE cdc.history_change (
+    segment       smallint NOT NULL,
+    feed          text     NOT NULL,
+    last_revision bigint   NOT NULL,
+    revisions     bigint[] NOT NULL,
+    -- At the same places: each document's former revision, and the names of the fields that changed.
+    previous      bigint[] NOT NULL,
+    changed       json     NOT NULL,
+    PRIMARY KEY (feed, last_revision, segment)
+) PARTITION BY LIST (segment);
+
+-- One row a page of records that a sink took, or a record that it refused, or took at a later attempt.
+CREATE TABLE cdc.history_delivery (
+    segment        smallint    NOT NULL,
+    sink           text        NOT NULL,
+    feed           text        NOT NULL,
+    -- The page had the feed's revisions above the first and up to the second.
+    after_revision bigint      NOT NULL,
+    last_revision  bigint      NOT NULL,
+    -- page (of the log), scan (a page of a scan of the stored feed), taken or refused (one record).
+    kind           text        NOT NULL,
+    -- The number of the full snapshot that the scan belongs to.
+    snapshot       bigint,
+    records        integer     NOT NULL,
+    -- The receiver's words for a refusal.
+    answer         text,
+    delivered_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (feed, sink, last_revision, delivered_at, segment)
+) PARTITION BY LIST (segment);
+
+CREATE TABLE cdc.history_pass_0 PARTITION OF cdc.history_pass FOR VALUES IN (0);
+CREATE TABLE cdc.history_pass_1 PARTITION OF cdc.history_pass FOR VALUES IN (1);
+CREATE TABLE cdc.history_pass_2 PARTITION OF cdc.history_pass FOR VALUES IN (2);
+CREATE TABLE cdc.history_pass_3 PARTITION OF cdc.history_pass FOR VALUES IN (3);
+CREATE TABLE cdc.history_pass_4 PARTITION OF cdc.history_pass FOR VALUES IN (4);
+CREATE TABLE cdc.history_pass_5 PARTITION OF cdc.history_pass FOR VALUES IN (5);
+CREATE TABLE cdc.history_pass_6 PARTITION OF cdc.history_pass FOR VALUES IN (6);
+CREATE TABLE cdc.history_pass_7 PARTITION OF cdc.history_pass FOR VALUES IN (7);
+
+CREATE TABLE cdc.history_change_0 PARTITION OF cdc.history_change FOR VALUES IN (0);
+CREATE TABLE cdc.history_change_1 PARTITION OF cdc.history_change FOR VALUES IN (1);
+CREATE TABLE cdc.history_change_2 PARTITION OF cdc.history_change FOR VALUES IN (2);
+CREATE TABLE cdc.history_change_3 PARTITION OF cdc.history_change FOR VALUES IN (3);
+CREATE TABLE cdc.history_change_4 PARTITION OF cdc.history_change FOR VALUES IN (4);
+CREATE TABLE cdc.history_change_5 PARTITION OF cdc.history_change FOR VALUES IN (5);
+CREATE TABLE cdc.history_change_6 PARTITION OF cdc.history_change FOR VALUES IN (6);
+CREATE TABLE cdc.history_change_7 PARTITION OF cdc.history_change FOR VALUES IN (7);
+
+CREATE TABLE cdc.history_delivery_0 PARTITION OF cdc.history_delivery FOR VALUES IN (0);
+CREATE TABLE cdc.history_delivery_1 PARTITION OF cdc.history_delivery FOR VALUES IN (1);
+CREATE TABLE cdc.history_delivery_2 PARTITION OF cdc.history_delivery FOR VALUES IN (2);
+CREATE TABLE cdc.history_delivery_3 PARTITION OF cdc.history_delivery FOR VALUES IN (3);
+CREATE TABLE cdc.history_delivery_4 PARTITION OF cdc.history_delivery FOR VALUES IN (4);
+CREATE TABLE cdc.history_delivery_5 PARTITION OF cdc.history_delivery FOR VALUES IN (5);
+CREATE TABLE cdc.history_delivery_6 PARTITION OF cdc.history_delivery FOR VALUES IN (6);
+CREATE TABLE cdc.history_delivery_7 PARTITION OF cdc.history_delivery FOR VALUES IN (7);
