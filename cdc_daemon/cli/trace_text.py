@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.insight.trace.ask import Answer
+from cdc_daemon.insight.trace.ask import Answer, Answers
 from cdc_daemon.insight.trace.facts import Difference, Facts, Sink
 from cdc_daemon.insight.trace.phrases import counted, duration, holder, moment, waiting
+from cdc_daemon.insight.trace.rows import MOST_ENTITIES, MOST_ROWS, Reached, RowAnswer, Way
 from cdc_daemon.insight.trace.verdict import obstacle
 from cdc_daemon.insight.trace.words import of_sink
 
@@ -33,6 +34,49 @@ def lines_of(answer: Answer) -> Iterator[str]:
         yield f"  unread: nobody can tell which changes reach it: {facts.unread_unknown}"
     yield from _places(facts)
     yield from _of_feed(facts)
+
+
+def lines_of_several(found: Answers) -> Iterator[str]:
+    """Yield the lines about documents of an entity."""
+    for number, answer in enumerate(found.answers):
+        if number:
+            yield ""
+        yield from lines_of(answer)
+    if found.more:
+        yield f"There are more than these {len(found.answers)} documents."
+
+
+def lines_of_row(found: RowAnswer) -> Iterator[str]:
+    """Yield the lines about a source row: the feeds that it reaches, with a line for each document."""
+    rows = f"{found.rows} or more rows have" if found.rows == MOST_ROWS else counted(found.rows, "row")
+    verb = "" if found.rows == MOST_ROWS else " has" if found.rows == 1 else " have"
+    yield f"table {found.table}: {rows}{verb} these values" + (
+        "" if found.rows else ": the values are followed as those of a row that is gone"
+    )
+    for each in found.feeds:
+        yield from _reached(each)
+
+
+def _reached(reached: Reached) -> Iterator[str]:
+    if reached.unplanned is not None:
+        yield f"feed {reached.feed}: nobody can tell, for it can't be planned: {reached.unplanned}"
+        return
+    for way in reached.ways:
+        yield f"feed {reached.feed}: {_way(way)}"
+    for answer in reached.answers:
+        yield f"  {answer.facts.key}: {answer.sentence}"
+    if reached.documents > len(reached.answers):
+        yield f"  and more than these {len(reached.answers)} documents"
+
+
+def _way(way: Way) -> str:
+    by = f"by the route {way.route}, read as {way.alias}"
+    if way.failed is not None:
+        return f"{by}: {way.failed}"
+    if way.entities is None:
+        return f"{by}: a change of it recomputes every document"
+    number = counted(way.entities, "entity", "entities")
+    return f"{by}: reaches {number}{' or more' if way.entities == MOST_ENTITIES else ''}"
 
 
 def _entity(facts: Facts) -> str:

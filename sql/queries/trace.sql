@@ -168,3 +168,15 @@ WHERE l.locktype = 'relation' AND l.granted
   AND COALESCE(a.application_name, '') NOT LIKE 'cdc-daemon%%'
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 ORDER BY 6, 1
+
+-- name: count_rows
+-- How many rows of a source table have some values, at most so many.
+SELECT pg_catalog.count(*) FROM (SELECT FROM {table} AS t WHERE {matches} LIMIT {limit}) AS t
+
+-- name: rows
+-- The links of rows of a source table that have some values, as if each had changed.
+SELECT {links} FROM {table} AS t WHERE {matches} LIMIT {limit}
+
+-- name: given_row
+-- The links of a row that is gone, as somebody gave them.
+SELECT {links}

@@ -121,7 +121,7 @@ class Shop(Synced):
         """Any command, in this process."""
         done = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         assert done.exit_code == code, f"{done.output}\n{done.exception}"
-        return done.output
+        return done.output if code else done.stdout
 
     def ask_until(self, verdict: str, *arguments: str) -> dict[str, Any]:
         """Ask until the answer has this verdict; it tells the last one if it never has."""
@@ -207,7 +207,7 @@ def test_a_change_that_is_not_read_yet_waits_by_its_route(shop: Shop) -> None:
 
 
 def test_a_large_change_waits_in_the_backlog_at_its_place(shop: Shop) -> None:
-    execute(shop.dsn, "UPDATE heavy SET n = 1")
+    execute(shop.dsn, "UPDATE heavy SET n = 1 WHERE id > 200")
     found = shop.ask_until("in-backlog", "heavy", "600")
     place = found["backlog"]
     assert 0 < place["ahead"] < 600
@@ -360,3 +360,45 @@ def test_a_key_is_given_by_names_or_in_order(shop: Shop) -> None:
     assert "KEY needs a value of each of these columns: sku" in shop.say("products", "a", "b", code=2)
     assert "invalid input syntax for type integer" in shop.say("ratios", "x", code=1)
     assert "the nearest known name" in shop.say("product", "x", code=2)
+
+
+def test_a_source_row_shows_the_documents_that_it_reaches(shop: Shop) -> None:
+    found = shop.ask("--row", "public.price", "product_id=27")
+    assert (found["table"], found["rows"]) == ("public.price", 1)
+    (feed,) = found["feeds"]
+    assert feed["feed"] == "products"
+    assert feed["routes"] == [{"alias": "pr", "route": "join", "entities": 1, "failed": None}]
+    assert [(each["key"], each["verdict"]) for each in feed["documents"]] == [
+        ({"sku": "sku-27"}, "delivered")
+    ]
+    assert feed["more"] is False
+    said = shop.say("--row", "price", "product_id=27").splitlines()
+    assert said[0] == "table public.price: 1 row has these values"
+    assert said[1] == "feed products: by the route join, read as pr: reaches 1 entity"
+    assert said[2].startswith('  {"sku":"sku-27"}: Delivered to file, web: revision ')
+
+
+def test_a_source_row_that_is_gone_is_followed_by_its_values(shop: Shop) -> None:
+    execute(shop.dsn, "DELETE FROM price WHERE product_id = 28")
+    found = shop.ask("--row", "public.price", "product_id=28")
+    assert found["rows"] == 0
+    assert [each["key"] for each in found["feeds"][0]["documents"]] == [{"sku": "sku-28"}]
+    failed = shop.ask("--row", "public.product", "id=900")["feeds"]
+    assert {each["feed"]: [way["failed"] for way in each["routes"]] for each in failed} == {
+        "products": ["the row is gone; give its values of sku"],
+        "ratios": [None],
+        "strict": ["the row is gone; give its values of sku"],
+    }
+
+
+def test_what_many_rows_reach_is_bounded(shop: Shop) -> None:
+    (feed,) = shop.ask("--row", "public.heavy", "n=0")["feeds"]
+    assert (len(feed["documents"]), feed["more"]) == (10, True)
+    assert feed["routes"][0]["entities"] == 100
+
+
+def test_a_row_of_no_source_table_is_refused(shop: Shop) -> None:
+    assert "no feed reads it" in shop.say("--row", "shelf", "id=1", code=1)
+    assert "has no column 'colour'" in shop.say("--row", "price", "colour=1", code=1)
+    assert "invalid input syntax for type integer" in shop.say("--row", "price", "product_id=x", code=1)
+    assert "Give --row or --entity" in shop.say("--row", "price", "--entity", "product_id=1", code=2)

@@ -59,7 +59,7 @@ def ask_key(connection: Connection, settings: Settings, feed: str, key: Sequence
     with_short_waits(connection)
     subject = read_subject(connection, settings, feed)
     with one_snapshot(connection):
-        return _answer(Reader(connection, subject, settings.feeds[feed].sinks).of_key(key))
+        return answered(Reader(connection, subject, settings.feeds[feed].sinks).of_key(key))
 
 
 def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Sequence[str]) -> Answers:
@@ -69,10 +69,11 @@ def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Se
     with one_snapshot(connection):
         reader = Reader(connection, subject, settings.feeds[feed].sinks)
         keys = reader.keys_of(entity, limit=MOST_DOCUMENTS + 1)
-        found = [_answer(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
+        found = [answered(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
         return Answers(found, more=len(keys) > MOST_DOCUMENTS)
 
 
-def _answer(facts: Facts) -> Answer:
+def answered(facts: Facts) -> Answer:
+    """Return facts with their verdict and its words."""
     verdict = judge(facts)
     return Answer(facts, verdict, sentence(facts, verdict), hint(facts, verdict))
