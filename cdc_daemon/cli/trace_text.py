@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdc_daemon.insight.trace.ask import Answer, Answers
 from cdc_daemon.insight.trace.facts import Difference, Facts, Sink
-from cdc_daemon.insight.trace.phrases import counted, duration, holder, moment, waiting
+from cdc_daemon.insight.trace.phrases import counted, duration, holder, moment, no_daemon, waiting
 from cdc_daemon.insight.trace.rows import MOST_ENTITIES, MOST_ROWS, Reached, RowAnswer, Way
 from cdc_daemon.insight.trace.verdict import obstacle
 from cdc_daemon.insight.trace.words import of_sink
@@ -158,8 +158,8 @@ def _places(facts: Facts) -> Iterator[str]:
 
 def _of_feed(facts: Facts) -> Iterator[str]:
     state = facts.state
-    if state.daemon is False:
-        yield "  daemon: none runs"
+    if not state.followed:
+        yield f"  daemon: {no_daemon(facts)}"
     if state.stopped:
         yield f"  feed: stopped: {state.stopped}"
     if state.unplanned and state.unplanned != state.stopped:

@@ -1,7 +1,8 @@
 -- name: feed
 -- A feed's state row, as far as it concerns each of its documents.
 SELECT f.cursor::pg_catalog.text, f.cursor_at, f.stopped_reason, f.stopped_at, f.uncaptured, f.uncaptured_since,
-       f.backlog_position, f.backlog_end, f.synced_at, f.fingerprint, f.last_pass, pg_catalog.clock_timestamp()
+       f.backlog_position, f.backlog_end, f.synced_at, f.fingerprint, f.last_pass, pg_catalog.clock_timestamp(),
+       f.retry_at
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 
@@ -107,10 +108,10 @@ LIMIT 1
 -- name: sinks
 -- How far each sink of a feed is, whether a scan has passed the key, whether the sink refused it, and each pause.
 SELECT s.sink, s.revision, s.scan_until, s.scan_key::pg_catalog.text, s.snapshot, s.snapshot_wanted, s.tell_deletes,
-       s.failure, s.failed_at, s.attempts, s.leased_until, s.delivered_at,
+       s.failure, s.failed_at, s.attempts, s.retry_at, s.delivered_at,
        i.revision, i.attempts, i.status, i.reason, i.first_failed_at, i.next_attempt_at, i.sink IS NOT NULL,
-       p.sink, p.feed, p.reason, p.paused_at,
-       pg_catalog.to_jsonb(p.*) ->> 'paused_by', (pg_catalog.to_jsonb(s.*) ->> 'retry_at')::pg_catalog.timestamptz
+       p.sink, p.feed, p.reason, p.paused_at, p.paused_by,
+       p.os_user
 FROM cdc.sink_state AS s
 LEFT JOIN cdc.failed_item AS i ON i.sink = s.sink AND i.feed = s.feed AND i.id = {id}
 LEFT JOIN LATERAL (

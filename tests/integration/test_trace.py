@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from cdc_daemon.cli import main
 from tests.receivers.http import Request, Script, Target, answer, serving
 from tests.support import servers
-from tests.support.command import Feed, eventually, execute
+from tests.support.command import Feed, Running, eventually, execute
 from tests.support.synced import Synced
 
 SCHEMA = """
@@ -84,6 +84,7 @@ class Shop(Synced):
         self.target = target
         self.refused: set[str] = set()
         self.hold: threading.Event | None = None
+        self.started: list[Running] = []
         target.admit = self._admit
         super().__init__(
             folder,
@@ -160,7 +161,9 @@ def receiving() -> Generator[Target]:
 def shop(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with server.fresh_database() as dsn, receiving() as target:
         found = Shop(tmp_path_factory.mktemp("shop"), dsn, target)
-        found.start()
+        waiting = found.ask("products", "sku-60")
+        assert (waiting["verdict"], waiting["sentence"]) == ("no-daemon", "Waiting: no daemon runs")
+        found.started.append(found.start())
         found.ask_until("delivered", "products", "sku-60")
         found.ask_until("stored", "heavy", "600")
         yield found
@@ -258,6 +261,7 @@ def test_a_paused_sink_names_the_time_the_role_and_the_reason(shop: Shop) -> Non
     execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id = 6")
     found = shop.ask_until("paused", "products", "sku-6")
     assert found["sentence"].startswith("Waiting: sink web is paused since ")
+    assert " by role postgres" in found["sentence"]
     assert found["sentence"].endswith(": moving")
     assert found["hint"] == "`cdc-daemon resume --sink web`"
     assert {sink["name"]: sink["has"] for sink in found["sinks"]} == {"file": True, "web": False}
@@ -402,3 +406,28 @@ def test_a_row_of_no_source_table_is_refused(shop: Shop) -> None:
     assert "has no column 'colour'" in shop.say("--row", "price", "colour=1", code=1)
     assert "invalid input syntax for type integer" in shop.say("--row", "price", "product_id=x", code=1)
     assert "Give --row or --entity" in shop.say("--row", "price", "--entity", "product_id=1", code=2)
+
+
+def test_without_a_daemon_a_change_waits_and_what_is_not_captured_is_told_first(shop: Shop) -> None:
+    (daemon,) = shop.started
+    daemon.kill()
+    execute(shop.dsn, "UPDATE price SET amount = 5.00 WHERE product_id = 31")
+    found = shop.ask_until("no-daemon", "products", "sku-31")
+    assert "ended without a goodbye" in found["sentence"]
+    assert found["hint"] == "start the daemon: `systemctl start cdc-daemon`, or `cdc-daemon run`"
+    execute(
+        shop.dsn,
+        "ALTER TABLE price DISABLE TRIGGER cdc_capture_update",
+        "UPDATE price SET amount = 5.00 WHERE product_id = 32",
+    )
+    found = shop.ask("products", "sku-32")
+    assert found["verdict"] == "not-captured"
+    assert "public.price: cdc_capture_update is disabled" in found["sentence"]
+    assert found["hint"] == "`cdc-daemon install`, then `cdc-daemon resync products`"
+    # What was captured before waits for a daemon, whatever is not captured now.
+    assert shop.ask("products", "sku-31")["verdict"] == "no-daemon"
+    execute(shop.dsn, "ALTER TABLE price RENAME COLUMN amount TO cost")
+    found = shop.ask("products", "sku-33")
+    assert found["stored"]["document"]["sku"] == "sku-33"
+    assert "does not exist" in found["state"]["unplanned"]
+    assert found["yielded"]["failed"] == found["state"]["unplanned"]

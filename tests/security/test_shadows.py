@@ -166,6 +166,8 @@ class Life:
         assert "changed row of public.word" in self.call("trace", "words", "A-2")
         writer.execute("UPDATE public.store SET name = 'y' WHERE id OPERATOR(pg_catalog.=) 2")
         assert "by the route partial" in self.call("trace", "packs", "A-8", "box", "2")
+        assert "1 row has these values" in self.call("trace", "--row", "public.store", "id=2")
+        assert "a row that is gone" in self.call("trace", "--row", "public.store", "id=9")
         self.assert_in_step()
         unknown = "SELECT count(*) FROM cdc.changelog_public_item WHERE rows IS NULL"
         assert self.administrator.execute(unknown).fetchone() == (0,)

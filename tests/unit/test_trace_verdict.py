@@ -27,14 +27,14 @@ from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
-FEED = FeedFacts(begun=True, daemon=True, seen_at=NOON)
+FEED = FeedFacts(begun=True, seen_at=NOON)
 STORED = Stored('{"sku":"A-1"}', "aa", 17, False, NOON, NOON, None, ("7",))
 TOMBSTONE = replace(STORED, document=None, hash=None, deleted=True)
 SAME = Yielded('{"sku":"A-1"}', "aa", ("7",))
 OTHER = Yielded('{"sku":"A-1","price":1}', "bb", ("7",))
 HAS = Sink("catalog", has=True, revision=17)
 LACKS = Sink("catalog", has=False, revision=16, ahead=2)
-PAUSE = Pause("catalog", None, "moving", NOON)
+PAUSE = Pause("catalog", None, "moving", NOON, "ops", "kim")
 ROWS = Waiting("public.price", "pr", "join", 1, NOON)
 PLACE = Backlog(1200, "large delta", NOON, 100.0)
 READER = Holder("public.price", 71, None, "ops", "psql", NOON, None, excludes=True)
@@ -69,7 +69,7 @@ def feed(**changes: Any) -> FeedFacts:
             "never",
             "Not a doc",
         ),
-        (replace(IN_STEP, state=feed(daemon=False, stopped="a key is NULL")), "delivered", "Delivered to"),
+        (replace(IN_STEP, state=feed(followed=False, stopped="a key is NULL")), "delivered", "Delivered to"),
         (
             replace(BEHIND, state=feed(disabled=("public.price: t is disabled",))),
             "not-captured",
@@ -90,7 +90,7 @@ def feed(**changes: Any) -> FeedFacts:
             "feed-stopped",
             "is stopped: a key",
         ),
-        (replace(BEHIND, waiting=[ROWS], state=feed(daemon=False)), "no-daemon", "no daemon runs"),
+        (replace(BEHIND, waiting=[ROWS], state=feed(followed=False)), "no-daemon", "no daemon runs"),
         (
             replace(BEHIND, waiting=[ROWS], state=feed(holders=(READER,))),
             "blocked",
@@ -126,11 +126,15 @@ def feed(**changes: Any) -> FeedFacts:
         (replace(BEHIND, yielded=replace(SAME, entity=("8",))), "different", "no change is on its way"),
         (replace(BEHIND, yielded=Yielded()), "different", "no change is on its way"),
         (replace(IN_STEP, sinks=[LACKS]), "undelivered", "has not taken revision 17 yet; 2 changes"),
-        (replace(IN_STEP, sinks=[LACKS], state=feed(daemon=False)), "no-daemon", "catalog lacks revision 17"),
         (
-            replace(IN_STEP, sinks=[replace(LACKS, pause=PAUSE, paused_by="ops", failure="is down")]),
+            replace(IN_STEP, sinks=[LACKS], state=feed(followed=False)),
+            "no-daemon",
+            "catalog lacks revision 17",
+        ),
+        (
+            replace(IN_STEP, sinks=[replace(LACKS, pause=PAUSE, failure="is down")]),
             "paused",
-            "Waiting: sink catalog is paused since 12:00:00.000 UTC by role ops: moving",
+            "Waiting: sink catalog is paused since 12:00:00.000 UTC by role ops (kim): moving",
         ),
         (
             replace(IN_STEP, sinks=[replace(LACKS, item=item(20, None))]),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdc_daemon.insight.trace.facts import Facts
-from cdc_daemon.insight.trace.read import Reader, one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, with_short_waits
 from cdc_daemon.insight.trace.remedies import hint
 from cdc_daemon.insight.trace.subject import read_subject
 from cdc_daemon.insight.trace.verdict import Verdict, judge
@@ -59,7 +59,8 @@ def ask_key(connection: Connection, settings: Settings, feed: str, key: Sequence
     with_short_waits(connection)
     subject = read_subject(connection, settings, feed)
     with one_snapshot(connection):
-        return answered(Reader(connection, subject, settings.feeds[feed].sinks).of_key(key))
+        reader = Reader(connection, subject, settings.feeds[feed].sinks, daemons_of(connection, settings))
+        return answered(reader.of_key(key))
 
 
 def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Sequence[str]) -> Answers:
@@ -67,7 +68,7 @@ def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Se
     with_short_waits(connection)
     subject = read_subject(connection, settings, feed)
     with one_snapshot(connection):
-        reader = Reader(connection, subject, settings.feeds[feed].sinks)
+        reader = Reader(connection, subject, settings.feeds[feed].sinks, daemons_of(connection, settings))
         keys = reader.keys_of(entity, limit=MOST_DOCUMENTS + 1)
         found = [answered(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
         return Answers(found, more=len(keys) > MOST_DOCUMENTS)

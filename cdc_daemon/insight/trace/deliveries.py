@@ -57,7 +57,7 @@ def _sink(
     row: Sequence[Any],
 ) -> Sink:
     name, revision, scan_until, scan_key, snapshot, wanted, tell_deletes = row[:7]
-    failure, failed_at, attempts, leased_until, delivered_at = row[7:12]
+    failure, failed_at, attempts, retry_at, delivered_at = row[7:12]
     *item, refused = row[12:19]
     refusal = FailedItem(name, feed.name, shown, *item) if refused else None
     has: bool | None = None
@@ -79,19 +79,21 @@ def _sink(
         failure,
         failed_at,
         attempts,
-        (row[24] or leased_until) if failure else None,
+        retry_at if failure else None,
         refusal,
-        _pause(*row[19:23]),
-        row[23],
+        _pause(*row[19:25]),
         "wanted" if wanted else "under way" if snapshot else None,
         delivered_at,
     )
 
 
-def _pause(sink: str, feed: str, reason: str | None, paused_at: datetime | None) -> Pause | None:
+def _pause(
+    sink: str, feed: str, reason: str | None, paused_at: datetime | None, *author: str | None
+) -> Pause | None:
     if paused_at is None:
         return None
-    return Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, reason, paused_at)
+    every = (None if sink == EVERY else sink, None if feed == EVERY else feed)
+    return Pause(*every, reason, paused_at, *author)
 
 
 def _has(stored: Stored, revision: int, scan_until: int | None, *, passed: bool, tell_deletes: bool) -> bool:

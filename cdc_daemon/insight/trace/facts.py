@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cdc_daemon.insight.daemons import Daemons
 from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
 
 
@@ -136,9 +137,9 @@ class Sink:
         revision: the sink has everything up to this revision.
         ahead: changes that are delivered before it, at most `MOST_AHEAD`; None if not known.
         failure, failing_since, attempts: why, since when the sink takes nothing, and how often it was tried.
-        next_try_at: when the daemon tries a failing sink again, at the latest.
+        next_try_at: when the daemon tries a failing sink again.
         item: the sink refused this document.
-        pause, paused_by: a person stopped the delivery; the role, if it is known.
+        pause: a person stopped the delivery.
         snapshot: `wanted`, `under way` or None.
         delivered_at: when the sink last took anything of the feed.
     """
@@ -153,7 +154,6 @@ class Sink:
     next_try_at: datetime | None = None
     item: FailedItem | None = None
     pause: Pause | None = None
-    paused_by: str | None = None
     snapshot: str | None = None
     delivered_at: datetime | None = None
 
@@ -169,7 +169,9 @@ class FeedFacts:
         unplanned: why the query can't be planned now.
         disabled: capture triggers that are missing or disabled, as `table: trigger`.
         moved: what the feed depends on was changed since its last pass.
-        daemon: whether a daemon works; None if nobody can tell.
+        retry_at: when a stopped feed is tried again.
+        daemons: the daemons of the database.
+        followed: whether a daemon or a command follows the feed.
         seen_at: when a daemon last moved the feed's cursor.
         holders: open transactions that hold locks on source tables or have written to them.
     """
@@ -182,7 +184,9 @@ class FeedFacts:
     unplanned: str | None = None
     disabled: Sequence[str] = ()
     moved: bool = False
-    daemon: bool | None = None
+    retry_at: datetime | None = None
+    daemons: Daemons = field(default=Daemons())
+    followed: bool = True
     seen_at: datetime | None = None
     synced_at: datetime | None = None
     holders: Sequence[Holder] = ()

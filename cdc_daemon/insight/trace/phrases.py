@@ -52,6 +52,21 @@ def holder(facts: Facts, each: Holder) -> str:
     return f"{who}{f' ({named})' if named else ''} {what} {each.table}{since}"
 
 
+def no_daemon(facts: Facts) -> str:
+    """Return why nobody follows the feed."""
+    daemons = facts.state.daemons
+    for each in daemons.alive:
+        if each.state == "silent":
+            silent = duration(each.silent_seconds)
+            return f"the daemon of pid {each.pid} on {each.host} gives no sign of life for {silent}"
+    if daemons.running:
+        return f"no running daemon has feed {facts.feed} in its configuration"
+    if daemons.last:
+        last = daemons.last
+        return f"no daemon runs (pid {last.pid} on {last.host} ended without a goodbye)"
+    return "no daemon runs"
+
+
 def waiting(facts: Facts, each: Waiting) -> str:
     """Return unread changes of one table in words."""
     rows = "every changed row" if each.rows is None else counted(each.rows, "changed row")

@@ -10,6 +10,7 @@ from psycopg import IsolationLevel
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.failed_entities import entity_id
+from cdc_daemon.insight.daemons import SILENT_SECONDS, Daemons, read_daemons
 from cdc_daemon.insight.trace.backlog import read_backlog
 from cdc_daemon.insight.trace.deliveries import read_sinks
 from cdc_daemon.insight.trace.documents import differences, keys_of_entity, read_stored, read_yielded
@@ -19,6 +20,7 @@ from cdc_daemon.insight.trace.subject import Subject
 from cdc_daemon.insight.trace.unread import Unread, read_unread
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
 from cdc_daemon.workers.control import FailedEntity
 
 QUERY_SECONDS = 5.0
@@ -49,17 +51,26 @@ def one_snapshot(connection: Connection) -> Generator[None]:
         connection.isolation_level = connection.read_only = None
 
 
+def daemons_of(connection: Connection, settings: Settings) -> Daemons:
+    """Return the daemons of the database, with the patience of this configuration."""
+    deliveries = {name: feed.sinks for name, feed in settings.feeds.items()}
+    silent_seconds = max(SILENT_SECONDS, 3 * settings.daemon.idle_poll_seconds)
+    return read_daemons(connection, deliveries, silent_seconds=silent_seconds)
+
+
 @dataclass(frozen=True)
 class Reader:
     """Reads facts about documents of one feed.
 
     Args:
         connection: in the block of `one_snapshot`.
+        daemons: the daemons of the database.
     """
 
     connection: Connection
     subject: Subject
     sinks: Sequence[str]
+    daemons: Daemons
 
     def of_key(self, key: Sequence[str]) -> Facts:
         """Return the facts about one key.
@@ -108,7 +119,7 @@ class Reader:
         return keys_of_entity(self.connection, self.subject.definition, entity, limit=limit)
 
     def _state(self) -> FeedRow:
-        state = read_feed(self.connection, self.subject)
+        state = read_feed(self.connection, self.subject, self.daemons)
         if state is None:
             raise FeedError(
                 "is not installed",

@@ -15,7 +15,7 @@ from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.insight.trace.ask import Answer, answered
 from cdc_daemon.insight.trace.documents import failure, numbered
-from cdc_daemon.insight.trace.read import Reader, one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, with_short_waits
 from cdc_daemon.insight.trace.subject import Subject, read_subject
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection, collated, type_name
@@ -96,12 +96,14 @@ def ask_row(connection: Connection, settings: Settings, table: str, where: Mappi
                 f"has no column {column!r}", where=f"table {named.name}", hint="spell it as in the catalogue"
             )
     with one_snapshot(connection):
-        rows = _count(connection, named, where)
+        rows, daemons = _count(connection, named, where), daemons_of(connection, settings)
         return RowAnswer(
             str(named.name),
             rows,
             tuple(
-                _reached(Reader(connection, subject, settings.feeds[name].sinks), named, where, rows=rows)
+                _reached(
+                    Reader(connection, subject, settings.feeds[name].sinks, daemons), named, where, rows=rows
+                )
                 for name, subject in zip(settings.feeds, subjects, strict=True)
                 if subject.plan is None or named.name in subject.plan.columns
             ),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cdc_daemon.capture.fingerprint import Fingerprint
+from cdc_daemon.insight.daemons import Daemons
 from cdc_daemon.insight.trace.facts import FeedFacts, Holder
 from cdc_daemon.insight.trace.subject import Subject
 from cdc_daemon.pg import own_schema
@@ -33,14 +34,14 @@ class FeedRow:
     last_pass: Mapping[str, Any] | None
 
 
-def read_feed(connection: Connection, subject: Subject) -> FeedRow | None:
+def read_feed(connection: Connection, subject: Subject, daemons: Daemons) -> FeedRow | None:
     """Return how a feed stands; None if it is not installed."""
     feed = subject.definition.name
     row = connection.execute(statement("trace.feed"), {"feed": feed}).fetchone()
     if row is None:
         return None
     cursor, cursor_at, stopped, stopped_at, uncaptured, uncaptured_since = row[:6]
-    position, end, synced_at, fingerprint, last_pass, now = row[6:]
+    position, end, synced_at, fingerprint, last_pass, now, retry_at = row[6:]
     facts = FeedFacts(
         begun=cursor is not None,
         stopped=stopped,
@@ -50,7 +51,9 @@ def read_feed(connection: Connection, subject: Subject) -> FeedRow | None:
         unplanned=subject.unplanned,
         disabled=tuple(_disabled(connection, feed)),
         moved=_is_moved(connection, subject, fingerprint) if cursor else False,
-        daemon=bool(connection.execute(statement("daemon.running")).fetchall()),
+        retry_at=retry_at,
+        daemons=daemons,
+        followed=daemons.follow(feed) or bool(daemons.others),
         seen_at=cursor_at,
         synced_at=synced_at,
         holders=tuple(_holders(connection, feed)),

@@ -75,7 +75,7 @@ def _before_the_store(facts: Facts) -> Iterator[Standing]:
         yield Standing.NOT_CAPTURED
     if state.stopped:
         yield Standing.FEED_STOPPED
-    if state.daemon is False:
+    if not state.followed:
         yield Standing.NO_DAEMON
     if facts.yielded.blocked or any(holder.excludes for holder in state.holders):
         yield Standing.BLOCKED
@@ -108,7 +108,7 @@ _ORDER = (
 
 def obstacle(facts: Facts, sink: Sink) -> Standing:
     """Return the first obstacle between the store and a sink that lacks the document."""
-    if facts.state.daemon is False:
+    if not facts.state.followed:
         return Standing.NO_DAEMON
     if sink.pause:
         return Standing.PAUSED

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cdc_daemon.insight.trace.facts import Facts, Sink
-from cdc_daemon.insight.trace.phrases import answer, counted, duration, holder, moment, times, waiting
+from cdc_daemon.insight.trace.phrases import (
+    answer,
+    counted,
+    duration,
+    holder,
+    moment,
+    no_daemon,
+    times,
+    waiting,
+)
 from cdc_daemon.insight.trace.remedies import blocking
 from cdc_daemon.insight.trace.verdict import Standing, Verdict
 
@@ -24,13 +33,14 @@ def of_sink(facts: Facts, sink: Sink, standing: Standing) -> str:
 
 
 def _no_daemon_for(facts: Facts, sink: Sink) -> str:
-    return f"Waiting: no daemon runs, and sink {sink.name} lacks revision {_revision(facts)}"
+    return f"Waiting: {no_daemon(facts)}, and sink {sink.name} lacks revision {_revision(facts)}"
 
 
 def _paused(facts: Facts, sink: Sink) -> str:
     if sink.pause is None:
         return f"Waiting: sink {sink.name} is paused"
-    by = f" by role {sink.paused_by}" if sink.paused_by else ""
+    by = f" by role {sink.pause.role}" if sink.pause.role else ""
+    by += f" ({sink.pause.os_user})" if sink.pause.os_user and sink.pause.os_user != sink.pause.role else ""
     reason = f": {sink.pause.reason}" if sink.pause.reason else ""
     return f"Waiting: sink {sink.name} is paused since {moment(facts, sink.pause.paused_at)}{by}{reason}"
 
@@ -47,7 +57,7 @@ def _refused(facts: Facts, sink: Sink) -> str:
 
 def _sink_fails(facts: Facts, sink: Sink) -> str:
     since = f" since {moment(facts, sink.failing_since)}" if sink.failing_since else ""
-    again = f"; next try by {moment(facts, sink.next_try_at)}" if sink.next_try_at else ""
+    again = f"; next try at {moment(facts, sink.next_try_at)}" if sink.next_try_at else ""
     tried = f"tried {times(sink.attempts)}"
     return f"Waiting: sink {sink.name} takes nothing{since} ({tried}): {sink.failure}{again}"
 
@@ -85,12 +95,13 @@ def _not_captured(facts: Facts) -> str:
 
 def _stopped(facts: Facts) -> str:
     since = f" since {moment(facts, facts.state.stopped_at)}" if facts.state.stopped_at else ""
-    return f"Waiting: the feed is stopped{since}: {facts.state.stopped}"
+    again = f"; next try at {moment(facts, facts.state.retry_at)}" if facts.state.retry_at else ""
+    return f"Waiting: the feed is stopped{since}: {facts.state.stopped}{again}"
 
 
 def _no_daemon(facts: Facts) -> str:
     seen = facts.state.seen_at
-    return "Waiting: no daemon runs" + (f"; one last looked at {moment(facts, seen)}" if seen else "")
+    return f"Waiting: {no_daemon(facts)}" + (f"; the last pass was at {moment(facts, seen)}" if seen else "")
 
 
 def _blocked(facts: Facts) -> str:
