@@ -189,9 +189,11 @@ class FeedDefinition:
         return output.equal, output.greater
 
     def equal(self, name: str) -> sql.SQL:
+        """Return the operator `=` of an output column's type, with its schema."""
         return sql.SQL(self._outputs[name].equal)  # pyright: ignore[reportArgumentType] # of the catalogue, quoted there
 
     def greater(self, name: str) -> sql.SQL:
+        """Return the operator `>` of an output column's type, with its schema."""
         return sql.SQL(self._outputs[name].greater)  # pyright: ignore[reportArgumentType] # as above
 
     @cached_property

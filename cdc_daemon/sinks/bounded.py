@@ -18,6 +18,7 @@ class BoundedSocket(socket.socket):
     _wanted: float | None = None
 
     def settimeout(self, value: float | None, /) -> None:
+        """Set the longest wait in seconds (None: none). The thread's bound may end it earlier."""
         self._wanted = value
         super().settimeout(value)
 
@@ -26,22 +27,26 @@ class BoundedSocket(socket.socket):
         super().settimeout(remaining if self._wanted is None else min(self._wanted, remaining))
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive bytes within the thread's bounds."""
         self._limit()
         received = super().recv(bufsize, flags)
         current().count(len(received))
         return received
 
     def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive bytes into a buffer within the thread's bounds."""
         self._limit()
         size = super().recv_into(buffer, nbytes, flags)
         current().count(size)
         return size
 
     def send(self, data: Buffer, flags: int = 0, /) -> int:
+        """Send bytes within the thread's bounds."""
         self._limit()
         return super().send(data, flags)
 
     def sendall(self, data: Buffer, flags: int = 0, /) -> None:
+        """Send all bytes within the thread's bounds."""
         self._limit()
         super().sendall(data, flags)
 
@@ -52,6 +57,7 @@ class BoundedTlsSocket(ssl.SSLSocket):
     _wanted: float | None = None
 
     def settimeout(self, value: float | None, /) -> None:
+        """Set the longest wait in seconds (None: none). The thread's bound may end it earlier."""
         self._wanted = value
         super().settimeout(value)
 
@@ -60,22 +66,26 @@ class BoundedTlsSocket(ssl.SSLSocket):
         super().settimeout(remaining if self._wanted is None else min(self._wanted, remaining))
 
     def do_handshake(self, block: bool = False) -> None:
+        """Perform the TLS handshake within the thread's bounds."""
         self._limit()
         super().do_handshake(block)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive bytes within the thread's bounds."""
         self._limit()
         received = super().recv(buflen, flags)
         current().count(len(received))
         return received
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
+        """Receive bytes into a buffer within the thread's bounds."""
         self._limit()
         size = super().recv_into(buffer, nbytes, flags)
         current().count(size)
         return size
 
     def send(self, data: Buffer, flags: int = 0) -> int:
+        """Send bytes within the thread's bounds."""
         self._limit()  # sendall too comes by here, piece by piece
         return super().send(data, flags)
 

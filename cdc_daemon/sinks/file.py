@@ -104,6 +104,7 @@ class FileSettings(SinkSettings, frozen=True):
         return (self.path,)
 
     def open(self, name: str) -> FileSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         group = None if self.group is None else grp.getgrnam(self.group).gr_gid
         return FileSink(
             name,

@@ -153,6 +153,7 @@ class KafkaSettings(TlsSettings, frozen=True):
         return (*sorted(str(server) for server in self._servers()), self.topic)
 
     def open(self, name: str) -> KafkaSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return KafkaSink(
             name,
             self.batch_records,

@@ -100,6 +100,7 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
         return (without_user(self.url.get_secret_value()), self.stream, self.subject)
 
     def open(self, name: str) -> NatsSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return NatsSink(
             name,
             self.batch_records,

@@ -112,6 +112,7 @@ class OpensearchSettings(TlsSettings, frozen=True):
         return (without_user(self.url), self.index)
 
     def open(self, name: str) -> OpensearchSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return OpensearchSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds, settings=self)
 
 

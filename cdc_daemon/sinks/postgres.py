@@ -120,6 +120,7 @@ class PostgresSettings(CleartextSettings, frozen=True):
         return (*server, str(dsn.get("dbname") or dsn.get("user", "")), self.table)
 
     def open(self, name: str) -> PostgresSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return PostgresSink(
             name,
             self.batch_records,

@@ -112,6 +112,7 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
         return (without_user(self.url.get_secret_value()), self.exchange, self.routing_key)
 
     def open(self, name: str) -> RabbitmqSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return RabbitmqSink(
             name,
             self.batch_records,

@@ -147,6 +147,7 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
         return (without_user(url), dict(parse_qsl(urlsplit(url).query)).get("db", ""), self.mode, name)
 
     def open(self, name: str) -> RedisSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return RedisSink(
             name,
             self.batch_records,

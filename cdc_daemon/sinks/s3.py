@@ -140,6 +140,7 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
         return (self.endpoint_url or "", self.bucket, self.prefix)
 
     def open(self, name: str) -> S3Sink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return S3Sink(
             name,
             self.batch_records,

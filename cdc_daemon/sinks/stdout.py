@@ -25,6 +25,7 @@ class StdoutSettings(SinkSettings, frozen=True):
     type: Literal["stdout"] = Field(default="stdout", description="Kind of sink.")
 
     def open(self, name: str) -> StdoutSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         return StdoutSink(name, self.batch_records, self.batch_bytes, self.timeout_seconds)
 
 

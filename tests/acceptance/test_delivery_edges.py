@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.mortal import register
-from tests.acceptance.mortal_daemon import SCHEMA, Mortal
+from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
+from tests.acceptance.self_killing_sink import register
 from tests.support.command import FILE_SINK, Running, execute
 
 Items = list[tuple[Any, ...]]
@@ -31,11 +31,11 @@ DUE: Items = [(3, 1, False, True)]
 
 
 @pytest.fixture
-def mortal(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mortal]:
+def killed(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SelfKillingDaemon]:
     """All is delivered but one document, which was refused; the sink takes it from now on."""
     monkeypatch.setenv("PYTHONPATH", register(tmp_path / "installed"))
     execute(database, SCHEMA)
-    found = Mortal(tmp_path, database, patches=False)
+    found = SelfKillingDaemon(tmp_path, database, patches=False)
     found.call("install")
     found.call("run", "--once")
     found.tell("refuses")
@@ -46,17 +46,17 @@ def mortal(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     found.close()
 
 
-def rows(mortal: Mortal, query: str) -> Items:
-    with psycopg.connect(mortal.dsn) as connection:
+def rows(killed: SelfKillingDaemon, query: str) -> Items:
+    with psycopg.connect(killed.dsn) as connection:
         return connection.execute(query).fetchall()  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-def park(mortal: Mortal) -> None:
-    execute(mortal.dsn, "UPDATE cdc.failed_item SET attempts = 5, next_attempt_at = NULL")
+def park(killed: SelfKillingDaemon) -> None:
+    execute(killed.dsn, "UPDATE cdc.failed_item SET attempts = 5, next_attempt_at = NULL")
 
 
-def make_due(mortal: Mortal) -> None:
-    execute(mortal.dsn, "UPDATE cdc.failed_item SET next_attempt_at = now()")
+def make_due(killed: SelfKillingDaemon) -> None:
+    execute(killed.dsn, "UPDATE cdc.failed_item SET next_attempt_at = now()")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Edge:
         after: the items once the command was given again.
     """
 
-    prepare: Callable[[Mortal], None]
+    prepare: Callable[[SelfKillingDaemon], None]
     before: Items
     statement: str
     command: tuple[str, ...]
@@ -89,86 +89,90 @@ EDGES = {
         park,
         PARKED,
         REPLAYED,
-        ("replay", "mortal", "--feed", "products", "--key", "id=3"),
+        ("replay", "self_killing", "--feed", "products", "--key", "id=3"),
         [(3, 0, False, True)],
     ),
     "none to waiting: replay of the key": Edge(
         park,
         PARKED,
         REPLAYED,
-        ("replay", "mortal", "--feed", "products", "--key", "id=7"),
+        ("replay", "self_killing", "--feed", "products", "--key", "id=7"),
         [*PARKED, (7, 0, False, True)],
     ),
-    "parked to none: replay of all": Edge(park, PARKED, FORGOTTEN, ("replay", "mortal", "--all"), []),
+    "parked to none: replay of all": Edge(park, PARKED, FORGOTTEN, ("replay", "self_killing", "--all"), []),
     "parked to none: replay since": Edge(
-        park, PARKED, FORGOTTEN, ("replay", "mortal", "--since", "2000-01-01"), []
+        park, PARKED, FORGOTTEN, ("replay", "self_killing", "--since", "2000-01-01"), []
     ),
 }
 
 
 @pytest.mark.parametrize("edge", EDGES.values(), ids=EDGES)
-def test_a_command_that_is_killed_on_an_edge_has_done_nothing(mortal: Mortal, edge: Edge) -> None:
-    edge.prepare(mortal)
-    delivery = rows(mortal, DELIVERY)
-    mortal.kill_within(edge.statement, lambda: mortal.start(*edge.command))
-    assert rows(mortal, ITEMS) == edge.before
-    assert rows(mortal, DELIVERY) == delivery
-    mortal.call(*edge.command)
-    assert rows(mortal, ITEMS) == edge.after
-    mortal.call("retry", "--all")
-    mortal.assert_delivered()
-    assert rows(mortal, ITEMS) == []
+def test_a_command_that_is_killed_on_an_edge_has_done_nothing(killed: SelfKillingDaemon, edge: Edge) -> None:
+    edge.prepare(killed)
+    delivery = rows(killed, DELIVERY)
+    killed.kill_within(edge.statement, lambda: killed.start(*edge.command))
+    assert rows(killed, ITEMS) == edge.before
+    assert rows(killed, DELIVERY) == delivery
+    killed.call(*edge.command)
+    assert rows(killed, ITEMS) == edge.after
+    killed.call("retry", "--all")
+    killed.assert_delivered()
+    assert rows(killed, ITEMS) == []
 
 
-def test_a_daemon_that_is_killed_while_it_postpones_what_is_due_counts_no_attempt(mortal: Mortal) -> None:
-    make_due(mortal)
-    mortal.tell("down")
+def test_a_daemon_that_is_killed_while_it_postpones_what_is_due_counts_no_attempt(
+    killed: SelfKillingDaemon,
+) -> None:
+    make_due(killed)
+    killed.tell("down")
 
     def act() -> Running:
-        return mortal.start()
+        return killed.start()
 
     postponed = "UPDATE ON cdc.failed_item FOR EACH ROW WHEN (NEW.next_attempt_at > OLD.next_attempt_at)"
-    mortal.kill_within(postponed, act)
-    assert rows(mortal, ITEMS) == DUE
-    mortal.tell_no_more("down")
-    mortal.assert_delivered()
-    assert rows(mortal, ITEMS) == []
+    killed.kill_within(postponed, act)
+    assert rows(killed, ITEMS) == DUE
+    killed.tell_no_more("down")
+    killed.assert_delivered()
+    assert rows(killed, ITEMS) == []
 
 
 @pytest.mark.parametrize("refuses", [False, True], ids=["taken", "refused"])
 def test_a_daemon_that_is_killed_while_a_new_revision_supersedes_what_is_parked(
-    mortal: Mortal, *, refuses: bool
+    killed: SelfKillingDaemon, *, refuses: bool
 ) -> None:
-    park(mortal)
+    park(killed)
     if refuses:
-        mortal.tell("refuses")
+        killed.tell("refuses")
 
     def act() -> Running:
-        daemon = mortal.start()
-        execute(mortal.dsn, "UPDATE product SET name = 'c' WHERE id = 3")
+        daemon = killed.start()
+        execute(killed.dsn, "UPDATE product SET name = 'c' WHERE id = 3")
         return daemon
 
     # The refusal is an INSERT … ON CONFLICT.
     statement = FORGOTTEN if not refuses else "INSERT ON cdc.failed_item FOR EACH ROW"
-    mortal.kill_within(statement, act)
-    assert rows(mortal, ITEMS) == PARKED
-    mortal.call("run", "--once")
+    killed.kill_within(statement, act)
+    assert rows(killed, ITEMS) == PARKED
+    killed.call("run", "--once")
     if refuses:
-        assert [item[:3] for item in rows(mortal, ITEMS)] == [(3, 1, False)]
-        mortal.tell_no_more("refuses")
-        mortal.call("retry", "--all")
-    mortal.assert_delivered()
-    assert rows(mortal, ITEMS) == []
+        assert [item[:3] for item in rows(killed, ITEMS)] == [(3, 1, False)]
+        killed.tell_no_more("refuses")
+        killed.call("retry", "--all")
+    killed.assert_delivered()
+    assert rows(killed, ITEMS) == []
 
 
-def test_an_installer_that_is_killed_while_it_removes_a_sink_removes_it_the_next_time(mortal: Mortal) -> None:
-    park(mortal)
-    mortal.configure(sinks=FILE_SINK)
-    mortal.kill_within(FORGOTTEN, lambda: mortal.start("install"))
-    assert rows(mortal, ITEMS) == PARKED
-    mortal.call("install")
+def test_an_installer_that_is_killed_while_it_removes_a_sink_removes_it_the_next_time(
+    killed: SelfKillingDaemon,
+) -> None:
+    park(killed)
+    killed.configure(sinks=FILE_SINK)
+    killed.kill_within(FORGOTTEN, lambda: killed.start("install"))
+    assert rows(killed, ITEMS) == PARKED
+    killed.call("install")
     for table in ("sink_state", "failed_item", "delivered_document", "delivery_pause"):
-        assert rows(mortal, f"SELECT FROM cdc.{table} WHERE sink = 'mortal'") == []
-    mortal.configure(sinks=mortal.sink)  # and one that comes back begins with the whole feed
-    mortal.call("install")
-    mortal.assert_delivered()
+        assert rows(killed, f"SELECT FROM cdc.{table} WHERE sink = 'self_killing'") == []
+    killed.configure(sinks=killed.sink)  # and one that comes back begins with the whole feed
+    killed.call("install")
+    killed.assert_delivered()

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.mortal import register
-from tests.acceptance.mortal_daemon import SCHEMA, Mortal
+from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
+from tests.acceptance.self_killing_sink import register
 from tests.support.command import Running, eventually, execute
 
 
 @pytest.fixture(params=[False, True], ids=["documents", "patches"])
-def mortal(
+def killed(
     request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Mortal]:
+) -> Iterator[SelfKillingDaemon]:
     monkeypatch.setenv("PYTHONPATH", register(tmp_path / "installed"))
     execute(database, SCHEMA)
-    found = Mortal(tmp_path, database, patches=request.param)
+    found = SelfKillingDaemon(tmp_path, database, patches=request.param)
     found.call("install")
     found.call("run", "--once")
     yield found
@@ -38,15 +38,15 @@ def _ended(daemon: Running) -> bool:
 
 
 @pytest.mark.parametrize("step", ["before the send", "in the middle of the send", "after the send"])
-def test_killed_while_it_sends(mortal: Mortal, step: str) -> None:
-    daemon = mortal.start()
+def test_killed_while_it_sends(killed: SelfKillingDaemon, step: str) -> None:
+    daemon = killed.start()
     daemon.await_event("feed_planned")
-    mortal.tell("dies", step)
-    execute(mortal.dsn, *CHANGES)
+    killed.tell("dies", step)
+    execute(killed.dsn, *CHANGES)
     eventually("it dies", lambda: _ended(daemon))
     assert daemon.process.returncode == -signal.SIGKILL, daemon.text()
-    execute(mortal.dsn, "UPDATE product SET name = 'c' WHERE id <= 5")
-    mortal.assert_delivered()
+    execute(killed.dsn, "UPDATE product SET name = 'c' WHERE id <= 5")
+    killed.assert_delivered()
 
 
 @pytest.mark.parametrize(
@@ -57,30 +57,32 @@ def test_killed_while_it_sends(mortal: Mortal, step: str) -> None:
     ],
     ids=["before the cursor moves", "before a refusal is noted"],
 )
-def test_killed_within_a_statement_after_the_answer(mortal: Mortal, table: str, when: str) -> None:
+def test_killed_within_a_statement_after_the_answer(killed: SelfKillingDaemon, table: str, when: str) -> None:
     if table == "failed_item":
-        mortal.tell("refuses")
+        killed.tell("refuses")
 
     def act() -> Running:
-        daemon = mortal.start()
+        daemon = killed.start()
         daemon.await_event("feed_planned")
-        execute(mortal.dsn, *CHANGES)
+        execute(killed.dsn, *CHANGES)
         return daemon
 
-    mortal.kill_within(when, act)
+    killed.kill_within(when, act)
     if table == "failed_item":
-        mortal.tell_no_more("refuses")
-    mortal.assert_delivered()
+        killed.tell_no_more("refuses")
+    killed.assert_delivered()
 
 
-def test_what_was_refused_before_a_kill_is_delivered_once_the_sink_takes_it(mortal: Mortal) -> None:
-    mortal.tell("refuses")
-    daemon = mortal.start()
-    execute(mortal.dsn, "UPDATE product SET name = 'b' WHERE id <= 3")
+def test_what_was_refused_before_a_kill_is_delivered_once_the_sink_takes_it(
+    killed: SelfKillingDaemon,
+) -> None:
+    killed.tell("refuses")
+    daemon = killed.start()
+    execute(killed.dsn, "UPDATE product SET name = 'b' WHERE id <= 3")
     daemon.await_event("record_refused")
     daemon.kill()
-    mortal.tell_no_more("refuses")
-    mortal.call("run", "--once")
-    mortal.call("retry", "--all")
-    mortal.assert_delivered()
-    assert mortal.call("failed") == "No failed items.\n"
+    killed.tell_no_more("refuses")
+    killed.call("run", "--once")
+    killed.call("retry", "--all")
+    killed.assert_delivered()
+    assert killed.call("failed") == "No failed items.\n"

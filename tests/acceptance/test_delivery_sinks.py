@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.dying import STEPS
-from tests.acceptance.mortal import register
+from tests.acceptance.self_killing_sink import register
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
 from tests.support.command import Command, Feed, eventually, execute

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import lease
-from tests.support.delivering import Choosy, Delivering
+from tests.support.delivering import Delivering, SelectiveSink
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def taken_over(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> Calla
     def take_over(*statements: str) -> None:
         delivering.sink.during = lambda: None
         delivering.execute("UPDATE cdc.sink_state SET leased_until = now() - interval '1 second'")
-        other = Delivering(delivering.dsn, delivering.folder, Choosy(taken=receiver))
+        other = Delivering(delivering.dsn, delivering.folder, SelectiveSink(taken=receiver))
         other.sink.wants_previous = delivering.sink.wants_previous
         with monkeypatch.context() as patch:
             patch.setattr(lease, "THIS_PROCESS", "another daemon")

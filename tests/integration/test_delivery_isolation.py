@@ -22,7 +22,7 @@ from cdc_daemon.workers.installation import install
 from cdc_daemon.workers.planning import plan_feed
 from tests.conftest import Connect
 from tests.support.command import eventually
-from tests.support.delivering import Choosy, Delivering, closed_later, installed
+from tests.support.delivering import Delivering, SelectiveSink, closed_later, installed
 
 
 @pytest.fixture(autouse=True)
@@ -254,7 +254,7 @@ def test_a_sink_that_can_not_be_opened_is_a_sink_that_takes_nothing(delivering: 
     delivering.feed.catch_up(threading.Event())
     worker = delivering.worker()
 
-    def broken() -> Choosy:
+    def broken() -> SelectiveSink:
         raise ValueError("a fault")
 
     worker._open_sink = broken

@@ -45,12 +45,12 @@ RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
 }
 """By name: what gives a test a receiver of its own, on a server that tests share."""
 
-MORTAL: dict[str, Callable[[], Receiver]] = {
+STOPPABLE: dict[str, Callable[[], Receiver]] = {
     "http": HttpReceiver,
     "kafka": lambda: KafkaReceiver(own(KAFKA, unique()), unique()),
     "nats": lambda: NatsReceiver(own(NATS, unique()), unique()),
     "opensearch": lambda: OpensearchReceiver(own(OPENSEARCH, unique()), unique()),
-    "postgres": lambda: PostgresReceiver(unique(), mortal=True),
+    "postgres": lambda: PostgresReceiver(unique(), stoppable=True),
     "rabbitmq": lambda: RabbitmqReceiver(own(RABBITMQ, unique()), unique()),
     "redis": lambda: RedisReceiver(own(REDIS, unique()), unique()),
     "s3": lambda: S3Receiver(own(S3, unique()), unique()),

@@ -27,11 +27,11 @@ class PostgresReceiver(Receiver):
     kind = "postgres"
     drops_repetitions = True
 
-    def __init__(self, name: str, *, mortal: bool = False) -> None:
+    def __init__(self, name: str, *, stoppable: bool = False) -> None:
         super().__init__()
         self._stack = ExitStack()
         directory = Path(os.environ[servers.DIRECTORY_VARIABLE])
-        if mortal:
+        if stoppable:
             self._server = EmbeddedServer(directory / f"{OWN_PREFIX}{name}", fast=True)
             self._server.binaries = find_binaries("embedded", only=True)
             self._stack.callback(self._server.remove)

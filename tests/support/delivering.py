@@ -38,7 +38,7 @@ MAX_ATTEMPTS = 3
 
 
 @dataclass
-class Choosy(Sink):
+class SelectiveSink(Sink):
     """A target that refuses or breaks at some keys, as a receiver with a schema and faults of its own would.
 
     Attributes:
@@ -123,7 +123,7 @@ class Delivering:
 
     dsn: str
     folder: Path
-    sink: Choosy
+    sink: SelectiveSink
     max_attempts: int = MAX_ATTEMPTS
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -232,7 +232,7 @@ def installed(
     """The feed, installed and ready, nothing synced."""
     (folder / "products.sql").write_text(query)
     (folder / "cdc.toml").write_text(CONFIGURATION.format(dsn=dsn, key=key))
-    found = Delivering(dsn, folder, Choosy())
+    found = Delivering(dsn, folder, SelectiveSink())
     with found.session() as session:
         install(session, dsn, found.settings, [plan_feed(session, found.settings, "products")])
     return found

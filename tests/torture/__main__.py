@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.receivers import postgres, processes
-from tests.receivers.kinds import MORTAL
+from tests.receivers.kinds import STOPPABLE
 from tests.support import servers
 from tests.torture.rounds import say, torture
 
@@ -26,9 +26,9 @@ def main() -> int:
     """
     seed = int(os.environ.get("TORTURE_SEED") or random.randrange(1 << 20))  # noqa: S311 # names a run
     seconds = float(os.environ.get("TORTURE_SECONDS") or 3600)
-    kinds = tuple((os.environ.get("TORTURE_SINKS") or ",".join(sorted(MORTAL))).split(","))
-    if unknown := sorted(set(kinds) - set(MORTAL)):
-        print(f"TORTURE_SINKS: {unknown[0]!r} is none of {', '.join(sorted(MORTAL))}", file=sys.stderr)
+    kinds = tuple((os.environ.get("TORTURE_SINKS") or ",".join(sorted(STOPPABLE))).split(","))
+    if unknown := sorted(set(kinds) - set(STOPPABLE)):
+        print(f"TORTURE_SINKS: {unknown[0]!r} is none of {', '.join(sorted(STOPPABLE))}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are taken away on the way out
     say(f"seed: {seed}   (TORTURE_SEED={seed} TORTURE_SECONDS={seconds:g} TORTURE_SINKS={','.join(kinds)})")

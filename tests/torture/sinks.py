@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.receivers.http import HttpReceiver, Request, Script, answer, raw
-from tests.receivers.kinds import MORTAL, PAST_A_PROXY
+from tests.receivers.kinds import PAST_A_PROXY, STOPPABLE
 from tests.receivers.proxy import Proxy
 from tests.receivers.receiver import Documents, Receiver
 from tests.support.grammar.schemas import Chance
@@ -113,7 +113,7 @@ def targets(kinds: tuple[str, ...], say: Callable[[str], None]) -> Iterator[list
         made: list[Target] = []
         for kind in kinds:
             try:
-                receiver = MORTAL[kind]()
+                receiver = STOPPABLE[kind]()
             except pytest.skip.Exception as left_out:
                 say(f"left out: {kind} ({left_out})")
                 continue

@@ -64,10 +64,12 @@ class Fixed(Authorization):
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
     def header(self, until: float) -> str | None:
+        """Return the value of the header (see `Authorization.header`)."""
         _ = until
         return self.value
 
     def secrets(self) -> tuple[str, ...]:
+        """Return the texts that no log and no error may show."""
         return self.hidden if self.value is None else (self.value, *self.hidden)
 
 
@@ -109,6 +111,11 @@ class ClientCredentials(Authorization):
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def header(self, until: float) -> str | None:
+        """Return the value of the header, with a new token if the old one ends soon.
+
+        Raises:
+            SinkUnavailable: the token server gave no token in time.
+        """
         # Another request may be asking: its end may be later than ours.
         if not self.token.asking.acquire(timeout=max(0.0, until - time.monotonic())):
             raise SinkUnavailable(
@@ -131,6 +138,7 @@ class ClientCredentials(Authorization):
         return True
 
     def secrets(self) -> tuple[str, ...]:
+        """Return the texts that no log and no error may show."""
         return (self.client_secret, *([self.token.value] if self.token.value else []))
 
     def _renew(self, until: float) -> None:

@@ -45,6 +45,7 @@ class FinalAnswer(PlainResponse):
         self._lines = self.fp = _Lines(self.fp.detach())
 
     def begin(self) -> None:
+        """Read the status line and the headers of the final answer (see http.client)."""
         super().begin()
         while self._lines.last and HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
             self.headers = self.msg = None  # type: ignore[assignment] # as before the first begin()

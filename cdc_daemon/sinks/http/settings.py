@@ -258,6 +258,7 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
         return (self.url,)  # its query too: it may name what is written to
 
     def open(self, name: str) -> HttpSink:
+        """Return the sink, not yet connected. `name` is its name in the settings."""
         headers = {header: value.get_secret_value() for header, value in self.headers.items()}
         secret = self.webhook_secret
         return HttpSink(

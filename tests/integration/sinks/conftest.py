@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.receivers.kinds import MORTAL, RECEIVERS
+from tests.receivers.kinds import RECEIVERS, STOPPABLE
 from tests.receivers.receiver import Receiver
 
 
@@ -18,10 +18,10 @@ def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
     made.close()
 
 
-@pytest.fixture(params=sorted(MORTAL))
-def mortal(request: pytest.FixtureRequest) -> Iterator[Receiver]:
+@pytest.fixture(params=sorted(STOPPABLE))
+def stoppable(request: pytest.FixtureRequest) -> Iterator[Receiver]:
     """A target on a server of this test's own, which may be stopped."""
-    made = MORTAL[request.param]()
+    made = STOPPABLE[request.param]()
     yield made
     made.close()
     made.stop()

@@ -65,10 +65,10 @@ def until_taken(sink: Sink, records: list[Record], tries: int = 20) -> list[Sink
             return raised
 
 
-def test_a_server_that_was_killed_and_came_back_gets_what_it_lacks(mortal: Receiver) -> None:
-    sink = mortal.sink(timeout_seconds=5.0)
+def test_a_server_that_was_killed_and_came_back_gets_what_it_lacks(stoppable: Receiver) -> None:
+    sink = stoppable.sink(timeout_seconds=5.0)
     deliver(sink, FIRST)
-    mortal.stop()
+    stoppable.stop()
     started = time.monotonic()
     with pytest.raises(SinkUnavailable) as raised:
         deliver(sink, SECOND)
@@ -77,10 +77,10 @@ def test_a_server_that_was_killed_and_came_back_gets_what_it_lacks(mortal: Recei
     with pytest.raises(SinkUnavailable):
         sink.deliver(FEED, [])
     assert time.monotonic() - started < 14
-    mortal.start()
+    stoppable.start()
     until_taken(sink, SECOND)
     sink.close()
-    assert mortal.documents(FEED) == state([*FIRST, *SECOND])
+    assert stoppable.documents(FEED) == state([*FIRST, *SECOND])
 
 
 @pytest.mark.parametrize("more", [1, 300, 2_500, 20_000, 60_000])

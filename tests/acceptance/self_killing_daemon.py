@@ -31,16 +31,16 @@ _WAITING = (
 )
 
 
-class Mortal(Command):
+class SelfKillingDaemon(Command):
     """The daemon with the sink that dies as it is told."""
 
     def __init__(self, folder: Path, dsn: str, *, patches: bool) -> None:
         self.place = folder / "delivered"
         self.place.mkdir()
         self.sink = (
-            f'[sinks.mortal]\ntype = "mortal"\nfolder = "delivered"\npatches = {str(patches).lower()}\n'
+            '[sinks.self_killing]\ntype = "self_killing"\nfolder = "delivered"\n'
+            f"patches = {str(patches).lower()}\nbatch_records = 7\nmax_attempts = 5\n"
         )
-        self.sink += "batch_records = 7\nmax_attempts = 5\n"
         super().__init__(folder, dsn, {"products": FEED}, sinks=self.sink)
 
     def tell(self, what: str, content: str = "") -> None:

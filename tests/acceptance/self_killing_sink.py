@@ -17,26 +17,26 @@ from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
 
 ENTRY_POINTS = """[cdc_daemon.sinks]
-mortal = tests.acceptance.mortal:MortalSettings
+self_killing = tests.acceptance.self_killing_sink:SelfKillingSettings
 dying = tests.acceptance.dying:DyingSettings
 """
 
 
-class MortalSettings(SinkSettings, frozen=True):
-    """`type = "mortal"`."""
+class SelfKillingSettings(SinkSettings, frozen=True):
+    """`type = "self_killing"`."""
 
-    type: Literal["mortal"] = Field(default="mortal", description="Kind of sink.")
+    type: Literal["self_killing"] = Field(default="self_killing", description="Kind of sink.")
     folder: str = Field(description="Where it writes and is told.", json_schema_extra=RELATIVE_PATH)
     patches: bool = Field(default=False, description="Whether it wants to know what was delivered.")
 
-    def open(self, name: str) -> MortalSink:
-        return MortalSink(
+    def open(self, name: str) -> SelfKillingSink:
+        return SelfKillingSink(
             name, self.batch_records, self.batch_bytes, self.timeout_seconds, Path(self.folder), self.patches
         )
 
 
 @dataclass
-class MortalSink(Sink):
+class SelfKillingSink(Sink):
     """Records as lines of a file; a file `dies` names the step at which the process ends by `kill -9`."""
 
     name: str
@@ -77,8 +77,8 @@ class MortalSink(Sink):
 
 def register(folder: Path) -> str:
     """Make the distribution in a folder; what PYTHONPATH must hold so that it is found."""
-    described = folder / "mortal-1.0.dist-info"
+    described = folder / "self_killing-1.0.dist-info"
     described.mkdir(parents=True)
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: mortal\nVersion: 1.0\n")
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: self_killing\nVersion: 1.0\n")
     (described / "entry_points.txt").write_text(ENTRY_POINTS)
     return f"{folder}{os.pathsep}{Path(__file__).parents[2]}"
