@@ -8,48 +8,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
-import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import nats.errors
-import orjson
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
+from cdc_daemon.bounds import most_answer
+from cdc_daemon.errors import RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
+from cdc_daemon.sinks.nats_connection import SecuredClient, Session, all_or_lost, read_greeting
+from cdc_daemon.sinks.nats_errors import NOT_AUTHORIZED, explained
 from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Sweep, holds_latest, is_same, mark
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
-from cdc_daemon.sinks.unreachable import NoTls
 
 _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
 _LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
 _CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 5.0
 _FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *MALFORMED_ANSWER)
-_LONGEST_GREETING_BYTES = 65_536
-# The client raises what a server says in the handshake as an error without a class of its own.
-_NOT_AUTHORIZED = re.compile(
-    r"(?i)authorization violation|authentication (?:timeout|expired)|permissions viol"
-)
-_MAY_NOT_PUBLISH = re.compile(r"(?i)permissions violation for publish")
-_LET_IN = "correct user, password or token, or set them"
 
 
 def _checked_url(url: SecretStr) -> SecretStr:
@@ -128,38 +119,6 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
         return any(url.startswith("tls://") for url in self.urls())
 
 
-class _SecuredClient(Client):
-    """A client that shows nothing to a server before TLS.
-
-    nats-py begins TLS only where the server's greeting demands it. Anybody can send a greeting that does not,
-    and was then told user and password in clear text.
-    """
-
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Hear the greeting, on which the client decides what to do next.
-
-        Raises:
-            NoTls: the server offers none.
-        """
-        if initial_connection:
-            if not (info.get("tls_required") or info.get("tls_available")):
-                raise NoTls("the server offers no TLS")
-            info["tls_required"] = True  # so that TLS begins also where the server leaves that to us
-        await super()._process_info(info, initial_connection)
-
-
-@dataclass
-class _Session:
-    """A connection, what tells of its end, and what the server has said that we may not do."""
-
-    client: Client
-    stream: JetStreamContext
-    lost: asyncio.Event
-    denied: list[str]
-    may_not_publish: asyncio.Event
-    stream_is_there: bool = False
-
-
 @dataclass
 class NatsSink(Sink):
     """Records as messages with an id; what comes again within the stream's window is dropped there."""
@@ -171,7 +130,7 @@ class NatsSink(Sink):
     settings: NatsSettings = field(repr=False)
     format: Format = field(repr=False)
     _loop: EventLoop = field(init=False, repr=False)
-    _session: _Session | None = field(default=None, init=False, repr=False)
+    _session: Session | None = field(default=None, init=False, repr=False)
     _sweep: Sweep | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -254,7 +213,7 @@ class NatsSink(Sink):
             f"sink {self.name}, feed {feed}",
             self.timeout_seconds,
             tls=settings.tls_context if settings.uses_tls() else None,
-            before_tls=_read_greeting,
+            before_tls=read_greeting,
         )
         shown = [*user_and_password(urlsplit(urls[0])), *(["token"] if settings.token else [])]
         return probed(probe, shown, lambda: self.deliver(feed, ()))
@@ -267,7 +226,17 @@ class NatsSink(Sink):
                 self._loop.run(session.client.close(), _CLOSE_SECONDS)
         self._loop.close()
 
-    async def _ready(self, *, write: bool) -> _Session:
+    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
+        settings = self.settings
+        return explained(
+            error,
+            where,
+            stream=settings.stream,
+            timeout_seconds=self.timeout_seconds,
+            secured=settings.uses_tls(),
+        )
+
+    async def _ready(self, *, write: bool) -> Session:
         """A session; before the first message the stream is made where it is not there."""
         if self._session is None or self._session.lost.is_set():
             self._session = await self._connected()
@@ -331,7 +300,7 @@ class NatsSink(Sink):
                 sent.append((record, await self._publish(session.stream, record)))
             except nats.errors.MaxPayloadError as error:
                 refusals.append(Refusal(record.key, str(error), "max_payload"))
-        await _all_or_lost([acknowledged for _, acknowledged in sent], session)
+        await all_or_lost([acknowledged for _, acknowledged in sent], session)
         for record, acknowledged in sent:
             failure = acknowledged.exception()
             if isinstance(failure, APIError) and failure.err_code == _TOO_LARGE_FOR_THE_STREAM:
@@ -354,7 +323,7 @@ class NatsSink(Sink):
             subject, self.format.encode(record), stream=self.settings.stream, headers=headers
         )
 
-    async def _connected(self) -> _Session:
+    async def _connected(self) -> Session:
         lost = asyncio.Event()
 
         async def note_loss() -> None:
@@ -365,14 +334,14 @@ class NatsSink(Sink):
 
         async def note(error: Exception) -> None:
             """What goes wrong is raised where it is awaited. A request that is not allowed has no answer."""
-            if _NOT_AUTHORIZED.search(str(error)):
+            if NOT_AUTHORIZED.search(str(error)):
                 denied[:] = [str(error)]
                 if "$JS.API" not in str(error):  # of our own subjects: nothing will be acknowledged
                     may_not_publish.set()
 
         settings = self.settings
         tls = settings.tls_context() if settings.uses_tls() else None
-        client = Client() if tls is None else _SecuredClient()
+        client = Client() if tls is None else SecuredClient()
         try:
             await client.connect(
                 settings.urls(),
@@ -391,7 +360,7 @@ class NatsSink(Sink):
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
         stream = client.jetstream(timeout=self.timeout_seconds)
-        return _Session(client, stream, lost, denied, may_not_publish)
+        return Session(client, stream, lost, denied, may_not_publish)
 
     async def _is_there(self, stream: JetStreamContext) -> bool:
         """Whether the stream is there.
@@ -415,84 +384,6 @@ class NatsSink(Sink):
             storage=api.StorageType.FILE,
             duplicate_window=self.settings.duplicate_window_seconds,
         )
-
-    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
-        what, hint = str(error) or type(error).__name__, "look at the server's log; it is tried again"
-        kind: type[SinkUnavailable] = SinkUnavailable
-        match error:
-            case TimeoutError():
-                what = f"not everything was acknowledged within {self.timeout_seconds:g} s"
-            case NoStreamResponseError() | NotFoundError():
-                hint = f"make a stream {self.settings.stream} that takes the subject, or set create = true"
-                kind = TargetFault
-            case APIError():
-                kind = TargetFault
-                hint = "look at the stream's limits and subjects: nats stream info"
-            case nats.errors.AuthorizationError():
-                return NotAuthorized(what, where=where, hint=_LET_IN)
-            case nats.errors.Error() if _MAY_NOT_PUBLISH.search(what):
-                hint = "let the user publish to the subject"
-                return RightMissing(what, where=where, hint=hint)
-            case nats.errors.Error() if _NOT_AUTHORIZED.search(what):
-                return NotAuthorized(what, where=where, hint=_LET_IN)
-            case NoTls():
-                hint = "nothing was shown to it: set TLS up there, or correct url"
-            case ssl.SSLCertVerificationError():
-                hint = "set ca_file to the authority that signed its certificate, or renew it"
-            case AnswerTooLarge():
-                hint = "correct url: which program listens there?"
-            case OSError() | nats.errors.NoServersError() if self.settings.uses_tls():
-                hint = "is the server up, and url right? Does it ask for client_certificate_file?"
-            case OSError() | nats.errors.NoServersError():
-                hint = "is the server up, and url right? Where it asks for TLS, url begins with tls://"
-            case _:
-                pass
-        return kind(what, where=where, hint=hint)
-
-
-def _read_greeting(connection: socket.socket) -> None:
-    """What the server says in plain text before TLS begins: one line of JSON after INFO.
-
-    Raises:
-        ConnectionError: it is no NATS.
-        NoTls: it has none.
-    """
-    greeting = b""
-    while not greeting.endswith(b"\r\n"):  # sign by sign: what comes after it belongs to TLS
-        sign = connection.recv(1)
-        if not sign or len(greeting) > _LONGEST_GREETING_BYTES:
-            raise ConnectionError("what answers is no NATS server")
-        greeting += sign
-    try:
-        said = orjson.loads(greeting.removeprefix(b"INFO "))
-    except orjson.JSONDecodeError as error:
-        raise ConnectionError("what answers is no NATS server") from error
-    if not (said.get("tls_required") or said.get("tls_available")):
-        raise NoTls
-
-
-async def _all_or_lost(acknowledged: Sequence[asyncio.Future[api.PubAck]], session: _Session) -> None:
-    """Wait for every acknowledgement.
-
-    Raises:
-        ConnectionError: the connection ended before; without this, each batch would wait for its time limit.
-        nats.errors.Error: the server has said that we may not publish, which it does not acknowledge either.
-    """
-    if not acknowledged:
-        return
-    all_there = asyncio.ensure_future(asyncio.wait(acknowledged))
-    ended = asyncio.ensure_future(session.lost.wait())
-    denied = asyncio.ensure_future(session.may_not_publish.wait())
-    try:
-        await asyncio.wait({all_there, ended, denied}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ended.cancel()
-        denied.cancel()
-        all_there.cancel()
-    if session.may_not_publish.is_set():
-        raise nats.errors.Error(session.denied[0])
-    if not all(one.done() for one in acknowledged):
-        raise ConnectionError("the connection ended before everything was acknowledged")
 
 
 def _message_id(record: Record) -> str:

@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 import opensearchpy
-import orjson
 import urllib3
 from opensearchpy import OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable, TargetFault
-from cdc_daemon.sinks import placeholders
+from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable
+from cdc_daemon.sinks import opensearch_bulk, placeholders
 from cdc_daemon.sinks.cleartext import clear_host
-from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
-from cdc_daemon.sinks.record import Record, SnapshotEnd, on_one_line
+from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
-_LONGEST_ID_BYTES = 512
-_LONGEST_REASON = 2000
-_VERSION_CONFLICT = "version_conflict_engine_exception"
-_CURRENT_VERSION = re.compile(r"current version \[(\d+)\]")
 _LEAST_VERSION = 1 << 40
 """Versions of ours are moments in microseconds; a document with a lower one was written by somebody else."""
 _SWEPT_AT_ONCE = 1000
-# Of the index or the rights, not of the document: all that come would be refused alike.
-_OF_THE_INDEX: Mapping[str, str] = {
-    "cluster_block_exception": "is the index read-only, or the disk past its watermark? It goes on by itself",
-    "index_closed_exception": "open the index",
-    "index_not_found_exception": "make the index, or allow it to be made (action.auto_create_index)",
-    "invalid_index_name_exception": "correct index: small letters, digits, - and _",
-    "security_exception": "give the user the right to write to the index",
-}
 
 
 def _checked_url(url: str) -> str:
@@ -136,11 +122,12 @@ class OpensearchSink(Sink):
             if self._client is None:
                 self._client = self._connected()
             if not records:
-                _try(self._client, index, where)
+                opensearch_bulk.try_to_write(self._client, index, where)
                 return ()
             for node in self._client.transport.connection_pool.connections:
                 node.most_bytes = most_answer(len(records))
-            answer = _bulk(self._client, b"".join(_action(index, record) for record in records))
+            body = b"".join(opensearch_bulk.action(index, record) for record in records)
+            answer = opensearch_bulk.send(self._client, body)
         except opensearchpy.OpenSearchException as error:
             too_large = error.info if isinstance(error, opensearchpy.ConnectionError) else None
             if isinstance(too_large, AnswerTooLarge) and len(records) > 1:
@@ -154,7 +141,7 @@ class OpensearchSink(Sink):
         except MALFORMED_ANSWER as error:  # lists in lists
             hint = "correct url: which program listens there?"
             raise SinkUnavailable(described(error), where=where, hint=hint) from error
-        refusals, ignored = _refusals(records, answer, where)
+        refusals, ignored = opensearch_bulk.refusals_of(records, answer, where)
         self.ignored += ignored
         return refusals
 
@@ -201,8 +188,9 @@ class OpensearchSink(Sink):
         hits = cast("list[dict[str, Any]]", found.get("hits", {}).get("hits", []))
         old = [hit for hit in hits if _LEAST_VERSION <= int(hit["_version"]) < snapshot]
         if old:
-            # By its own version: one that was written meanwhile has another, and stays.
-            _bulk(client, b"".join(_deletion(index, hit["_id"], int(hit["_version"])) for hit in old))
+            # A document that was written meanwhile has another version and stays.
+            deletions = (opensearch_bulk.deletion(index, hit["_id"], int(hit["_version"])) for hit in old)
+            opensearch_bulk.send(client, b"".join(deletions))
             self.removed += len(old)
         self._scroll = str(found.get("_scroll_id") or "") if len(hits) == _SWEPT_AT_ONCE else ""
         return not self._scroll
@@ -318,117 +306,3 @@ class OpensearchSink(Sink):
                     where=where,
                     hint="correct url: which program listens there?",
                 )
-
-
-def _action(index: str, record: Record) -> bytes:
-    """What bulk is told of one record: a line that says what to do, and one with the document."""
-    where = {
-        "_index": index,
-        "_id": shortened(joined(record.key), _LONGEST_ID_BYTES),
-        # A document that came with a full snapshot has its number as version: the snapshot is taken over
-        # whatever is there, and its end finds what it did not name.
-        "version": max(record.revision, record.stamp),
-        # A person who asks for a replay wants the document written also if its version is there.
-        "version_type": "external" if record.snapshot is None else "external_gte",
-    }
-    if record.data is None:
-        return orjson.dumps({"delete": where}) + b"\n"
-    return orjson.dumps({"index": where}) + b"\n" + on_one_line(record.data) + b"\n"
-
-
-def _deletion(index: str, identity: str, version: int) -> bytes:
-    where = {"_index": index, "_id": identity, "version": version, "version_type": "external_gte"}
-    return orjson.dumps({"delete": where}) + b"\n"
-
-
-def _bulk(client: OpenSearch, body: bytes) -> object:
-    return client.transport.perform_request(
-        "POST",
-        "/_bulk",
-        # Nothing that is not looked at below: the answer to 500 records has 100 kB else.
-        params={"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"},
-        headers={"Content-Type": "application/x-ndjson"},
-        body=body,
-    )
-
-
-def _try(client: OpenSearch, index: str, where: str) -> None:
-    """Ask for an update of a document that there is not, which needs the right to write and changes nothing.
-
-    Raises:
-        SinkUnavailable: the index can't be written.
-    """
-    client.transport.perform_request("GET", "/")
-    try:
-        client.transport.perform_request("HEAD", f"/{index}")
-    except opensearchpy.NotFoundError:  # it will be made; the update would make it now
-        return
-    what = orjson.dumps({"update": {"_index": index, "_id": "cdc-daemon-probe"}}) + b'\n{"doc":{}}\n'
-    answer = _bulk(client, what)
-    items = cast("dict[str, object]", answer).get("items") if isinstance(answer, dict) else None
-    for status, kind, reason in map(_result, cast("list[object]", items or [])):
-        if kind in _OF_THE_INDEX or status == 429:
-            raise _of_the_index(status, kind, reason, where)
-
-
-def _of_the_index(status: int, kind: str, reason: str, where: str) -> SinkUnavailable:
-    """The error for a result that says nothing of the document."""
-    hint = _OF_THE_INDEX.get(kind, "the cluster is busy; it is tried again")
-    if kind == "security_exception":
-        return RightMissing(f"{status} {reason}", where=where, hint=hint)
-    of_target = status == 429 or kind in _OF_THE_INDEX
-    return (TargetFault if of_target else SinkUnavailable)(f"{status} {reason}", where=where, hint=hint)
-
-
-def _is_stale(record: Record, reason: str) -> bool:
-    """Whether a version conflict says that something newer is there, and not the same."""
-    current = _CURRENT_VERSION.search(reason)
-    return current is not None and int(current[1]) > max(record.revision, record.stamp)
-
-
-def _refusals(records: Sequence[Record], answer: object, where: str) -> tuple[list[Refusal], int]:
-    """What the answer says: the records that are refused, and how many are older than what is there.
-
-    Raises:
-        SinkUnavailable: something can't be taken now, or it is no answer to a bulk request.
-    """
-    said: dict[str, object] = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
-    results = [_result(item) for item in cast("list[object]", said["items"])] if _has_items(said) else []
-    if len(results) != len(records):
-        hint = "correct url: which program listens there?"
-        raise SinkUnavailable("answered with something else than a bulk response", where=where, hint=hint)
-    if said.get("errors") is False:
-        return [], 0
-    refusals: list[Refusal] = []
-    ignored = 0
-    for record, (status, kind, reason) in zip(records, results, strict=True):
-        if status == 409 and kind == _VERSION_CONFLICT:
-            ignored += _is_stale(record, reason)
-            continue
-        if not kind:
-            continue  # taken; of a delete also: was not there
-        if status == 429 or status >= 500 or kind in _OF_THE_INDEX:
-            raise _of_the_index(status, kind, reason, where)
-        refusals.append(Refusal(record.key, reason, status))
-    return refusals, ignored
-
-
-def _has_items(answer: dict[str, object]) -> bool:
-    return isinstance(answer.get("items"), list)
-
-
-def _result(item: object) -> tuple[int, str, str]:
-    """Status, kind of the error and reason of one record; 0 for what is no status, "" for no error."""
-    results = [*cast("dict[str, object]", item).values()] if isinstance(item, dict) else []
-    if len(results) != 1 or not isinstance(results[0], dict):
-        return 0, "unknown", "the answer says nothing of it"
-    result = cast("dict[str, object]", results[0])
-    status, error = result.get("status"), result.get("error")
-    number = status if isinstance(status, int) and 100 <= status < 1000 else 0
-    if not error:
-        return number, "", ""
-    if not isinstance(error, dict):
-        return number, "unknown", str(error)[:_LONGEST_REASON] if isinstance(error, str) else "unknown"
-    kind, reason = (cast("dict[str, object]", error).get(name) for name in ("type", "reason"))
-    kind = kind if isinstance(kind, str) and kind else "unknown"
-    return number, kind, f"{kind}: {reason if isinstance(reason, str) else 'unknown'}"[:_LONGEST_REASON]

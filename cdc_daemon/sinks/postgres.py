@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -29,6 +28,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings
 from cdc_daemon.sinks.postgres_probe import not_connected, postgres_probe, shown
+from cdc_daemon.sinks.postgres_tables import Tables
 from cdc_daemon.sinks.probe import probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -155,7 +155,7 @@ class PostgresSink(Sink):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write the records in one transaction; see `Sink.deliver`."""
-        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        tables = self._tables(feed)
         with self._transaction(tables, feed, discard=not records) as connection:
             ignored = self._write(connection, tables, feed, records)
             if self._file not in {"", tables.file(connection)}:
@@ -172,7 +172,7 @@ class PostgresSink(Sink):
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
         """Delete the feed's rows that the snapshot did not name; see `Sink.end_snapshot`."""
-        tables = _Tables.of(self.settings, feed=end.feed, sink=self.name)
+        tables = self._tables(end.feed)
         with self._transaction(tables, end.feed) as connection:
             self._make_tables(connection, tables, end.feed)
             row = connection.execute(
@@ -185,7 +185,7 @@ class PostgresSink(Sink):
 
     def sign(self, feed: str) -> str:
         """Oid and file of the table of documents; see `Sink.sign`."""
-        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        tables = self._tables(feed)
         with self._transaction(tables, feed) as connection:
             return tables.file(connection)
 
@@ -194,7 +194,7 @@ class PostgresSink(Sink):
 
         TRUNCATE gives a table another file. So do VACUUM FULL and others, which leave its rows there.
         """
-        tables = _Tables.of(self.settings, feed=feed, sink=self.name)
+        tables = self._tables(feed)
         with self._transaction(tables, feed) as connection:
             self._file = file = tables.file(connection)
             if tables.oid(file) != tables.oid(mark) or not tables.has_cursor(connection, self.name, feed):
@@ -202,8 +202,11 @@ class PostgresSink(Sink):
                 return ""
             return file if file == mark or tables.has_rows(connection, feed) else ""
 
+    def _tables(self, feed: str) -> Tables:
+        return Tables.of(self.settings.table, self.settings.document_type, feed=feed, sink=self.name)
+
     @contextlib.contextmanager
-    def _transaction(self, tables: _Tables, feed: str, *, discard: bool = False) -> Generator[Connection]:
+    def _transaction(self, tables: Tables, feed: str, *, discard: bool = False) -> Generator[Connection]:
         """A transaction that ends within the time limit, with errors as the contract has them."""
         deadline = time.monotonic() + self.timeout_seconds
         where = f"sink {self.name}, feed {feed}, table {tables.shown}"
@@ -248,13 +251,13 @@ class PostgresSink(Sink):
         connection.prepare_threshold = None
         return connection
 
-    def _make_tables(self, connection: Connection, tables: _Tables, feed: str) -> None:
+    def _make_tables(self, connection: Connection, tables: Tables, feed: str) -> None:
         if self.settings.create and tables.shown not in self._known:
             tables.create(connection)
             # Where feeds share a table nobody knows whose rows those of an earlier version are.
             tables.complete(connection, feed if "{feed}" in self.settings.table else None)
 
-    def _write(self, connection: Connection, tables: _Tables, feed: str, records: Sequence[Record]) -> int:
+    def _write(self, connection: Connection, tables: Tables, feed: str, records: Sequence[Record]) -> int:
         """Write a batch; returns how many of its records are older than what is there."""
         self._make_tables(connection, tables, feed)
         latest = max(records, key=lambda record: record.revision, default=None)
@@ -314,106 +317,6 @@ class PostgresSink(Sink):
             return NotAuthorized(what, where=where, hint=hint)
         kind = TargetFault if _OF_THE_TARGET.fullmatch(state) else SinkUnavailable
         return kind(what or "the connection broke", where=where, hint=hint)
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """The three tables that one feed needs."""
-
-    documents: tuple[str, ...]
-    deleted: tuple[str, ...]
-    cursor: tuple[str, ...]
-    document_type: str
-    shown: str
-
-    @classmethod
-    def of(cls, settings: PostgresSettings, *, feed: str, sink: str) -> _Tables:
-        name = placeholders.filled(settings.table, feed=feed, sink=sink)
-        schema, _, table = name.rpartition(".")
-        # Named in any case: the session has no search path in which another one could be found.
-        schema = schema or "public"
-        return cls(
-            (schema, table),
-            (schema, f"{table}_deleted"),
-            (schema, "cdc_cursor"),
-            settings.document_type,
-            name,
-        )
-
-    def statement(self, name: str, **more: sql.Composable) -> sql.Composed:
-        pieces: dict[str, sql.Composable] = {
-            "documents": sql.Identifier(*self.documents),
-            "deleted": sql.Identifier(*self.deleted),
-            "cursor": sql.Identifier(*self.cursor),
-            "document_type": sql.Identifier("pg_catalog", self.document_type),
-            **more,
-        }
-        return statement(f"postgres_sink.{name}", **pieces)
-
-    def file(self, connection: Connection) -> str:
-        """Oid of the table of documents and number of its file; "" if it is not there."""
-        name = sql.Identifier(*self.documents).as_string(connection)
-        row = connection.execute(statement("postgres_sink.file"), {"table": name}).fetchone()
-        return str(row[0]) if row else ""
-
-    @staticmethod
-    def oid(file: str) -> str:
-        """The oid in what `file` returned."""
-        return file.partition("/")[0]
-
-    def has_cursor(self, connection: Connection, sink: str, feed: str) -> bool:
-        """Whether the sink has ever delivered the feed to this database."""
-        if not _is_there(connection, sql.Identifier(*self.cursor)):
-            return False
-        row = connection.execute(self.statement("has_cursor"), {"sink": sink, "feed": feed}).fetchone()
-        return bool(row and row[0])
-
-    def has_rows(self, connection: Connection, feed: str) -> bool:
-        """Whether a document of the feed is there."""
-        row = connection.execute(self.statement("has_rows"), {"feed": feed}).fetchone()
-        return bool(row and row[0])
-
-    def create(self, connection: Connection) -> None:
-        """Make those that are not there. (CREATE TABLE IF NOT EXISTS asks for rights also when they are.)"""
-        missing = [
-            name
-            for name in ("documents", "deleted", "cursor")
-            if not _is_there(connection, sql.Identifier(*getattr(self, name)))
-        ]
-        if missing:
-            connection.execute(statement("postgres_sink.lock_creation"))
-        for name in missing:
-            if not _is_there(connection, sql.Identifier(*getattr(self, name))):
-                connection.execute(self.statement(f"create_{name}"))
-
-    def complete(self, connection: Connection, feed: str | None) -> None:
-        """Add the columns that tables of an earlier version lack.
-
-        Args:
-            feed: whose the documents are that are there; None: nobody knows.
-        """
-        documents, deleted = sql.Identifier(*self.documents), sql.Identifier(*self.deleted)
-        if not _has_columns(connection, documents, "feed", "snapshot"):
-            connection.execute(self.statement("add_feed", feed=sql.Literal(feed)))
-            connection.execute(self.statement("drop_feed_default"))
-            connection.execute(self.statement("add_snapshot", table=documents))
-        if not _has_columns(connection, deleted, "snapshot"):
-            connection.execute(self.statement("add_snapshot", table=deleted))
-
-
-def _has_columns(connection: Connection, table: sql.Identifier, *names: str) -> bool:
-    row = connection.execute(
-        statement("postgres_sink.has_columns"),
-        {"table": table.as_string(connection), "columns": list(names)},
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def _is_there(connection: Connection, table: sql.Identifier) -> bool:
-    row = connection.execute(
-        statement("postgres_sink.is_there"), {"table": table.as_string(connection)}
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _keys(records: Sequence[Record]) -> dict[str, Any]:

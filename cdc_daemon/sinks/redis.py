@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -17,60 +17,28 @@ from uuid import uuid4
 import redis
 from pydantic import AfterValidator, Field, SecretStr
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    ClusterCrossSlotError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-)
 from redis.retry import Retry
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_answer
-from cdc_daemon.errors import NotAuthorized, RightMissing, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
-from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
+from cdc_daemon.sinks.redis_errors import explained
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
 from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
-from cdc_daemon.sinks.tls import TlsSettings, UnusableFile
-from cdc_daemon.sinks.unreachable import Names, unreachable
+from cdc_daemon.sinks.tls import TlsSettings
 
 _MOST_KEYS_BYTES = 1 << 30
 """Of names of keys, while the server's keys are gone through at the end of a full snapshot."""
 
 _FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *MALFORMED_ANSWER)
-
-# By class, for the client cuts off the word that the server's answer begins with; in order.
-_OF_ANSWERS: tuple[tuple[type[redis.RedisError], str], ...] = (
-    (redis.AuthenticationError, "correct user and password in url, or set them"),
-    (
-        NoPermissionError,
-        "give the user PING, INFO, SCAN, MULTI, EXEC, DEL, EVALSHA, SCRIPT, and what hashes and streams need",
-    ),
-    (OutOfMemoryError, "the server's maxmemory is reached; delivery goes on by itself"),
-    (ReadOnlyError, "name the primary in url, not a replica"),
-    (ClusterCrossSlotError, "a cluster can't take a batch in one step: use a server that is no cluster"),
-)
-_KINDS: Mapping[type[redis.RedisError], type[SinkUnavailable]] = {
-    redis.AuthenticationError: NotAuthorized,
-    NoPermissionError: RightMissing,
-}
-# The same within a script, where all errors are of one class.
-_IN_A_SCRIPT: tuple[tuple[str, type[redis.RedisError]], ...] = (
-    ("The user executing the script can't", NoPermissionError),
-    ("OOM command not allowed", OutOfMemoryError),
-    ("READONLY You can't write", ReadOnlyError),
-)
-_OF_WORDS = (
-    ("CERTIFICATE_VERIFY_FAILED", "set ca_file to the authority that signed its certificate, or renew it"),
-    ("WRONGTYPE", "another program uses the keys of the stream: choose another `stream`"),
-)
 
 
 _PARAMETERS = ("client_name", "db", "protocol")
@@ -189,7 +157,8 @@ class RedisSink(Sink):
                 self._sweep_at = 0
                 self.close()
                 told = AnswerTooLarge() if bounds.exceeded else error
-                raise self._explained(told, where) from error
+                secured = urlsplit(self.settings.url.get_secret_value()).scheme == "rediss"
+                raise explained(told, where, timeout_seconds=self.timeout_seconds, secured=secured) from error
 
     def _write(
         self, client: redis.Redis, feed: str, records: Sequence[Record], where: str
@@ -387,26 +356,6 @@ class RedisSink(Sink):
                     where=where,
                     hint="look at the replicas; delivery goes on when they have caught up",
                 )
-
-    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
-        if isinstance(error, UnusableFile):
-            return unreachable(error, where=where, timeout_seconds=self.timeout_seconds, names=Names())
-        if isinstance(error, (AnswerTooLarge, *MALFORMED_ANSWER)) and not isinstance(error, redis.RedisError):
-            what = str(error) if isinstance(error, AnswerTooLarge) else described(error)
-            hint = "correct url: which program listens there?"
-            return SinkUnavailable(what, where=where, hint=hint)
-        what = str(error) or type(error).__name__
-        told = next((kind for words, kind in _IN_A_SCRIPT if words in what), type(error))
-        for kind, hint in _OF_ANSWERS:
-            if issubclass(told, kind):
-                return _KINDS.get(kind, TargetFault)(what, where=where, hint=hint)
-        unknown = "is the server up, and url right?"
-        if urlsplit(self.settings.url.get_secret_value()).scheme == "rediss":
-            unknown += " Does it ask for client_certificate_file?"
-        hint = next((hint for word, hint in _OF_WORDS if word in what), unknown)
-        if isinstance(error, redis.TimeoutError | TimeoutError):
-            what = f"no answer within {self.timeout_seconds:g} s"
-        return SinkUnavailable(what, where=where, hint=hint)
 
 
 def _text(found: object) -> str:

@@ -23,7 +23,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "file": "cdc_daemon.sinks.file:FileSettings",
         "http": "cdc_daemon.sinks.http:HttpSettings",
-        "kafka": "cdc_daemon.sinks.kafka:KafkaSettings",
+        "kafka": "cdc_daemon.sinks.kafka_settings:KafkaSettings",
         "nats": "cdc_daemon.sinks.nats:NatsSettings",
         "opensearch": "cdc_daemon.sinks.opensearch:OpensearchSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",

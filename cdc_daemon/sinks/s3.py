@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import ssl
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,35 +15,27 @@ from uuid import uuid4
 
 import boto3
 import orjson
-from botocore.awsrequest import AWSPreparedRequest
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ReadTimeoutError,
-    SSLError,
 )
-from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon import redaction
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
-from cdc_daemon.errors import NotAuthorized, RightMissing, SinkUnavailable, TargetFault
+from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
-from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
+from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.record import Record, SnapshotEnd
-from cdc_daemon.sinks.s3_session import BoundedSession
+from cdc_daemon.sinks.s3_client import connected, tls_context
+from cdc_daemon.sinks.s3_errors import explained, status_of
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
-from cdc_daemon.sinks.tls import UnusableFile, readable
 from cdc_daemon.sinks.unreachable import Names
 
 if TYPE_CHECKING:
@@ -54,15 +44,7 @@ if TYPE_CHECKING:
 
 _ENDINGS: Mapping[str, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 _CLOCKS_DIFFER = timedelta(hours=1)
-_HINTS: Mapping[str, str] = {
-    "403": "give the credentials s3:ListBucket on the bucket and s3:PutObject below prefix",
-    "404": "make the bucket, or correct its name",
-    "409": "another daemon writes the same object at this moment; it is tried again",
-    "301": "set region to the bucket's",
-}
-_OF_THE_BUCKET = frozenset({301, 404, 507})  # another region, no bucket, no space
 _FAILURES: tuple[type[Exception], ...] = (ClientError, BotoCoreError, OSError, *MALFORMED_ANSWER)
-_WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"})
 
 
 def _checked_prefix(template: str) -> str:
@@ -254,7 +236,7 @@ class S3Sink(Sink):
                 self._meet_credentials()
                 self.close()
                 told = AnswerTooLarge() if bounds.exceeded else TimeoutError() if bounds.passed else error
-                raise self._explained(told, where) from error
+                raise explained(told, where) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, the credentials, and list the prefix; see `Sink.probe`."""
@@ -277,7 +259,7 @@ class S3Sink(Sink):
             where,
             self.timeout_seconds,
             names=Names(server="endpoint_url" if self.settings.endpoint_url else "region"),
-            tls=self._tls_context if secured else None,
+            tls=(lambda: tls_context(self.settings.ca_file)) if secured else None,
         )
         shown = ["access key"] if self.settings.access_key_id else ["what boto3 finds"]
         yield from probed(probe, shown, lambda: self.deliver(feed, ()))
@@ -320,7 +302,7 @@ class S3Sink(Sink):
         try:
             answer = client.put_object(Bucket=self.settings.bucket, Key=name, Body=body, IfNoneMatch="*")
         except ClientError as error:
-            if _status(error) == 412:
+            if status_of(error) == 412:
                 return False
             raise
         if not answer.get("ETag"):
@@ -366,94 +348,28 @@ class S3Sink(Sink):
             raise TimeoutError("the service was too slow for all that a batch needs")
 
     def _connected(self, where: str) -> S3Client:
-        settings = self.settings
-        secret = settings.secret_access_key
-        connect_timeout = min(10.0, self.timeout_seconds / 8)
-        session = boto3.Session()  # the one that all threads share is not safe to make clients with
+        session = boto3.Session()
         self._credentials = session.get_credentials()
         self._meet_credentials()
-        client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType] - other services have no stubs here
-            "s3",
-            region_name=settings.region or (None if settings.endpoint_url is None else "us-east-1"),
+        settings = self.settings
+        secret = settings.secret_access_key
+        return connected(
+            session,
+            where,
+            region=settings.region,
             endpoint_url=settings.endpoint_url,
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            verify=None if settings.ca_file is None else str(settings.ca_file),
-            config=Config(
-                connect_timeout=connect_timeout,
-                read_timeout=self.timeout_seconds / 2 - connect_timeout,
-                retries={"total_max_attempts": 1},  # the daemon pauses and tries the whole again
-                s3={"addressing_style": "auto" if settings.endpoint_url is None else "path"},
-                user_agent_extra="cdc-daemon",
-            ),
+            access_key_id=settings.access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+            ca_file=settings.ca_file,
+            allow_cleartext=settings.allow_cleartext,
+            timeout_seconds=self.timeout_seconds,
         )
-        # boto3 takes an address from its own files and variables as well (AWS_ENDPOINT_URL).
-        host = None if settings.allow_cleartext else clear_host(client.meta.endpoint_url, "http")
-        if host:
-            raise SinkUnavailable(
-                f"would send signed requests to {host} in clear text",
-                where=where,
-                hint="set endpoint_url to one that begins with https://, or allow_cleartext = true",
-            )
-        verify: str | bool = os.environ.get("AWS_CA_BUNDLE") or True
-        timeouts = (connect_timeout, self.timeout_seconds / 2 - connect_timeout)
-        url = client.meta.endpoint_url
-        sending = BoundedSession(
-            verify=verify if settings.ca_file is None else str(settings.ca_file),
-            proxies=get_environ_proxies(url),
-            timeout=timeouts,
-        )
-
-        def send(request: AWSPreparedRequest, **_: object) -> object:
-            """What botocore does itself where nobody answers this event."""
-            return sending.send(request)
-
-        client.meta.events.register("before-send.s3", send)  # type: ignore[arg-type] # the stubs forget its answer
-        return client
 
     def _meet_credentials(self) -> None:
         """Have those hidden that boto3 found itself: an answer may repeat them, a session token above all."""
         if self._credentials is not None:
             found = self._credentials.get_frozen_credentials()
             redaction.meet(found.secret_key, found.token)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """Trusts whom boto3 trusts."""
-        trusted = self.settings.ca_file or os.environ.get("AWS_CA_BUNDLE") or str(get_cert_path(verify=True))
-        try:
-            return ssl.create_default_context(cafile=readable(Path(trusted)))
-        except ssl.SSLError as error:
-            raise UnusableFile(f"{trusted} can't be used: {error.reason or error}") from error
-
-    def _explained(self, error: Exception, where: str) -> SinkUnavailable:
-        if isinstance(error, ClientError):
-            told = error.response.get("Error", {})
-            hint = _HINTS.get(str(_status(error)), "look at what the service says; it is tried again")
-            if told.get("Code") in _WRONG_KEY:
-                hint = "correct access_key_id and secret_access_key, or renew what boto3 finds"
-            kind: type[SinkUnavailable] = SinkUnavailable
-            if _status(error) in {401, 403}:
-                kind = NotAuthorized if told.get("Code") in _WRONG_KEY else RightMissing
-            elif _status(error) in _OF_THE_BUCKET:
-                kind = TargetFault
-            return kind(f"{told.get('Code')}: {told.get('Message')}", where=where, hint=hint)
-        if isinstance(error, SSLError):
-            hint = "set ca_file to the authority that signed its certificate; does the port speak https?"
-            return SinkUnavailable(str(error), where=where, hint=hint)
-        if isinstance(error, NoCredentialsError | PartialCredentialsError):
-            hint = "set access_key_id and secret_access_key, or give the machine a role"
-            return NotAuthorized(str(error), where=where, hint=hint)
-        if isinstance(error, (AnswerTooLarge, *MALFORMED_ANSWER)):
-            what = str(error) if isinstance(error, AnswerTooLarge) else described(error)
-            hint = "correct endpoint_url: which program listens there?"
-            return SinkUnavailable(what, where=where, hint=hint)
-        what, hint = str(error), "is the service up, and endpoint_url right? boto3 also needs credentials"
-        if isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
-            what, hint = (
-                str(error) or "no answer in time",
-                "look at the service's load; raise timeout_seconds",
-            )
-        return SinkUnavailable(what, where=where, hint=hint)
 
 
 _SIGNED = "target-"
@@ -465,8 +381,3 @@ _STAMP = "%Y%m%dT%H%M%S.%fZ"
 def _stamp(moment: datetime) -> str:
     """A moment that sorts as text: 20250102T030405.678901Z."""
     return moment.astimezone(UTC).strftime(_STAMP)
-
-
-def _status(error: ClientError) -> int:
-    found = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return int(found)

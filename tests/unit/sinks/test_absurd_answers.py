@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cdc_daemon.errors import CdcError, RecordsRefused
-from cdc_daemon.sinks import opensearch
+from cdc_daemon.sinks import opensearch_bulk
 from cdc_daemon.sinks.http.answer import LONGEST_RETRY_AFTER_SECONDS, retry_after
 from cdc_daemon.sinks.http.client import Answer
 from cdc_daemon.sinks.http.item_errors import ItemErrors
@@ -89,7 +89,7 @@ def test_an_opensearch_item_with_absurd_values_is_taken_or_refused_in_words(
     status: object, error: object
 ) -> None:
     answer = {"errors": True, "items": [{"index": {"status": status, "error": error}}] * 2}
-    refused, ignored = opensearch._refusals(records(), answer, "sink")
+    refused, ignored = opensearch_bulk.refusals_of(records(), answer, "sink")
     assert len(refused) in (0, 2)
     assert all(each.reason for each in refused)
     assert ignored == 0
@@ -100,4 +100,4 @@ def test_an_opensearch_item_with_absurd_values_is_taken_or_refused_in_words(
 )
 def test_what_is_no_bulk_answer_is_told_as_such(answer: object) -> None:
     with pytest.raises(CdcError, match="something else than a bulk response"):
-        opensearch._refusals(records(), answer, "sink")
+        opensearch_bulk.refusals_of(records(), answer, "sink")
