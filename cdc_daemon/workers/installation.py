@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -18,31 +17,17 @@ from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.pg import ddl, own_schema
 from cdc_daemon.pg.ddl import Step, TableBusy
-from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive, object_name
+from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive
 from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.configurations import read_ownership
 from cdc_daemon.workers.history_segments import segment_tables
 from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
-from cdc_daemon.workers.owner_role import Left, drop_owner
+from cdc_daemon.workers.owner_role import Left, default_owner, drop_owner, own_owner, owner_steps, read_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
 
 DAEMON_LOCK_SECONDS, DAEMON_ATTEMPTS = 0.1, 3
 """How long (in seconds) and how often a running daemon tries to lock a table before it goes on without."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The NOLOGIN role that owns the capture functions.
-
-    Attributes:
-        usable: whether it exists or this session can create it; otherwise the installing role owns the
-            functions.
-    """
-
-    name: str
-    exists: bool
-    usable: bool
 
 
 def wanted_steps(
@@ -76,7 +61,7 @@ def wanted_steps(
             hint="run `cdc-daemon install`",
         )
     if usable:
-        found += _owner_steps(connection, owner)
+        found += owner_steps(connection, owner)
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
     kept = ownership.sources_of_others(installed) if complete else installed.sources
@@ -249,7 +234,7 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
             "remove everybody's with `cdc-daemon uninstall --drop-feeds`",
         )
     require_nothing_foreign(connection, installed, {*ownership.own, *ownership.others})
-    owner, own_owner = read_owner(connection, settings), _own_owner(connection)
+    owner, ours = read_owner(connection, settings), own_owner(connection)
     apply = partial(
         ddl.apply,
         connection,
@@ -267,7 +252,7 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
                 where=own_schema.shown(),
                 hint="it came while uninstall was at work: drop or move it, then uninstall again",
             ) from error
-    if owner.exists and owner.name in {own_owner, default_owner(connection)}:
+    if owner.exists and owner.name in {ours, default_owner(connection)}:
         left = drop_owner(connection, owner.name)
         return ([] if left is None else [left]) + _left(connection)
     return _left(connection)
@@ -276,25 +261,6 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
 def _left(connection: Connection) -> list[Left]:
     remedy = "remove it as its owner, then look again"
     return [Left(what, remedy) for (what,) in connection.execute(statement("installation.left"))]
-
-
-def read_owner(connection: Connection, settings: Settings) -> Owner:
-    """Return the owner of the capture functions, and whether this session can make it the owner."""
-    name = settings.database.owner_role or _own_owner(connection)
-    row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
-    exists, can_create, can_give = row or (False, False, False)
-    return Owner(name, exists, can_give if exists else can_create)
-
-
-def _own_owner(connection: Connection) -> str:
-    """Return the role that an earlier install created for this database, or that an install would create."""
-    found = [name for (name,) in connection.execute(statement("installation.installed_owner"))]
-    return found[0] if len(found) == 1 else default_owner(connection)
-
-
-def default_owner(connection: Connection) -> str:
-    """Return `cdc_owner_<database>`: all databases of a server share roles, so the name has the database."""
-    return object_name(f"{own_schema.name()}_owner", connection.info.dbname)
 
 
 def _migrations(after: int) -> Iterator[Step]:
@@ -360,43 +326,6 @@ def _removed_deliveries(
                 f"pause of sink {sink}, feed {feed}",
                 (statement("delivery_pause.forget", sink=sql.Literal(sink), feed=sql.Literal(feed)),),
             )
-
-
-def _owner_steps(connection: Connection, owner: Owner) -> Iterable[Step]:
-    role = sql.Identifier(owner.name)
-    if not owner.exists:
-        yield Step(
-            "create",
-            f"role {owner.name} (owns the capture functions, can't log in)",
-            (
-                _do(
-                    statement("installation.create_owner", owner=role, name=sql.Literal(owner.name)),
-                    connection,
-                ),
-                statement("installation.join_owner", owner=role),
-                statement("installation.let_owner_in", owner=role),
-            ),
-        )
-        return
-    may_enter, may_create = _owner_rights(connection, owner)
-    statements: list[sql.Composed] = []
-    if not may_enter:
-        statements.append(statement("installation.let_owner_in", owner=role))
-    if may_create:
-        statements.append(statement("installation.keep_owner_from_creating", owner=role))
-    if statements:
-        yield Step("replace", f"rights of role {owner.name}", tuple(statements))
-
-
-def _owner_rights(connection: Connection, owner: Owner) -> tuple[bool, bool]:
-    """Return whether the owner role may use schema cdc, and whether it may create objects there."""
-    row = connection.execute(statement("installation.owner_may_enter"), {"owner": owner.name}).fetchone()
-    return (bool(row[0]), bool(row[1])) if row else (False, False)
-
-
-def _do(body: sql.Composed, connection: Connection) -> sql.Composed:
-    """Return a DO block. Its body is quoted as a text, because a role's name may contain any dollar quote."""
-    return sql.SQL("DO {}").format(sql.Literal(body.as_string(connection)))
 
 
 def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[FeedDefinition]) -> Step:

@@ -1,14 +1,32 @@
-"""Drops the owner role of the capture functions, as the last step of an uninstall, which may lack rights."""
+"""The owner role of the capture functions: created at an install, dropped at an uninstall."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.pg.session import Connection, first_line
+from cdc_daemon.pg import own_schema
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection, first_line, object_name
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The NOLOGIN role that owns the capture functions.
+
+    Attributes:
+        usable: whether it exists or this session can create it; otherwise the installing role owns the
+            functions.
+    """
+
+    name: str
+    exists: bool
+    usable: bool
 
 
 @dataclass(frozen=True)
@@ -22,6 +40,52 @@ class Left:
 
     what: str
     remedy: str
+
+
+def read_owner(connection: Connection, settings: Settings) -> Owner:
+    """Return the owner of the capture functions, and whether this session can make it the owner."""
+    name = settings.database.owner_role or own_owner(connection)
+    row = connection.execute(statement("installation.owner"), {"owner": name}).fetchone()
+    exists, can_create, can_give = row or (False, False, False)
+    return Owner(name, exists, can_give if exists else can_create)
+
+
+def own_owner(connection: Connection) -> str:
+    """Return the role that an earlier install created for this database, or that an install would create."""
+    found = [name for (name,) in connection.execute(statement("installation.installed_owner"))]
+    return found[0] if len(found) == 1 else default_owner(connection)
+
+
+def default_owner(connection: Connection) -> str:
+    """Return `cdc_owner_<database>`: all databases of a server share roles, so the name has the database."""
+    return object_name(f"{own_schema.name()}_owner", connection.info.dbname)
+
+
+def owner_steps(connection: Connection, owner: Owner) -> Iterator[Step]:
+    """Yield the step that creates the owner role, or corrects its rights on schema cdc."""
+    role = sql.Identifier(owner.name)
+    if not owner.exists:
+        yield Step(
+            "create",
+            f"role {owner.name} (owns the capture functions, can't log in)",
+            (
+                _do(
+                    statement("installation.create_owner", owner=role, name=sql.Literal(owner.name)),
+                    connection,
+                ),
+                statement("installation.join_owner", owner=role),
+                statement("installation.let_owner_in", owner=role),
+            ),
+        )
+        return
+    may_enter, may_create = _owner_rights(connection, owner)
+    statements: list[sql.Composed] = []
+    if not may_enter:
+        statements.append(statement("installation.let_owner_in", owner=role))
+    if may_create:
+        statements.append(statement("installation.keep_owner_from_creating", owner=role))
+    if statements:
+        yield Step("replace", f"rights of role {owner.name}", tuple(statements))
 
 
 def drop_owner(connection: Connection, name: str) -> Left | None:
@@ -56,3 +120,14 @@ def drop_owner(connection: Connection, name: str) -> Left | None:
             f"have a superuser, or the role that made it, run in this database: {commands}",
         )
     return None
+
+
+def _owner_rights(connection: Connection, owner: Owner) -> tuple[bool, bool]:
+    """Return whether the owner role may use schema cdc, and whether it may create objects there."""
+    row = connection.execute(statement("installation.owner_may_enter"), {"owner": owner.name}).fetchone()
+    return (bool(row[0]), bool(row[1])) if row else (False, False)
+
+
+def _do(body: sql.Composed, connection: Connection) -> sql.Composed:
+    """Return a DO block. Its body is quoted as a text, because a role's name may contain any dollar quote."""
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string(connection)))

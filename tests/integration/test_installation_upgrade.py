@@ -12,7 +12,7 @@ from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
-from cdc_daemon.workers.installation import default_owner
+from cdc_daemon.workers.owner_role import default_owner
 from tests.support.command import execute
 from tests.support.daemon import Daemon
 

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from cdc_daemon.errors import FeedError
-from cdc_daemon.workers.installation import default_owner
+from cdc_daemon.workers.owner_role import default_owner
 from tests.security.attacker import Attacker, Session
 from tests.support.daemon import Daemon
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.cli import main
-from cdc_daemon.workers.installation import default_owner
+from cdc_daemon.workers.owner_role import default_owner
 from tests.security.attacker import Session
 from tests.support import servers
 from tests.support.daemon import Daemon

@@ -16,7 +16,7 @@ from cdc_daemon.cli import main
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers.history_segments import HistoryBounds
-from cdc_daemon.workers.installation import default_owner
+from cdc_daemon.workers.owner_role import default_owner
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from tests.conftest import Connect
