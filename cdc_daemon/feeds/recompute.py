@@ -159,6 +159,10 @@ class Recompute:
             rows = connection.execute(self._duplicates, parameters).fetchall()
         return "; ".join(f"{key} ({count} rows)" for key, count in rows)
 
+    def statements(self) -> tuple[bytes, bytes]:
+        """Return the statement that recomputes entities, for each of the log's two segments."""
+        return self._statements
+
     @cached_property
     def _statements(self) -> tuple[bytes, bytes]:
         # Cache it as bytes: composing some two hundred pieces takes as long as a small statement.
