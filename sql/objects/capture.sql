@@ -1,19 +1,19 @@
 -- name: function
--- SECURITY DEFINER: writers need no rights on cdc. Instead of SET search_path (17 us a statement) every
--- function, operator, type and cast in the body is qualified with pg_catalog. {settings} pins the path only where
--- a column has a name that the body can't use alone.
+-- SECURITY DEFINER: writers need no rights on cdc. SET search_path would cost 17 us for each statement. Instead every
+-- function, operator, type and cast in the body is qualified with pg_catalog. {settings} pins the path only if the
+-- name of a column is ambiguous in the body.
 CREATE OR REPLACE FUNCTION cdc.{function}() RETURNS pg_catalog.trigger
 LANGUAGE plpgsql SECURITY DEFINER {settings} AS {body}
 
 -- name: pinned_path
--- pg_temp last: unnamed it would come first, for types.
+-- pg_temp comes last. If it is not named, types are looked up there first.
 SET search_path = pg_catalog, pg_temp
 
 -- name: body
--- The arrays are computed inside a guarded block: whatever fails there (a column renamed, dropped, retyped)
--- leaves an unknown entry and never fails the user's write. The INSERT stands outside of the block, because
--- inside it would take a subtransaction's xid for every statement.
--- A segment takes entries for five minutes, then rests for five: see segment in changelog.sql.
+-- A guarded block computes the arrays. If anything fails there (a column was renamed, dropped or retyped), the
+-- function writes an unknown entry and never fails the user's write. The INSERT is outside of the block, because
+-- inside it would take the xid of a subtransaction for every statement. A segment takes entries for five minutes and
+-- then rests for five (see segment in changelog.sql).
 #variable_conflict use_column
 DECLARE
     cdc_rows pg_catalog.int8 := 0;
@@ -47,22 +47,22 @@ BEGIN
 END
 
 -- name: rows
--- A transition table, by the columns that the body reads. `o.sku` on the transition table itself becomes the function
--- call `sku(o)` once the column is renamed or dropped, and PostgreSQL looks that function up in the search path of
--- the role that writes. A name alone can't become a function: it raises 42703.
+-- The columns of a transition table that the body reads. If the column is renamed or dropped, `o.sku` on the
+-- transition table itself becomes the function call `sku(o)`, and PostgreSQL looks this function up in the search
+-- path of the writing role. A name alone can't become a function: it raises 42703.
 (SELECT {columns} FROM {rows} AS cdc_table)
 
 -- name: typed_rows
--- The same, and every column that is assigned or compared still has the built-in type that it had at install. A column
--- that got another type would be converted by a cast, which may be a function of the type's owner. ARRAY[column] and
--- a typed NULL are alike or there is no such function (42883), found out when the statement is parsed. The planner
--- drops the condition: it costs no row anything.
+-- The same, with a check that every assigned or compared column still has the built-in type that it had at the
+-- install. Otherwise a cast would convert the value, and a cast may call a function of the type's owner. If the types
+-- of ARRAY[column] and of the typed NULL differ, there is no such function (42883), which PostgreSQL notices when it
+-- parses the statement. The planner drops the condition, so it costs nothing for a row.
 (SELECT {columns} FROM {rows} AS cdc_table WHERE CASE WHEN true THEN true ELSE {typed} END)
 
 -- name: as_text
--- The value's text by its type's output function. A cast to text may be a function of the type's owner, which would
--- run with the rights of the capture function. format() makes '' of NULL, and IS NOT NULL is false for a composite
--- value that holds only NULLs; IS DISTINCT FROM NULL looks no operator up.
+-- The text of a value by its type's output function. A cast to text may call a function of the type's owner, with the
+-- rights of the capture function. format() makes '' of NULL, and IS NOT NULL is false for a composite value of NULLs
+-- only. IS DISTINCT FROM NULL looks up no operator.
 CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END
 
 -- name: entry
@@ -94,19 +94,19 @@ END IF;
 SELECT pg_catalog.count(*){aggregates} INTO {into} FROM {rows} AS r{where};
 
 -- name: changed_rows
--- The rows of an UPDATE in which a used column changed, by their old links.
--- EXCEPT, `=` and IS DISTINCT FROM take 1.0 and 1.00, citext or -0 as equal though the document differs, and
--- json has no equality at all; `*<>` compares the bytes. Pairing by row_number ran four minutes on 200k rows
--- with a plan cached from one row; a FULL JOIN can't become a nested loop.
+-- The rows of an UPDATE in which a used column changed, by their old links. EXCEPT, `=` and IS DISTINCT FROM treat
+-- 1.0 and 1.00, citext or -0 as equal although the document differs, and json has no equality. `*<>` compares the
+-- bytes. Pairing old and new rows by row_number took four minutes for 200k rows, with a plan cached from one row. A
+-- FULL JOIN can't become a nested loop.
 SELECT pg_catalog.count(*){aggregates}, pg_catalog.bool_or({moved})
 INTO cdc_rows{into}, cdc_moved
 FROM {old_rows} AS o FULL JOIN {new_rows} AS n ON {same_key}
 WHERE {counts}ROW({old_columns})::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW({new_columns})::pg_catalog.record;
 
 -- name: one_row
--- Most UPDATEs change one row, whose old and new version are a pair without any join, also where no primary key
--- pairs them. A FULL JOIN of one row with one row sorts or hashes both, set up anew in every transaction. Of more
--- rows the product stops at the second; then, or when a link moved, the queries for many rows look at all of them.
+-- Most UPDATEs change one row. Its old and new version are a pair without a join, also without a primary key. A FULL
+-- JOIN of one row with one row sorts or hashes both, and is set up in every transaction. With more rows the product
+-- stops at the second. Then, or if a link changed, the queries for many rows read all of them.
 SELECT pg_catalog.count(*){aggregates}, pg_catalog.bool_or(r.cdc_changed), pg_catalog.bool_or(r.cdc_moved)
 INTO cdc_rows{into}, cdc_changed, cdc_moved
 FROM (
@@ -124,8 +124,8 @@ ELSIF cdc_rows OPERATOR(pg_catalog.>) 0 THEN
 END IF;
 
 -- name: moved_rows
--- Links themselves changed, which is rare and takes a second look: all old ones, and the new ones where they
--- differ. Done in one query for every statement, this cost a single-row UPDATE 20 us more.
+-- A second query, for the rare case that links changed: all old links, and the new links that differ. One query for
+-- all cases cost a single-row UPDATE 20 us more.
 IF cdc_moved THEN
     SELECT pg_catalog.count(*) FILTER (WHERE {old_is_there}),
            pg_catalog.count(*) FILTER (WHERE {new_counts}){old_aggregates}{new_aggregates}
@@ -136,30 +136,30 @@ IF cdc_moved THEN
 END IF;
 
 -- name: if_any_counts
--- Most writes of a filtered table (EAV: entity, attribute, value) are of rows that matter to nobody. Seeing that
--- before old and new rows are paired leaves 7 us of 19 to such a single-row UPDATE, and adds 6 to the others.
+-- Most writes of a filtered table (EAV: entity, attribute, value) concern rows that matter to no feed. Checking this
+-- before old and new rows are paired reduces such a single-row UPDATE from 19 to 7 us, and adds 6 us to others.
 IF EXISTS (SELECT FROM {new_rows} AS n WHERE {new_counts}) OR EXISTS (SELECT FROM {old_rows} AS o WHERE {old_counts}) THEN
     {then}
 END IF;
 
 -- name: append
--- The new links behind the old ones.
+-- Appends the new links to the old ones.
 cdc_rows := cdc_rows OPERATOR(pg_catalog.+) cdc_more;
 
 -- name: let_owner_create
--- ALTER FUNCTION ... OWNER TO asks CREATE of the new owner. It is taken away in the same transaction.
+-- ALTER FUNCTION ... OWNER TO requires that the new owner has CREATE. The same transaction revokes it.
 GRANT CREATE ON SCHEMA cdc TO {owner}
 
 -- name: keep_owner_from_creating
--- The owner role may create in schema cdc only while a function is given to it.
+-- The owner role may create in schema cdc only while it becomes the owner of a function.
 REVOKE CREATE ON SCHEMA cdc FROM {owner}
 
 -- name: owner
--- Gives a capture function to the role whose rights it runs with.
+-- Gives a capture function to the owner role, with whose rights it runs.
 ALTER FUNCTION cdc.{function}() OWNER TO {owner}
 
 -- name: revoke
--- Nobody but the trigger calls a capture function.
+-- Only the trigger may call a capture function.
 REVOKE ALL ON FUNCTION cdc.{function}() FROM PUBLIC
 
 -- name: trigger_insert
@@ -178,12 +178,12 @@ CREATE TRIGGER {trigger} AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_ro
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: trigger_truncate
--- Captures that a table was emptied: its rows can't be named.
+-- Captures that a table was emptied. Its rows can't be named.
 CREATE TRIGGER {trigger} AFTER TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION cdc.{function}()
 
 -- name: enable_always
--- Also under session_replication_role = replica.
+-- Fires also under session_replication_role = replica.
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}
 
 -- name: drop_trigger

@@ -1,6 +1,6 @@
 -- name: feed
--- The stored feed. Made from the query itself, so that key and entity columns have exactly its types,
--- lengths and collations. Only these are indexed: an UPDATE of the document stays HOT.
+-- The stored feed. It is created from the query itself, so that key and entity columns have the query's types,
+-- lengths and collations. Only these are indexed, so that an UPDATE of the document stays HOT.
 CREATE TABLE cdc.{feed} AS
 SELECT {columns},
        NULL::pg_catalog.json AS document,
@@ -14,11 +14,11 @@ FROM (
 ) AS q WITH NO DATA
 
 -- name: feed_storage
--- Room on each page keeps updates HOT.
+-- Free space on each page keeps updates HOT.
 ALTER TABLE cdc.{feed} SET (fillfactor = 85)
 
 -- name: feed_not_null
--- A key or entity column is never NULL: such a document could not be found again.
+-- A key or entity column is never NULL: a pass could not find such a document.
 ALTER TABLE cdc.{feed} ALTER COLUMN {column} SET NOT NULL
 
 -- name: feed_key
@@ -26,31 +26,31 @@ ALTER TABLE cdc.{feed} ALTER COLUMN {column} SET NOT NULL
 ALTER TABLE cdc.{feed} ADD PRIMARY KEY ({keys})
 
 -- name: feed_entity
--- Finds the documents of an entity where the entity is not the beginning of the key.
+-- Finds the documents of an entity that is no prefix of the key.
 CREATE INDEX {index} ON cdc.{feed} ({entities})
 
 -- name: refresh_at
--- When the query wants a row recomputed although nothing changes. The index holds those that want it; a document
--- that changes and keeps its time stays a HOT update.
+-- When the query wants a row recomputed although nothing changed. The index has only rows with such a time. An update
+-- of the document that keeps the time stays HOT.
 ALTER TABLE cdc.{feed} ADD COLUMN IF NOT EXISTS refresh_at pg_catalog.timestamptz
 
 -- name: refresh_index
--- Finds the documents that are due; most have no time.
+-- Finds due documents. Most documents have no time.
 CREATE INDEX IF NOT EXISTS {index} ON cdc.{feed} (refresh_at) WHERE refresh_at IS NOT NULL
 
 -- name: forget_times
--- The query no longer says when it wants to be asked.
+-- The query no longer returns _refresh_at.
 UPDATE cdc.{feed} SET refresh_at = NULL WHERE refresh_at IS NOT NULL
 
 -- name: revision
--- CACHE 1: numbers are drawn under the feed's row lock and must grow in commit order.
--- One that is there goes on: a feed that is stored anew must not number below what its receivers have seen.
+-- CACHE 1: numbers are drawn under the feed's row lock and must grow in commit order. An existing sequence continues,
+-- because a feed that is stored anew must not reuse numbers that its receivers have seen.
 CREATE SEQUENCE IF NOT EXISTS cdc.{revision} AS pg_catalog.int8 CACHE 1
 
 -- name: start_revisions
--- A store begins at the present time in microseconds since 1970, or goes on above what it had. So it numbers above
--- every earlier store of the feed, also one that nothing here remembers, as long as clocks are roughly right.
--- (A block, because a SELECT would print its row where a script is run by psql.)
+-- A new store begins at the present time in microseconds since 1970, or continues above its last number. So its
+-- numbers are above those of every earlier store of the feed, also of forgotten ones, as long as clocks are roughly
+-- right. (A DO block, because psql would print the row of a SELECT.)
 DO $start$ BEGIN
     PERFORM pg_catalog.setval(
         {name}::pg_catalog.regclass,
@@ -60,7 +60,7 @@ DO $start$ BEGIN
 END $start$
 
 -- name: log
--- What changed in the feed, in revision order: a sink is to a feed what a feed is to its source tables.
+-- The changes of the feed in revision order. A sink reads it as a feed reads its changelogs.
 CREATE TABLE cdc.{log} AS
 SELECT NULL::pg_catalog.int8 AS revision, NULL::pg_catalog.int8 AS previous, {keys},
        NULL::pg_catalog._text AS changed
@@ -71,22 +71,22 @@ FROM cdc.{feed} AS q WITH NO DATA
 ALTER TABLE cdc.{log} ADD PRIMARY KEY (revision)
 
 -- name: log_segment
--- Two segments that take turns, as those of a changelog.
+-- One of two segments that take turns, like those of a changelog.
 CREATE TABLE cdc.{segment} (PRIMARY KEY (revision)) INHERITS (cdc.{log})
 
 -- name: backlog
--- Entities known to need recomputation, in the order in which they were found; never updated or deleted,
--- emptied as a whole. Not unique: two writers of the same entity would wait for each other.
+-- Entities that wait for recomputation, in the order in which they were found. The table is appended to and emptied
+-- as a whole. It has no unique key, because two writers of the same entity would wait for each other.
 CREATE TABLE cdc.{backlog} AS
 SELECT NULL::pg_catalog.int8 AS position, false AS force, {entities}
 FROM cdc.{feed} AS q WITH NO DATA
 
 -- name: backlog_not_null
--- An entity that waits is named in full.
+-- An entity that waits has no NULL.
 ALTER TABLE cdc.{backlog} ALTER COLUMN {column} SET NOT NULL
 
 -- name: backlog_sequence
--- Numbers the entities that wait, in the order in which they came.
+-- Numbers the waiting entities in their order.
 ALTER TABLE cdc.{backlog} ALTER COLUMN position ADD GENERATED BY DEFAULT AS IDENTITY
 
 -- name: backlog_key
@@ -94,7 +94,8 @@ ALTER TABLE cdc.{backlog} ALTER COLUMN position ADD GENERATED BY DEFAULT AS IDEN
 ALTER TABLE cdc.{backlog} ADD PRIMARY KEY (position)
 
 -- name: remember_obsolete_keys
--- What sinks were given under the old key, deletes that they may lack included, and those of sinks that may come back.
+-- Remembers the keys that sinks received under the old definition, including keys of undelivered deletes and those of
+-- sinks that may come back.
 INSERT INTO cdc.obsolete_key (sink, feed, key)
 SELECT o.sink, o.feed, (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {keys}) AS k)::pg_catalog.text
 FROM (

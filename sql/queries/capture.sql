@@ -1,7 +1,8 @@
 -- name: types
--- Per type, as format_type spells it: its schema-qualified internal name (bigint: pg_catalog.int8), and whether arrays
--- of it are written as arrays of text are. Arrays have no arrays, some types of extensions have another delimiter, and
--- UNNEST makes several columns of a composite value (C, as of domains over one).
+-- For each type, as format_type writes it: its schema-qualified internal name (bigint: pg_catalog.int8), and whether
+-- an array of its texts can be converted at once into an array of the type. That is not so for arrays (there are no
+-- arrays of arrays), for extension types with another delimiter, and for composite types and domains over them (C),
+-- because UNNEST makes several columns of a composite value.
 SELECT w.spelled, pg_catalog.format('%%I.%%I', n.nspname, t.typname),
        t.typarray OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND t.typdelim OPERATOR(pg_catalog.=) ','::pg_catalog."char"
        AND t.typcategory OPERATOR(pg_catalog.<>) 'C'::pg_catalog."char"
@@ -10,7 +11,7 @@ JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) w.spelled::pg_catal
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
 
 -- name: leaves
--- Partitions and inheritance children: statement triggers of the parent don't see DML that names them.
+-- Partitions and inheritance children. Statement triggers of the parent don't fire for statements that name them.
 WITH RECURSIVE tree AS (
     SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = %(relation)s
     UNION
@@ -24,7 +25,8 @@ WHERE c.relkind IN ('r', 'p')
 ORDER BY 1, 2
 
 -- name: above
--- What a table is a partition of, or inherits from: their statement triggers alone see a statement that names them.
+-- The tables of which a table is a partition, or from which it inherits. A statement that names one of these fires
+-- its triggers only.
 WITH RECURSIVE above AS (
     SELECT i.inhparent FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = %(relation)s
     UNION
@@ -43,8 +45,8 @@ WHERE c.relkind IN ('r', 'p')
 ORDER BY 1, 2
 
 -- name: virtual_inputs
--- Virtual generated columns (PostgreSQL 18) are NULL in transition tables: the columns that they are computed
--- from stand in for them.
+-- Virtual generated columns (PostgreSQL 18) are NULL in transition tables. The columns from which they are computed
+-- replace them.
 SELECT a.attname, s.attname
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
@@ -60,13 +62,14 @@ WHERE a.attrelid = %(relation)s AND a.attgenerated = 'v' AND NOT a.attisdropped
 SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 
 -- name: installed_sources
--- What earlier installs recorded; one before migration 3 has no filters.
+-- The source tables that earlier installs recorded. Before migration 3 they have no filters.
 SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
        NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog, s.function
 FROM cdc.source AS s ORDER BY 1, 2
 
 -- name: recorded_names
--- The changelog and the function of each source table. Earlier versions could give two tables the same ones.
+-- The changelog and the capture function of each source table. Earlier versions could give the same ones to two
+-- tables.
 SELECT s.schema_name, s.table_name, s.changelog, s.function
 FROM cdc.source AS s
 WHERE NOT EXISTS (
@@ -76,14 +79,15 @@ WHERE NOT EXISTS (
 )
 
 -- name: installed_functions
--- Capture functions as they stand: a body replaced by hand has another digest; and their owners.
+-- The capture functions with their owners and the digests of their bodies. A body that was replaced by hand has
+-- another digest.
 SELECT p.proname, pg_catalog.md5(p.prosrc), pg_catalog.pg_get_userbyid(p.proowner)
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = 'cdc'::pg_catalog.regnamespace AND p.proname LIKE 'capture\_%'
 
 -- name: unwritable
--- Changelogs to which a role can add no entry (none exists yet, perhaps): every write of their source tables would
--- fail. A dump that was restored without privileges, or into a database of another name, leaves them so.
+-- Changelogs to which a role can't add entries, so that every write of their source tables would fail. This happens
+-- after a restore without privileges, or into a database of another name. (The changelog may not exist yet.)
 SELECT s.changelog
 FROM cdc.source AS s
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = %(owner)s
@@ -97,8 +101,8 @@ WHERE r.oid IS NULL OR EXISTS (
 )
 
 -- name: installed_triggers
--- Capture triggers on any table, whether they fire always, and what they call. Anybody may give a trigger such a name:
--- it is ours if it calls a function of schema cdc.
+-- Capture triggers on any table, whether they always fire, and which function they call. Any role may give a trigger
+-- such a name: it is ours if it calls a function of schema cdc.
 SELECT n.nspname, c.relname, t.tgname, t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char", p.proname
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
@@ -109,8 +113,8 @@ WHERE t.tgname OPERATOR(pg_catalog.~~) 'cdc\_capture\_%' AND NOT t.tgisinternal
 ORDER BY 1, 2, 3
 
 -- name: stray_triggers
--- Capture triggers on tables that are no source any more, because another table has taken the name. Where no table has
--- it, the source may come back by a second renaming: its triggers stay.
+-- Capture triggers on tables that are no longer a source, because another table has taken the name. If no table has
+-- the name, a second renaming may bring the source back, so its triggers stay.
 WITH RECURSIVE tree AS (
     SELECT c.oid AS relation, s.function
     FROM cdc.source AS s
@@ -148,7 +152,7 @@ JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'changelog\_%'
 
 -- name: record_source
--- Remembers what was installed on a source table.
+-- Records what was installed on a source table.
 INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, filters, body)
 VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {filters}, {body})
 ON CONFLICT (schema_name, table_name) DO UPDATE
@@ -157,15 +161,15 @@ SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
     body = EXCLUDED.body, installed_at = pg_catalog.now()
 
 -- name: invalidate_readers
--- Whoever reads this table has to be resynced: changes of it may have gone uncaptured.
+-- Feeds that read this table need a resync, because its changes may not have been captured.
 UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE {table} = ANY (sources)
 
 -- name: forget_source
--- Forgets a table that is captured no more.
+-- Forgets a table that is no longer captured.
 DELETE FROM cdc.source WHERE schema_name = {schema} AND table_name = {table}
 
 -- name: writers
--- Transactions that hold a lock which writing a table takes; prepared ones have no pid.
+-- Transactions that hold a lock which every write of a table takes. Prepared transactions have no pid.
 SELECT DISTINCT l.virtualtransaction, l.pid
 FROM pg_catalog.pg_locks AS l
 WHERE l.locktype = 'relation' AND l.granted
@@ -175,7 +179,7 @@ WHERE l.locktype = 'relation' AND l.granted
   AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
 
 -- name: relation_tree
--- The tables and everything below them that can be written on its own.
+-- The tables, and their partitions and children that can be written directly.
 WITH RECURSIVE tree AS (
     SELECT pg_catalog.unnest(%(relations)s::oid[]) AS relation
     UNION

@@ -1,21 +1,20 @@
 -- name: create_view
--- The feed's query as a view that is rolled back: PostgreSQL resolves its names and records what it reads.
--- The user's text stands on lines of its own, so that a comment at its end swallows nothing.
+-- Creates a view of the feed's query, which is rolled back. PostgreSQL resolves its names and records its
+-- dependencies. The user's text has lines of its own, so that a comment at its end hides nothing.
 CREATE TEMPORARY VIEW cdc_described AS
 {query}
 
 -- name: definition
--- The query with every name resolved; run with search_path = pg_catalog, so that tables are schema-qualified.
+-- The query with every name resolved. Executed with search_path = pg_catalog, so that tables are schema-qualified.
 SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid)
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_described'
 
 -- name: outputs
--- The output columns, in order: name, type, the type's name with its schema, the operators with which its values
--- are compared, those of its default operator class for B-trees, and the collation, if it is not the database's. Arrays,
--- enums, ranges and composites have their operators in pg_catalog; those of a domain are its base type's. Where that is
--- an enum, its name comes last: PostgreSQL takes a domain for its base type when it looks for an operator, but not for
--- those of `anyenum`.
+-- The output columns, in order: name, type, the type's name with its schema, the operators of its default B-tree
+-- operator class, and the collation if it is not the database's. Arrays, enums, ranges and composite types have their
+-- operators in pg_catalog. A domain has those of its base type. If the base type is an enum, its name is the last
+-- column: PostgreSQL finds operators for a domain by its base type, but not those of `anyenum`.
 SELECT a.attname, pg_catalog.format_type(a.atttypid, -1), pg_catalog.format('%%I.%%I', n.nspname, t.typname),
        COALESCE(o.equal, 'OPERATOR(pg_catalog.=)'), COALESCE(o.greater, 'OPERATOR(pg_catalog.>)'),
        {collation}, COALESCE(d.enum, '')
@@ -56,9 +55,9 @@ WHERE a.attrelid = %(view)s AND a.attnum > 0
 ORDER BY a.attnum
 
 -- name: collation
--- The collation of a column a of type t in schema n, as it stands in a statement; '' for the database's own, for that of
--- a built-in type (name) and where there is none. A domain may have one, so that a column of it that has the database's
--- says so.
+-- The collation of a column a of type t in schema n, as a statement names it. '' for the database's default, for that
+-- of a built-in type (name), and for none. A column of a domain that has a collation names the database's default
+-- explicitly.
 COALESCE((SELECT pg_catalog.format('%%I.%%I', k.nspname, l.collname)
           FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS k ON k.oid = l.collnamespace
           WHERE l.oid = a.attcollation
@@ -66,8 +65,8 @@ COALESCE((SELECT pg_catalog.format('%%I.%%I', k.nspname, l.collname)
                      AND (n.nspname = 'pg_catalog' OR l.oid = 'pg_catalog."default"'::pg_catalog.regcollation))), '')
 
 -- name: reads_as
--- Which operators and functions PostgreSQL found in a view's query: equal for two queries that mean the same. By the
--- rule's own text, for pg_depend leaves out those of pg_catalog.
+-- The operators and functions in a view's query: equal for two queries with the same meaning. Read from the rule's
+-- text, because pg_depend leaves out objects of pg_catalog.
 SELECT pg_catalog.md5(pg_catalog.string_agg(m[1], ' ' ORDER BY m[1]))
 FROM pg_catalog.pg_rewrite AS r,
      pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
@@ -75,8 +74,8 @@ FROM pg_catalog.pg_rewrite AS r,
 WHERE r.ev_class = %(view)s AND r.ev_type = '1'
 
 -- name: operator_schemas
--- The schemas besides pg_catalog whose operators a query and its views use, by name or to compare columns that they
--- read: a route compares these, too.
+-- The schemas besides pg_catalog of the operators that a query and its views use, by name or to compare columns that
+-- they read. A route compares these columns too.
 WITH RECURSIVE used AS (
     SELECT a.atttypid AS type
     FROM pg_catalog.pg_attribute AS a
@@ -107,10 +106,10 @@ WHERE n.nspname <> 'pg_catalog' AND (
 ORDER BY 1
 
 -- name: dependencies
--- Relations and columns that PostgreSQL recorded for the query and for every view that it reads, and relations
--- that stand in their rules only: for system catalogues nothing is recorded. At the server's own views it stops:
--- they are refused as they are. The last column: whether it is read, and not only the type of its rows named. Where a
--- constant is a regclass (type 2205) that can't be told, for a function may read by it.
+-- Relations and columns that PostgreSQL recorded for the query and for every view that it reads, and relations that
+-- only their rules name (nothing is recorded for system catalogues). The server's own views are not followed, because
+-- they are refused. The last column: whether rows of the relation are read; otherwise only its row type is named.
+-- With a regclass constant (type 2205) this is unknown, because a function may read by it.
 WITH RECURSIVE reading (relation) AS (
     SELECT %(view)s::pg_catalog.oid
     UNION
@@ -146,7 +145,7 @@ LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum =
 GROUP BY d.refobjid
 
 -- name: views
--- Views among some relations, with their queries as the server resolved them; run with search_path = pg_catalog.
+-- Views among some relations, with their queries as the server resolved them. Executed with search_path = pg_catalog.
 SELECT c.oid, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid),
        ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a
              WHERE a.attrelid = c.oid AND a.attnum > 0
@@ -159,9 +158,9 @@ WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind = 'v'
 ORDER BY 2, 3
 
 -- name: functions
--- Functions, aggregates and window functions that the query or one of the views calls, built-in ones too
--- (pg_depend leaves those out), by name, operator or cast; those that aggregates of yours are made of, and those that a body calls for which
--- PostgreSQL records that (BEGIN ATOMIC).
+-- Functions, aggregates and window functions that the query or one of its views calls, by name, operator or cast,
+-- also built-in ones (which pg_depend leaves out); the functions of user-defined aggregates; and functions that a
+-- body calls, if PostgreSQL records that (BEGIN ATOMIC).
 WITH RECURSIVE called AS (
     SELECT m[1]::pg_catalog.oid AS oid
     FROM pg_catalog.pg_rewrite AS r,
@@ -208,7 +207,7 @@ JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
 ORDER BY 1, 2, 6
 
 -- name: collated_domains
--- Domains that have a collation of their own, with it and with whether it is deterministic.
+-- Domains with a collation, and whether it is deterministic.
 SELECT pg_catalog.format_type(t.oid, -1), pg_catalog.format('%I.%I', n.nspname, l.collname), l.collisdeterministic
 FROM pg_catalog.pg_type AS t
 JOIN pg_catalog.pg_collation AS l ON l.oid = t.typcollation
@@ -217,9 +216,9 @@ WHERE t.typtype = 'd' AND l.oid <> 'pg_catalog."default"'::pg_catalog.regcollati
 ORDER BY 1
 
 -- name: named_types
--- Types of values in the query and its views that are numbers of objects and are written as their names, by themselves or
--- as a part. A value that is used as a number (::oid) tells no name, nor does a constant that chooses a configuration of
--- text search.
+-- Types in the query and its views whose values are object identifiers and are written as names, by themselves or as
+-- a part. A value that is used as a number (::oid) shows no name, and neither does a constant that names a text
+-- search configuration.
 WITH RECURSIVE value (type) AS (
     SELECT m[1]::pg_catalog.oid
     FROM pg_catalog.pg_rewrite AS r
@@ -256,23 +255,21 @@ WHERE t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
 ORDER BY 1
 
 -- name: reader
--- The role that reads, as it stands in a statement, and whether it may create the temporary view that describes
--- a query.
+-- The reading role, as a statement names it, and whether it may create the temporary view that describes a query.
 SELECT pg_catalog.quote_ident(current_user),
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
        pg_catalog.quote_ident(pg_catalog.current_database())
 
 -- name: declared
--- The relations that a feed declares for its functions, found as its query would find them; NULL for a name that
--- is none.
+-- The relations that a feed declares for its functions, found as its query would find them; NULL for an unknown name.
 SELECT d.name, pg_catalog.to_regclass(d.name)::pg_catalog.oid
 FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS d (name)
 
 -- name: creators
--- Schemas that a search path names and in which strangers may create, with these roles: by a right, because they own
--- the schema, or because there is no such schema yet and they may make it. No stranger: a superuser, the database's
--- owner, the role that reads and whoever may act as it; and where they own the schema, whoever may act as the owner of a
--- source table.
+-- Schemas of a search path in which other roles may create objects, with these roles: because they have the right,
+-- because they own the schema, or because the schema does not exist and they may create it. Trusted roles are left
+-- out: superusers, the owner of the database, the reading role and its members; for an owner of the schema also
+-- members of the owner of a source table.
 WITH named AS (
     SELECT w.name, n.oid, n.nspowner, n.nspacl
     FROM pg_catalog.unnest(%(schemas)s::pg_catalog.text[]) AS w (name)
@@ -309,8 +306,8 @@ GROUP BY c.name, c.stands
 ORDER BY c.name
 
 -- name: relations
--- Relations by oid: what they are, whether the role may read them whole, and what would keep their changes or
--- rows from being seen. A composite type has no rows.
+-- Relations by oid: their kind, whether the role may read them as a whole, and facts that would hide their changes or
+-- rows. A composite type has no rows.
 SELECT c.oid, n.nspname, c.relname,
        CASE WHEN n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') THEN 'system catalogue'
             WHEN c.relkind = 'm' THEN 'materialized view'
@@ -334,10 +331,10 @@ WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[]) AND c.relkind <> 'c'
 ORDER BY 2, 3
 
 -- name: columns
--- Their columns, in order. Base types of pg_catalog travel in entries as they are; arrays, domains, enums,
--- composites, ranges and types of extensions as text. A domain's values compare as those of the type below it. Capture
--- reads these from their text, which for moments depends on settings of the session: they don't compare. Under some
--- collations values of different bytes are equal.
+-- Their columns, in order. Entries carry base types of pg_catalog unchanged, and arrays, domains, enums, composite
+-- types, ranges and types of extensions as text. The values of a domain compare as those of its base type. Capture
+-- would read these from text, which for timestamps depends on settings of the session, so it does not compare them.
+-- Under some collations values of different bytes are equal.
 SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, -1),
        CASE WHEN t.typtype = 'b' AND t.typcategory <> 'A' AND n.nspname = 'pg_catalog'
             THEN pg_catalog.format_type(a.atttypid, -1) ELSE 'text' END,
@@ -362,8 +359,8 @@ WHERE a.attrelid = ANY (%(relations)s::pg_catalog.oid[]) AND a.attnum > 0 AND NO
 ORDER BY a.attrelid, a.attnum
 
 -- name: unique_keys
--- Their unique indexes without predicate, expression or deferral, the primary key first, and whether they hold
--- for all that a query reads of the table: an index of a table doesn't cover those that inherit from it.
+-- Their unique indexes without predicate, expression or deferral, the primary key first, and whether they hold for
+-- all rows that a query reads of the table: an index of a table does not cover tables that inherit from it.
 SELECT i.indrelid, i.indisprimary,
        NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h
                    JOIN pg_catalog.pg_class AS c ON c.oid = h.inhparent AND c.relkind <> 'p'
@@ -377,7 +374,7 @@ SELECT i.indrelid, i.indisprimary,
 FROM pg_catalog.pg_index AS i
 WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
-  -- Values that are unique by their bytes may be equal by a column's nondeterministic collation.
+  -- Under a nondeterministic collation, values with different bytes may be equal.
   AND NOT EXISTS (
       SELECT FROM ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]),
                              pg_catalog.unnest(i.indcollation::pg_catalog.oid[])) AS k (attnum, ordered_by)
@@ -388,7 +385,8 @@ WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisunique AND i
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid
 
 -- name: indexes
--- The columns of their indexes that can serve any lookup, up to the first expression; that one, if it is the first.
+-- The columns of their indexes that any lookup can use, up to the first expression, and this expression if it is the
+-- first.
 SELECT i.indrelid,
        ARRAY(SELECT a.attname
              FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (attnum, place)
@@ -405,8 +403,8 @@ WHERE i.indrelid = ANY (%(relations)s::pg_catalog.oid[]) AND i.indisvalid AND i.
 ORDER BY i.indrelid, i.indexrelid
 
 -- name: foreign_keys
--- Their foreign keys, where every row that a query reads of the table fulfils them: not yet validated ones, and
--- those of a table that others inherit from, leave some out.
+-- Their foreign keys, if every row that a query reads of the table fulfils them. That is not so for keys that are not
+-- validated, or if other tables inherit from the table.
 SELECT c.conrelid, n.nspname, f.relname,
        ARRAY(SELECT a.attname FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
@@ -425,12 +423,12 @@ WHERE c.contype = 'f' AND c.conrelid = ANY (%(relations)s::pg_catalog.oid[]) AND
 ORDER BY c.conrelid, c.conname
 
 -- name: create_understood
--- What the analysis read, as a view beside the query's own.
+-- Creates a view of the text that the analysis understood, beside the query's own.
 CREATE TEMPORARY VIEW cdc_understood AS
 {query}
 
 -- name: understood_definition
--- Equal to the query's own definition when nothing was misread.
+-- Its definition. It equals the query's own if the analysis misread nothing.
 SELECT c.oid, pg_catalog.pg_get_viewdef(c.oid)
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = 'cdc_understood'
@@ -441,5 +439,5 @@ CREATE TEMPORARY TABLE delta ON COMMIT DROP AS
 SELECT {links} FROM {table} WITH NO DATA
 
 -- name: explain
--- Plans a route without running it.
+-- Plans a route without executing it.
 EXPLAIN (FORMAT JSON) {route}

@@ -1,9 +1,10 @@
 -- name: unread
--- The entries since a cursor: those that are visible to this transaction's snapshot and were not to the cursor's.
--- Exact for late commits, where "greatest version seen" loses them. `xid >= ... OR xid IN (SELECT ...)` reads the whole
--- changelog (121 ms for 500k entries, by index 0.4), and so does `= ANY (ARRAY(SELECT ...))` where most entries are of
--- one transaction. What is visible is older than the snapshot's xmax: that is said for the planner alone, which takes
--- `xid >= $1` for a third of the changelog, and for one entry in two hundred with an upper bound. (Nor is it `xid =`.)
+-- The entries since a cursor: those that are visible to this transaction's snapshot and were not visible to the
+-- cursor's snapshot. This is exact for transactions that commit late; a condition on the greatest version seen loses
+-- them. `xid >= ... OR xid IN (SELECT ...)` reads the whole changelog (121 ms for 500k entries; by index 0.4 ms). So
+-- does `= ANY (ARRAY(SELECT ...))` if one transaction wrote most entries. Visible entries are older than the
+-- snapshot's xmax. The statement says so only for the planner: it estimates a third of the changelog for `xid >= $1`,
+-- and one entry in two hundred with an upper bound. (`xid = ...` does not help either.)
 SELECT e.* FROM cdc.{changelog} AS e
 WHERE e.xid >= pg_catalog.pg_snapshot_xmax(%(since)s::pg_catalog.pg_snapshot)
   AND e.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())

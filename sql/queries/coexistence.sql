@@ -1,9 +1,9 @@
 -- name: publications
--- Publications that take in every table, and so those of schema cdc.
+-- Publications of all tables, which therefore publish those of schema cdc.
 SELECT p.pubname, 'all tables' FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1
 
 -- name: publications_of_schema
--- Publications that take in every table of schema cdc by its name; since PostgreSQL 15.
+-- Publications that name schema cdc; since PostgreSQL 15.
 SELECT p.pubname, 'the tables in schema cdc'
 FROM pg_catalog.pg_publication_namespace AS n
 JOIN pg_catalog.pg_publication AS p ON p.oid OPERATOR(pg_catalog.=) n.pnpubid
@@ -11,7 +11,8 @@ WHERE n.pnnspid OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('cdc')
 ORDER BY 1
 
 -- name: sessions
--- Each limit on sessions: what it is, how many there may be, how many others are taken. Reserved ones are not had.
+-- Each limit on sessions: its name, its number of sessions, and the number that others use. Reserved sessions don't
+-- count.
 SELECT 'max_connections' AS "limit",
        pg_catalog.current_setting('max_connections')::pg_catalog.int4
        - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4
@@ -36,14 +37,14 @@ WHERE d.datname = pg_catalog.current_database() AND d.datconnlimit >= 0
 SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
 
 -- name: distributed
--- Tables that Citus has spread over its workers, whole (reference tables) or in shards.
+-- Tables that Citus distributes over its workers: reference tables and sharded tables.
 SELECT p.logicalrel::pg_catalog.regclass::text FROM pg_catalog.pg_dist_partition AS p
 WHERE p.logicalrel::pg_catalog.oid = ANY (%(relations)s::pg_catalog.oid[])
 ORDER BY 1
 
 -- name: subscribed
--- Which of these tables a subscription of this database fills, and which one. Statement triggers don't fire for rows
--- that logical replication applies.
+-- The tables among these that a subscription of this database fills, with the subscription. Statement triggers don't
+-- fire for rows that logical replication applies.
 SELECT r.srrelid::pg_catalog.regclass::pg_catalog.text, s.subname
 FROM pg_catalog.pg_subscription_rel AS r
 JOIN pg_catalog.pg_subscription AS s ON s.oid OPERATOR(pg_catalog.=) r.srsubid

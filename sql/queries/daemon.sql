@@ -1,5 +1,6 @@
 -- name: running
--- The sessions of daemons that work on this database: who, from where, since when. Commands have other names.
+-- The sessions of the daemons that work on this database: role, address, number. Commands have other application
+-- names.
 SELECT pg_catalog.min(a.pid), a.usename::pg_catalog.text, COALESCE(pg_catalog.host(a.client_addr), 'this machine'),
        pg_catalog.count(*)
 FROM pg_catalog.pg_stat_activity AS a
@@ -9,7 +10,7 @@ GROUP BY 2, 3
 ORDER BY 1
 
 -- name: here
--- This daemon runs. Those that have given no sign of life for a day don't.
+-- Records that this daemon runs. Forgets daemons without a sign of life for a day.
 WITH gone AS (
     DELETE FROM cdc.daemon WHERE id <> %(id)s AND seen_at < pg_catalog.clock_timestamp() - interval '1 day'
 )
@@ -17,7 +18,7 @@ INSERT INTO cdc.daemon (id) VALUES (%(id)s)
 ON CONFLICT (id) DO UPDATE SET seen_at = pg_catalog.clock_timestamp()
 
 -- name: away
--- This daemon has stopped, with everything that it did committed before.
+-- Records that this daemon has stopped, after it committed all its work.
 DELETE FROM cdc.daemon WHERE id = %(id)s
 
 -- name: is_alone

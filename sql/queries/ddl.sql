@@ -3,8 +3,8 @@
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
 
 -- name: holders
--- Transactions whose lock on a table keeps triggers from being created on it: those that were open already when we
--- began to wait, for who came later waited behind us. A prepared one has no pid.
+-- Transactions whose lock on a table prevents a new trigger: those that were open when the wait began. Later
+-- transactions wait behind ours. A prepared transaction has no pid.
 SELECT DISTINCT l.pid
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_class AS c ON c.oid = l.relation

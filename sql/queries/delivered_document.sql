@@ -1,6 +1,6 @@
 -- name: sending
--- Before a send: the target may have these documents from now on. Gives what it may have had, by key. After many
--- sends without an answer nothing is known any more, so that what we keep stays bounded.
+-- Before a send: from now on the target may have these documents. Returns the documents that it may have had, by key.
+-- After many sends without an answer nothing is known any more, so that the table stays bounded.
 WITH sent AS (
     SELECT w.key, w.document, {id} AS id
     FROM UNNEST(%(keys)s::pg_catalog.text[], %(documents)s::pg_catalog.text[]) AS w (key, document)
@@ -32,9 +32,9 @@ WHERE sink = %(sink)s AND feed = %(feed)s
   AND id = ANY (ARRAY(SELECT {id} FROM UNNEST(%(keys)s::pg_catalog.text[]) AS w (key)))
 
 -- name: forget_of
--- Forgets what a sink has of a feed, before a full snapshot tells it anew.
+-- Forgets the documents of a feed at a sink, before a full snapshot delivers them again.
 DELETE FROM cdc.delivered_document WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: forget
--- Forgets what a sink that was taken out had of a feed.
+-- Forgets the documents of a feed at a sink that was removed.
 DELETE FROM cdc.delivered_document WHERE sink = {sink} AND feed = {feed}

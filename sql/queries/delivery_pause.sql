@@ -1,5 +1,5 @@
 -- name: pause
--- Pauses a delivery, or gives a paused one another reason, and its author.
+-- Pauses a delivery, or gives a paused one another reason. Records who did it.
 INSERT INTO cdc.delivery_pause (sink, feed, reason, paused_by, os_user)
 VALUES (%(sink)s, %(feed)s, %(reason)s, session_user, %(os_user)s)
 ON CONFLICT (sink, feed) DO UPDATE
@@ -10,9 +10,9 @@ SET reason = EXCLUDED.reason, paused_by = EXCLUDED.paused_by, os_user = EXCLUDED
 DELETE FROM cdc.delivery_pause WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: list
--- Every pause, for a person.
+-- All pauses.
 SELECT p.sink, p.feed, p.reason, p.paused_at, p.paused_by, p.os_user FROM cdc.delivery_pause AS p ORDER BY p.sink, p.feed
 
 -- name: forget
--- Forgets the pause of a sink that was taken out.
+-- Forgets the pause of a sink that was removed.
 DELETE FROM cdc.delivery_pause WHERE sink = {sink} AND feed = {feed}

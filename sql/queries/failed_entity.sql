@@ -1,10 +1,10 @@
 -- name: among
--- Those of these entities that are set aside.
+-- The entities among these that are set aside.
 SELECT e.id FROM cdc.failed_entity AS e
 WHERE e.feed = %(feed)s AND e.id = ANY (%(ids)s::pg_catalog.bytea[])
 
 -- name: add
--- Sets an entity aside, or notes that it failed once more. It is tried again when a change reaches it.
+-- Sets an entity aside, or records one more failure. The daemon tries it again when a change affects it.
 INSERT INTO cdc.failed_entity AS e (feed, id, entity, status, reason, waits_for, retry_at)
 VALUES (%(feed)s, %(id)s, %(entity)s, %(status)s, %(reason)s, %(waits_for)s,
         pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(retry_seconds)s::pg_catalog.float8))
@@ -14,8 +14,7 @@ SET status = EXCLUDED.status, reason = EXCLUDED.reason, attempts = e.attempts + 
 RETURNING e.attempts
 
 -- name: remove
--- Entities that were computed are set aside no more. They are compared by their types: one value may have been
--- written in two ways.
+-- Removes entities that were computed. They are compared by their types, because one value may have two texts.
 DELETE FROM cdc.failed_entity AS e
 USING (
     SELECT f.id AS stored, {typed} FROM cdc.failed_entity AS f
@@ -25,30 +24,32 @@ WHERE e.feed = %(feed)s AND e.id = t.stored AND {affected}
 RETURNING e.id, e.entity
 
 -- name: remove_unknown
--- Every entity is known again.
+-- Records that every entity is known again.
 DELETE FROM cdc.failed_entity WHERE feed = %(feed)s AND entity IS NULL
 
 -- name: wake
--- What waits for one of these entities, and what may have failed for one of them, is tried in the next pass.
+-- Lets the next pass try the entities that wait for one of these, and those that may have failed because of one of
+-- these.
 UPDATE cdc.failed_entity AS e
 SET retry_at = pg_catalog.clock_timestamp()
 WHERE e.feed = %(feed)s AND (e.entity IS NULL OR e.waits_for = ANY (%(ids)s::pg_catalog.bytea[]))
 
 -- name: due
--- Entities that are to be tried although nothing changed.
+-- Entities that the daemon tries although nothing changed.
 SELECT e.entity FROM cdc.failed_entity AS e
 WHERE e.feed = %(feed)s AND e.retry_at <= pg_catalog.clock_timestamp()
 ORDER BY e.retry_at
 LIMIT %(limit)s
 
 -- name: unschedule
--- A time that has come would come again at once, for ever. The next one is known when the entity can be computed.
+-- Forgets the due time of entities that are set aside: a past time would be due again at once. The next time is known
+-- when the entity can be computed.
 UPDATE cdc.{feed} AS s SET refresh_at = NULL
 WHERE s.refresh_at <= pg_catalog.now() AND {affected}
 
 -- name: others
--- Some entities that are not set aside, taken at random: if none of them can be computed, it is not for its row
--- that another one can't.
+-- Some random entities that are not set aside. If the query computes none of them, it fails for another reason than
+-- the entity's rows.
 SELECT o.* FROM (
     (SELECT {backlog_texts} FROM cdc.{backlog} AS p, cdc.feed_state AS f
      WHERE f.feed = %(feed)s AND p.position > f.backlog_position
@@ -70,7 +71,7 @@ WHERE e.feed = ANY (%(feeds)s)
 ORDER BY e.first_failed_at, e.feed, e.id
 
 -- name: retry
--- Entities that are set aside are tried in the next pass.
+-- Lets the next pass try entities that are set aside.
 UPDATE cdc.failed_entity AS e
 SET retry_at = pg_catalog.clock_timestamp()
 WHERE e.feed = %(feed)s

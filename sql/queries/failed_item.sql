@@ -1,7 +1,7 @@
 -- name: id
--- What a key (jsonb) is found by: as JSON it may be longer than an entry of an index can be. Numbers lose the zeros at
--- their ends first, because jsonb takes 1.0 and 1.00 for one value. A text is matched as a whole and stays as it is.
--- (The expression takes 15 us a key, all else 2 us; most keys have no point.)
+-- The text by which a key (jsonb) is found. As JSON, a key may be too long for an index. Trailing zeros of numbers
+-- are removed first, because jsonb takes 1.0 and 1.00 for one value. The expression matches a JSON string as a whole,
+-- so that it stays as it is. (The expression takes 15 us for a key, the rest 2 us. Most keys have no point.)
 pg_catalog.sha256(pg_catalog.convert_to(CASE WHEN pg_catalog.strpos({key}::pg_catalog.text, '.') = 0
     THEN {key}::pg_catalog.text
     ELSE pg_catalog.regexp_replace({key}::pg_catalog.text,
@@ -9,9 +9,9 @@ pg_catalog.sha256(pg_catalog.convert_to(CASE WHEN pg_catalog.strpos({key}::pg_ca
     END, 'UTF8'))
 
 -- name: refuse
--- Documents that the sink refused, each alone. A later attempt comes after a growing pause with full jitter
--- (sleep = random(0, min(cap, base * 2 ^ attempt)): "Exponential Backoff And Jitter", AWS Architecture Blog); after the
--- last one the item is parked. With a new revision the attempts begin anew.
+-- Records documents that the sink refused, each alone. The pause before the next attempt grows, with full jitter
+-- (sleep = random(0, min(cap, base * 2 ^ attempt)): "Exponential Backoff And Jitter", AWS Architecture Blog). After
+-- the last attempt the item is parked. With a new revision the attempts begin anew.
 WITH told AS (
     SELECT r.*, {id} AS id
     FROM UNNEST(
@@ -45,7 +45,7 @@ SET next_attempt_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(se
 WHERE sink = %(sink)s AND feed = %(feed)s AND next_attempt_at <= pg_catalog.clock_timestamp()
 
 -- name: accepted
--- What the sink takes now is no failed item any more.
+-- Removes failed items that the sink has taken now.
 WITH taken AS MATERIALIZED (
     SELECT t.key AS told, {id} AS id
     FROM UNNEST(%(keys)s::pg_catalog.text[]) AS t (key) CROSS JOIN LATERAL (SELECT t.key::pg_catalog.jsonb AS key) AS r
@@ -59,7 +59,7 @@ RETURNING t.told
 SELECT EXISTS (SELECT FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: of_revisions
--- Those of these revisions that were refused already: each has a time of its own for the next attempt.
+-- The revisions among these that the sink refused before. Each has its own time for the next attempt.
 SELECT revision FROM cdc.failed_item
 WHERE sink = %(sink)s AND feed = %(feed)s AND attempts > 0
   AND revision = ANY (%(revisions)s::pg_catalog.int8[])
@@ -73,7 +73,7 @@ WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink 
 ORDER BY i.first_failed_at, i.sink, i.feed, i.key
 
 -- name: retry
--- Failed items, parked ones too, are due now and have all their attempts before them.
+-- Makes failed items due now, also parked ones, with all their attempts.
 UPDATE cdc.failed_item AS i
 SET attempts = 0, next_attempt_at = pg_catalog.clock_timestamp()
 WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
@@ -83,9 +83,9 @@ WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink 
 )
 
 -- name: forget
--- Forgets the failed items of a sink that was taken out.
+-- Forgets the failed items of a sink that was removed.
 DELETE FROM cdc.failed_item WHERE sink = {sink} AND feed = {feed}
 
 -- name: forget_newer
--- What will be delivered again in the normal order.
+-- Forgets the failed items that the normal order delivers again.
 DELETE FROM cdc.failed_item WHERE sink = %(sink)s AND feed = %(feed)s AND revision > %(revision)s::int8

@@ -1,17 +1,15 @@
 -- name: recompute
--- Recomputes the documents of some entities with the feed's own query and keeps the differences, all in the
--- database: an unchanged document never travels. `= ANY` of an array is pushed down into the query (0.8 ms);
--- a join or `IN (SELECT unnest(...))` is not (390 to 460 ms).
--- The revision is drawn after the feed's state row was locked, so it grows in commit order.
--- This and every other statement that holds the user's query ({query}) runs with the configured search path: operators,
--- functions and types beside the query are named with their schemas, and nothing is used that looks an operator up by
--- itself (IN, IS DISTINCT FROM, BETWEEN, NULLIF, USING). tests/security checks it.
+-- Recomputes the documents of some entities by the feed's own query and stores those that differ. All of this happens
+-- in the database: an unchanged document never travels. PostgreSQL pushes `= ANY` of an array down into the query
+-- (0.8 ms), but not a join or `IN (SELECT unnest(...))` (390 to 460 ms). The revision is drawn while the feed's state
+-- row is locked, so it grows in commit order. Every statement that contains the user's query ({query}) runs with the
+-- configured search path. So it names the schema of every other operator, function and type, and has no construct
+-- that looks up an operator by itself (IN, IS DISTINCT FROM, BETWEEN, NULLIF, USING). tests/security checks this.
 WITH hashed_documents AS MATERIALIZED (
 {hashed_documents}
 ), differing AS MATERIALIZED (
-    -- What is stored is looked up key by key: OFFSET 0 keeps the planner from joining. How many documents the
-    -- query yields is hardest to guess of all that it guesses; guessed too high, a plain join reads the whole
-    -- feed for every change.
+    -- OFFSET 0 makes PostgreSQL look up each stored document by its key. The planner can hardly estimate how many
+    -- documents the query yields. If it estimates too many, a plain join reads the whole feed for every change.
     SELECT d.*, s.document AS stored, s.revision AS previous, {respelled_key} {key_conflict} AS key_conflict,
            s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.=) d.hash AS whole,
            {next_revision} AS revision
@@ -30,8 +28,8 @@ WITH hashed_documents AS MATERIALIZED (
     SELECT {stored_keys}, s.revision AS previous,
            pg_catalog.nextval({revision}::pg_catalog.regclass) AS revision
     FROM cdc.{feed} AS s
-    -- NOT = ANY, which is NOT IN, is looked up in a hash table however many documents the planner expects; for NOT
-    -- EXISTS it may compare each stored document with each hashed one. (A key that is NULL has failed before.)
+    -- NOT = ANY (the same as NOT IN) uses a hash table, however many documents the planner expects. With NOT EXISTS
+    -- it may compare each stored document with each hashed one. (A NULL key has raised an error before.)
     WHERE {affected_feed} AND NOT s.deleted AND NOT {is_hashed}
 ), tombstoned AS (
     UPDATE cdc.{feed} AS s
@@ -43,9 +41,10 @@ WITH hashed_documents AS MATERIALIZED (
     INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
     SELECT d.revision, d.previous, {differing_keys},
            CASE WHEN d.whole OR %(all_fields)s::pg_catalog.bool THEN {fields} ELSE ARRAY(
-               -- json_each decodes every string, and raises at \u0000 and at half a surrogate pair, which json may hold.
-               -- Values are compared as they are written, so \u may stand as text: `\\` becomes `\\.`, then `\u`
-               -- becomes `\\u`. No two texts become one. A field is named by its place, for its name may hold a `\`, too.
+               -- json_each decodes every string, and raises an error at \u0000 and at half a surrogate pair, which json
+               -- may contain. Values are compared as texts, so \u may be plain text: `\\` becomes `\\.`, then `\u`
+               -- becomes `\\u`. No two texts become equal. The result takes a field's name by its position, because the
+               -- name too may contain a `\`.
                SELECT ({fields})[n.place]
                FROM (SELECT pg_catalog.strpos(d.document::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0
                          OR pg_catalog.strpos(d.stored::pg_catalog.text, '\u') OPERATOR(pg_catalog.>) 0 AS escaped) AS e
@@ -70,18 +69,18 @@ SELECT (SELECT pg_catalog.count(*) FROM hashed_documents),
        (SELECT pg_catalog.count(*) FROM differing AS d WHERE d.previous IS NOT NULL AND d.stored IS NULL),
        GREATEST((SELECT pg_catalog.max(revision) FROM differing), (SELECT pg_catalog.max(revision) FROM gone)),
        (SELECT pg_catalog.json_agg(d.key_conflict) FROM differing AS d WHERE d.key_conflict IS NOT NULL),
-       -- ON CONFLICT alone does not see it: of two rows with one key, the one that is stored already is no
-       -- difference, and the other one would take its place.
+       -- ON CONFLICT does not notice a repeated key: of two rows with one key, the one that equals the stored row
+       -- does not differ, and the other one would replace it.
        EXISTS (SELECT FROM hashed_documents AS d GROUP BY {hashed_keys}
                HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1),
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_array({entity_texts}, d.document_bytes)) FROM hashed_documents AS d
         WHERE d.document_bytes OPERATOR(pg_catalog.>) {max_bytes})
 
 -- name: hashed_documents
--- Documents with their hashes, made by the feed's query.
--- OFFSET 0 is a fence: behind it each output column is computed once. Without it the planner writes a column's
--- expression into every place that names it, and a subquery there runs for the document and for the hash.
--- The size of a value that was just made is its header's: no copy of a document that is too large is made to find out.
+-- Documents of the feed's query, with their hashes. OFFSET 0 makes PostgreSQL compute each output column once.
+-- Without it, the planner writes a column's expression into each place that names the column, and a subquery runs for
+-- the document and again for the hash. pg_column_size() of a new value reads its header: nothing copies a document
+-- that is too large.
 SELECT {identity}, made.document, pg_catalog.pg_column_size(made.document) AS document_bytes,
        CASE WHEN pg_catalog.pg_column_size(made.document) OPERATOR(pg_catalog.<=) {max_bytes} THEN {hash} END AS hash
 FROM (
@@ -96,28 +95,29 @@ WHERE {affected_query}
 pg_catalog.sha256(pg_catalog.convert_to({hashed}::pg_catalog.text, 'UTF8'))
 
 -- name: hash_of_some
--- The hash leaves fields out. All of the document must be text that can be delivered, or deliveries would fail at it.
+-- The hash of some fields. The whole document must be convertible to UTF8, or deliveries would fail at it.
 CASE WHEN pg_catalog.convert_to(made.document::pg_catalog.text, 'UTF8') IS NOT NULL THEN {hash} END
 
 -- name: remote_batch
--- The same as `compute_remotely` brought it from another session.
+-- The documents that `compute_remotely` computed in another session.
 SELECT {typed}, b.document::pg_catalog.json AS document, b.document_bytes::pg_catalog.int8 AS document_bytes, b.hash
 FROM UNNEST(
     {arrays}, %(documents)s::pg_catalog.text[], %(sizes)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[]
 ) AS b ({names}, document, document_bytes, hash)
 
 -- name: differs
--- Whether a hashed document is not what is stored. One that is too large is not looked at: what is stored stays.
+-- Whether a hashed document differs from the stored one. A document that is too large does not count: the stored one
+-- stays.
 d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
 AND (s.revision IS NULL OR s.deleted OR s.hash OPERATOR(pg_catalog.<>) d.hash OR %(force)s::pg_catalog.bool {moved})
 
 -- name: remote_array
--- A column of documents as one array, for another session; an empty one where there are none.
+-- A column of documents as one array, for another session; an empty array if there are none.
 COALESCE(pg_catalog.array_agg({text}), '{{}}')
 
 -- name: compute_remotely
--- The reading half of `recompute`, for a session that works beside the feed's own and on the same snapshot. Each
--- column comes as one array: thousands of values travel as a few. A document that is as stored stays here.
+-- The reading half of `recompute`, for a helper session on the same snapshot. Each column is returned as one array,
+-- because thousands of values cost more than a few. A document that equals the stored one is not returned.
 WITH hashed_documents AS MATERIALIZED (
 {hashed_documents}
 )
@@ -129,12 +129,12 @@ FROM hashed_documents AS d
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 
 -- name: refresh_at
--- Only a time to come is kept: one that has passed would be due again at once, for ever. now() is the
--- transaction's start, here, in the query and where due entities are looked up.
+-- Keeps only a time in the future: a past one would be due again at once, for ever. now() is the start of the
+-- transaction, here, in the query, and in the search for due entities.
 CASE WHEN {column} OPERATOR(pg_catalog.>) pg_catalog.now() THEN {column} END AS refresh_at
 
 -- name: respelled_key
--- The key as it was delivered, where the new one is equal to it and is written otherwise.
+-- The key as it was delivered, if the new key is equal but has other bytes.
 CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
      THEN (SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {stored_keys}) AS k)::pg_catalog.text END AS respelled,
 
@@ -149,9 +149,9 @@ CASE WHEN s.revision IS NOT NULL AND {written_otherwise}
      THEN GREATEST({next_revision}, {next_revision}) ELSE {next_revision} END
 
 -- name: respelled
--- A receiver that compares keys by their bytes keeps the document under the old one: a delete is remembered for each
--- sink. Its revision is above that of the old document and below that of the new one. So a receiver that calls both
--- keys equal keeps the new document, in whatever order the two arrive.
+-- Remembers a delete of the old key for each sink, because a receiver that compares bytes keeps a document under it.
+-- The delete's revision is above that of the old document and below that of the new one. So a receiver for which both
+-- keys are equal keeps the new document, in whatever order the two arrive.
 respelled AS (
     INSERT INTO cdc.obsolete_key (sink, feed, key, revision)
     SELECT o.sink, {name}, d.respelled, d.revision OPERATOR(pg_catalog.-) 1
@@ -164,8 +164,8 @@ respelled AS (
 ),
 
 -- name: rescheduled
--- Documents that differ in nothing but their next time: no revision, nothing to send. (A row may be written once
--- in a statement: those that differ have it already.)
+-- Updates the next time of documents that do not differ otherwise: without a revision, and without a delivery. (One
+-- statement may write a row only once. Documents that differ have their next time already.)
 rescheduled AS (
     UPDATE cdc.{feed} AS s
     SET refresh_at = d.refresh_at
@@ -175,28 +175,27 @@ rescheduled AS (
 ),
 
 -- name: key_conflict
--- An entity outside of this batch that holds a key which the batch yields too: either the key moved here, or it
--- is not unique. Recomputed together with the batch the two look different. (Most rows keep their entity and
--- fail the first comparison: `<> ALL` of a thousand entities for each of a thousand rows took most of the time. And
--- IS FALSE, for `NOT s.deleted` is NULL where no row is stored, which does not end an AND: a first sync made the
--- array of its batch anew for each document, 30 of 65 microseconds.)
+-- An entity outside of this batch that has a stored document with a key of the batch. Either the key moved, or it is
+-- not unique. Recomputing the entity together with the batch shows which. (Most rows keep their entity and fail the
+-- first comparison: comparing a thousand entities by `<> ALL` for each of a thousand rows took most of the time. IS
+-- FALSE is needed because `NOT s.deleted` is NULL without a stored row, which does not end an AND: a first sync built
+-- the array of its batch for each document, 30 of 65 microseconds.)
 CASE WHEN s.deleted IS FALSE AND ({same_entity}) IS NOT TRUE AND NOT ({affected_feed})
      THEN pg_catalog.json_build_array({entities}) END
 
 -- name: no_key_conflict
--- The entity is part of the key: no other entity can hold it.
+-- The entity is a part of the key, so no other entity can have it.
 NULL::pg_catalog.json
 
 -- name: as_text
--- The value's text by its type's output function, for a type with which users may have made casts. concat() makes '' of
--- NULL, and IS NOT NULL is false for a composite value that holds only NULLs; IS DISTINCT FROM NULL looks no operator
--- up.
+-- The text of a value by its type's output function, for a type that may have user-defined casts. concat() makes ''
+-- of NULL, and IS NOT NULL is false for a composite value of NULLs only. IS DISTINCT FROM NULL looks up no operator.
 CASE WHEN {value} IS DISTINCT FROM NULL THEN pg_catalog.concat({value}) END
 
 -- name: remember_renamed
--- Keys that are spelled otherwise now than when they were delivered, because a label of an enum or an attribute got
--- another name. The stored key follows that; the document still has the former spelling. (`->` fails at `\u0000` and
--- half a surrogate anywhere in a document: with its backslashes doubled an escape is plain text, see `logged`.)
+-- Remembers keys whose text has changed since they were delivered, because a label of an enum or an attribute was
+-- renamed. The stored key has the new text, the document still has the old one. (`->` fails at `\u0000` and at half a
+-- surrogate anywhere in a document. With doubled backslashes an escape is plain text, see `logged`.)
 WITH renamed AS (
     SELECT CASE WHEN e.escaped THEN pg_catalog.replace(pg_catalog.replace(o.key, '\\u', '\u'), '\\.', '\\') ELSE o.key END AS key
     FROM (
@@ -224,16 +223,17 @@ WITH renamed AS (
 SELECT EXISTS (SELECT FROM renamed)
 
 -- name: from_text
--- The value of such a type by its input function. A cast from text to it, or to an array of it, may be a user's;
--- a column of a record made of JSON takes none.
+-- The value of a text by the input function of such a type. A cast from text, also to an array, may be user-defined;
+-- a column of json_to_record() uses none.
 (SELECT r.value FROM pg_catalog.json_to_record(pg_catalog.json_build_object('value', {text})) AS r (value {type}))
 
 -- name: affected_one
--- Rows of some entities, by one entity column.
+-- Rows of some entities, for one entity column.
 {column} {equal} ANY ({values})
 
 -- name: wanted_entities
--- The entity being several columns: each ANY is pushed down, a comparison with these rows makes it exact.
+-- The entities as rows, for an entity of several columns. PostgreSQL pushes ANY of each column down; the comparison
+-- with these rows makes it exact.
 UNNEST({arrays}) AS w ({names})
 
 -- name: duplicates
@@ -259,7 +259,7 @@ FROM (
 ) AS b
 
 -- name: resolve
--- The entities that a delta touches, as text; duplicates removed.
+-- The entities that a delta affects, as text, without duplicates.
 SELECT DISTINCT {texts} FROM (
 {routes}
 ) AS a
@@ -267,8 +267,7 @@ WHERE {possible}
 LIMIT {limit}
 
 -- name: without_entity
--- Documents that no entity owns: a pass could never find them again. NULL is looked up by index where there is
--- one.
+-- Documents without an entity: a pass could never find them. NULL is looked up by an index if there is one.
 SELECT pg_catalog.row_to_json(k.*)::pg_catalog.text
 FROM (
     SELECT {keys} FROM (
@@ -278,8 +277,8 @@ FROM (
 ) AS k
 
 -- name: due
--- The entities that asked to be recomputed by now, as text, each with its earliest time and how many documents
--- asked; those that wait longest.
+-- The entities that are due, as text, each with its earliest time and its number of due documents. Those that have
+-- waited longest come first.
 SELECT {texts}, pg_catalog.min(s.refresh_at), pg_catalog.count(*)
 FROM (
     SELECT {entities}, s.refresh_at FROM cdc.{feed} AS s
@@ -290,14 +289,14 @@ FROM (
 GROUP BY {entities}
 
 -- name: narrowed_delta
--- The delta without rows that can't matter, as long as the tables that say so have not changed.
+-- The delta without rows that can't matter, as long as the tables of the join filters have not changed.
 SELECT delta.* FROM (
 {delta}
 ) AS delta
 WHERE {conditions}
 
 -- name: route
--- One route over the delta of its table.
+-- One route, over the delta of its table.
 (WITH delta AS (
 {delta}
 )
@@ -306,8 +305,8 @@ SELECT {entities} FROM (
 ) AS r)
 
 -- name: partial_route
--- A route that binds some entity columns: every entity that has these values now, in the query or (its
--- documents may have vanished) in the stored feed.
+-- A route that yields some entity columns: every entity with these values, in the query or (its documents may have
+-- vanished) in the stored feed.
 (WITH delta AS (
 {delta}
 ), bound AS MATERIALIZED (
@@ -322,7 +321,7 @@ UNION ALL
 SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches})
 
 -- name: every_entity
--- All entities: those that the query yields and those that are stored.
+-- All entities: those of the query, and those of the stored feed.
 (SELECT {query_entities} FROM (
 {query}
 ) AS q
@@ -353,8 +352,8 @@ UNION ALL
 SELECT {stored_entities} FROM cdc.{feed} AS s WHERE {stored_matches}
 
 -- name: add_to_backlog
--- Hands entities over to the backlog, in entity order. The state row is locked, so positions grow in commit
--- order and "position greater than the last one done" misses nothing.
+-- Adds entities to the backlog, in entity order. The state row is locked, so positions grow in commit order, and
+-- "position greater than the last one done" misses nothing.
 WITH added AS (
     INSERT INTO cdc.{backlog} (force, {columns})
     SELECT %(force)s::pg_catalog.bool, {entities}
@@ -374,11 +373,11 @@ ORDER BY p.position
 LIMIT {limit}
 
 -- name: lock_backlog
--- Nobody waits: a status query or a dump may be reading it.
+-- NOWAIT, because a status query or a dump may be reading the table.
 LOCK TABLE cdc.{backlog} IN ACCESS EXCLUSIVE MODE NOWAIT
 
 -- name: empty_backlog
--- Empties a backlog that is drained; the caller holds its lock.
+-- Empties a backlog whose entities are all recomputed. The caller holds its lock.
 TRUNCATE cdc.{backlog}
 
 -- name: count
@@ -387,13 +386,13 @@ SELECT pg_catalog.count(*) FILTER (WHERE NOT s.deleted), pg_catalog.count(*) FIL
 FROM cdc.{feed} AS s
 
 -- name: changes
--- The next page of a feed's log, with the documents as they are now. A row whose document has a later
--- revision comes without it: that revision is further on in the log. What changed is gathered from the
--- earlier revisions that the sink may not have had, each found by its number.
--- Keys and documents come as bytes: sinks send them as they are.
--- The page ends before the document with which it would take more than the bytes asked for. (Documents that are
--- stored out of line are counted without being held: only pointers to them are materialised.) One that is too large,
--- stored by an earlier version or under another limit, comes with its size and without its text.
+-- The next page of a feed's log, with the present documents. A row whose document has a later revision comes without
+-- the document, because that revision comes later in the log. The changed fields are gathered from the earlier
+-- revisions that the sink may not have had; each is found by its number. Keys and documents come as bytes, because
+-- sinks send them unchanged. The page ends before the document with which it would exceed the wanted bytes.
+-- (Documents that are stored out of line are counted without holding them: only pointers are materialised.) A
+-- document that is too large, stored by an earlier version or under another limit, comes with its size and without
+-- its text.
 WITH RECURSIVE page AS MATERIALIZED (
     SELECT l.revision, l.previous, l.changed, {log_keys}
     FROM cdc.{log} AS l
@@ -403,8 +402,8 @@ WITH RECURSIVE page AS MATERIALIZED (
 ), current AS MATERIALIZED (
     SELECT p.revision, p.previous, p.changed, s.deleted, s.hash, s.document, s.captured_at, {key_object} AS key
     FROM page AS p
-    -- Key by key, as in `recompute`: a page is planned for as many as it may hold, and a join for that many would
-    -- read the whole feed to deliver one document.
+    -- Each document is looked up by its key, as in `recompute`. The planner expects a full page, and a join for a
+    -- full page would read the whole feed to deliver one document.
     LEFT JOIN LATERAL (
         SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} AND s.revision = p.revision OFFSET 0
     ) AS s ON true
@@ -438,9 +437,9 @@ FROM fitting JOIN current AS c USING (revision) LEFT JOIN gathered AS g ON g.hea
 ORDER BY c.revision
 
 -- name: scan
--- The next page of the stored feed in key order, for a sink that is new or far behind: rows that changed
--- since its cursor, up to the revision from which it will follow the log. To whom all is new, what is gone is
--- nothing; one that may hold it is told. Bounded by bytes as the log's page is.
+-- The next page of the stored feed in key order, for a sink that is new or far behind: rows that changed since its
+-- cursor, up to the revision from which it will follow the log. A new sink gets no deletes; a sink that may have the
+-- documents gets them. The page is bounded by bytes, like the log's page.
 WITH page AS MATERIALIZED (
     SELECT s.*
     FROM cdc.{feed} AS s
@@ -469,9 +468,9 @@ FROM fitting AS t JOIN page AS s ON s.revision = t.revision
 ORDER BY t.place
 
 -- name: due_failed_items
--- Documents whose next attempt has come, as they are now. One with a later revision than was refused is left to the
--- normal order; one that is stored no more comes without a revision. The key as JSON is turned into values by the
--- stored feed's own row type: a cast from text knows nothing of composite types or arrays.
+-- Documents whose next attempt is due, in their present state. A document with a later revision than the refused one
+-- is left to the normal order. A document that is no longer stored comes without a revision. The stored feed's row
+-- type converts the JSON key into values, because a cast from text does not convert composite types or arrays.
 SELECT s.revision, pg_catalog.convert_to(COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), 'UTF8'),
        s.deleted, pg_catalog.encode(s.hash, 'hex'),
        CASE WHEN z.bytes <= {max_bytes} THEN pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8') END,
@@ -486,7 +485,7 @@ ORDER BY i.next_attempt_at
 LIMIT %(limit)s
 
 -- name: replay_some
--- Some documents are due to be delivered once more, whatever became of them before and whatever the target has.
+-- Delivers some documents once more, whatever happened to them before and whatever the target has.
 WITH chosen AS (
     SELECT k.key, {id} AS id, s.revision
     FROM cdc.{feed} AS s CROSS JOIN LATERAL (SELECT {key_object}::pg_catalog.jsonb AS key) AS k
@@ -507,5 +506,5 @@ FROM cdc.{feed} AS s
 WHERE s.modified_at >= %(since)s::pg_catalog.timestamptz
 
 -- name: scan_after
--- Continues after the last key that the sink had.
+-- Continues after the last key that the sink got.
 AND {after}

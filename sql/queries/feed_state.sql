@@ -1,20 +1,20 @@
 -- name: snapshot
--- The cursor to be. It is exact only while this transaction has no xid of its own: with one, its own entries
--- would count as seen.
+-- The next cursor. It is exact only while this transaction has no xid of its own. With one, the transaction's own
+-- entries would count as seen.
 SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL
 
 -- name: snapshot_and_incarnation
--- The same with what tells one incarnation from another: between two passes there may be a promotion, or a session with
--- another server.
+-- The same with the parts of the incarnation, because between two passes the server may have been promoted or the
+-- session may have reached another server.
 SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id_if_assigned() IS NULL,
        ({system}), ({timeline}),
        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
 
 -- name: lock
--- Who holds this row writes the feed: that is the whole leader election. Raises 40001 when another
--- transaction changed the row after our snapshot. A cursor rests while nothing comes, for a minute at most;
--- that of a stopped feed moves at once when a pass works again, and takes the reason away (with entities in the
--- backlog the reason may be one of those: then a chunk that works takes it away).
+-- The session that holds this row writes the feed: this is the whole leader election. Raises 40001 if another
+-- transaction changed the row after our snapshot. The cursor of an idle feed moves once a minute. The cursor of a
+-- stopped feed moves as soon as a pass works again, which removes the reason. (If the backlog has entities, one of
+-- them may be the reason; then a chunk that works removes it.)
 SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f.backlog_position, f.backlog_end,
        f.synced_at, f.cursor_at < pg_catalog.now() - interval '1 minute' OR f.stopped_reason IS NOT NULL AND f.backlog_position >= f.backlog_end,
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
@@ -30,7 +30,7 @@ FOR UPDATE SKIP LOCKED
 SELECT EXISTS (SELECT FROM cdc.feed_state WHERE feed = %(feed)s)
 
 -- name: advance
--- Ends a pass. Always an UPDATE, never the lock alone: see feed_state in the migration.
+-- Ends a pass. Always an UPDATE, never the lock alone (see feed_state in the migration).
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
     revision = GREATEST(revision, %(revision)s::int8), backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
@@ -61,7 +61,7 @@ WHERE feed = %(feed)s
 RETURNING generation
 
 -- name: begin
--- Takes a feed's first cursor, or a new one after only a resync can make it right.
+-- Takes a feed's first cursor, or a new one when only a resync can make the feed right.
 UPDATE cdc.feed_state
 SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation = generation + 1,
     fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
@@ -72,22 +72,22 @@ SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation =
 WHERE feed = %(feed)s
 
 -- name: fingerprint_parts
--- What the fingerprint was made of when the feed got its cursor.
+-- The parts of the fingerprint that the feed had when it got its cursor.
 SELECT f.fingerprint_parts FROM cdc.feed_state AS f WHERE f.feed = %(feed)s
 
 -- name: queue
--- A resync was added to the backlog.
+-- Records that a resync was added to the backlog.
 UPDATE cdc.feed_state
 SET generation = generation + 1, backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8)
 WHERE feed = %(feed)s
 
 -- name: lose_cursor
--- Only a resync can make the feed right: the next pass takes a new first cursor.
+-- Removes the cursor, because only a resync can make the feed right: the next pass takes a new first cursor.
 UPDATE cdc.feed_state SET cursor = NULL, generation = generation + 1 WHERE feed = %(feed)s
 
 -- name: stop
--- Says why a feed stands still, and in how many seconds it is tried again (NULL: not by this process); its cursor stays
--- where it is.
+-- Records why a feed has stopped, and in how many seconds the daemon tries again (NULL: not by this process). The
+-- cursor stays.
 UPDATE cdc.feed_state
 SET stopped_reason = %(reason)s,
     stopped_at = CASE WHEN stopped_reason IS NULL THEN pg_catalog.now() ELSE stopped_at END,
@@ -95,20 +95,20 @@ SET stopped_reason = %(reason)s,
 WHERE feed = %(feed)s
 
 -- name: uncaptured
--- Says which table of a feed can't be captured yet, and since when; NULL: all of them are.
+-- Records which table of a feed can't be captured yet, and since when; NULL if all are captured.
 UPDATE cdc.feed_state
 SET uncaptured = %(reason)s::text,
     uncaptured_since = CASE WHEN %(reason)s::text IS NOT NULL THEN COALESCE(uncaptured_since, pg_catalog.now()) END
 WHERE feed = %(feed)s AND uncaptured IS DISTINCT FROM %(reason)s::text
 
 -- name: add_resync
--- Records a resync, with the positions in the backlog that belong to it.
+-- Records a resync with its positions in the backlog.
 INSERT INTO cdc.resync (feed, reason, force, entities, first_position, last_position)
 VALUES (%(feed)s, %(reason)s, %(force)s, %(entities)s, %(first)s, %(last)s)
 RETURNING id
 
 -- name: finish_resyncs
--- Marks the requests whose entities have all been recomputed.
+-- Marks requests whose entities are all recomputed.
 UPDATE cdc.resync AS r SET finished_at = pg_catalog.clock_timestamp()
 FROM cdc.feed_state AS f
 WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last_position <= f.backlog_position
@@ -130,10 +130,9 @@ FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
 WHERE r.id = %(id)s
 
 -- name: wanted
--- Registers a feed, or its changed definition: then only a resync can make it right. So it does where the feed
--- needs columns or rows that may not have been captured for it: a table that was filtered and is not any more, or
--- by a condition that was not among those it was filtered by.
--- (Where the feed is new, its last revision is the one that its numbers begin after.)
+-- Registers a feed or its changed definition. After a change only a resync makes the feed right. The same holds if
+-- the feed needs columns or rows that capture may have left out: a table that had a filter and has none now, or that
+-- had other filters. (The numbers of a new feed begin after its last revision.)
 INSERT INTO cdc.feed_state (feed, definition, sources, columns, filters, foreign_code, revision, counted_revision)
 SELECT {feed}, {definition}, {sources}, {columns}, {filters}, {foreign_code}, r.last_value, r.last_value FROM cdc.{revision} AS r
 ON CONFLICT (feed) DO UPDATE
@@ -146,7 +145,7 @@ SET definition = EXCLUDED.definition, sources = EXCLUDED.sources, columns = EXCL
              THEN feed_state.cursor END
 
 -- name: owners
--- The configuration that each feed belongs to; before migration 10 there was one.
+-- The configuration to which each feed belongs. Before migration 10 there was one configuration.
 SELECT f.feed, COALESCE(pg_catalog.to_jsonb(f.*) ->> 'daemon', 'cdc-daemon'), f.sources FROM cdc.feed_state AS f
 
 -- name: own
@@ -162,11 +161,11 @@ DELETE FROM cdc.feed_state WHERE feed = {feed}
 DELETE FROM cdc.sink_state WHERE feed = {feed}
 
 -- name: forget_former_sinks_of
--- Forgets the sinks that a dropped feed once had.
+-- Forgets the former sinks of a dropped feed.
 DELETE FROM cdc.former_sink WHERE feed = {feed}
 
 -- name: forget_obsolete_keys_of
--- Forgets what sinks hold of a dropped feed under earlier keys.
+-- Forgets the obsolete keys of a dropped feed.
 DELETE FROM cdc.obsolete_key WHERE feed = {feed}
 
 -- name: forget_failures_of
@@ -174,11 +173,11 @@ DELETE FROM cdc.obsolete_key WHERE feed = {feed}
 DELETE FROM cdc.failed_item WHERE feed = {feed}
 
 -- name: forget_delivered_of
--- Forgets what sinks have of a dropped feed.
+-- Forgets which documents of a dropped feed sinks have.
 DELETE FROM cdc.delivered_document WHERE feed = {feed}
 
 -- name: installed
--- One before migration 3 has no filters, one before migration 5 knows nothing of foreign code.
+-- The installed feeds. Before migration 3 a feed has no filters, before migration 5 no foreign code.
 SELECT f.feed, f.definition, f.sources, f.columns, COALESCE(pg_catalog.to_jsonb(f.*) -> 'filters', '{{}}'),
        COALESCE(pg_catalog.to_jsonb(f.*) -> 'foreign_code', '{{}}')
 FROM cdc.feed_state AS f ORDER BY f.feed
@@ -199,7 +198,7 @@ FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.relname LIKE 'feed\_%'
 
 -- name: is_drained
--- Nothing is left in the backlog or is to be tried again, and nobody is at work on the feed just now.
+-- Whether the backlog is empty, no entity is to be tried again, and no daemon works on the feed now.
 SELECT f.cursor IS NOT NULL AND f.backlog_position >= f.backlog_end AND NOT EXISTS (
     SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()
 )

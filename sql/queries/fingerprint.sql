@@ -1,11 +1,11 @@
 -- name: parts
--- Everything in the catalogue that a feed depends on, a row for each fact about an object, and which capture functions
--- it vouches for. Names and types don't show what fires no trigger and changes documents all the same: ALTER TYPE ...
--- USING, ATTACH PARTITION, DISABLE TRIGGER, a new function body. xmin of the catalogue's rows does; ANALYZE, VACUUM
--- FULL and CREATE INDEX do not move it (but that of pg_class).
--- It is read in every pass. As plain joins the planner reads all of pg_class, pg_attribute and pg_trigger, for sixty
--- tables 6 ms; OFFSET 0 has each row looked up by its index. Nor is a capture function's body hashed again that was
--- found intact before, as long as its row and that of its source are the same.
+-- All facts in the catalogue on which a feed depends, a row for each, and the capture functions that are intact. Some
+-- changes fire no trigger, leave names and types alone, and still change documents: ALTER TYPE ... USING, ATTACH
+-- PARTITION, DISABLE TRIGGER, a new function body. xmin of the catalogue's rows shows them. ANALYZE, VACUUM FULL and
+-- CREATE INDEX change xmin only in pg_class. Every pass reads the facts. With plain joins the planner reads all of
+-- pg_class, pg_attribute and pg_trigger (6 ms for sixty tables); with OFFSET 0 it looks each row up by its index. The
+-- body of a capture function that was intact before is not hashed again while its row and its source's row are the
+-- same.
 WITH RECURSIVE tree AS (
     SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation, '0'::pg_catalog.xid AS link
     UNION
@@ -25,7 +25,7 @@ WITH RECURSIVE tree AS (
     WHERE s.relation = ANY (%(relations)s::pg_catalog.oid[])
 ), capture AS MATERIALIZED (
     SELECT v.versions,
-           -- A capture function whose body is not what was installed.
+           -- A capture function whose body differs from the installed one.
            CASE WHEN v.versions IS DISTINCT FROM %(intact)s::pg_catalog.text THEN (
                SELECT pg_catalog.string_agg(c.table_name, ';' ORDER BY c.function, c.table_name)
                FROM captured AS c LEFT JOIN pg_catalog.pg_proc AS p ON p.oid = c.function
@@ -41,11 +41,11 @@ WITH RECURSIVE tree AS (
     FROM tree
     CROSS JOIN LATERAL (SELECT c.* FROM pg_catalog.pg_class AS c WHERE c.oid = tree.relation OFFSET 0) AS c
     UNION ALL
-    -- What a source table is a partition of, or inherits from: it is written through these, too.
+    -- The tables of which a source table is a partition, or from which it inherits: statements may name these.
     SELECT 'parent table', 'pg_catalog.pg_class'::pg_catalog.regclass, above.relation, above.link::pg_catalog.text
     FROM above
     UNION ALL
-    -- By name: a column that is not there any more leaves a NULL in its place.
+    -- By the column's name: a dropped column leaves a NULL.
     SELECT 'columns of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation,
            pg_catalog.array_agg(a.xmin ORDER BY w.place)::pg_catalog.text
     FROM ROWS FROM (pg_catalog.unnest(%(column_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(columns)s::pg_catalog.name[]))
@@ -55,7 +55,7 @@ WITH RECURSIVE tree AS (
     ) AS a ON true
     GROUP BY w.relation
     UNION ALL
-    -- A table that is read whole (SELECT *): a new column changes its documents.
+    -- A table whose whole rows are read (SELECT *): a new column changes documents.
     SELECT 'columns of table', 'pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid,
            pg_catalog.string_agg(a.attnum::pg_catalog.text, ',' ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute AS a
@@ -80,7 +80,7 @@ WITH RECURSIVE tree AS (
            pg_catalog.concat_ws(',', p.oid, p.xmin)
     FROM tree JOIN pg_catalog.pg_policy AS p ON p.polrelid = tree.relation
     UNION ALL
-    -- A view that was replaced, renamed, moved to another schema, or given other column names or rights.
+    -- Views: replaced, renamed, moved to another schema, or with other column names or rights.
     SELECT 'view', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid,
            pg_catalog.concat_ws(',', c.relname, c.relnamespace, c.relowner, c.reloptions, r.xmin,
                (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0))
@@ -91,8 +91,7 @@ WITH RECURSIVE tree AS (
     SELECT 'function', 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.xmin::pg_catalog.text
     FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY (%(functions)s::pg_catalog.oid[])
     UNION ALL
-    -- Labels, attributes, a cast or a CHECK of a domain that was added, and who owns a type: its owner may add either
-    -- at any time.
+    -- Types: labels, attributes, casts, CHECKs of domains, and the owner, who may add a cast or a CHECK at any time.
     SELECT 'type', 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid,
            pg_catalog.concat_ws(',', t.typname, t.typnamespace, t.typowner, t.typnotnull,
                (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(',', e.oid, e.xmin), ',' ORDER BY e.oid) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid),
@@ -104,7 +103,7 @@ WITH RECURSIVE tree AS (
     SELECT 'operator', 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, o.xmin::pg_catalog.text
     FROM pg_catalog.pg_operator AS o WHERE o.oid = ANY (%(operators)s::pg_catalog.oid[])
     UNION ALL
-    -- Which of these a query uses often stands in a text alone ('english'). They are few and hardly ever change.
+    -- Text search configurations. A query often names one only in a text ('english'). They are few and rarely change.
     SELECT 'text search configuration', 'pg_catalog.pg_ts_config'::pg_catalog.regclass, m.mapcfg,
            pg_catalog.concat_ws(',', m.maptokentype, m.mapseqno, m.mapdict, m.xmin)
     FROM pg_catalog.pg_ts_config_map AS m WHERE m.mapcfg >= 16384
@@ -112,8 +111,8 @@ WITH RECURSIVE tree AS (
     SELECT 'text search dictionary', 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, d.oid, d.xmin::pg_catalog.text
     FROM pg_catalog.pg_ts_dict AS d WHERE d.oid >= 16384
     UNION ALL
-    -- Keys that routes rely on, where they are missing: one that is new makes no route wrong. By their columns, for
-    -- REINDEX CONCURRENTLY makes another index of them.
+    -- Keys that routes rely on and that are missing now. A new key makes no route wrong. Keys are compared by their
+    -- columns, because REINDEX CONCURRENTLY creates another index.
     SELECT 'unique key of table', 'pg_catalog.pg_class'::pg_catalog.regclass, w.relation, w.key
     FROM ROWS FROM (pg_catalog.unnest(%(key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(keys)s::pg_catalog.text[])) AS w (relation, key)
     LEFT JOIN LATERAL (
@@ -128,10 +127,10 @@ WITH RECURSIVE tree AS (
     FROM ROWS FROM (pg_catalog.unnest(%(foreign_key_relations)s::pg_catalog.oid[]), pg_catalog.unnest(%(foreign_keys)s::pg_catalog.oid[])) AS w (relation, key)
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.oid = w.key AND c.convalidated)
     UNION ALL
-    -- What users made that has a name which stands in the query, in a schema where the query finds names: a table that
-    -- shadows another one, an overload of a function or an operator that fits better. Which of them a name means is
-    -- PostgreSQL's to say, when the feed is planned anew. (`oid >= 16384` would be looked up by the index on oid, which
-    -- reads every object of the database.)
+    -- User-defined objects with a name of the query, in a schema where the query finds names: a table that shadows
+    -- another one, an overload of a function or operator that fits better. PostgreSQL decides which object a name means
+    -- when the daemon plans the feed again. (For `oid >= 16384` the planner would use the index on oid and read every
+    -- object of the database.)
     SELECT 'name of relation', 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, n.nspname
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relname = ANY (%(names)s::pg_catalog.name[]) AND c.oid::pg_catalog.int8 >= 16384 AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 'c')
@@ -152,7 +151,7 @@ WITH RECURSIVE tree AS (
 {summary}
 
 -- name: digest
--- All of it in one text.
+-- One digest of all parts.
 SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', p.kind, p.object, p.state), ';'
                 ORDER BY p.kind COLLATE pg_catalog."C", p.object, p.state COLLATE pg_catalog."C"))
         FROM part AS p),
@@ -160,7 +159,7 @@ SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', p.
 FROM capture AS c
 
 -- name: named
--- Each object by its kind and oid, with its name and a digest of its facts.
+-- Each object by kind and oid, with its name and a digest of its facts.
 SELECT pg_catalog.jsonb_object_agg(p.kind || ' ' || p.object, pg_catalog.jsonb_build_array(i.identity, p.state))
 FROM (
     SELECT p.kind, p.class, p.object, pg_catalog.md5(pg_catalog.string_agg(p.state, ';' ORDER BY p.state COLLATE pg_catalog."C")) AS state

@@ -1,7 +1,7 @@
 -- name: types
--- Types that users made, among those of some relations' columns, those that the rules of some views name, and those
--- that some functions take or return, with what these are made of: elements of arrays, the types below domains,
--- attributes, and what ranges range over.
+-- User-defined types of some relations' columns, of the rules of some views, and of the parameters and results of
+-- some functions, and the types of which they consist: elements of arrays, base types of domains, attributes,
+-- subtypes of ranges.
 WITH RECURSIVE used AS (
     SELECT a.atttypid AS oid
     FROM pg_catalog.pg_attribute AS a
@@ -36,7 +36,7 @@ WITH RECURSIVE used AS (
 SELECT u.oid FROM used AS u WHERE u.oid >= 16384 ORDER BY 1
 
 -- name: operators
--- Operators that users made and that the rules of some views use.
+-- User-defined operators in the rules of some views.
 SELECT DISTINCT d.refobjid
 FROM pg_catalog.pg_rewrite AS r
 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
@@ -44,10 +44,10 @@ WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND d.refclassid = 'pg_cata
 ORDER BY 1
 
 -- name: functions
--- Functions that users made and that may run when documents are made: those given, those of CHECKs of domains and of
--- casts from or to the types, those in expressions that the planner evaluates for a table (indexes, statistics,
--- CHECKs, partition keys, generated columns, policies), and what all these are made of or are recorded to call. Those of
--- schema cdc are none of these: a capture function is replaced when feeds change.
+-- User-defined functions that may run when documents are computed: the given ones; those of CHECKs of domains and of
+-- casts from or to the types; those in expressions that the planner evaluates for a table (indexes, statistics,
+-- CHECKs, partition keys, generated columns, policies); and those that all these consist of or are recorded to call.
+-- Functions of schema cdc are left out, because capture functions are replaced when feeds change.
 WITH RECURSIVE tree AS (
     SELECT pg_catalog.unnest(%(relations)s::pg_catalog.oid[]) AS relation
     UNION
@@ -111,13 +111,13 @@ WHERE p.oid >= 16384 AND p.pronamespace IS DISTINCT FROM pg_catalog.to_regnamesp
 ORDER BY 1
 
 -- name: path
--- The schemas of the search path that are there, and the role that "$user" stands for in it.
+-- The schemas of the search path that exist, and the role that "$user" stands for.
 SELECT pg_catalog.current_schemas(false)::pg_catalog.text[], current_user::pg_catalog.text
 
 -- name: named
--- Functions and views that users made, among names that stand in a function's body: with a schema, or without one
--- (NULL) in the schemas given. A body says no more than that: which of several it means is not told. What stands in
--- schema cdc is no stranger's: an install replaces capture functions, which the owner role owns.
+-- User-defined functions and views among the names in a function's body: with a schema, or without one (NULL) in the
+-- given schemas. A body does not say which of several objects it means. Objects of schema cdc are left out: an
+-- install replaces capture functions, which the owner role owns.
 SELECT p.oid, NULL::pg_catalog.oid
 FROM ROWS FROM (pg_catalog.unnest(%(schemas)s::pg_catalog.text[]), pg_catalog.unnest(%(names)s::pg_catalog.text[]))
      AS w (schema, name)
@@ -135,7 +135,7 @@ WHERE (n.nspname = w.schema OR w.schema IS NULL AND n.nspname = ANY (%(path)s::p
   AND n.nspname <> 'cdc'
 
 -- name: called_by_views
--- Functions that the rules of some views call.
+-- Functions in the rules of some views.
 SELECT DISTINCT m[1]::pg_catalog.oid
 FROM pg_catalog.pg_rewrite AS r,
      pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
@@ -143,11 +143,11 @@ FROM pg_catalog.pg_rewrite AS r,
 WHERE r.ev_class = ANY (%(views)s::pg_catalog.oid[]) AND r.ev_type = '1'
 
 -- name: foreign
--- Those of some views, functions, domains with a CHECK, and operators whose owner is a stranger, with a digest of
--- their definitions; run with search_path = pg_catalog. No stranger: a superuser, the role that reads and whoever may
--- act as it, and whoever may act as the owner of a source table. Members of the reader gain nothing by code of theirs,
--- and expressions of a table's owner run in whoever reads the table. That the reader is a member of a role is no
--- reason to trust this role.
+-- Views, functions, domains with a CHECK, and operators (among the given ones) that belong to another role, with a
+-- digest of their definitions. Executed with search_path = pg_catalog. Trusted owners are left out: superusers, the
+-- reading role and its members, and members of the owner of a source table. Members of the reading role gain nothing
+-- by their code, and expressions of a table's owner run in every role that reads the table. A role of which the
+-- reading role is a member is not trusted for that.
 WITH object AS (
     SELECT c.oid, 'view' AS kind, pg_catalog.format('%%s.%%s', n.nspname, c.relname) AS name, c.relowner AS owner,
            pg_catalog.concat(pg_catalog.pg_get_viewdef(c.oid), c.reloptions) AS definition

@@ -6,8 +6,8 @@ FROM pg_catalog.pg_roles AS m LEFT JOIN pg_catalog.pg_roles AS o ON o.rolname = 
 WHERE m.rolname = pg_catalog.current_user()
 
 -- name: installed_owner
--- The owner role of earlier installs, whatever the database was called then. A copy of a database has the original's
--- capture functions: their owner has something in another database too, and is not this one's.
+-- The owner role of earlier installs, whatever the name of the database was. A copy of a database has the capture
+-- functions of the original. Their owner then owns objects in another database too, and is not this one's.
 SELECT r.rolname
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) p.proowner
@@ -26,8 +26,7 @@ WHERE p.pronamespace OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace('cdc')::p
 GROUP BY r.rolname
 
 -- name: create_owner
--- The body of a DO: the role may be there although the schema is not, when a script runs again or after somebody
--- dropped the schema.
+-- The body of a DO block. The role may exist without the schema: a script ran before, or somebody dropped the schema.
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) {name}) THEN
         CREATE ROLE {owner} NOLOGIN;
@@ -35,11 +34,12 @@ BEGIN
 END
 
 -- name: join_owner
--- Giving an object to a role takes membership in it.
+-- Membership is required to give an object to a role.
 GRANT {owner} TO CURRENT_USER
 
 -- name: let_owner_in
--- No more than INSERT into changelogs takes. With CREATE, whatever ran as the owner could replace its own functions.
+-- The rights that an INSERT into changelogs needs, and no more. With CREATE, code that runs as the owner could
+-- replace the owner's functions.
 GRANT USAGE ON SCHEMA cdc TO {owner}
 
 -- name: keep_owner_from_creating
@@ -68,7 +68,8 @@ SELECT COALESCE(pg_catalog.max(number), 0) FROM cdc.migration
 GRANT USAGE ON SCHEMA cdc TO {role}
 
 -- name: use_nothing_more
--- Earlier versions granted ALL. A role that may create triggers on tables of cdc could have others run its code.
+-- Earlier versions granted ALL. With the right to create triggers on tables of cdc, a role could make others run its
+-- code.
 REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 
 -- name: read_all
@@ -76,8 +77,8 @@ REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 
 -- name: write_state
--- Of the fixed tables those that a daemon writes; what is installed (migration, source) and
--- what was (former_sink) only an installer changes.
+-- The right to write the state tables. Only an installer writes what is installed (migration, source) and former
+-- sinks.
 GRANT INSERT, UPDATE, DELETE
 ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
    cdc.failed_entity, cdc.obsolete_key, cdc.daemon
@@ -96,7 +97,7 @@ GRANT TRUNCATE ON {segments} TO {role}
 GRANT UPDATE ON cdc.history_segment TO {role}
 
 -- name: empty_changelogs
--- Rotation. The daemon writes no entries.
+-- The rights for rotation. The daemon writes no entries.
 GRANT TRUNCATE ON {segments} TO {role}
 
 -- name: write_feeds
@@ -104,15 +105,15 @@ GRANT TRUNCATE ON {segments} TO {role}
 GRANT INSERT, UPDATE, DELETE ON {feeds} TO {role}
 
 -- name: write_logs
--- Logs and backlogs are appended to and emptied as a whole.
+-- Logs and backlogs are appended to, and emptied as a whole.
 GRANT INSERT, TRUNCATE ON {logs} TO {role}
 
 -- name: number_revisions
--- SELECT and UPDATE are for setval(), after a restore. Identity columns take no right on their sequences.
+-- SELECT and UPDATE are for setval(), after a restore. Identity columns need no right on their sequences.
 GRANT USAGE, SELECT, UPDATE ON SEQUENCE {revisions} TO {role}
 
 -- name: members
--- What stands in schema cdc, as DROP names it: views, tables, functions, and sequences that belong to no column.
+-- The objects in schema cdc, as DROP names them: views, tables, functions, and sequences that belong to no column.
 SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::pg_catalog.regclass::text
 FROM pg_catalog.pg_class AS c
 WHERE c.relnamespace = pg_catalog.to_regnamespace('cdc') AND c.relkind IN ('r', 'p', 'v', 'S')
@@ -124,8 +125,8 @@ SELECT 'FUNCTION', p.oid::pg_catalog.regprocedure::text
 FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = pg_catalog.to_regnamespace('cdc')
 
 -- name: foreign
--- What stands in schema cdc and is not ours, and what depends on ours: tables, views, functions and types, by name;
--- triggers on our tables; views, foreign keys, defaults and functions that others have built upon them.
+-- Foreign objects in schema cdc, and foreign objects that depend on ours: tables, views, functions and types by name;
+-- triggers on our tables; views, foreign keys, defaults and functions that use them.
 WITH relation AS (
     SELECT c.oid, c.relname, c.relkind,
            c.relname = ANY (%(relations)s::text[]) OR EXISTS (
@@ -173,11 +174,11 @@ ORDER BY 1
 SELECT pg_catalog.to_regnamespace('cdc') IS NOT NULL, pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 
 -- name: drop_schema
--- Never by CASCADE: what is not ours would go with it.
+-- Without CASCADE, which would drop foreign objects.
 DROP SCHEMA cdc
 
 -- name: owner_needed
--- The databases in which the role owns something or has rights; NULL for what belongs to no database.
+-- The databases in which the role owns something or has rights; NULL for objects of no database.
 SELECT DISTINCT b.datname::pg_catalog.text
 FROM pg_catalog.pg_roles AS r
 JOIN pg_catalog.pg_shdepend AS d
@@ -186,7 +187,7 @@ LEFT JOIN pg_catalog.pg_database AS b ON b.oid = d.dbid
 WHERE r.rolname = %(owner)s
 
 -- name: disown
--- Rights that the role may still hold in this database.
+-- Revokes rights that the role may still have in this database.
 DROP OWNED BY {owner}
 
 -- name: drop_owner
@@ -194,7 +195,8 @@ DROP OWNED BY {owner}
 DROP ROLE {owner}
 
 -- name: left
--- Anything of ours that is still in this database. A trigger is ours by the function that it calls, not by its name.
+-- Our objects that are still in this database. A trigger is ours if it calls a function of schema cdc, whatever its
+-- name.
 SELECT 'schema cdc' FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'cdc'
 UNION ALL
 SELECT pg_catalog.format('trigger %%s on %%s', t.tgname, t.tgrelid::pg_catalog.regclass)
@@ -204,8 +206,8 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc'
 
 -- name: one_installer
--- One installer at a time in this database. Two would read the same state and take each other's columns out
--- of a capture function; two that replace one function at once end in "tuple concurrently updated".
+-- One installer at a time in this database. Two would read the same state and remove each other's columns from a
+-- capture function. Two that replace one function at once end in "tuple concurrently updated".
 SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon install'))
 
 -- name: installers

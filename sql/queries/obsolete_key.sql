@@ -13,7 +13,7 @@ WHERE l.sink = %(sink)s AND l.feed = %(feed)s AND NOT s.deleted
   AND (l.revision IS NULL OR l.key::pg_catalog.jsonb::pg_catalog.text = {key_object}::pg_catalog.jsonb::pg_catalog.text)
 
 -- name: next
--- The keys to delete next, each with the revision of its delete; several lines may name one key.
+-- The next keys to delete, each with the revision of its delete. Several rows may have one key.
 SELECT pg_catalog.max(n.id) OVER (), n.key, n.revision
 FROM (
     SELECT l.id, l.key, l.revision FROM cdc.obsolete_key AS l
@@ -23,5 +23,5 @@ FROM (
 ) AS n
 
 -- name: delivered
--- Forgets obsolete keys whose deletes a sink has taken.
+-- Removes keys whose deletes a sink has taken.
 DELETE FROM cdc.obsolete_key WHERE sink = %(sink)s AND feed = %(feed)s AND id <= %(last)s::pg_catalog.int8

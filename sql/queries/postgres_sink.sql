@@ -1,14 +1,14 @@
 -- name: is_there
--- Read from pg_class: to_regclass() alone answers from a cache that forgets what another session has made only
--- when a table is locked, and after lock_creation the second to come would still see no table.
+-- Whether a table exists, read from pg_class. to_regclass() uses a cache, which another session's CREATE TABLE
+-- invalidates only when a table is locked. So after lock_creation the second session would still see no table.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = pg_catalog.to_regclass(%(table)s))
 
 -- name: lock_creation
--- IF NOT EXISTS does not keep two sessions that create the same table at once from an error.
+-- IF NOT EXISTS does not prevent an error when two sessions create the same table at once.
 SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('cdc-daemon: tables of a sink'))
 
 -- name: create_documents
--- One row a document. jsonb for the key, because a number or a text may be written in several ways.
+-- A row for each document. The key is jsonb, because a number or a text may have several spellings.
 CREATE TABLE {documents} (
     key pg_catalog.jsonb PRIMARY KEY,
     document {document_type},
@@ -20,7 +20,7 @@ CREATE TABLE {documents} (
 )
 
 -- name: file
--- What tells this table from another one of its name, and from what it was before it was emptied by TRUNCATE.
+-- Identifies this table among tables of the same name, and its state before a TRUNCATE.
 SELECT c.oid::pg_catalog.text || '/' || c.relfilenode::pg_catalog.text FROM pg_catalog.pg_class AS c
 WHERE c.oid = pg_catalog.to_regclass(%(table)s)
 
@@ -29,22 +29,22 @@ WHERE c.oid = pg_catalog.to_regclass(%(table)s)
 SELECT EXISTS (SELECT FROM {cursor} WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: has_rows
--- Whether a document of the feed is there: VACUUM FULL leaves them, TRUNCATE does not.
+-- Whether the table has a document of the feed: VACUUM FULL keeps the rows, TRUNCATE does not.
 SELECT EXISTS (SELECT FROM {documents} WHERE feed = %(feed)s)
 
 -- name: has_columns
--- Tables that an earlier version made lack them.
+-- Whether the table has these columns, which tables of an earlier version lack.
 SELECT pg_catalog.count(*) = pg_catalog.cardinality(%(columns)s::pg_catalog.text[])
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = pg_catalog.to_regclass(%(table)s) AND a.attname = ANY (%(columns)s::pg_catalog.name[])
   AND NOT a.attisdropped
 
 -- name: add_feed
--- The rows that are there get the feed's name without being written: it is a default that they alone have.
+-- Existing rows get the feed's name as a default, without being written.
 ALTER TABLE {documents} ADD COLUMN IF NOT EXISTS feed pg_catalog.text DEFAULT {feed}
 
 -- name: drop_feed_default
--- The default served rows from before the column; new rows name their feed.
+-- The default was for existing rows only. New rows name their feed.
 ALTER TABLE {documents} ALTER COLUMN feed DROP DEFAULT
 
 -- name: add_snapshot
@@ -52,7 +52,7 @@ ALTER TABLE {documents} ALTER COLUMN feed DROP DEFAULT
 ALTER TABLE {table} ADD COLUMN IF NOT EXISTS snapshot pg_catalog.int8
 
 -- name: create_deleted
--- The revisions of deleted documents, so that one that comes late does not bring its document back.
+-- The revisions of deleted documents, so that a late record does not bring a document back.
 CREATE TABLE {deleted} (
     key pg_catalog.jsonb PRIMARY KEY,
     revision pg_catalog.int8 NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE {deleted} (
 )
 
 -- name: create_cursor
--- The table in which the target tells how far it has each feed.
+-- The revision up to which the target has each feed.
 CREATE TABLE {cursor} (
     sink pg_catalog.text,
     feed pg_catalog.text,
@@ -72,8 +72,8 @@ CREATE TABLE {cursor} (
 )
 
 -- name: advance
--- Comes first in the transaction: its row lock lets writers of one feed (a daemon that was suspended in a send,
--- and the one that went on meanwhile) take turns, so that each sees what the other has deleted.
+-- The first statement of the transaction. Its row lock makes writers of one feed take turns (a daemon that was
+-- suspended during a send, and the daemon that took over), so that each sees the other's deletes.
 INSERT INTO {cursor} AS c (sink, feed, revision, captured_at, delivered_at)
 VALUES (%(sink)s, %(feed)s, %(revision)s, %(captured_at)s::pg_catalog.timestamptz, pg_catalog.clock_timestamp())
 ON CONFLICT (sink, feed) DO UPDATE
@@ -82,8 +82,8 @@ SET revision = GREATEST(c.revision, EXCLUDED.revision),
     delivered_at = EXCLUDED.delivered_at
 
 -- name: upsert
--- Nothing older than what is there, or than what was deleted. A record of a full snapshot (`full`) is written also
--- over the same revision, and over any revision that is there from before that snapshot.
+-- Writes no document over a newer one, or over a later delete. A record of a full snapshot (`full`) also replaces the
+-- same revision, and any revision from before the snapshot.
 INSERT INTO {documents} AS d (key, document, revision, hash, captured_at, feed, snapshot)
 SELECT n.key::pg_catalog.jsonb, n.document::{document_type}, n.revision, n.hash, n.captured_at, %(feed)s,
        %(stamp)s::pg_catalog.int8
@@ -105,7 +105,7 @@ WHERE EXCLUDED.revision > d.revision
    OR (%(full)s AND (EXCLUDED.revision = d.revision OR COALESCE(d.snapshot, 0) < EXCLUDED.snapshot))
 
 -- name: revive
--- A document that was made again needs its tombstone no longer: its own revision is higher.
+-- Removes the tombstones of documents that exist again: their revisions are higher.
 DELETE FROM {deleted} AS gone
 USING ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
@@ -115,7 +115,7 @@ WHERE gone.key = n.key::pg_catalog.jsonb
   AND (gone.revision < n.revision OR (%(full)s AND COALESCE(gone.snapshot, 0) < %(stamp)s::pg_catalog.int8))
 
 -- name: bury
--- Tombstones first: a document that was never here must not come late either.
+-- Writes tombstones first, also for documents that the table never had, so that a late record does not create them.
 INSERT INTO {deleted} AS gone (key, revision, snapshot)
 SELECT n.key::pg_catalog.jsonb, n.revision, %(stamp)s::pg_catalog.int8
 FROM ROWS FROM (
@@ -141,7 +141,7 @@ WHERE d.key = n.key::pg_catalog.jsonb
   AND (d.revision <= n.revision OR (%(full)s AND COALESCE(d.snapshot, 0) < %(stamp)s::pg_catalog.int8))
 
 -- name: stale
--- Asked after the batch was written: the records in whose place something newer stands.
+-- After the batch was written: the number of records that lost against a newer document.
 SELECT pg_catalog.count(*)
 FROM ROWS FROM (
     pg_catalog.unnest(%(keys)s::pg_catalog.text[]),
@@ -152,8 +152,8 @@ LEFT JOIN {deleted} AS gone ON gone.key = n.key::pg_catalog.jsonb
 WHERE GREATEST(d.revision, gone.revision) > n.revision
 
 -- name: sweep
--- Removes what a full snapshot did not name, a part at a time. Their revisions are remembered, one above: a daemon
--- that was suspended in a send before the snapshot must not bring them back.
+-- Removes some documents that the full snapshot did not name. Their revisions plus one become tombstones, so that a
+-- daemon that was suspended before the snapshot can't bring them back.
 WITH swept AS (
     DELETE FROM {documents} AS d
     WHERE d.ctid = ANY (ARRAY(
@@ -171,5 +171,5 @@ WITH swept AS (
 SELECT pg_catalog.count(*) FROM swept
 
 -- name: forget
--- No daemon is suspended in a send for that long.
+-- Forgets old tombstones: no daemon is suspended during a send for that long.
 DELETE FROM {deleted} WHERE deleted_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)

@@ -7,30 +7,30 @@ SELECT pg_catalog.set_config(%(name)s, %(value)s, false)
 SELECT pg_catalog.set_config(%(name)s, %(value)s, true)
 
 -- name: find_names
--- The search path of the rest of this transaction.
+-- Sets the search path for the rest of this transaction.
 SELECT pg_catalog.set_config('search_path', %(schemas)s, true)
 
 -- name: set_path
--- The same in a script: it has no answer.
+-- The same without a result, for a script.
 SET LOCAL search_path = {schemas}
 
 -- name: export_snapshot
--- For another session to take, as long as this transaction lasts.
+-- Exports the snapshot, for another session, until the end of this transaction.
 SELECT pg_catalog.pg_export_snapshot()
 
 -- name: take_snapshot
--- This session sees what the session that exported the snapshot sees.
+-- Imports the exported snapshot of another session.
 SET TRANSACTION SNAPSHOT {snapshot}
 
 -- name: backend
--- By which the server knows this session. A process ID alone may be another server's after a failover; libpq's
--- is a pooler's.
+-- Identifies this session for the server. A process ID alone may belong to another server after a failover. libpq's
+-- process ID is a pooler's.
 SELECT a.pid, a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity AS a
 WHERE a.pid = pg_catalog.pg_backend_pid()
 
 -- name: activity
--- Whether the server is at work on a session's statement; no row if it has no such session. A role may always look at
--- its own. Without `track_activities` nothing can be said. (Asked in a session whose search path is not pinned.)
+-- Whether the server works on a session's statement; no row if it has no such session. A role may always see its own
+-- sessions. Without `track_activities` the answer is unknown. (Executed in a session without a pinned search path.)
 SELECT COALESCE(
            a.state OPERATOR(pg_catalog.=) ANY ('{{active,fastpath function call,disabled}}'::pg_catalog.text[]), true
        ) AND (a.wait_event_type OPERATOR(pg_catalog.=) 'Client') IS NOT TRUE
@@ -39,7 +39,7 @@ WHERE a.pid OPERATOR(pg_catalog.=) %(pid)s
   AND a.backend_start OPERATOR(pg_catalog.=) %(started)s::pg_catalog.timestamptz
 
 -- name: sign_of_life
--- So that the server does not take a session that waits for another one for abandoned.
+-- Keeps the server from ending a session that waits for another one.
 SELECT 1
 
 -- name: process
@@ -47,7 +47,7 @@ SELECT 1
 SELECT pg_catalog.pg_backend_pid()
 
 -- name: leave_mark
--- Sets something that only this session can see, if it is one.
+-- Sets a value that only this server session has.
 SELECT pg_catalog.set_config('cdc_daemon.mark', 'set', false)
 
 -- name: read_mark
@@ -55,5 +55,5 @@ SELECT pg_catalog.set_config('cdc_daemon.mark', 'set', false)
 SELECT pg_catalog.length(pg_catalog.current_setting('cdc_daemon.mark', true)) OPERATOR(pg_catalog.>) 0
 
 -- name: wipe_mark
--- Takes the mark off, before the session may go back to a pooler.
+-- Removes the mark, before a pooler may reuse the session.
 SELECT pg_catalog.set_config('cdc_daemon.mark', '', false)

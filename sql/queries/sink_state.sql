@@ -1,6 +1,6 @@
 -- name: register
--- A sink that is new to a feed begins with a full snapshot, then follows the log from there. Its target may hold
--- documents of another database or of an earlier installation. Only one that was here before is told what is deleted.
+-- A sink that is new to a feed begins with a full snapshot and then follows the log. Its target may have documents of
+-- another database or of an earlier installation. Only a sink that was registered before gets deletes.
 INSERT INTO cdc.sink_state (sink, feed, snapshot_wanted, tell_deletes)
 SELECT %(sink)s, f.feed, true,
        EXISTS (SELECT FROM cdc.former_sink AS o WHERE o.sink = %(sink)s AND o.feed = f.feed)
@@ -12,11 +12,11 @@ ON CONFLICT (sink, feed) DO NOTHING
 SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s)
 
 -- name: target
--- Where a sink delivered a feed last: another target has nothing yet.
+-- The target to which a sink last delivered a feed. Another target has no documents yet.
 SELECT s.target FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: set_target
--- A target that takes another one's place has none of the documents, or old ones.
+-- Records a new target. It has none of the documents, or old ones.
 UPDATE cdc.sink_state
 SET target = %(target)s, snapshot_wanted = snapshot_wanted OR %(moved)s, tell_deletes = tell_deletes OR %(moved)s
 WHERE sink = %(sink)s AND feed = %(feed)s
@@ -31,7 +31,8 @@ WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 SELECT s.leased_by FROM cdc.sink_state AS s WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: lease
--- Takes the right to deliver this feed to this sink, under a number of its own; nobody else sends until it runs out.
+-- Takes the right to deliver this feed to this sink, under a new number. No other daemon sends until the lease runs
+-- out.
 UPDATE cdc.sink_state
 SET leased_by = %(owner)s, lease = lease + 1,
     leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
@@ -42,35 +43,34 @@ RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted, 
           (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), mark, lease
 
 -- name: prolong
--- Keeps the lease; no row if another delivery has taken it since.
+-- Prolongs the lease; no row if another delivery has taken it.
 UPDATE cdc.sink_state
 SET leased_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 RETURNING true
 
 -- name: is_held
--- Whether no other delivery has taken the lease since.
+-- Whether no other delivery has taken the lease.
 SELECT EXISTS (SELECT FROM cdc.sink_state WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s)
 
 -- name: hold
--- No other delivery takes the lease before this transaction ends; no row if one has taken it already.
+-- Keeps other deliveries from taking the lease until the end of this transaction; no row if one has taken it already.
 SELECT true FROM cdc.sink_state
 WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 FOR NO KEY UPDATE
 
 -- name: release
--- Lets go at the end, so that another daemon may go on at once.
+-- Releases the lease at the end, so that another daemon can continue at once.
 UPDATE cdc.sink_state SET leased_by = NULL, leased_until = NULL
 WHERE sink = %(sink)s AND feed = %(feed)s AND leased_by = %(owner)s
 
 -- name: advance
--- Compare and set: the cursor moves only for the lease under which the page was sent, and only from where the page
--- was read. A holder's name would not do: a server's clock that jumps forward ends leases in mid-send. The place
--- includes the mode: a sink that gave up its claim on the log while it was sending must scan, for the log's
--- next revisions may be gone already; and one that was told to begin anew must not go on with the old scan.
--- Nothing is in flight now, so the lease need not last longer than until the next page.
--- A page of which nothing was sent (all superseded, or refused before) says nothing of the sink: it is neither a
--- delivery nor the end of a failure.
+-- Compare and set: the cursor moves only for the lease under which the page was sent, and only from the position of
+-- the page. The name of the holder is not enough: a server's clock that jumps forward ends leases during a send. The
+-- position includes the mode. A sink that gave up its claim on the log during the send must scan, because the log may
+-- no longer have the next revisions. A sink that was reset must not continue the old scan. No send is under way now,
+-- so the lease need not last longer than until the next page. A page without a send (all records superseded, or
+-- refused before) says nothing about the sink: it is neither a delivery nor the end of a failure.
 UPDATE cdc.sink_state
 SET revision = %(revision)s::int8, caught_up = %(caught_up)s::int8, scan_key = %(scan_key)s::jsonb,
     scan_until = %(scan_until)s::int8, snapshot = snapshot AND %(scan_until)s::int8 IS NOT NULL,
@@ -87,17 +87,17 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s AND revision = %
 RETURNING true
 
 -- name: count
--- Failed items were taken, which the cursor had passed before.
+-- Counts failed items that the sink took, which the cursor had passed before.
 UPDATE cdc.sink_state
 SET attempts = 0, failure = NULL, failed_at = NULL,
     delivered = delivered + %(records)s, delivered_at = pg_catalog.clock_timestamp()
 WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 
 -- name: begin_snapshot
--- Begins the full snapshot that was asked for: every stored document, and what is gone, up to its own number.
--- The number is drawn under the lock of the feed's state row, as every revision is, so it separates what was
--- committed before from what comes after. The largest revision alone would not do: two snapshots of a feed that
--- rests would have one number, and a target that drops repetitions would drop the second.
+-- Begins the requested full snapshot: every stored document and every delete, up to its own number. The number is
+-- drawn under the lock of the feed's state row, as every revision is. So it separates earlier commits from later
+-- ones. The largest revision would not do: two snapshots of an idle feed would have one number, and a target that
+-- drops repetitions would drop the second.
 WITH locked AS MATERIALIZED (
     SELECT f.feed FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE
 ), drawn AS MATERIALIZED (
@@ -118,7 +118,8 @@ RETURNING s.revision, s.caught_up, s.scan_key, s.scan_until, s.snapshot, s.snaps
           s.tell_deletes, n.revision
 
 -- name: fail
--- The sink takes nothing; the cursor stays, and so does the lease over the pause: two daemons would try twice as often.
+-- Records that the sink takes nothing. The cursor stays. The lease lasts over the pause, because two daemons would
+-- try twice as often.
 UPDATE cdc.sink_state
 SET attempts = attempts + 1, failure = %(failure)s, failed_at = COALESCE(failed_at, pg_catalog.clock_timestamp()),
     retry_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(pause)s),
@@ -128,33 +129,33 @@ WHERE sink = %(sink)s AND feed = %(feed)s AND lease = %(lease)s
 RETURNING true
 
 -- name: mark
--- What the sink's target was known by; NULL while the sink is paused, or gets everything anyway.
+-- The mark of the sink's target; NULL while the sink is paused, or gets everything anyway.
 SELECT s.mark
 FROM cdc.sink_state AS s JOIN cdc.delivery AS d ON d.sink = s.sink AND d.feed = s.feed
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND NOT d.paused AND NOT s.snapshot_wanted
 
 -- name: note_mark
--- Compare and set: a full snapshot that has begun meanwhile is about another target.
+-- Compare and set: a full snapshot that has begun meanwhile may be for another target.
 UPDATE cdc.sink_state SET mark = %(mark)s
 WHERE sink = %(sink)s AND feed = %(feed)s AND mark IS NOT DISTINCT FROM %(before)s::text
 RETURNING true
 
 -- name: lose_target
--- The target is lost: it gets everything anew where `refill` says so. No row if that was noticed already.
+-- Records that the target is lost. With `refill` it gets a full snapshot. No row if this was recorded already.
 UPDATE cdc.sink_state
 SET mark = NULL, snapshot_wanted = snapshot_wanted OR %(refill)s, tell_deletes = tell_deletes OR %(refill)s
 WHERE sink = %(sink)s AND feed = %(feed)s AND mark = %(mark)s
 RETURNING true
 
 -- name: claim
--- The revision up to which no sink needs a feed's log. A scanning sink will follow it from scan_until on; one whose
--- full snapshot has not begun will follow it from a revision that does not exist yet.
+-- The revision up to which no sink needs a feed's log. A scanning sink will follow the log from scan_until on. A sink
+-- whose full snapshot has not begun will follow it from a future revision.
 SELECT pg_catalog.min(COALESCE(s.scan_until, s.caught_up)) FROM cdc.sink_state AS s
 WHERE s.feed = %(feed)s AND NOT s.snapshot_wanted
 
 -- name: unclaim
--- A sink that is too far behind gives up its claim on the log: it will scan the stored feed for what it lacks.
--- Revisions have gaps as wide as the time between two lives of a feed, so the lines of the log are counted.
+-- Gives up the claim on the log for a sink that is too far behind: the sink will scan the stored feed. The statement
+-- counts rows of the log, because revisions have gaps, for example between two installations of a feed.
 UPDATE cdc.sink_state AS s
 SET scan_key = NULL, scan_until = f.revision
 FROM cdc.feed_state AS f
@@ -169,16 +170,16 @@ SELECT d.behind FROM cdc.delivery AS d
 WHERE d.sink = %(sink)s AND d.feed = %(feed)s AND NOT d.paused AND NOT d.awaited
 
 -- name: want_snapshots
--- After a restore: every sink of the feed gets everything anew.
+-- Requests a full snapshot for every sink of the feed, after a restore.
 UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE feed = %(feed)s
 
 -- name: want_snapshot
--- The next delivery is a full snapshot, with the deletes.
+-- Requests a full snapshot, with deletes, as the next delivery.
 UPDATE cdc.sink_state SET snapshot_wanted = true, tell_deletes = true WHERE sink = %(sink)s AND feed = %(feed)s
 
 -- name: go_back
--- Deliver what has a later revision than this once more: by a scan, for the log may not reach back so far. A full
--- snapshot that is under way or wanted will bring it anyway.
+-- Delivers documents with later revisions than this once more, by a scan, because the log may not reach back so far.
+-- A full snapshot that is under way or requested includes them.
 UPDATE cdc.sink_state AS s
 SET revision = LEAST(s.revision, %(revision)s::int8), caught_up = LEAST(s.caught_up, %(revision)s::int8),
     scan_key = NULL, scan_until = NULLIF(f.revision, 0)
@@ -186,18 +187,18 @@ FROM cdc.feed_state AS f
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND f.feed = s.feed AND NOT s.snapshot AND NOT s.snapshot_wanted
 
 -- name: deliveries
--- What anything is kept for, by sink and feed.
+-- The sinks and feeds for which the database has state.
 SELECT sink, feed FROM cdc.sink_state
 UNION SELECT sink, feed FROM cdc.failed_item
 UNION SELECT sink, feed FROM cdc.delivered_document
 ORDER BY 1, 2
 
 -- name: forget
--- Forgets a delivery whose sink was taken out.
+-- Forgets a delivery whose sink was removed.
 DELETE FROM cdc.sink_state WHERE sink = {sink} AND feed = {feed}
 
 -- name: remember_former
--- The sink keeps what it was given. Should it come back, it has to be told what was deleted meanwhile.
+-- The target keeps its documents. If the sink comes back, it has to get the deletes of the time between.
 INSERT INTO cdc.former_sink (sink, feed)
 SELECT s.sink, s.feed FROM cdc.sink_state AS s WHERE s.sink = {sink} AND s.feed = {feed}
 ON CONFLICT DO NOTHING

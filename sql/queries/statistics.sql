@@ -1,5 +1,5 @@
 -- name: rows
--- About how many rows tables have; below zero where nobody knows. Of a partitioned table the sum of its leaves,
+-- The estimated number of rows of tables; negative if it is unknown. For a partitioned table the sum of its leaves,
 -- unless it was analysed itself.
 SELECT c.oid,
        CASE WHEN c.relkind <> 'p' OR c.reltuples >= 0 THEN c.reltuples::pg_catalog.float8
@@ -12,7 +12,7 @@ FROM pg_catalog.pg_class AS c
 WHERE c.oid = ANY (%(relations)s::pg_catalog.oid[])
 
 -- name: columns
--- Statistics of their columns; of a table with children those of all together.
+-- Statistics of their columns; for a table with children, those of all together.
 SELECT DISTINCT ON (c.oid, s.attname)
        c.oid, s.attname, s.n_distinct::pg_catalog.float8, s.null_frac::pg_catalog.float8,
        s.most_common_freqs::pg_catalog.float8[]

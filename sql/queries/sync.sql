@@ -1,10 +1,11 @@
 -- name: lock_sources
--- Before the snapshot is taken: a table that is rewritten or truncated after it would look empty to us.
+-- Locks the source tables before the snapshot: a table that is rewritten or truncated after the snapshot would look
+-- empty.
 LOCK TABLE {tables} IN ACCESS SHARE MODE
 
 -- name: restart_revisions
--- A restored or copied database: receivers hold revisions of a future that is gone. The present time in microseconds
--- since 1970 is above all of them, and exact in receivers that read numbers as doubles (until the year 2255).
+-- After a restore or copy, receivers have revisions of a lost future. The present time in microseconds since 1970 is
+-- above all of them. Receivers that read numbers as doubles read it exactly (until the year 2255).
 SELECT pg_catalog.setval(
     {revision}::pg_catalog.regclass,
     GREATEST(s.last_value, %(above)s::pg_catalog.int8,
@@ -13,5 +14,6 @@ SELECT pg_catalog.setval(
 FROM cdc.{sequence} AS s
 
 -- name: renew_tombstones
--- A receiver may hold the document in a revision of the future that is gone, which is above that of the tombstone.
+-- Gives tombstones new revisions. A receiver may have the document in a revision of the lost future, which is above
+-- the old tombstone.
 UPDATE cdc.{feed} SET revision = pg_catalog.nextval({revision}::pg_catalog.regclass) WHERE deleted

@@ -1,8 +1,8 @@
 -- name: unread
--- Feeds that have entries of one changelog to read; read-only, takes no lock and no xid.
--- `EXISTS (... e.xid >= xmax OR e.xid = ANY (...))` read the whole changelog for each feed that had read it all. The
--- newest xid is found once, at the end of the index; the transactions that a cursor saw open are few, each looked up.
--- (By the next entry in order: where one transaction wrote most entries, `e.xid = open.xid` is a scan, too.)
+-- Feeds with unread entries in one changelog; read-only, without a lock and an xid. `EXISTS (... e.xid >= xmax OR
+-- e.xid = ANY (...))` read the whole changelog for each feed without unread entries. So the newest xid is read once,
+-- from the end of the index; then the few transactions that were open at the cursor are looked up one by one. (In
+-- index order, because `e.xid = open.xid` is a scan too if one transaction wrote most entries.)
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND (
@@ -14,7 +14,7 @@ WHERE f.feed = ANY ({feeds}) AND f.cursor IS NOT NULL AND (
 )
 
 -- name: waiting
--- Feeds that have no cursor yet, entities in the backlog, or entities that failed and are to be tried again.
+-- Feeds without a cursor, with a backlog, or with failed entities that are due.
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM cdc.feed_state AS f
 WHERE f.feed = ANY ({feeds}) AND (
@@ -23,14 +23,14 @@ WHERE f.feed = ANY ({feeds}) AND (
 )
 
 -- name: dropped
--- Feeds that are planned and not stored any more: their workers find out why.
+-- Planned feeds that are no longer stored. Their workers find the reason.
 SELECT f.feed, NULL, 0::pg_catalog.float8
 FROM pg_catalog.unnest({feeds}) AS f (feed)
 WHERE NOT EXISTS (SELECT FROM cdc.feed_state AS s WHERE s.feed = f.feed)
 
 -- name: due
--- In how many seconds the next document of a feed wants to be recomputed, if within an hour. now() is the start
--- of this statement, so it can use the index. (min() HAVING it is not NULL: PostgreSQL 18 can't plan that here.)
+-- Seconds until the next document of a feed is due, if within an hour. now() is the start of this statement, so it
+-- can use the index. (min() with HAVING would be simpler, but PostgreSQL 18 can't plan it here.)
 SELECT {feed}, NULL, EXTRACT(epoch FROM s.refresh_at - pg_catalog.clock_timestamp())::pg_catalog.float8
 FROM (
     SELECT s.refresh_at FROM cdc.{table} AS s
@@ -40,13 +40,13 @@ FROM (
 ) AS s
 
 -- name: behind
--- Sinks that lack revisions of a feed, or have failed items that are due. One that fails is not among them while
--- somebody has its lease: who has it tries again by itself, and looking at it would keep us from resting.
+-- Deliveries with undelivered revisions or due failed items. A failing delivery is left out while a daemon holds its
+-- lease: that daemon tries again by itself, and waking others would keep them busy.
 SELECT d.feed, d.sink, 0::pg_catalog.float8
 FROM cdc.delivery AS d
 WHERE d.sink = ANY ({sinks}) AND d.feed = ANY ({feeds}) AND (d.behind OR d.due) AND NOT d.paused AND NOT d.awaited
   AND NOT (d.failing AND COALESCE(d.leased_until > pg_catalog.clock_timestamp(), false))
 
 -- name: snapshot
--- What is visible now; the same as before if no transaction has written anything since.
+-- The visible state; unchanged if no transaction has written anything since.
 SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text
