@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.capture_filters.join_filters import Found, join_filters
+from cdc_daemon.analysis.capture_filters.join_filters import FoundFilter, join_filters
 from cdc_daemon.analysis.capture_filters.row_filters import names_moments, row_filter
 from cdc_daemon.analysis.completed import completed, table_places
 from cdc_daemon.analysis.derive.membership import is_null
-from cdc_daemon.analysis.derive.partial_route import settled
+from cdc_daemon.analysis.derive.partial_route import best
 from cdc_daemon.analysis.derive.route_builder import Fragment, Statement, statement
-from cdc_daemon.analysis.derive.scope_plan import Wanted
+from cdc_daemon.analysis.derive.scope_plan import Demand
 from cdc_daemon.analysis.derive.walk import walk
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.failure import attempted
@@ -29,7 +29,7 @@ from cdc_daemon.analysis.model.scopes import (
     scopes_of,
 )
 from cdc_daemon.analysis.read.build import Builder
-from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood
 from cdc_daemon.analysis.read.functions import Functions
 from cdc_daemon.analysis.read.nullability import output_never_null
 from cdc_daemon.analysis.report.reasons import reason
@@ -54,7 +54,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     if isinstance(read, str):
         return completed(_everything(query, catalogue, read, None), query, catalogue, None, None)
     tree, understood = read
-    text = Text(query.feed, catalogue, Functions(catalogue))
+    text = BuildContext(query.feed, catalogue, Functions(catalogue))
     body = attempted(lambda: _built(text, tree), str)
     if isinstance(body, str):
         return completed(_everything(query, catalogue, body, understood), query, catalogue, tree, None)
@@ -73,7 +73,7 @@ def _read(query: FeedQuery) -> tuple[exp.Query, str] | str:
         return f"the query can't be parsed: {error}"
 
 
-def _built(text: Text, tree: exp.Query) -> Body | str:
+def _built(text: BuildContext, tree: exp.Query) -> Body | str:
     """The scopes of a query, or why it is not understood."""
     try:
         return Builder(text).build(tree.copy())
@@ -81,7 +81,7 @@ def _built(text: Text, tree: exp.Query) -> Body | str:
         return str(reason)
 
 
-def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analysis:
+def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -> Analysis:
     """The routes of every table."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
@@ -102,7 +102,7 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
     work = Work()
-    for route in settled(walk(body, Wanted(entity, entity), work)):
+    for route in best(walk(body, Demand(entity, entity), work)):
         fragment, values = route.fragment, route.values
         if work.exhausted(fragment.source.origin):
             continue
@@ -122,7 +122,7 @@ def _routed(query: FeedQuery, tree: exp.Query, text: Text, body: Body) -> Analys
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
     return Analysis(
         query.feed,
-        _told_apart(occurrences),
+        _number_aliases(occurrences),
         (),
         query.definition,
         views=tuple(text.readings.values()),
@@ -149,7 +149,7 @@ class _Collected:
     columns: set[str] = field(default_factory=set[str])
     routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
     filters: list[Condition | None] = field(default_factory=list[Condition | None])
-    join_filters: list[frozenset[Found]] = field(default_factory=list[frozenset[Found]])
+    join_filters: list[frozenset[FoundFilter]] = field(default_factory=list[frozenset[FoundFilter]])
 
     def add(
         self,
@@ -207,7 +207,7 @@ class _Collected:
             join_filters=tuple(found.filter for found in narrowed),
         )
 
-    def _join_filters(self) -> list[Found]:
+    def _join_filters(self) -> list[FoundFilter]:
         """Those that hold in each of its scopes: a CTE that is read twice has two."""
         first, *others = self.join_filters
         return sorted(first.intersection(*others), key=lambda found: found.filter.sql)
@@ -217,14 +217,14 @@ class _Collected:
         return any_of(known) if len(known) == len(self.filters) else None
 
 
-def _overlooked(text: Text, collected: Mapping[int, _Collected]) -> set[TableName]:
+def _overlooked(text: BuildContext, collected: Mapping[int, _Collected]) -> set[TableName]:
     """Tables that are named in more places than were followed: every row of them is captured."""
     places = {name for origin, name in text.places.items() if origin not in collected}
     views = text.catalogue.views.keys() & places
     return places if views <= text.readings.keys() else set(text.catalogue.tables)
 
 
-def _unread(text: Text) -> frozenset[TableName]:
+def _unread(text: BuildContext) -> frozenset[TableName]:
     """The tables, of views that are named there too, that only CTEs name which nothing reads."""
     found: set[TableName] = set()
     waiting = list(text.unread)
@@ -244,13 +244,13 @@ def _columns(scope: Scope, source: Source) -> set[str]:
     return {source.real[name] for name in scope.used[source.uid] if name != WHOLE_ROW}
 
 
-def _told_apart(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+def _number_aliases(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
     """Occurrences of one table under one alias, in different subqueries, get a number."""
-    seen: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     result: list[Occurrence] = []
     for occurrence in occurrences:
-        seen[occurrence.alias] = seen.get(occurrence.alias, 0) + 1
-        number = seen[occurrence.alias]
+        numbers[occurrence.alias] = numbers.get(occurrence.alias, 0) + 1
+        number = numbers[occurrence.alias]
         alias = occurrence.alias if number == 1 else f"{occurrence.alias}#{number}"
         result.append(replace(occurrence, alias=alias))
     return tuple(result)

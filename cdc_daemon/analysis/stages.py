@@ -11,7 +11,7 @@ from cdc_daemon.analysis.model.dialect import Unreadable, parse, render
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.analysis.model.scopes import Body, Conjunct, Recursion, Scope, Source, fold, joined
 from cdc_daemon.analysis.read.build import Builder
-from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood
 from cdc_daemon.analysis.read.functions import Functions
 
 Stage = tuple[str, tuple[str, ...]]
@@ -35,7 +35,7 @@ def stages(analysis: Analysis, catalogue: Catalogue) -> Iterator[Stage]:
 def _read(analysis: Analysis, catalogue: Catalogue) -> Iterator[str]:
     try:
         tree = parse(analysis.definition)
-        body = Builder(Text(analysis.feed, catalogue, Functions(catalogue))).build(tree)
+        body = Builder(BuildContext(analysis.feed, catalogue, Functions(catalogue))).build(tree)
     except (NotUnderstood, Unreadable) as error:
         yield f"not read: {error}"
         return

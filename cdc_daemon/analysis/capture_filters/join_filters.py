@@ -35,14 +35,14 @@ _OF_THE_CLOCK = frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMEST
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFilter:
     """A filter, and the columns of the changed row that it reads."""
 
     filter: JoinFilter
     links: frozenset[str]
 
 
-def join_filters(scope: Scope, source: Source) -> frozenset[Found]:
+def join_filters(scope: Scope, source: Source) -> frozenset[FoundFilter]:
     """The filters that hold for every row of a table in this scope, one for each table beside it at most.
 
     Only of tables that it refers to by a unique key, and that have a condition of their own: any other
@@ -52,7 +52,7 @@ def join_filters(scope: Scope, source: Source) -> frozenset[Found]:
     return frozenset(each for each in found if each is not None)
 
 
-def _join_filter(scope: Scope, source: Source, beside: Source) -> Found | None:
+def _join_filter(scope: Scope, source: Source, beside: Source) -> FoundFilter | None:
     if source.table is None or beside.table is None or beside.subquery:
         return None
     if source.table.name == beside.table.name:
@@ -81,7 +81,7 @@ def _join_filter(scope: Scope, source: Source, beside: Source) -> Found | None:
         return None
     conditions = links + own
     names = {ref.column for q in links for ref in q.refs if ref.source == source.uid}
-    return Found(
+    return FoundFilter(
         JoinFilter(beside.table.name, _exists(beside.table.name, conditions, source, beside)),
         frozenset(source.real[name] for name in names),
     )

@@ -17,9 +17,9 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.derive.correlation import rows_of
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.join_path import Reach
+from cdc_daemon.analysis.derive.join_path import JoinPath
 from cdc_daemon.analysis.derive.null_extension import type_in
-from cdc_daemon.analysis.derive.outer_join_states import Case
+from cdc_daemon.analysis.derive.outer_join_states import JoinState
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.scope_plan import Plan, compiled, placed
 from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Ref, refs_of
@@ -27,46 +27,46 @@ from cdc_daemon.analysis.read.conjuncts import conjunct
 
 
 @dataclass(frozen=True)
-class Found:
+class ChosenRow:
     """What one of the subqueries that may have chosen a value says of the rows around.
 
     Attributes:
         start: what is known, of the changed row and of the sources in `fragment`.
-        brought: conditions of the subquery on the scope's columns; `seen` are those of the scope itself.
+        brought: conditions of the subquery on the scope's columns; `holding` are those of the scope itself.
         visited: the sources of the scope that are in `fragment` already.
     """
 
     fragment: Fragment
     start: Mapping[Ref, Value]
-    brought: tuple[Conjunct, ...]
-    seen: tuple[Conjunct, ...]
+    outer: tuple[Conjunct, ...]
+    holding: tuple[Conjunct, ...]
     visited: frozenset[str]
 
 
 def chosen_rows(
-    plan: Plan, reach: Reach, case: Case, changed: str, fragment: Fragment, chosen: Chosen
-) -> list[Found]:
+    plan: Plan, path: JoinPath, state: JoinState, changed: str, fragment: Fragment, chosen: Chosen
+) -> list[ChosenRow]:
     """What a changed row learns by a condition whose left side it knows, for each that may have chosen it.
 
     Empty where it knows too little, or the condition can't be used in this case.
     """
     condition = chosen.condition
-    nulls = case.nulls_seen(condition)
+    nulls = state.null_sources(condition)
     if not chosen.subqueries <= plan.before[changed] or nulls is None:
         return []
     compared = [*chosen.left, *(each for each in chosen.among if not isinstance(each, str))]
     if any(ref.source in nulls for tree in compared for ref in refs_of(tree)):
         return []
-    known = [reach.value(each) for each in chosen.left]
+    known = [path.value(each) for each in chosen.left]
     values = [value for value in known if value is not None]
     if len(values) < len(known) or not any(value.anchored for value in values):
         return []
     visited = frozenset[str]().union(*(value.hops for value in values))
-    hops, conditions = compiled(plan, reach, case, values, changed)
+    hops, conditions = compiled(plan, path, state, values, changed)
     grown = fragment.grown(hops, conditions)
-    start = {ref: replace(value, hops=frozenset[str]()) for ref, value in reach.known_by(visited).items()}
+    start = {ref: replace(value, hops=frozenset[str]()) for ref, value in path.known_by(visited).items()}
     given = {n: replace(value, hops=frozenset[str]()) for n, value in enumerate(values)}
-    found: list[Found] = []
+    found: list[ChosenRow] = []
     for each in chosen.among:
         if isinstance(each, str):
             source = plan.scope.sources[each]
@@ -75,11 +75,11 @@ def chosen_rows(
             for route in rows_of(source.body, given, grown, strict=True):
                 if not route.outer:
                     return []
-                brought = tuple(placed(q, source) for q in route.outer)
-                found.append(Found(route.fragment, start, brought, (), visited))
+                outer = tuple(placed(q, source) for q in route.outer)
+                found.append(ChosenRow(route.fragment, start, outer, (), visited))
         else:
             equality = exp.EQ(this=chosen.left[0].copy(), expression=each.copy())
             types = {ref: type_ for ref in condition.refs if (type_ := type_in(plan.scope, ref)) is not None}
             same = tuple(conjunct(equality, condition.join, condition.span, types))
-            found.append(Found(grown, start, (), same, visited))
+            found.append(ChosenRow(grown, start, (), same, visited))
     return found

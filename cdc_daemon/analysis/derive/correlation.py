@@ -22,21 +22,25 @@ from functools import partial
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value, substitute
-from cdc_daemon.analysis.derive.join_path import Reach
-from cdc_daemon.analysis.derive.null_extension import brought, in_case, seen_in
-from cdc_daemon.analysis.derive.outer_join_states import Case, cases
+from cdc_daemon.analysis.derive.join_path import JoinPath
+from cdc_daemon.analysis.derive.null_extension import (
+    given_conditions,
+    null_extended,
+    null_extended_conditions,
+)
+from cdc_daemon.analysis.derive.outer_join_states import JoinState, join_states
 from cdc_daemon.analysis.derive.partial_route import PartialRoute
 from cdc_daemon.analysis.derive.partition_peers import agree
-from cdc_daemon.analysis.derive.recursive_routes import Reached, compiled_step, copied_columns, step_alone
+from cdc_daemon.analysis.derive.recursive_routes import StepPath, compiled_step, copied_columns, step_alone
 from cdc_daemon.analysis.derive.route_builder import Closure, Fragment
 from cdc_daemon.analysis.derive.scope_plan import (
     Plan,
     compared_with,
     compiled,
     mentioned,
-    open_goals,
-    opened_by,
-    reach_of,
+    outer_conditions,
+    outer_goals,
+    path_of,
     values_of,
 )
 from cdc_daemon.analysis.model.dialect import Tree, column
@@ -71,7 +75,9 @@ def row_before(body: Recursion) -> Scope:
     return replace(scope, names=names, outputs=outputs, bindable=tuple(True for _ in names))
 
 
-def beginnings(body: Recursion, fragment: Fragment, values: Mapping[int, Value]) -> Iterator[PartialRoute]:
+def routes_to_outer_rows(
+    body: Recursion, fragment: Fragment, values: Mapping[int, Value]
+) -> Iterator[PartialRoute]:
     """Routes from the row before a changed step to what the bases that lead to it know of outer columns.
 
     Args:
@@ -89,7 +95,7 @@ def beginnings(body: Recursion, fragment: Fragment, values: Mapping[int, Value])
         _after(body),
         fragment,
         {names[n]: seed.tree for n, seed in seeds.items()},
-        tuple(compiled_step(reach, {names[n]: step[n] for n in seeds}) for reach, step in steps),
+        tuple(compiled_step(path, {names[n]: step[n] for n in seeds}) for path, step in steps),
     )
     start = Fragment(fragment.source, closure, notes=fragment.notes)
     found = {n: Value(column(_before(body), names[n]), exact=False, type=types[n]) for n in seeds}
@@ -104,7 +110,9 @@ def _after(body: Recursion) -> str:
     return f"{body.itself}$after"
 
 
-def _steps_back(body: Recursion, types: Mapping[int, str | None], known: frozenset[int]) -> Iterator[Reached]:
+def _steps_back(
+    body: Recursion, types: Mapping[int, str | None], known: frozenset[int]
+) -> Iterator[StepPath]:
     """One step back, in each case of its outer joins: of a row known in some columns, the row before."""
     scope = row_before(body)
     strict = _strict(body)
@@ -114,12 +122,12 @@ def _steps_back(body: Recursion, types: Mapping[int, str | None], known: frozens
         if body.step.bindable[n]
     ]
     goals = {n: scope.outputs[n] for n in sorted(known)}
-    for case in cases(scope, None, frozenset(), conjuncts):
-        usable = [q for q in (*brought(case, conjuncts), *scope.conjuncts) if case.holds(q)]
-        visible = frozenset(uid for uid in scope.sources if case.visible(uid))
-        reach = Reach(scope, usable, visible - {body.itself}, {})
-        reach.bind([in_case(case, tree) for tree in goals.values()])
-        yield reach, values_of(reach, case, goals)
+    for state in join_states(scope, None, frozenset(), conjuncts):
+        usable = [q for q in (*given_conditions(state, conjuncts), *scope.conjuncts) if state.holds(q)]
+        visible = frozenset(uid for uid in scope.sources if state.visible(uid))
+        path = JoinPath(scope, usable, visible - {body.itself}, {})
+        path.bind([null_extended(state, tree) for tree in goals.values()])
+        yield path, values_of(path, state, goals)
 
 
 def _strict(body: Recursion) -> bool:
@@ -152,7 +160,7 @@ def rows_of(
 
     def in_recursion(body: Recursion) -> Iterator[PartialRoute]:
         plain = {n: value for n, value in known.items() if n < len(body.step.outputs)}
-        return beginnings(body, fragment, plain)
+        return routes_to_outer_rows(body, fragment, plain)
 
     return fold(
         body,
@@ -182,17 +190,17 @@ def _rows_of_select(
         conjuncts.append(agree(*chosen, strict=strict))
     outer = [q for q in body.conjuncts if any(ref.source not in body.sources for ref in q.refs)]
     outer += [] if asked is None else asked(body)
-    goals = open_goals(body, outer)
+    goals = outer_goals(body, outer)
     rows = frozenset(uid for uid, source in body.sources.items() if not source.subquery)
     plan = Plan(body, {}, outer, goals, goals, dict.fromkeys(body.sources, rows), ())
-    for case in cases(body, None, mentioned(goals), conjuncts):
-        reach = reach_of(plan, case, None, {}, conjuncts, list(seen_in(case)))
-        opened = list(opened_by(plan, reach, case, conjuncts))
-        around = None if opened else way_around(plan, reach, case, None, fragment)
+    for state in join_states(body, None, mentioned(goals), conjuncts):
+        path = path_of(plan, state, None, {}, conjuncts, list(null_extended_conditions(state)))
+        opened = list(outer_conditions(plan, path, state, conjuncts))
+        around = None if opened else routes_through_correlated(plan, path, state, None, fragment)
         if around is not None:
             yield from around
             continue
-        hops, conditions = compiled(plan, reach, case, [value for _, value in opened], None)
+        hops, conditions = compiled(plan, path, state, [value for _, value in opened], None)
         grown = fragment.grown(hops, conditions, () if opened else notes)
         yield PartialRoute(grown, {}, [q for q, _ in opened])
 
@@ -208,8 +216,8 @@ def greatest(output: Tree) -> Tree | None:
     return x if single and not any(isinstance(node, QUERY) for node in x.walk()) else None
 
 
-def way_around(
-    plan: Plan, reach: Reach, case: Case, changed: str | None, fragment: Fragment
+def routes_through_correlated(
+    plan: Plan, path: JoinPath, state: JoinState, changed: str | None, fragment: Fragment
 ) -> Iterator[PartialRoute] | None:
     """The routes of a changed row that knows nothing of outer columns, but of a query beside it that does.
 
@@ -217,23 +225,23 @@ def way_around(
     changed x knows v.id, and the rows of v with that id know p.
     """
     for uid, source in plan.scope.sources.items():
-        if uid not in reach.visitable:
+        if uid not in path.visitable:
             continue
         compared = compared_with(plan.scope, source)
         for each in compared.values():
-            reach.bind([each])
-            if reach.knows(each):
+            path.bind([each])
+            if path.knows(each):
                 break
-        found = {n: value for n, each in compared.items() if (value := reach.value(each)) is not None}
+        found = {n: value for n, each in compared.items() if (value := path.value(each)) is not None}
         if any(value.anchored for value in found.values()):
-            return _by_its_rows(plan, reach, case, changed, source, found, fragment)
+            return _through_its_rows(plan, path, state, changed, source, found, fragment)
     return None
 
 
-def _by_its_rows(
+def _through_its_rows(
     plan: Plan,
-    reach: Reach,
-    case: Case,
+    path: JoinPath,
+    state: JoinState,
     changed: str | None,
     source: Source,
     values: Mapping[int, Value],
@@ -247,13 +255,13 @@ def _by_its_rows(
         }
         for q in plan.open:
             own = {ref for ref in q.refs if ref.source in plan.scope.sources}
-            if case.holds(q) and own and own <= outputs.keys():
+            if state.holds(q) and own and own <= outputs.keys():
                 yield from conjunct(substitute(q.tree, outputs), None, None, {})
 
     if source.body is None:
         raise AssertionError("a query has a body")
-    hops, conditions = compiled(plan, reach, case, list(values.values()), changed)
+    hops, conditions = compiled(plan, path, state, list(values.values()), changed)
     known = {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
-    strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)
+    strict = not any(isinstance(q.tree, exp.NullSafeEQ) for q in path.conjuncts)
     grown = fragment.grown(hops, conditions)
     yield from rows_of(source.body, known, grown, strict=strict, asked=asked)

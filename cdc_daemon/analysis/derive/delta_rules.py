@@ -8,22 +8,27 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.chosen_row import chosen_rows
-from cdc_daemon.analysis.derive.correlation import way_around
+from cdc_daemon.analysis.derive.correlation import routes_through_correlated
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.join_path import Reach
-from cdc_daemon.analysis.derive.null_extension import in_case, never, seen_in, told_apart
-from cdc_daemon.analysis.derive.outer_join_states import Case, cases
+from cdc_daemon.analysis.derive.join_path import JoinPath
+from cdc_daemon.analysis.derive.null_extension import (
+    never,
+    null_extended,
+    null_extended_conditions,
+    split_condition,
+)
+from cdc_daemon.analysis.derive.outer_join_states import JoinState, join_states
 from cdc_daemon.analysis.derive.partial_route import Alternatives, Partial, PartialRoute, Values, merged
-from cdc_daemon.analysis.derive.partition_peers import partition_arms
+from cdc_daemon.analysis.derive.partition_peers import partition_branches
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.scope_plan import (
     Plan,
     among,
     compiled,
     mentioned,
-    open_goals,
-    opened_by,
-    reach_of,
+    outer_conditions,
+    outer_goals,
+    path_of,
     shared,
     values_of,
 )
@@ -50,43 +55,49 @@ def routes_of(
     """Every route from a changed row of one source to the rows of its scope."""
     scope = plan.scope
     outputs, notes = shared(scope, plan.outputs)
-    for way in _followed(plan, source, outputs.values(), fragment, start, extra):
-        case, reach = way.case, way.reach
-        found = values_of(reach, case, outputs)
-        opened = list(opened_by(way.plan, reach, case, way.extra))
+    for progress in _followed(plan, source, outputs.values(), fragment, start, extra):
+        state, path = progress.state, progress.path
+        found = values_of(path, state, outputs)
+        opened = list(outer_conditions(progress.plan, path, state, progress.extra))
         hops, conditions = compiled(
-            way.plan, reach, case, [*found.values(), *(value for _, value in opened)], source.uid
+            progress.plan, path, state, [*found.values(), *(value for _, value in opened)], source.uid
         )
-        told = [*notes, TOO_MANY_JOINS] if case.blind and len(found) < len(outputs) else notes
+        told = [*notes, TOO_MANY_JOINS] if state.undecidable and len(found) < len(outputs) else notes
         route = PartialRoute(
-            way.fragment.grown(hops, conditions, told), _handed_on(scope, found), [q for q, _ in opened]
+            progress.fragment.grown(hops, conditions, told), _handed_on(scope, found), [q for q, _ in opened]
         )
         around = (
             None
             if opened
-            else way_around(way.plan, reach, case, source.uid, way.fragment.grown((), (), notes))
+            else routes_through_correlated(
+                progress.plan, path, state, source.uid, progress.fragment.grown((), (), notes)
+            )
         )
         yield route if around is None else Alternatives((tuple(around), (route,)))
     if scope.limit is not None or scope.chained:
         return
-    for keys, window, before in zip(scope.siblings, scope.windows, plan.siblings, strict=True):
+    for keys, window, before in zip(scope.partitions, scope.windows, plan.partitions, strict=True):
         if among(plan.outputs, keys).keys() == plan.outputs.keys():
             continue  # the whole partition has the values that were bound already
-        goals = [*keys, *open_goals(scope, plan.open)]
+        goals = [*keys, *outer_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
-        for way in _followed(own, source, keys, fragment, start, extra):
-            found = values_of(way.reach, way.case, dict(enumerate(keys)))
-            opened = list(opened_by(way.plan, way.reach, way.case, way.extra))
+        for progress in _followed(own, source, keys, fragment, start, extra):
+            found = values_of(progress.path, progress.state, dict(enumerate(keys)))
+            opened = list(outer_conditions(progress.plan, progress.path, progress.state, progress.extra))
             hops, conditions = compiled(
-                way.plan, way.reach, way.case, [*found.values(), *(value for _, value in opened)], source.uid
+                progress.plan,
+                progress.path,
+                progress.state,
+                [*found.values(), *(value for _, value in opened)],
+                source.uid,
             )
             known = [(keys[n], value) for n, value in found.items()]
-            grown = way.fragment.grown(hops, conditions, [window])
-            yield from _rest_of_partition(own, plan.again, grown, known, [q for q, _ in opened])
+            grown = progress.fragment.grown(hops, conditions, [window])
+            yield from _rest_of_partition(own, plan.second_instance, grown, known, [q for q, _ in opened])
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Progress:
     """How far a changed row was followed through its scope.
 
     Attributes:
@@ -95,8 +106,8 @@ class _Way:
     """
 
     plan: Plan
-    case: Case
-    reach: Reach
+    state: JoinState
+    path: JoinPath
     fragment: Fragment
     extra: Sequence[Conjunct]
 
@@ -108,94 +119,97 @@ def _followed(
     fragment: Fragment,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
-) -> list[_Way]:
+) -> list[_Progress]:
     """What is reached in each case; told apart are more of them where a condition is of use only then."""
 
-    def followed(asked: frozenset[str]) -> list[_Way]:
+    def followed(asked: frozenset[str]) -> list[_Progress]:
         every = (
-            (case, list(seen_in(case))) for case in cases(plan.scope, source.uid, wanted, extra, asked=asked)
+            (state, list(null_extended_conditions(state)))
+            for state in join_states(plan.scope, source.uid, sources, extra, asked=asked)
         )
         return [
             further
-            for case, seen in every
-            if not any(never(q.tree) for q in seen)
-            for reach in _reaches(plan, case, source.uid, start, extra, seen)
+            for state, holding in every
+            if not any(never(q.tree) for q in holding)
+            for path in _paths(plan, state, source.uid, start, extra, holding)
             for further in _through_chosen(
-                _Way(plan, case, reach, fragment, extra), source.uid, plan.scope.chosen
+                _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
             )
         ]
 
-    wanted = mentioned(outputs)
+    sources = mentioned(outputs)
     found = followed(frozenset())
     least = min(map(_known, found), default=0)
     if not found or least == len(plan.goals):
         return found
     conditions = (*plan.scope.conjuncts, *(each.condition for each in plan.scope.chosen))
-    asked = frozenset[str]().union(*(q.sources for q in conditions for way in found if way.case.undecided(q)))
+    asked = frozenset[str]().union(
+        *(q.sources for q in conditions for progress in found if progress.state.undecided(q))
+    )
     if not asked:
         return found
     apart = followed(asked)
     return apart if min(map(_known, apart), default=0) > least else found
 
 
-def _through_chosen(way: _Way, changed: str, chosen: Sequence[Chosen]) -> list[_Way]:
+def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen]) -> list[_Progress]:
     """A way taken on by conditions that compare with what a subquery chose; itself where they don't help."""
-    if _known(way) == len(way.plan.goals):
-        return [way]
+    if _known(progress) == len(progress.plan.goals):
+        return [progress]
     for each in chosen:
         rest = [other for other in chosen if other is not each]
-        further: list[_Way] = []
-        rows = chosen_rows(way.plan, way.reach, way.case, changed, way.fragment, each)
+        further: list[_Progress] = []
+        rows = chosen_rows(progress.plan, progress.path, progress.state, changed, progress.fragment, each)
         for found in rows:
-            before = {**way.plan.before, changed: way.plan.before[changed] - found.visited}
-            plan = replace(way.plan, before=before)
-            extra = [*way.extra, *found.brought]
-            if not replace(way.case, states=dict(way.case.states)).settled(extra):
+            before = {**progress.plan.before, changed: progress.plan.before[changed] - found.visited}
+            plan = replace(progress.plan, before=before)
+            extra = [*progress.extra, *found.outer]
+            if not replace(progress.state, by_join=dict(progress.state.by_join)).infer_matches(extra):
                 continue  # no row of this case is chosen
-            seen = [*seen_in(way.case), *found.seen]
-            for reach in _reaches(plan, way.case, changed, found.start, extra, seen):
-                taken = _Way(plan, way.case, reach, found.fragment, extra)
+            holding = [*null_extended_conditions(progress.state), *found.holding]
+            for path in _paths(plan, progress.state, changed, found.start, extra, holding):
+                taken = _Progress(plan, progress.state, path, found.fragment, extra)
                 further += _through_chosen(taken, changed, rest)
-        if rows and all(_known(taken) > _known(way) for taken in further):
+        if rows and all(_known(taken) > _known(progress) for taken in further):
             return further
-    return [way]
+    return [progress]
 
 
-def _known(way: _Way) -> int:
+def _known(progress: _Progress) -> int:
     """How many goals are known."""
-    return sum(way.reach.knows(in_case(way.case, goal)) for goal in way.plan.goals)
+    return sum(progress.path.knows(null_extended(progress.state, goal)) for goal in progress.plan.goals)
 
 
-def _reaches(
+def _paths(
     plan: Plan,
-    case: Case,
+    state: JoinState,
     changed: str,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
-    seen: Sequence[Conjunct],
+    holding: Sequence[Conjunct],
     *,
     splits: int = _MOST_SPLITS,
-) -> list[Reach]:
+) -> list[JoinPath]:
     """What is reached in a case; more than once where conditions told apart lead further, or spare reading a
     source whole."""
-    whole = reach_of(plan, case, changed, start, extra, seen)
-    goals = [in_case(case, tree) for tree in plan.goals]
+    whole = path_of(plan, state, changed, start, extra, holding)
+    goals = [null_extended(state, tree) for tree in plan.goals]
     known = [goal for goal in goals if whole.knows(goal)]
     if splits == 0 or (len(known) == len(goals) and not whole.reads_whole()):
         return [whole]
-    for q in seen:
-        arms = told_apart(plan.scope, q) if whole.touches(q) else []
-        rest = [other for other in seen if other is not q]
+    for q in holding:
+        branches = split_condition(plan.scope, q) if whole.touches(q) else []
+        rest = [other for other in holding if other is not q]
         found = [
-            reach
-            for arm in arms
-            for reach in _reaches(plan, case, changed, start, extra, [*rest, *arm], splits=splits - 1)
+            path
+            for branch in branches
+            for path in _paths(plan, state, changed, start, extra, [*rest, *branch], splits=splits - 1)
         ]
         if not found:
             continue
-        spared = not any(reach.reads_whole() for reach in found)
-        if min(sum(map(reach.knows, goals)) for reach in found) > len(known) or (
-            spared and all(reach.knows(goal) for goal in known for reach in found)
+        spared = not any(path.reads_whole() for path in found)
+        if min(sum(map(path.knows, goals)) for path in found) > len(known) or (
+            spared and all(path.knows(goal) for goal in known for path in found)
         ):
             return found
     return [whole]
@@ -216,15 +230,17 @@ def _rest_of_partition(
     rows = frozenset(uid for uid, source in second.sources.items() if not source.subquery)
     goals = list(outputs.values())
     everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
-    arms = partition_arms(plan.scope, second, known)
-    if len(arms) > 1 and not set(fragment.guards).isdisjoint(arms[-1].conditions):
-        del arms[0]  # the key is known to be NULL, and equal to nothing
-    for arm in arms:
-        for case in cases(second, None, mentioned(outputs.values()), arm.conjuncts):
-            reach = reach_of(everything, case, None, {}, arm.conjuncts, list(seen_in(case)))
-            found = values_of(reach, case, outputs)
-            hops, conditions = compiled(everything, reach, case, list(found.values()), None)
-            grown = fragment.guarded(arm.conditions).grown(hops, conditions)
+    branches = partition_branches(plan.scope, second, known)
+    if len(branches) > 1 and not set(fragment.guards).isdisjoint(branches[-1].conditions):
+        del branches[0]  # the key is known to be NULL, and equal to nothing
+    for branch in branches:
+        for state in join_states(second, None, mentioned(outputs.values()), branch.conjuncts):
+            path = path_of(
+                everything, state, None, {}, branch.conjuncts, list(null_extended_conditions(state))
+            )
+            found = values_of(path, state, outputs)
+            hops, conditions = compiled(everything, path, state, list(found.values()), None)
+            grown = fragment.guarded(branch.conditions).grown(hops, conditions)
             yield PartialRoute(grown, _handed_on(second, found), opened)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from cdc_daemon.analysis.model.dialect import Tree, enclosed
-from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Given, Ref, Scope, Side, refs_of
+from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Identity, Ref, Scope, Side, refs_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Value:
 
 
 @dataclass
-class Known:
+class Equivalences:
     """Values of columns, as they spread by equality.
 
     Attributes:
@@ -144,7 +144,7 @@ class Known:
             return None
         value = self._substituted(side.tree, side.refs, self._exact, exact=False)
         if side.given is not None:
-            return replace(value, exact=side.given is Given.EXACT, anchored=True, type=side.type)
+            return replace(value, exact=side.given is Identity.IDENTICAL, anchored=True, type=side.type)
         return value
 
     def _substituted(

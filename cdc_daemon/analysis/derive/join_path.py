@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.derive.equivalences import Known, Value, aliases, substitute
+from cdc_daemon.analysis.derive.equivalences import Equivalences, Value, aliases, substitute
 from cdc_daemon.analysis.model.collations import marked, of_column
 from cdc_daemon.analysis.model.dialect import Tree, column, enclosed, render
 from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Ref, Source, refs_of
@@ -38,7 +38,7 @@ _Visit: TypeAlias = tuple[str, Conjunct | None, frozenset[str]]
 
 
 @dataclass
-class Reach(Known):
+class JoinPath(Equivalences):
     """The closure of one changed source."""
 
     _links: dict[str, Conjunct | None] = field(init=False, default_factory=dict[str, Conjunct | None])
@@ -51,7 +51,7 @@ class Reach(Known):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.roaming = any(q.free and not q.sources for q in self.conjuncts)
+        self.roaming = any(q.null_guard and not q.sources for q in self.conjuncts)
         for q in self.conjuncts:
             for uid in q.sources:
                 self._touching.setdefault(uid, []).append(q)
@@ -117,7 +117,7 @@ class Reach(Known):
                 continue
             if not self._exact.keys() >= self.scope.sources[uid].outer:
                 continue
-            for q, needs in self._ways(self.scope.sources[uid], unbound=uid in missing):
+            for q, needs in self._visits_to(self.scope.sources[uid], unbound=uid in missing):
                 score = (len(needs), 1 if q is None or q.sides is None else 0, order)
                 if best is None or score < best[0]:
                     best = (score, (uid, q, needs))
@@ -126,13 +126,15 @@ class Reach(Known):
     def _may_visit(self, uid: str) -> bool:
         return uid in self.visitable and uid not in self._links and not self.scope.sources[uid].subquery
 
-    def _ways(self, source: Source, *, unbound: bool) -> Iterator[tuple[Conjunct | None, frozenset[str]]]:
+    def _visits_to(
+        self, source: Source, *, unbound: bool
+    ) -> Iterator[tuple[Conjunct | None, frozenset[str]]]:
         feeders = self._hops(source.outer)
         if any(self._exact[ref].anchored for ref in source.outer):
             yield None, feeders
         if unbound:
             for q in self.conjuncts:
-                if q.free and not q.sources:
+                if q.null_guard and not q.sources:
                     yield q, feeders
         for q in self._touching.get(source.uid, ()):
             if q.implied:
@@ -271,7 +273,7 @@ class Reach(Known):
         linked: dict[Conjunct, Tree] = {}
         alone: list[tuple[Conjunct, Tree]] = []
         for q in self.conjuncts:
-            of_hops = q.free or bool(q.sources & kept)
+            of_hops = q.null_guard or bool(q.sources & kept)
             if q.implied or not (of_hops or q.sources == frozenset((changed,))):
                 continue
             tree = self._condition(q, kept)

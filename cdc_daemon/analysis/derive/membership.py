@@ -14,7 +14,7 @@ from cdc_daemon.analysis.model.collations import alike, one_collation
 from cdc_daemon.analysis.model.dialect import Tree, column, enclosed, quoted
 from cdc_daemon.analysis.model.scopes import (
     Conjunct,
-    Given,
+    Identity,
     Membership,
     Ref,
     Scope,
@@ -31,7 +31,7 @@ _COMPARED = IDENTICAL | TEXTS | {"numeric"}
 
 
 @dataclass(frozen=True)
-class Arm:
+class Branch:
     """One set of rows that a change touches.
 
     Attributes:
@@ -43,7 +43,7 @@ class Arm:
     conjuncts: tuple[Conjunct, ...] = ()
 
 
-def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) -> list[Arm]:
+def membership_branches(scope: Scope, source: Source, start: Mapping[Ref, Value]) -> list[Branch]:
     """The rows of a scope that a changed row of one of its sources touches.
 
     A row v that appears in or vanishes from the subquery touches the rows with x = v. NOT IN, or IN where
@@ -53,43 +53,43 @@ def membership_arms(scope: Scope, source: Source, start: Mapping[Ref, Value]) ->
     counts but whether the subquery is empty.
     """
     if source.membership is Membership.NONE:
-        return [Arm()]
+        return [Branch()]
     columns = [
         (left, start.get(Ref(source.uid, name)), n)
         for n, (left, name) in enumerate(zip(source.left, source.columns, strict=True))
     ]
     known = [(left, value, n) for left, value, n in columns if value is not None]
     if source.membership is Membership.POSITIVE:
-        return [Arm(conjuncts=tuple(_equal(source, left, value) for left, value, _ in known))]
+        return [Branch(conjuncts=tuple(_equal(source, left, value) for left, value, _ in known))]
     # Of rows of many columns the first decide: fewer conditions name more, never less.
-    ways = [list(_ways(scope, source, left, value, n)) for left, value, n in known[:_MOST_COLUMNS]]
-    emptied = _emptied(source, known) if len(ways) == len(columns) else None
-    arms: list[Arm] = []
-    for chosen in product(*ways):
-        conditions = tuple(each for way in chosen for each in way.conditions)
-        conjuncts = tuple(each for way in chosen for each in way.conjuncts)
-        if chosen and emptied is not None and all(way.left_null for way in chosen):
+    matches = [list(_matches(scope, source, left, value, n)) for left, value, n in known[:_MOST_COLUMNS]]
+    emptied = _emptied(source, known) if len(matches) == len(columns) else None
+    branches: list[Branch] = []
+    for chosen in product(*matches):
+        conditions = tuple(each for match_ in chosen for each in match_.conditions)
+        conjuncts = tuple(each for match_ in chosen for each in match_.conjuncts)
+        if chosen and emptied is not None and all(match_.left_null for match_ in chosen):
             conditions += (emptied,)
-        arms.append(Arm(conditions, conjuncts))
-    return arms
+        branches.append(Branch(conditions, conjuncts))
+    return branches
 
 
 @dataclass(frozen=True)
-class _Way(Arm):
+class _Match(Branch):
     """How one column of x and of v can fail to be unequal."""
 
     left_null: bool = False
 
 
-def _ways(scope: Scope, source: Source, left: Tree, value: Value, n: int) -> Iterator[_Way]:
+def _matches(scope: Scope, source: Source, left: Tree, value: Value, n: int) -> Iterator[_Match]:
     if not is_null(value.tree):
-        yield _Way(conjuncts=(_equal(source, left, value),))
+        yield _Match(conjuncts=(_equal(source, left, value),))
     if not never_null(left, scope.sources, scope.joins):
         left_null = exp.Is(this=enclosed(left), expression=exp.Null())
-        yield _Way(conjuncts=(_rider(source, left_null, refs_of(left)),), left_null=True)
+        yield _Match(conjuncts=(_null_guard(source, left_null, refs_of(left)),), left_null=True)
     if source.body is None or not output_never_null(source.body, n):
         right_null = exp.Is(this=enclosed(value.tree), expression=exp.Null())
-        yield _Way(conditions=(right_null,), conjuncts=(_rider(source, right_null, frozenset()),))
+        yield _Match(conditions=(right_null,), conjuncts=(_null_guard(source, right_null, frozenset()),))
 
 
 def _emptied(source: Source, known: Sequence[tuple[Tree, Value, int]]) -> Tree | None:
@@ -138,7 +138,7 @@ def is_null(tree: Tree) -> bool:
 def _equal(source: Source, left: Tree, value: Value) -> Conjunct:
     refs = refs_of(left)
     plain = isinstance(left.unnest(), exp.Column)
-    given = Given.EXACT if value.exact else Given.EQUAL
+    given = Identity.IDENTICAL if value.exact else Identity.EQUAL
     sides: tuple[Side, Side] | None = (
         Side(left, refs, next(iter(refs)) if plain else None),
         Side(value.tree, frozenset(), None, given, value.type),
@@ -149,8 +149,8 @@ def _equal(source: Source, left: Tree, value: Value) -> Conjunct:
     return _here(source, Conjunct(tree, refs, sides, given=True, strict=strict_in(tree), carries=carries))
 
 
-def _rider(source: Source, tree: Tree, refs: frozenset[Ref]) -> Conjunct:
-    return _here(source, Conjunct(tree, refs, given=True, free=True))
+def _null_guard(source: Source, tree: Tree, refs: frozenset[Ref]) -> Conjunct:
+    return _here(source, Conjunct(tree, refs, given=True, null_guard=True))
 
 
 def _here(source: Source, q: Conjunct) -> Conjunct:

@@ -9,61 +9,61 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import substitute
 from cdc_daemon.analysis.derive.membership import is_null
-from cdc_daemon.analysis.derive.outer_join_states import Case
+from cdc_daemon.analysis.derive.outer_join_states import JoinState
 from cdc_daemon.analysis.model.dialect import Tree, column, enclosed
 from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Ref, Scope, refs_of
 from cdc_daemon.analysis.read.conjuncts import conjunct, conjuncts_of, strict_refs, true_of_none
 from cdc_daemon.analysis.read.names import null_of, type_of
 
 
-def seen_in(case: Case) -> Iterator[Conjunct]:
+def null_extended_conditions(state: JoinState) -> Iterator[Conjunct]:
     """The scope's conditions that hold in a case, as they are with its NULLs.
 
     `COALESCE(a, b) = x` is an equality of a and x where a is not NULL, and one of b and x where a is.
     """
-    seen = [(q, nulls) for q in case.scope.conjuncts if (nulls := case.nulls_seen(q)) is not None]
-    strict = frozenset[Ref]().union(*(strict_refs(q.tree) for q, nulls in seen if not nulls))
-    for q, nulls in seen:
+    holding = [(q, nulls) for q in state.scope.conjuncts if (nulls := state.null_sources(q)) is not None]
+    strict = frozenset[Ref]().union(*(strict_refs(q.tree) for q, nulls in holding if not nulls))
+    for q, nulls in holding:
         if not nulls and not _has_coalesce(q.tree):
             yield q
             continue
         tree = _coalesced(
-            with_nulls(case.scope, q.tree, nulls), {ref for ref in strict if ref.source not in nulls}
+            with_nulls(state.scope, q.tree, nulls), {ref for ref in strict if ref.source not in nulls}
         )
         if q.implied or not refs_of(tree):
             continue
-        yield from _prepared(case.scope, _possible(tree), q)
+        yield from _prepared(state.scope, _possible(tree), q)
 
 
-def brought(case: Case, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
+def given_conditions(state: JoinState, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
     """Conditions that the changed source brings along, as they are where some sources are all NULL.
 
     What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
     others may be meant.
     """
     for q in extra:
-        nulls = case.nulls_in(q)
+        nulls = state.null_sources_of_given(q)
         if q.sources.isdisjoint(nulls):
             yield q
             continue
-        tree = with_nulls(case.scope, q.tree, nulls)
+        tree = with_nulls(state.scope, q.tree, nulls)
         if isinstance(tree, exp.Is) and is_null(tree.this) and is_null(tree.expression):
             tree = exp.true()
         refs = frozenset(ref for ref in q.refs if ref.source not in nulls)
         alone = not refs and next(tree.find_all(exp.Column), None) is not None
-        yield replace(q, tree=tree, refs=refs, sides=None, free=q.free or alone)
+        yield replace(q, tree=tree, refs=refs, sides=None, null_guard=q.null_guard or alone)
 
 
-def in_case(case: Case, tree: Tree) -> Tree:
+def null_extended(state: JoinState, tree: Tree) -> Tree:
     """An expression with NULL for the columns of sources that are all NULL, each COALESCE reduced by them.
 
     `COALESCE(a.k, b.k)` is a.k where b is NULL, or where a condition that holds keeps a.k from being NULL: a
     mere column, for which an equal value will do.
     """
-    tree = with_nulls(case.scope, tree, case.nulls)
+    tree = with_nulls(state.scope, tree, state.nulls)
     if not _has_coalesce(tree):
         return tree
-    strict = (strict_refs(q.tree) for q in seen_in(case))
+    strict = (strict_refs(q.tree) for q in null_extended_conditions(state))
     return _coalesced(tree, frozenset[Ref]().union(*strict))
 
 
@@ -77,7 +77,7 @@ def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
     return substitute(tree, {ref: null_of(scope.sources, column(*ref)) for ref in absent})
 
 
-def told_apart(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
+def split_condition(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
     """One condition as several sets of conditions, one of which holds; empty if it is of no such kind.
 
     `x = COALESCE(a, b)`: x = a, or a IS NULL and x = b. `x = CASE WHEN c THEN a ELSE b END`: c and x = a, or
@@ -86,12 +86,14 @@ def told_apart(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
     """
     if q.implied:
         return []
-    arms = [[part for each in arm for part in conjuncts_of(each)] for arm in _arms(q.tree.unnest())]
-    possible = [arm for arm in arms if not any(map(never, arm))]
-    return [[each for tree in arm for each in _prepared(scope, tree, q)] for arm in possible]
+    branches = [
+        [part for each in branch for part in conjuncts_of(each)] for branch in _branches(q.tree.unnest())
+    ]
+    possible = [branch for branch in branches if not any(map(never, branch))]
+    return [[each for tree in branch for each in _prepared(scope, tree, q)] for branch in possible]
 
 
-def _arms(tree: Tree) -> list[list[Tree]]:
+def _branches(tree: Tree) -> list[list[Tree]]:
     if isinstance(tree, exp.Or):
         return [[each] for each in _joined_by_or(tree)]
     if not isinstance(tree, exp.EQ):

@@ -30,41 +30,41 @@ _MOST_CASES = 32
 
 
 @dataclass
-class Case:
+class JoinState:
     """The states of a scope's outer joins; a join without one may be either way.
 
     Attributes:
         changed: the source whose row changed.
-        blind: there are too many cases to tell apart: what may be NULL in some is unknown.
+        undecidable: there are too many cases to tell apart: what may be NULL in some is unknown.
         apart: the joins that have a case of a match beside that of the changed row as witness.
     """
 
     scope: Scope
     changed: str | None
-    states: dict[OuterJoin, int]
-    blind: bool = False
-    apart: frozenset[OuterJoin] = frozenset()
+    by_join: dict[OuterJoin, int]
+    undecidable: bool = False
+    also_matched: frozenset[OuterJoin] = frozenset()
 
     @property
     def nulls(self) -> frozenset[str]:
         """The sources whose columns are NULL in the scope's row."""
         return frozenset[str]().union(
-            *(join.sides[state] for join, state in self.states.items() if state != MATCHED)
+            *(join.sides[state] for join, state in self.by_join.items() if state != MATCHED)
         )
 
-    def nulls_in(self, q: Conjunct) -> frozenset[str]:
+    def null_sources_of_given(self, q: Conjunct) -> frozenset[str]:
         """The sources of which a condition that the changed source brings along saw NULLs."""
         return frozenset[str]().union(
             *(
                 join.sides[state]
-                for join, state in self.states.items()
+                for join, state in self.by_join.items()
                 if state != MATCHED and not self._within(q, join.sides[state])
             )
         )
 
-    def tells(self, mentioned: frozenset[str]) -> bool:
+    def has_one_meaning(self, mentioned: frozenset[str]) -> bool:
         """Whether an expression over these sources has one meaning in this case."""
-        return not self.blind or not any(
+        return not self.undecidable or not any(
             mentioned & join.sides[arm] for join, arm in _nullable_arms(self.scope)
         )
 
@@ -76,11 +76,11 @@ class Case:
 
     def holds(self, q: Conjunct) -> bool:
         """Whether a conjunct may be used as it is written."""
-        return self.nulls_seen(q) == frozenset()
+        return self.null_sources(q) == frozenset()
 
-    def nulls_seen(self, q: Conjunct) -> frozenset[str] | None:
+    def null_sources(self, q: Conjunct) -> frozenset[str] | None:
         """The sources of which a condition saw NULLs; None if it can't be used in this case."""
-        if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
+        if q.join is not None and self.by_join.get(q.join) != MATCHED and not self._witnessed(q.join):
             return None
         nulls: set[str] = set()
         for join, arm in _nullable_arms(self.scope):
@@ -89,8 +89,8 @@ class Case:
                 if not self._present(join, arm):
                     return None
             elif q.join is not join and q.sources & side:
-                state = self.states.get(join)
-                if state is None or (state == arm and self.changed in side and join not in self.apart):
+                state = self.by_join.get(join)
+                if state is None or (state == arm and self.changed in side and join not in self.also_matched):
                     return None  # the case of a witness stands for that of a match, too
                 nulls |= side if state == arm else frozenset()
         return frozenset(nulls)
@@ -98,7 +98,7 @@ class Case:
     def undecided(self, q: Conjunct) -> bool:
         """Whether a condition can't be used only because nobody asked whether a join found a match."""
         return any(
-            q.join is not join and q.sources & join.sides[arm] and join not in self.states
+            q.join is not join and q.sources & join.sides[arm] and join not in self.by_join
             for join, arm in _nullable_arms(self.scope)
         )
 
@@ -107,14 +107,14 @@ class Case:
         return q.given and self.changed in side
 
     def _present(self, join: OuterJoin, arm: int) -> bool:
-        state = self.states.get(join)
+        state = self.by_join.get(join)
         return state is not None and (state != arm or self.changed in join.sides[arm])
 
     def _witnessed(self, join: OuterJoin) -> bool:
-        state = self.states.get(join, MATCHED)
+        state = self.by_join.get(join, MATCHED)
         return state != MATCHED and self.changed in join.sides[state]
 
-    def settled(self, given: Sequence[Conjunct] = ()) -> bool:
+    def infer_matches(self, given: Sequence[Conjunct] = ()) -> bool:
         """Draw what the strict conditions imply; False if they exclude this case.
 
         Args:
@@ -135,7 +135,7 @@ class Case:
         if at is None or source is None or source.table is None or at.name not in source.real:
             return False
         return source.table.columns[source.real[at.name]].not_null and all(
-            self.states.get(join) == MATCHED
+            self.by_join.get(join) == MATCHED
             for join, arm in _nullable_arms(self.scope)
             if source.uid in join.sides[arm]
         )
@@ -145,13 +145,13 @@ class Case:
         while moving:
             moving = False
             for join, arm in _nullable_arms(self.scope):
-                state = self.states.get(join)
+                state = self.by_join.get(join)
                 if state == MATCHED or not any(self._refuses_null(q, join, arm) for q in conjuncts):
                     continue
                 if state == arm:
                     return False
                 if state is None and not join.nullable[1 - arm]:
-                    self.states[join] = MATCHED
+                    self.by_join[join] = MATCHED
                     moving = True
         return True
 
@@ -161,24 +161,24 @@ class Case:
             return False
         if self._within(q, side):
             return False  # it was the row of the witness that it saw
-        before = self.states.get(join)
-        self.states[join] = MATCHED
+        before = self.by_join.get(join)
+        self.by_join[join] = MATCHED
         holds = self.holds(q)
         if before is None:
-            del self.states[join]
+            del self.by_join[join]
         else:
-            self.states[join] = before
+            self.by_join[join] = before
         return holds
 
 
-def cases(
+def join_states(
     scope: Scope,
     changed: str | None,
     mentioned: frozenset[str],
     given: Sequence[Conjunct] = (),
     *,
     asked: frozenset[str] = frozenset(),
-) -> Iterator[Case]:
+) -> Iterator[JoinState]:
     """Every case that a changed row of one source has to be followed in.
 
     Args:
@@ -189,20 +189,20 @@ def cases(
     """
     led = asked.union(*(q.sources for q in given))
     options = {join: list(_options(join, changed, mentioned, led)) for join in scope.joins}
-    blind = prod(len(states) for states in options.values()) > _MOST_CASES
-    if blind:
+    undecidable = prod(len(states) for states in options.values()) > _MOST_CASES
+    if undecidable:
         options = {join: list(_options(join, changed, frozenset(), frozenset())) for join in scope.joins}
-    apart = frozenset(join for join, states in options.items() if MATCHED in states)
+    also_matched = frozenset(join for join, states in options.items() if MATCHED in states)
     for states in product(*options.values()):
-        case = Case(
+        state = JoinState(
             scope,
             changed,
             {join: state for join, state in zip(options, states, strict=True) if state is not None},
-            blind,
-            apart,
+            undecidable,
+            also_matched,
         )
-        if case.settled(given):
-            yield case
+        if state.infer_matches(given):
+            yield state
 
 
 def _options(

@@ -67,13 +67,13 @@ def _identity(route: Partial) -> Hashable:
     return tuple(tuple(map(_identity, each)) for each in route.sets)
 
 
-def settled(routes: Iterable[Partial]) -> Iterator[PartialRoute]:
+def best(routes: Iterable[Partial]) -> Iterator[PartialRoute]:
     """The routes through the whole query: of each `Alternatives` the first set that binds most."""
     for route in routes:
         if isinstance(route, PartialRoute):
             yield route
         else:
-            yield from max((list(settled(each)) for each in route.sets), key=_least_bound)
+            yield from max((list(best(each)) for each in route.sets), key=_least_bound)
 
 
 def _least_bound(routes: Sequence[PartialRoute]) -> tuple[int, int, int]:

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.membership import Arm, is_null
+from cdc_daemon.analysis.derive.membership import Branch, is_null
 from cdc_daemon.analysis.model.collations import alike, one_collation
 from cdc_daemon.analysis.model.dialect import Tree, enclosed, quoted
-from cdc_daemon.analysis.model.scopes import Conjunct, Given, OuterJoin, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.model.scopes import Conjunct, Identity, OuterJoin, Ref, Scope, Side, Source, refs_of
 from cdc_daemon.analysis.read.conjuncts import IDENTICAL
 from cdc_daemon.analysis.read.names import type_of
 from cdc_daemon.analysis.read.nullability import never_null
 
 
-def again(scope: Scope) -> Scope:
+def second_instance(scope: Scope) -> Scope:
     """A second instance of a scope: the same sources and conditions under other aliases."""
     uids = {uid: f"{uid}$again" for uid in scope.sources}
     joins = {
@@ -40,7 +40,7 @@ def again(scope: Scope) -> Scope:
     )
 
 
-def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Value]]) -> list[Arm]:
+def partition_branches(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Value]]) -> list[Branch]:
     """What ties the second instance to the changed row: the partition keys agree.
 
     Keys are compared as GROUP BY compares them, NULL with NULL. IS NOT DISTINCT FROM uses no index, so a
@@ -54,7 +54,7 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
     nullable = [key for key in keys if not key[2]]
     if len(nullable) != 1:
         return [
-            Arm(conjuncts=tuple(_agree(second, key, value, strict=strict) for key, value, strict in keys))
+            Branch(conjuncts=tuple(_agree(second, key, value, strict=strict) for key, value, strict in keys))
         ]
     (key, value, _) = nullable[0]
     others = tuple(_agree(second, k, v, strict=True) for k, v, strict in keys if strict)
@@ -62,13 +62,13 @@ def partition_arms(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Valu
     # around, and is followed once.
     both_null = _agree(second, key, value, strict=False)
     both_null.tree = exp.Is(this=enclosed(key), expression=exp.Null())
-    both_null.free = not others
+    both_null.null_guard = not others
     of_null = (*others, both_null)
     if is_null(value.tree):
-        return [Arm(conjuncts=of_null)]
+        return [Branch(conjuncts=of_null)]
     return [
-        Arm(conjuncts=(*others, _agree(second, key, value, strict=True))),
-        Arm((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
+        Branch(conjuncts=(*others, _agree(second, key, value, strict=True))),
+        Branch((exp.Is(this=enclosed(value.tree), expression=exp.Null()),), of_null),
     ]
 
 
@@ -85,7 +85,7 @@ def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
     kind = exp.EQ if strict else exp.NullSafeEQ
     refs = refs_of(key)
     plain = isinstance(key.unnest(), exp.Column)
-    given = Given.EXACT if value.exact else Given.EQUAL
+    given = Identity.IDENTICAL if value.exact else Identity.EQUAL
     sides: tuple[Side, Side] | None = (
         Side(key, refs, next(iter(refs)) if plain else None),
         Side(value.tree, frozenset(), None, given, value.type),

@@ -15,16 +15,16 @@ from functools import partial
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.join_path import Reach
-from cdc_daemon.analysis.derive.null_extension import in_case
-from cdc_daemon.analysis.derive.outer_join_states import cases
-from cdc_daemon.analysis.derive.route_builder import Closure, Fragment, Step
+from cdc_daemon.analysis.derive.join_path import JoinPath
+from cdc_daemon.analysis.derive.null_extension import null_extended
+from cdc_daemon.analysis.derive.outer_join_states import join_states
+from cdc_daemon.analysis.derive.route_builder import Closure, ClosureStep, Fragment
 from cdc_daemon.analysis.derive.scope_plan import mentioned, values_of
 from cdc_daemon.analysis.model.dialect import Tree, column
 from cdc_daemon.analysis.model.scopes import Recursion, Ref, Scope
 from cdc_daemon.analysis.read.names import output_type, typed_null
 
-Reached = tuple[Reach, Mapping[int, Value]]
+StepPath = tuple[JoinPath, Mapping[int, Value]]
 """A step in one case of its outer joins, and by position what it makes of the columns known."""
 
 
@@ -52,9 +52,7 @@ def closure_over(
     alias = f"{body.itself}$affected"
     columns = body.step.sources[body.itself].columns
     names = {n: columns[n] for n in seeds}
-    made = tuple(
-        compiled_step(reach, {names[n]: value for n, value in step.items()}) for reach, step in steps
-    )
+    made = tuple(compiled_step(path, {names[n]: value for n, value in step.items()}) for path, step in steps)
     closure = Closure(alias, body.itself, fragment, {names[n]: seed.tree for n, seed in seeds.items()}, made)
     further = {
         n: Value(
@@ -71,8 +69,8 @@ def copied_columns(
     body: Recursion,
     values: Mapping[int, Value],
     types: Mapping[int, str | None],
-    steps: Callable[[frozenset[int]], Iterator[Reached]],
-) -> tuple[Mapping[int, Value], Sequence[Reached]]:
+    steps: Callable[[frozenset[int]], Iterator[StepPath]],
+) -> tuple[Mapping[int, Value], Sequence[StepPath]]:
     """The columns that every step copies, with what is known of them, and the steps from and to them alone.
 
     Without one column a step may reach less, and copy fewer: until nothing changes any more.
@@ -83,7 +81,7 @@ def copied_columns(
     """
     seeds: Mapping[int, Value] = _stored(body, values, types)
     while seeds:
-        made = [(reach, _stored(body, step, types)) for reach, step in steps(frozenset(seeds))]
+        made = [(path, _stored(body, step, types)) for path, step in steps(frozenset(seeds))]
         copied: dict[int, Value] = {
             n: seed for n, seed in seeds.items() if all(n in step for _, step in made)
         }
@@ -100,24 +98,24 @@ def _stored(
     return {n: value for n, value in kept.items() if value is not None}
 
 
-def _steps(body: Recursion, known: frozenset[int]) -> Iterator[Reached]:
+def _steps(body: Recursion, known: frozenset[int]) -> Iterator[StepPath]:
     """One step, in each case of its outer joins: what it makes of the columns known."""
     scope = step_alone(body)
     itself = scope.sources[body.itself]
     start = {Ref(itself.uid, itself.columns[n]): Value(column(itself.uid, itself.columns[n])) for n in known}
     outputs = {n: scope.outputs[n] for n in known if scope.bindable[n]}
-    for case in cases(scope, None, mentioned(outputs.values())):
-        usable = [q for q in scope.conjuncts if case.holds(q)]
-        visible = frozenset(uid for uid in scope.sources if case.visible(uid))
-        reach = Reach(scope, usable, visible - {itself.uid}, start)
-        reach.bind([in_case(case, tree) for tree in outputs.values()])
-        yield reach, values_of(reach, case, outputs)
+    for state in join_states(scope, None, mentioned(outputs.values())):
+        usable = [q for q in scope.conjuncts if state.holds(q)]
+        visible = frozenset(uid for uid in scope.sources if state.visible(uid))
+        path = JoinPath(scope, usable, visible - {itself.uid}, start)
+        path.bind([null_extended(state, tree) for tree in outputs.values()])
+        yield path, values_of(path, state, outputs)
 
 
-def compiled_step(reach: Reach, outputs: Mapping[str, Value]) -> Step:
+def compiled_step(path: JoinPath, outputs: Mapping[str, Value]) -> ClosureStep:
     """What was reached, as one step of a closure."""
-    hops, conditions = reach.compiled(list(outputs.values()), None)
-    return Step(tuple(hops), tuple(conditions), {name: value.tree for name, value in outputs.items()})
+    hops, conditions = path.compiled(list(outputs.values()), None)
+    return ClosureStep(tuple(hops), tuple(conditions), {name: value.tree for name, value in outputs.items()})
 
 
 def _stored_value(body: Recursion, value: Value, type_: str | None) -> Value | None:

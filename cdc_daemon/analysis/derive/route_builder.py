@@ -21,7 +21,7 @@ _AFFECTED = "affected"
 
 
 @dataclass(frozen=True)
-class Step:
+class ClosureStep:
     """From a row of a closure to further ones.
 
     Attributes:
@@ -32,11 +32,11 @@ class Step:
     conditions: tuple[Tree, ...]
     outputs: Mapping[str, Tree]
 
-    def narrowed(self, columns: frozenset[str]) -> Step:
+    def narrowed(self, columns: frozenset[str]) -> ClosureStep:
         """Only these columns, and the visits that they need."""
         outputs = {name: tree for name, tree in self.outputs.items() if name in columns}
         hops, conditions = _needed(self.hops, self.conditions, outputs.values())
-        return Step(hops, conditions, outputs)
+        return ClosureStep(hops, conditions, outputs)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Closure:
     itself: str
     seed: Fragment
     columns: Mapping[str, Tree]
-    steps: tuple[Step, ...]
+    steps: tuple[ClosureStep, ...]
 
     def narrowed(self, columns: frozenset[str]) -> Closure:
         """Only these columns, and those by which its steps find their way."""

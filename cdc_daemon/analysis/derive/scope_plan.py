@@ -9,16 +9,16 @@ from functools import cached_property
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.join_path import Hop, Reach
-from cdc_daemon.analysis.derive.null_extension import brought, in_case
-from cdc_daemon.analysis.derive.outer_join_states import MATCHED, Case
-from cdc_daemon.analysis.derive.partition_peers import again
-from cdc_daemon.analysis.derive.source_order import settle
+from cdc_daemon.analysis.derive.join_path import Hop, JoinPath
+from cdc_daemon.analysis.derive.null_extension import given_conditions, null_extended
+from cdc_daemon.analysis.derive.outer_join_states import MATCHED, JoinState
+from cdc_daemon.analysis.derive.partition_peers import second_instance
+from cdc_daemon.analysis.derive.source_order import rank_sources
 from cdc_daemon.analysis.model.dialect import Tree, column, render
 from cdc_daemon.analysis.model.scopes import (
     WHOLE_ROW,
     Conjunct,
-    Given,
+    Identity,
     Membership,
     Note,
     Ref,
@@ -32,7 +32,7 @@ _OUTER = "$outer"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Demand:
     """What the scopes around want of a query.
 
     Attributes:
@@ -64,27 +64,27 @@ class Plan:
     goals: Sequence[Tree]
     others: Sequence[Tree]
     before: Mapping[str, frozenset[str]]
-    siblings: Sequence[Mapping[str, frozenset[str]]]
+    partitions: Sequence[Mapping[str, frozenset[str]]]
 
     @cached_property
-    def again(self) -> Scope:
+    def second_instance(self) -> Scope:
         """A second instance of the scope, for the rows beside a changed one."""
-        return again(self.scope)
+        return second_instance(self.scope)
 
 
-def plan_of(scope: Scope, wanted: Wanted) -> Plan:
+def plan_of(scope: Scope, demand: Demand) -> Plan:
     """Settle the ranks of a scope's sources."""
-    outputs = {n: scope.outputs[n] for n in sorted(wanted.outputs) if scope.bindable[n]}
+    outputs = {n: scope.outputs[n] for n in sorted(demand.outputs) if scope.bindable[n]}
     open_ = [q for q in scope.conjuncts if any(ref.source not in scope.sources for ref in q.refs)]
-    leading = [q for q in open_ if wanted.outer is None or q.refs & wanted.outer]
+    leading = [q for q in open_ if demand.outer is None or q.refs & demand.outer]
     bound, _ = shared(scope, outputs)
     goals = [
-        *(tree for n, tree in bound.items() if n in wanted.leading),
-        *open_goals(scope, leading),
+        *(tree for n, tree in bound.items() if n in demand.leading),
+        *outer_goals(scope, leading),
     ]
-    every = [*bound.values(), *open_goals(scope, open_)]
+    every = [*bound.values(), *outer_goals(scope, open_)]
     beside = [tree for source in scope.sources.values() for tree in compared_with(scope, source).values()]
-    before = settle(scope, goals or beside or every)
+    before = rank_sources(scope, goals or beside or every)
     goals = goals or every
     return Plan(
         scope,
@@ -93,11 +93,11 @@ def plan_of(scope: Scope, wanted: Wanted) -> Plan:
         goals,
         every,
         before,
-        [settle(scope, [*keys, *open_goals(scope, leading)]) for keys in scope.siblings],
+        [rank_sources(scope, [*keys, *outer_goals(scope, leading)]) for keys in scope.partitions],
     )
 
 
-def open_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
+def outer_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
     """What must be known for conditions on outer columns to be of use outside."""
     return [tree for q in open_ for tree in _inner_goals(scope, q)]
 
@@ -128,7 +128,7 @@ def compared_with(scope: Scope, source: Source) -> Mapping[int, Tree]:
     }
 
 
-def wanted_of(plan: Plan, source: Source) -> Wanted:
+def demand_of(plan: Plan, source: Source) -> Demand:
     """What a scope wants of a query inside it: all columns that it refers to, and which of them lead on."""
     scope = plan.scope
     outputs = frozenset(n for n, name in enumerate(source.columns) if name in scope.used[source.uid])
@@ -136,22 +136,22 @@ def wanted_of(plan: Plan, source: Source) -> Wanted:
     usable = [*scope.conjuncts, *(_equal_to(ref, column(_OUTER, name)) for name, ref in given.items())]
     names = () if source.subquery else scope.used[source.uid]
     start = {Ref(source.uid, name): Value(column(source.uid, name)) for name in names}
-    reach = Reach(scope, usable, plan.before[source.uid], start)
-    reach.bind(plan.goals)
-    leads = reach.leads(plan.goals)
+    path = JoinPath(scope, usable, plan.before[source.uid], start)
+    path.bind(plan.goals)
+    leads = path.leads(plan.goals)
     leading = frozenset(n for n in outputs if Ref(source.uid, source.columns[n]) in leads)
     if source.membership is not Membership.NONE:
         leading = outputs
     outer = frozenset(given[ref.column] for ref in leads if ref.source == _OUTER)
     if not leading and not outer:
-        return Wanted(outputs, frozenset() if scope.correlated(source) else outputs)
-    return Wanted(outputs, leading, outer)
+        return Demand(outputs, frozenset() if scope.correlated(source) else outputs)
+    return Demand(outputs, leading, outer)
 
 
 def _equal_to(ref: Ref, value: Tree) -> Conjunct:
     """A condition that a column has a value that is known."""
     at = column(*ref)
-    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Given.EXACT)
+    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Identity.IDENTICAL)
     return Conjunct(exp.EQ(this=at, expression=value), frozenset({ref}), sides, given=True)
 
 
@@ -170,7 +170,7 @@ def shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree
     if not scope.chained:
         return outputs, []
     common = outputs
-    for keys in scope.siblings:
+    for keys in scope.partitions:
         common = among(common, keys)
     return common, scope.windows
 
@@ -181,49 +181,49 @@ def among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tre
     return {n: tree for n, tree in outputs.items() if render(tree.unnest()) in rendered}
 
 
-def reach_of(
+def path_of(
     plan: Plan,
-    case: Case,
+    state: JoinState,
     changed: str | None,
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
-    seen: Sequence[Conjunct],
-) -> Reach:
+    holding: Sequence[Conjunct],
+) -> JoinPath:
     """What a changed row leads to in a case of the outer joins, the goals first.
 
     Args:
         changed: its source; None for rows that did not change themselves.
-        extra: conditions that it brings along; `seen`: what conditions outside of its outer join come to.
+        extra: conditions that it brings along; `holding`: what conditions outside of its outer join come to.
     """
-    usable = [q for q in brought(case, extra) if case.holds(q)]
-    usable += seen
-    visitable = frozenset(uid for uid in allowed_of(plan, changed) if case.visible(uid))
-    reach = Reach(plan.scope, usable, visitable, start)
-    goals = [in_case(case, goal) for goal in plan.goals]
-    reach.bind(goals)
-    if not all(reach.knows(goal) for goal in goals):
-        reach.bind([in_case(case, goal) for goal in plan.others])
-    return reach
+    usable = [q for q in given_conditions(state, extra) if state.holds(q)]
+    usable += holding
+    visitable = frozenset(uid for uid in allowed_of(plan, changed) if state.visible(uid))
+    path = JoinPath(plan.scope, usable, visitable, start)
+    goals = [null_extended(state, goal) for goal in plan.goals]
+    path.bind(goals)
+    if not all(path.knows(goal) for goal in goals):
+        path.bind([null_extended(state, goal) for goal in plan.others])
+    return path
 
 
 def compiled(
-    plan: Plan, reach: Reach, case: Case, values: Sequence[Value], changed: str | None
+    plan: Plan, path: JoinPath, state: JoinState, values: Sequence[Value], changed: str | None
 ) -> tuple[list[Hop], list[Tree]]:
     """The hops that some values need, and every condition on them.
 
     Rows that are visited for nothing but that they are wanted are those without a match in an outer join: the
     other side is asked for that, if it did not change.
     """
-    hops, conditions = reach.compiled(values, changed)
-    for join, state in case.states.items() if reach.roaming else ():
-        if state == MATCHED or changed in join.sides[state]:
+    hops, conditions = path.compiled(values, changed)
+    for join, side in state.by_join.items() if path.roaming else ():
+        if side == MATCHED or changed in join.sides[side]:
             continue
-        source, *others = (each for uid, each in plan.scope.sources.items() if uid in join.sides[state])
+        source, *others = (each for uid, each in plan.scope.sources.items() if uid in join.sides[side])
         if others:  # a subquery in the ON counts as one
             continue
         if source.uid in allowed_of(plan, changed) and not source.outer:
             on = [q for q in plan.scope.conjuncts if q.join is join and not q.implied]
-            unmatched = reach.unmatched(source, on, values)
+            unmatched = path.unmatched(source, on, values)
             conditions += [] if unmatched is None else [unmatched]
     return hops, conditions
 
@@ -233,30 +233,30 @@ def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
     return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
 
 
-def values_of(reach: Reach, case: Case, outputs: Mapping[int, Tree]) -> dict[int, Value]:
+def values_of(path: JoinPath, state: JoinState, outputs: Mapping[int, Tree]) -> dict[int, Value]:
     """What is known of some outputs, by position."""
     found: dict[int, Value] = {}
     for n, tree in outputs.items():
-        if not case.tells(frozenset(ref.source for ref in refs_of(tree))):
+        if not state.has_one_meaning(frozenset(ref.source for ref in refs_of(tree))):
             continue
-        value = reach.value(in_case(case, tree))
+        value = path.value(null_extended(state, tree))
         if value is not None:
             found[n] = value
     return found
 
 
-def opened_by(
-    plan: Plan, reach: Reach, case: Case, extra: Sequence[Conjunct]
+def outer_conditions(
+    plan: Plan, path: JoinPath, state: JoinState, extra: Sequence[Conjunct]
 ) -> Iterator[tuple[Conjunct, Value]]:
     """Conditions on outer columns, with the inner ones replaced by values."""
     own = plan.scope.sources
-    further = [q for q in brought(case, extra) if any(ref.source not in own for ref in q.refs)]
+    further = [q for q in given_conditions(state, extra) if any(ref.source not in own for ref in q.refs)]
     for q in (*plan.open, *further):
-        if not case.holds(q):
+        if not state.holds(q):
             continue
         inner = {ref for ref in q.refs if ref.source in own}
         if q.sides is None:
-            value = reach.opened(q.tree, inner, plain=q.loose)
+            value = path.opened(q.tree, inner, plain=q.loose)
             if value is not None:
                 yield Conjunct(value.tree, q.refs - inner, given=True, strict=q.strict), value
             continue
@@ -264,12 +264,12 @@ def opened_by(
         values: list[Value] = []
         for side in q.sides:
             mine = {ref for ref in side.refs if ref.source in own}
-            value = reach.opened(side.tree, mine, plain=side.column is not None)
+            value = path.opened(side.tree, mine, plain=side.column is not None)
             if value is None:
                 break
             values.append(value)
             outer = side.refs - mine
-            given = (Given.EXACT if value.exact else Given.EQUAL) if mine or side.given else None
+            given = (Identity.IDENTICAL if value.exact else Identity.EQUAL) if mine or side.given else None
             plain = side.column if side.column in outer else None
             sides.append(Side(value.tree, outer, plain, given, value.type or side.type))
         else:

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.join_path import Reach
+from cdc_daemon.analysis.derive.join_path import JoinPath
 from cdc_daemon.analysis.model.dialect import Tree, column
-from cdc_daemon.analysis.model.scopes import Conjunct, Given, Ref, Scope, Side, Source, refs_of
+from cdc_daemon.analysis.model.scopes import Conjunct, Identity, Ref, Scope, Side, Source, refs_of
 
 
-def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
+def rank_sources(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     """For each source, those that its changed rows may visit.
 
     Repeatedly the source that binds most columns of the goals with the fewest visits of those settled before;
@@ -41,14 +41,14 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
     before: dict[str, frozenset[str]] = {}
     depth = _depths(scope)
     # What may be visited only grows: each reach goes on from where it stood.
-    reaches = {uid: _reach(scope, uid, settled, scope.conjuncts) for uid in unsettled}
+    paths = {uid: _path(scope, uid, settled, scope.conjuncts) for uid in unsettled}
     while unsettled:
         best: tuple[tuple[int, int, bool, bool, int, int, int], str] | None = None
         for order, uid in enumerate(unsettled):
-            reach = reaches[uid]
-            reach.visitable = settled
-            reach.bind(goals)
-            bound, loose, visits = reach.score(goals)
+            path = paths[uid]
+            path.visitable = settled
+            path.bind(goals)
+            bound, loose, visits = path.score(goals)
             source = scope.sources[uid]
             score = (-bound, loose, source.subquery, not scope.correlated(source), depth[uid], visits, order)
             if best is None or score < best[0]:
@@ -60,7 +60,7 @@ def settle(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
         unsettled.remove(best[1])
         if best[1] in choosing:
             conjuncts = [*scope.conjuncts, *_led_by(scope, settled)]
-            reaches = {uid: _reach(scope, uid, settled, conjuncts) for uid in unsettled}
+            paths = {uid: _path(scope, uid, settled, conjuncts) for uid in unsettled}
     for uid in scope.sources.keys() - before.keys() - settled:  # never visited, so it may visit everything
         before[uid] = settled
     return before
@@ -119,17 +119,17 @@ def _constant(source: Source) -> bool:
     return not source.subquery and source.table is None and source.body is None
 
 
-def _reach(scope: Scope, uid: str, settled: frozenset[str], conjuncts: Sequence[Conjunct]) -> Reach:
+def _path(scope: Scope, uid: str, settled: frozenset[str], conjuncts: Sequence[Conjunct]) -> JoinPath:
     """What a changed row reaches; one of a subquery that chooses is taken to know the row around it."""
     source = scope.sources[uid]
     if not source.subquery:
         start = {Ref(uid, name): Value(column(uid, name)) for name in scope.used[uid]}
-        return Reach(scope, conjuncts, settled, start)
+        return JoinPath(scope, conjuncts, settled, start)
     around = [_known(ref) for ref in sorted(source.outer) if ref.source in scope.sources]
-    return Reach(scope, [*conjuncts, *around], settled, {})
+    return JoinPath(scope, [*conjuncts, *around], settled, {})
 
 
 def _known(ref: Ref) -> Conjunct:
     at, value = column(*ref), exp.Placeholder()
-    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Given.EXACT)
+    sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Identity.IDENTICAL)
     return Conjunct(exp.EQ(this=at, expression=value), frozenset({ref}), sides, given=True)

@@ -11,10 +11,10 @@ from functools import partial
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.derive.correlation import CORRELATED, beginnings, row_before
+from cdc_daemon.analysis.derive.correlation import CORRELATED, routes_to_outer_rows, row_before
 from cdc_daemon.analysis.derive.delta_rules import routes_of
 from cdc_daemon.analysis.derive.equivalences import Value
-from cdc_daemon.analysis.derive.membership import is_null, membership_arms
+from cdc_daemon.analysis.derive.membership import is_null, membership_branches
 from cdc_daemon.analysis.derive.partial_route import (
     Alternatives,
     Partial,
@@ -25,7 +25,7 @@ from cdc_daemon.analysis.derive.partial_route import (
 )
 from cdc_daemon.analysis.derive.recursive_routes import closure_over, step_alone
 from cdc_daemon.analysis.derive.route_builder import DELTA, Fragment
-from cdc_daemon.analysis.derive.scope_plan import Plan, Wanted, placed, plan_of, wanted_of
+from cdc_daemon.analysis.derive.scope_plan import Demand, Plan, demand_of, placed, plan_of
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.model.collations import FOLDING, WRITTEN, collations_of, marked, of_column, of_output
 from cdc_daemon.analysis.model.dialect import column
@@ -35,7 +35,7 @@ from cdc_daemon.analysis.read.names import output_type, type_of, typed_null
 _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that its steps copy from a table"
 
 
-def walk(body: Body, wanted: Wanted, work: Work) -> Iterator[Partial]:
+def walk(body: Body, demand: Demand, work: Work) -> Iterator[Partial]:
     """Every route from a changed row inside a query to the rows of that query.
 
     Args:
@@ -44,14 +44,14 @@ def walk(body: Body, wanted: Wanted, work: Work) -> Iterator[Partial]:
     """
     return fold(
         body,
-        select=lambda scope: _walk_select(scope, wanted, work),
-        arms=lambda union, arms: _of_arms(union, arms, wanted),
-        recursion=lambda recursion: _walk_recursion(recursion, wanted, work),
+        select=lambda scope: _walk_select(scope, demand, work),
+        arms=lambda union, arms: _of_arms(union, arms, demand),
+        recursion=lambda recursion: _walk_recursion(recursion, demand, work),
     )
 
 
-def _walk_select(body: Scope, wanted: Wanted, work: Work) -> Iterator[Partial]:
-    plan = plan_of(body, wanted)
+def _walk_select(body: Scope, demand: Demand, work: Work) -> Iterator[Partial]:
+    plan = plan_of(body, demand)
     for source in body.sources.values():
         if source.table is not None:
             start = {
@@ -64,7 +64,7 @@ def _walk_select(body: Scope, wanted: Wanted, work: Work) -> Iterator[Partial]:
             }
             yield from routes_of(plan, source, Fragment(source), start, ())
         elif source.body is not None:
-            inside = walk(source.body, wanted_of(plan, source), work)
+            inside = walk(source.body, demand_of(plan, source), work)
             yield from work.extended(inside, partial(_from_inside, plan, source))
 
 
@@ -74,18 +74,18 @@ def _from_inside(plan: Plan, source: Source, route: PartialRoute) -> Iterator[Pa
     start = {
         Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in route.values.items()
     }
-    for arm in membership_arms(plan.scope, source, start):
+    for arm in membership_branches(plan.scope, source, start):
         yield from routes_of(
             plan, source, route.fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts)
         )
 
 
-def _of_arms(body: SetOperation, arms: list[Iterator[Partial]], wanted: Wanted) -> Iterator[Partial]:
+def _of_arms(body: SetOperation, arms: list[Iterator[Partial]], demand: Demand) -> Iterator[Partial]:
     # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
-    same = {n for n in wanted.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
+    same = {n for n in demand.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
     for part, routes in zip(body.arms, arms, strict=True):
         # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
-        lost = {n for n in wanted.outputs if _by_another_collation(body, n, part)}
+        lost = {n for n in demand.outputs if _by_another_collation(body, n, part)}
         yield from extended(routes, partial(_from_arm, body, same, lost))
 
 
@@ -108,34 +108,34 @@ def _by_another_collation(body: SetOperation, n: int, part: Body) -> bool:
     return FOLDING in found and found != of_output(body, n)
 
 
-def _walk_recursion(body: Recursion, wanted: Wanted, work: Work) -> Iterator[Partial]:
+def _walk_recursion(body: Recursion, demand: Demand, work: Work) -> Iterator[Partial]:
     """Two sets of routes, each of which reaches everything: the better one is taken, never a part of each."""
-    last = _from_last_change(body, wanted, work)
+    last = _from_last_change(body, demand, work)
     if body.correlated:
         yield Alternatives((tuple(last), tuple(_back_from_first_change(body, work))))
         return
-    carried = frozenset(n for n in wanted.outputs if n < len(body.step.outputs) and _carried(body, n))
+    carried = frozenset(n for n in demand.outputs if n < len(body.step.outputs) and _carried(body, n))
     if not carried:
         yield from last
         return
     yield Alternatives((tuple(last), tuple(_from_first_change(body, carried, work))))
 
 
-def _from_last_change(body: Recursion, wanted: Wanted, work: Work) -> Iterator[Partial]:
+def _from_last_change(body: Recursion, demand: Demand, work: Work) -> Iterator[Partial]:
     """A row derives from a row of the base in steps. From the last step that a change touched on, the others
     join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
 
     def further(route: PartialRoute) -> Iterator[Partial]:
         # What is known of outer columns is left out: it would have to travel through every step.
         grown, values = closure_over(body, route.fragment, route.values)
-        lost = [body.names[n] for n in sorted(wanted.outputs - values.keys())]
+        lost = [body.names[n] for n in sorted(demand.outputs - values.keys())]
         notes = [CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
-        known = {n: value for n, value in values.items() if n in wanted.outputs}
+        known = {n: value for n, value in values.items() if n in demand.outputs}
         yield PartialRoute(grown.grown((), (), notes), known)
 
     every = frozenset(range(len(body.step.outputs)))
-    yield from extended(walk(body.base, Wanted(every, every), work), further)
-    yield from extended(walk(step_alone(body), Wanted(every, every), work), further)
+    yield from extended(walk(body.base, Demand(every, every), work), further)
+    yield from extended(walk(step_alone(body), Demand(every, every), work), further)
 
 
 def _from_first_change(body: Recursion, carried: frozenset[int], work: Work) -> Iterator[Partial]:
@@ -146,8 +146,8 @@ def _from_first_change(body: Recursion, carried: frozenset[int], work: Work) -> 
         values = converted(route.values) if body.distinct else route.values
         yield PartialRoute(route.fragment, values, route.outer)
 
-    yield from extended(walk(body.base, Wanted(carried, carried), work), carried_on)
-    yield from extended(walk(body.step, Wanted(carried, carried), work), carried_on)
+    yield from extended(walk(body.base, Demand(carried, carried), work), carried_on)
+    yield from extended(walk(body.step, Demand(carried, carried), work), carried_on)
 
 
 def _back_from_first_change(body: Recursion, work: Work) -> Iterator[Partial]:
@@ -158,12 +158,12 @@ def _back_from_first_change(body: Recursion, work: Work) -> Iterator[Partial]:
         yield PartialRoute(route.fragment.grown((), (), notes), {}, route.outer)
 
     def of_step(route: PartialRoute) -> Iterator[Partial]:
-        return beginnings(body, route.fragment, route.values)
+        return routes_to_outer_rows(body, route.fragment, route.values)
 
     before = row_before(body)
     every = frozenset(range(len(before.outputs)))
-    yield from extended(walk(body.base, Wanted(frozenset(), frozenset()), work), of_base)
-    yield from extended(walk(before, Wanted(every, every, frozenset()), work), of_step)
+    yield from extended(walk(body.base, Demand(frozenset(), frozenset()), work), of_base)
+    yield from extended(walk(before, Demand(every, every, frozenset()), work), of_step)
 
 
 def _carried(body: Recursion, n: int) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from sqlglot import exp
 
 from cdc_daemon.analysis.failure import attempted
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.lint.float_sums import floats
 from cdc_daemon.analysis.lint.foreign_code import strangers
 from cdc_daemon.analysis.lint.missing_order import orders
@@ -41,19 +41,19 @@ def judge(
         tree: the definition as it was parsed, unchanged; None if it could not be.
         body: its scopes; None if it was not understood.
     """
-    subject = Subject(query, catalogue, tree, body)
-    return tuple(sorted(_passes(subject), key=lambda verdict: (verdict.line or 0, verdict.column or 0)))
+    context = LintContext(query, catalogue, tree, body)
+    return tuple(sorted(_passes(context), key=lambda verdict: (verdict.line or 0, verdict.column or 0)))
 
 
-_REFUSING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
-    lambda subject: statements(subject.text),
+_REFUSING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (
+    lambda context: statements(context.text),
     clocks,
     functions,
     relations,
     strangers,
     search_path,
 )
-_ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
+_ADVISING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (
     orders,
     ties,
     floats,
@@ -62,15 +62,15 @@ _ADVISING: Sequence[Callable[[Subject], Iterator[Verdict]]] = (
 )
 
 
-def _passes(subject: Subject) -> Iterator[Verdict]:
+def _passes(context: LintContext) -> Iterator[Verdict]:
     for judged in _REFUSING:
-        yield from attempted(partial(_every, judged, subject), _unjudged)
+        yield from attempted(partial(_every, judged, context), _unjudged)
     for judged in _ADVISING:
-        yield from attempted(partial(_every, judged, subject), unadvised)
+        yield from attempted(partial(_every, judged, context), unadvised)
 
 
-def _every(judged: Callable[[Subject], Iterator[Verdict]], subject: Subject) -> Sequence[Verdict]:
-    return tuple(judged(subject))
+def _every(judged: Callable[[LintContext], Iterator[Verdict]], context: LintContext) -> Sequence[Verdict]:
+    return tuple(judged(context))
 
 
 def _unjudged(failure: str) -> Sequence[Verdict]:

@@ -16,7 +16,7 @@ from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
 
 
 @dataclass(frozen=True)
-class Subject:
+class LintContext:
     """A query, what the catalogue says of it, and what became of it.
 
     Attributes:

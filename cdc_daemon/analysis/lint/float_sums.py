@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.model.scopes import scopes_of
@@ -17,32 +17,32 @@ _EXACT = frozenset({"min", "max", "count", "percentile_disc", "percentile_cont",
 _HINT = "cast the argument to numeric: sum(x::numeric); or keep the amounts as numeric or in integers"
 
 
-def floats(subject: Subject) -> Iterator[Verdict]:
+def floats(context: LintContext) -> Iterator[Verdict]:
     """Aggregates that add up real or double precision values."""
-    for function in subject.catalogue.functions:
+    for function in context.catalogue.functions:
         if function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT:
             continue
         if not any(argument in _FLOATS for argument in function.arguments):
             continue
-        same_name = [f for f in subject.catalogue.functions if f.name == function.name]
-        calls = subject.calls(function)
+        same_name = [f for f in context.catalogue.functions if f.name == function.name]
+        calls = context.calls(function)
         if any(not set(f.arguments) & set(_FLOATS) for f in same_name):
-            calls = [call for call in calls if _floating(subject, call)]
+            calls = [call for call in calls if _floating(context, call)]
         what = f"{function.name}() of {function.arguments[0]} depends on the order in which rows come"
-        places = {place for call in calls if (place := subject.places.of_call(call)) is not None}
+        places = {place for call in calls if (place := context.places.of_call(call)) is not None}
         found: list[Place | None] = [*sorted(places)]
         for place in found or [None]:
-            yield subject.verdict("float-sum", what, _HINT, place)
+            yield context.verdict("float-sum", what, _HINT, place)
 
 
-def _floating(subject: Subject, call: Tree) -> bool:
+def _floating(context: LintContext, call: Tree) -> bool:
     """Whether the argument of a call shows a type with a floating point."""
     if any(cast.to.this in (exp.DType.DOUBLE, exp.DType.FLOAT) for cast in call.find_all(exp.Cast)):
         return True
     named = {node.name for node in call.find_all(exp.Column)}
     return any(
         column.type in _FLOATS
-        for scope in (scopes_of(subject.body) if subject.body is not None else ())
+        for scope in (scopes_of(context.body) if context.body is not None else ())
         for source in scope.sources.values()
         if source.table is not None
         for column in source.table.columns.values()

@@ -148,7 +148,7 @@ def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
     """The outputs of a query that some of them determine."""
     everything = frozenset(range(len(body.names)))
     if not isinstance(body, Scope):
-        tagged = isinstance(body, SetOperation) and arms_told_apart(body, known)
+        tagged = isinstance(body, SetOperation) and has_discriminator(body, known)
         return everything if tagged or (body.distinct and known == everything) else known
     if body.select is None or yields_several(body.outputs):
         return known
@@ -202,7 +202,7 @@ def yields_several(outputs: Iterable[Tree]) -> bool:
     )
 
 
-def arms_told_apart(union: SetOperation, known: frozenset[int]) -> bool:
+def has_discriminator(union: SetOperation, known: frozenset[int]) -> bool:
     """Whether known outputs determine the rows of each arm, and one is another constant in each."""
     arms = list(arms_of(union))
     everything = frozenset(range(len(union.names)))

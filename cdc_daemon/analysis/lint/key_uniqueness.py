@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.lint.functional_dependencies import (
     arms_of,
-    arms_told_apart,
     determined,
+    has_discriminator,
     keys_of_table,
     unique_columns,
     yields_one_row,
@@ -52,7 +52,7 @@ def _of_arms(body: SetOperation | Recursion, known: frozenset[int]) -> bool:
         return True
     return (
         isinstance(body, SetOperation)
-        and arms_told_apart(body, known)
+        and has_discriminator(body, known)
         and all(_unique(arm, known) for arm in arms_of(body))
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.source_text import SqlText
 
@@ -34,18 +34,18 @@ class _Level:
     chooses: Token | None = None
 
 
-def orders(subject: Subject) -> Iterator[Verdict]:
+def orders(context: LintContext) -> Iterator[Verdict]:
     """Aggregates, LIMITs and DISTINCT ONs without an order, in the query and in the views that it reads."""
-    for token, verdict in _unordered(subject.text):
-        line, column = subject.text.place(token)
+    for token, verdict in _unordered(context.text):
+        line, column = context.text.place(token)
         yield replace(verdict, line=line, column=column)
-    for view in subject.catalogue.views.values():
+    for view in context.catalogue.views.values():
         for _, verdict in _unordered(SqlText(view.definition)):
-            yield subject.verdict(
+            yield context.verdict(
                 verdict.name,
                 f"in view {view.name}: {verdict.what}",
                 verdict.hint,
-                subject.place_of(view.name),
+                context.place_of(view.name),
             )
 
 

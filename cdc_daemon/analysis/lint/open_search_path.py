@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.plan import Verdict
 
 
-def search_path(subject: Subject) -> Iterator[Verdict]:
+def search_path(context: LintContext) -> Iterator[Verdict]:
     """A verdict for each schema in which a role could shadow what the query names."""
-    for schema, roles in subject.catalogue.creators.items():
+    for schema, roles in context.catalogue.creators.items():
         named = ", ".join(roles)
-        yield subject.verdict(
+        yield context.verdict(
             "open-search-path",
             f"{named} may create in schema {schema} of the search path: the query would call an operator or "
-            f"function of theirs that fits better, as {subject.catalogue.role}",
+            f"function of theirs that fits better, as {context.catalogue.role}",
             f"REVOKE CREATE ON SCHEMA {schema} FROM {named}, or ALTER SCHEMA {schema} OWNER TO a role that "
             f"you trust; or take {schema} out of database.search_path",
             None,
         )
-    for schema, roles in subject.catalogue.makers.items():
+    for schema, roles in context.catalogue.makers.items():
         named = ", ".join(roles)
-        yield subject.verdict(
+        yield context.verdict(
             "open-search-path",
             f"the search path names schema {schema}, which does not exist, and {named} may make it: the "
             "query would call an operator or function of theirs that fits better, as "
-            f"{subject.catalogue.role}",
+            f"{context.catalogue.role}",
             f"take {schema} out of database.search_path, or create the schema",
             None,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.source_text import STAR, in_parentheses, is_cte
@@ -21,10 +21,10 @@ _BEFORE_QUERY = (
 )
 
 
-def stars(subject: Subject) -> Iterator[Verdict]:
+def stars(context: LintContext) -> Iterator[Verdict]:
     """Stars that stand for the columns of a table; those of a derived table or CTE are named in it."""
-    yield from _table_commands(subject)
-    tree = subject.text.tree
+    yield from _table_commands(context)
+    tree = context.text.tree
     if tree is None:
         return
     for select in tree.find_all(exp.Select):
@@ -40,18 +40,18 @@ def stars(subject: Subject) -> Iterator[Verdict]:
                 what = f"{shown} takes every column, also those that are added later"
                 hint = "name the columns that the documents need"
                 first = node.args.get("table") or node.this
-                place = subject.text.place_at((node.this if star else first).meta["start"])
-                yield subject.verdict("star", what, hint, place)
+                place = context.text.place_at((node.this if star else first).meta["start"])
+                yield context.verdict("star", what, hint, place)
 
 
-def _table_commands(subject: Subject) -> Iterator[Verdict]:
+def _table_commands(context: LintContext) -> Iterator[Verdict]:
     """`TABLE product`, which is SELECT * FROM product."""
-    text = subject.text
+    text = context.text
     for n, token in enumerate(text.tokens):
         begins = n == 0 or text.type_of(n - 1) in _BEFORE_QUERY
         if begins and token.token_type is TokenType.TABLE:
             what = "TABLE takes every column, also those that are added later"
-            yield subject.verdict(
+            yield context.verdict(
                 "star", what, "SELECT the columns that the documents need", text.place(token)
             )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.lint.context import Subject, is_call
+from cdc_daemon.analysis.lint.context import LintContext, is_call
 from cdc_daemon.analysis.lint.function_bodies import reads_clock, runs_on
 from cdc_daemon.analysis.model.catalogue import Function, TableName
 from cdc_daemon.analysis.model.dialect import Tree
@@ -50,10 +50,10 @@ def is_clock_function(function: Function) -> bool:
     return age or function.name in _STILL | _RUNNING
 
 
-def clocks(subject: Subject) -> Iterator[Verdict]:
+def clocks(context: LintContext) -> Iterator[Verdict]:
     """Every place where the time of day is read, unless `_refresh_at` allows it."""
-    allowed = any(output.name == REFRESH_AT for output in subject.query.outputs)
-    for function in subject.catalogue.functions:
+    allowed = any(output.name == REFRESH_AT for output in context.query.outputs)
+    for function in context.catalogue.functions:
         own = function.schema != "pg_catalog" and function.body and reads_clock(function.body)
         if not own and not is_clock_function(function):
             continue
@@ -62,59 +62,59 @@ def clocks(subject: Subject) -> Iterator[Verdict]:
         if allowed and not running:
             continue
         hint = "use now(), which stands still within a transaction" if allowed else _OFFER
-        for place in _places(subject, function):
-            yield subject.verdict("clock", f"{shown} gives another value at every run", hint, place)
+        for place in _places(context, function):
+            yield context.verdict("clock", f"{shown} gives another value at every run", hint, place)
     for word in _WORDS if not allowed else ():
-        for place in subject.places_of_word(word):
+        for place in context.places_of_word(word):
             what = f"{word.upper()} gives another value at every run"
-            yield subject.verdict("clock", what, _OFFER, place)
-    yield from _literals(subject)
+            yield context.verdict("clock", what, _OFFER, place)
+    yield from _literals(context)
     if allowed:
-        yield from _deciding(subject)
+        yield from _deciding(context)
 
 
-def _places(subject: Subject, function: Function) -> Iterator[Place | None]:
+def _places(context: LintContext, function: Function) -> Iterator[Place | None]:
     if function.name != "age":
-        yield from subject.places_of(function)
+        yield from context.places_of(function)
         return
-    calls = [call for call in subject.calls(function) if len(call.expressions) == 1]
-    yield from (subject.places.of_call(call) for call in calls)
+    calls = [call for call in context.calls(function) if len(call.expressions) == 1]
+    yield from (context.places.of_call(call) for call in calls)
 
 
-def _literals(subject: Subject) -> Iterator[Verdict]:
+def _literals(context: LintContext) -> Iterator[Verdict]:
     """`'now'::timestamptz`: PostgreSQL has replaced such a literal when it writes the definition."""
-    definition = subject.places.definition
+    definition = context.places.definition
     for word in _LITERALS:
-        mine = subject.text.literals(word)
+        mine = context.text.literals(word)
         if len(mine) > len(definition.literals(word)):
             what = f"'{word}' as a time is read when the statement is prepared"
             hint = "use now() or CURRENT_DATE, beside an output column _refresh_at"
-            yield subject.verdict("clock", what, hint, mine[0])
+            yield context.verdict("clock", what, hint, mine[0])
 
 
-def _deciding(subject: Subject) -> Iterator[Verdict]:
-    if subject.tree is None:
+def _deciding(context: LintContext) -> Iterator[Verdict]:
+    if context.tree is None:
         return
-    own = [f for f in subject.catalogue.functions if f.schema != "pg_catalog" and reads_clock(f.body)]
-    depends = _Clocks(own, subject).query(subject.tree, {}, {})
-    identity = (*subject.query.key, *subject.query.entity)
+    own = [f for f in context.catalogue.functions if f.schema != "pg_catalog" and reads_clock(f.body)]
+    depends = _Clocks(own, context).query(context.tree, {}, {})
+    identity = (*context.query.key, *context.query.entity)
     found: list[tuple[Tree, str]] = []
     if depends.rows is not None:
         found.append((depends.rows, "decides whether a row exists"))
     found += [(depends.columns[name], f"decides over {name}") for name in identity if name in depends.columns]
     for node, what in {id(node): (node, what) for node, what in reversed(found)}.values():
-        shown, place = _shown(subject, node)
-        yield subject.verdict("clock-decides", f"{shown} {what}", _REWRITE, place)
+        shown, place = _shown(context, node)
+        yield context.verdict("clock-decides", f"{shown} {what}", _REWRITE, place)
 
 
-def _shown(subject: Subject, node: Tree) -> tuple[str, Place | None]:
+def _shown(context: LintContext, node: Tree) -> tuple[str, Place | None]:
     if isinstance(node, exp.Table):
-        return f"the clock in view {node.db}.{node.name}", subject.place_of(TableName(node.db, node.name))
+        return f"the clock in view {node.db}.{node.name}", context.place_of(TableName(node.db, node.name))
     word = node.name if isinstance(node, exp.Anonymous) else node.key.replace("current", "current_")
     word = word.lower()
     if word in _WORDS:
-        return word.upper(), next(iter(subject.text.keywords(word)), None)
-    return f"{word}()", subject.places.of_call(node)
+        return word.upper(), next(iter(context.text.keywords(word)), None)
+    return f"{word}()", context.places.of_call(node)
 
 
 @dataclass
@@ -159,9 +159,9 @@ class _Sources:
 class _Clocks:
     """Follows the clock through a definition."""
 
-    def __init__(self, own: list[Function], subject: Subject) -> None:
+    def __init__(self, own: list[Function], context: LintContext) -> None:
         self._own = own
-        self._subject = subject
+        self._subject = context
 
     def query(self, tree: Tree, ctes: _Sight, outer: _Sight) -> _Depends:
         """What of a query depends on the clock.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.plan import Verdict
 
 _NAMELESS = "?column?"
 """What PostgreSQL calls the result of an expression (FigureColname in its parse_target.c)."""
 
 
-def outputs(subject: Subject) -> Iterator[Verdict]:
+def outputs(context: LintContext) -> Iterator[Verdict]:
     """A warning for each output column that only PostgreSQL has named."""
-    for number, output in enumerate(subject.query.outputs, start=1):
+    for number, output in enumerate(context.query.outputs, start=1):
         if output.name == _NAMELESS:
             yield Verdict(
                 "unnamed-output",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.lint.functional_dependencies import determined, group_keys
 from cdc_daemon.analysis.lint.missing_order import ORDERED
 from cdc_daemon.analysis.model.catalogue import TableName
@@ -26,21 +26,21 @@ from cdc_daemon.analysis.model.scopes import (
 )
 
 
-def ties(subject: Subject) -> Iterator[Verdict]:
+def ties(context: LintContext) -> Iterator[Verdict]:
     """Ordered aggregates, LIMITs and DISTINCT ONs whose order is not settled."""
-    if subject.body is None:
+    if context.body is None:
         return
     told: set[tuple[int | None, int | None, str]] = set()
-    for scope in scopes_of(subject.body):
+    for scope in scopes_of(context.body):
         if scope.select is None:
             continue
-        for verdict in (*_aggregates(subject, scope, scope.select), *_limits(subject, scope, scope.select)):
+        for verdict in (*_aggregates(context, scope, scope.select), *_limits(context, scope, scope.select)):
             if (verdict.line, verdict.column, verdict.what) not in told:  # a CTE that is read twice
                 told.add((verdict.line, verdict.column, verdict.what))
                 yield verdict
 
 
-def _aggregates(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
+def _aggregates(context: LintContext, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
     for part in (*select.expressions, select.args.get("having"), select.args.get("order")):
         for node in expressions_without_queries(part) if part is not None else ():
             if not isinstance(node, exp.Anonymous) or node.name.lower() not in ORDERED:
@@ -58,10 +58,10 @@ def _aggregates(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[
                     f"{node.name}() orders by what several rows may share: {_list(scope, keys)} leaves ties"
                 )
                 hint = f"add {_unique(scope, missing)} at the end of its ORDER BY"
-                yield _told(subject, select, node, what, hint)
+                yield _told(context, select, node, what, hint)
 
 
-def _limits(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
+def _limits(context: LintContext, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
     """LIMIT and DISTINCT ON: which of the tied rows are taken is the server's choice."""
     order = select.args.get("order")
     distinct = select.args.get("distinct")
@@ -77,17 +77,17 @@ def _limits(subject: Subject, scope: Scope, select: exp.Select) -> Iterator[Verd
         word = "LIMIT" if limited else "DISTINCT ON"
         what = f"{word} takes the first of several rows, and ORDER BY {_list(scope, keys)} leaves ties"
         hint = f"add {_unique(scope, missing)} at the end of the ORDER BY"
-        yield _told(subject, select, order, what, hint)
+        yield _told(context, select, order, what, hint)
 
 
-def _told(subject: Subject, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
+def _told(context: LintContext, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
     """A verdict about a call or an ORDER BY of a SELECT: at its place, or that of the view it stands in."""
     view: TableName | None = select.meta.get("view")
     if view is not None:
-        return subject.verdict("ties", f"in view {view}: {what}", hint, subject.place_of(view))
-    places = subject.places
+        return context.verdict("ties", f"in view {view}: {what}", hint, context.place_of(view))
+    places = context.places
     place = places.of_order(node) if isinstance(node, exp.Order) else places.of_call(node)
-    return subject.verdict("ties", what, hint, place)
+    return context.verdict("ties", what, hint, place)
 
 
 def _undetermined(scope: Scope, keys: Iterable[Tree], wanted: frozenset[Ref]) -> frozenset[Ref]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cdc_daemon.analysis.lint.context import Subject
+from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.catalogue import Table
 from cdc_daemon.analysis.model.plan import Verdict
 
@@ -29,24 +29,24 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def relations(subject: Subject) -> Iterator[Verdict]:
+def relations(context: LintContext) -> Iterator[Verdict]:
     """A verdict for each relation that can't be watched, or not be read."""
-    for table in subject.catalogue.tables.values():
-        for name, what, hint in _verdicts(table, subject.catalogue.role):
-            yield subject.verdict(name, what, hint, subject.place_of(table.name))
-    yield from _views(subject)
+    for table in context.catalogue.tables.values():
+        for name, what, hint in _verdicts(table, context.catalogue.role):
+            yield context.verdict(name, what, hint, context.place_of(table.name))
+    yield from _views(context)
 
 
 _AS_OWNER = "run the daemon as the table's owner"
 
 
-def _views(subject: Subject) -> Iterator[Verdict]:
-    role = subject.catalogue.role
-    for view in subject.catalogue.views.values():
-        place = subject.places.of_relation(view.name)
+def _views(context: LintContext) -> Iterator[Verdict]:
+    role = context.catalogue.role
+    for view in context.catalogue.views.values():
+        place = context.places.of_relation(view.name)
         if not view.readable and place is not None:  # a view behind another is read with its owner's rights
             hint = f"GRANT SELECT ON {view.name.quoted} TO {role}"
-            yield subject.verdict("no-right", f"the role {role} may not read {view.name}", hint, place)
+            yield context.verdict("no-right", f"the role {role} may not read {view.name}", hint, place)
 
 
 def _verdicts(table: Table, role: str) -> Iterator[tuple[str, str, str]]:

@@ -106,10 +106,10 @@ class OuterJoin:
         return self.sides[0] | self.sides[1]
 
 
-class Given(Enum):
+class Identity(Enum):
     """How a value that came from the changed row stands to the column's own."""
 
-    EXACT = auto()
+    IDENTICAL = auto()
     """It is the value itself: any function of it is the same."""
     EQUAL = auto()
     """`=` calls them equal, no more (1.0 and 1.00, citext)."""
@@ -128,7 +128,7 @@ class Side:
     tree: Tree
     refs: frozenset[Ref]
     column: Ref | None
-    given: Given | None = None
+    given: Identity | None = None
     type: str | None = None
 
 
@@ -158,7 +158,7 @@ class Conjunct:
     strict: frozenset[str] = frozenset()
     join: OuterJoin | None = None
     span: frozenset[str] | None = None
-    free: bool = False
+    null_guard: bool = False
     implied: bool = False
     loose: bool = False
     carries: bool = True
@@ -235,7 +235,7 @@ class Scope:
     names: tuple[str, ...]
     outputs: tuple[Tree, ...]
     bindable: tuple[bool, ...]
-    siblings: Sequence[tuple[Tree, ...]] = ()
+    partitions: Sequence[tuple[Tree, ...]] = ()
     windows: Sequence[Construct] = ()
     chained: bool = False
     limit: Construct | None = None

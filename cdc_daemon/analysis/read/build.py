@@ -23,12 +23,12 @@ from cdc_daemon.analysis.model.scopes import (
     refs_of,
 )
 from cdc_daemon.analysis.read.conjuncts import conjunct, conjuncts_of, reduce_outer_joins
-from cdc_daemon.analysis.read.context import NotUnderstood, Select, Text
+from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood, SelectBuilder
 from cdc_daemon.analysis.read.ctes import Cte, declared
 from cdc_daemon.analysis.read.from_items import FromItems, value_columns
 from cdc_daemon.analysis.read.grouping_sets import grouping_sets, variants
 from cdc_daemon.analysis.read.keys import implied
-from cdc_daemon.analysis.read.names import Sight
+from cdc_daemon.analysis.read.names import NameScope
 from cdc_daemon.analysis.read.nullability import make_strict
 from cdc_daemon.analysis.read.select_list_functions import beside_from, set_in_select_list
 from cdc_daemon.analysis.read.subqueries import chosen_by, compare
@@ -39,9 +39,9 @@ from cdc_daemon.analysis.read.whole_rows import equal_columns
 class Builder:
     """Builds the scopes of one definition; its tree is rewritten in place."""
 
-    def __init__(self, text: Text) -> None:
-        self._text = text
-        self._from = FromItems(text, self)
+    def __init__(self, context: BuildContext) -> None:
+        self._context = context
+        self._from = FromItems(context, self)
 
     def build(self, tree: exp.Query) -> Body:
         """The body of a whole definition.
@@ -50,10 +50,10 @@ class Builder:
             FeedError: a table or column can't be resolved.
             NotUnderstood: a construct is beyond this analysis.
         """
-        self._text.number(tree)
+        self._context.number(tree)
         return self.body(tree, None, {})
 
-    def body(self, tree: Tree, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
+    def body(self, tree: Tree, around: NameScope | None, ctes: Mapping[str, Cte]) -> Body:
         """The body of a query, given the sources around it and the names that WITH declares."""
         ctes = declared(tree, ctes)
         if isinstance(tree, exp.Subquery):
@@ -72,9 +72,9 @@ class Builder:
             return self._values(tree, around, ctes)
         raise NotUnderstood(f"{tree.key.upper()} where a SELECT is expected")
 
-    def _values(self, tree: exp.Values, around: Sight | None, ctes: Mapping[str, Cte]) -> Scope:
+    def _values(self, tree: exp.Values, around: NameScope | None, ctes: Mapping[str, Cte]) -> Scope:
         """VALUES as a query: rows of the text, which change with the subqueries in them only."""
-        select = Select(Sight(self._text.feed, around), ctes)
+        select = SelectBuilder(NameScope(self._context.feed, around), ctes)
         self.resolve(select, tree)
         names = value_columns(tree)
         return Scope(
@@ -87,9 +87,9 @@ class Builder:
             used={uid: frozenset(source.columns) for uid, source in select.sources.items()},
         )
 
-    def _select(self, tree: exp.Select, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
-        self._text.count_select()
-        select = Select(Sight(self._text.feed, around), ctes)
+    def _select(self, tree: exp.Select, around: NameScope | None, ctes: Mapping[str, Cte]) -> Body:
+        self._context.count_select()
+        select = SelectBuilder(NameScope(self._context.feed, around), ctes)
         names = tuple(output.alias_or_name for output in tree.expressions)  # before columns are replaced
         self._from.read(select, tree)
         where = tree.args.get("where")
@@ -101,9 +101,9 @@ class Builder:
         for part in [*parts, *(tree.args.get(clause) for clause in clauses)]:
             if isinstance(part, exp.Expr):
                 self.resolve(select, part)
-        several = set_in_select_list(tree, self._text.functions, select.sources)
+        several = set_in_select_list(tree, self._context.functions, select.sources)
         if several is not None:
-            uid = self._text.take("each")
+            uid = self._context.take("each")
             select.sources[uid] = beside_from(tree, several, uid, select.sight.uids())
         group = tree.args.get("group")
         distinct = tree.args.get("distinct")
@@ -122,7 +122,7 @@ class Builder:
             select.conjuncts.append(q)
             for ref in q.refs:
                 columns[ref.source] |= {ref.column}
-        select.conjuncts.extend(list(elements(select.sources, select.conjuncts, self._text.take)))
+        select.conjuncts.extend(list(elements(select.sources, select.conjuncts, self._context.take)))
         joins = reduce_outer_joins(select.joins, select.conjuncts)
         for source in select.sources.values():
             source.join = source.join if source.join in joins else None
@@ -132,8 +132,8 @@ class Builder:
             conjuncts=select.conjuncts,
             names=names,
             outputs=outputs,
-            bindable=tuple(self._text.functions.of_one_row(output) for output in outputs),
-            siblings=[keys for keys, _ in partitions],
+            bindable=tuple(self._context.functions.of_one_row(output) for output in outputs),
+            partitions=[keys for keys, _ in partitions],
             windows=[window for _, window in partitions],
             chained=chained,
             limit=self._limit(tree),
@@ -145,28 +145,28 @@ class Builder:
         sets = grouping_sets(group)
         if sets is None:
             return scope
-        return variants(scope, sets, self._text.functions, frozenset(select.sources) - rows)
+        return variants(scope, sets, self._context.functions, frozenset(select.sources) - rows)
 
     # Expressions
 
     def condition(
-        self, select: Select, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
+        self, select: SelectBuilder, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
     ) -> None:
         """Read a WHERE or ON; those that are functions of one row become conjuncts."""
         for part in conjuncts_of(tree):
             self.resolve(select, part, root=part, join=join)
-            if self._text.functions.of_one_row(part):
+            if self._context.functions.of_one_row(part):
                 types = select.sight.types()
                 select.conjuncts.extend(conjunct(part, join, span, types))
                 select.conjuncts.extend(equal_columns(part, select.sight, join, span, types))
                 continue
-            chosen = chosen_by(part, select.sources, self._text.functions, join, span)
+            chosen = chosen_by(part, select.sources, self._context.functions, join, span)
             if chosen is not None:
                 select.chosen.append(chosen)
 
     def resolve(
         self,
-        select: Select,
+        select: SelectBuilder,
         tree: Tree,
         *,
         root: Tree | None = None,
@@ -185,7 +185,7 @@ class Builder:
             if isinstance(node, QUERY):
                 body = self.body(node, select.sight, select.ctes)
                 source = Source(
-                    uid=self._text.take("subquery"),
+                    uid=self._context.take("subquery"),
                     alias="subquery",
                     columns=body.names,
                     body=body,

@@ -15,7 +15,7 @@ from cdc_daemon.analysis.model.plan import Reading
 from cdc_daemon.analysis.model.scopes import Body, Chosen, Conjunct, OuterJoin, Ref, Source
 from cdc_daemon.analysis.read.ctes import Cte, unread
 from cdc_daemon.analysis.read.functions import Functions
-from cdc_daemon.analysis.read.names import Sight
+from cdc_daemon.analysis.read.names import NameScope
 
 MOST_SELECTS = 400
 
@@ -25,10 +25,10 @@ class NotUnderstood(Exception):
 
 
 @dataclass
-class Select:
+class SelectBuilder:
     """What is gathered about one SELECT while it is read."""
 
-    sight: Sight
+    sight: NameScope
     ctes: Mapping[str, Cte]
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
@@ -40,22 +40,22 @@ class Select:
 class Bodies(Protocol):
     """What the parts of a SELECT need of the builder that reads them."""
 
-    def body(self, tree: Tree, around: Sight | None, ctes: Mapping[str, Cte]) -> Body:
+    def body(self, tree: Tree, around: NameScope | None, ctes: Mapping[str, Cte]) -> Body:
         """The body of a query inside another."""
         ...
 
-    def resolve(self, select: Select, tree: Tree) -> None:
+    def resolve(self, select: SelectBuilder, tree: Tree) -> None:
         """Point the columns of an expression at their sources, and read the subqueries in it."""
         ...
 
     def condition(
-        self, select: Select, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
+        self, select: SelectBuilder, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
     ) -> None:
         """Read a WHERE or ON."""
         ...
 
 
-class Text:
+class BuildContext:
     """One definition, and those of the views that it reads.
 
     Args:

@@ -22,15 +22,15 @@ from cdc_daemon.analysis.model.scopes import (
     refs_of,
 )
 from cdc_daemon.analysis.read.conjuncts import conjunct
-from cdc_daemon.analysis.read.context import Bodies, NotUnderstood, Select, Text
+from cdc_daemon.analysis.read.context import Bodies, BuildContext, NotUnderstood, SelectBuilder
 from cdc_daemon.analysis.read.ctes import Cte, alias_columns
-from cdc_daemon.analysis.read.names import Sight
+from cdc_daemon.analysis.read.names import NameScope
 from cdc_daemon.analysis.read.recursion import read_recursion
 from cdc_daemon.errors import FeedError
 
 
 @dataclass(frozen=True)
-class Arm:
+class JoinArm:
     """An item of FROM: its sources, and the columns that USING merged in it."""
 
     uids: frozenset[str]
@@ -44,8 +44,8 @@ class FromItems:
         bodies: reads the queries and conditions inside.
     """
 
-    def __init__(self, text: Text, bodies: Bodies) -> None:
-        self._text = text
+    def __init__(self, context: BuildContext, bodies: Bodies) -> None:
+        self._context = context
         self._bodies = bodies
         # The view whose definition is being read, and the place where the feed's query reads it.
         self._view: TableName | None = None
@@ -56,7 +56,7 @@ class FromItems:
         """Whether a view's definition is being read, and not the query itself."""
         return self._view is not None
 
-    def read(self, select: Select, tree: exp.Select) -> None:
+    def read(self, select: SelectBuilder, tree: exp.Select) -> None:
         """Gather the sources, joins and conditions of a SELECT's FROM."""
         from_ = tree.args.get("from_")
         if from_ is None:
@@ -68,7 +68,7 @@ class FromItems:
 
     # Joins
 
-    def _join(self, select: Select, left: Arm, join: exp.Join) -> Arm:
+    def _join(self, select: SelectBuilder, left: JoinArm, join: exp.Join) -> JoinArm:
         side = (join.side or "").upper()
         if join.args.get("method") or join.args.get("match_condition"):
             raise NotUnderstood("NATURAL JOIN: name the columns with USING")
@@ -102,9 +102,9 @@ class FromItems:
             select.conjuncts.extend(conjunct(equal, outer, span, select.sight.types()))
             coalesce = exp.Anonymous(this="COALESCE", expressions=[a.copy(), b.copy()])
             merged[name] = coalesce if side == "FULL" else b if side == "RIGHT" else a
-        return Arm(span | subqueries, merged)
+        return JoinArm(span | subqueries, merged)
 
-    def _in_arm(self, select: Select, arm: Arm, name: str) -> Tree:
+    def _in_arm(self, select: SelectBuilder, arm: JoinArm, name: str) -> Tree:
         if name in arm.merged:
             return arm.merged[name]
         arms = [select.sources[uid] for uid in sorted(arm.uids)]
@@ -115,7 +115,7 @@ class FromItems:
 
     # Items
 
-    def _item(self, select: Select, node: Tree) -> Arm:
+    def _item(self, select: SelectBuilder, node: Tree) -> JoinArm:
         joins = list(node.args.get("joins") or ())
         if isinstance(node, exp.Subquery) and not isinstance(node.this, (*QUERY, exp.Subquery, exp.Values)):
             if node.alias:
@@ -131,7 +131,7 @@ class FromItems:
             arm = self._join(select, arm, join)
         return arm
 
-    def _source(self, select: Select, node: Tree) -> Arm:
+    def _source(self, select: SelectBuilder, node: Tree) -> JoinArm:
         alias = node.alias_or_name
         if node.args.get("sample") is not None:
             raise NotUnderstood(
@@ -157,20 +157,20 @@ class FromItems:
         item.set("alias", exp.TableAlias(this=quoted(source.uid), columns=names))
         select.sources[source.uid] = source
         select.sight.sources[alias] = source
-        return Arm(frozenset({source.uid}), {})
+        return JoinArm(frozenset({source.uid}), {})
 
-    def _named(self, select: Select, node: exp.Table) -> Source:
+    def _named(self, select: SelectBuilder, node: exp.Table) -> Source:
         cte = select.ctes.get(node.name) if not node.db else None
         if cte is not None:
             return self._cte(select, node, cte)
         name = TableName(node.db or "pg_catalog", node.name)
-        if name in self._text.catalogue.views:
-            return self._viewed(node, self._text.catalogue.views[name])
-        table = self._text.catalogue.tables.get(name) or self._temporary(node)
+        if name in self._context.catalogue.views:
+            return self._viewed(node, self._context.catalogue.views[name])
+        table = self._context.catalogue.tables.get(name) or self._temporary(node)
         if table is None:
             raise FeedError(
                 f"the catalogue has no table {name}",
-                where=f"feed {self._text.feed}",
+                where=f"feed {self._context.feed}",
                 hint="read the catalogue again: the table was dropped or renamed a moment ago",
             )
         return self._table(node, table)
@@ -179,7 +179,7 @@ class FromItems:
         """A temporary table, which the definition names without its schema: it is always in sight."""
         if node.db:
             return None
-        every = self._text.catalogue.tables.values()
+        every = self._context.catalogue.tables.values()
         return next((t for t in every if t.kind == "temporary table" and t.name.name == node.name), None)
 
     def _table(self, node: exp.Table, table: Table) -> Source:
@@ -188,7 +188,7 @@ class FromItems:
         visible = (*renamed, *real[len(renamed) :])
         within = f"{self._view.name}." if self._view else ""
         return Source(
-            uid=self._text.take(node.alias_or_name),
+            uid=self._context.take(node.alias_or_name),
             alias=f"{within}{node.alias_or_name}",
             columns=visible,
             item=node,
@@ -203,23 +203,23 @@ class FromItems:
         outside = self._view, self._place
         self._view = view.name
         self._place = node.meta["origin"] if self._place is None else self._place
-        body = self._bodies.body(self._text.view(view), None, {})
+        body = self._bodies.body(self._context.view(view), None, {})
         self._view, self._place = outside
         renamed = alias_columns(node)
         return Source(
-            uid=self._text.take(node.alias_or_name),
+            uid=self._context.take(node.alias_or_name),
             alias=node.alias_or_name,
             columns=(*renamed, *view.columns[len(renamed) :]),
             item=node,
             body=body,
         )
 
-    def _cte(self, select: Select, node: exp.Table, cte: Cte) -> Source:
+    def _cte(self, select: SelectBuilder, node: exp.Table, cte: Cte) -> Source:
         if cte.itself:
             renamed = alias_columns(node)
             columns = (*renamed, *cte.columns[len(renamed) :])
             return Source(
-                uid=self._text.take(node.alias_or_name),
+                uid=self._context.take(node.alias_or_name),
                 alias=node.alias_or_name,
                 columns=columns,
                 item=node,
@@ -228,7 +228,7 @@ class FromItems:
             )
         body, query = None, cte.tree.copy()
         if cte.recursive:
-            body, query = read_recursion(self._text, self._bodies, node.name, cte, select.sight.around)
+            body, query = read_recursion(self._context, self._bodies, node.name, cte, select.sight.around)
         derived = exp.Subquery(this=query, alias=node.args.get("alias"))
         if node.args.get("alias") is None:
             derived.set("alias", exp.TableAlias(this=node.this.copy()))
@@ -236,18 +236,23 @@ class FromItems:
             derived.args["alias"].set("columns", [quoted(name) for name in (*cte.columns, *cte.added)])
         derived.set("joins", node.args.get("joins"))
         node.replace(derived)
-        inside = Select(select.sight, cte.within)
+        inside = SelectBuilder(select.sight, cte.within)
         return self._derived(inside, derived, derived.this, select.sight.around, body)
 
     def _derived(
-        self, select: Select, node: Tree, query: Tree, around: Sight | None, body: Body | None = None
+        self,
+        select: SelectBuilder,
+        node: Tree,
+        query: Tree,
+        around: NameScope | None,
+        body: Body | None = None,
     ) -> Source:
         if isinstance(query, exp.Values):
             return self._function(select, node)
         body = body or self._bodies.body(query, around, select.ctes)
         renamed = alias_columns(node)
         return Source(
-            uid=self._text.take(node.alias_or_name),
+            uid=self._context.take(node.alias_or_name),
             alias=node.alias_or_name,
             columns=(*renamed, *body.names[len(renamed) :]),
             item=node,
@@ -255,9 +260,9 @@ class FromItems:
             outer=_outer(node, around),
         )
 
-    def _function(self, select: Select, node: Tree) -> Source:
+    def _function(self, select: SelectBuilder, node: Tree) -> Source:
         """A function in FROM, or VALUES; with subqueries in its arguments it changes when they do."""
-        inside = Select(select.sight, select.ctes)
+        inside = SelectBuilder(select.sight, select.ctes)
         joins = node.args.pop("joins", None)  # read later: their ON sees more than this item does
         self._bodies.resolve(inside, node)
         node.set("joins", joins)
@@ -279,7 +284,7 @@ class FromItems:
             used={uid: frozenset(source.columns) for uid, source in inside.sources.items()},
         )
         return Source(
-            uid=self._text.take(node.alias_or_name),
+            uid=self._context.take(node.alias_or_name),
             alias=node.alias_or_name,
             columns=names,
             item=node,
@@ -295,7 +300,7 @@ def value_columns(values: exp.Values) -> tuple[str, ...]:
     return tuple(f"column{n}" for n in range(1, width + 1))
 
 
-def _outer(node: Tree, sight: Sight | None) -> frozenset[Ref]:
+def _outer(node: Tree, sight: NameScope | None) -> frozenset[Ref]:
     """The columns of sources in sight that an item refers to."""
     if sight is None:
         return frozenset()

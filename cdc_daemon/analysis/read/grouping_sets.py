@@ -73,7 +73,7 @@ def variants(
     Raises:
         NotUnderstood: something else sees the keys as they are after grouping.
     """
-    if scope.siblings:
+    if scope.partitions:
         raise NotUnderstood(
             "a window or DISTINCT ON over grouping sets: group in a derived table and put it around that"
         )

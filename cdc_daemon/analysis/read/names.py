@@ -25,7 +25,7 @@ _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 
 
 @dataclass
-class Sight:
+class NameScope:
     """The names that an expression can refer to: the sources of its SELECT, then those around it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Sight:
     """
 
     feed: str
-    around: Sight | None
+    around: NameScope | None
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     merged: dict[str, Tree] = field(default_factory=dict[str, Tree])
 
@@ -67,7 +67,7 @@ class Sight:
             change not seen.
         """
         name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
-        at: Sight | None = self
+        at: NameScope | None = self
         while at is not None and not at.points(node, name):
             at = at.around
         if at is None:

@@ -7,13 +7,13 @@ from sqlglot import exp
 from cdc_daemon.analysis.model.collations import of_outputs
 from cdc_daemon.analysis.model.dialect import column, quoted
 from cdc_daemon.analysis.model.scopes import Recursion, Scope, Source, refs_of, scopes_of
-from cdc_daemon.analysis.read.context import Bodies, NotUnderstood, Text
+from cdc_daemon.analysis.read.context import Bodies, BuildContext, NotUnderstood
 from cdc_daemon.analysis.read.ctes import Cte, declared
-from cdc_daemon.analysis.read.names import Sight
+from cdc_daemon.analysis.read.names import NameScope
 
 
 def read_recursion(
-    text: Text, bodies: Bodies, name: str, cte: Cte, around: Sight | None
+    context: BuildContext, bodies: Bodies, name: str, cte: Cte, around: NameScope | None
 ) -> tuple[Recursion, exp.Select]:
     """A recursive CTE's body, and a SELECT that yields its rows, for one place where it is read.
 
@@ -35,7 +35,7 @@ def read_recursion(
     if not isinstance(step, Scope):
         raise NotUnderstood(f"WITH RECURSIVE {name}, whose step is more than one SELECT: write it as one")
     itself = _itself(name, step)
-    rows = _rows(text, name, columns, declaration, cte)
+    rows = _rows(context, name, columns, declaration, cte)
     alias = exp.TableAlias(this=quoted(itself.uid), columns=[quoted(each) for each in itself.columns])
     itself.item = exp.Subquery(this=rows.copy(), alias=alias)
     distinct = bool(union.args.get("distinct"))
@@ -46,7 +46,7 @@ def read_recursion(
 
 def _itself(name: str, step: Scope) -> Source:
     """The one source of the step that is the CTE."""
-    if step.limit is not None or step.siblings:
+    if step.limit is not None or step.partitions:
         raise NotUnderstood(
             f"WITH RECURSIVE {name} with a window, DISTINCT ON or LIMIT in its step: move it to the query "
             f"that reads {name}"
@@ -59,8 +59,10 @@ def _itself(name: str, step: Scope) -> Source:
     return found[0]
 
 
-def _rows(text: Text, name: str, columns: tuple[str, ...], declaration: exp.CTE, cte: Cte) -> exp.Select:
-    alias = text.take(name)
+def _rows(
+    context: BuildContext, name: str, columns: tuple[str, ...], declaration: exp.CTE, cte: Cte
+) -> exp.Select:
+    alias = context.take(name)
     for each, clause in cte.clauses.items():
         declaration.set(each, clause.copy())
     return exp.Select(

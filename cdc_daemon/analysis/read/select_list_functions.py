@@ -47,14 +47,14 @@ def set_in_select_list(
     return call if scalars or name in _ONE_COLUMN else None
 
 
-def beside_from(tree: exp.Select, call: exp.Anonymous, uid: str, seen: frozenset[str]) -> Source:
+def beside_from(tree: exp.Select, call: exp.Anonymous, uid: str, visible: frozenset[str]) -> Source:
     """Move the function to the end of FROM; its place takes a column of the source that is returned.
 
     Args:
         uid: the source's alias.
-        seen: the sources that it can refer to.
+        visible: the sources that it can refer to.
     """
-    outer = frozenset(ref for ref in refs_of(call) if ref.source in seen)
+    outer = frozenset(ref for ref in refs_of(call) if ref.source in visible)
     item = exp.Lateral(this=call.copy(), alias=exp.TableAlias(this=quoted(uid), columns=[quoted(_VALUE)]))
     call.replace(marked(column(uid, _VALUE), collations_of(call)))
     if tree.args.get("from_") is None:

@@ -10,12 +10,12 @@ from cdc_daemon.analysis.model.catalogue import Table
 from cdc_daemon.analysis.model.dialect import Tree, column
 from cdc_daemon.analysis.model.scopes import Conjunct, OuterJoin, Ref, Source
 from cdc_daemon.analysis.read.conjuncts import conjunct
-from cdc_daemon.analysis.read.names import Sight
+from cdc_daemon.analysis.read.names import NameScope
 
 
 def equal_columns(
     tree: Tree,
-    sight: Sight,
+    sight: NameScope,
     join: OuterJoin | None,
     span: frozenset[str] | None,
     types: Mapping[Ref, str],

@@ -52,7 +52,7 @@ def place_of(construct: Construct, places: Places) -> Place | None:
 
 def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
     """What keeps a row of a table from leading anywhere, from the inside out."""
-    for scope, source in reversed(_way(body, changed)):
+    for scope, source in reversed(_nesting(body, changed)):
         tied = [q for q in scope.conjuncts if source.uid in q.sources and len(q.sources) > 1]
         others = [each for each in scope.sources.values() if each is not source and not each.subquery]
         if source.subquery and not source.outer and not source.left:
@@ -99,15 +99,15 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
     )
 
 
-_Way: TypeAlias = list[tuple[Scope, Source]]
+_Nesting: TypeAlias = list[tuple[Scope, Source]]
 
 
-def _way(body: Body, changed: Source) -> _Way:
+def _nesting(body: Body, changed: Source) -> _Nesting:
     """The scopes around a table, outermost first, each with its source that holds the table."""
 
-    def within(scope: Scope) -> _Way:
+    def within(scope: Scope) -> _Nesting:
         for source in scope.sources.values():
-            inside = [] if source.body is None else _way(source.body, changed)
+            inside = [] if source.body is None else _nesting(source.body, changed)
             if inside or source is changed:
                 return [(scope, source), *inside]
         return []
@@ -116,7 +116,7 @@ def _way(body: Body, changed: Source) -> _Way:
         body,
         select=within,
         arms=lambda _, arms: next(filter(None, arms), []),
-        recursion=lambda body: _way(body.base, changed) or _way(body.step, changed),
+        recursion=lambda body: _nesting(body.base, changed) or _nesting(body.step, changed),
     )
 
 

@@ -81,7 +81,7 @@ def _flattened(source: Source, known: frozenset[int]) -> Iterator[Visit]:
     One that groups, numbers or limits its rows is computed as a whole: no index helps.
     """
     body = source.body
-    if not isinstance(body, Scope) or body.grouped or body.limit is not None or body.siblings:
+    if not isinstance(body, Scope) or body.grouped or body.limit is not None or body.partitions:
         return
     for n in known:
         tree = body.outputs[n].unnest()

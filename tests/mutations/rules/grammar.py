@@ -231,7 +231,7 @@ else:
     ),
     Mutation(
         "IS TRUE does not ask for NULL",
-        "Case._contradicts",
+        "JoinState._contradicts",
         (
             "isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and not "
             'test.args.get("negate")'

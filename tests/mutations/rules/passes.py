@@ -230,14 +230,14 @@ if False:
     ),
     Mutation(
         "a table behind a view has the view's place",
-        "Subject.place_of",
+        "LintContext.place_of",
         "waiting += readers",
         "pass",
         killed_by=("views",),
     ),
     Mutation(
         "a call in a view is told at the view",
-        "Subject.places_of",
+        "LintContext.places_of",
         "any(_calls(tree, function))",
         "False",
         killed_by=("views",),
@@ -537,14 +537,14 @@ if table.row_security:
     ),
     Mutation(
         "a call that the definition lacks is looked for by its name",
-        "Subject.places_of",
+        "LintContext.places_of",
         "self.places.of_name(function.name, called=True)",
         "None",
         killed_by=("functions",),
     ),
     Mutation(
         "a call whose place is known is told there alone",
-        "Subject.places_of",
+        "LintContext.places_of",
         """\
 if known:
     yield from known

@@ -24,14 +24,14 @@ PRECISE = (
     ),
     Mutation(
         "COALESCE as a key is the one of its columns that is there",
-        "in_case",
+        "null_extended",
         "_coalesced(tree, frozenset[Ref]().union(*strict))",
         "tree",
         killed_by=("full_joins",),
     ),
     Mutation(
         "a row that is NULL-extended in one join is seen so by the next",
-        "cases",
+        "join_states",
         "frozenset(join for join, states in options.items() if MATCHED in states)",
         "frozenset[OuterJoin]()",
         killed_by=("full_joins",),
@@ -42,21 +42,21 @@ PRECISE = (
         """\
 [
     further
-    for case, seen in every
-    if not any(never(q.tree) for q in seen)
-    for reach in _reaches(plan, case, source.uid, start, extra, seen)
+    for state, holding in every
+    if not any(never(q.tree) for q in holding)
+    for path in _paths(plan, state, source.uid, start, extra, holding)
     for further in _through_chosen(
-        _Way(plan, case, reach, fragment, extra), source.uid, plan.scope.chosen
+        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
     )
 ]
 """,
         """\
 [
     further
-    for case, seen in every
-    for reach in _reaches(plan, case, source.uid, start, extra, seen)
+    for state, holding in every
+    for path in _paths(plan, state, source.uid, start, extra, holding)
     for further in _through_chosen(
-        _Way(plan, case, reach, fragment, extra), source.uid, plan.scope.chosen
+        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
     )
 ]
 """,
@@ -64,35 +64,35 @@ PRECISE = (
     ),
     Mutation(
         "either condition of an OR leads on by itself",
-        "_arms",
+        "_branches",
         "isinstance(tree, exp.Or)",
         "False",
         killed_by=("choices",),
     ),
     Mutation(
         "each result of CASE leads on by itself",
-        "_arms",
+        "_branches",
         "isinstance(at, exp.Case) and at.this is None",
         "False",
         killed_by=("choices",),
     ),
     Mutation(
         "a visit by an equality ranks before one by another condition",
-        "settle",
+        "rank_sources",
         "(-bound, loose, source.subquery, not scope.correlated(source), depth[uid], visits, order)",
         "(-bound, 0, source.subquery, not scope.correlated(source), depth[uid], visits, order)",
         killed_by=("choices",),
     ),
     Mutation(
         "a subquery that chooses a row ranks among the sources",
-        "settle",
+        "rank_sources",
         "uid in choosing or not source.subquery",
         "not source.subquery",
         killed_by=("latest_rows",),
     ),
     Mutation(
         "what a subquery chooses leads to the rows around it",
-        "settle",
+        "rank_sources",
         "[*scope.conjuncts, *_led_by(scope, settled)]",
         "scope.conjuncts",
         killed_by=("latest_rows",),
@@ -134,14 +134,14 @@ PRECISE = (
     ),
     Mutation(
         "a condition is taken with the NULLs of its case",
-        "seen_in",
-        "with_nulls(case.scope, q.tree, nulls)",
+        "null_extended_conditions",
+        "with_nulls(state.scope, q.tree, nulls)",
         "q.tree",
         killed_by=("full_joins", "outer_joins"),
     ),
     Mutation(
         "a condition outside of an outer join holds with the NULLs that it saw",
-        "Case.nulls_seen",
+        "JoinState.null_sources",
         "nulls |= side if state == arm else frozenset()",
         """\
 if state == arm:
@@ -179,28 +179,28 @@ if state == arm:
     ),
     Mutation(
         "an equality carries a value without a visit",
-        "Known._carry",
+        "Equivalences._carry",
         "self._equal.setdefault(ref, carried)",
         "pass",
         killed_by=("inner_joins",),
     ),
     Mutation(
         "a constant narrows the delta",
-        "Reach.compiled",
+        "JoinPath.compiled",
         "fragile or _selective(q.tree)",
         "fragile",
         killed_by=("inner_joins",),
     ),
     Mutation(
         "what a subquery knows of outer columns leads out of it",
-        "opened_by",
+        "outer_conditions",
         "(*plan.open, *further)",
         "further",
         killed_by=("semi_joins",),
     ),
     Mutation(
         "IN ties the outer value to the subquery's",
-        "membership_arms",
+        "membership_branches",
         "Arm(conjuncts=tuple(_equal(source, left, value) for left, value, _ in known))",
         "Arm()",
         killed_by=("semi_joins",),
@@ -236,28 +236,28 @@ if state == arm:
     Mutation(
         "the step of a recursion is walked, not the base alone",
         "_from_last_change",
-        "yield from extended(walk(step_alone(body), Wanted(every, every), work), further)",
+        "yield from extended(walk(step_alone(body), Demand(every, every), work), further)",
         "pass",
         killed_by=("recursion",),
     ),
     Mutation(
         "of routes that reach the same rows those that bind most are taken",
-        "settled",
-        "max((list(settled(each)) for each in route.sets), key=_least_bound)",
-        "settled(route.sets[0])",
+        "best",
+        "max((list(best(each)) for each in route.sets), key=_least_bound)",
+        "best(route.sets[0])",
         killed_by=("recursion",),
     ),
     Mutation(
         "the base of a recursion is walked",
         "_from_last_change",
-        "yield from extended(walk(body.base, Wanted(every, every), work), further)",
+        "yield from extended(walk(body.base, Demand(every, every), work), further)",
         "pass",
         killed_by=("recursion",),
     ),
     Mutation(
         "a recursion of each row around is followed back to where it began",
         "_back_from_first_change",
-        "yield from extended(walk(before, Wanted(every, every, frozenset()), work), of_step)",
+        "yield from extended(walk(before, Demand(every, every, frozenset()), work), of_step)",
         "pass",
         killed_by=("recursion",),
     ),
@@ -284,14 +284,14 @@ if state == arm:
     ),
     Mutation(
         "a column is looked for in the queries around",
-        "Sight.resolve",
+        "NameScope.resolve",
         "at.around",
         "None",
         killed_by=("anti_joins",),
     ),
     Mutation(
         "a column that USING merged stands for the sides",
-        "Sight.points",
+        "NameScope.points",
         "name in self.merged",
         "False",
         killed_by=("full_joins",),
@@ -313,48 +313,48 @@ if state == arm:
     Mutation(
         "a window over grouping sets is not followed",
         "variants",
-        "scope.siblings",
+        "scope.partitions",
         "False",
         killed_by=("every_entity",),
     ),
     Mutation(
         "of equals a parent ranks before its children",
-        "settle",
+        "rank_sources",
         "depth[uid]",
         "0",
         killed_by=("entities_of_several_tables",),
     ),
     Mutation(
         "the source that binds most ranks lowest",
-        "settle",
+        "rank_sources",
         "-bound",
         "0",
         killed_by=("anti_joins",),
     ),
     Mutation(
         "functions in FROM rank below all",
-        "settle",
+        "rank_sources",
         "frozenset(uid for uid, source in scope.sources.items() if _constant(source))",
         "frozenset()",
         killed_by=("functions_in_from",),
     ),
     Mutation(
         "a subquery may visit everything",
-        "settle",
+        "rank_sources",
         "before[uid] = settled",
         "before[uid] = frozenset()",
         killed_by=("anti_joins",),
     ),
     Mutation(
         "every alias is another",
-        "Text.take",
+        "BuildContext.take",
         "self._taken.add(uid)",
         "pass",
         killed_by=("scalar_subqueries",),
     ),
     Mutation(
         "each place where a view is read has a definition of its own",
-        "Text.view",
+        "BuildContext.view",
         "self._views[view.name].copy()",
         "self._views[view.name]",
         killed_by=("views",),

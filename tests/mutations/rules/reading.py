@@ -85,28 +85,28 @@ _unique(
     ),
     Mutation(
         "a system column is refused",
-        "Sight.unresolved",
+        "NameScope.unresolved",
         "name in _SYSTEM_COLUMNS",
         "False",
         killed_by=("test_names",),
     ),
     Mutation(
         "a column that may be one of several is not read",
-        "Sight.points",
+        "NameScope.points",
         "len(having) > 1",
         "False",
         killed_by=("test_names",),
     ),
     Mutation(
         "a column that its table lacks is not read",
-        "Sight.points",
+        "NameScope.points",
         "name != WHOLE_ROW and name not in source.columns",
         "False",
         killed_by=("test_names",),
     ),
     Mutation(
         "a column that nothing has is not read",
-        "Sight.resolve",
+        "NameScope.resolve",
         """\
 if at is None:
     raise self.unresolved(name, node.table or None, 0)
@@ -116,7 +116,7 @@ if at is None:
     ),
     Mutation(
         "a column around a subquery has its type",
-        "Sight.types",
+        "NameScope.types",
         "dict(self.around.types()) if self.around else {}",
         "{}",
         killed_by=("test_names",),
@@ -137,7 +137,7 @@ if at is None:
     ),
     Mutation(
         "a subquery depends on every query around that it names",
-        "Sight.uids",
+        "NameScope.uids",
         "own | self.around.uids() if self.around else own",
         "own",
         killed_by=("test_names",),
@@ -243,15 +243,15 @@ if at is None:
     Mutation(
         "a window in a step is not followed",
         "_itself",
-        "step.limit is not None or step.siblings",
+        "step.limit is not None or step.partitions",
         "step.limit is not None",
         killed_by=("test_ctes",),
     ),
     Mutation(
         "LIMIT in a step is not followed",
         "_itself",
-        "step.limit is not None or step.siblings",
-        "step.siblings",
+        "step.limit is not None or step.partitions",
+        "step.partitions",
         killed_by=("test_ctes",),
     ),
     Mutation(
@@ -313,7 +313,7 @@ for length in range(len(parts), -1, -1):
 for length in (len(parts), 0):
     yield tuple(chain(*parts[:length]))
 """,
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "ROLLUP groups by nothing, too",
@@ -326,105 +326,105 @@ for length in range(len(parts), -1, -1):
 for length in range(len(parts), 0, -1):
     yield tuple(chain(*parts[:length]))
 """,
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "CUBE groups by each choice of its keys",
         "_sets",
         "combinations(parts, length)",
         "[tuple(parts[:length])]",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "each set of one element goes with each of the other",
         "grouping_sets",
         "product",
         "zip",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "a grouping set may be several",
         "_sets",
         "(yield from _sets(each))",
         "(yield _keys(each))",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "keys in parentheses come and go together",
         "_keys",
         "tuple(part.expressions) if isinstance(part, exp.Tuple) else (part,)",
         "(part,)",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "too many sets are not followed",
         "grouping_sets",
         "number > _MOST_SETS",
         "False",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "a subquery over the keys of grouping sets is not followed",
         "variants",
         "any(scope.sources[uid].outer & of_keys for uid in after)",
         "False",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "a subquery that names no key of grouping sets is followed",
         "variants",
         "any(scope.sources[uid].outer & of_keys for uid in after)",
         "after",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "the first key of grouping() is the highest bit",
         "_replace",
         "reversed(bits)",
         "bits",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "grouping sets that yield the same are one",
         "variants",
         "tuple(map(render, outputs))",
         "(str(len(arms)),)",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "grouping() is a value of its set",
         "variants",
         "tuple(functions.of_one_row(output) for output in outputs)",
         "scope.bindable",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "a key that a set leaves out is NULL of its type",
         "_replace",
         "exp.Null() if whole else null_of(scope.sources, child)",
         "exp.Null()",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "an output that a set leaves out is NULL of any type",
         "_replace",
         "exp.Null() if whole else null_of(scope.sources, child)",
         "null_of(scope.sources, child)",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "LIMIT is of all grouping sets together",
         "variants",
         "scope.limit",
         "None",
-        killed_by=("test_groups",),
+        killed_by=("test_grouping_sets",),
     ),
     Mutation(
         "of equals the source with the fewest visits ranks lowest",
-        "settle",
+        "rank_sources",
         "(-bound, loose, source.subquery, not scope.correlated(source), depth[uid], visits, order)",
         "(-bound, loose, source.subquery, not scope.correlated(source), depth[uid], 0, order)",
-        killed_by=("test_ranks",),
+        killed_by=("test_source_order",),
     ),
     Mutation(
         "a grandparent ranks before its grandchildren",
@@ -437,21 +437,21 @@ for _ in scope.sources:
 for _ in range(1):
     ...
 """,
-        killed_by=("test_ranks",),
+        killed_by=("test_source_order",),
     ),
     Mutation(
         "two that are joined by the keys of both are no parent and child",
         "_depths",
         "by_key and child in parents and not _unique(scope, child, {mine for mine, _ in columns})",
         "by_key and child in parents",
-        killed_by=("test_ranks",),
+        killed_by=("test_source_order",),
     ),
     Mutation(
         "of equals the first in FROM ranks lowest",
-        "settle",
+        "rank_sources",
         "(-bound, loose, source.subquery, not scope.correlated(source), depth[uid], visits, order)",
         "(-bound, loose, source.subquery, not scope.correlated(source), depth[uid], visits, -order)",
-        killed_by=("test_ranks",),
+        killed_by=("test_source_order",),
     ),
     Mutation(
         "each arm of a set operation is looked up",
@@ -532,7 +532,7 @@ for _ in range(1):
     ),
     Mutation(
         "a reason is looked for in each arm",
-        "_way",
+        "_nesting",
         "next(filter(None, arms), [])",
         "arms[0]",
         killed_by=("test_reasons",),
@@ -587,7 +587,7 @@ if table.unlogged:
     ),
     Mutation(
         "a view that can't be parsed is left out",
-        "Subject.views",
+        "LintContext.views",
         "Unreadable",
         "ZeroDivisionError",
         killed_by=("test_verdicts",),
@@ -595,7 +595,7 @@ if table.unlogged:
     Mutation(
         "outer joins too many to tell apart are named",
         "routes_of",
-        "case.blind and len(found) < len(outputs)",
+        "state.undecidable and len(found) < len(outputs)",
         "False",
         killed_by=("test_reasons",),
     ),

@@ -46,8 +46,8 @@ break
     Mutation(
         "a derived table that groups its rows is computed as a whole",
         "_flattened",
-        "not isinstance(body, Scope) or body.grouped or body.limit is not None or body.siblings",
-        "not isinstance(body, Scope) or body.limit is not None or body.siblings",
+        "not isinstance(body, Scope) or body.grouped or body.limit is not None or body.partitions",
+        "not isinstance(body, Scope) or body.limit is not None or body.partitions",
         killed_by=("test_recomputation",),
     ),
     Mutation(

@@ -41,22 +41,22 @@ if isinstance(tree, _STRICT) and true_of_none(tree):
     ),
     Mutation(
         "a row is found by each condition of an OR",
-        "_arms",
+        "_branches",
         "[[each] for each in _joined_by_or(tree)]",
         "[[tree.left]]",
         killed_by=("either of two",),
     ),
     Mutation(
         "a row is found by each result of CASE",
-        "_arms",
+        "_branches",
         "[[_with(tree, call, result), *conditions] for result, conditions in results]",
         "[[_with(tree, call, result), *conditions] for result, conditions in results[:1]]",
         killed_by=("CASE chooses the table",),
     ),
     Mutation(
         "the case of a witness stands for that of a match, too",
-        "Case.nulls_seen",
-        "state is None or (state == arm and self.changed in side and join not in self.apart)",
+        "JoinState.null_sources",
+        "state is None or (state == arm and self.changed in side and join not in self.also_matched)",
         "state is None",
         killed_by=("where on the nullable side",),
     ),
@@ -69,14 +69,14 @@ if isinstance(tree, _STRICT) and true_of_none(tree):
     ),
     Mutation(
         "a row without an override is found by the default",
-        "_arms",
+        "_branches",
         "[[_with(tree, call, first)], [_with(tree, call, other), absent]]",
         "[[_with(tree, call, first)]]",
         killed_by=("three steps of a fallback",),
     ),
     Mutation(
         "a hop goes over sources of lower rank only",
-        "settle",
+        "rank_sources",
         "before[best[1]] = settled",
         "before[best[1]] = frozenset(scope.sources) - {best[1]}",
         killed_by=(
@@ -129,9 +129,9 @@ if join.nullable[1 - own]:
     ),
     Mutation(
         "a row with NULLs was not asked for the ON of its join",
-        "Case.nulls_seen",
+        "JoinState.null_sources",
         """\
-if q.join is not None and self.states.get(q.join) != MATCHED and not self._witnessed(q.join):
+if q.join is not None and self.by_join.get(q.join) != MATCHED and not self._witnessed(q.join):
     return None
 """,
         "pass",
@@ -195,7 +195,7 @@ and isinstance(test.expression, exp.Null))
     ),
     Mutation(
         "only an equality of identical types carries the value itself",
-        "Known._carry",
+        "Equivalences._carry",
         "value.exact and q.identical",
         "value.exact",
         killed_by=("equal is not identical",),
@@ -222,7 +222,7 @@ if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:
     ),
     Mutation(
         "NOT IN: rows with NULL on the left change when the set becomes empty",
-        "_ways",
+        "_matches",
         "not never_null(left, scope.sources, scope.joins)",
         "False",
         killed_by=(
@@ -232,7 +232,7 @@ if isinstance(at, exp.Column) and types.get(next(iter(refs))) not in TEXTS:
     ),
     Mutation(
         "NOT IN: a NULL that appears changes every row",
-        "_ways",
+        "_matches",
         "source.body is None or not output_never_null(source.body, n)",
         "False",
         killed_by=(
@@ -286,7 +286,7 @@ exp.Select(
     ),
     Mutation(
         "what is NULL beyond an outer join was not NULL to a subquery inside of that side",
-        "Case._refuses_null",
+        "JoinState._refuses_null",
         "self._within(q, side)",
         "False",
         killed_by=("entity from inside of a nullable side",),
@@ -314,7 +314,7 @@ if False:
     Mutation(
         "a window lets a row change its whole partition",
         "routes_of",
-        "zip(scope.siblings, scope.windows, plan.siblings, strict=True)",
+        "zip(scope.partitions, scope.windows, plan.partitions, strict=True)",
         "()",
         killed_by=(
             "two windows",
@@ -323,7 +323,7 @@ if False:
     ),
     Mutation(
         "a partition whose key is NULL is a partition",
-        "partition_arms",
+        "partition_branches",
         "exp.Is(this=enclosed(key), expression=exp.Null())",
         "exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(2))",
         killed_by=(
@@ -340,8 +340,8 @@ if False:
     ),
     Mutation(
         "the old and the new row of a partition: its rows are looked up anew",
-        "Plan.again",
-        "again(self.scope)",
+        "Plan.second_instance",
+        "second_instance(self.scope)",
         "self.scope",
         killed_by=("window beyond a join",),
     ),
@@ -491,14 +491,14 @@ alias = f"{body.itself}$affected"
     ),
     Mutation(
         "a row of a query beside may be found by a NULL",
-        "_by_its_rows",
-        "not any(isinstance(q.tree, exp.NullSafeEQ) for q in reach.conjuncts)",
+        "_through_its_rows",
+        "not any(isinstance(q.tree, exp.NullSafeEQ) for q in path.conjuncts)",
         "True",
         killed_by=("null-safe beside a query of each",),
     ),
     Mutation(
         "what is asked of an aggregate of a query beside is not asked of its rows",
-        "_by_its_rows.asked",
+        "_through_its_rows.asked",
         """\
 {
     Ref(source.uid, name): body.outputs[n]

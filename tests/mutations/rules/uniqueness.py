@@ -22,7 +22,7 @@ ONCE = (
     Mutation(
         "arms that a constant tells apart share no key",
         "_of_arms",
-        "arms_told_apart(body, known)",
+        "has_discriminator(body, known)",
         "False",
         killed_by=("test_uniqueness",),
     ),

@@ -51,11 +51,11 @@ def reads_all(analysis: Analysis, name: str) -> None:
         ("analyse", "row_filter"),
         ("read.build", "make_strict"),
         ("derive.walk", "routes_of"),
-        ("derive.source_order", "settle"),
+        ("derive.source_order", "rank_sources"),
     ],
 )
 def test_every_table_is_read_whole_with_the_place_of_the_defect(module: str, name: str) -> None:
-    if (module, name) == ("derive.source_order", "settle"):
+    if (module, name) == ("derive.source_order", "rank_sources"):
         module = "derive.scope_plan"  # which has imported it
     reads_all(broken(module, name), name)
 

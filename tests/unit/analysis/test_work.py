@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from cdc_daemon.analysis import analyse
-from cdc_daemon.analysis.derive.scope_plan import Wanted
+from cdc_daemon.analysis.derive.scope_plan import Demand
 from cdc_daemon.analysis.derive.walk import walk
 from cdc_daemon.analysis.derive.work_limit import Work
 from cdc_daemon.analysis.model.dialect import parse
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.read.build import Builder
-from cdc_daemon.analysis.read.context import Text
+from cdc_daemon.analysis.read.context import BuildContext
 from cdc_daemon.analysis.read.functions import Functions
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
@@ -29,9 +29,9 @@ def windows(levels: int, *keys: str) -> str:
 
 
 def work_of(query: str) -> int:
-    body = Builder(Text("feed", CATALOGUE, Functions(CATALOGUE))).build(parse(query))
+    body = Builder(BuildContext("feed", CATALOGUE, Functions(CATALOGUE))).build(parse(query))
     work = Work()
-    for _ in walk(body, Wanted(frozenset({0}), frozenset({0})), work):
+    for _ in walk(body, Demand(frozenset({0}), frozenset({0})), work):
         pass
     return sum(work.done.values())
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis.derive.source_order import settle
+from cdc_daemon.analysis.derive.source_order import rank_sources
 from cdc_daemon.analysis.model.dialect import Tree, column, parse
 from cdc_daemon.analysis.model.scopes import Scope
 from cdc_daemon.analysis.read.build import Builder
-from cdc_daemon.analysis.read.context import Text
+from cdc_daemon.analysis.read.context import BuildContext
 from cdc_daemon.analysis.read.functions import Functions
 from tests.support.analysis_fixtures import CATALOGUE
 
@@ -14,9 +14,9 @@ from tests.support.analysis_fixtures import CATALOGUE
 def ranked(from_: str, *goals: Tree) -> list[str]:
     """The sources, lowest rank first."""
     query = parse(f"SELECT 1 AS one FROM {from_}")
-    scope = Builder(Text("feed", CATALOGUE, Functions(CATALOGUE))).build(query)
+    scope = Builder(BuildContext("feed", CATALOGUE, Functions(CATALOGUE))).build(query)
     assert isinstance(scope, Scope)
-    before = settle(scope, goals)
+    before = rank_sources(scope, goals)
     return sorted(before, key=lambda uid: len(before[uid]))
 
 

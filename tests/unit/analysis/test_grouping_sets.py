@@ -7,7 +7,7 @@ import pytest
 from cdc_daemon.analysis.model.dialect import parse, render
 from cdc_daemon.analysis.model.scopes import Body, Scope, SetOperation
 from cdc_daemon.analysis.read.build import Builder
-from cdc_daemon.analysis.read.context import NotUnderstood, Text
+from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood
 from cdc_daemon.analysis.read.functions import Functions
 from cdc_daemon.analysis.read.grouping_sets import grouping_sets
 from tests.support.analysis_fixtures import CATALOGUE
@@ -20,7 +20,7 @@ def sets(clause: str) -> list[str] | None:
 
 
 def built(query: str) -> Body:
-    return Builder(Text("feed", CATALOGUE, Functions(CATALOGUE))).build(parse(query))
+    return Builder(BuildContext("feed", CATALOGUE, Functions(CATALOGUE))).build(parse(query))
 
 
 def arms(query: str) -> list[Scope]:
