@@ -49,6 +49,7 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
         connection.execute(
             "SET jit = off; SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off"
         )
+        connection.prepared_max = 10_000  # every statement of a batch is that of the batch before
         connection.execute(SCHEMA)
         followed = {
             name: follow(connection, case.query, case.entity.split(","), "public")
@@ -59,10 +60,10 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
             for table in COLUMNS:
                 connection.execute(insertion(chance, table).encode())
         for batch in range(BATCHES):
-            remember(connection, list(followed.values()))
+            remember(connection, list(followed.values()), again=batch > 0)
             script = change(connection, chance)
             for number, (name, each) in enumerate(followed.items()):
-                seen = outcome(connection, number, each)
+                seen = outcome(connection, number, each, prepare=True)
                 assert not seen.missed, (
                     f"{name}: batch {batch} misses {seen.missed}\n{chr(10).join(script)}\n{each.analysis}"
                 )

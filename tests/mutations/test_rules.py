@@ -199,10 +199,12 @@ def _loses_one(connection: Connection, followed: list[Followed]) -> bool:
             connection.execute(f"TRUNCATE {', '.join(tables)}".encode())
             for table in tables * (3 if batch % (2 * _REFILL) else 8):
                 connection.execute(insertion(chance, table).encode())
-        remember(connection, followed)
+        remember(connection, followed, again=batch > 0)
         change(connection, chance)
         try:
-            if any(outcome(connection, number, each).missed for number, each in enumerate(followed)):
+            if any(
+                outcome(connection, number, each, prepare=True).missed for number, each in enumerate(followed)
+            ):
                 return True
         except psycopg.Error:
             return True  # a route that fails stops the feed

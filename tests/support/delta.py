@@ -73,27 +73,34 @@ def created(connection: Connection, view: View) -> bool:
     return True
 
 
-def remember(connection: Connection, followed: Sequence[Followed]) -> None:
-    """Keep this state of documents, and of the tables that they are made of, to compare a later one with."""
-    for table in {occurrence.table for each in followed for occurrence in each.analysis.occurrences}:
-        _execute(
-            connection,
-            f"DROP TABLE IF EXISTS {_old(table)}; CREATE TEMP TABLE {_old(table)} AS TABLE {table.quoted}",
-        )
+def remember(connection: Connection, followed: Sequence[Followed], *, again: bool = False) -> None:
+    """Keep this state of documents, and of the tables that they are made of, to compare a later one with.
+
+    Args:
+        again: the same queries were remembered before. Their temporary tables are filled anew, not made anew:
+            a prepared statement over them keeps its plan, and planning takes longer than the rest.
+    """
+    tables = {occurrence.table for each in followed for occurrence in each.analysis.occurrences}
+    states = {_old(table): f"TABLE {table.quoted}" for table in tables}
     for number, each in enumerate(followed):
         entity = ", ".join(f"q.{quoted(name)}" for name in each.entity)
-        _execute(
-            connection,
-            f"DROP TABLE IF EXISTS before_{number}; CREATE TEMP TABLE before_{number} AS "
-            f"SELECT {entity}, q::text AS document FROM ({each.query}) q",
-        )
+        states[f"before_{number}"] = f"SELECT {entity}, q::text AS document FROM ({each.query}) q"
+    for name, query in states.items():
+        if again:
+            _execute(connection, f"DELETE FROM {name}", prepare=True)
+            _execute(connection, f"INSERT INTO {name} {query}", prepare=True)
+        else:
+            _execute(connection, f"DROP TABLE IF EXISTS {name}; CREATE TEMP TABLE {name} AS {query}")
 
 
-def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
+def outcome(
+    connection: Connection, number: int, followed: Followed, *, prepare: bool | None = None
+) -> Outcome:
     """Compare what was remembered with what is there now.
 
     Args:
         number: the query's place among those that were remembered.
+        prepare: whether the statement is prepared: one that comes again, while nothing is made anew.
     """
     entity = [quoted(name) for name in followed.entity]
     columns = ", ".join(entity)
@@ -142,6 +149,7 @@ def outcome(connection: Connection, number: int, followed: Followed) -> Outcome:
         SELECT (SELECT count(*) FROM entities AS changed WHERE {reached}),
                (SELECT count(*) FROM changed),
                ARRAY(SELECT changed::text FROM changed WHERE NOT ({reached}))""",
+        prepare=prepare,
     ).fetchone()
     assert row is not None
     return Outcome(*row)
@@ -156,5 +164,7 @@ def _old(table: TableName) -> str:
     return quoted(f"old {table}")
 
 
-def _execute(connection: Connection, text: str) -> psycopg.Cursor[tuple[Any, ...]]:
-    return connection.execute(sql.SQL(text))  # pyright: ignore[reportArgumentType] # a test's own statement
+def _execute(
+    connection: Connection, text: str, *, prepare: bool | None = None
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    return connection.execute(sql.SQL(text), prepare=prepare)  # pyright: ignore[reportArgumentType] # a test's own statement
