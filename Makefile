@@ -53,8 +53,9 @@ wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its c
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 	cd dist && sha256sum *.whl > SHA256SUMS
 
-test-nightly: $(VENV)/installed-dev ## Thousands of random schemas, queries and changes (CDC_TEST_EXAMPLES=5000), and torture
+test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAMPLES=5000), every server, and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --every-server -m any_server --ignore tests/integration/properties
 	$(BIN)/python -m tests.torture
 
 torture: $(VENV)/installed-dev ## An hour of every fault at once (TORTURE_SECONDS=3600 TORTURE_SEED=… TORTURE_SINKS=http,redis)

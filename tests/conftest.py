@@ -1,9 +1,9 @@
 """Servers and databases for the tests.
 
 `database` is the connection string of a fresh, empty database. Tests below `tests/integration` and
-`tests/security` run once on each chosen server, all others on the first one. `--servers` (or
-CDC_TEST_SERVERS) chooses: `embedded` (the wheel), `machine` (PostgreSQL installed here), `external`
-(CDC_TEST_DSN). A chosen server that can't be had fails its tests: nothing is skipped.
+`tests/security` run once on each chosen server; all others, and those marked `any_server`, on the first one
+alone. `--servers` (or CDC_TEST_SERVERS) chooses: `embedded` (the wheel), `machine` (PostgreSQL installed
+here), `external` (CDC_TEST_DSN). A chosen server that can't be had fails its tests: nothing is skipped.
 """
 
 from __future__ import annotations
@@ -60,6 +60,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"comma-separated, of {', '.join(servers.KNOWN)}; default: external where "
         f"{servers.EXTERNAL_VARIABLE} is set, else embedded, and machine where PostgreSQL is installed",
     )
+    parser.addoption(
+        "--every-server",
+        action="store_true",
+        help="run tests that are marked any_server on every chosen server, too",
+    )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers for each processor: about half of a test's time is spent waiting for something."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,8 +103,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
         chosen = metafunc.config.stash[_chosen]
         below = Path(str(metafunc.definition.path)).relative_to(Path(__file__).parent)
-        names = chosen if below.parts[0] in _MANY_SERVERS else chosen[:1]
+        on_many = below.parts[0] in _MANY_SERVERS and (
+            metafunc.config.getoption("--every-server")
+            or not metafunc.definition.get_closest_marker("any_server")
+        )
+        names = chosen if on_many else chosen[:1]
         metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test: as the last one, it would keep one worker busy while others have none."""
+    items.sort(key=lambda item: "tests/torture/" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from cdc_daemon.errors import FeedError, SinkUnavailable
 from tests.integration.test_delivery_recovery import events, told
 from tests.support.delivering import Delivering
 
+pytestmark = pytest.mark.any_server
+
 __all__ = ["told"]
 
 ELSEWHERE = {

@@ -18,6 +18,8 @@ from cdc_daemon.workers.sync import PASSING, FeedSync
 from tests.support.command import Feed, eventually, execute
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.any_server
+
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 
 CODES = Feed("SELECT id, code, price, note FROM item", key=("code",), options='entity = ["id"]')

@@ -14,6 +14,8 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as connect_pinned
 from demo.proof import query_documents
 
+pytestmark = pytest.mark.any_server
+
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 FEEDS: dict[str, dict[str, Any]] = tomllib.loads((shop.FOLDER / "cdc.toml").read_text("utf-8"))["feeds"]
 PRODUCTS = 200

@@ -15,6 +15,8 @@ from tests.integration.test_analysis_soundness import insertion
 from tests.support.delta import follow
 from tests.support.soundness.queries import CASES, COLUMNS, SCHEMA
 
+pytestmark = pytest.mark.any_server
+
 TABLES = "CREATE TABLE product (id integer PRIMARY KEY, name text)"
 
 

@@ -16,6 +16,8 @@ from cdc_daemon.commerce.size import Size
 from cdc_daemon.errors import CdcError
 from cdc_daemon.pg.session import connect as pinned
 
+pytestmark = pytest.mark.any_server
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 

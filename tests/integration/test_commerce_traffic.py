@@ -17,6 +17,8 @@ from cdc_daemon.commerce.traffic import Traffic
 from cdc_daemon.errors import CdcError
 from tests.support.daemon import Daemon
 
+pytestmark = pytest.mark.any_server
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 

@@ -12,6 +12,8 @@ from cdc_daemon.cli import main
 from tests.support.command import execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 ITEM = (
     "INSERT INTO cdc.failed_item"
     " (sink, feed, id, key, revision, attempts, status, reason, first_failed_at, next_attempt_at) VALUES"

@@ -21,6 +21,8 @@ from tests.support.daemon import Daemon
 from tests.support.delivering import Delivering, closed_later
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 TWO_SINKS = """
 [sinks.file]
 type = "file"

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.delivering import Delivering
 
+pytestmark = pytest.mark.any_server
+
 
 def _refuse(delivering: Delivering) -> None:
     delivering.sink.refused = {"sku7"}

@@ -19,6 +19,8 @@ from cdc_daemon.workers.failed_items import FailedItems, Refused
 from tests.conftest import Connect
 from tests.support.delivering import Delivering, installed
 
+pytestmark = pytest.mark.any_server
+
 
 def test_a_refused_record_stands_aside_and_the_others_arrive(delivering: Delivering) -> None:
     delivering.sink.refused = {"sku7"}

@@ -11,6 +11,8 @@ from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import lease
 from tests.support.delivering import Delivering, SelectiveSink
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def taken_over(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:

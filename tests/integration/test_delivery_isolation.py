@@ -24,6 +24,8 @@ from tests.conftest import Connect
 from tests.support.command import eventually
 from tests.support.delivering import Delivering, SelectiveSink, closed_later, installed
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from cdc_daemon.workers import control
 from cdc_daemon.workers.delivered_documents import MOST_DOCUMENTS
 from tests.support.delivering import Delivering
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def patching(delivering: Delivering) -> Delivering:

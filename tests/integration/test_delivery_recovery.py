@@ -17,6 +17,8 @@ from cdc_daemon.workers import delivery
 from tests.support.command import eventually
 from tests.support.delivering import Delivering
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

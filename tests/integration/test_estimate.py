@@ -18,6 +18,8 @@ from cdc_daemon.pg.session import connect as open_session
 from cdc_daemon.settings import load
 from tests.support.daemon import Daemon
 
+pytestmark = pytest.mark.any_server
+
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
 

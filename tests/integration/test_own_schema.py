@@ -14,6 +14,8 @@ from cdc_daemon.pg.statements import sql_directory
 from tests.conftest import Connect
 from tests.support.daemon import Daemon
 
+pytestmark = pytest.mark.any_server
+
 OTHER = "shop_sync"
 
 

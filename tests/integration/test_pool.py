@@ -17,6 +17,8 @@ from cdc_daemon.workers.sync import for_sync
 from tests.conftest import Connect
 from tests.support.command import eventually
 
+pytestmark = pytest.mark.any_server
+
 PID = "SELECT pg_backend_pid()"
 MOST = 3
 

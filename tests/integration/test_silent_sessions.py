@@ -21,6 +21,8 @@ from tests.conftest import Connect
 from tests.receivers.proxy import Proxy, proxied
 from tests.support.command import eventually
 
+pytestmark = pytest.mark.any_server
+
 PATIENCE = Patience(connect_seconds=2, silence_seconds=1)
 
 LONGEST_SECONDS = 8.0

@@ -12,6 +12,8 @@ from cdc_daemon.pg.session import connect
 from tests.support.command import execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 
 def status(feeds: Synced) -> FeedStatus:
     with connect(feeds.dsn) as session:

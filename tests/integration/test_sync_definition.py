@@ -12,6 +12,8 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed
 from tests.support.synced import ITEM_FEED, Synced
 
+pytestmark = pytest.mark.any_server
+
 
 def test_a_daemon_with_an_older_query_stops_the_feed_and_does_not_put_its_query_back(
     database: str, tmp_path: Path

@@ -9,6 +9,8 @@ import pytest
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.mark.parametrize("name", ["q", "d", "k", "key", "a{b}", "a\"'b", "off %", "%s", "%(since)s"])
 @pytest.mark.parametrize("more", ["", ", 1 AS _steers"])  # the document is put together in two ways

@@ -9,6 +9,8 @@ import pytest
 from tests.support.command import Feed, Record
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SCHEMA = """
 CREATE TABLE note (id int PRIMARY KEY, payload json, "path\\to" json, state text);
 INSERT INTO note SELECT n, '{}', '{}', 'x' FROM generate_series(1, 3) AS n;

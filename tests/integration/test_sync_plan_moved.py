@@ -11,6 +11,8 @@ from tests.conftest import Connect
 from tests.support.command import execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 PARTITIONED = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric) PARTITION BY RANGE (id);
 CREATE TABLE item_low PARTITION OF item FOR VALUES FROM (0) TO (100);

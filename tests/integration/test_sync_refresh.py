@@ -22,6 +22,8 @@ from cdc_daemon.workers.watcher import Watcher
 from tests.support.command import Feed, eventually, execute, key_of
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 
 SHOP = """

@@ -10,6 +10,8 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEM_FEED, Synced
 
+pytestmark = pytest.mark.any_server
+
 NOTES = Feed("SELECT id, note FROM item")
 
 

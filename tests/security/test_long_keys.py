@@ -21,6 +21,8 @@ from tests.support.command import Feed
 from tests.support.delivering import Delivering, close_pools, installed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 # Digits of digests hold no repetitions that the server could compress.
 PRODUCTS = """
 CREATE FUNCTION digits(size int, seed text) RETURNS text LANGUAGE sql AS $$

@@ -11,6 +11,8 @@ from cdc_daemon.pg.statements import texts
 from tests.security.lookups import looked_up
 from tests.support.daemon import Daemon
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.mark.parametrize(
     "statement",

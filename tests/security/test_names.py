@@ -16,6 +16,8 @@ from tests.security.hostile_names import SHOPS, Shop, quoted
 from tests.support.command import Command, Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 _GROUPS = [SHOPS[start::8] for start in range(8)]
 _FORGING = [shop for shop in SHOPS if not shop.is_printable]
 

@@ -13,6 +13,8 @@ from cdc_daemon.workers import planning
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SCHEMA = """
 CREATE SCHEMA my_shop;
 CREATE SCHEMA my;

@@ -14,6 +14,8 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, sku text NOT NULL, weight text, extra json, body text);
 INSERT INTO item SELECT n, 'A-' || n, n::text, '{}', '' FROM generate_series(1, 200) AS n;

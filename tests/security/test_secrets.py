@@ -18,6 +18,8 @@ from cdc_daemon.sinks.registry import SINKS
 from tests.receivers import echoing
 from tests.receivers.recorder import Recorder
 
+pytestmark = pytest.mark.any_server
+
 PASSWORD = "Gr0n-d/sch+ul&t9"  # noqa: S105 - it opens nothing
 SHORT = "kz7q"
 TOKEN = "b3arer+of/the&sink=Q7"  # noqa: S105 - as above

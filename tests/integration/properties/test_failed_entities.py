@@ -12,6 +12,8 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed, execute, query
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SCHEMA = r"""
 CREATE FUNCTION checked(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
