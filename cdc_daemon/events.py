@@ -176,6 +176,7 @@ EVENTS: dict[str, Event] = {
         "A pass moved a feed to a new snapshot, or recomputed a chunk of its backlog.",
         (
             "feed",
+            "pass",
             "kind",
             "entries",
             "due",
@@ -194,13 +195,13 @@ EVENTS: dict[str, Event] = {
     "entity_failed": Event(
         "The query fails for an entity, with PostgreSQL's reason (SQLSTATE in `status`). The daemon sets "
         "the entity aside; its documents stay as they were, and other entities go on.",
-        ("feed", "entity", "status", "reason", "attempts", "unnamed", "repeated"),
+        ("feed", "pass", "entity", "status", "reason", "attempts", "unnamed", "repeated"),
         advice="Look at the rows of this entity: `reason` has PostgreSQL's message. Repair the rows or "
         "the query. `failed` lists all such entities.",
     ),
     "entities_recovered": Event(
         "The query succeeds again for entities that were set aside.",
-        ("feed", "count", "entities"),
+        ("feed", "pass", "count", "entities"),
         advice="Nothing to do.",
     ),
     "pass_retried": Event(
@@ -210,7 +211,7 @@ EVENTS: dict[str, Event] = {
     ),
     "backlog_added": Event(
         "A change affects too many entities for one pass. They go to the backlog.",
-        ("feed", "entities", "reason"),
+        ("feed", "pass", "entities", "reason"),
         advice="Nothing to do. Fresh changes do not wait for these entities; `status` shows the backlog.",
     ),
     "batch_delivered": Event(

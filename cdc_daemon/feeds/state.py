@@ -22,7 +22,7 @@ class FeedState:
 
     `cursor_is_old`: an idle pass moves the cursor too. `any_failed`: some entity is set aside. `failed_due`:
     some failed entity is due without a change. `table`: oid of the stored feed's table. `counted`: the
-    stored counts of documents hold.
+    stored counts of documents hold. `generation`: number of the last transaction that wrote the feed.
     """
 
     definition: str
@@ -38,6 +38,12 @@ class FeedState:
     failed_due: bool = False
     table: str = ""
     counted: bool = False
+    generation: int = 0
+
+    @property
+    def pass_number(self) -> int:
+        """Number of the pass that holds the row: the generation as the pass will leave it."""
+        return self.generation + 1
 
     @property
     def has_backlog(self) -> bool:
@@ -103,7 +109,7 @@ def lock(connection: Session, feed: str) -> FeedState | None:
     if row is None:
         return None
     definition, cursor, fingerprint, incarnation, revision, position, end, synced_at, old, *rest = row
-    failed, due, table, counted = rest
+    failed, due, table, counted, generation = rest
     return FeedState(
         definition,
         cursor,
@@ -118,6 +124,7 @@ def lock(connection: Session, feed: str) -> FeedState | None:
         due,
         str(table),
         counted,
+        generation,
     )
 
 

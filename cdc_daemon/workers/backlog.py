@@ -161,6 +161,7 @@ class Backlog:
             time.monotonic() - started,
             set_aside=self._isolation.set_aside,
             recovered=self._isolation.recovered,
+            number=locked.pass_number,
         )
         state.drained(
             self._connection,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -290,21 +290,24 @@ class FeedWorker:
 
         started = time.monotonic()
         count = sync.begin(pause=pause, waiting=waiting)
-        self._tell_of_failed(sync.set_aside, ())
+        self._tell_of_failed(sync.set_aside, (), {})
         if count is not None:
             seconds = round(time.monotonic() - started, 3)
             log.info("first_sync_started", feed=self.feed, entities=count, seconds=seconds)
         return count is not None
 
     def _tell(self, done: Pass) -> None:
+        number = {"pass": done.number}  # on every line of one pass
         log.info("pass_finished", feed=self.feed, **done.fields())
         if done.deferred:
-            log.info("backlog_added", feed=self.feed, entities=done.deferred, reason=done.reason)
-        self._tell_of_failed(done.set_aside, done.recovered)
+            log.info("backlog_added", feed=self.feed, **number, entities=done.deferred, reason=done.reason)
+        self._tell_of_failed(done.set_aside, done.recovered, number)
         if done.recomputed.upserts or done.recomputed.deletes:
             self._written(self.feed)
 
-    def _tell_of_failed(self, set_aside: Sequence[SetAside], recovered: Sequence[Named]) -> None:
+    def _tell_of_failed(
+        self, set_aside: Sequence[SetAside], recovered: Sequence[Named], number: Mapping[str, int]
+    ) -> None:
         unnamed = len(set_aside) - MOST_NAMED
         for each in set_aside[:MOST_NAMED]:
             self._throttle.log(
@@ -312,6 +315,7 @@ class FeedWorker:
                 "entity_failed",
                 about=repr(each.entity),  # an entity that fails at every change is logged now and then
                 feed=self.feed,
+                **number,
                 entity=each.entity,
                 status=each.status,
                 reason=each.reason,
@@ -322,6 +326,7 @@ class FeedWorker:
             log.info(
                 "entities_recovered",
                 feed=self.feed,
+                **number,
                 count=len(recovered),
                 entities=list(recovered[:MOST_NAMED]),
             )

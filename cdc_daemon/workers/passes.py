@@ -66,6 +66,7 @@ class Pass:
         deferred: number of entities that went to the backlog instead, for this `reason`.
         set_aside: entities for which the query failed.
         recovered: entities that were set aside before and have been computed now.
+        number: the pass of its feed (feed_state.generation after it); the document history has the same.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class Pass:
     due: Due = field(default_factory=Due)
     set_aside: Sequence[SetAside] = ()
     recovered: Sequence[Named] = ()
+    number: int = 0
 
     @property
     def did_something(self) -> bool:
@@ -93,6 +95,7 @@ class Pass:
     def fields(self) -> dict[str, object]:
         """Return the fields of the event `pass_finished`."""
         return {
+            "pass": self.number,
             "kind": self.kind,
             "entries": self.delta.entries,
             "due": len(self.due.entities),

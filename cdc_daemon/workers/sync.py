@@ -231,6 +231,7 @@ class FeedSync:
             due,
             self._isolation.set_aside,
             self._isolation.recovered,
+            number=locked.pass_number,
         )
         self._revision = max(self._revision, done.recomputed.revision)
         state.advance(

@@ -20,7 +20,7 @@ SELECT f.definition, f.cursor::text, f.fingerprint, f.incarnation, f.revision, f
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed),
        EXISTS (SELECT FROM cdc.failed_entity AS e WHERE e.feed = f.feed AND e.retry_at <= pg_catalog.clock_timestamp()),
        pg_catalog.to_regclass(pg_catalog.format('cdc.%%I', 'feed_' || f.feed))::pg_catalog.oid::pg_catalog.text,
-       COALESCE(f.counted_revision = f.revision, false)
+       COALESCE(f.counted_revision = f.revision, false), f.generation
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 FOR UPDATE SKIP LOCKED

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from cdc_daemon.workers import feed_worker
 from tests.receivers.http import Target, answer, serving
+from tests.support.command import Feed
 from tests.support.synced import ITEMS, Synced
 
 MANY = ITEMS + "INSERT INTO item SELECT n, 'c' || n, n FROM generate_series(6, 200) AS n;"
@@ -36,7 +37,7 @@ def test_a_first_sync_tells_its_progress_until_it_is_finished(
     assert progress, "several chunks are made, and after each but the last it is under way"
     assert [each["done"] for each in progress] == sorted({each["done"] for each in progress})
     assert all((each["feed"], each["entities"]) == ("items", 200) for each in progress)
-    assert all(each["entities_per_second"] > 0 and each["remaining_seconds"] > 0 for each in progress)
+    assert all(each["entities_per_second"] > 0 and each["remaining_seconds"] >= 0 for each in progress)
     assert len(of(events, "resync_finished")) == 1
 
 
@@ -55,3 +56,20 @@ def test_every_line_of_a_batch_has_the_idempotency_key_of_its_request(
     assert {*batches} <= {*sent}
     assert sum(each["records"] for each in delivered) == 5 - len(of(events, "record_refused"))
     assert all(event["batch"] in sent for event in of(events, "record_refused"))
+
+
+def test_every_line_of_a_pass_has_its_number_which_the_history_has_too(tmp_path: Path, database: str) -> None:
+    feed = Feed("SELECT id, 10 / price AS part FROM item")
+    synced = Synced(
+        tmp_path, database, feeds={"items": feed}, daemon="max_pass_entities = 10\nbatch_entities = 10"
+    )
+    synced.sync()
+    with capture_logs() as events:
+        synced.sync("UPDATE item SET price = 0 WHERE id = 1")
+        synced.sync("UPDATE item SET price = 2 WHERE id = 1")
+    finished = [each["pass"] for each in of(events, "pass_finished")]
+    assert finished == sorted(set(finished))
+    assert [each["pass"] for each in of(events, "entity_failed")] == finished[:1]
+    assert [each["pass"] for each in of(events, "entities_recovered")] == finished[-1:]
+    kept = synced.value("SELECT array_agg(pass ORDER BY pass) FROM cdc.history_pass WHERE kind = 'fresh'")
+    assert set(finished) <= {*kept}
