@@ -35,6 +35,8 @@ from cdc_daemon.workers.history_segments import HistoryBounds
 from cdc_daemon.workers.presence import Presence
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
+from cdc_daemon.workers.sampler import Sampler
+from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
 from cdc_daemon.workers.witness import Witness
@@ -69,6 +71,10 @@ class Service:
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._helpers = HelperSessions(partial(self._connect, "helper"), settings.daemon.helper_sessions)
         self._witness = Witness(settings.daemon.state_dir)
+        self._samples = Samples()
+        self._sampler = Sampler(
+            partial(self._pool.session, "sampler", as_opened), self._samples, self._witness
+        )
         self._presence = Presence(
             self._witness.process_id, settings.daemon.name, tuple(settings.feeds), tuple(settings.sinks)
         )
@@ -90,7 +96,7 @@ class Service:
         except DatabaseUnavailable as error:
             # A service may start before its database: the workers wait for it.
             supervisor.lose_database(str(error))
-        workers: list[Worker] = [*self._feed_workers, self._watcher(), self._rotator()]
+        workers: list[Worker] = [*self._feed_workers, self._watcher(), self._rotator(), self._sampler]
         for worker in workers:
             supervisor.add(worker)
         for delivery in self._deliveries:
@@ -119,6 +125,8 @@ class Service:
             self._started()
             with closing(self._helpers), closing(self._pool):
                 failures = self._catch_up(leave)
+                with suppress(CdcError, psycopg.Error):  # statistics: their loss is no failure of the run
+                    self._sampler.store()
         self._say_goodbye()
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
@@ -186,6 +194,7 @@ class Service:
             helpers=self._helpers,
             witness=self._witness,
             history=self._settings.history.enabled,
+            samples=self._samples,
         )
 
     def _wake_sinks(self, feed: str) -> None:
@@ -205,6 +214,7 @@ class Service:
             cleaned=self._cleaned,
             target=settings.target,
             history=self._settings.history.enabled,
+            samples=self._samples,
         )
 
     def _watcher(self) -> Watcher:
@@ -243,7 +253,6 @@ class Service:
             every_seconds=daemon.rotation_seconds,
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
-            witness=self._witness,
             history=HistoryBounds(self._settings.history.days, self._settings.history.max_mb << 20),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -110,6 +110,7 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
     if feed.lag_unknown:
         lag += f" ({feed.lag_unknown})"
     yield f"  lag {lag}   unread entries {_number(feed, 'unread')}{due}   last pass {last_pass}"
+    yield from _lines_of_feed_rates(feed)
     if feed.failed_entities:
         yield (
             f"  failed entities {_number(feed, 'failed_entities')}: their documents stay as they were "
@@ -119,12 +120,39 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
         yield from _lines_of_sink(sink)
 
 
+def _lines_of_feed_rates(feed: FeedStatus) -> Iterator[str]:
+    rates = feed.rates
+    if not rates.recomputed and not rates.captured:
+        return
+    yield (
+        f"  a second in the last minutes: captured {rates.captured:,.1f}   "
+        f"recomputed {rates.recomputed:,.1f}   changed {rates.changed:,.1f}"
+        + _percentiles(rates.lag_p50, rates.lag_p99)
+        + (f", the backlog in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
+    )
+
+
+def _percentiles(half: float | None, most: float | None) -> str:
+    return "" if half is None or most is None else f"   lag p50 ≤ {half:g} s, p99 ≤ {most:g} s"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
 def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
     yield (
         f"  sink {sink.sink}: undelivered {_number(sink, 'undelivered')}   delivered {sink.delivered:,}   "
         f"last {_moment(sink.delivered_at)}   failed items {_number(sink, 'failed_items')}"
         + (f" ({_number(sink, 'parked')} parked)" if sink.parked else "")
     )
+    if sink.rates.delivered:
+        rates = sink.rates
+        yield (
+            f"    delivered {rates.delivered:,.1f} a second in the last minutes"
+            + _percentiles(rates.lag_p50, rates.lag_p99)
+            + (f", the rest in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
+        )
     if sink.paused:
         yield "    paused: `cdc-daemon resume` lets it go on"
     for pause in sink.pauses:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from cdc_daemon.capture.fingerprint import Fingerprint
+from cdc_daemon.insight.rates import FeedRates, read_feed_rates
 from cdc_daemon.insight.sinks import MOST_COUNTED, SinkStatus, read_sinks
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -25,9 +26,9 @@ class FeedStatus:
     """How one feed stands.
 
     Attributes:
-        state: `missing` (not installed), `stopped`, `new` (no cursor yet), `not followed` (no running daemon
-            has the feed), `partial` (a table can't be captured yet; the others are followed), `syncing` (a
-            first sync or resync is under way), or `live`.
+        state: `missing` (not installed), `stopped`, `new` (no cursor yet), `partial` (a table can't be
+            captured yet; the others are followed by a daemon that runs), `not followed` (no running daemon
+            has the feed), `syncing` (a first sync or resync is under way), or `live`.
         rows, tombstones: stored documents that exist and that are gone; None until a daemon has counted them,
             once after an upgrade.
         backlog: entities that wait for recomputation.
@@ -40,6 +41,7 @@ class FeedStatus:
         reason, since: why, and since when, it is `stopped` or `partial`.
         retry_at: when a stopped feed is tried again; None: no daemon will.
         last_pass: the fields of the last `pass_finished` that had entries.
+        rates: its work in the last minutes.
         at_least: names of the fields whose number is a lower limit, because no more were counted.
     """
 
@@ -59,6 +61,7 @@ class FeedStatus:
     synced_at: datetime | None = None
     last_pass: Mapping[str, object] | None = None
     last_pass_at: datetime | None = None
+    rates: FeedRates = field(default=FeedRates())
     at_least: Sequence[str] = ()
     sinks: Sequence[SinkStatus] = ()
 
@@ -101,10 +104,10 @@ def read_feed(
         if reason
         else "new"
         if not cursor
-        else "not followed"
-        if not is_followed
         else "partial"
         if uncaptured
+        else "not followed"
+        if not is_followed
         else "syncing"
         if row["backlog"]
         else "live"
@@ -127,7 +130,8 @@ def read_feed(
         synced_at=row["synced_at"],
         last_pass=row["last_pass"],
         last_pass_at=row["last_pass_at"],
-        at_least=[field for field, number in counted.items() if number > MOST_COUNTED],
+        rates=read_feed_rates(connection, name, backlog=row["backlog"]),
+        at_least=[name for name, number in counted.items() if number > MOST_COUNTED],
         sinks=read_sinks(connection, name, sinks, plan.definition if plan else None, pauses),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.feeds.undelivered import Place, undelivered
+from cdc_daemon.insight.rates import DeliveryRates, read_delivery_rates
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.control import Pause
@@ -31,6 +32,7 @@ class SinkStatus:
         paused: a person has paused the delivery; `pauses`: who, when and why.
         snapshot: a full snapshot is under way or asked for.
         ignored: records that it ignored because the target holds something newer.
+        rates: its work in the last minutes.
         at_least: names of the fields whose number is a lower limit, because no more were counted.
     """
 
@@ -48,6 +50,7 @@ class SinkStatus:
     failed_at: datetime | None = None
     retry_at: datetime | None = None
     pauses: Sequence[Pause] = ()
+    rates: DeliveryRates = field(default=DeliveryRates())
     at_least: Sequence[str] = ()
 
 
@@ -104,5 +107,6 @@ def _sink(
         failed_at=row["failed_at"] if row["failure"] else None,
         retry_at=row["retry_at"] if row["failure"] else None,
         pauses=[each for each in pauses if each.sink in {None, sink} and each.feed in {None, feed}],
+        rates=read_delivery_rates(connection, sink, feed, undelivered=lacking),
         at_least=[name for name, is_capped in capped.items() if is_capped],
     )

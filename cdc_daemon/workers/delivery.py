@@ -22,6 +22,7 @@ from cdc_daemon.workers.batch_sender import BatchSender, SinkFault
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.delivery_pass import DeliveryPass
 from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.sink_cursor import SinkCursor
 from cdc_daemon.workers.wake_ups import WakeUps
 
@@ -57,6 +58,7 @@ class DeliveryWorker:
         cleaned: cuts and cleans a target's message for people and logs.
         target: a digest of the settings that name the target; empty if the kind has none.
         history: whether the history of documents keeps the deliveries.
+        samples: sums up what it delivers.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class DeliveryWorker:
         cleaned: Callable[[str], str],
         target: str = "",
         history: bool = False,
+        samples: Samples | None = None,
     ) -> None:
         self.name = f"sink {sink}, feed {feed}"
         self._sink_name = sink
@@ -84,6 +87,7 @@ class DeliveryWorker:
         self._cleaned = cleaned
         self._target = target
         self._history = history
+        self._samples = samples or Samples()
         self._failing = False
         self._failures = 0
         self._throttle = Throttle()
@@ -223,7 +227,7 @@ class DeliveryWorker:
             sink, self.feed, before_send, failed_items, delivered if sink.wants_previous else None
         )
         return DeliveryPass(
-            self._seat, sink, Changes(definition), cursor, failed_items, sender, self._failures
+            self._seat, sink, Changes(definition), cursor, failed_items, sender, self._failures, self._samples
         )
 
     def _lost_at_rest(self, work: DeliveryPass) -> bool:
@@ -254,6 +258,7 @@ class DeliveryWorker:
         self._failing = True
         reason = self._cleaned(str(error))
         cursor.fail(reason, pause)
+        self._samples.add_failure(self._sink_name, self.feed)
         self._throttle.log(
             log.warning,
             "sink_failed",

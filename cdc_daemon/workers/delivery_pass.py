@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.batch_sender import SUSPICIOUS_FAILURES, BatchSender
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.obsolete_keys import ObsoleteKeys
+from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
 from cdc_daemon.workers.target_watch import TargetWatch
 
@@ -42,6 +44,7 @@ class DeliveryPass:
 
     Attributes:
         failures: number of failures in a row.
+        samples: sums up what it delivers.
         has_delivered: whether the sink took a record in the last `run`.
     """
 
@@ -52,6 +55,7 @@ class DeliveryPass:
     failed_items: FailedItems
     sender: BatchSender
     failures: int = 0
+    samples: Samples = field(default_factory=Samples)
     has_delivered: bool = field(default=False, init=False)
     target: TargetWatch = field(init=False)
     # Number of rows to read: fewer than the sink takes, while bytes are what limits a page.
@@ -103,7 +107,7 @@ class DeliveryPass:
         records = self._deliverable(changes, position)
         last, deletes = self._respelled(position, page)
         records = [*deletes, *records]
-        before, answered = self.sender.taken, self.sender.answered
+        started, before, answered = time.monotonic(), self.sender.taken, self.sender.answered
         ignored = self.sink.ignored
         batches = split(records, self.sink.batch_records, self.sink.batch_bytes)
         self.sender.deliver(batches, failures=self.failures)
@@ -118,6 +122,14 @@ class DeliveryPass:
             position, after, taken, ignored=ignored, answered=ends or self.sender.answered > answered
         )
         if taken:
+            self.samples.add_batch(
+                self.sink.name,
+                self.changes.feed.name,
+                records=taken,
+                size=sum(len(record.data or b"") for record in records),
+                seconds=time.monotonic() - started,
+                captured=() if position.snapshot else [change.captured_at for change in changes],
+            )
             self.target.sign(position)
         if taken and ignored >= taken:
             # Usually an unnoticed change of incarnation, or two daemons with different databases.

@@ -25,6 +25,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sync
 from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.witness import Witness
@@ -57,6 +58,7 @@ class FeedWorker:
             the catalogue has changed.
         helpers: helper sessions for the backlog.
         witness: the witness of the feed's last revision.
+        samples: sums up its passes.
         plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
         written: called with the feed when documents changed, to wake the sinks.
         history: whether the history of documents keeps the passes.
@@ -76,6 +78,7 @@ class FeedWorker:
         helpers: HelperSessions | None = None,
         witness: Witness | None = None,
         history: bool = False,
+        samples: Samples | None = None,
     ) -> None:
         self.name = f"feed {name}"
         self.feed = name
@@ -90,6 +93,7 @@ class FeedWorker:
         self._helpers = helpers
         self._history = history
         self._witness = witness or Witness(None)
+        self._samples = samples or Samples()
         self._stopped = False
         self._must_resync = False
         # While a new table can't be locked: the former plan, and the time of the next try.
@@ -298,6 +302,7 @@ class FeedWorker:
 
     def _tell(self, done: Pass) -> None:
         number = {"pass": done.number}  # on every line of one pass
+        self._samples.add_pass(self.feed, done)
         log.info("pass_finished", feed=self.feed, **done.fields())
         if done.deferred:
             log.info("backlog_added", feed=self.feed, **number, entities=done.deferred, reason=done.reason)

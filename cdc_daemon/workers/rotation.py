@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -18,10 +17,6 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.segments import current_segment
 from cdc_daemon.workers.history_segments import HistoryBounds
-from cdc_daemon.workers.witness import Witness
-
-ARRIVE_SECONDS = 600.0
-"""How often other daemons are told that this one runs; they take it for gone after a day."""
 
 TRIES = 20
 TRY_SECONDS = 0.02
@@ -37,7 +32,6 @@ class Rotator:
         sources, feeds: return the captured tables and the stored feeds.
         changelog_limit_bytes: size of a changelog above which a feed that blocks its rotation loses its
             cursor and is resynced.
-        witness: tells other daemons that this one still runs.
         log_limit_rows: number of revisions above which a sink scans the stored feed instead of the log.
         history: how much history of documents to keep; None: look after none.
     """
@@ -53,7 +47,6 @@ class Rotator:
         every_seconds: float,
         changelog_limit_bytes: int,
         log_limit_rows: int,
-        witness: Witness | None = None,
         history: HistoryBounds | None = None,
     ) -> None:
         self._session = session
@@ -62,17 +55,12 @@ class Rotator:
         self._every_seconds = every_seconds
         self._changelog_limit_bytes = changelog_limit_bytes
         self._log_limit_rows = log_limit_rows
-        self._witness = witness
         self._history = history
-        self._arrive_at = 0.0
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Rotate until stopped."""
         while not stop.wait(self._every_seconds):
             with self._session() as connection:
-                if self._witness is not None and time.monotonic() >= self._arrive_at:
-                    self._witness.arrive(connection)
-                    self._arrive_at = time.monotonic() + ARRIVE_SECONDS
                 self.rotate(connection, 1 - current_segment(), stop)
                 if self._history is not None:
                     self._history.keep(connection)

@@ -1,0 +1,141 @@
+"""Sums up the work of this daemon, for rates and charts."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cdc_daemon.workers.passes import Pass
+
+LIMITS_SECONDS = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    *(1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0),
+)
+"""Upper limits of the classes in which times are counted. The last class has no limit.
+
+Percentiles can't be added up. Classes can: over minutes, daemons and feeds.
+"""
+
+
+def _classes() -> list[int]:
+    return [0] * (len(LIMITS_SECONDS) + 1)
+
+
+def count_in(classes: list[int], seconds: float) -> None:
+    """Count a time in its class."""
+    classes[bisect_left(LIMITS_SECONDS, seconds)] += 1
+
+
+@dataclass
+class FeedSums:
+    """Sums of a feed's passes: rows captured, documents recomputed, and so on."""
+
+    passes: int = 0
+    captured: int = 0
+    recomputed: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    lag: list[int] = field(default_factory=_classes)
+    pass_time: list[int] = field(default_factory=_classes)
+
+
+@dataclass
+class DeliverySums:
+    """Sums of a delivery. `lag` counts the time from the capture of each record to its delivery."""
+
+    batches: int = 0
+    delivered: int = 0
+    bytes: int = 0
+    failures: int = 0
+    lag: list[int] = field(default_factory=_classes)
+    send_time: list[int] = field(default_factory=_classes)
+
+
+@dataclass
+class Sums:
+    """Sums by feed, and by sink and feed."""
+
+    feeds: dict[str, FeedSums] = field(default_factory=dict[str, FeedSums])
+    deliveries: dict[tuple[str, str], DeliverySums] = field(
+        default_factory=dict[tuple[str, str], DeliverySums]
+    )
+
+
+class Samples:
+    """The sums since they were last stored. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sums = Sums()
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not self._sums.feeds and not self._sums.deliveries
+
+    def add_pass(self, feed: str, done: Pass) -> None:
+        """Add a pass or chunk."""
+        with self._lock:
+            sums = self._sums.feeds.setdefault(feed, FeedSums())
+            sums.passes += 1
+            sums.captured += done.delta.rows
+            sums.recomputed += done.recomputed.documents
+            sums.unchanged += done.recomputed.unchanged
+            sums.changed += done.recomputed.upserts + done.recomputed.deletes
+            if done.delta.entries or done.due.entities:
+                count_in(sums.lag, done.lag_seconds)
+            count_in(sums.pass_time, done.seconds)
+
+    def add_batch(
+        self, sink: str, feed: str, *, records: int, size: int, seconds: float, captured: Iterable[datetime]
+    ) -> None:
+        """Add a delivered page.
+
+        Args:
+            size: bytes of its documents.
+            captured: when its records were captured; empty for a full snapshot, whose records are old.
+        """
+        now = datetime.now(UTC)
+        with self._lock:
+            sums = self._delivery(sink, feed)
+            sums.batches += 1
+            sums.delivered += records
+            sums.bytes += size
+            count_in(sums.send_time, seconds)
+            for moment in captured:
+                count_in(sums.lag, (now - moment).total_seconds())
+
+    def add_failure(self, sink: str, feed: str) -> None:
+        """Add a try at which the sink took nothing."""
+        with self._lock:
+            self._delivery(sink, feed).failures += 1
+
+    @contextmanager
+    def taken(self) -> Generator[Sums]:
+        """Take the sums to store them. They come back if the block fails."""
+        with self._lock:
+            taken, self._sums = self._sums, Sums()
+        try:
+            yield taken
+        except BaseException:
+            with self._lock:
+                for feed, sums in taken.feeds.items():
+                    _add(self._sums.feeds.setdefault(feed, FeedSums()), sums)
+                for delivery, sent in taken.deliveries.items():
+                    _add(self._delivery(*delivery), sent)
+            raise
+
+    def _delivery(self, sink: str, feed: str) -> DeliverySums:
+        return self._sums.deliveries.setdefault((sink, feed), DeliverySums())
+
+
+def _add(into: FeedSums | DeliverySums, other: FeedSums | DeliverySums) -> None:
+    for name, value in vars(other).items():
+        before = getattr(into, name)
+        if isinstance(value, list):
+            setattr(into, name, [a + b for a, b in zip(before, value, strict=True)])
+        else:
+            setattr(into, name, before + value)

@@ -1,0 +1,71 @@
+-- name: add_feeds
+-- Adds sums to the present minute and the present ten minutes, to what other daemons and earlier rounds put there. In
+-- order: two daemons that add to the same rows in different orders would lock each other out.
+INSERT INTO cdc.feed_sample AS s (
+    feed, seconds, began_at, passes, captured, recomputed, unchanged, changed, lag, pass_time
+)
+SELECT n.feed, w.seconds,
+       pg_catalog.date_bin(pg_catalog.make_interval(secs => w.seconds), pg_catalog.clock_timestamp(), 'epoch'),
+       n.passes, n.captured, n.recomputed, n.unchanged, n.changed, n.lag, n.pass_time
+FROM pg_catalog.jsonb_to_recordset(%(samples)s::pg_catalog.jsonb) AS n (
+    feed text, passes int8, captured int8, recomputed int8, unchanged int8, changed int8, lag int8[], pass_time int8[]
+)
+CROSS JOIN (VALUES (60), (600)) AS w (seconds)
+ORDER BY n.feed, w.seconds
+ON CONFLICT (feed, seconds, began_at) DO UPDATE
+SET passes = s.passes + EXCLUDED.passes, captured = s.captured + EXCLUDED.captured,
+    recomputed = s.recomputed + EXCLUDED.recomputed, unchanged = s.unchanged + EXCLUDED.unchanged,
+    changed = s.changed + EXCLUDED.changed,
+    lag = ARRAY(SELECT x.a + x.b FROM UNNEST(s.lag, EXCLUDED.lag) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n),
+    pass_time = ARRAY(
+        SELECT x.a + x.b FROM UNNEST(s.pass_time, EXCLUDED.pass_time) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n
+    )
+
+-- name: add_deliveries
+-- The same for deliveries.
+INSERT INTO cdc.delivery_sample AS s (
+    sink, feed, seconds, began_at, batches, delivered, bytes, failures, lag, send_time
+)
+SELECT n.sink, n.feed, w.seconds,
+       pg_catalog.date_bin(pg_catalog.make_interval(secs => w.seconds), pg_catalog.clock_timestamp(), 'epoch'),
+       n.batches, n.delivered, n.bytes, n.failures, n.lag, n.send_time
+FROM pg_catalog.jsonb_to_recordset(%(samples)s::pg_catalog.jsonb) AS n (
+    sink text, feed text, batches int8, delivered int8, bytes int8, failures int8, lag int8[], send_time int8[]
+)
+CROSS JOIN (VALUES (60), (600)) AS w (seconds)
+ORDER BY n.sink, n.feed, w.seconds
+ON CONFLICT (sink, feed, seconds, began_at) DO UPDATE
+SET batches = s.batches + EXCLUDED.batches, delivered = s.delivered + EXCLUDED.delivered,
+    bytes = s.bytes + EXCLUDED.bytes, failures = s.failures + EXCLUDED.failures,
+    lag = ARRAY(SELECT x.a + x.b FROM UNNEST(s.lag, EXCLUDED.lag) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n),
+    send_time = ARRAY(
+        SELECT x.a + x.b FROM UNNEST(s.send_time, EXCLUDED.send_time) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n
+    )
+
+-- name: forget_feeds
+-- Minutes are kept for a day, tens of minutes for a week: some 2,500 rows for each feed at most.
+DELETE FROM cdc.feed_sample AS s
+WHERE s.seconds = 60 AND s.began_at < pg_catalog.now() - interval '25 hours'
+   OR s.seconds = 600 AND s.began_at < pg_catalog.now() - interval '169 hours'
+
+-- name: forget_deliveries
+-- The same for deliveries.
+DELETE FROM cdc.delivery_sample AS s
+WHERE s.seconds = 60 AND s.began_at < pg_catalog.now() - interval '25 hours'
+   OR s.seconds = 600 AND s.began_at < pg_catalog.now() - interval '169 hours'
+
+-- name: feeds
+-- A feed's samples of one width since so many seconds ago, the oldest first, with their age by the server's clock.
+SELECT EXTRACT(epoch FROM pg_catalog.clock_timestamp() - s.began_at)::pg_catalog.float8 AS age, s.began_at, s.seconds, s.passes, s.captured, s.recomputed, s.unchanged, s.changed, s.lag, s.pass_time
+FROM cdc.feed_sample AS s
+WHERE s.feed = %(feed)s AND s.seconds = %(width)s
+  AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => %(ago)s)
+ORDER BY s.began_at
+
+-- name: deliveries
+-- The same of a delivery.
+SELECT EXTRACT(epoch FROM pg_catalog.clock_timestamp() - s.began_at)::pg_catalog.float8 AS age, s.began_at, s.seconds, s.batches, s.delivered, s.bytes, s.failures, s.lag, s.send_time
+FROM cdc.delivery_sample AS s
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND s.seconds = %(width)s
+  AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => %(ago)s)
+ORDER BY s.began_at
