@@ -1,7 +1,7 @@
 """The one place in the analysis that a mutation changes: found by name and syntax, in whatever file.
 
 A rule that named its file and its text broke whenever code moved or was laid out anew. So a rule names the
-definition that it changes (`Reach.follow`, `_MOST_CASES`), and a piece of syntax inside of it.
+definition that it changes (`Reach.follow`, `_MOST_STATES`), and a piece of syntax inside of it.
 """
 
 from __future__ import annotations

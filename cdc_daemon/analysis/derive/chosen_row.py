@@ -1,11 +1,10 @@
-"""From a value that a subquery chose back to the rows around it: `o.id = (SELECT z.id … ORDER BY … LIMIT 1)`.
+"""From a value that a subquery chose to the rows around it: `o.id = (SELECT z.id … ORDER BY … LIMIT 1)`.
 
 Where `x = (subquery)` holds, some row of the subquery's sources has the value x. A changed row that knows x
-finds such rows in the current tables, and their conditions on outer columns say for which rows around the
-subquery was asked. LIMIT, ORDER BY and max() only choose among these rows: without them too many are named,
-never too few.
+looks for such rows in the current tables. Their conditions on outer columns name the rows around. LIMIT,
+ORDER BY and max() only choose among these rows, so leaving them out names too many rows, never too few.
 
-The subquery ranks below the changed row, so it chose the same before and after.
+The subquery has a lower rank than the changed row, so it chose the same row before and after the change.
 """
 
 from __future__ import annotations
@@ -28,12 +27,13 @@ from cdc_daemon.analysis.read.conjuncts import conjunct
 
 @dataclass(frozen=True)
 class ChosenRow:
-    """What one of the subqueries that may have chosen a value says of the rows around.
+    """What one row that a subquery may have chosen says about the rows around.
 
     Attributes:
-        start: what is known, of the changed row and of the sources in `fragment`.
-        brought: conditions of the subquery on the scope's columns; `holding` are those of the scope itself.
-        visited: the sources of the scope that are in `fragment` already.
+        start: the columns that are known from the changed row and from the sources in `fragment`.
+        outer: conditions of the subquery on columns of the SELECT around it.
+        holding: conditions of the SELECT itself.
+        visited: the sources of the SELECT that are in `fragment` already.
     """
 
     fragment: Fragment
@@ -46,9 +46,11 @@ class ChosenRow:
 def chosen_rows(
     plan: Plan, path: JoinPath, state: JoinState, changed: str, fragment: Fragment, chosen: Chosen
 ) -> list[ChosenRow]:
-    """What a changed row learns by a condition whose left side it knows, for each that may have chosen it.
+    """The rows that may have been chosen, for a changed row that knows the left side of the condition.
 
-    Empty where it knows too little, or the condition can't be used in this case.
+    Returns:
+        One for each subquery or expression that may have chosen the value. Empty if the row knows too little,
+        or if the condition can't be used in this state.
     """
     condition = chosen.condition
     nulls = state.null_sources(condition)

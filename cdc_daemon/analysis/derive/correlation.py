@@ -1,16 +1,16 @@
-"""Where a query began that is started anew for each row around it: from its rows back to what these know.
+"""From rows of a correlated query back to the outer rows.
 
-A query in a subquery or LATERAL refers to columns of the row around it: whatever is known of its rows is
-looked up in its sources, and where that reaches a condition on outer columns, it says whose they are.
+A correlated subquery or LATERAL is computed anew for each outer row, and its conditions refer to columns of
+that row. For a known row of it, the route looks the row up in the query's sources until it reaches these
+conditions; they name the outer rows.
 
-A recursive query inside a subquery or LATERAL refers to columns of the row around it, as a rule in its base:
-`WHERE c.id = p.category_id`, and from there up the tree. A changed row of a step concerns the rows around
-whose base leads to it. Of the steps that a change touched the first is taken, so the rows before it are in
-the tables as they were: what the step knows of the row before is followed back over current rows, step by
-step, as far as steps copy it; wherever the base yields such a row, its conditions on outer columns say whose
-it is.
+A correlated recursive query refers to the outer row in its base, as a rule: `WHERE c.id = p.category_id`, and
+from there up the tree. A changed row of a step affects the outer rows whose base leads to it. The route takes
+the first step that a change touched. The rows before that step are in the tables as they were, so the route
+follows them back over current rows, as far as the steps copy columns. Where the base yields such a row, its
+conditions on outer columns name the outer rows.
 
-It ends on cyclic data, too: only values that are copied from somewhere are followed (`recursive_routes.py`).
+This ends on cyclic data too, because only copied values are followed (`recursive_routes.py`).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CORRELATED = (
 
 
 def row_before(body: Recursion) -> Scope:
-    """The step as a query of the row that it starts from."""
+    """The step as a query that yields the row from which it starts."""
     scope = step_alone(body)
     itself = scope.sources[body.itself]
     names = itself.columns[: len(scope.outputs)]
@@ -78,12 +78,12 @@ def row_before(body: Recursion) -> Scope:
 def routes_to_outer_rows(
     body: Recursion, fragment: Fragment, values: Mapping[int, Value]
 ) -> Iterator[PartialRoute]:
-    """Routes from the row before a changed step to what the bases that lead to it know of outer columns.
+    """Yield routes from the row before a changed step, back to the bases that lead to it, to the outer rows.
 
     Args:
-        values: by position, what is known of the row before.
+        values: the known columns of the row before, by position.
     """
-    # A base that yields a mere column from around has no type here; a step's serves, for all are compared.
+    # A base that yields an outer column has no type here; the type of the step agrees.
     types = {n: output_type(body.base, n) or output_type(body.step, n) for n in values}
     seeds, steps = copied_columns(body, values, types, partial(_steps_back, body, types))
     if not seeds:
@@ -113,7 +113,9 @@ def _after(body: Recursion) -> str:
 def _steps_back(
     body: Recursion, types: Mapping[int, str | None], known: frozenset[int]
 ) -> Iterator[StepPath]:
-    """One step back, in each case of its outer joins: of a row known in some columns, the row before."""
+    """Yield one step back for each state of its outer joins: from known columns of a row to the row
+    before.
+    """
     scope = row_before(body)
     strict = _strict(body)
     conjuncts = [
@@ -131,7 +133,7 @@ def _steps_back(
 
 
 def _strict(body: Recursion) -> bool:
-    """Whether no step asks for a NULL in the row before, itself or in a subquery."""
+    """Whether no step asks for NULL in the row before, neither in itself nor in a subquery."""
     conjuncts = (q for scope in scopes_of(body.step) for q in scope.conjuncts)
     return not any(isinstance(q.tree, exp.NullSafeEQ) for q in conjuncts)
 
@@ -149,13 +151,14 @@ def rows_of(
     notes: Sequence[str] = (),
     asked: Callable[[Scope], Iterator[Conjunct]] | None = None,
 ) -> Iterator[PartialRoute]:
-    """From rows of a query that did not change, known in some columns, to what they know of outer columns.
+    """Yield routes from rows of a query that did not change to the outer rows.
 
     Args:
-        known: by position.
-        strict: none of them is NULL.
-        notes: what to say where it knows nothing of them.
-        asked: what the scope around asks of the query's columns and outer ones, over those of a SELECT of it.
+        known: the known columns of the rows, by position.
+        strict: whether none of them is NULL.
+        notes: the reasons to report if the rows know nothing of outer columns.
+        asked: yields the conditions of the query around that compare columns of this query with outer ones,
+            written over the sources of one of its SELECTs.
     """
 
     def in_recursion(body: Recursion) -> Iterator[PartialRoute]:
@@ -186,7 +189,7 @@ def _rows_of_select(
         ((each, value) for n, value in known.items() if (each := greatest(body.outputs[n])) is not None), None
     )
     if chosen is not None:
-        # Of several, min() and max() may be those of different rows.
+        # Several calls of min() and max() may be of different rows, so only one is used.
         conjuncts.append(agree(*chosen, strict=strict))
     outer = [q for q in body.conjuncts if any(ref.source not in body.sources for ref in q.refs)]
     outer += [] if asked is None else asked(body)
@@ -206,7 +209,7 @@ def _rows_of_select(
 
 
 def greatest(output: Tree) -> Tree | None:
-    """What `max(x)` or `min(x)` is the greatest or least of: one of the rows has that value."""
+    """The argument of `max(x)` or `min(x)`: one of the rows has that value. None for any other output."""
     call = output.unnest()
     call = call.this.unnest() if isinstance(call, exp.Filter) else call
     if not isinstance(call, exp.Anonymous) or call.name.lower() not in ("max", "min"):
@@ -219,10 +222,11 @@ def greatest(output: Tree) -> Tree | None:
 def routes_through_correlated(
     plan: Plan, path: JoinPath, state: JoinState, changed: str | None, fragment: Fragment
 ) -> Iterator[PartialRoute] | None:
-    """The routes of a changed row that knows nothing of outer columns, but of a query beside it that does.
+    """The routes of a row that knows no outer columns but knows a correlated query next to it; None if there
+    is none.
 
-    `FROM (SELECT … WHERE c.parent = p.category) v JOIN x ON x.id = v.id` in a subquery, p being around: a
-    changed x knows v.id, and the rows of v with that id know p.
+    Example: a subquery reads `FROM (SELECT … WHERE c.parent = p.category) v JOIN x ON x.id = v.id`, where p
+    is outside. A changed x knows v.id, and the rows of v with that id know p.
     """
     for uid, source in plan.scope.sources.items():
         if uid not in path.visitable:

@@ -1,4 +1,8 @@
-"""What a changed row of one source does to the rows of its SELECT."""
+"""Routes from a changed row of one source to the rows of its SELECT, and to other rows of its partitions.
+
+For each state of the outer joins the row is followed along a join path. A window or DISTINCT ON then lets it
+change further rows; these are found by the partition key.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,7 @@ TOO_MANY_JOINS = (
 )
 
 _MOST_SPLITS = 3
-"""So many conditions of a scope are told apart for one row; each multiplies the routes."""
+"""Most conditions that are split for one row. Each split multiplies the routes."""
 
 
 def routes_of(
@@ -52,7 +56,15 @@ def routes_of(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
 ) -> Iterator[Partial]:
-    """Every route from a changed row of one source to the rows of its scope."""
+    """Yield every route from a changed row of a source to the rows of its SELECT.
+
+    Args:
+        plan: the plan of the SELECT.
+        source: the source of the row.
+        fragment: the route to the row so far.
+        start: the columns of the source that the route knows.
+        extra: conditions that the row brings along: those of a subquery or LATERAL on the row around it.
+    """
     scope = plan.scope
     outputs, notes = shared(scope, plan.outputs)
     for progress in _followed(plan, source, outputs.values(), fragment, start, extra):
@@ -78,7 +90,7 @@ def routes_of(
         return
     for keys, window, before in zip(scope.partitions, scope.windows, plan.partitions, strict=True):
         if among(plan.outputs, keys).keys() == plan.outputs.keys():
-            continue  # the whole partition has the values that were bound already
+            continue  # every row of the partition has the bound values
         goals = [*keys, *outer_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
         for progress in _followed(own, source, keys, fragment, start, extra):
@@ -98,11 +110,11 @@ def routes_of(
 
 @dataclass(frozen=True)
 class _Progress:
-    """How far a changed row was followed through its scope.
+    """How far a changed row was followed in one state of the outer joins.
 
     Attributes:
-        plan: what may still be visited by it.
-        extra: the conditions that it brought along, those of subqueries that it went through among them.
+        plan: the plan; its `before` shrinks by the sources that were visited already.
+        extra: the conditions that the row brings along, and those of subqueries on the way.
     """
 
     plan: Plan
@@ -120,7 +132,10 @@ def _followed(
     start: Mapping[Ref, Value],
     extra: Sequence[Conjunct],
 ) -> list[_Progress]:
-    """What is reached in each case; told apart are more of them where a condition is of use only then."""
+    """Follow a changed row in each state of the outer joins.
+
+    More states are told apart only if a condition then leads to more goals.
+    """
 
     def followed(asked: frozenset[str]) -> list[_Progress]:
         every = (
@@ -153,7 +168,9 @@ def _followed(
 
 
 def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen]) -> list[_Progress]:
-    """A way taken on by conditions that compare with what a subquery chose; itself where they don't help."""
+    """Follow a row through conditions that compare with a chosen value; itself where they don't lead
+    further.
+    """
     if _known(progress) == len(progress.plan.goals):
         return [progress]
     for each in chosen:
@@ -165,7 +182,7 @@ def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen])
             plan = replace(progress.plan, before=before)
             extra = [*progress.extra, *found.outer]
             if not replace(progress.state, by_join=dict(progress.state.by_join)).infer_matches(extra):
-                continue  # no row of this case is chosen
+                continue  # no row in this state is chosen
             holding = [*null_extended_conditions(progress.state), *found.holding]
             for path in _paths(plan, progress.state, changed, found.start, extra, holding):
                 taken = _Progress(plan, progress.state, path, found.fragment, extra)
@@ -176,7 +193,7 @@ def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen])
 
 
 def _known(progress: _Progress) -> int:
-    """How many goals are known."""
+    """Count the goals that are known."""
     return sum(progress.path.knows(null_extended(progress.state, goal)) for goal in progress.plan.goals)
 
 
@@ -190,8 +207,10 @@ def _paths(
     *,
     splits: int = _MOST_SPLITS,
 ) -> list[JoinPath]:
-    """What is reached in a case; more than once where conditions told apart lead further, or spare reading a
-    source whole."""
+    """The join paths of a row in one state.
+
+    There are several if a split condition leads to more goals, or avoids a full scan.
+    """
     whole = path_of(plan, state, changed, start, extra, holding)
     goals = [null_extended(state, tree) for tree in plan.goals]
     known = [goal for goal in goals if whole.knows(goal)]
@@ -222,7 +241,7 @@ def _rest_of_partition(
     known: Sequence[tuple[Tree, Value]],
     opened: Sequence[Conjunct],
 ) -> Iterator[PartialRoute]:
-    """The rows that share the partition keys of a changed row."""
+    """Yield routes to the rows with the partition key of a changed row."""
     if not known:
         yield PartialRoute(fragment, {}, opened)
         return
@@ -232,7 +251,7 @@ def _rest_of_partition(
     everything = Plan(second, outputs, (), goals, goals, dict.fromkeys(second.sources, rows), ())
     branches = partition_branches(plan.scope, second, known)
     if len(branches) > 1 and not set(fragment.guards).isdisjoint(branches[-1].conditions):
-        del branches[0]  # the key is known to be NULL, and equal to nothing
+        del branches[0]  # the key is NULL, which equals nothing
     for branch in branches:
         for state in join_states(second, None, mentioned(outputs.values()), branch.conjuncts):
             path = path_of(
@@ -245,13 +264,15 @@ def _rest_of_partition(
 
 
 def _handed_on(scope: Scope, found: Mapping[int, Value]) -> Values:
-    """Values as the scope around sees them."""
+    """Values as the query around may use them."""
     values = merged(_of_each_row(scope, found)) if scope.grouped else found
     return {n: replace(value, hops=frozenset[str]()) for n, value in values.items()}
 
 
 def _of_each_row(scope: Scope, found: Mapping[int, Value]) -> Values:
-    """Values that every row of a group has; not those made of one whose rows its collation calls equal."""
+    """Leave out expressions of grouping keys that differ between rows whose keys the collation calls
+    equal.
+    """
     group = scope.select.args.get("group") if scope.select is not None else None
     if group is None:
         return found

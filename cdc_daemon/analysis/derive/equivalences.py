@@ -1,4 +1,4 @@
-"""What is known of the columns of a scope: values, and the equalities that carry them on."""
+"""The known columns of a SELECT, and the equalities that make further columns known."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, Identity, Ref,
 
 @dataclass(frozen=True)
 class Value:
-    """What is known of a column.
+    """A known column.
 
     Attributes:
-        tree: an expression over the delta and the sources visited.
-        exact: it is the column's own value; otherwise `=` calls it equal, no more.
-        hops: the sources of this scope that have to be visited for it.
-        anchored: it depends on the changed row (a constant doesn't).
-        type: the catalogue's, where it is known; an equal value may be of another type than the column.
+        tree: the value as an expression over the delta and the visited sources.
+        exact: whether it is the column's own value. Otherwise it is only equal by `=`.
+        hops: the sources of this SELECT that must be visited for it.
+        anchored: whether it depends on the changed row; a constant does not.
+        type: its type in the catalogue, if known. An equal value may have another type than the column.
     """
 
     tree: Tree
@@ -32,12 +32,13 @@ class Value:
 
 @dataclass
 class Equivalences:
-    """Values of columns, as they spread by equality.
+    """The known columns, spread by equalities.
 
     Attributes:
-        conjuncts: those that hold for the rows in question.
-        visitable: sources that did not change, by the ranks; more may be added between two calls of `bind`.
-        start: what is known of the changed row.
+        conjuncts: the conditions that hold for the rows in question.
+        visitable: the sources that did not change, by their ranks. The caller may add some between calls of
+            `bind`.
+        start: the columns that are known from the changed row.
     """
 
     scope: Scope
@@ -49,7 +50,7 @@ class Equivalences:
     _news: list[Conjunct] = field(init=False)
     _naming: dict[Ref, list[Conjunct]] = field(init=False, default_factory=dict[Ref, list[Conjunct]])
     _feeding: dict[Ref, list[str]] = field(init=False, default_factory=dict[Ref, list[str]])
-    # Sources that a condition on something known refers to.
+    # Sources with a condition on a known column.
     _frontier: set[str] = field(init=False, default_factory=set[str])
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Equivalences:
             self._learnt(ref)
 
     def _learnt(self, ref: Ref) -> None:
-        """A column became known: what refers to it may be within reach."""
+        """Note a new known column: conditions and sources that refer to it may lead on."""
         self._frontier.update(self._feeding.get(ref, ()))
         for q in self._naming.get(ref, ()):
             self._frontier |= q.sources
@@ -76,14 +77,14 @@ class Equivalences:
                 self._news.append(q)
 
     def knows(self, tree: Tree) -> bool:
-        """Whether `value` has an answer."""
+        """Whether `value` returns something."""
         at = tree.unnest()
         if isinstance(at, exp.Column):
             return next(iter(refs_of(at))) in self._equal
         return self._exact.keys() >= refs_of(tree)
 
     def value(self, tree: Tree) -> Value | None:
-        """An expression over the scope's columns as one over delta and hops, if all of it is known."""
+        """An expression of the SELECT over the delta and the visits; None if a column of it is unknown."""
         at = tree.unnest()
         if isinstance(at, exp.Column):
             ref = next(iter(refs_of(at)))
@@ -94,15 +95,15 @@ class Equivalences:
         return self._substituted(tree, refs, self._exact, exact=True)
 
     def known_by(self, visited: frozenset[str]) -> dict[Ref, Value]:
-        """What is known once some sources are visited, and no others."""
+        """The columns that are known once these sources, and no others, are visited."""
         return {ref: value for ref, value in (self._equal | self._exact).items() if value.hops <= visited}
 
     def opened(self, tree: Tree, inner: Iterable[Ref], *, plain: bool) -> Value | None:
-        """A condition's side with its inner columns replaced and its outer ones kept; None if one is not
-        known.
+        """One side of a condition with inner columns replaced and outer ones kept; None if an inner one is
+        unknown.
 
         Args:
-            plain: it is a mere column, so an equal value will do.
+            plain: whether the side is a mere column, so that an equal value will do.
         """
         known = self._equal if plain else self._exact
         inner = frozenset(inner)
@@ -163,7 +164,7 @@ class Equivalences:
 
 
 def substitute(tree: Tree, values: Mapping[Ref, Tree]) -> Tree:
-    """A copy with columns replaced by expressions."""
+    """A copy of an expression with columns replaced by expressions."""
     copy = tree.copy()
     if not values:
         return copy
@@ -178,7 +179,7 @@ def substitute(tree: Tree, values: Mapping[Ref, Tree]) -> Tree:
 
 
 def aliases(tree: Tree) -> frozenset[str]:
-    """The sources that the columns of an expression belong to, but for those that it reads itself."""
+    """The sources to which an expression refers, except those that its own subqueries read."""
     named: set[str] = set()
     read: set[str] = set()
     for node in tree.walk():

@@ -1,8 +1,8 @@
-"""From the values of one changed row to other columns of the same scope: the closure.
+"""A join path: from the known columns of one row to other columns of the same SELECT.
 
-Equalities carry a value to a column *without visiting its table*: a join through a foreign key that the child
-carries costs nothing. Where that doesn't suffice, a table is visited (a hop). All of it is done on prepared
-sets of columns; trees are copied for what is kept only.
+An equality carries a value to a column *without a visit of its table*, so a join over a foreign key that the
+child holds costs nothing. Only if that is not enough, the path visits a table. The search works on prepared
+sets of columns and copies trees only for what the route keeps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Hop:
     """A visit of a source's current rows.
 
     Attributes:
-        needs: aliases without which it would stand unconnected.
+        needs: the aliases that must be visited before it; otherwise it would be a cross join.
     """
 
     uid: str
@@ -34,19 +34,19 @@ class Hop:
 
 
 _Visit: TypeAlias = tuple[str, Conjunct | None, frozenset[str]]
-"""A source, the condition that leads to it, and what must be visited with it."""
+"""A source, the condition that leads to it, and the sources that must be visited with it."""
 
 
 @dataclass
 class JoinPath(Equivalences):
-    """The closure of one changed source."""
+    """The columns and sources that are reached from one changed row."""
 
     _links: dict[str, Conjunct | None] = field(init=False, default_factory=dict[str, Conjunct | None])
     _together: dict[str, frozenset[str]] = field(init=False, default_factory=dict[str, frozenset[str]])
-    # Sources to which no way was found with what is known.
+    # Sources to which no condition leads yet.
     _exhausted: frozenset[str] = field(init=False, default=frozenset())
     _touching: dict[str, list[Conjunct]] = field(init=False, default_factory=dict[str, list[Conjunct]])
-    # Some source may be visited for nothing but that it is wanted.
+    # Whether a source may be visited without a condition that leads to it.
     roaming: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class JoinPath(Equivalences):
                 self._touching.setdefault(uid, []).append(q)
 
     def bind(self, goals: Iterable[Tree]) -> None:
-        """Propagate, and visit the nearest source while a goal is missing and something can be visited."""
+        """Look for goals: propagate equalities, and visit the nearest source while a goal is missing."""
         goals = list(goals)
         self._propagate()
         while missing := [goal for goal in goals if not self.knows(goal)]:
@@ -72,7 +72,7 @@ class JoinPath(Equivalences):
             self._propagate()
 
     def leads(self, goals: Iterable[Tree]) -> frozenset[Ref]:
-        """The columns that were known in the beginning from which the goals' values come."""
+        """The columns, known from the start, that the goals' values come from."""
         values = [value for goal in goals if (value := self.value(goal)) is not None]
         kept = frozenset[str]().union(*(value.hops for value in values))
         trees = [value.tree for value in values]
@@ -84,16 +84,17 @@ class JoinPath(Equivalences):
         return frozenset(ref for tree in trees for ref in refs_of(tree) if ref.source not in kept)
 
     def touches(self, q: Conjunct) -> bool:
-        """Whether something in a condition is known."""
+        """Whether some column of a condition is known."""
         return any(ref in self._equal for ref in q.refs)
 
     def reads_whole(self) -> bool:
-        """Whether a source was visited to which nothing leads, only to be compared afterwards."""
+        """Whether the path scans a source as a whole and compares its rows afterwards."""
         return any(link is None and not self.scope.sources[uid].outer for uid, link in self._links.items())
 
     def score(self, goals: Iterable[Tree]) -> tuple[int, int, int]:
-        """How many columns of the goals are known by the changed row, how many sources are visited for that
-        by no equality, and how many in all."""
+        """How many goal columns the row binds, how many visits for them lack an equality, and how many
+        visits.
+        """
         bound = 0
         hops: frozenset[str] = frozenset()
         for goal in goals:
@@ -108,7 +109,7 @@ class JoinPath(Equivalences):
     # Hops
 
     def _nearest(self, goals: Sequence[Tree], among: frozenset[str]) -> list[_Visit]:
-        """The visit that needs fewest others, an equality before other conditions."""
+        """The visit that needs the fewest other visits, by an equality before other conditions."""
         best: tuple[tuple[int, int, int], _Visit] | None = None
         missing = {ref.source for goal in goals for ref in refs_of(goal) if ref not in self._equal}
         near = among if self.roaming else among & self._frontier
@@ -149,7 +150,7 @@ class JoinPath(Equivalences):
                 yield q, feeders | self._hops(others) | self._hops(equal, self._equal)
 
     def _needs(self, q: Conjunct, visited: frozenset[str]) -> tuple[frozenset[Ref], frozenset[Ref]]:
-        """What must be known for a condition on visited sources: columns' own values, or equal ones."""
+        """The columns that a condition on visited sources needs: first exact values, then equal ones."""
         equal = frozenset(
             side.column
             for side in q.sides or ()
@@ -158,10 +159,11 @@ class JoinPath(Equivalences):
         return frozenset(ref for ref in q.refs if ref.source not in visited) - equal, equal
 
     def _compound(self, among: frozenset[str]) -> list[_Visit]:
-        """Visits that find a row only together: of a function or LATERAL, and of the sources that feed it.
+        """Visits that only together find rows: a function or LATERAL, and the sources that feed it.
 
-        `p, unnest(p.tags) AS t(tag)` with t.tag known: no row of p is known yet, so all are read. Of several
-        sources that neither feed nor equal each other that would be their product: these are not visited.
+        In `p, unnest(p.tags) AS t(tag)` with a known t.tag, no row of p is known, so the route reads all of
+        p. Several sources that neither feed nor equal each other would be a cross join; the path does not
+        visit them.
         """
         best: tuple[tuple[int, int], list[_Visit]] | None = None
         for q in self.conjuncts:
@@ -191,9 +193,10 @@ class JoinPath(Equivalences):
         return best[1]
 
     def _connected(self, together: Sequence[str]) -> list[Conjunct | None] | None:
-        """How each of some sources is joined to those before it; None if that would be a product.
+        """The condition that joins each of some sources to those before it; None if that would be a cross
+        join.
 
-        A source that others feed is joined by what it refers to, which is no condition.
+        A source that others feed is joined by the columns that it refers to, which is no condition.
         """
         links: list[Conjunct | None] = [None]
         for n, uid in enumerate(together[1:], start=1):
@@ -212,14 +215,14 @@ class JoinPath(Equivalences):
         return links
 
     def _is_open(self, ref: Ref) -> bool:
-        """Whether a column is unknown, or of a source that can't be visited for want of what feeds it."""
+        """Whether a column is unknown, or its source lacks a column that feeds it."""
         source = self.scope.sources.get(ref.source)
         if source is None or ref.source in self._links:
             return False
         return ref not in self._equal or not self._exact.keys() >= source.outer
 
     def _with_feeders(self, uids: frozenset[str]) -> list[str] | None:
-        """Some sources and those that they refer to, in order; None if one of them can't be visited."""
+        """Some sources and the sources that feed them, in order; None if one of them can't be visited."""
         found: set[str] = set()
         waiting = list(uids)
         while waiting:
@@ -259,14 +262,14 @@ class JoinPath(Equivalences):
             self._equal.setdefault(ref, value)
             self._learnt(ref)
 
-    # What is kept of it
+    # The parts that a route keeps
 
     def compiled(self, values: Sequence[Value], changed: str | None) -> tuple[list[Hop], list[Tree]]:
-        """The hops that some values need, in an order in which each can be joined, and every condition on
+        """The visits that some values need, in an order in which each can be joined, and every condition on
         them.
 
         Args:
-            changed: the source whose row changed; conditions on it alone narrow the delta.
+            changed: the source whose row changed. Conditions on it alone narrow the delta.
         """
         kept = frozenset[str]().union(*(value.hops for value in values))
         trees: list[Tree] = []
@@ -293,23 +296,23 @@ class JoinPath(Equivalences):
             needs = aliases(item) if source.outer else frozenset[str]()
             if link is not None:
                 needs |= aliases(linked[link])
-            # Of sources that were visited together each is found only with the others.
+            # Sources that were visited together are found only together.
             needs |= self._together.get(uid, frozenset())
             hops.append(Hop(uid, item, needs - {uid}))
         fragile = any(_may_fail(tree) for tree in (*trees, *(value.tree for value in values)))
         for q, tree in alone:
-            # Each column named here travels in every entry: worth it for a constant that narrows the delta,
-            # or where something else would be computed for rows that the query never looks at (a cast that
-            # fails).
+            # Each column here travels in every entry. That pays for a constant that narrows the delta, and
+            # where an expression (such as a cast) would fail on rows that the query never looks at.
             if fragile or _selective(q.tree):
                 trees.append(tree)
         return hops, trees
 
     def unmatched(self, source: Source, on: Iterable[Conjunct], values: Sequence[Value]) -> Tree | None:
-        """That no current row of a source fulfils some conditions; None if one needs more than is known.
+        """The condition that no current row of a source fulfils some conditions; None if one needs unknown
+        columns.
 
         Args:
-            values: what else the hops are kept for.
+            values: the other values that the route keeps.
         """
         kept = frozenset[str]().union(*(value.hops for value in values)) | {source.uid}
         found: list[Tree] = []
@@ -334,13 +337,13 @@ class JoinPath(Equivalences):
         return substitute(item, inner)
 
     def _condition(self, q: Conjunct, kept: frozenset[str]) -> Tree | None:
-        """A conjunct over the delta and the kept hops; None if it needs more, or says nothing."""
+        """A condition over the delta and the visited sources; None if it needs more, or is always true."""
         values: dict[Ref, Tree] = {}
         plain = {side.column for side in q.sides or ()}
         for ref in q.refs:
             if ref.source in kept:
                 continue
-            # The first value found: that of a link was known before its hop was made.
+            # The first value: that of a link was known before its visit.
             value = (self._equal if ref in plain else self._exact).get(ref)
             if value is None or not value.hops <= kept:
                 return None
@@ -354,13 +357,13 @@ class JoinPath(Equivalences):
 
 
 def _selective(tree: Tree) -> bool:
-    """Whether a condition pins a column to constants, or to what begins with one."""
+    """Whether a condition compares a column with constants, or with a constant prefix."""
     pins = isinstance(tree, (exp.EQ, exp.In, exp.Like)) and not tree.args.get("negate")
     return pins and isinstance(tree.this.unnest(), (exp.Column, exp.Cast))
 
 
 def _may_fail(tree: Tree) -> bool:
-    """Whether evaluating it could raise for some row."""
+    """Whether its evaluation may raise an error for some row."""
     return any(
         isinstance(node, (exp.Anonymous, exp.Div, exp.Mod))
         or (isinstance(node, exp.Cast) and node.to.this not in (exp.DType.TEXT, exp.DType.VARCHAR))

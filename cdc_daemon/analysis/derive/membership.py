@@ -1,4 +1,4 @@
-"""What a changed row of `x IN (subquery)` and its kin means for x."""
+"""The rows with `x IN (subquery)`, or a similar condition, that a changed row of the subquery affects."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS, strict_in
 from cdc_daemon.analysis.read.nullability import never_null, output_never_null
 
 _MOST_COLUMNS = 3
-# Types that capture carries as they are and whose `=` stands in pg_catalog.
+# Types that capture carries unchanged, and whose `=` is in pg_catalog.
 _COMPARED = IDENTICAL | TEXTS | {"numeric"}
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One set of rows that a change touches.
+    """One set of rows that a change affects.
 
     Attributes:
-        conditions: on the delta alone.
-        conjuncts: on the scope of x.
+        conditions: conditions on the delta alone.
+        conjuncts: conditions on the SELECT that holds x.
     """
 
     conditions: tuple[Tree, ...] = ()
@@ -44,13 +44,12 @@ class Branch:
 
 
 def membership_branches(scope: Scope, source: Source, start: Mapping[Ref, Value]) -> list[Branch]:
-    """The rows of a scope that a changed row of one of its sources touches.
+    """The branches of the rows that a changed row of one source affects.
 
-    A row v that appears in or vanishes from the subquery touches the rows with x = v. NOT IN, or IN where
-    false and NULL differ, is touched wherever the comparison of x with v is not false: in each column they
-    are equal, or one of the two is NULL. An arm for each way in which that may be; one falls away where the
-    catalogue excludes its NULL. A row x of NULLs alone is equal to none and unequal to none: to it nothing
-    counts but whether the subquery is empty.
+    A row v that enters or leaves the subquery affects the rows with x = v. NOT IN, or IN where false and NULL
+    differ, is affected wherever the comparison of x with v is not false: in each column the two are equal, or
+    one is NULL. Each combination is a branch; a branch is left out where the catalogue excludes its NULL. If
+    x is all NULL, only whether the subquery is empty matters.
     """
     if source.membership is Membership.NONE:
         return [Branch()]
@@ -61,7 +60,7 @@ def membership_branches(scope: Scope, source: Source, start: Mapping[Ref, Value]
     known = [(left, value, n) for left, value, n in columns if value is not None]
     if source.membership is Membership.POSITIVE:
         return [Branch(conjuncts=tuple(_equal(source, left, value) for left, value, _ in known))]
-    # Of rows of many columns the first decide: fewer conditions name more, never less.
+    # For rows of many columns the first ones decide: fewer conditions name more rows, never fewer.
     matches = [list(_matches(scope, source, left, value, n)) for left, value, n in known[:_MOST_COLUMNS]]
     emptied = _emptied(source, known) if len(matches) == len(columns) else None
     branches: list[Branch] = []
@@ -76,7 +75,7 @@ def membership_branches(scope: Scope, source: Source, start: Mapping[Ref, Value]
 
 @dataclass(frozen=True)
 class _Match(Branch):
-    """How one column of x and of v can fail to be unequal."""
+    """One way in which a column of x and of v are equal or can't be compared."""
 
     left_null: bool = False
 
@@ -93,14 +92,13 @@ def _matches(scope: Scope, source: Source, left: Tree, value: Value, n: int) -> 
 
 
 def _emptied(source: Source, known: Sequence[tuple[Tree, Value, int]]) -> Tree | None:
-    """That the subquery may have been empty before or be empty now: no row of it is certainly an old one.
+    """The condition that the subquery may have been empty before, or may be empty now; None if that is
+    unknown.
 
-    A row whose value is in no changed row has not changed itself, nor has its group. Where nothing else
-    decides about it (the subquery reads one table, and nothing of the query around it), it was there all the
-    time. Of a subquery with a LIMIT no value is known.
-
-    Returns:
-        None where that can't be told.
+    The condition says that no row of the subquery is certainly an old one. A row whose value is in no changed
+    row did not change, and neither did its group. If nothing else decides about it, it was there all the
+    time. So this works for a subquery that reads one table and refers to no outer row. Of a subquery with a
+    LIMIT no value is known.
     """
     body = source.body
     if not isinstance(body, Scope) or body.select is None or source.outer or len(body.sources) > 1:

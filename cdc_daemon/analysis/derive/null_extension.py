@@ -1,4 +1,4 @@
-"""Conditions and expressions as a scope's row saw them: with NULL where an outer join found no match."""
+"""Conditions and expressions, evaluated on a row that an outer join extended with NULL."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cdc_daemon.analysis.read.names import null_of, type_of
 
 
 def null_extended_conditions(state: JoinState) -> Iterator[Conjunct]:
-    """The scope's conditions that hold in a case, as they are with its NULLs.
+    """Yield the conditions of the SELECT that hold in a state, with its NULLs filled in.
 
-    `COALESCE(a, b) = x` is an equality of a and x where a is not NULL, and one of b and x where a is.
+    `COALESCE(a, b) = x` becomes `a = x` where a is not NULL, and `b = x` where a is NULL.
     """
     holding = [(q, nulls) for q in state.scope.conjuncts if (nulls := state.null_sources(q)) is not None]
     strict = frozenset[Ref]().union(*(strict_refs(q.tree) for q, nulls in holding if not nulls))
@@ -36,10 +36,10 @@ def null_extended_conditions(state: JoinState) -> Iterator[Conjunct]:
 
 
 def given_conditions(state: JoinState, extra: Sequence[Conjunct]) -> Iterator[Conjunct]:
-    """Conditions that the changed source brings along, as they are where some sources are all NULL.
+    """Yield the conditions that the changed source brings along, with the NULLs of a state filled in.
 
-    What is left of one may speak of the changed row alone: then it narrows the delta, and any row of the
-    others may be meant.
+    What remains of one may refer to the changed row alone. Then it narrows the delta, and any row of the
+    other sources may be meant.
     """
     for q in extra:
         nulls = state.null_sources_of_given(q)
@@ -55,10 +55,10 @@ def given_conditions(state: JoinState, extra: Sequence[Conjunct]) -> Iterator[Co
 
 
 def null_extended(state: JoinState, tree: Tree) -> Tree:
-    """An expression with NULL for the columns of sources that are all NULL, each COALESCE reduced by them.
+    """An expression with the NULLs of a state filled in and each COALESCE reduced.
 
-    `COALESCE(a.k, b.k)` is a.k where b is NULL, or where a condition that holds keeps a.k from being NULL: a
-    mere column, for which an equal value will do.
+    `COALESCE(a.k, b.k)` becomes a.k where b is NULL, or where a condition keeps a.k from being NULL. It is
+    then a mere column, for which an equal value will do.
     """
     tree = with_nulls(state.scope, tree, state.nulls)
     if not _has_coalesce(tree):
@@ -68,7 +68,7 @@ def null_extended(state: JoinState, tree: Tree) -> Tree:
 
 
 def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
-    """An expression with NULL for the columns of some sources."""
+    """An expression with NULL in place of the columns of some sources."""
     absent = [ref for ref in refs_of(tree) if ref.source in nulls]
     if not absent:
         return tree
@@ -78,11 +78,14 @@ def with_nulls(scope: Scope, tree: Tree, nulls: frozenset[str]) -> Tree:
 
 
 def split_condition(scope: Scope, q: Conjunct) -> list[list[Conjunct]]:
-    """One condition as several sets of conditions, one of which holds; empty if it is of no such kind.
+    """Split a condition into sets of conditions, one of which holds; empty if it can't be split.
 
-    `x = COALESCE(a, b)`: x = a, or a IS NULL and x = b. `x = CASE WHEN c THEN a ELSE b END`: c and x = a, or
-    x = b. `c OR d`: c, or d. No index serves such a condition over two tables, and neither of the two leads
-    to the other: a row that knows x goes on by each set alone.
+    - `x = COALESCE(a, b)`: `x = a`, or `a IS NULL` and `x = b`.
+    - `x = CASE WHEN c THEN a ELSE b END`: c and `x = a`, or `x = b`.
+    - `c OR d`: c, or d.
+
+    No index serves such a condition over two tables, and no column of it leads to another. A row that knows x
+    goes on by each set alone.
     """
     if q.implied:
         return []
@@ -137,7 +140,7 @@ def _possible(tree: Tree) -> Tree:
 
 
 def never(tree: Tree) -> bool:
-    """Whether a condition is certainly not true: a comparison with NULL, or an OR of such."""
+    """Whether a condition is never true: a comparison with NULL, or an OR of such comparisons."""
     tree = tree.unnest()
     if isinstance(tree, (exp.Or, exp.And)):
         sides = (never(tree.left), never(tree.right))
@@ -147,13 +150,13 @@ def never(tree: Tree) -> bool:
 
 
 def _with(equality: Tree, side: Tree, other: Tree) -> Tree:
-    """An equality with something else in the place of a side."""
+    """An equality with one side replaced."""
     sides = [other if each is side else each for each in (equality.this, equality.expression)]
     return exp.EQ(this=sides[0].copy(), expression=sides[1].copy())
 
 
 def _prepared(scope: Scope, tree: Tree, q: Conjunct) -> Iterator[Conjunct]:
-    """A condition in the place of another."""
+    """Prepare an expression as a condition at the place of another."""
     types = {ref: type_ for ref in refs_of(tree) if (type_ := type_in(scope, ref)) is not None}
     yield from conjunct(tree, q.join, q.span, types)
 
@@ -164,7 +167,7 @@ def _has_coalesce(tree: Tree) -> bool:
 
 
 def _coalesced(tree: Tree, not_null: Collection[Ref]) -> Tree:
-    """An expression with each COALESCE reduced to what it yields, given columns that are not NULL here."""
+    """An expression with each COALESCE reduced to the argument that it yields."""
     holder = exp.Paren(this=tree.copy())
     for call in list(holder.find_all(exp.Anonymous)):
         if not _is_coalesce(call):
@@ -185,6 +188,6 @@ def _is_coalesce(tree: exp.Anonymous) -> bool:
 
 
 def type_in(scope: Scope, ref: Ref) -> str | None:
-    """The catalogue's type of a column of a scope's sources, where it is known."""
+    """The type of a column in the catalogue, if it is known."""
     source = scope.sources.get(ref.source)
     return None if source is None or ref.column == WHOLE_ROW else type_of(source, ref.column)

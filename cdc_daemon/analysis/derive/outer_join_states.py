@@ -1,15 +1,18 @@
-"""NULL-extended rows: the states that the outer joins of a scope can be in, one case at a time.
+"""The states of the outer joins of a SELECT: matched, or one side all NULL.
 
-A row of `l LEFT JOIN r ON c` is a pair that fulfils c, or l with NULLs. What may be concluded differs: of a
-pair, c and everything else holds. Of l with NULLs, c says nothing; but if a change of r made that row come or
-go, then c held for l and the changed row: it is the *witness*, seen by c and by conditions inside its own
-arm, while conditions outside (`WHERE r.id IS NULL`) saw NULLs. So a route is made for each case, and may use
-what holds in it. A condition outside saw the NULLs of the row: with NULL in the place of these columns it
-holds, and `COALESCE(r.id, l.id) = x` says that l.id is x.
+A row of `l LEFT JOIN r ON c` is either a pair for which c holds, or l extended with NULL. For a pair, c and
+all other conditions hold. For an extended l, c says nothing about the row. But if a change of r made that row
+appear or disappear, c held for l and the changed row. This changed row is the *witness*: c and the conditions
+inside its side were evaluated on it; conditions outside (`WHERE r.id IS NULL`) were evaluated on NULLs.
 
-A subquery or LATERAL that changed brings conditions along that hold for the row around it (`given`). They
-speak of that row as the subquery sees it: with NULLs where a join found no match. Only in a case that tells
-whether it did can such a condition be used, so it asks for the case as a goal does.
+So each state has a route of its own, which uses what holds in it. Conditions outside hold with NULL in place
+of the columns: `COALESCE(r.id, l.id) = x` then says that l.id is x.
+
+A changed subquery or LATERAL brings conditions on the row around it (`given`). They were evaluated on the
+NULL-extended row, so they can be used only in a state that says which side is NULL.
+
+Compare Larson and Zhou, "Efficient Maintenance of Materialized Outer-Join Views" (ICDE 2007), who split the
+delta of an outer join in the same manner.
 """
 
 from __future__ import annotations
@@ -24,19 +27,20 @@ from sqlglot import exp
 from cdc_daemon.analysis.model.scopes import Conjunct, OuterJoin, Scope
 
 MATCHED = -1
-"""State of an outer join whose ON holds; otherwise the number of the arm that is all NULL."""
+"""State of an outer join whose ON holds. Otherwise the state is the number of the side that is all NULL."""
 
-_MOST_CASES = 32
+_MOST_STATES = 32
 
 
 @dataclass
 class JoinState:
-    """The states of a scope's outer joins; a join without one may be either way.
+    """One state of the outer joins of a SELECT. A join that is missing in it may be in any state.
 
     Attributes:
         changed: the source whose row changed.
-        undecidable: there are too many cases to tell apart: what may be NULL in some is unknown.
-        apart: the joins that have a case of a match beside that of the changed row as witness.
+        by_join: for a join, MATCHED or the number of the side that is all NULL.
+        undecidable: there are too many states, so it is unknown which columns are NULL.
+        also_matched: the joins that have a state for a match, besides that for the changed row as witness.
     """
 
     scope: Scope
@@ -47,13 +51,13 @@ class JoinState:
 
     @property
     def nulls(self) -> frozenset[str]:
-        """The sources whose columns are NULL in the scope's row."""
+        """The sources whose columns are NULL in the row."""
         return frozenset[str]().union(
             *(join.sides[state] for join, state in self.by_join.items() if state != MATCHED)
         )
 
     def null_sources_of_given(self, q: Conjunct) -> frozenset[str]:
-        """The sources of which a condition that the changed source brings along saw NULLs."""
+        """The sources that were NULL for a condition that the changed source brings along."""
         return frozenset[str]().union(
             *(
                 join.sides[state]
@@ -63,23 +67,23 @@ class JoinState:
         )
 
     def has_one_meaning(self, mentioned: frozenset[str]) -> bool:
-        """Whether an expression over these sources has one meaning in this case."""
+        """Whether an expression over these sources has one meaning in this state."""
         return not self.undecidable or not any(
             mentioned & join.sides[arm] for join, arm in _nullable_arms(self.scope)
         )
 
     def visible(self, uid: str) -> bool:
-        """Whether a row of the source takes part (in the row of the scope, or in the witness)."""
+        """Whether a row of the source takes part, in the row of the SELECT or in the witness."""
         return all(
             self._present(join, arm) for join, arm in _nullable_arms(self.scope) if uid in join.sides[arm]
         )
 
     def holds(self, q: Conjunct) -> bool:
-        """Whether a conjunct may be used as it is written."""
+        """Whether a condition may be used as it is written."""
         return self.null_sources(q) == frozenset()
 
     def null_sources(self, q: Conjunct) -> frozenset[str] | None:
-        """The sources of which a condition saw NULLs; None if it can't be used in this case."""
+        """The sources that were NULL for a condition; None if the condition can't be used in this state."""
         if q.join is not None and self.by_join.get(q.join) != MATCHED and not self._witnessed(q.join):
             return None
         nulls: set[str] = set()
@@ -91,19 +95,19 @@ class JoinState:
             elif q.join is not join and q.sources & side:
                 state = self.by_join.get(join)
                 if state is None or (state == arm and self.changed in side and join not in self.also_matched):
-                    return None  # the case of a witness stands for that of a match, too
+                    return None  # the state of a witness covers that of a match
                 nulls |= side if state == arm else frozenset()
         return frozenset(nulls)
 
     def undecided(self, q: Conjunct) -> bool:
-        """Whether a condition can't be used only because nobody asked whether a join found a match."""
+        """Whether a condition can't be used only because this state leaves the state of a join open."""
         return any(
             q.join is not join and q.sources & join.sides[arm] and join not in self.by_join
             for join, arm in _nullable_arms(self.scope)
         )
 
     def _within(self, q: Conjunct, side: frozenset[str]) -> bool:
-        """Whether a condition that a changed subquery or LATERAL brings along stands in this arm."""
+        """Whether a condition that a changed subquery or LATERAL brings along stands on this side."""
         return q.given and self.changed in side
 
     def _present(self, join: OuterJoin, arm: int) -> bool:
@@ -115,7 +119,8 @@ class JoinState:
         return state != MATCHED and self.changed in join.sides[state]
 
     def infer_matches(self, given: Sequence[Conjunct] = ()) -> bool:
-        """Draw what the strict conditions imply; False if they exclude this case.
+        """Mark joins as matched where a strict condition requires it; return False if the state is
+        impossible.
 
         Args:
             given: further conditions that hold for the row, brought along by the changed source.
@@ -125,7 +130,7 @@ class JoinState:
         return settled and not any(map(self._contradicts, given))
 
     def _contradicts(self, q: Conjunct) -> bool:
-        """Whether a condition asks for NULL in a column that has none in this case."""
+        """Whether a condition requires NULL in a column that is never NULL in this state."""
         test = q.tree
         asks = (
             isinstance(test, exp.Is) and isinstance(test.expression, exp.Null) and not test.args.get("negate")
@@ -160,7 +165,7 @@ class JoinState:
         if q.join is join or not q.strict & side or (q.span is not None and q.span <= side):
             return False
         if self._within(q, side):
-            return False  # it was the row of the witness that it saw
+            return False  # it was evaluated on the witness
         before = self.by_join.get(join)
         self.by_join[join] = MATCHED
         holds = self.holds(q)
@@ -179,17 +184,17 @@ def join_states(
     *,
     asked: frozenset[str] = frozenset(),
 ) -> Iterator[JoinState]:
-    """Every case that a changed row of one source has to be followed in.
+    """Yield every state in which a changed row of a source must be followed.
 
     Args:
         changed: the source; None for rows that did not change themselves.
-        mentioned: the sources that the goals refer to: whether their columns are NULL makes a difference.
-        given: conditions that the changed source brings along; it makes a difference to them, too.
-        asked: further sources of which it has to be known.
+        mentioned: the sources of the goals. Joins with them are told apart.
+        given: conditions that the changed source brings along. Joins with their sources are told apart, too.
+        asked: further sources whose joins are told apart.
     """
     led = asked.union(*(q.sources for q in given))
     options = {join: list(_options(join, changed, mentioned, led)) for join in scope.joins}
-    undecidable = prod(len(states) for states in options.values()) > _MOST_CASES
+    undecidable = prod(len(states) for states in options.values()) > _MOST_STATES
     if undecidable:
         options = {join: list(_options(join, changed, frozenset(), frozenset())) for join in scope.joins}
     also_matched = frozenset(join for join, states in options.items() if MATCHED in states)
@@ -212,8 +217,8 @@ def _options(
     own = next((arm for arm in arms if changed in join.sides[arm]), None)
     if own is not None:
         yield own
-        # With the row as witness everything holds that holds with a match, except where its columns are asked
-        # for.
+        # With the row as witness everything holds that holds for a match. Only goals in its columns need a
+        # state for the match.
         if mentioned & join.sides[own]:
             yield MATCHED
         if join.nullable[1 - own]:

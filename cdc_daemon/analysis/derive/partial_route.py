@@ -18,12 +18,12 @@ Values: TypeAlias = Mapping[int, Value]
 
 @dataclass(frozen=True, eq=False)
 class PartialRoute:
-    """A route from a changed row to rows of one query. The entity is known once that is the whole query.
+    """A route from a changed row to rows of one query. It yields the entity when that is the whole query.
 
     Attributes:
-        fragment: the FROM and WHERE of the route: the delta, the sources visited, the conditions.
-        values: its SELECT list, as far as the query's outputs are known.
-        outer: conditions on columns of the queries around; what they say of this query is replaced by values.
+        fragment: the FROM and WHERE of the route: the delta, the visits, the conditions.
+        values: its SELECT list: the known outputs of the query, by position.
+        outer: conditions on columns of the queries around, with the columns of this query replaced by values.
     """
 
     fragment: Fragment
@@ -33,9 +33,9 @@ class PartialRoute:
 
 @dataclass(frozen=True, eq=False)
 class Alternatives:
-    """Sets of routes, each of which reaches every row that the others reach: one of the sets is enough.
+    """Sets of routes of which one is enough: each set reaches every row that the others reach.
 
-    Which one is the best shows only at the end of the query, so all of them are extended until then.
+    Which set is the best shows only at the end of the query, so all of them are extended until then.
     """
 
     sets: tuple[tuple[Partial, ...], ...]
@@ -47,7 +47,7 @@ Partial: TypeAlias = PartialRoute | Alternatives
 def extended(
     routes: Iterable[Partial], extend: Callable[[PartialRoute], Iterable[Partial]]
 ) -> Iterator[Partial]:
-    """Replace each route by the routes that `extend` makes of it, without repetitions."""
+    """Replace each route by the routes that `extend` makes of it. Repetitions are left out."""
     yielded: dict[Hashable, Partial] = {}
     for route in routes:
         if isinstance(route, Alternatives):
@@ -77,15 +77,15 @@ def best(routes: Iterable[Partial]) -> Iterator[PartialRoute]:
 
 
 def _least_bound(routes: Sequence[PartialRoute]) -> tuple[int, int, int]:
-    """How good a set of routes is: its worst route binds many outputs, few bind none, and it is small."""
+    """Rank a set of routes: its worst route binds many outputs, few routes bind none, the set is small."""
     bound = [len(route.values) for route in routes]
     return (min(bound, default=0), -bound.count(0), -len(bound))
 
 
 def merged(values: Values) -> dict[int, Value]:
-    """Values after rows of one query were merged: another row's may stand for them.
+    """Values after rows of one query were merged, so that the value of another row may stand for a row's own.
 
-    It is equal. It is the same too where a type's equal values are identical, and the value has that type.
+    The other value is equal. It is identical only if equal values of its type are identical.
     """
     return {
         n: replace(value, exact=value.exact and _identical(value), hops=frozenset[str]())
@@ -94,11 +94,11 @@ def merged(values: Values) -> dict[int, Value]:
 
 
 def _identical(value: Value) -> bool:
-    """Whether a value that is equal to this one has the same bytes."""
+    """Whether every value that equals this one has the same bytes."""
     folding = FOLDING in collations_of(value.tree)
     return value.type in IDENTICAL or (value.type in TEXTS and not folding)
 
 
 def converted(values: Values) -> dict[int, Value]:
-    """Values after rows of queries whose columns differ in type were merged: 1 may stand as 1.0."""
+    """Values after rows of queries with different column types were merged: 1 may stand as 1.0."""
     return {n: replace(value, exact=False, hops=frozenset[str]()) for n, value in values.items()}

@@ -1,8 +1,8 @@
-"""Rows that change because another row of their window's partition did: the same scope, a second time.
+"""The other rows of a changed row's partition, found by a second instance of the SELECT.
 
-The changed row gives the partition key. The rows of that partition did not change themselves, so they are
-found in the current tables, starting from nothing but the key: by a second instance of the scope, under other
-aliases.
+A window, or DISTINCT ON, lets a changed row change others of its partition. The changed row yields the
+partition key. The other rows did not change themselves, so a second instance of the SELECT, with other
+aliases, finds them in the current tables by the key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cdc_daemon.analysis.read.nullability import never_null
 
 
 def second_instance(scope: Scope) -> Scope:
-    """A second instance of a scope: the same sources and conditions under other aliases."""
+    """A second instance of a SELECT: the same sources and conditions with other aliases."""
     uids = {uid: f"{uid}$again" for uid in scope.sources}
     joins = {
         join: OuterJoin((_uids(join.sides[0], uids), _uids(join.sides[1], uids)), join.nullable)
@@ -41,13 +41,13 @@ def second_instance(scope: Scope) -> Scope:
 
 
 def partition_branches(scope: Scope, second: Scope, known: Sequence[tuple[Tree, Value]]) -> list[Branch]:
-    """What ties the second instance to the changed row: the partition keys agree.
+    """The conditions that tie the second instance to the changed row: the partition keys agree.
 
-    Keys are compared as GROUP BY compares them, NULL with NULL. IS NOT DISTINCT FROM uses no index, so a
-    single key that may be NULL becomes two arms, of which `=` uses one.
+    Keys compare as in GROUP BY, where NULL agrees with NULL. IS NOT DISTINCT FROM uses no index, so a single
+    key that may be NULL becomes two branches, of which the one with `=` uses an index.
 
     Args:
-        known: partition keys, as expressions over `scope`, with the changed row's values.
+        known: partition keys, as expressions over `scope`, with the values of the changed row.
     """
     uids = dict(zip(scope.sources, second.sources, strict=True))
     keys = [(_tree(key, uids), value, never_null(key, scope.sources, scope.joins)) for key, value in known]
@@ -58,8 +58,8 @@ def partition_branches(scope: Scope, second: Scope, known: Sequence[tuple[Tree, 
         ]
     (key, value, _) = nullable[0]
     others = tuple(_agree(second, k, v, strict=True) for k, v, strict in keys if strict)
-    # It carries the changed row's NULL on: what is reached by that row's value is the same from every query
-    # around, and is followed once.
+    # It carries the NULL of the changed row. So routes from the queries around are equivalent, and followed
+    # once.
     both_null = _agree(second, key, value, strict=False)
     both_null.tree = exp.Is(this=enclosed(key), expression=exp.Null())
     both_null.null_guard = not others
@@ -81,7 +81,7 @@ def _agree(scope: Scope, key: Tree, value: Value, *, strict: bool) -> Conjunct:
 
 
 def agree(key: Tree, value: Value, *, strict: bool) -> Conjunct:
-    """That an expression equals a value; NULL equals NULL unless strict."""
+    """The condition that an expression equals a value. Unless strict, NULL equals NULL."""
     kind = exp.EQ if strict else exp.NullSafeEQ
     refs = refs_of(key)
     plain = isinstance(key.unnest(), exp.Column)

@@ -1,9 +1,9 @@
-"""The rows of a recursive CTE that derive from one of its rows, over current tables.
+"""The rows of a recursive CTE that derive from a known row, over current tables.
 
-With the row known in some columns, a step gives those of the rows after it, over the step's other sources:
-none of them changed (`walk.py` says why). Again and again, until nothing new comes. That ends only for
-columns whose values are copied from somewhere; a computed one (`depth + 1`, a path) may go on for ever where
-the data has a cycle, even if the query itself stops at it.
+From the known columns of a row, a step yields those of the next rows, over its other sources, which did not
+change (docs/architecture.md proves it). This repeats until nothing new comes. It ends only for columns that
+are copied from somewhere. A computed column (`depth + 1`, a path) may grow for ever where the data has a
+cycle, even if the query itself stops at the cycle.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from cdc_daemon.analysis.model.scopes import Recursion, Ref, Scope
 from cdc_daemon.analysis.read.names import output_type, typed_null
 
 StepPath = tuple[JoinPath, Mapping[int, Value]]
-"""A step in one case of its outer joins, and by position what it makes of the columns known."""
+"""A step in one state of its outer joins, and the known columns of the next row, by position."""
 
 
 def step_alone(body: Recursion) -> Scope:
-    """The step, in which routes may not visit the CTE itself: of its rows we don't know which changed."""
+    """The step, in which a route can't visit the CTE itself, because the CTE's rows may have changed."""
     itself = replace(body.step.sources[body.itself], item=None)
     return replace(body.step, sources={**body.step.sources, body.itself: itself})
 
@@ -37,13 +37,13 @@ def step_alone(body: Recursion) -> Scope:
 def closure_over(
     body: Recursion, fragment: Fragment, values: Mapping[int, Value]
 ) -> tuple[Fragment, Mapping[int, Value]]:
-    """Go on from some columns of the CTE's rows to the same columns of all that derive from them.
+    """Extend a route from one row of the CTE to all rows that derive from it, in the columns that steps copy.
 
     Args:
-        values: by position, what a route yields of one row.
+        values: the known columns of the row, by position.
 
     Returns:
-        The route, and the columns that it still knows: none if no step copies what is known.
+        The route, and the columns that it still knows; none if no step copies a known column.
     """
     types = {n: output_type(body.base, n) for n in values}
     seeds, steps = copied_columns(body, values, types, partial(_steps, body))
@@ -71,13 +71,14 @@ def copied_columns(
     types: Mapping[int, str | None],
     steps: Callable[[frozenset[int]], Iterator[StepPath]],
 ) -> tuple[Mapping[int, Value], Sequence[StepPath]]:
-    """The columns that every step copies, with what is known of them, and the steps from and to them alone.
+    """The known columns that every step copies, and the steps restricted to them.
 
-    Without one column a step may reach less, and copy fewer: until nothing changes any more.
+    A fixpoint: without one column a step may reach less and copy fewer columns, so this repeats until nothing
+    changes.
 
     Args:
-        values: by position, what is known of the first row.
-        steps: each step, with the columns that are known before it.
+        values: the known columns of the first row, by position.
+        steps: yields the steps for a set of known columns.
     """
     seeds: Mapping[int, Value] = _stored(body, values, types)
     while seeds:
@@ -99,7 +100,7 @@ def _stored(
 
 
 def _steps(body: Recursion, known: frozenset[int]) -> Iterator[StepPath]:
-    """One step, in each case of its outer joins: what it makes of the columns known."""
+    """Yield one step for each state of its outer joins: the known columns of the next row."""
     scope = step_alone(body)
     itself = scope.sources[body.itself]
     start = {Ref(itself.uid, itself.columns[n]): Value(column(itself.uid, itself.columns[n])) for n in known}
@@ -113,14 +114,16 @@ def _steps(body: Recursion, known: frozenset[int]) -> Iterator[StepPath]:
 
 
 def compiled_step(path: JoinPath, outputs: Mapping[str, Value]) -> ClosureStep:
-    """What was reached, as one step of a closure."""
+    """A join path as one step of a closure."""
     hops, conditions = path.compiled(list(outputs.values()), None)
     return ClosureStep(tuple(hops), tuple(conditions), {name: value.tree for name, value in outputs.items()})
 
 
 def _stored_value(body: Recursion, value: Value, type_: str | None) -> Value | None:
-    """A value that comes out of a finite store: a table's column, a column of the row before, a constant, or
-    one of these by COALESCE; of the CTE's own type, because base and step must agree. None if it does not.
+    """A value if it is copied: a table's column, a column of the row before, a constant, or COALESCE of
+    these.
+
+    It must have the CTE's type, because base and step must agree. None otherwise.
     """
     if isinstance(value.tree.unnest(), exp.Null):
         return None if type_ is None else replace(value, tree=typed_null(type_))

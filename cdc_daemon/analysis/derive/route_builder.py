@@ -1,4 +1,4 @@
-"""Routes while they grow: a delta, the sources visited so far, and the conditions between them."""
+"""A growing route as SQL: the delta, the visited sources, and the conditions between them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _AFFECTED = "affected"
 
 @dataclass(frozen=True)
 class ClosureStep:
-    """From a row of a closure to further ones.
+    """One step of a closure: from one row to the next rows.
 
     Attributes:
-        outputs: by the closure's column.
+        outputs: the expressions of the next row, by the closure's column.
     """
 
     hops: tuple[Hop, ...]
@@ -33,7 +33,7 @@ class ClosureStep:
     outputs: Mapping[str, Tree]
 
     def narrowed(self, columns: frozenset[str]) -> ClosureStep:
-        """Only these columns, and the visits that they need."""
+        """Keep only some columns, and the visits that they need."""
         outputs = {name: tree for name, tree in self.outputs.items() if name in columns}
         hops, conditions = _needed(self.hops, self.conditions, outputs.values())
         return ClosureStep(hops, conditions, outputs)
@@ -41,13 +41,13 @@ class ClosureStep:
 
 @dataclass(frozen=True)
 class Closure:
-    """Rows, and those that derive from them step by step.
+    """Rows, and the rows that derive from them step by step: a recursive CTE in the route.
 
     Attributes:
-        alias: what the rest of the route calls it.
-        itself: what its steps call the row before.
-        seed, columns: the rows to begin with.
-        steps: one for each case of a step's outer joins.
+        alias: its alias in the rest of the route.
+        itself: the alias of the row before in its steps.
+        seed, columns: the first rows.
+        steps: one for each state of a step's outer joins.
     """
 
     alias: str
@@ -57,7 +57,7 @@ class Closure:
     steps: tuple[ClosureStep, ...]
 
     def narrowed(self, columns: frozenset[str]) -> Closure:
-        """Only these columns, and those by which its steps find their way."""
+        """Keep only some columns, and those that the steps need."""
         kept = columns or frozenset(self.columns)
         while True:
             steps = tuple(step.narrowed(kept) for step in self.steps)
@@ -76,14 +76,15 @@ class Closure:
 
 @dataclass(frozen=True)
 class Fragment:
-    """A piece of a route.
+    """The FROM and WHERE of a route.
 
     Attributes:
         source: the table whose row changed.
-        closure: what it reads in the delta's place, once it went through a recursive CTE.
-        guards: conditions that are never left out, nor what they refer to: without them the route would be
-            one from every change.
-        notes: why something could not be bound on the way.
+        closure: what the route reads instead of the delta, after it went through a recursive CTE.
+        hops: the visits, in order.
+        conditions: conditions that may be left out if nothing needs their visits.
+        guards: conditions that are never left out: without them every change would take this route.
+        notes: the reasons why an output could not be bound.
     """
 
     source: Source
@@ -94,9 +95,11 @@ class Fragment:
     notes: tuple[Note, ...] = ()
 
     def guarded(self, guards: Iterable[Tree]) -> Fragment:
+        """Add guards."""
         return replace(self, guards=(*self.guards, *guards))
 
     def grown(self, hops: Iterable[Hop], conditions: Iterable[Tree], notes: Iterable[Note] = ()) -> Fragment:
+        """Add visits, conditions and notes."""
         return replace(
             self,
             hops=(*self.hops, *hops),
@@ -105,7 +108,11 @@ class Fragment:
         )
 
     def pruned(self, bound: Iterable[Tree]) -> Fragment:
-        """Without the visits that nothing refers to any more: they only narrow, and cost."""
+        """Leave out visits that nothing needs: they only narrow the route, and cost time.
+
+        Args:
+            bound: the expressions of the route's SELECT list.
+        """
         bound = [*bound, *self.guards]
         hops, conditions = _needed(self.hops, self.conditions, bound)
         closure = self.closure
@@ -140,7 +147,13 @@ def _columns_of(tree: Tree, alias: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Statement:
-    """A finished route as SQL, and what it is made of, to compare it with others."""
+    """A finished route as SQL, with the parts by which routes are compared.
+
+    Attributes:
+        links: the columns of the delta that it reads.
+        outputs: its SELECT list.
+        visits: the tables that it looks up, and by which columns.
+    """
 
     sql: str
     links: frozenset[str]
@@ -150,12 +163,12 @@ class Statement:
 
     @property
     def direct(self) -> bool:
-        """Whether it reads nothing but the delta."""
+        """Whether the route reads nothing but the delta."""
         return not self.fragment.hops and self.fragment.closure is None
 
     @property
     def unconditional(self) -> bool:
-        """Whether it yields the same whatever row changed: every row of what it visits."""
+        """Whether the route yields the same rows for every change."""
         fragment = self.fragment
         visited = {hop.uid for hop in fragment.hops}
         conditions = (*fragment.conditions, *fragment.guards)
@@ -163,29 +176,34 @@ class Statement:
 
     @property
     def opaque(self) -> bool:
-        """Whether it reads more than tables, or goes through a recursion."""
+        """Whether the route reads anything but plain tables, or goes through a recursion."""
         return self.fragment.closure is not None or not all(map(_is_table, self.fragment.hops))
 
     @cached_property
     def hops(self) -> frozenset[str]:
-        """What it visits."""
+        """The visits, as SQL."""
         closure = self.fragment.closure
         hops = frozenset(render(hop.item) for hop in self.fragment.hops)
         return hops if closure is None else hops | {render(_closure(closure))}
 
     @cached_property
     def conditions(self) -> frozenset[str]:
+        """The conditions, as SQL."""
         return frozenset(map(render, (*self.fragment.conditions, *self.fragment.guards)))
 
     def includes(self, other: Statement) -> bool:
-        """Whether every row of `other` is certainly a row of this one: the same with fewer conditions."""
+        """Whether this route yields every row of `other`: it is the same with fewer conditions."""
         return (
             self.outputs == other.outputs and self.hops <= other.hops and self.conditions <= other.conditions
         )
 
 
 def statement(fragment: Fragment, bound: Mapping[str, Tree]) -> Statement:
-    """A SELECT from `delta` of the bound entity columns."""
+    """The SELECT of a route from `delta`.
+
+    Args:
+        bound: the expression of each entity column that the route knows, by name.
+    """
     fragment = fragment.pruned(bound.values())
     select = _select(fragment, bound)
     return Statement(
@@ -209,7 +227,7 @@ def _select(fragment: Fragment, bound: Mapping[str, Tree]) -> exp.Select:
 def _joined(
     start: Tree | None, known: str, hops: Sequence[Hop], conditions: Sequence[Tree], bound: Mapping[str, Tree]
 ) -> exp.Select:
-    """A SELECT from hops joined one by one, to a first item or (inside LATERAL) to what is known outside."""
+    """A SELECT that joins visits one by one, to a first item or (inside LATERAL) to an item outside."""
     waiting = [(condition, aliases(condition)) for condition in dict.fromkeys(conditions)]
     select = exp.Select(expressions=[exp.alias_(tree.copy(), quoted(name)) for name, tree in bound.items()])
     aliased = {known}
@@ -235,14 +253,14 @@ def _joined(
 
 
 def _closure(closure: Closure) -> exp.Subquery:
-    """`(WITH RECURSIVE affected AS (seed UNION step) SELECT …)`, which stands wherever a table may."""
+    """A closure as a FROM item: `(WITH RECURSIVE affected AS (seed UNION step) SELECT …)`."""
     names = list(closure.columns)
     before = exp.Table(this=quoted(_AFFECTED), alias=exp.TableAlias(this=quoted(closure.itself)))
     if len(closure.steps) == 1:
         (step,) = closure.steps
         further = _joined(before, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
     else:
-        # The name of a recursive query may stand in it once.
+        # A recursive query may refer to itself only once.
         cases: Tree | None = None
         for step in closure.steps:
             case = _joined(None, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
@@ -289,7 +307,7 @@ def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visi
         named = aliases(condition) & order.keys()
         if not isinstance(condition, (exp.EQ, exp.NullSafeEQ)) or not named:
             continue
-        # Its rows are found when the last of them is visited; the others were found by something else.
+        # The visit of the last of them looks its rows up by this condition. The others were visited before.
         last = max(named, key=order.__getitem__)
         for side in (condition.this.unnest(), condition.expression.unnest()):
             plain = side.this.unnest() if isinstance(side, exp.Cast) else side
@@ -299,7 +317,7 @@ def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visi
             elif aliases(side) == frozenset({last}) and not isinstance(side, (exp.Any, exp.All)):
                 computed.setdefault(last, set()).add(in_index(side))
     for hop in hops:
-        # Others than tables under their own column names have no index of these names.
+        # Only a table under its own column names has indexes by these names.
         if isinstance(hop.item, exp.Table) and _is_table(hop):
             table = TableName(hop.item.db, hop.item.name)
             keys = (tuple(sorted(each.get(hop.uid, ()))) for each in (found, computed))
@@ -307,12 +325,12 @@ def _visits_of(hops: Sequence[Hop], conditions: Sequence[Tree]) -> Iterator[Visi
 
 
 def _is_table(hop: Hop) -> bool:
-    """Whether a hop reads a table, under its own column names."""
+    """Whether a visit reads a table under its own column names."""
     return isinstance(hop.item, exp.Table) and not hop.item.args["alias"].args.get("columns")
 
 
 def in_index(tree: Tree) -> str:
-    """An expression over one table as it would stand in an index of it."""
+    """An expression over one table as an index of the table would show it."""
     copy = tree.unnest().copy()
     for node in copy.find_all(exp.Column):
         node.set("table", None)
@@ -320,7 +338,7 @@ def in_index(tree: Tree) -> str:
 
 
 def _take(waiting: list[tuple[Tree, frozenset[str]]], known: set[str]) -> list[Tree]:
-    """Remove and return the conditions that are complete, given the aliases that each refers to."""
+    """Remove and return the conditions whose aliases are all known."""
     complete = [condition for condition, needed in waiting if needed <= known]
     waiting[:] = [(condition, needed) for condition, needed in waiting if not needed <= known]
     return complete

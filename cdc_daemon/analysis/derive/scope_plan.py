@@ -1,4 +1,4 @@
-"""How a changed row is followed through its SELECT: what is settled for all rows, and what one reaches."""
+"""The plan of one SELECT: which outputs lead to the entity, and which sources a changed row may visit."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _OUTER = "$outer"
 
 @dataclass(frozen=True)
 class Demand:
-    """What the scopes around want of a query.
+    """What the queries around need of a query.
 
     Attributes:
-        outputs: by position, those that they refer to.
-        leading: those of them that lead to the entity; the others are merely shown.
-        outer: the columns of scopes around that lead there; None: any of them may.
+        outputs: the positions of the outputs that they refer to.
+        leading: the outputs that lead to the entity. The others only end up in the document.
+        outer: the columns of queries around that lead to the entity; None if any of them may.
     """
 
     outputs: frozenset[int]
@@ -48,14 +48,15 @@ class Demand:
 
 @dataclass
 class Plan:
-    """What is settled once for a scope and what is wanted of it.
+    """What is the same for every changed row of a SELECT.
 
     Attributes:
-        outputs: those wanted that a row's values can give.
+        outputs: the demanded outputs that one row's values yield, by position.
         open: the conditions on outer columns.
-        goals: what leads to the entity; `others` are sought where a goal can't be had.
-        before, siblings: per source, what its changed rows may visit on their way to the goals, and to the
-            keys of each set of siblings.
+        goals: the expressions that lead to the entity.
+        others: the expressions to look for if a goal can't be reached.
+        before: for each source, the sources that its changed rows may visit on the way to the goals.
+        partitions: the same for the way to the keys of each partition.
     """
 
     scope: Scope
@@ -68,12 +69,12 @@ class Plan:
 
     @cached_property
     def second_instance(self) -> Scope:
-        """A second instance of the scope, for the rows beside a changed one."""
+        """The SELECT with new aliases, for the rows of a partition that did not change themselves."""
         return second_instance(self.scope)
 
 
 def plan_of(scope: Scope, demand: Demand) -> Plan:
-    """Settle the ranks of a scope's sources."""
+    """Choose the goals of a SELECT and rank its sources."""
     outputs = {n: scope.outputs[n] for n in sorted(demand.outputs) if scope.bindable[n]}
     open_ = [q for q in scope.conjuncts if any(ref.source not in scope.sources for ref in q.refs)]
     leading = [q for q in open_ if demand.outer is None or q.refs & demand.outer]
@@ -98,12 +99,12 @@ def plan_of(scope: Scope, demand: Demand) -> Plan:
 
 
 def outer_goals(scope: Scope, open_: Sequence[Conjunct]) -> list[Tree]:
-    """What must be known for conditions on outer columns to be of use outside."""
+    """The inner columns that must be known before conditions on outer columns can be passed on."""
     return [tree for q in open_ for tree in _inner_goals(scope, q)]
 
 
 def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
-    """What must be known of a condition's inner columns for it to be of use outside."""
+    """The inner columns of one condition, as a tuple where their own values are needed."""
     for side in q.sides or (Side(q.tree, q.refs, None),):
         inner = sorted(ref for ref in side.refs if ref.source in scope.sources)
         if inner and (side.column is not None or q.loose):
@@ -113,9 +114,9 @@ def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
 
 
 def compared_with(scope: Scope, source: Source) -> Mapping[int, Tree]:
-    """The columns, by position, by which a scope compares a query that refers to the row around it.
+    """The columns of a correlated query in FROM that the SELECT compares, by position.
 
-    A query beside it that refers to its columns (LATERAL, a subquery) compares them inside.
+    A LATERAL or subquery next to it compares them inside, so the columns that it refers to count as well.
     """
     if not scope.correlated(source):
         return {}
@@ -129,7 +130,9 @@ def compared_with(scope: Scope, source: Source) -> Mapping[int, Tree]:
 
 
 def demand_of(plan: Plan, source: Source) -> Demand:
-    """What a scope wants of a query inside it: all columns that it refers to, and which of them lead on."""
+    """What a SELECT needs of a query inside it: the columns that it refers to, and which of them lead to a
+    goal.
+    """
     scope = plan.scope
     outputs = frozenset(n for n, name in enumerate(source.columns) if name in scope.used[source.uid])
     given = {f"{ref.source}.{ref.column}": ref for ref in source.outer if ref.source in scope.sources}
@@ -149,21 +152,23 @@ def demand_of(plan: Plan, source: Source) -> Demand:
 
 
 def _equal_to(ref: Ref, value: Tree) -> Conjunct:
-    """A condition that a column has a value that is known."""
+    """The condition that a column equals a known value."""
     at = column(*ref)
     sides = Side(at, frozenset({ref}), ref), Side(value, frozenset(), None, Identity.IDENTICAL)
     return Conjunct(exp.EQ(this=at, expression=value), frozenset({ref}), sides, given=True)
 
 
 def mentioned(trees: Iterable[Tree]) -> frozenset[str]:
-    """The sources that some expressions refer to."""
+    """The sources to which some expressions refer."""
     return frozenset(ref.source for tree in trees for ref in refs_of(tree))
 
 
 def shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree], Sequence[Note]]:
-    """The outputs to bind for the changed row that all it changes share, and why not all.
+    """The outputs that are the same in all rows that one change affects, and the constructs that exclude
+    others.
 
-    A LIMIT or DISTINCT ON over windows can't be split by partitions; other windows are (`delta_rules`).
+    A LIMIT, or DISTINCT ON over windows, can't be followed partition by partition. Other windows can
+    (`delta_rules`).
     """
     if scope.limit is not None:
         return {}, [scope.limit]
@@ -189,11 +194,13 @@ def path_of(
     extra: Sequence[Conjunct],
     holding: Sequence[Conjunct],
 ) -> JoinPath:
-    """What a changed row leads to in a case of the outer joins, the goals first.
+    """Find the join path of a changed row in one state of the outer joins, the goals first.
 
     Args:
-        changed: its source; None for rows that did not change themselves.
-        extra: conditions that it brings along; `holding`: what conditions outside of its outer join come to.
+        changed: the source of the row; None for rows that did not change themselves.
+        start: the columns that the route knows.
+        extra: conditions that the row brings along.
+        holding: the conditions of the SELECT that hold in this state, evaluated on the NULL-extended row.
     """
     usable = [q for q in given_conditions(state, extra) if state.holds(q)]
     usable += holding
@@ -209,17 +216,17 @@ def path_of(
 def compiled(
     plan: Plan, path: JoinPath, state: JoinState, values: Sequence[Value], changed: str | None
 ) -> tuple[list[Hop], list[Tree]]:
-    """The hops that some values need, and every condition on them.
+    """The visits that some values need, and the conditions on them.
 
-    Rows that are visited for nothing but that they are wanted are those without a match in an outer join: the
-    other side is asked for that, if it did not change.
+    A row that no condition leads to is one without a match in an outer join. For such a row the route checks
+    that the other side has no match, if the other side did not change.
     """
     hops, conditions = path.compiled(values, changed)
     for join, side in state.by_join.items() if path.roaming else ():
         if side == MATCHED or changed in join.sides[side]:
             continue
         source, *others = (each for uid, each in plan.scope.sources.items() if uid in join.sides[side])
-        if others:  # a subquery in the ON counts as one
+        if others:  # a subquery in the ON counts as a source
             continue
         if source.uid in allowed_of(plan, changed) and not source.outer:
             on = [q for q in plan.scope.conjuncts if q.join is join and not q.implied]
@@ -229,12 +236,12 @@ def compiled(
 
 
 def allowed_of(plan: Plan, changed: str | None) -> frozenset[str]:
-    """What a changed source may visit; all, where none of them changed."""
+    """The sources that a changed source may visit; all of them if no source changed."""
     return plan.before[changed] if changed is not None else frozenset(plan.scope.sources)
 
 
 def values_of(path: JoinPath, state: JoinState, outputs: Mapping[int, Tree]) -> dict[int, Value]:
-    """What is known of some outputs, by position."""
+    """The values of the outputs that are known, by position."""
     found: dict[int, Value] = {}
     for n, tree in outputs.items():
         if not state.has_one_meaning(frozenset(ref.source for ref in refs_of(tree))):
@@ -248,7 +255,10 @@ def values_of(path: JoinPath, state: JoinState, outputs: Mapping[int, Tree]) -> 
 def outer_conditions(
     plan: Plan, path: JoinPath, state: JoinState, extra: Sequence[Conjunct]
 ) -> Iterator[tuple[Conjunct, Value]]:
-    """Conditions on outer columns, with the inner ones replaced by values."""
+    """Yield the conditions on outer columns with the inner columns replaced by known values.
+
+    Each comes with a value that holds the visits that it needs.
+    """
     own = plan.scope.sources
     further = [q for q in given_conditions(state, extra) if any(ref.source not in own for ref in q.refs)]
     for q in (*plan.open, *further):
@@ -291,7 +301,7 @@ def outer_conditions(
 
 
 def placed(q: Conjunct, source: Source) -> Conjunct:
-    """A condition that left a subquery or LATERAL, as one of the scope around it, at that source's place."""
+    """A condition that left a subquery or LATERAL, as a condition of the SELECT around it."""
     return Conjunct(
         q.tree,
         q.refs,

@@ -1,9 +1,9 @@
-"""The order in which the sources of one SELECT may be visited: the ranks.
+"""The ranks of the sources of one SELECT: the order in which routes may visit them.
 
-Joining against current rows is right only if the routes of one query agree on who may rely on whom: a row of
-the result derives from a tuple of source rows, and of several that changed at once the lowest must find its
-way over rows that did not. Independent shortest paths are wrong: an order and its item, deleted together,
-each look for the entity through the other.
+Routes join current rows. That is right only if all routes of a query agree on an order: a result row derives
+from one row of each source, and of several changed sources the lowest must find its way over unchanged rows.
+Shortest paths that are chosen one by one are wrong. Example: an order and its item are deleted together, and
+each looks for the entity through the other.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from cdc_daemon.analysis.model.scopes import Conjunct, Identity, Ref, Scope, Sid
 
 
 def rank_sources(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[str]]:
-    """For each source, those that its changed rows may visit.
+    """Rank the sources; return for each source those that its changed rows may visit.
 
-    Repeatedly the source that binds most columns of the goals with the fewest visits of those settled before;
-    a visit by another condition than an equality reads more rows, and an outer join may forbid it. Of equals,
-    a query that knows of the rows around by itself, before those that must ask it; then a parent
-    before its children: there are more of these, they change more often, and the one that comes later may
-    visit the one before. Any order is sound; a good one makes short routes. Functions in FROM hold no rows of
-    their own and rank below all.
+    A greedy choice: take the source that binds most goal columns, then the one with fewer visits by other
+    conditions than equalities, because these read more rows. Then prefer a query that refers to the outer row
+    by itself, then a parent to its children: children are more, change more often, and may visit the parent
+    if they come later. Any order is sound; a good one makes short routes. Functions in FROM have no rows of
+    their own and rank lowest.
 
     Args:
-        goals: expressions over the scope's columns that are wanted.
+        goals: expressions over the SELECT's columns that routes look for.
     """
     settled = frozenset(uid for uid, source in scope.sources.items() if _constant(source))
     choosing = frozenset[str]().union(*(each.subqueries for each in scope.chosen))
@@ -40,7 +39,7 @@ def rank_sources(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[
     ]
     before: dict[str, frozenset[str]] = {}
     depth = _depths(scope)
-    # What may be visited only grows: each reach goes on from where it stood.
+    # The visitable sources only grow, so each path continues from where it stood.
     paths = {uid: _path(scope, uid, settled, scope.conjuncts) for uid in unsettled}
     while unsettled:
         best: tuple[tuple[int, int, bool, bool, int, int, int], str] | None = None
@@ -61,15 +60,17 @@ def rank_sources(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[
         if best[1] in choosing:
             conjuncts = [*scope.conjuncts, *_led_by(scope, settled)]
             paths = {uid: _path(scope, uid, settled, conjuncts) for uid in unsettled}
-    for uid in scope.sources.keys() - before.keys() - settled:  # never visited, so it may visit everything
+    for uid in (
+        scope.sources.keys() - before.keys() - settled
+    ):  # no route visits it, so it may visit all ranked sources
         before[uid] = settled
     return before
 
 
 def _led_by(scope: Scope, settled: frozenset[str]) -> Iterator[Conjunct]:
-    """What `x = (subquery)` lets a row that knows x know of the subquery's outer columns.
+    """Guess that `x = (subquery)` leads a row that knows x to the subquery's outer columns.
 
-    A guess that only ranks: the subquery may compare them in a way that leads nowhere.
+    The guess only influences ranks. The subquery may compare these columns in a way that leads nowhere.
     """
     for each in scope.chosen:
         if not each.subqueries <= settled:
@@ -82,7 +83,7 @@ def _led_by(scope: Scope, settled: frozenset[str]) -> Iterator[Conjunct]:
 
 
 def _depths(scope: Scope) -> Mapping[str, int]:
-    """How many generations of parents each source has: tables that are joined to it by their unique key."""
+    """For each source, its number of generations of parents: tables joined by their unique key."""
     joined: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for q in scope.conjuncts:
         for own, other in (q.sides, q.sides[::-1]) if q.sides is not None else ():
@@ -99,7 +100,7 @@ def _depths(scope: Scope) -> Mapping[str, int]:
         if by_key and child in parents and not _unique(scope, child, {mine for mine, _ in columns}):
             parents[child].add(parent)
     depths = dict.fromkeys(scope.sources, 0)
-    for _ in scope.sources:  # as many rounds as there can be generations; a cycle ends with them
+    for _ in scope.sources:  # at most one round for each source; this also ends on a cycle
         grown = {uid: max((depths[each] + 1 for each in parents[uid]), default=0) for uid in depths}
         if grown == depths:
             break
@@ -120,7 +121,9 @@ def _constant(source: Source) -> bool:
 
 
 def _path(scope: Scope, uid: str, settled: frozenset[str], conjuncts: Sequence[Conjunct]) -> JoinPath:
-    """What a changed row reaches; one of a subquery that chooses is taken to know the row around it."""
+    """The path of a changed row. A row of a subquery that chooses a value is assumed to know the row around
+    it.
+    """
     source = scope.sources[uid]
     if not source.subquery:
         start = {Ref(uid, name): Value(column(uid, name)) for name in scope.used[uid]}

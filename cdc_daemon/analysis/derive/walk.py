@@ -36,11 +36,11 @@ _COMPUTED = "WITH RECURSIVE computes {} from step to step: choose columns that i
 
 
 def walk(body: Body, demand: Demand, work: Work) -> Iterator[Partial]:
-    """Every route from a changed row inside a query to the rows of that query.
+    """Yield every route from a changed row inside a query to the rows of that query.
 
     Args:
-        wanted: the outputs that the query around needs.
-        work: bounds how much is followed, and tells afterwards from where more leads on than was followed.
+        demand: the outputs that the query around needs.
+        work: limits how much is followed, and knows afterwards which places have more routes.
     """
     return fold(
         body,
@@ -81,10 +81,10 @@ def _from_inside(plan: Plan, source: Source, route: PartialRoute) -> Iterator[Pa
 
 
 def _of_arms(body: SetOperation, arms: list[Iterator[Partial]], demand: Demand) -> Iterator[Partial]:
-    # Arms of different types are converted to one: 1 becomes 1.0, which `=` calls equal.
+    # Arms of different types are converted to one type: 1 becomes 1.0, which is only equal.
     same = {n for n in demand.outputs if len(body.arms) == 1 or output_type(body, n) is not None}
     for part, routes in zip(body.arms, arms, strict=True):
-        # Elsewhere a value that is equal by the arm's collation will do, and may be another's by the union's.
+        # A value that is equal by the arm's collation may belong to another row by the union's collation.
         lost = {n for n in demand.outputs if _by_another_collation(body, n, part)}
         yield from extended(routes, partial(_from_arm, body, same, lost))
 
@@ -109,7 +109,7 @@ def _by_another_collation(body: SetOperation, n: int, part: Body) -> bool:
 
 
 def _walk_recursion(body: Recursion, demand: Demand, work: Work) -> Iterator[Partial]:
-    """Two sets of routes, each of which reaches everything: the better one is taken, never a part of each."""
+    """Yield the better of two sets of routes. Each is complete; a part of each would not be."""
     last = _from_last_change(body, demand, work)
     if body.correlated:
         yield Alternatives((tuple(last), tuple(_back_from_first_change(body, work))))
@@ -122,11 +122,14 @@ def _walk_recursion(body: Recursion, demand: Demand, work: Work) -> Iterator[Par
 
 
 def _from_last_change(body: Recursion, demand: Demand, work: Work) -> Iterator[Partial]:
-    """A row derives from a row of the base in steps. From the last step that a change touched on, the others
-    join rows that did not change: the closure of that step's row over current rows, by what steps copy."""
+    """Routes from the last step that a change touched, over all further steps.
+
+    The further steps join unchanged rows, so a closure over current rows follows them, by the columns that
+    they copy.
+    """
 
     def further(route: PartialRoute) -> Iterator[Partial]:
-        # What is known of outer columns is left out: it would have to travel through every step.
+        # Conditions on outer columns are left out. They would have to pass through every step.
         grown, values = closure_over(body, route.fragment, route.values)
         lost = [body.names[n] for n in sorted(demand.outputs - values.keys())]
         notes = [CORRELATED] if body.correlated else [_COMPUTED.format(", ".join(lost))] if lost else []
@@ -139,8 +142,10 @@ def _from_last_change(body: Recursion, demand: Demand, work: Work) -> Iterator[P
 
 
 def _from_first_change(body: Recursion, carried: frozenset[int], work: Work) -> Iterator[Partial]:
-    """Up to the first step that a change touched, the row before is there now as it was; so that step may
-    visit the CTE's current rows, and what every further step carries on unchanged is known."""
+    """Routes from the first step that a change touched, by the columns that all further steps copy.
+
+    The row before this step is in the CTE as it was, so this step may visit the CTE's current rows.
+    """
 
     def carried_on(route: PartialRoute) -> Iterator[Partial]:
         values = converted(route.values) if body.distinct else route.values
@@ -151,7 +156,7 @@ def _from_first_change(body: Recursion, carried: frozenset[int], work: Work) -> 
 
 
 def _back_from_first_change(body: Recursion, work: Work) -> Iterator[Partial]:
-    """What a recursion that starts anew for each row around it knows of that row."""
+    """Routes from the first step that a change touched back to the outer row of a correlated recursion."""
 
     def of_base(route: PartialRoute) -> Iterator[Partial]:
         notes = [] if route.outer else [CORRELATED]
@@ -167,16 +172,16 @@ def _back_from_first_change(body: Recursion, work: Work) -> Iterator[Partial]:
 
 
 def _carried(body: Recursion, n: int) -> bool:
-    """Whether each step yields this column of the row before as it was."""
+    """Whether each step copies this column of the row before."""
     output = body.step.outputs[n].unnest()
     itself = body.step.sources[body.itself]
     return isinstance(output, exp.Column) and output.table == itself.uid and output.name == itself.columns[n]
 
 
 def _typed(source: Source, n: int, value: Value) -> Value:
-    """The value of a column as the scope around uses it: COALESCE of bare NULLs would be a text."""
+    """The value of a column as the SELECT around uses it: COALESCE of bare NULLs would have the type text."""
     if WRITTEN in collations_of(value.tree):
-        # Outside, the column's collation gives way to one that is written out; here it would not.
+        # Outside, a written collation overrides that of the column. Here it would not.
         return replace(value, tree=exp.Subquery(this=exp.Select(expressions=[value.tree.copy()])))
     if not is_null(value.tree) or isinstance(value.tree.unnest(), exp.Cast):
         return value

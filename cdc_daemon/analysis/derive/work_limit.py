@@ -1,8 +1,8 @@
-"""How much work an analysis may take: what is reached twice is followed once, and not everything is followed.
+"""A limit on the work for one query: equivalent routes are extended once, and not everything is followed.
 
-A row of a query may lead on in several ways, each of which may lead on in several ways in the query around.
-Where queries with windows stand in one another, their number multiplies from level to level, but most of them
-are the same. What is the same is followed once; the rest is bounded.
+A row of a query may have several routes, each of which may have several extensions in the query around. Where
+queries with windows stand in one another, their number multiplies with each level, but most routes are
+equivalent. These are extended once. The number of the others is limited.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from cdc_daemon.analysis.derive.partial_route import Partial, PartialRoute, exte
 from cdc_daemon.analysis.model.dialect import Tree, render
 
 MOST_WORK = 1000
-"""So much is followed from one place where a table is read: one for each step from a query into the query
-around it, and four for each table that the route visits by then.
+"""Most work for one place where a table is read. A route that is extended to the query around costs one, and
+four more for each table that it visits.
 
-Of some four hundred queries of the tests and published ones, none takes more than thirty."""
+None of some four hundred queries of the tests and of published schemas takes more than thirty."""
 
 MOST_WORK_IN_ALL = 4000
-"""The same from all places together."""
+"""Most work for all places together."""
 
 
 @dataclass
 class Work:
-    """What has been done for one query.
+    """The work done for one query.
 
     Attributes:
-        done: by the origin of the place where a row changed.
+        done: the work for each place where a row changed, by the origin of the place.
     """
 
     done: dict[int, int] = field(default_factory=dict[int, int])
@@ -36,7 +36,7 @@ class Work:
     _rendered: dict[int, tuple[Tree, str]] = field(default_factory=dict[int, tuple[Tree, str]])
 
     def exhausted(self, origin: int) -> bool:
-        """Whether more leads on from a place than is followed, so that its routes are incomplete."""
+        """Whether a place has more routes than the limit allows, so that its routes are incomplete."""
         return origin in self._given_up
 
     def _may_go_on(self, origin: int) -> bool:
@@ -45,9 +45,9 @@ class Work:
     def extended(
         self, routes: Iterable[Partial], extend: Callable[[PartialRoute], Iterable[Partial]]
     ) -> Iterator[Partial]:
-        """Replace routes as `partial_route.extended` does, but extend equivalent ones only once.
+        """Extend routes as `partial_route.extended` does, but extend equivalent routes only once.
 
-        Routes of a place that is exhausted are left out.
+        Routes from a place that is exhausted are left out.
         """
         known: dict[Hashable, Sequence[Partial]] = {}
 
@@ -68,7 +68,9 @@ class Work:
         return extended(routes, once)
 
     def _question(self, route: PartialRoute) -> Hashable:
-        """A route as far as it matters: what it knows, what it needs for that, and why it knows no more."""
+        """What decides how a route can be extended: its known columns, their visits, and the reasons for
+        missing ones.
+        """
         fragment, values = route.fragment, route.values
         trees = [value.tree for value in values.values()]
         conditions = [q.tree for q in route.outer]

@@ -1,10 +1,10 @@
-"""By which collations values are compared, as far as it decides where an equal value may stand for another.
+"""The collations by which values compare, as far as they decide whether an equal value may replace another.
 
-Under a nondeterministic collation `=` calls values of different bytes equal. So `p.name = q.name` by such a
-collation of q says nothing of how another condition, by another collation, compares p.name: the value of one
-must not stand for that of the other there. Which collation a condition takes is PostgreSQL's to derive from
-its parts: https://www.postgresql.org/docs/current/collation.html. Of an expression we keep the set of the
-collations in it, without the database's own; a resolved column carries its set with it, into every copy.
+Under a nondeterministic collation, `=` holds for values with different bytes. So `p.name = q.name` by such a
+collation of q says nothing about another condition on p.name by another collation: the value of q.name must
+not replace p.name there. PostgreSQL derives the collation of a condition from its parts
+(https://www.postgresql.org/docs/current/collation.html). Here an expression has the set of collations in it,
+except the database's own. A resolved column carries its set into every copy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _META = "collations"
 
 
 def collations_of(tree: Tree) -> Collations:
-    """The collations in an expression, those of its subqueries too."""
+    """The collations in an expression, including those of its subqueries."""
     found: Collations = frozenset()
     for node in tree.walk():
         if isinstance(node, (exp.Column, exp.Cast)):
@@ -40,7 +40,9 @@ def collations_of(tree: Tree) -> Collations:
 
 
 def mark_casts(tree: Tree, domains: Mapping[str, tuple[str, bool]]) -> None:
-    """Have the casts to some domains carry the domains' collations (see `Catalogue.collated_domains`)."""
+    """Mark the casts to collated domains with the collations of the domains (see
+    `Catalogue.collated_domains`).
+    """
     for node in tree.find_all(exp.Cast) if domains else ():
         domain = domains.get(node.to.sql(dialect="postgres"))
         if domain is not None:
@@ -48,14 +50,14 @@ def mark_casts(tree: Tree, domains: Mapping[str, tuple[str, bool]]) -> None:
 
 
 def marked(node: Tree, found: Collations) -> Tree:
-    """A column or a cast that carries its collations."""
+    """Mark a column or a cast with its collations."""
     if found:
         node.meta[_META] = found
     return node
 
 
 def of_column(source: Source, name: str) -> Collations:
-    """The collations of a source's column; of a whole row those of every column."""
+    """The collations of a source's column; for a whole row, those of all its columns."""
     if name == WHOLE_ROW:
         every = (of_column(source, each) for each in source.columns)
         return frozenset({WRITTEN}) if frozenset[str]().union(*every) else frozenset()
@@ -69,12 +71,12 @@ def of_column(source: Source, name: str) -> Collations:
 
 
 def of_outputs(body: Body) -> tuple[Collations, ...]:
-    """Those of the columns that a query yields, in order."""
+    """The collations of each output of a query."""
     return tuple(of_output(body, n) for n in range(len(body.names)))
 
 
 def of_output(body: Body, n: int) -> Collations:
-    """Those of a column that a query yields, by position."""
+    """The collations of an output of a query, by position."""
     return fold(
         body,
         select=lambda body: collations_of(body.outputs[n]) if n < len(body.outputs) else frozenset[str](),
@@ -84,12 +86,12 @@ def of_output(body: Body, n: int) -> Collations:
 
 
 def alike(left: Tree, right: Tree) -> bool:
-    """Whether a value of one side may stand for the other wherever values are compared by its collation."""
+    """Whether a value of one side may replace the other in every comparison."""
     return collations_of(left) == collations_of(right)
 
 
 def one_collation(left: Tree, right: Tree) -> bool:
-    """Whether two sides are compared by the collation of either, or by the database's."""
+    """Whether two sides compare by the collation of one of them, or by the database's."""
     both = collations_of(left) | collations_of(right)
     return WRITTEN not in both and len(both - {FOLDING}) <= 1
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's definitions as sqlglot trees and back: what the analysis needs of the grammar."""
+"""PostgreSQL's definitions as sqlglot trees, and trees as SQL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Tree: TypeAlias = exp.Expr
 
 
 class Unreadable(Exception):
-    """The text can't be parsed; `str()` says why in one line."""
+    """The text can't be parsed; `str()` gives the reason in one line."""
 
 
 def parse(text: str) -> exp.Query:
-    """The one SELECT that a definition holds.
+    """Parse a definition that is one SELECT.
 
     Raises:
         Unreadable: it can't be parsed, or is not exactly one SELECT.
@@ -25,10 +25,10 @@ def parse(text: str) -> exp.Query:
 
 
 def parse_with_reading(text: str) -> tuple[exp.Query, str]:
-    """The one SELECT that a definition holds, and the text that says how it was read.
+    """Parse a definition that is one SELECT, and return the tree and the text as it was understood.
 
-    Every operator stands in parentheses in that text. If PostgreSQL resolves it to the same definition, the
-    tree is built as PostgreSQL's own is.
+    In that text every operator stands in parentheses. If PostgreSQL resolves it to the same definition, the
+    tree has the structure of PostgreSQL's own.
 
     Raises:
         Unreadable: see `parse`.
@@ -79,14 +79,14 @@ def render(tree: Tree, *, pretty: bool = False) -> str:
 
 
 def quoted(name: str) -> exp.Identifier:
-    """An identifier exactly as spelled; quoted only where PostgreSQL would fold or misread it otherwise."""
+    """An identifier as it is spelled, quoted only where PostgreSQL would otherwise fold or misread it."""
     return exp.Identifier(
         this=name, quoted=not (name.isidentifier() and name.islower() and name.isascii()) or name in _RESERVED
     )
 
 
 def column(table: str, name: str) -> exp.Column:
-    """`table.name`, both as spelled."""
+    """The column `table.name`, both as they are spelled."""
     return exp.Column(this=quoted(name), table=quoted(table))
 
 
@@ -98,7 +98,7 @@ def enclosed(tree: Tree) -> Tree:
 
 
 def spelled(identifier: Tree | str | None) -> str:
-    """What an identifier of a definition names: PostgreSQL prints folded names without quotes."""
+    """The name of an identifier in a definition, where PostgreSQL prints folded names without quotes."""
     return identifier.name if isinstance(identifier, exp.Expr) else str(identifier or "")
 
 

@@ -1,7 +1,8 @@
-"""A query as scopes: each SELECT with its sources, conjuncts and outputs, every name resolved.
+"""A query as scopes: each SELECT with its sources, conditions and outputs, every name resolved.
 
-The trees are those of the definition, rewritten in place so that each source has an alias of its own in the
-whole query (its `uid`) and each column names that alias: a piece can then be moved into another statement.
+The trees are those of the definition, rewritten in place. Each source gets an alias that is unique in the
+whole query (its `uid`), and each column names that alias. So a piece of the query can be moved into another
+statement.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Ref(NamedTuple):
 
 
 class Membership(Enum):
-    """How a subquery's rows are compared with the value on its left, if they are."""
+    """How a value is compared with the rows of a subquery."""
 
     NONE = auto()
     POSITIVE = auto()
@@ -47,24 +48,25 @@ class Membership(Enum):
 
 @dataclass(eq=False)
 class Source:
-    """Something a SELECT reads: an item of FROM, or (`subquery`) a subquery inside one of its expressions.
+    """Something that a SELECT reads: an item of FROM, or a subquery in an expression.
 
     Attributes:
         uid: its alias, unique in the whole query.
         alias: its alias in the definition.
-        columns: the names under which the scope refers to its columns, in order.
-        item: the FROM item that reads its current rows; None for a subquery.
-        table: for a table: what the catalogue says of it.
-        real: for a table: the name in the catalogue of each of `columns`.
-        body: for a derived table, CTE or subquery: what it selects from.
-        outer: columns of other sources that it refers to (LATERAL, correlation).
-        origin: the same for all copies of one place in the definition (a CTE that is read twice).
-        place: the origin where the feed's query reads it: for a table inside a view, that of the view.
-        membership, left: for `left IN (subquery)` and friends.
-        join: for a subquery in an outer join's ON: that join.
-        query: for a subquery: itself, in its place.
-        itself: in the step of a recursive CTE: it is that CTE.
-        collations: for one without a query of its own (`itself`): those of its columns, where it has some.
+        columns: the names by which the SELECT refers to its columns, in order.
+        item: the FROM item that reads its current rows; None for a subquery in an expression.
+        table: what the catalogue says about it, if it is a table.
+        real: the name in the catalogue of each of `columns`, if it is a table.
+        body: its query, if it is a derived table, CTE, view or subquery.
+        outer: the columns of other sources that it refers to (LATERAL, correlation).
+        origin: the number of its place in the definition. All copies of a CTE or view share it.
+        place: the origin of the place where the feed's query reads it. For a table in a view, that of the
+            view.
+        membership, left: for `left IN (subquery)` and similar conditions.
+        join: the outer join whose ON holds it, if it is a subquery in an ON.
+        query: its tree, if it is a subquery in an expression.
+        itself: whether it is the CTE, in the step of that recursive CTE.
+        collations: the collations of its columns, if it has no query of its own (`itself`).
     """
 
     uid: str
@@ -86,16 +88,17 @@ class Source:
 
     @property
     def subquery(self) -> bool:
+        """Whether it is a subquery in an expression."""
         return self.item is None
 
 
 @dataclass(eq=False)
 class OuterJoin:
-    """A join that may yield a row with one side all NULL.
+    """A join that may yield rows with one side all NULL.
 
     Attributes:
-        sides: the sources under each of its arms.
-        nullable: whether that arm may be all NULL.
+        sides: the sources of its left and right side.
+        nullable: whether that side may be all NULL.
     """
 
     sides: tuple[frozenset[str], frozenset[str]]
@@ -103,11 +106,12 @@ class OuterJoin:
 
     @property
     def span(self) -> frozenset[str]:
+        """The sources of both sides."""
         return self.sides[0] | self.sides[1]
 
 
 class Identity(Enum):
-    """How a value that came from the changed row stands to the column's own."""
+    """Whether a value from the changed row is identical to the column's own value, or only equal."""
 
     IDENTICAL = auto()
     """It is the value itself: any function of it is the same."""
@@ -120,9 +124,9 @@ class Side:
     """One side of an equality.
 
     Attributes:
-        column: the column that it is, or is a mere relabelling of (varchar as text); None for anything else.
-        given: it holds values of the changed row already, all of them exact or not.
-        type: that of the value given, where it is known.
+        column: the column that it is, perhaps relabelled (varchar as text); None for any other expression.
+        given: set if the side holds values of the changed row: whether they are identical or only equal.
+        type: the type of that value, if known.
     """
 
     tree: Tree
@@ -134,20 +138,20 @@ class Side:
 
 @dataclass(eq=False)
 class Conjunct:
-    """A condition that holds for every row of its scope (or, with `join`, for every match of that join).
+    """A condition that holds for every row of its SELECT, or with `join` for every match of that join.
 
     Attributes:
-        refs: the columns in it, those of outer scopes too.
+        refs: its columns, including those of outer queries.
         sides: both sides, if it is an equality (`=` or IS NOT DISTINCT FROM).
+        identical: whether equal values of its two columns are identical.
+        given: whether it holds values of the changed row, because it came out of a subquery or LATERAL.
         strict: the sources of which a NULL column keeps it from being true.
-        join: the outer join whose ON it is part of; None for WHERE and inner joins.
-        span: the sources under the join whose ON it is part of; None for WHERE.
-        identical: an equality of two columns whose equal values are the same in every respect.
-        given: it holds values of the changed row (it came out of a subquery or LATERAL).
-        free: it may stand alone between the changed row and a source (a rider of NOT IN).
-        implied: it follows from others by the keys of the catalogue; it carries values, and is never written.
-        loose: it compares its inner column for equality, so an equal value will do.
-        carries: of `sides`, the value of one may stand for the other's in other conditions.
+        join: the outer join whose ON holds it; None for WHERE and inner joins.
+        span: the sources of the join whose ON holds it; None for WHERE.
+        null_guard: whether it may alone connect the changed row with a source: a NULL test of NOT IN.
+        implied: whether it follows from the keys of the catalogue. It carries values and is never written.
+        loose: whether it compares its inner column for equality, so that an equal value will do.
+        carries: whether the value of one side may replace the other side in other conditions.
     """
 
     tree: Tree
@@ -165,20 +169,20 @@ class Conjunct:
 
     @cached_property
     def sources(self) -> frozenset[str]:
-        """The sources of the columns in it."""
+        """The sources of its columns."""
         return frozenset(ref.source for ref in self.refs)
 
 
 @dataclass(eq=False)
 class Chosen:
-    """`x = (subquery)`: where that holds, x is the value of a row of the subquery.
+    """A condition `x = (subquery)`: where it holds, x is the value of some row of the subquery.
 
-    `x = COALESCE((subquery), (subquery), y)` has several that may have chosen it.
+    In `x = COALESCE((subquery), (subquery), y)` several may have chosen the value.
 
     Attributes:
         left: x, or the members of a row.
-        among: the uid of a subquery, or an expression of one row of this scope.
-        condition: itself; its `refs` are without what the subqueries read.
+        among: for each candidate the uid of a subquery, or an expression of this SELECT.
+        condition: the condition. Its `refs` leave out what the subqueries read.
     """
 
     left: tuple[Tree, ...]
@@ -187,18 +191,18 @@ class Chosen:
 
     @cached_property
     def subqueries(self) -> frozenset[str]:
-        """The uids among what may have chosen it."""
+        """The uids of the subqueries among the candidates."""
         return frozenset(each for each in self.among if isinstance(each, str))
 
 
 @dataclass(frozen=True, eq=False)
 class Construct:
-    """Something that lets a row change others, so that a route leads to all of them.
+    """A construct by which one row changes others, so that a route leads to all of them.
 
     Attributes:
-        what, remedy: one sentence together, the place between them.
-        node: a call of the definition, or an expression behind one of the keywords `words`, by which its
-            place is found; None inside a view.
+        what, remedy: the two parts of a sentence, between which its place is printed.
+        node: a call, or an expression behind one of the keywords `words`, by which its place is found. None
+            inside a view.
     """
 
     what: str
@@ -216,17 +220,20 @@ class Scope:
     """One SELECT.
 
     Attributes:
-        sources: by uid, FROM items first, in order.
-        outputs: the expression of each output column, by position; `names` are their names.
-        bindable: per output, whether a changed row's values can give it (no aggregate, window, subquery).
-        siblings: partition keys of each window and of DISTINCT ON: rows of one partition change together;
-            `windows` are these.
-        chained: DISTINCT ON chooses among rows that carry windows: a row may change some of other partitions.
-        limit: its LIMIT, OFFSET or FETCH: any row of the scope may come or go with any other.
-        grouped: rows are merged by GROUP BY or DISTINCT, so an equal value may stand for this row's own.
-        used: per source, its columns that this scope or a subquery in it refers to.
-        select: the SELECT itself, its columns resolved.
-        chosen: its conditions that compare with what a subquery chooses.
+        sources: by uid, in order, FROM items first.
+        conjuncts: the conditions of WHERE and ON.
+        outputs: the expression of each output column; `names` are their names.
+        bindable: for each output, whether one row's values yield it (no aggregate, window or subquery).
+        partitions: the partition keys of each window and of DISTINCT ON. The rows of a partition change
+            together.
+        windows: the construct of each of `partitions`.
+        chained: whether DISTINCT ON chooses among rows with windows, so that a row may change another
+            partition.
+        limit: its LIMIT, OFFSET or FETCH: any row may come or go with any other.
+        grouped: whether GROUP BY or DISTINCT merges rows, so that an equal value may replace a row's own.
+        used: for each source, the columns to which this SELECT or a subquery in it refers.
+        select: its tree, with resolved columns.
+        chosen: the conditions that compare a value with one that a subquery chooses.
     """
 
     sources: Mapping[str, Source]
@@ -246,19 +253,22 @@ class Scope:
     chosen: Sequence[Chosen] = ()
 
     def correlated(self, source: Source) -> bool:
-        """Whether a source is a query in FROM that refers to columns around this scope, and none in it."""
+        """Whether a source is a query in FROM that refers to columns of outer queries and to none of this
+        SELECT.
+        """
         within = source.body is not None and not source.subquery and bool(source.outer)
         return within and not any(ref.source in self.sources for ref in source.outer)
 
 
 @dataclass(eq=False)
 class SetOperation:
-    """UNION, INTERSECT, EXCEPT: rows of any arm reach the result by position. One arm: a LIMIT around a
-    query.
+    """UNION, INTERSECT or EXCEPT: rows of every arm reach the result, by position.
+
+    With one arm it is a LIMIT around a query.
 
     Attributes:
-        distinct: an equal value may stand for a row's own.
-        each_once: equal rows are one row (not so with ALL).
+        distinct: whether an equal value may replace a row's own.
+        each_once: whether equal rows are one row (not with ALL).
     """
 
     arms: tuple[Body, ...]
@@ -270,13 +280,13 @@ class SetOperation:
 
 @dataclass(eq=False)
 class Recursion:
-    """A recursive CTE: the rows of `base`, and again and again those that `step` makes of the rows before.
+    """A recursive CTE: the rows of `base`, and those that `step` derives from rows before, again and again.
 
     Attributes:
-        itself: the source of `step` that is the CTE; its item reads all rows that the CTE has.
-        names: of the step's columns, then of those that SEARCH and CYCLE add.
-        distinct: UNION, so an equal value may stand for a row's own.
-        correlated: it refers to columns of the query around it.
+        itself: the uid of the CTE in `step`. Its item reads all rows of the CTE.
+        names: the names of the step's columns, then of those that SEARCH and CYCLE add.
+        distinct: whether it is a UNION, so that an equal value may replace a row's own.
+        correlated: whether it refers to columns of an outer query.
     """
 
     base: Body
@@ -291,7 +301,7 @@ Body: TypeAlias = Scope | SetOperation | Recursion
 
 
 def expressions_without_queries(tree: Tree) -> Iterator[Tree]:
-    """The nodes of an expression, without going into the subqueries in it (which are yielded themselves)."""
+    """Yield the nodes of an expression. Subqueries are yielded, but not entered."""
     yield tree
     if isinstance(tree, QUERY):
         return
@@ -300,7 +310,7 @@ def expressions_without_queries(tree: Tree) -> Iterator[Tree]:
 
 
 def refs_of(tree: Tree) -> frozenset[Ref]:
-    """Every column in a resolved tree, those inside its subqueries too."""
+    """The columns of a resolved tree, including those inside its subqueries."""
     return frozenset(
         Ref(node.table, WHOLE_ROW if isinstance(node.this, exp.Star) else node.name)
         for node in tree.find_all(exp.Column)
@@ -314,11 +324,11 @@ def fold(
     arms: Callable[[SetOperation, list[T]], T],
     recursion: Callable[[Recursion], T],
 ) -> T:
-    """What a function yields for a query, by its kind.
+    """Apply the function for its kind to a query, and return the result.
 
     Args:
-        arms: gets what the fold yields for each arm.
-        recursion: decides by itself which of `base` and `step` it looks at.
+        arms: gets the set operation and the results for its arms.
+        recursion: looks at `base` and `step` itself, if it needs to.
     """
     match body:
         case Scope():
@@ -331,7 +341,7 @@ def fold(
 
 
 def joined(_: SetOperation, arms: Iterable[Iterable[T]]) -> Iterator[T]:
-    """As `arms` of a fold that yields items: those of one arm after the other."""
+    """The items of all arms in turn: an `arms` function for folds that yield items."""
     return chain.from_iterable(arms)
 
 

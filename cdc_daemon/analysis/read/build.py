@@ -1,4 +1,4 @@
-"""From the parsed definition to scopes: every name is resolved, every subquery gets a scope of its own."""
+"""From the parsed definition to scopes: every name is resolved, every subquery gets a scope."""
 
 from __future__ import annotations
 
@@ -37,24 +37,29 @@ from cdc_daemon.analysis.read.whole_rows import equal_columns
 
 
 class Builder:
-    """Builds the scopes of one definition; its tree is rewritten in place."""
+    """Builds the scopes of one definition. The tree is rewritten in place."""
 
     def __init__(self, context: BuildContext) -> None:
         self._context = context
         self._from = FromItems(context, self)
 
     def build(self, tree: exp.Query) -> Body:
-        """The body of a whole definition.
+        """The scopes of a whole definition.
 
         Raises:
             FeedError: a table or column can't be resolved.
-            NotUnderstood: a construct is beyond this analysis.
+            NotUnderstood: the analysis does not support a construct.
         """
         self._context.number(tree)
         return self.body(tree, None, {})
 
     def body(self, tree: Tree, around: NameScope | None, ctes: Mapping[str, Cte]) -> Body:
-        """The body of a query, given the sources around it and the names that WITH declares."""
+        """The scopes of a query.
+
+        Args:
+            around: the names of the queries around it.
+            ctes: the names that WITH declares around it.
+        """
         ctes = declared(tree, ctes)
         if isinstance(tree, exp.Subquery):
             body = self.body(tree.this, around, ctes)
@@ -73,7 +78,7 @@ class Builder:
         raise NotUnderstood(f"{tree.key.upper()} where a SELECT is expected")
 
     def _values(self, tree: exp.Values, around: NameScope | None, ctes: Mapping[str, Cte]) -> Scope:
-        """VALUES as a query: rows of the text, which change with the subqueries in them only."""
+        """VALUES as a query. Its rows change only with the subqueries in them."""
         select = SelectBuilder(NameScope(self._context.feed, around), ctes)
         self.resolve(select, tree)
         names = value_columns(tree)
@@ -152,7 +157,7 @@ class Builder:
     def condition(
         self, select: SelectBuilder, tree: Tree, join: OuterJoin | None, span: frozenset[str] | None
     ) -> None:
-        """Read a WHERE or ON; those that are functions of one row become conjuncts."""
+        """Read a WHERE or ON. A part that is a function of one row becomes a conjunct."""
         for part in conjuncts_of(tree):
             self.resolve(select, part, root=part, join=join)
             if self._context.functions.of_one_row(part):
@@ -172,10 +177,10 @@ class Builder:
         root: Tree | None = None,
         join: OuterJoin | None = None,
     ) -> None:
-        """Point the columns of an expression at their sources, and read the subqueries in it.
+        """Point the columns of an expression at their sources, and read its subqueries.
 
         Args:
-            root: the condition that it is, if it is one.
+            root: the condition, if the expression is one.
             join: the outer join whose ON holds it.
         """
         for node in list(expressions_without_queries(tree)):
@@ -199,7 +204,7 @@ class Builder:
     # Constructs that let a row change others
 
     def _partitions(self, tree: exp.Select) -> Iterator[tuple[tuple[Tree, ...], Construct]]:
-        """The partition keys of each window, and the window."""
+        """Yield the partition keys and the construct of each window."""
         named = {window.name: window for window in tree.args.get("windows") or ()}
         for part in [*tree.expressions, tree.args.get("order"), tree.args.get("distinct")]:
             if part is None:
@@ -254,7 +259,7 @@ class Builder:
         )
 
     def _here(self, node: Tree | None) -> Tree | None:
-        """A node by which the user's text is searched; None inside a view, whose text it is not."""
+        """The node by which the user's text is searched; None inside a view, whose text is another."""
         return None if self._from.in_view else node
 
 

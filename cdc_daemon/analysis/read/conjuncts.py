@@ -1,4 +1,4 @@
-"""Conditions taken apart: conjuncts, the two sides of an equality, and what a NULL does to them."""
+"""Conditions in parts: conjuncts, the two sides of an equality, and the effect of NULL on them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PASSING_NULL = (exp.Paren, exp.Cast, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Di
 
 
 def conjuncts_of(tree: Tree) -> Iterator[Tree]:
-    """The conditions that AND joins, outermost parentheses removed."""
+    """Yield the conditions that AND joins, without outermost parentheses."""
     tree = tree.unnest()
     if isinstance(tree, exp.And):
         yield from conjuncts_of(tree.left)
@@ -56,10 +56,10 @@ def conjuncts_of(tree: Tree) -> Iterator[Tree]:
 def conjunct(
     tree: Tree, join: OuterJoin | None, span: frozenset[str] | None, types: Mapping[Ref, str]
 ) -> Iterator[Conjunct]:
-    """One condition, prepared; an equality of rows is one condition for each pair of members.
+    """Yield one condition, prepared. An equality of rows becomes one condition for each pair of members.
 
     Args:
-        types: `format_type` of the columns whose type is known.
+        types: the `format_type` of the columns whose type is known.
     """
     equality = _equality(tree)
     if equality is not None:
@@ -85,7 +85,7 @@ def conjunct(
 
 
 def side_of(tree: Tree, types: Mapping[Ref, str]) -> Side:
-    """One side of an equality; `varchar::text` is the same value under another name."""
+    """One side of an equality. `varchar::text` is the same value as the column."""
     refs = refs_of(tree)
     at = tree.unnest()
     while (
@@ -106,7 +106,7 @@ def _identical(sides: tuple[Side, Side], types: Mapping[Ref, str]) -> bool:
 
 
 def reduce_outer_joins(joins: Sequence[OuterJoin], conjuncts: Sequence[Conjunct]) -> Sequence[OuterJoin]:
-    """Outer joins whose NULL-extended rows WHERE drops are inner joins; they are returned no more.
+    """Leave out outer joins whose NULL-extended rows are dropped by WHERE: they are inner joins.
 
     PostgreSQL's planner does the same (`reduce_outer_joins`).
     """
@@ -130,7 +130,7 @@ def reduce_outer_joins(joins: Sequence[OuterJoin], conjuncts: Sequence[Conjunct]
 
 
 def _always_holds(q: Conjunct, joins: Sequence[OuterJoin]) -> bool:
-    """Whether every row of the scope fulfils it: not in an ON that a NULL-extended row may escape."""
+    """Whether a condition holds for every row, unlike an ON from which a NULL-extended row is exempt."""
     if q.join is not None:
         return False
     return q.span is None or not any(
@@ -147,7 +147,7 @@ def _equality(tree: Tree) -> tuple[Tree, Tree] | None:
 
 
 def members(tree: Tree) -> tuple[Tree, ...]:
-    """The members of a row constructor; any other expression is a row of one."""
+    """The members of a row constructor. Any other expression is a row of one member."""
     tree = tree.unnest()
     if isinstance(tree, exp.Tuple) or (isinstance(tree, exp.Anonymous) and tree.name.lower() == "row"):
         return tuple(tree.expressions)
@@ -155,7 +155,7 @@ def members(tree: Tree) -> tuple[Tree, ...]:
 
 
 def true_of_none(tree: Tree) -> bool:
-    """Whether a comparison is one with ALL of what may be no elements: then it is true, even of NULL."""
+    """Whether it is a comparison with ALL of a possibly empty set, which is then true even for NULL."""
     right = tree.args.get("expression")
     if not isinstance(right, exp.Anonymous) or right.name.lower() != "all":
         return isinstance(right, exp.All)
@@ -173,17 +173,17 @@ def strict_in(tree: Tree) -> frozenset[str]:
 
 
 def _may_take_null(tree: Tree) -> bool:
-    """Whether an operator may make something of a NULL.
+    """Whether an operator may yield something other than NULL for a NULL operand.
 
-    Those of pg_catalog that are read as an operator of no other node are strict, all of them. Somebody's own
-    need not be; their comparisons are taken for strict, as B-tree operators are.
+    The operators of pg_catalog that are parsed as a generic operator node are all strict. Operators of
+    extensions and users need not be; their comparisons are assumed to be strict, as B-tree operators are.
     """
     schema, _, name = str(tree.args.get("operator", "")).rpartition(".")
     return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS
 
 
 def strict_refs(tree: Tree) -> frozenset[Ref]:
-    """The columns whose NULL keeps the condition from being true (or makes the expression NULL)."""
+    """The columns whose NULL keeps the condition from being true, or makes the expression NULL."""
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
         return refs_of(tree) if not isinstance(tree.this, exp.Star) else frozenset()

@@ -1,4 +1,4 @@
-"""What is gathered while a definition is read: unique aliases, places in the text, the parts of a SELECT."""
+"""State that is gathered while a definition is read: unique aliases, places, the parts of a SELECT."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MOST_SELECTS = 400
 
 
 class NotUnderstood(Exception):
-    """The query holds a construct that no precise route is derived for; `str()` names it and the remedy."""
+    """The analysis does not support a construct of the query; `str()` names it and the remedy."""
 
 
 @dataclass
 class SelectBuilder:
-    """What is gathered about one SELECT while it is read."""
+    """The parts of one SELECT, gathered while it is read."""
 
     sight: NameScope
     ctes: Mapping[str, Cte]
@@ -38,14 +38,14 @@ class SelectBuilder:
 
 
 class Bodies(Protocol):
-    """What the parts of a SELECT need of the builder that reads them."""
+    """The interface of the builder for those who read the parts of a SELECT."""
 
     def body(self, tree: Tree, around: NameScope | None, ctes: Mapping[str, Cte]) -> Body:
-        """The body of a query inside another."""
+        """The scopes of a query inside another."""
         ...
 
     def resolve(self, select: SelectBuilder, tree: Tree) -> None:
-        """Point the columns of an expression at their sources, and read the subqueries in it."""
+        """Point the columns of an expression at their sources, and read its subqueries."""
         ...
 
     def condition(
@@ -56,16 +56,16 @@ class Bodies(Protocol):
 
 
 class BuildContext:
-    """One definition, and those of the views that it reads.
+    """State of one definition, including the views that it reads.
 
     Args:
-        feed: its name, for errors.
-        functions: tells aggregates and set-returning functions.
+        feed: the feed's name, for errors.
+        functions: the known aggregates and set-returning functions.
 
     Attributes:
-        readings: each view's definition as it was read.
-        places: what each place where a relation is named reads, by its number.
-        unread: relations that are named in CTEs that nothing reads; they may be read elsewhere.
+        readings: the text of each view's definition as it was understood.
+        places: for each number of a place, the relation that is named there.
+        unread: relations that only unused CTEs name here. Other places may read them.
     """
 
     def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
@@ -81,11 +81,11 @@ class BuildContext:
         self._selects = 0
 
     def count_select(self) -> None:
-        """Take another SELECT into account.
+        """Count another SELECT.
 
         Raises:
-            NotUnderstood: there are too many. A CTE or view has a copy for each place that reads it, so that
-                those which read each other twice double from level to level.
+            NotUnderstood: there are too many. A CTE or view is copied for each place that reads it, so CTEs
+                that read each other twice double their number with each level.
         """
         self._selects += 1
         if self._selects > MOST_SELECTS:
@@ -95,7 +95,7 @@ class BuildContext:
             )
 
     def take(self, alias: str) -> str:
-        """An alias like this one that nothing else in the whole query has."""
+        """An alias like this one that is unique in the whole query."""
         uid, number = alias, 1
         while uid in self._taken:
             number += 1
@@ -104,7 +104,7 @@ class BuildContext:
         return uid
 
     def number(self, tree: exp.Query) -> None:
-        """Number the places where tables are read, and mark casts; copies keep both."""
+        """Number the places where tables are read, and mark casts. Copies keep both."""
         mark_casts(tree, self.catalogue.collated_domains)
         for node in tree.find_all(exp.Table):
             node.meta["origin"] = self._places
@@ -117,8 +117,9 @@ class BuildContext:
                 self.unread |= set() if name is None else {name}
 
     def view(self, view: View) -> exp.Query:
-        """A view's definition, to be rewritten in place; its SELECTs have the view's name with them: places
-        in it are of another text.
+        """A copy of a view's definition, to be rewritten in place.
+
+        Its SELECTs are marked with the view's name, because places in them are not in the user's text.
 
         Raises:
             NotUnderstood: it can't be parsed.

@@ -1,4 +1,4 @@
-"""WITH: what the names that it declares stand for."""
+"""WITH: the queries behind the names that it declares."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Cte:
     Attributes:
         columns: the names that its declaration gives to its first columns.
         within: the names that its own query may use.
-        recursive: it reads itself.
-        added: the columns that SEARCH and CYCLE add, and these clauses.
-        itself: in the step of a recursive one: what reads the rows found so far.
-        collations: those of its columns, in order.
+        recursive: whether it reads itself.
+        added: the columns that SEARCH and CYCLE add.
+        clauses: the SEARCH and CYCLE clauses.
+        itself: whether it stands for the rows before, in the step of a recursive CTE.
+        collations: the collations of its columns, in order.
     """
 
     tree: Tree
@@ -34,9 +35,10 @@ class Cte:
 
 
 def declared(tree: Tree, known: Mapping[str, Cte]) -> Mapping[str, Cte]:
-    """The names in sight of a query; its WITH is taken away.
+    """The CTEs that a query can read; its WITH is removed.
 
-    CTEs become derived tables where they are read: then they need no rules of their own, MATERIALIZED or not.
+    A CTE becomes a derived table wherever it is read, so CTEs need no rules of their own, MATERIALIZED or
+    not.
     """
     clause = tree.args.get("with_")
     if clause is None:
@@ -64,9 +66,9 @@ def _reads(tree: Tree, name: str) -> bool:
 
 
 def unread(tree: Tree) -> Iterator[exp.CTE]:
-    """The CTEs of a query, at any depth, that nothing reads: PostgreSQL doesn't run them.
+    """The CTEs of a query, at any depth, that nothing reads. PostgreSQL does not run them.
 
-    A name that a WITH further inside gives anew counts as a use of both.
+    A name that an inner WITH declares again counts as a use of both.
     """
     for clause in tree.find_all(exp.With):
         # Where each is used: a use in a CTE that nothing reads, itself among them, is none.
@@ -83,7 +85,7 @@ def unread(tree: Tree) -> Iterator[exp.CTE]:
 
 
 def _inside(node: Tree, clause: exp.With) -> exp.CTE | None:
-    """The CTE of a WITH in which something stands; None for the query that the WITH belongs to."""
+    """The CTE that holds a node; None if the node belongs to the query of the WITH."""
     at: Tree | None = node
     while at is not None and at.parent is not clause:
         at = at.parent
@@ -91,7 +93,7 @@ def _inside(node: Tree, clause: exp.With) -> exp.CTE | None:
 
 
 def alias_columns(node: Tree) -> tuple[str, ...]:
-    """The column names that an alias gives: `AS t(a, b)`."""
+    """The column names of an alias such as `AS t(a, b)`."""
     alias = node.args.get("alias")
     columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
     return tuple(part.name for part in columns or ())

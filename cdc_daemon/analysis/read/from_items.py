@@ -31,14 +31,19 @@ from cdc_daemon.errors import FeedError
 
 @dataclass(frozen=True)
 class JoinArm:
-    """An item of FROM: its sources, and the columns that USING merged in it."""
+    """An item of FROM, or a join of items.
+
+    Attributes:
+        uids: its sources.
+        merged: the columns that USING merged in it.
+    """
 
     uids: frozenset[str]
     merged: Mapping[str, Tree]
 
 
 class FromItems:
-    """Reads the FROM of the SELECTs of one text; the items are rewritten in place.
+    """Reads the FROM of the SELECTs of one definition. The items are rewritten in place.
 
     Args:
         bodies: reads the queries and conditions inside.
@@ -53,7 +58,7 @@ class FromItems:
 
     @property
     def in_view(self) -> bool:
-        """Whether a view's definition is being read, and not the query itself."""
+        """Whether a view's definition is being read."""
         return self._view is not None
 
     def read(self, select: SelectBuilder, tree: exp.Select) -> None:
@@ -176,7 +181,7 @@ class FromItems:
         return self._table(node, table)
 
     def _temporary(self, node: exp.Table) -> Table | None:
-        """A temporary table, which the definition names without its schema: it is always in sight."""
+        """A temporary table. The definition names it without its schema, because it is always visible."""
         if node.db:
             return None
         every = self._context.catalogue.tables.values()
@@ -199,7 +204,7 @@ class FromItems:
         )
 
     def _viewed(self, node: exp.Table, view: View) -> Source:
-        """A view is a derived table that routes may visit under its name."""
+        """A view as a derived table that routes may visit by the view's name."""
         outside = self._view, self._place
         self._view = view.name
         self._place = node.meta["origin"] if self._place is None else self._place
@@ -261,7 +266,7 @@ class FromItems:
         )
 
     def _function(self, select: SelectBuilder, node: Tree) -> Source:
-        """A function in FROM, or VALUES; with subqueries in its arguments it changes when they do."""
+        """A function in FROM, or VALUES. It changes only with the subqueries in its arguments."""
         inside = SelectBuilder(select.sight, select.ctes)
         joins = node.args.pop("joins", None)  # read later: their ON sees more than this item does
         self._bodies.resolve(inside, node)
@@ -294,7 +299,7 @@ class FromItems:
 
 
 def value_columns(values: exp.Values) -> tuple[str, ...]:
-    """What the columns of VALUES are called."""
+    """The column names of VALUES."""
     first = values.expressions[0]
     width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
     return tuple(f"column{n}" for n in range(1, width + 1))

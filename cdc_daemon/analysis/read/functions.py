@@ -1,4 +1,4 @@
-"""Which calls in an expression make it more than a function of one row."""
+"""The functions that are more than functions of one row: aggregates and set-returning functions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ SET_RETURNING = frozenset(
 class Functions:
     """The aggregates and set-returning functions that a query may call.
 
-    A name that is either in any schema counts as such: an aggregate taken for a plain function would bind a
-    value that no row has, the other way round merely binds less.
+    A name counts if it is such a function in any schema. An aggregate that is mistaken for a plain function
+    would bind a value that no row has. The opposite mistake only binds less.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -44,7 +44,7 @@ class Functions:
         self._many = self.aggregates | SET_RETURNING | {f.name for f in catalogue.functions if f.returns_set}
 
     def of_one_row(self, tree: Tree) -> bool:
-        """Whether the expression is a function of one row of its SELECT and of nothing else."""
+        """Whether an expression is a function of one row of its SELECT and nothing else."""
         return not any(
             isinstance(node, (exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup))
             or (isinstance(node, exp.Anonymous) and node.name.lower() in self._many)
@@ -53,7 +53,7 @@ class Functions:
 
 
 def aggregates_all_rows(select: exp.Select, outputs: Iterable[Tree]) -> bool:
-    """Whether a SELECT makes one row of all of its rows, however many there are.
+    """Whether a SELECT yields one row for all of its rows, even if there are none.
 
     It has an aggregate among its outputs and no GROUP BY. `count(*) FILTER (WHERE …) OVER (…)` is no
     aggregate; the inner call of `sum(count(*)) OVER (…)` is one.

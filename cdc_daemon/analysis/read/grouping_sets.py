@@ -18,10 +18,10 @@ _MOST_SETS = 64
 
 
 def grouping_sets(group: Tree | None) -> Sequence[Sequence[Tree]] | None:
-    """The sets of keys by which a GROUP BY groups; None where it is an ordinary one.
+    """The sets of keys of a GROUP BY with grouping sets; None for an ordinary GROUP BY.
 
     Raises:
-        NotUnderstood: there are too many of them.
+        NotUnderstood: there are too many sets.
     """
     if group is None or not any(
         isinstance(key, (exp.GroupingSets, exp.Rollup, exp.Cube)) for key in group.expressions
@@ -61,17 +61,17 @@ def _keys(part: Tree) -> tuple[Tree, ...]:
 def variants(
     scope: Scope, sets: Sequence[Sequence[Tree]], functions: Functions, after: frozenset[str]
 ) -> Body:
-    """A SELECT with grouping sets as the union of one SELECT for each of them.
+    """A SELECT with grouping sets as a union of one SELECT for each set.
 
-    They read the same sources under the same conditions and differ in their outputs: the keys that a set
-    leaves out are NULL, `grouping()` is a constant.
+    The variants read the same sources by the same conditions. Their outputs differ: the keys that a set
+    leaves out are NULL, and `grouping()` is a constant.
 
     Args:
         scope: the SELECT as if it were grouped by every key.
-        after: its subqueries that see a row after it was grouped (in the select list, HAVING, ORDER BY).
+        after: its subqueries that are computed after grouping (in the select list, HAVING, ORDER BY).
 
     Raises:
-        NotUnderstood: something else sees the keys as they are after grouping.
+        NotUnderstood: something else refers to the keys after grouping.
     """
     if scope.partitions:
         raise NotUnderstood(
@@ -95,7 +95,7 @@ def variants(
 
 
 def _with_keys(scope: Scope, tree: Tree, present: set[str], keys: frozenset[str]) -> Tree:
-    """An output in one of the sets."""
+    """An output in one of the variants."""
     holder = exp.Paren(this=tree.copy())
     _replace(scope, holder, present, keys)
     result: Tree = holder.this

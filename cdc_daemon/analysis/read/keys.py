@@ -1,4 +1,4 @@
-"""What the keys of the catalogue imply: equalities that a query doesn't state, and that save a visit."""
+"""Equalities that follow from the keys of the catalogue, and save a visit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _Pairs: TypeAlias = dict[tuple[str, str], Conjunct]
 def implied(
     sources: Mapping[str, Source], conjuncts: Sequence[Conjunct], used: Mapping[str, frozenset[str]]
 ) -> Iterator[Conjunct]:
-    """Equalities that follow from those of one WHERE or ON.
+    """Yield the equalities that follow from those of one WHERE or ON.
 
-    Rows of one table that agree on a unique key are the same row: they agree on every column. A row whose
-    foreign key has several columns and is not NULL agrees in all of them with the row that it refers to, even
-    if the query compares only those that are unique there.
+    Two rows of a table that agree in a unique key are the same row, so they agree in every column. A row
+    whose foreign key has several columns, none of them NULL, agrees in all of them with the row that it
+    refers to, even if the query compares only a part that is unique there.
 
     Args:
-        used: per source, the columns that matter.
+        used: for each source, the columns that matter.
     """
     tables = {uid: source for uid, source in sources.items() if source.table is not None}
     for (one, other, _, _), pairs in _equalities(tables, conjuncts).items():
@@ -51,7 +51,7 @@ def implied(
 
 
 def _equalities(tables: Mapping[str, Source], conjuncts: Sequence[Conjunct]) -> Mapping[_Place, _Pairs]:
-    """Equal columns by the two sources and by the condition's place, in both directions."""
+    """Pairs of equal columns, by the two sources and by the place of the condition, in both directions."""
     found: dict[_Place, _Pairs] = {}
     for q in conjuncts:
         # Two rows that agree by a coarser collation than the key's may be two rows.

@@ -1,4 +1,4 @@
-"""Which source a column belongs to."""
+"""Name resolution: the source to which a column belongs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 
 @dataclass
 class NameScope:
-    """The names that an expression can refer to: the sources of its SELECT, then those around it.
+    """The names that an expression can use: the sources of its SELECT, then those of the queries around.
 
     Attributes:
-        feed: its name, for errors.
-        sources: by the alias that the definition gives them.
-        merged: what an unqualified column that USING merged stands for.
+        feed: the feed's name, for errors.
+        sources: by their alias in the definition.
+        merged: for an unqualified column that USING merged, the expression for it.
     """
 
     feed: str
@@ -40,17 +40,17 @@ class NameScope:
     merged: dict[str, Tree] = field(default_factory=dict[str, Tree])
 
     def uids(self) -> frozenset[str]:
-        """Every source in sight."""
+        """The uids of all visible sources."""
         own = frozenset(source.uid for source in self.sources.values())
         return own | self.around.uids() if self.around else own
 
     def every_source(self) -> Mapping[str, Source]:
-        """Every source in sight, by uid."""
+        """All visible sources, by uid."""
         own = {source.uid: source for source in self.sources.values()}
         return {**self.around.every_source(), **own} if self.around else own
 
     def types(self) -> Mapping[Ref, str]:
-        """The catalogue's types of the columns in sight, where they are known."""
+        """The catalogue's types of the visible columns, where known."""
         found = dict(self.around.types()) if self.around else {}
         for source in self.sources.values():
             for name in source.columns:
@@ -63,8 +63,8 @@ class NameScope:
         """Point a column at its source.
 
         Raises:
-            FeedError, Unreadable: nothing in sight has it; never skipped, for a column not followed is a
-            change not seen.
+            FeedError, Unreadable: no visible source has the column. It is never skipped, because changes of a
+                column that is not followed would be missed.
         """
         name = WHOLE_ROW if isinstance(node.this, exp.Star) else node.name
         at: NameScope | None = self
@@ -74,7 +74,7 @@ class NameScope:
             raise self.unresolved(name, node.table or None, 0)
 
     def points(self, node: exp.Column, name: str) -> bool:
-        """Point a column at a source of this SELECT; False if none of them has it."""
+        """Point a column at a source of this SELECT; return False if none has it."""
         if node.table:
             source = self.sources.get(node.table)
             if source is None:
@@ -96,9 +96,10 @@ class NameScope:
         return bool(having)
 
     def unresolved(self, name: str, table: str | None, found: int) -> FeedError | Unreadable:
-        """The error for a column that `found` sources have, when it must be one.
+        """The error for a column that `found` sources have instead of one.
 
-        PostgreSQL has resolved it, so what is no system column was misread: the query is taken whole.
+        PostgreSQL has resolved the column. So unless it is a system column, the analysis misread the query
+        and takes every table as a whole.
         """
         what = f"{table}.{name}" if table else name
         if name in _SYSTEM_COLUMNS:
@@ -115,7 +116,7 @@ class NameScope:
 
 
 def type_of(source: Source, name: str) -> str | None:
-    """The catalogue's type of a source's column; None where it is not a mere column of a table."""
+    """The catalogue's type of a source's column; None if it is not simply a column of a table."""
     if source.table is not None:
         return source.table.columns[source.real[name]].type
     if source.body is None or name not in source.columns:
@@ -124,9 +125,9 @@ def type_of(source: Source, name: str) -> str | None:
 
 
 def null_of(sources: Mapping[str, Source], tree: Tree) -> Tree:
-    """NULL in the place of a column or a whole row, of its type where that is known.
+    """NULL in place of a column or a whole row, with its type if known.
 
-    Without the type PostgreSQL might find another operator, or none.
+    Without the type PostgreSQL might choose another operator, or find none.
     """
     at = tree.unnest()
     source = sources.get(at.table) if isinstance(at, exp.Column) else None
@@ -139,12 +140,12 @@ def null_of(sources: Mapping[str, Source], tree: Tree) -> Tree:
 
 
 def typed_null(type_: str) -> Tree:
-    """NULL of a type that the catalogue spells like this."""
+    """NULL of a type, spelled as in the catalogue."""
     return exp.Cast(this=exp.Null(), to=exp.DataType(this=exp.DType.USERDEFINED, kind=type_))
 
 
 def output_type(body: Body, n: int) -> str | None:
-    """The catalogue's type of an output, by position; None where it is not known to be a column's."""
+    """The catalogue's type of an output, by position; None if it is not simply a column of a table."""
 
     def in_select(scope: Scope) -> str | None:
         output = scope.outputs[n].unnest()

@@ -1,4 +1,4 @@
-"""What can be NULL, and comparisons by IS NOT DISTINCT FROM."""
+"""Which expressions can be NULL, and comparisons by IS NOT DISTINCT FROM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdc_daemon.analysis.read.conjuncts import strict_in
 
 
 def never_null(tree: Tree, sources: Mapping[str, Source], joins: Sequence[OuterJoin]) -> bool:
-    """Whether an expression is a constant, or a column of one of a scope's sources, that can't be NULL."""
+    """Whether an expression is a constant, or a column of these sources that is never NULL."""
     tree = tree.unnest()
     while isinstance(tree, exp.Cast):
         tree = tree.this.unnest()
@@ -27,7 +27,7 @@ def never_null(tree: Tree, sources: Mapping[str, Source], joins: Sequence[OuterJ
 
 
 def output_never_null(body: Body, n: int) -> bool:
-    """Whether an output, by position, is certainly never NULL."""
+    """Whether an output of a query, by position, is never NULL."""
 
     def in_recursion(body: Recursion) -> bool:
         plain = n < len(body.step.outputs)
@@ -44,7 +44,7 @@ def output_never_null(body: Body, n: int) -> bool:
 def make_strict(
     conjuncts: Sequence[Conjunct], sources: Mapping[str, Source], joins: Sequence[OuterJoin]
 ) -> None:
-    """IS NOT DISTINCT FROM is `=` where one of its sides is never NULL."""
+    """Replace IS NOT DISTINCT FROM by `=` where one side is never NULL."""
     for q in conjuncts:
         if not isinstance(q.tree, exp.NullSafeEQ):
             continue
@@ -55,10 +55,10 @@ def make_strict(
 
 
 def equal_or_both_null(tree: Tree) -> Tree:
-    """IS NOT DISTINCT FROM as its two cases, equal or both NULL; any other condition as it is.
+    """IS NOT DISTINCT FROM as `a = b OR (a IS NULL AND b IS NULL)`; any other condition as it is.
 
-    No index serves IS NOT DISTINCT FROM, so a join by it reads the whole table for each row. The cases of an
-    OR are looked up one by one (a BitmapOr).
+    No index serves IS NOT DISTINCT FROM, so a join by it reads the whole table for each row. The two cases of
+    the OR are looked up one by one (a BitmapOr).
     """
     if not isinstance(tree, exp.NullSafeEQ):
         return tree

@@ -1,4 +1,4 @@
-"""Reading WITH RECURSIVE: its base, its step, and a query that yields all its rows."""
+"""WITH RECURSIVE: its base, its step, and a query that yields all its rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cdc_daemon.analysis.read.names import NameScope
 def read_recursion(
     context: BuildContext, bodies: Bodies, name: str, cte: Cte, around: NameScope | None
 ) -> tuple[Recursion, exp.Select]:
-    """A recursive CTE's body, and a SELECT that yields its rows, for one place where it is read.
+    """The scopes of a recursive CTE, and a SELECT that yields its rows, for one place that reads it.
 
     Raises:
-        NotUnderstood: it does more in a step than to join further rows to the row before.
+        NotUnderstood: a step does more than join further rows to the row before.
     """
     union = cte.tree.copy()
     if not isinstance(union, exp.Union):

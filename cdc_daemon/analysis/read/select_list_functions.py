@@ -1,7 +1,7 @@
-"""A set-returning function in the select list as what it is: a function in FROM.
+"""A set-returning function in the select list, rewritten as a function in FROM.
 
 `SELECT t.id, unnest(t.tags) AS tag FROM t` yields the rows of `SELECT t.id, e.tag FROM t CROSS JOIN LATERAL
-unnest(t.tags) AS e (tag)`. Written so, its value is a column of a source, which routes can bind and compare.
+unnest(t.tags) AS e (tag)`. In this form its value is a column of a source, which routes can bind and compare.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _VALUE = "value"
 def set_in_select_list(
     tree: exp.Select, functions: Functions, sources: Mapping[str, Source]
 ) -> exp.Anonymous | None:
-    """The only set-returning function of a resolved select list, if it can stand in FROM instead.
+    """The only set-returning function of a select list, if it can be moved to FROM; else None.
 
-    Not among groups, aggregates and windows, for these come first; nor where a clause repeats it.
+    It can't next to GROUP BY, aggregates and windows, which are computed before it, nor if another clause
+    repeats it.
     """
     clauses = ("group", "having", "windows", "order", "distinct")
     if any(tree.args.get(clause) for clause in clauses):
@@ -48,11 +49,11 @@ def set_in_select_list(
 
 
 def beside_from(tree: exp.Select, call: exp.Anonymous, uid: str, visible: frozenset[str]) -> Source:
-    """Move the function to the end of FROM; its place takes a column of the source that is returned.
+    """Move the function to the end of FROM, and put a column of the new source in its place.
 
     Args:
-        uid: the source's alias.
-        visible: the sources that it can refer to.
+        uid: the alias of the new source.
+        visible: the sources to which it can refer.
     """
     outer = frozenset(ref for ref in refs_of(call) if ref.source in visible)
     item = exp.Lateral(this=call.copy(), alias=exp.TableAlias(this=quoted(uid), columns=[quoted(_VALUE)]))
@@ -65,7 +66,7 @@ def beside_from(tree: exp.Select, call: exp.Anonymous, uid: str, visible: frozen
 
 
 def _of_scalars(tree: Tree, sources: Mapping[str, Source]) -> bool:
-    """Whether an array is certainly one of scalars: of composites, unnest() yields several columns."""
+    """Whether an array has scalar elements; for composite elements unnest() yields several columns."""
     tree = tree.unnest()
     if isinstance(tree, exp.Column):
         source = sources.get(tree.table)
@@ -76,7 +77,7 @@ def _of_scalars(tree: Tree, sources: Mapping[str, Source]) -> bool:
 
 
 def _scalars(type_: str | None) -> bool:
-    """A type of users' own may be a composite: its name has a schema."""
+    """Whether a type is not a user's own; such a type, named with its schema, may be a composite."""
     return type_ is not None and type_.endswith("[]") and "." not in type_
 
 

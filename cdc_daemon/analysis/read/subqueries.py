@@ -1,4 +1,4 @@
-"""A subquery inside an expression as a source, and what is compared with its rows."""
+"""Subqueries in expressions as sources, and the values with which their rows are compared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cdc_daemon.analysis.read.functions import Functions
 
 
 def compare(source: Source, node: Tree, root: Tree | None) -> None:
-    """Tell a subquery's source which values its rows are compared with, if they are.
+    """Set the values with which a subquery's rows are compared, if there are any.
 
     Args:
-        node: the query itself, in its place.
-        root: the condition that it stands in; None where it is not part of one.
+        node: the subquery, at its place in the tree.
+        root: the condition that holds it; None if it is not part of one.
     """
     at: Tree = node
     quantified: Tree | None = None
@@ -54,10 +54,10 @@ def chosen_by(
     join: OuterJoin | None,
     span: frozenset[str] | None,
 ) -> Chosen | None:
-    """A condition `x = (subquery)` or `x IN (subquery)`; None for any other.
+    """A condition `x = (subquery)` or `x IN (subquery)`; None for any other condition.
 
     Args:
-        sources: those of the scope, the subqueries in the condition among them.
+        sources: the sources of the SELECT, including the subqueries in the condition.
     """
     tree = tree.unnest()
     if isinstance(tree, exp.In) and tree.args.get("query") is not None:
@@ -84,7 +84,7 @@ def chosen_by(
 
 
 def _among(tree: Tree, uids: Mapping[int, str], functions: Functions) -> tuple[str | Tree, ...] | None:
-    """What may stand for an expression: its subqueries, and what else COALESCE chooses among."""
+    """The candidates for the value of an expression: its subqueries, and other arguments of COALESCE."""
     while isinstance(tree, (exp.Paren, exp.Subquery, exp.Any)):
         tree = tree.this
     if id(tree) in uids:

@@ -1,8 +1,7 @@
-"""Rows that are made of columns of the query around: of `FROM unnest(p.tags) AS t(tag)` in a subquery, p
-being outside.
+"""Rows that are made of columns of the outer query, as in `FROM unnest(p.tags) AS t(tag)` where p is outside.
 
-Nothing in such a subquery compares t with p, yet t.tag is one of p.tags, and that is a condition which leads
-from a changed row that agrees with t.tag to p. So it is with VALUES, and with a query that reads no table.
+Nothing in such a subquery compares t with p. But t.tag is one of p.tags, and this condition leads from a row
+that equals t.tag to p. The same holds for VALUES, and for a query that reads no table.
 """
 
 from __future__ import annotations
@@ -18,12 +17,13 @@ from cdc_daemon.analysis.model.scopes import Conjunct, Ref, Source, scopes_of
 def elements(
     sources: Mapping[str, Source], conjuncts: Sequence[Conjunct], take: Callable[[str], str]
 ) -> Iterator[Conjunct]:
-    """For each column of such rows that is compared for equality: that it is one of those yielded.
+    """Yield, for each column of such rows that is compared for equality, the condition that it is one of the
+    elements.
 
-    Others may have a type without equality.
+    Columns of other rows may have a type without equality.
 
     Args:
-        take: gives a name that nothing in the query has.
+        take: returns a name that is unique in the query.
     """
     compared = [side.column for q in conjuncts for side in q.sides or () if side.column is not None]
     for ref in dict.fromkeys(compared):

@@ -1,4 +1,4 @@
-"""What `t = u` and `t IS NOT DISTINCT FROM u` say of the columns of two whole rows."""
+"""Comparisons of whole rows, `t = u` and `t IS NOT DISTINCT FROM u`, column by column."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def equal_columns(
     span: frozenset[str] | None,
     types: Mapping[Ref, str],
 ) -> Iterator[Conjunct]:
-    """What follows, column by column, from a condition that two whole rows are equal; nothing from others.
+    """Yield the equalities of columns that follow from a condition that two whole rows are equal.
 
-    PostgreSQL compares rows column by column, NULL with NULL as equal. Written are the comparisons of a
-    primary key, which have an index; the others only carry values.
+    PostgreSQL compares rows column by column and treats two NULLs as equal. The comparisons of a primary key
+    are written, because they have an index. The others only carry values.
 
     Args:
-        sight: of the condition.
+        sight: the visible names.
         types: as for `conjunct`.
     """
     if not isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
@@ -46,14 +46,14 @@ def equal_columns(
 
 
 def _source(side: Tree, sources: Mapping[str, Source]) -> Source | None:
-    """The source whose whole row a side of a comparison is."""
+    """The source whose whole row is a side of a comparison."""
     at = side.unnest()
     whole = isinstance(at, exp.Column) and isinstance(at.this, exp.Star)
     return sources.get(at.table) if whole and isinstance(at, exp.Column) else None
 
 
 def _key(source: Source) -> Iterator[int]:
-    """The places of a table's primary key among its columns."""
+    """The positions of a table's primary key among its columns."""
     table: Table | None = source.table
     if table is not None:
         real = [source.real[name] for name in source.columns]
