@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import psycopg
 
-from bench import capture, commerce, dead_sink, first_sync, growth, idle, latency, sinks, throughput
+from bench import capture, commerce, dead_sink, first_sync, growth, history, idle, latency, sinks, throughput
 from bench.daemon import CommandFailed
 from bench.figure import Figure
 from bench.machine import described
@@ -29,6 +29,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "first-sync": first_sync.measure,
     "latency": latency.measure,
     "throughput": throughput.measure,
+    "history": history.measure,
     "sinks": sinks.measure,
     "growth": growth.measure,
     "commerce": commerce.measure,

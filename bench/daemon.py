@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +137,15 @@ class Daemon:
 
 @dataclass(frozen=True)
 class Installed:
-    """The command with one configuration and database."""
+    """The command with one configuration and database.
+
+    Attributes:
+        settings: further settings, as environment variables.
+    """
 
     configuration: Path
     dsn: str
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def call(self, *arguments: str) -> float:
         """Run a command to its end. Return its duration in seconds, including the start of the program.
@@ -178,5 +183,5 @@ class Installed:
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment with the database, without other settings of cdc-daemon."""
-        settings = {"CDC_DATABASE_DSN": self.dsn, "CDC_DAEMON_LOG_FORMAT": "json"}
+        settings = {"CDC_DATABASE_DSN": self.dsn, "CDC_LOG_FORMAT": "json", **self.settings}
         return {name: value for name, value in os.environ.items() if not name.startswith("CDC_")} | settings

@@ -97,6 +97,20 @@ class Pairs:
             made_of=f"{scale}; {_pairs(len(ratios))}, medians {_short(above)} ÷ {_short(below)} {unit}",
         )
 
+    def difference(self, name: str, *, aim: Aim | None, unit: str, scale: str) -> Figure:
+        """Return the figure `above - below`, in the same unit."""
+        differences = [above - below for below, above in zip(self.below, self.above, strict=True)]
+        below, above = statistics.median(self.below), statistics.median(self.above)
+        return Figure(
+            name,
+            statistics.median(differences),
+            unit,
+            min(differences),
+            max(differences),
+            aim,
+            f"{scale}; {_pairs(len(differences))}, medians {_short(above)} − {_short(below)} {unit}",
+        )
+
 
 def spread(name: str, values: Sequence[float], *, unit: str, aim: Aim | None = None, made_of: str) -> Figure:
     """Return the median of `values` with the least and the greatest."""

@@ -32,7 +32,7 @@ def measure(place: Place) -> Iterator[Figure]:
         with shop.cdc.running() as daemon:
             scale = f"{products:,} products, three feeds, {_CHANGES_A_SECOND} changes/s"
             deadline = time.monotonic() + seconds
-            quiet = _latencies(shop, daemon, while_=lambda: time.monotonic() < deadline)
+            quiet = latencies(shop, daemon, while_=lambda: time.monotonic() < deadline)
             yield from _figures("commit → delivered", quiet, scale, {50: Aim(30), 99: None})
 
             for kind, during in (("a resync", _resync), ("`resync --wait`", _resync_and_wait)):
@@ -46,16 +46,16 @@ def _resync(shop: Shop, daemon: Daemon) -> list[float]:
     """Measure while the daemon recomputes the whole feed by itself."""
     finished = _resyncs_finished(daemon)
     shop.cdc.call("resync", _FEED)
-    return _latencies(shop, daemon, while_=lambda: _resyncs_finished(daemon) == finished)
+    return latencies(shop, daemon, while_=lambda: _resyncs_finished(daemon) == finished)
 
 
 def _resync_and_wait(shop: Shop, daemon: Daemon) -> list[float]:
     """Measure while a second process recomputes beside the daemon; only the daemon delivers."""
     resync = threading.Thread(target=shop.cdc.call, args=("resync", _FEED, "--wait"))
     resync.start()
-    latencies = _latencies(shop, daemon, while_=resync.is_alive)
+    found = latencies(shop, daemon, while_=resync.is_alive)
     resync.join()
-    return latencies
+    return found
 
 
 def _resyncs_finished(daemon: Daemon) -> int:
@@ -76,7 +76,7 @@ def _figures(name: str, seconds: list[float], scale: str, aims: dict[int, Aim | 
         )
 
 
-def _latencies(shop: Shop, daemon: Daemon, *, while_: Callable[[], bool]) -> list[float]:
+def latencies(shop: Shop, daemon: Daemon, *, while_: Callable[[], bool]) -> list[float]:
     """Return the seconds from each COMMIT until the log shows the delivery.
 
     The file tells which documents were delivered, and the log tells when: line n of the file came with the

@@ -33,7 +33,7 @@ def measure(place: Place) -> Iterator[Figure]:
                 settled(connection)
                 already = {feed: daemon.delivered(feed) for feed in expected}
                 started = time.monotonic()
-                _change_every_price(shop, connection)
+                change_every_price(shop, connection)
                 written.append(time.monotonic() - started)
                 ended = max(
                     daemon.wait_delivered(feed, already[feed] + records) for feed, records in expected.items()
@@ -48,6 +48,6 @@ def measure(place: Place) -> Iterator[Figure]:
     )
 
 
-def _change_every_price(shop: Shop, connection: Connection) -> None:
+def change_every_price(shop: Shop, connection: Connection) -> None:
     for first in range(1, shop.products + 1, _ROWS_A_TRANSACTION):
         connection.execute(query("raise_prices"), {"first": first, "last": first + _ROWS_A_TRANSACTION - 1})

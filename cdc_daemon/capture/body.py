@@ -40,8 +40,13 @@ def render(source: Source) -> sql.Composed:
 def _entries(source: Source, links: list[_CarriedLink]) -> sql.Composed:
     first, second = (sql.Identifier(segment) for segment in source.segments)
     names = _continued(sql.Identifier(link.entry_column) for link in links)
+    context = {
+        "told": sql.SQL(', "cdc$application", "cdc$user"' if source.context else ""),
+        "context": _continued([rendered("capture.context")] if source.context else []),
+    }
     entry = rendered(
         "capture.entry",
+        **context,
         first_segment=first,
         second_segment=second,
         columns=names,
@@ -51,6 +56,7 @@ def _entries(source: Source, links: list[_CarriedLink]) -> sql.Composed:
         return entry  # no part of the entry can be long
     return rendered(
         "capture.entries",
+        **context,
         first_segment=first,
         second_segment=second,
         columns=names,

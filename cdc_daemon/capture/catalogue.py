@@ -23,6 +23,7 @@ def read_source(
     links: Iterable[str],
     columns: Iterable[str],
     filters: Iterable[str] | None = None,
+    context: bool = False,
 ) -> Source:
     """Return how a source table must be captured.
 
@@ -30,6 +31,7 @@ def read_source(
         names: names of its changelog and its capture function.
         links, columns: names of the link columns and used columns of all feeds together.
         filters: conditions (JSON), of which a captured row fulfils at least one; None captures every row.
+        context: whether entries carry the application_name and the session user of the writer.
     """
     named = [table.columns[name] for name in sorted(set(links))]
     conditions = None if filters is None else tuple(loads(each) for each in sorted(filters))
@@ -76,6 +78,7 @@ def read_source(
         partitioned=tuple(TableName(schema, name) for schema, name, partition, _ in above if partition),
         inherited=tuple(TableName(schema, name) for schema, name, partition, _ in above if not partition),
         filters=conditions,
+        context=context,
         types=tuple(sorted((column.name, types[column.type][0]) for column in read if not column.as_text)),
         collations=tuple(
             sorted(
@@ -103,6 +106,7 @@ class Captured:
         body: md5 of the body of its function.
         changelog, function: names of its changelog and its function.
         filters: conditions (JSON), of which a captured row fulfils at least one; None captures every row.
+        context: whether entries carry the application_name and the session user of the writer.
     """
 
     links: tuple[str, ...] = ()
@@ -111,6 +115,7 @@ class Captured:
     filters: frozenset[str] | None = frozenset()
     changelog: str = ""
     function: str = ""
+    context: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,10 +174,19 @@ def read_installed(connection: Connection) -> Installed:
                 None if filters is None else frozenset(filters),
                 changelog,
                 function,
+                context,
             )
-            for schema, table, links, columns, body, filters, changelog, function in connection.execute(
-                statement("capture.installed_sources")
-            )
+            for (
+                schema,
+                table,
+                links,
+                columns,
+                body,
+                filters,
+                changelog,
+                function,
+                context,
+            ) in connection.execute(statement("capture.installed_sources"))
         },
         functions={name: body for name, body, _ in functions},
         owners={name: owner for name, _, owner in functions},

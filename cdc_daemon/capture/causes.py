@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 MOST_CAUSES = 50
 """Largest number of transactions of one table that the history names for a pass."""
+
+OPERATIONS: Mapping[str, str] = {"I": "insert", "U": "update", "D": "delete", "T": "truncate"}
+"""Names of the operations by their letters in an entry."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +52,6 @@ class Cause:
     def read(cls, stored: Sequence[Any]) -> Cause:
         """Return the cause from the form of `stored`."""
         table, operation, transaction, rows, captured_at, application, user = stored
+        operation = OPERATIONS.get(operation or "", operation)
         moment = datetime.fromisoformat(captured_at)
         return cls(table, operation, int(transaction), rows, moment, application, user)

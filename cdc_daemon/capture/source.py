@@ -9,7 +9,7 @@ from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.conditions import Condition, columns_of
 from cdc_daemon.capture.names import CaptureNames
 
-_OWN_COLUMN = re.compile(r"(?:xid|version_id|changed_at|rows)(?:\$link)*")
+_OWN_COLUMN = re.compile(r"(?:xid|version_id|changed_at|rows|cdc\$(?:operation|application|user))(?:\$link)*")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Source:
         partitioned: the tables of which it is a partition, at any depth.
         inherited: the tables from which it inherits otherwise.
         filters: conditions, of which a captured row fulfils at least one; None captures every row.
+        context: whether entries carry the application_name and the session user of the writer.
     """
 
     table: TableName
@@ -70,6 +71,7 @@ class Source:
     filters: tuple[Condition, ...] | None = None
     types: tuple[tuple[str, str], ...] = ()
     collations: tuple[tuple[str, str], ...] = ()
+    context: bool = False
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -205,7 +205,9 @@ def _function(
     links = tuple(link.name for link in source.links)
     filters = None if source.filters is None else sorted(map(dumps, source.filters))
     matter = None if filters is None else frozenset(filters)
-    wanted = Captured(links, source.columns, digest, matter, source.changelog, source.function)
+    wanted = Captured(
+        links, source.columns, digest, matter, source.changelog, source.function, source.context
+    )
     owned = owner is None or installed.owners.get(source.function) == owner
     if owned and present == digest and installed.sources.get(source.table) == wanted:
         return
@@ -230,6 +232,7 @@ def _function(
             columns=_text_array(source.columns),
             filters=sql.SQL("NULL") if filters is None else _text_array(filters),
             body=sql.Literal(digest),
+            context=sql.Literal(source.context),
         ),
     ]
     if owner and installed.owners.get(source.function) != owner:

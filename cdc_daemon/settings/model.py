@@ -226,6 +226,16 @@ class DaemonSettings(Section):
         return self
 
 
+class CaptureSettings(Section):
+    """`[capture]`."""
+
+    context: bool = Field(
+        default=False,
+        description="Whether capture records the application_name and the session user of the writer, for "
+        "the history. `install` applies a change.",
+    )
+
+
 class HistorySettings(Section):
     """`[history]`."""
 
@@ -301,6 +311,7 @@ class Settings(Section):
     file: Path = Field(json_schema_extra=NOT_SETTABLE)
     database: DatabaseSettings
     daemon: DaemonSettings = DaemonSettings()
+    capture: CaptureSettings = CaptureSettings()
     history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
     http: WebSettings = WebSettings()

@@ -11,7 +11,13 @@ from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
-from cdc_daemon.settings.model import DaemonSettings, DatabaseSettings, FeedSettings, HistorySettings
+from cdc_daemon.settings.model import (
+    CaptureSettings,
+    DaemonSettings,
+    DatabaseSettings,
+    FeedSettings,
+    HistorySettings,
+)
 from cdc_daemon.settings.section import may_stand_in_a_file, settable
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import SinkSettings
@@ -21,6 +27,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "daemon": DaemonSettings,
     "log": LogSettings,
     "http": WebSettings,
+    "capture": CaptureSettings,
     "history": HistorySettings,
 }
 """Sections that are one table."""

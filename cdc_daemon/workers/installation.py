@@ -65,7 +65,7 @@ def wanted_steps(
     stored = feed_steps.read_installed(connection) if installed.schema else {}
     wanted = [plan.wanted for plan in plans]
     kept = ownership.sources_of_others(installed) if complete else installed.sources
-    sources = plan_sources(connection, plans, keep=kept)
+    sources = plan_sources(connection, plans, keep=kept, context=settings.capture.context)
     found += steps.steps(connection, sources, installed, owner=owner.name if usable else None)
     found += feed_steps.steps(wanted, stored)
     found += ownership.steps(feed.definition.name for feed in wanted)

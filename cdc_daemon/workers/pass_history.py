@@ -53,7 +53,7 @@ def record(
         "kind": done.kind,
         "captured_at": min(moments, default=None),
         "entities": done.entities,
-        "documents": recomputed.documents,
+        "recomputed": recomputed.documents,
         "upserts": recomputed.upserts,
         "deletes": recomputed.deletes,
         "causes": orjson.dumps([cause.stored() for cause in done.delta.causes]).decode(),

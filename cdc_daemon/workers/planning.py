@@ -212,12 +212,17 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
 
 
 def plan_sources(
-    connection: Connection, plans: Iterable[FeedPlan], *, keep: Mapping[TableName, Captured] | None = None
+    connection: Connection,
+    plans: Iterable[FeedPlan],
+    *,
+    keep: Mapping[TableName, Captured] | None = None,
+    context: bool = False,
 ) -> list[Source]:
     """Return how to capture every source table for all feeds together, in the order of their names.
 
     Args:
         keep: present captures that must stay, because feeds that are not in `plans` may need them.
+        context: whether entries carry the application_name and the session user of the writer.
     """
     plans = list(plans)
     recorded = recorded_names(connection)
@@ -236,6 +241,7 @@ def plan_sources(
                 links=links | {name for name in kept.links if name in described.columns},
                 columns=columns | {name for name in kept.columns if name in described.columns},
                 filters=_filters(described, kept, [plan for plan in plans if table in plan.columns]),
+                context=context or kept.context,
             )
         )
     return found

@@ -103,3 +103,18 @@ CREATE TABLE cdc.history_delivery_4 PARTITION OF cdc.history_delivery FOR VALUES
 CREATE TABLE cdc.history_delivery_5 PARTITION OF cdc.history_delivery FOR VALUES IN (5);
 CREATE TABLE cdc.history_delivery_6 PARTITION OF cdc.history_delivery FOR VALUES IN (6);
 CREATE TABLE cdc.history_delivery_7 PARTITION OF cdc.history_delivery FOR VALUES IN (7);
+
+-- Whether entries carry the application_name and the session user of the writer.
+ALTER TABLE cdc.source ADD COLUMN context boolean NOT NULL DEFAULT false;
+
+-- What an entry tells of the statement, in changelogs that there are. No link column has such a name.
+DO $columns$
+DECLARE
+    changelog text;
+BEGIN
+    FOR changelog IN SELECT DISTINCT s.changelog FROM cdc.source AS s LOOP
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE IF EXISTS cdc.%I ADD COLUMN IF NOT EXISTS "cdc$operation" "char",'
+            ' ADD COLUMN IF NOT EXISTS "cdc$application" text, ADD COLUMN IF NOT EXISTS "cdc$user" text', changelog);
+    END LOOP;
+END $columns$;

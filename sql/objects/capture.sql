@@ -68,21 +68,25 @@ CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) 
 -- name: entry
 -- One entry for the statement.
 IF cdc_even THEN
-    INSERT INTO cdc.{first_segment} (rows{columns}) VALUES (cdc_rows{arrays});
+    INSERT INTO cdc.{first_segment} (rows, "cdc$operation"{told}{columns}) VALUES (cdc_rows, TG_OP::pg_catalog."char"{context}{arrays});
 ELSE
-    INSERT INTO cdc.{second_segment} (rows{columns}) VALUES (cdc_rows{arrays});
+    INSERT INTO cdc.{second_segment} (rows, "cdc$operation"{told}{columns}) VALUES (cdc_rows, TG_OP::pg_catalog."char"{context}{arrays});
 END IF;
+
+-- name: context
+-- The writer's own words for itself and the role that it logged in as. Neither is looked up anywhere.
+pg_catalog.current_setting('application_name'), SESSION_USER::pg_catalog.text
 
 -- name: entries
 -- One entry for the statement, or one for every thousand rows.
 IF cdc_rows OPERATOR(pg_catalog.>) 1000 THEN
     FOR cdc_first IN 1 .. cdc_rows BY 1000 LOOP
         IF cdc_even THEN
-            INSERT INTO cdc.{first_segment} (rows{columns})
-            VALUES (LEAST(cdc_rows OPERATOR(pg_catalog.-) cdc_first OPERATOR(pg_catalog.+) 1, 1000){slices});
+            INSERT INTO cdc.{first_segment} (rows, "cdc$operation"{told}{columns})
+            VALUES (LEAST(cdc_rows OPERATOR(pg_catalog.-) cdc_first OPERATOR(pg_catalog.+) 1, 1000), TG_OP::pg_catalog."char"{context}{slices});
         ELSE
-            INSERT INTO cdc.{second_segment} (rows{columns})
-            VALUES (LEAST(cdc_rows OPERATOR(pg_catalog.-) cdc_first OPERATOR(pg_catalog.+) 1, 1000){slices});
+            INSERT INTO cdc.{second_segment} (rows, "cdc$operation"{told}{columns})
+            VALUES (LEAST(cdc_rows OPERATOR(pg_catalog.-) cdc_first OPERATOR(pg_catalog.+) 1, 1000), TG_OP::pg_catalog."char"{context}{slices});
         END IF;
     END LOOP;
     RETURN NULL;

@@ -62,9 +62,10 @@ WHERE a.attrelid = %(relation)s AND a.attgenerated = 'v' AND NOT a.attisdropped
 SELECT pg_catalog.to_regclass('cdc.migration') IS NOT NULL
 
 -- name: installed_sources
--- The source tables that earlier installs recorded. Before migration 3 they have no filters.
+-- The source tables that earlier installs recorded. Before migration 3 they have no filters, before 21 no context.
 SELECT s.schema_name, s.table_name, s.links, s.columns, s.body,
-       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog, s.function
+       NULLIF(pg_catalog.to_jsonb(s.*) -> 'filters', 'null'), s.changelog, s.function,
+       COALESCE((pg_catalog.to_jsonb(s.*) ->> 'context')::bool, false)
 FROM cdc.source AS s ORDER BY 1, 2
 
 -- name: recorded_names
@@ -153,12 +154,12 @@ WHERE c.relnamespace = 'cdc'::pg_catalog.regnamespace AND c.relkind = 'r' AND c.
 
 -- name: record_source
 -- Records what was installed on a source table.
-INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, filters, body)
-VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {filters}, {body})
+INSERT INTO cdc.source (schema_name, table_name, relation, changelog, function, links, columns, filters, body, context)
+VALUES ({schema}, {table}, {relation}, {changelog}, {function}, {links}, {columns}, {filters}, {body}, {context})
 ON CONFLICT (schema_name, table_name) DO UPDATE
 SET relation = EXCLUDED.relation, changelog = EXCLUDED.changelog,
     function = EXCLUDED.function, links = EXCLUDED.links, columns = EXCLUDED.columns, filters = EXCLUDED.filters,
-    body = EXCLUDED.body, installed_at = pg_catalog.now()
+    body = EXCLUDED.body, context = EXCLUDED.context, installed_at = pg_catalog.now()
 
 -- name: invalidate_readers
 -- Feeds that read this table need a resync, because its changes may not have been captured.

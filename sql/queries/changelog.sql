@@ -56,16 +56,18 @@ HAVING pg_catalog.count(*) > 0
 -- The same with the transactions of the entries, for the history: how many there are, and those that changed most
 -- rows. Only these are made into JSON: a delta may have ten thousand.
 (WITH g AS MATERIALIZED (
-    SELECT e.xid, pg_catalog.count(*) AS entries, pg_catalog.sum(e.rows)::int8 AS rows,
+    SELECT e.xid, e."cdc$operation" AS operation, e."cdc$application" AS application, e."cdc$user" AS "user",
+           pg_catalog.count(*) AS entries, pg_catalog.sum(e.rows)::int8 AS rows,
            pg_catalog.bool_or(e.rows IS NULL) AS unnamed, pg_catalog.bool_or({unknown}) AS unknown,
            pg_catalog.min(e.changed_at) AS changed_at
     FROM ({unread}) AS e
-    GROUP BY e.xid
+    GROUP BY 1, 2, 3, 4
 )
 SELECT {table}, pg_catalog.sum(g.entries)::int8, COALESCE(pg_catalog.sum(g.rows), 0)::int8,
-       COALESCE(pg_catalog.bool_or(g.unknown), false), pg_catalog.min(g.changed_at), pg_catalog.count(*)::int4,
+       COALESCE(pg_catalog.bool_or(g.unknown), false), pg_catalog.min(g.changed_at), pg_catalog.count(DISTINCT g.xid)::int4,
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-                   NULL, c.xid::pg_catalog.text, CASE WHEN NOT c.unnamed THEN c.rows END, c.changed_at, NULL, NULL))
+                   c.operation, c.xid::pg_catalog.text, CASE WHEN NOT c.unnamed THEN c.rows END, c.changed_at,
+                   c.application, c."user"))
         FROM (SELECT * FROM g ORDER BY g.rows DESC NULLS FIRST, g.xid DESC LIMIT {most}) AS c)
 FROM g
 HAVING pg_catalog.count(*) > 0)

@@ -31,7 +31,7 @@ INSERT INTO cdc.history_pass (
     causes, transactions, requested, served, touched
 )
 SELECT {segment}, %(feed)s, e.generation, %(after_revision)s::int8, GREATEST(%(after_revision)s::int8, %(revision)s::int8),
-       %(kind)s, %(captured_at)s, %(entities)s, %(documents)s, %(upserts)s, %(deletes)s, %(causes)s::json,
+       %(kind)s, %(captured_at)s, %(entities)s, %(recomputed)s, %(upserts)s, %(deletes)s, %(causes)s::json,
        %(transactions)s, NULLIF(%(requested)s::int8, 0),
        CASE WHEN %(position)s::int8 IS NOT NULL THEN ARRAY(
            SELECT r.id FROM cdc.resync AS r

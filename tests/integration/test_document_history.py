@@ -174,3 +174,32 @@ def test_a_segment_that_somebody_reads_is_left_alone(items: Synced, session: Con
         assert count(session, "history_pass_0") == 1
     bounds.keep(session)
     assert count(session, "history_pass_0") == 0
+
+
+def test_a_cause_tells_the_operation_and_the_writer_where_it_is_asked_for(
+    items: Synced, session: Connection
+) -> None:
+    def newest() -> set[tuple[str | None, str | None, str | None]]:
+        return {
+            (each.operation, each.application, each.user)
+            for key in (1, 2, 3)
+            for each in revisions(session, key)[0].causes
+        }
+
+    session.execute("SET application_name = 'shop admin'")
+    session.execute("UPDATE item SET price = 9 WHERE id = 1")
+    session.execute("DELETE FROM item WHERE id = 2")
+    items.sync()
+    assert newest() == {("update", None, None), ("delete", None, None)}
+    items.config.write_text(items.config.read_text() + "\n[capture]\ncontext = true\n")
+    items.install()
+    session.execute("UPDATE item SET price = 10 WHERE id < 4")
+    session.execute("INSERT INTO item VALUES (2, 'new', 2)")
+    items.sync()
+    user = session.info.user
+    assert newest() == {("update", "shop admin", user), ("insert", "shop admin", user)}
+    items.config.write_text(items.config.read_text().replace("context = true", "context = false"))
+    items.install()
+    session.execute("UPDATE item SET price = 11 WHERE id < 4")
+    items.sync()
+    assert newest() == {("update", None, None)}
