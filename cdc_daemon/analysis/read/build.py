@@ -22,7 +22,7 @@ from cdc_daemon.analysis.model.scopes import (
     expressions_without_queries,
     refs_of,
 )
-from cdc_daemon.analysis.read.conjuncts import conjunct, conjuncts_of, reduce_outer_joins
+from cdc_daemon.analysis.read.conjuncts import conjunct, conjuncts_of, mark_comparisons, reduce_outer_joins
 from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood, SelectBuilder
 from cdc_daemon.analysis.read.ctes import Cte, declared
 from cdc_daemon.analysis.read.from_items import FromItems, value_columns
@@ -162,6 +162,7 @@ class Builder:
             self.resolve(select, part, root=part, join=join)
             if self._context.functions.of_one_row(part):
                 types = select.sight.types()
+                mark_comparisons(part, types)
                 select.conjuncts.extend(conjunct(part, join, span, types))
                 select.conjuncts.extend(equal_columns(part, select.sight, join, span, types))
                 continue

@@ -40,6 +40,8 @@ _STRICT = (
     exp.Operator,
 )
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_COMPARES = "compares"
+"""Marks an operator outside of pg_catalog that compares values of a type which is outside, too."""
 _PASSING_NULL = (exp.Paren, exp.Cast, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Collate)
 
 
@@ -51,6 +53,29 @@ def conjuncts_of(tree: Tree) -> Iterator[Tree]:
         yield from conjuncts_of(tree.right)
     else:
         yield tree
+
+
+def mark_comparisons(tree: Tree, types: Mapping[Ref, str]) -> None:
+    """Mark the operators of extensions and users that compare values of a type outside of pg_catalog.
+
+    They are assumed to be strict, as B-tree operators are, and their `=` to be an equality. The type citext
+    has such operators. A user's operator `=` over integers may mean anything.
+
+    Args:
+        types: `format_type` of the columns whose type is known; those outside of pg_catalog have a schema.
+    """
+    for node in tree.find_all(exp.Operator):
+        schema, _, name = str(node.args.get("operator", "")).rpartition(".")
+        sides = (node.this, node.expression)
+        if schema and name in _COMPARISONS and all("." in _type_of(side, types) for side in sides):
+            node.meta[_COMPARES] = True
+
+
+def _type_of(side: Tree, types: Mapping[Ref, str]) -> str:
+    at = side.unnest()
+    if isinstance(at, exp.Cast):
+        return at.to.sql(dialect="postgres")
+    return types.get(Ref(at.table, at.name), "") if isinstance(at, exp.Column) else ""
 
 
 def conjunct(
@@ -139,7 +164,10 @@ def _always_holds(q: Conjunct, joins: Sequence[OuterJoin]) -> bool:
 
 
 def _equality(tree: Tree) -> tuple[Tree, Tree] | None:
-    named = isinstance(tree, exp.Operator) and str(tree.args["operator"]).rpartition(".")[2] == "="
+    named = False
+    if isinstance(tree, exp.Operator):
+        schema, _, name = str(tree.args["operator"]).rpartition(".")
+        named = name == "=" and (schema in ("", "pg_catalog") or _COMPARES in tree.meta)
     if not named and not isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
         return None
     sides = (tree.this, tree.expression)
@@ -176,10 +204,10 @@ def _may_take_null(tree: Tree) -> bool:
     """Whether an operator may yield something other than NULL for a NULL operand.
 
     The operators of pg_catalog that are parsed as a generic operator node are all strict. Operators of
-    extensions and users need not be; their comparisons are assumed to be strict, as B-tree operators are.
+    extensions and users need not be, unless they compare values of a type that is not PostgreSQL's own.
     """
-    schema, _, name = str(tree.args.get("operator", "")).rpartition(".")
-    return bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS
+    schema = str(tree.args.get("operator", "")).rpartition(".")[0]
+    return bool(schema) and schema != "pg_catalog" and _COMPARES not in tree.meta
 
 
 def strict_refs(tree: Tree) -> frozenset[Ref]:

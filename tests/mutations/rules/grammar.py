@@ -225,8 +225,15 @@ else:
     Mutation(
         "somebody's own operator may make something of a NULL",
         "_may_take_null",
-        'bool(schema) and schema != "pg_catalog" and name not in _COMPARISONS',
+        'bool(schema) and schema != "pg_catalog" and _COMPARES not in tree.meta',
         "False",
+        killed_by=("test_strictness",),
+    ),
+    Mutation(
+        "somebody's own operator over a type of PostgreSQL is no comparison",
+        "mark_comparisons",
+        'schema and name in _COMPARISONS and all("." in _type_of(side, types) for side in sides)',
+        "schema and name in _COMPARISONS",
         killed_by=("test_strictness",),
     ),
     Mutation(

@@ -64,4 +64,17 @@ NULL_SAFE = {
         "SELECT p.cat AS id, sum(ps.qty) AS n FROM p JOIN ps ON ps.pid IS NOT DISTINCT FROM p.cat"
         " GROUP BY p.cat",
     ),
+    "somebody's own equality is true of two NULLs": Case(
+        "k",
+        "SELECT COALESCE(c.id, -p.id) AS k, p.sku FROM p LEFT JOIN c ON c.id = p.cat"
+        " WHERE c.parent OPERATOR(own.=) NULLIF(p.id, 1)",
+        rows="INSERT INTO p VALUES (1, 2, 'a'); INSERT INTO c VALUES (2, 2, 'b')",
+        change="DELETE FROM c",
+    ),
+    "somebody's own equality is true of different values": Case(
+        "k",
+        "SELECT b.parent AS k, a.name FROM c a JOIN c b ON a.id OPERATOR(own.=) b.parent",
+        rows="INSERT INTO c VALUES (1, NULL, 'a'), (4, 3, 'b')",
+        change="UPDATE c SET name = 'c' WHERE id = 1",
+    ),
 }

@@ -19,6 +19,10 @@ CREATE TABLE ps (pid int, sid int, qty int);
 CREATE TABLE o (id int, cust int, state int);
 CREATE TABLE i (id int, oid int, pid int, n int);
 CREATE TABLE a (pid bigint, attr int NOT NULL, sid int, val text);
+CREATE SCHEMA own;
+CREATE FUNCTION own.alike(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE
+    AS 'SELECT $1 % 2 IS NOT DISTINCT FROM $2 % 2';
+CREATE OPERATOR own.= (LEFTARG = int, RIGHTARG = int, FUNCTION = own.alike);
 """
 SCHEMA = _TABLES + VIEWS
 
