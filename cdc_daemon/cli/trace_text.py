@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from cdc_daemon.insight.trace.ask import Answer, Answers
-from cdc_daemon.insight.trace.facts import Difference, Facts, Sink
+from cdc_daemon.insight.trace.causes import reason
+from cdc_daemon.insight.trace.facts import Difference, Event, Facts, Sink
 from cdc_daemon.insight.trace.phrases import counted, duration, holder, moment, no_daemon, waiting
 from cdc_daemon.insight.trace.rows import MOST_ENTITIES, MOST_ROWS, Reached, RowAnswer, Way
 from cdc_daemon.insight.trace.verdict import obstacle
@@ -34,6 +36,7 @@ def lines_of(answer: Answer) -> Iterator[str]:
         yield f"  unread: nobody can tell which changes reach it: {facts.unread_unknown}"
     yield from _places(facts)
     yield from _of_feed(facts)
+    yield from _history(facts)
 
 
 def lines_of_several(found: Answers) -> Iterator[str]:
@@ -154,6 +157,41 @@ def _places(facts: Facts) -> Iterator[str]:
     if facts.set_aside:
         failed = facts.set_aside
         yield f"  set aside: {counted(failed.attempts, 'attempt')}, {failed.reason}"
+
+
+def _history(facts: Facts) -> Iterator[str]:
+    if facts.history.events:
+        yield "  history, the newest first:"
+    for event in facts.history.events:
+        yield f"    {moment(facts, event.at)}  {_event(facts, event)}"
+
+
+def _event(facts: Facts, event: Event) -> str:
+    of = event.revision or event.unchanged
+    why = reason(of) if of else None
+    after = f", after {why}" if why else ""
+    if event.revision is None:
+        return f"recomputed without a change{after}"
+    fields = event.revision.changed_fields
+    what = (
+        "deleted" if event.revision.deleted else "new" if fields is None else f"changed {', '.join(fields)}"
+    )
+    return f"revision {event.revision.revision}: {what}{after}{''.join(_deliveries(facts, event))}"
+
+
+def _deliveries(facts: Facts, event: Event) -> Iterator[str]:
+    scans: dict[str, list[datetime]] = {}
+    for each in reversed(event.deliveries):
+        if each.kind == "scan":
+            scans.setdefault(each.sink, []).append(each.delivered_at)
+        elif each.kind == "refused":
+            yield f"; {each.sink} refused it at {moment(facts, each.delivered_at)}: {each.answer}"
+        else:
+            yield f"; {each.sink} took it at {moment(facts, each.delivered_at)}"
+    for sink, times in scans.items():
+        yield f"; {sink} got it by a scan that began to deliver at {moment(facts, times[0])}"
+    for sink in event.superseded:
+        yield f"; {sink} got a newer revision instead"
 
 
 def _of_feed(facts: Facts) -> Iterator[str]:

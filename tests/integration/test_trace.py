@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -183,10 +184,56 @@ def test_a_delivered_document_is_delivered_to_every_sink(shop: Shop) -> None:
     execute(shop.dsn, "UPDATE price SET amount = 7.00 WHERE product_id = 1")
     eventually("it is stored", lambda: shop.ask("products", "sku-1")["stored"]["document"]["price"] == 7)
     found = shop.ask_until("delivered", "products", "sku-1")
-    assert found["sentence"].startswith(f"Delivered to file, web: revision {found['stored']['revision']}")
+    assert re.fullmatch(
+        r"Delivered to file, web at [\d:.]+ UTC, [\d.]+ m?s after transaction \d+"
+        r" changed public\.price \(1 row\)",
+        found["sentence"],
+    )
     assert found["hint"] is None
     assert [sink["has"] for sink in found["sinks"]] == [True, True]
     assert found["differences"] == []
+
+
+def test_a_document_that_a_change_left_as_it_was_is_unchanged(shop: Shop) -> None:
+    execute(shop.dsn, "UPDATE product SET stock = 5 WHERE id = 40")
+    eventually(
+        "it is stored", lambda: shop.ask("products", "sku-40")["stored"]["document"]["in_stock"] is True
+    )
+    execute(shop.dsn, "UPDATE product SET stock = 6 WHERE id = 40")
+    found = shop.ask_until("unchanged", "products", "sku-40")
+    assert re.match(
+        r"Unchanged: recomputed at [\d:.]+ UTC because public\.product changed, the document is the same;",
+        found["sentence"],
+    )
+    unchanged, revision, *_ = found["history"]["events"]
+    assert (unchanged["revision"], unchanged["unchanged"]["causes"][0]["rows"]) == (None, 1)
+    assert revision["revision"]["changed_fields"] == ["in_stock"]
+
+
+def test_the_history_tells_revisions_causes_and_deliveries(shop: Shop) -> None:
+    shop.line("pause", "--sink", "web")
+    for amount in (3, 4):
+        execute(shop.dsn, f"UPDATE price SET amount = {amount} WHERE product_id = 41")
+        eventually(
+            "it is stored",
+            lambda amount=amount: shop.ask("products", "sku-41")["stored"]["document"]["price"] == amount,
+        )
+    shop.line("resume", "--sink", "web")
+    events = shop.ask_until("delivered", "products", "sku-41")["history"]["events"]
+    newest, older, first = events
+    assert [each["revision"]["changed_fields"] for each in events] == [["price"], ["price"], None]
+    assert {each["sink"] for each in newest["deliveries"]} == {"file", "web"}
+    assert ({each["sink"] for each in older["deliveries"]}, older["superseded"]) == ({"file"}, ["web"])
+    assert [each["table"] for each in newest["revision"]["causes"]] == ["public.price"]
+    assert first["revision"]["requests"][0]["reason"] == "first sync"
+    said = shop.say("products", "sku-41")
+    assert re.search(
+        r"revision \d+: changed price, after transaction \d+ changed public\.price \(1 row\)", said
+    )
+    assert "web got a newer revision instead" in said
+    assert re.search(
+        r"revision \d+: new, after the backlog \(first sync\); (file|web) got it by a scan", said
+    )
 
 
 def test_a_change_that_is_not_read_yet_waits_by_its_route(shop: Shop) -> None:
@@ -241,7 +288,7 @@ def test_an_entity_for_which_the_query_fails_is_set_aside(shop: Shop) -> None:
     assert "22012: division by zero" in found["sentence"]
     assert found["set_aside"]["attempts"] == 1
     execute(shop.dsn, "UPDATE product SET divisor = 1 WHERE id = 5")
-    shop.ask_until("delivered", "ratios", "5")
+    shop.ask_until("unchanged", "ratios", "5")
 
 
 def test_a_stopped_feed_names_its_reason(shop: Shop) -> None:
@@ -379,7 +426,7 @@ def test_a_source_row_shows_the_documents_that_it_reaches(shop: Shop) -> None:
     said = shop.say("--row", "price", "product_id=27").splitlines()
     assert said[0] == "table public.price: 1 row has these values"
     assert said[1] == "feed products: by the route join, read as pr: reaches 1 entity"
-    assert said[2].startswith('  {"sku":"sku-27"}: Delivered to file, web: revision ')
+    assert said[2].startswith('  {"sku":"sku-27"}: Delivered to file, web at ')
 
 
 def test_a_source_row_that_is_gone_is_followed_by_its_values(shop: Shop) -> None:

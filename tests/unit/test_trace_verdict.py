@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from cdc_daemon.insight.history import Cause, Recomputation, Revision, SinkDelivery
 from cdc_daemon.insight.trace.facts import (
     Backlog,
+    DocumentHistory,
+    Event,
     Facts,
     FeedFacts,
     Holder,
@@ -52,6 +55,11 @@ IN_STEP = Facts(
     "products", '{"sku":"A-1"}', NOON, FEED, {"productId": "7"}, yielded=SAME, stored=STORED, sinks=[HAS]
 )
 BEHIND = replace(IN_STEP, yielded=OTHER)
+CAUSE = Cause("public.price", "update", 7123, 1, NOON, "shop", "app")
+REVISION = Revision(17, False, ["price"], 5, NOON, NOON, [CAUSE], 1)
+TAKEN = SinkDelivery("catalog", "page", NOON + timedelta(milliseconds=41), None, None, 1)
+STORED_NOW = Event(NOON, REVISION, None, [TAKEN])
+NO_CHANGE = Event(NOON, None, Recomputation(6, NOON, 17, 17, [replace(CAUSE, table="public.stock")], 1))
 
 
 def feed(**changes: Any) -> FeedFacts:
@@ -62,6 +70,21 @@ def feed(**changes: Any) -> FeedFacts:
     ("facts", "standing", "words"),
     [
         (IN_STEP, "delivered", "Delivered to catalog: revision 17, stored at 12:00:00.000 UTC"),
+        (
+            replace(IN_STEP, history=DocumentHistory(NOON, [STORED_NOW])),
+            "delivered",
+            "12:00:00.041 UTC, 41 ms after transaction 7123 updated public.price (1 row), application shop",
+        ),
+        (
+            replace(IN_STEP, history=DocumentHistory(NOON, [NO_CHANGE, STORED_NOW])),
+            "unchanged",
+            "recomputed at 12:00:00.000 UTC because public.stock changed, the document is the same; ",
+        ),
+        (
+            replace(IN_STEP, history=DocumentHistory(NOON, [NO_CHANGE, STORED_NOW]), sinks=[LACKS]),
+            "undelivered",
+            "catalog has not taken revision 17",
+        ),
         (replace(IN_STEP, sinks=[]), "stored", "Stored, and no sink takes the feed"),
         (replace(IN_STEP, stored=TOMBSTONE, yielded=Yielded()), "gone", "it left the feed at 12:00:00.000"),
         (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cdc_daemon.insight.daemons import Daemons
+from cdc_daemon.insight.history import Recomputation, Revision, SinkDelivery
 from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
 
 
@@ -193,6 +194,41 @@ class FeedFacts:
 
 
 @dataclass(frozen=True)
+class Event:
+    """Something that happened to the document: a stored revision, or a recomputation without a change.
+
+    Attributes:
+        revision, unchanged: one of them; the other one is None.
+        deliveries: what sinks were given of the revision, the latest first.
+        superseded: sinks that were given a newer revision instead.
+    """
+
+    at: datetime
+    revision: Revision | None
+    unchanged: Recomputation | None
+    deliveries: Sequence[SinkDelivery] = ()
+    superseded: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class DocumentHistory:
+    """What happened to the document, the newest first.
+
+    Attributes:
+        since: since when the history has rows; None if it has none.
+    """
+
+    since: datetime | None = None
+    events: Sequence[Event] = ()
+
+    def stored(self, revision: int) -> Event | None:
+        """Return the event that stored a revision."""
+        return next(
+            (each for each in self.events if each.revision and each.revision.revision == revision), None
+        )
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that was read about one key of a feed.
 
@@ -218,6 +254,18 @@ class Facts:
     backlog: Backlog | None = None
     set_aside: FailedEntity | None = None
     sinks: Sequence[Sink] = ()
+    history: DocumentHistory = field(default=DocumentHistory())
+
+    @property
+    def stored_by(self) -> Event | None:
+        """What stored the present revision, if the history knows it."""
+        return self.history.stored(self.stored.revision) if self.stored else None
+
+    @property
+    def unchanged_by(self) -> Recomputation | None:
+        """The last recomputation, if it left the document as it was."""
+        newest = next(iter(self.history.events), None)
+        return newest.unchanged if newest else None
 
     @property
     def is_current(self) -> bool | None:

@@ -25,6 +25,13 @@ def duration(seconds: float) -> str:
     return f"{max(seconds, 0):,.0f} s"
 
 
+def short(seconds: float) -> str:
+    """Return a short time: `41 ms`, `2.3 s`, `12 min`."""
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 2 * MINUTE_SECONDS else duration(seconds)
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with a noun, such as `1 change` or `2 changes`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -15,6 +15,7 @@ from cdc_daemon.insight.trace.backlog import read_backlog
 from cdc_daemon.insight.trace.deliveries import read_sinks
 from cdc_daemon.insight.trace.documents import differences, keys_of_entity, read_stored, read_yielded
 from cdc_daemon.insight.trace.facts import Facts, Yielded
+from cdc_daemon.insight.trace.history import read_history
 from cdc_daemon.insight.trace.state import FeedRow, read_feed
 from cdc_daemon.insight.trace.subject import Subject
 from cdc_daemon.insight.trace.unread import Unread, read_unread
@@ -112,6 +113,7 @@ class Reader:
             else None,
             set_aside=self._set_aside(entity),
             sinks=tuple(read_sinks(connection, feed, self.sinks, key, shown, stored)),
+            history=read_history(connection, feed.name, entity, stored),
         )
 
     def keys_of(self, entity: Sequence[str], *, limit: int) -> list[tuple[str, ...]]:

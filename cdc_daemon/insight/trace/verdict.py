@@ -30,6 +30,7 @@ class Standing(StrEnum):
     SNAPSHOT = "snapshot"
     UNDELIVERED = "undelivered"
     DELIVERED = "delivered"
+    UNCHANGED = "unchanged"
     STORED = "stored"
     GONE = "gone"
     NEVER = "never"
@@ -64,6 +65,8 @@ def judge(facts: Facts) -> Verdict:
         return Verdict(Standing.NEVER)
     if facts.stored.deleted:
         return Verdict(Standing.GONE)
+    if facts.unchanged_by:
+        return Verdict(Standing.UNCHANGED)
     return Verdict(Standing.DELIVERED if facts.sinks else Standing.STORED)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from cdc_daemon.insight.trace.facts import Facts, Sink
+from cdc_daemon.insight.trace.causes import cause, reason, tables
+from cdc_daemon.insight.trace.facts import Event, Facts, Sink
 from cdc_daemon.insight.trace.phrases import (
     answer,
     counted,
@@ -12,6 +14,7 @@ from cdc_daemon.insight.trace.phrases import (
     holder,
     moment,
     no_daemon,
+    short,
     times,
     waiting,
 )
@@ -158,7 +161,38 @@ def _due(facts: Facts) -> str:
 
 def _delivered(facts: Facts) -> str:
     names = ", ".join(sink.name for sink in facts.sinks)
-    return f"Delivered to {names}: revision {_stored(facts)}"
+    event = facts.stored_by
+    taken = _taken(event, facts) if event else []
+    if event is None or event.revision is None or not taken:
+        return f"Delivered to {names}: revision {_stored(facts)}"
+    last = max(taken)
+    told = f"Delivered to {names} at {moment(facts, last)}"
+    captured = event.revision.captured_at
+    if captured is not None and len(event.revision.causes) == 1 and not event.revision.requests:
+        after = (last - captured).total_seconds()
+        return f"{told}, {short(after)} after {cause(event.revision.causes[0])}"
+    why = reason(event.revision)
+    return f"{told}: revision {_revision(facts)}{f', after {why}' if why else ''}"
+
+
+def _taken(event: Event, facts: Facts) -> list[datetime]:
+    """Return when each sink took the revision first; nothing if the history can't tell it of one of them."""
+    times = {each.sink: each.delivered_at for each in event.deliveries if each.kind in {"page", "taken"}}
+    return (
+        [times[sink.name] for sink in facts.sinks] if all(sink.name in times for sink in facts.sinks) else []
+    )
+
+
+def _unchanged(facts: Facts) -> str:
+    last = facts.unchanged_by
+    if last is None:
+        return "Unchanged"
+    why = tables(last)
+    rest = f"; revision {_stored(facts)}"
+    if facts.sinks:
+        rest += f", delivered to {', '.join(sink.name for sink in facts.sinks)}"
+    because = f" because {why}" if why else ""
+    return f"Unchanged: recomputed at {moment(facts, last.at)}{because}, the document is the same{rest}"
 
 
 def _gone(facts: Facts) -> str:
@@ -186,6 +220,7 @@ _SENTENCES: Mapping[Standing, Callable[[Facts], str]] = {
         "Different: the stored document is not the one that the query yields, and no change is on its way"
     ),
     Standing.DELIVERED: _delivered,
+    Standing.UNCHANGED: _unchanged,
     Standing.STORED: lambda facts: f"Stored, and no sink takes the feed: revision {_stored(facts)}",
     Standing.GONE: _gone,
     Standing.NEVER: lambda _: "Not a document: the query yields no row for this key, and none is stored",
