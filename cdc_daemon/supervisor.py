@@ -1,7 +1,7 @@
-"""The supervisor: a thread for each worker, started again when it fails, stopped together.
+"""The supervisor runs each worker in a thread, restarts failed workers, and stops all of them together.
 
-The contract (after River's startstop): a worker is a loop around blocking work; `run` returns soon after
-`stop` is set and never otherwise; whatever it raises is told here, once, by nobody else.
+The contract (after River's startstop): a worker is a loop around blocking work. `run` returns soon after
+`stop` is set, and never otherwise. Only the supervisor reports an error that it raises, once.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from cdc_daemon.pg.session import is_loss
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 15.0
 SETTLED_SECONDS = 10.0
-"""A worker that ran this long without an error counts as repaired."""
+"""Seconds without an error after which a worker counts as repaired."""
 MOST_QUICK_FAILURES = 5
-"""Failures in a row, none of which passes by itself, after which the daemon ends."""
+"""Number of lasting failures in a row after which the daemon ends."""
 LONGEST_SILENCE_SECONDS = 900.0
-"""Generous: one statement over a large feed takes minutes, and a watchdog that ends the daemon then would
-end it again after every restart."""
+"""Seconds without a heartbeat after which a worker hangs.
 
-# Told by other processes and machines, not by a fault of this one: tried again for ever.
+It is long because a statement over a large feed takes minutes. Otherwise the watchdog would end the daemon
+again after every restart.
+"""
+
+# Errors of other processes and machines, not of this one. The worker is restarted for ever.
 _PASSING = (
     DatabaseUnavailable,
     SinkUnavailable,
@@ -46,7 +49,7 @@ log = get_logger()
 
 
 class Worker(Protocol):
-    """A loop in a thread of its own."""
+    """A loop that the supervisor runs in a thread."""
 
     name: str
 
@@ -54,29 +57,30 @@ class Worker(Protocol):
         """Work until `stop` is set.
 
         Args:
-            stop: every wait of the worker ends soon after it is set.
-            heartbeat: to be called at every turn of the loop, once the worker has what it needs to work: the
-                first call after a start says that a session of the database has answered a statement.
+            stop: event at which every wait of the worker must end soon.
+            heartbeat: function that the worker must call in every turn of the loop. The first call after a
+                start means that a database session has answered a statement.
         """
         ...
 
 
 class WorkerGivenUp(CdcError):
-    """A worker failed again and again with an error that does not pass by itself."""
+    """A worker failed repeatedly with a lasting error."""
 
 
 @dataclass
 class _Post:
-    """One worker and how it is doing.
+    """The state of one worker.
 
     Attributes:
-        beaten_at: its last sign of life; pauses between two tries count as one.
+        beaten_at: time of the last heartbeat. A pause before a restart counts as one.
         attempts: failures in a row.
-        trouble: what the last failure was, until the worker has beaten again.
-        lost_database: that failure was the loss of the database, which is told once for all workers.
-        told: some failure since it last was well was told as its own.
-        alone: nothing else waits for it: when it hangs, the others are not restarted for it.
-        silence_told: it was told that it hangs.
+        trouble: reason of the last failure, until the next heartbeat.
+        lost_database: whether this failure was the loss of the database, which is logged once for all
+            workers.
+        told: whether a failure was logged for this worker since it last worked.
+        alone: whether nothing else waits for it. If it hangs, the watchdog does not end the daemon.
+        silence_told: whether the log has an event that it hangs.
     """
 
     worker: Worker
@@ -91,12 +95,13 @@ class _Post:
 
 
 class Supervisor:
-    """All workers of one process.
+    """Runs all workers of one process.
 
     Args:
-        clock: seconds that only grow.
-        jitter: a number from 0 to 1, so that many daemons do not come back in step.
-        longest_silence_seconds: a worker that has not beaten for this long hangs; the watchdog is not fed.
+        clock: monotonic clock, in seconds.
+        jitter: returns a number from 0 to 1, so that many daemons do not restart at the same time.
+        longest_silence_seconds: time without a heartbeat after which a worker hangs, and the watchdog gets no
+            sign of life.
     """
 
     def __init__(
@@ -120,37 +125,37 @@ class Supervisor:
         self._status = ""
 
     def add(self, worker: Worker, *, alone: bool = False) -> None:
-        """Take a worker; it starts with `run`.
+        """Add a worker, which `run` starts.
 
         Args:
-            alone: nothing else waits for it. A watchdog that ends the daemon because it hangs would start all
-                others anew, and again after every restart.
+            alone: whether nothing else waits for it. Then the watchdog does not end the daemon if it hangs;
+                otherwise all other workers would restart, again and again.
         """
         self._posts.append(_Post(worker, self._clock(), alone=alone))
 
     def lose_database(self, reason: str) -> None:
-        """Hear, before or while the workers run, that the database can't be reached."""
+        """Note that the database can't be reached, before or while the workers run."""
         with self._lock:
             if self._lost_at is None:
                 self._lost_at = self._clock()
-        # Every worker notices; one line is enough.
+        # Every worker notices the loss. One event is enough.
         self._throttle.log(log.warning, "database_lost", about="", reason=reason)
 
     def run(
         self, leave: threading.Event, *, drain_seconds: float, wake: Callable[[], None] = lambda: None
     ) -> list[str]:
-        """Run every worker until `leave` is set, then stop them all.
+        """Run every worker until `leave` is set, then stop all of them.
 
         Args:
-            leave: set by a signal, or here when a worker has given up.
-            drain_seconds: how long to wait for work at hand.
-            wake: ends waits of the workers that `stop` alone does not end.
+            leave: event that a signal sets, or the supervisor when a worker has given up.
+            drain_seconds: longest wait for work in progress, in seconds.
+            wake: ends waits of workers that don't end by `stop`.
 
         Returns:
-            The workers that did not stop in time; their threads end with the process.
+            Names of the workers that did not stop in time. Their threads end with the process.
 
         Raises:
-            WorkerGivenUp: a worker failed for a reason that does not pass by itself; all others are stopped.
+            WorkerGivenUp: a worker failed with a lasting error. All others are stopped.
         """
         self._leave = leave
         for post in self._posts:
@@ -160,7 +165,7 @@ class Supervisor:
             post.thread.start()
         service_notify.notify(READY=1)
         patience = service_notify.watchdog_seconds()
-        # Half of what systemd grants: one that is sent late is still in time.
+        # Half of systemd's interval, so that a late sign of life is still in time.
         while not leave.wait(1.0 if patience is None else min(1.0, patience / 2)):
             self._look_after()
         unstopped = self._stop_all(drain_seconds, wake)
@@ -169,12 +174,12 @@ class Supervisor:
         return unstopped
 
     def silent(self) -> list[str]:
-        """The workers that give no sign of life: none, while all is well."""
+        """Return names of the workers without a heartbeat: none, if all is well."""
         return [post.worker.name for post in self._silent()]
 
     @property
     def has_lost_database(self) -> bool:
-        """Whether the database can't be reached, as far as the workers know."""
+        """Whether the database is lost, as far as the workers know."""
         return self._lost_at is not None
 
     def _silent(self) -> list[_Post]:
@@ -202,7 +207,7 @@ class Supervisor:
     def _stop_all(self, drain_seconds: float, wake: Callable[[], None]) -> list[str]:
         started = self._clock()
         log.info("daemon_stopping", drain_seconds=drain_seconds)
-        # drain_seconds may have been set to more than the unit's TimeoutStopSec.
+        # drain_seconds may be longer than the unit's TimeoutStopSec.
         service_notify.notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int((drain_seconds + 5) * 1_000_000))
         self._stop.set()
         wake()
@@ -220,7 +225,7 @@ class Supervisor:
             started = self._clock()
             error = self._run_once(post, started)
             if error is None or (self._stop.is_set() and isinstance(error, _PASSING)):
-                return  # stopped; perhaps with its connection closed under it
+                return  # stopped, perhaps because its connection was closed
             if self._clock() - started >= SETTLED_SECONDS:
                 post.attempts = 0
             post.attempts += 1
@@ -235,7 +240,7 @@ class Supervisor:
     def _run_once(self, post: _Post, started: float) -> Exception | None:
         try:
             post.worker.run(self._stop, partial(self._heartbeat, post, started))
-        except Exception as error:  # whatever it is: this is the one place where a worker's errors end
+        except Exception as error:  # any error: only the supervisor handles errors of a worker
             return error
         return None if self._stop.is_set() else RuntimeError("the loop ended without being asked to")
 
@@ -246,7 +251,7 @@ class Supervisor:
             return
         post.trouble = None
         post.lost_database = False
-        # One line for the daemon: while one worker still lacks its session, the database is not back.
+        # One event for the daemon: while a worker lacks its session, the database is not back.
         if self._lost_at is not None and not any(one.lost_database for one in self._posts):
             self._database_is_back()
         if post.attempts and post.beaten_at - started >= SETTLED_SECONDS:
@@ -263,8 +268,8 @@ class Supervisor:
         post.trouble = reason
         post.lost_database = is_loss(error)
         if post.lost_database:
-            # A worker that slept through an outage finds its session gone when the others are back already.
-            # Where the database is away once more, its next try says so.
+            # A worker that was idle during an outage notices it after the others have reconnected. If the
+            # database is lost again, the worker's next try reports it.
             if started > self._back_at:
                 self.lose_database(reason)
             return
@@ -278,7 +283,7 @@ class Supervisor:
             "next_try_seconds": round(pause, 3),
         }
         if not isinstance(error, CdcError | psycopg.OperationalError | OSError):
-            fields["exc_info"] = error  # a fault of ours: whoever repairs it needs the place
+            fields["exc_info"] = error  # a bug: its traceback is needed
         self._throttle.log(
             log.error, "worker_failed", about=f"{post.worker.name} {type(error).__name__}", **fields
         )

@@ -1,4 +1,4 @@
-"""Sockets that keep the bounds of the thread that uses them: how long it may wait, how much it may read."""
+"""Sockets that keep the bounds of their thread: how long it may wait, and how much it may read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BoundedSocket(socket.socket):
 
 
 class BoundedTlsSocket(ssl.SSLSocket):
-    """The same over TLS."""
+    """A TLS socket that keeps the bounds of the thread that uses it."""
 
     _wanted: float | None = None
 
@@ -86,11 +86,11 @@ class BoundedTlsSocket(ssl.SSLSocket):
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send bytes within the thread's bounds."""
-        self._limit()  # sendall too comes by here, piece by piece
+        self._limit()  # sendall calls this for each piece
         return super().send(data, flags)
 
 
 def secured(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context, whose sockets keep bounds from now on."""
+    """Make the sockets of a context keep bounds. Return the context."""
     context.sslsocket_class = BoundedTlsSocket
     return context

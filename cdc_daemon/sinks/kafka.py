@@ -1,4 +1,4 @@
-"""The sink that produces documents to Kafka topics, with a tombstone for each delete."""
+"""The Kafka sink: produces a message for each document and a tombstone for each delete."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _LOOK_SECONDS = 60.0
 
 @dataclass
 class KafkaSink(Sink):
-    """Documents as messages by key; the last one of a key is its state, also for a compacted topic.
+    """Produces documents as messages. The last message of a key is its state, also in a compacted topic.
 
     Attributes:
-        topic: with placeholders.
-        client: what librdkafka is configured with.
-        sweep_messages: the largest topic that is read at the end of a full snapshot.
-        servers, tls: what of that a probe looks for by itself.
+        topic: template with placeholders.
+        client: configuration of librdkafka.
+        sweep_messages: largest topic, in messages, that the sink reads at the end of a full snapshot.
+        servers, tls: the parts of the configuration that a probe tries by itself.
     """
 
     name: str
@@ -57,12 +57,12 @@ class KafkaSink(Sink):
     _trouble: KafkaError | None = field(default=None, init=False, repr=False)
     _sweep: Sweep | None = field(default=None, init=False, repr=False)
     _look_at: float = field(default=0.0, init=False, repr=False)
-    # Of each partition the last offset that was written: a topic that is made anew begins at 0 again.
+    # Last written offset of each partition. A topic that was created anew begins at 0 again.
     _offsets: dict[int, int] = field(default_factory=dict[int, int], init=False, repr=False)
     _is_made_anew: bool = field(default=False, init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Produce the records and await the report of each; see `Sink.deliver`."""
+        """Produce the records and wait for the report of each (see `Sink.deliver`)."""
         deadline = time.monotonic() + self.timeout_seconds
         with self._opened(feed) as (producer, topic):
             if not records:
@@ -71,11 +71,11 @@ class KafkaSink(Sink):
             return self._produce(producer, topic, records, deadline)
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Produce a message that says so to each partition, then tombstones; see `Sink.end_snapshot`.
+        """Produce an end message to each partition, then tombstones (see `Sink.end_snapshot`).
 
-        It has no value: to a reader who does not know it, it deletes a document that there never was.
-        A tombstone stands for each document that the snapshot did not name, for readers who do not know the
-        message and for compaction.
+        The end message has no value. For a consumer that does not know it, it deletes a document that never
+        existed. Each document that the snapshot did not name gets a tombstone, for such consumers and for
+        compaction.
         """
         deadline = time.monotonic() + self.timeout_seconds
         with self._opened(end.feed) as (producer, topic):
@@ -99,7 +99,7 @@ class KafkaSink(Sink):
                 ) from error
 
     def _swept(self, producer: Producer, topic: str, end: SnapshotEnd, deadline: float) -> bool:
-        """Do a part of the sweep; true when it is done."""
+        """Do a part of the sweep. Return whether it is done."""
         if not self.sweep_messages:
             return True
         if self._sweep is None:
@@ -125,7 +125,7 @@ class KafkaSink(Sink):
         return True
 
     def _require_small(self, extent: Extent, feed: str, topic: str) -> None:
-        """Raises RecordsRefused if the topic has more messages than may be read."""
+        """Raise RecordsRefused if the topic has more messages than the sink may read."""
         if extent.messages > self.sweep_messages:
             raise RecordsRefused(
                 f"the topic has up to {extent.messages:,} messages: too many to read it for what the full "
@@ -135,18 +135,18 @@ class KafkaSink(Sink):
             )
 
     def sign(self, feed: str) -> str:
-        """The cluster's id, and how far the topic goes; see `Sink.sign`."""
+        """Return the identifier of the cluster and the end of the topic (see `Sink.sign`)."""
         self._is_made_anew = False
         try:
             found = self._extent(feed)
-        except NotAuthorized:  # to look at the topic; delivery does without
+        except NotAuthorized:  # the right to read the topic is missing; a delivery does not need it
             return ""
         return found.mark if found and found.messages else ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """See whether the topic goes as far as it did, at most once a minute; see `Sink.recognized`.
+        """Check that the topic is not shorter than before, at most once a minute (see `Sink.recognized`).
 
-        In between, the offsets tell that the brokers give to what is written.
+        In between, the sink compares the offsets of written messages.
         """
         if self._is_made_anew:
             self._offsets.clear()
@@ -164,7 +164,7 @@ class KafkaSink(Sink):
         return found.mark
 
     def _extent(self, feed: str) -> Extent | None:
-        """How far the topic goes; None if it is not there."""
+        """Return the extent of the topic; None if it does not exist."""
         with self._errors_explained(feed) as topic:
             consumer = reading(self.client)
             try:
@@ -188,7 +188,7 @@ class KafkaSink(Sink):
         messages: Iterable[tuple[int, bytes, list[tuple[str, str | bytes | None]]]],
         deadline: float,
     ) -> None:
-        """Produce tombstones to partitions, and await their reports."""
+        """Produce tombstones to partitions, and wait for their reports."""
         failures: list[KafkaError] = []
 
         def note(error: KafkaError | None, _: Message) -> None:
@@ -204,7 +204,7 @@ class KafkaSink(Sink):
 
     @contextlib.contextmanager
     def _opened(self, feed: str) -> Generator[tuple[Producer, str]]:
-        """The client and the feed's topic, with errors as the contract has them."""
+        """Yield the client and the feed's topic. Convert errors of the client to those of the contract."""
         with self._errors_explained(feed) as topic:
             if self._producer is None:
                 self._producer = Producer({**self.client, "error_cb": self._note})
@@ -219,7 +219,7 @@ class KafkaSink(Sink):
             yield topic
         except KafkaException as error:
             if self._producer is not None:
-                self._producer.poll(0)  # what it has not told yet
+                self._producer.poll(0)  # for errors that it has not reported yet
             failure, trouble = error_of(error), self._trouble
             self.close()
             if failure.code() in FOR_ANY_REASON and trouble is not None:
@@ -227,7 +227,7 @@ class KafkaSink(Sink):
             raise unavailable(failure, where, secured=self.tls is not None) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, who we are, and ask for the topics; see `Sink.probe`."""
+        """Try name, connection, TLS and authorization, and list the topics (see `Sink.probe`)."""
         probe = ConnectionProbe(
             self.servers,
             f"sink {self.name}, feed {feed}",
@@ -239,22 +239,22 @@ class KafkaSink(Sink):
         return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Give up what was not sent; the next `deliver` makes another client."""
+        """Discard unsent messages. The next `deliver` creates another client."""
         self._stop_sweep()
         producer, self._producer = self._producer, None
         if producer is not None:
-            # It would go on sending what we call failed, behind what comes next.
+            # The client would continue to send messages that we reported as failed, after newer ones.
             producer.purge()
             producer.poll(0)
 
     def _note(self, trouble: KafkaError) -> None:
-        """What the client tells of its connections; that all are down says nothing of the reason."""
+        """Remember an error of a connection. "All brokers are down" does not tell the reason."""
         if trouble.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's own codes begin with _
             self._trouble = trouble
 
     def _note_offset(self, message: Message) -> None:
         number, offset = message.partition() or 0, message.offset()
-        if offset is None or offset < 0:  # not told
+        if offset is None or offset < 0:  # unknown
             return
         self._is_made_anew = self._is_made_anew or offset <= self._offsets.get(number, -1)
         self._offsets[number] = offset
@@ -325,10 +325,10 @@ def _headers_of(op: str, end: SnapshotEnd, revision: int) -> list[tuple[str, str
 
 
 def _left(deadline: float) -> float:
-    """Seconds until then.
+    """Return the seconds until the deadline.
 
     Raises:
-        KafkaException: none.
+        KafkaException: the deadline has passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:

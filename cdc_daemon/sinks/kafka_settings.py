@@ -79,9 +79,9 @@ class KafkaSettings(TlsSettings, frozen=True):
         return self
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """The password, where SASL shows it; see `CleartextSettings.in_clear`.
+        """Yield the password if SASL sends it (see `CleartextSettings.in_clear`).
 
-        SCRAM proves that the client knows the password, and does not show it.
+        SCRAM proves that the client knows the password, and does not send it.
         """
         if self.security == "plaintext" and self.sasl_mechanism == "PLAIN":
             for server in self._servers():
@@ -89,7 +89,7 @@ class KafkaSettings(TlsSettings, frozen=True):
                     yield f"user and password to {server.host}", 'set security = "tls"'
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return servers and topic (see `SinkSettings.place`)."""
         return (*sorted(str(server) for server in self._servers()), self.topic)
 
     def open(self, name: str) -> KafkaSink:
@@ -107,16 +107,16 @@ class KafkaSettings(TlsSettings, frozen=True):
         )
 
     def _servers(self) -> list[Server]:
-        """Where to begin; a word of the security protocol may stand before each, as librdkafka takes it."""
+        """Return the first servers. Each may have a prefix `protocol://`, as for librdkafka."""
         urls = [server.strip().rpartition("://")[2] for server in self.bootstrap_servers.split(",")]
         return [Server.of_url(f"//{url}", 9092) for url in urls if url]
 
     def _protocol(self) -> str:
-        """The word that librdkafka has for what is spoken."""
+        """Return librdkafka's name of the security protocol."""
         return ("sasl_" if self.sasl_mechanism else "") + ("ssl" if self.security == "tls" else "plaintext")
 
     def _client(self) -> dict[str, object]:
-        """What librdkafka is configured with (its CONFIGURATION.md)."""
+        """Return the configuration of librdkafka (see its CONFIGURATION.md)."""
         milliseconds = int(self.timeout_seconds * 1000)
         files = {
             "ssl.ca.location": self.ca_file,
@@ -128,17 +128,18 @@ class KafkaSettings(TlsSettings, frozen=True):
             "bootstrap.servers": self.bootstrap_servers,
             "client.id": "cdc-daemon",
             "security.protocol": self._protocol(),
-            # Acknowledged by all replicas in sync; what the client itself repeats is written once, in order.
+            # All in-sync replicas acknowledge. A message that the client repeats is written once, in order.
             "enable.idempotence": True,
-            # As the Java client: streams of others that are partitioned by the same keys can be joined.
+            # As the Java client does, so that streams with the same keys have the same partitions and can be
+            # joined.
             "partitioner": "murmur2_random",
             "compression.type": self.compression,
             "message.max.bytes": self.max_message_bytes,
-            # Given up by the client before we do: what we tell as failed must not be sent later.
+            # The client gives up before the sink does: a message that failed must not be sent later.
             "message.timeout.ms": max(1000, milliseconds * 9 // 10),
             "socket.connection.setup.timeout.ms": min(max(1000, milliseconds), 30_000),
             "linger.ms": 0,
-            # Of an answer: the metadata of some thousand topics. Its default is 100 MB.
+            # The largest answer: the metadata of some thousand topics. The default is 100 MB.
             "receive.message.max.bytes": 8 * MOST_ANSWER_BYTES,
             "socket.keepalive.enable": True,
             "logger": logging.getLogger("librdkafka"),

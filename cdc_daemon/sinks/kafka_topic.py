@@ -1,4 +1,4 @@
-"""What a sink has to know of a feed's topic: how far it goes, and what is left over in it."""
+"""Reads a feed's topic: its extent, and documents that a full snapshot did not name."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MESSAGES_AT_ONCE = 1000
 
 
 def reading(client: Mapping[str, object]) -> Consumer:
-    """A client that reads where it is told, belongs to no group and makes no topic.
+    """Return a client that reads assigned partitions, joins no group and creates no topic.
 
     Args:
-        client: what the producer is configured with.
+        client: configuration of the producer.
     """
     largest = client.get("message.max.bytes")
     fetched = (largest if isinstance(largest, int) else _MEBIBYTE) + 4 * _MEBIBYTE
     return Consumer(
         {
             **{name: value for name, value in client.items() if name not in _OF_A_PRODUCER},
-            "group.id": "cdc-daemon",  # librdkafka wants one; nothing is committed
+            "group.id": "cdc-daemon",  # librdkafka requires one; the client commits nothing
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,

@@ -1,4 +1,4 @@
-"""What client libraries raise over an answer that follows no protocol."""
+"""Exceptions of client libraries at answers that violate the protocol."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MALFORMED_ANSWER: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
 )
-"""Beside the errors that they document: of 5,000 digits, lists in lists, bytes that are no UTF-8."""
+"""Raised besides the documented errors: for numbers of 5,000 digits, deeply nested lists, invalid UTF-8."""
 
 
 def described(error: Exception) -> str:
-    """The error as the words of a message."""
+    """Return the text of a message about such an error."""
     return f"answered with something that can't be understood ({type(error).__name__}: {error})"[:300]

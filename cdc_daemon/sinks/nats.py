@@ -1,4 +1,4 @@
-"""The sink that publishes records to a JetStream stream of NATS."""
+"""The NATS sink: publishes records to a JetStream stream."""
 
 # nats-py leaves the options of its methods untyped, and so the methods.
 # pyright: reportUnknownMemberType=false
@@ -36,8 +36,8 @@ from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
-_TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr; the others pass, or need a person
-_LONGEST_KEY_BYTES = 512  # a subject must fit into the protocol's line of 4,096
+_TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr. Other errors pass, or need a person.
+_LONGEST_KEY_BYTES = 512  # a line of the protocol has 4,096 bytes
 _CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 5.0
 _FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *MALFORMED_ANSWER)
@@ -87,7 +87,7 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
     )
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return servers, stream and subject (see `SinkSettings.place`)."""
         return (without_user(self.url.get_secret_value()), self.stream, self.subject)
 
     def open(self, name: str) -> NatsSink:
@@ -102,7 +102,7 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
         )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """User and password in `url`, or the token; see `CleartextSettings.in_clear`."""
+        """Yield user and password of `url`, or the token (see `CleartextSettings.in_clear`)."""
         if self.uses_tls():
             return
         for url in self.urls():
@@ -111,17 +111,17 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
                 yield f"user and password, or the token, to {host}", "begin url with tls://"
 
     def urls(self) -> list[str]:
-        """One for each server; a password may be in them."""
+        """Return the URL of each server. It may contain a password."""
         return [server.strip() for server in self.url.get_secret_value().split(",")]
 
     def uses_tls(self) -> bool:
-        """Whether the connection is to be secured."""
+        """Return whether the connection uses TLS."""
         return any(url.startswith("tls://") for url in self.urls())
 
 
 @dataclass
 class NatsSink(Sink):
-    """Records as messages with an id; what comes again within the stream's window is dropped there."""
+    """Publishes records as messages with an ID. The stream drops repetitions within its window."""
 
     name: str
     batch_records: int
@@ -137,7 +137,7 @@ class NatsSink(Sink):
         self._loop = EventLoop(f"nats of sink {self.name}")
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Publish the records and await the stream's acknowledgements; see `Sink.deliver`."""
+        """Publish the records and wait for the stream's acknowledgements (see `Sink.deliver`)."""
         where = f"sink {self.name}, feed {feed}"
         try:
             return self._loop.run(self._deliver(records), self.timeout_seconds, most_answer(len(records)))
@@ -146,9 +146,9 @@ class NatsSink(Sink):
             raise self._explained(error, where) from error
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Publish a message that says so; remove subjects that the snapshot did not name.
+        """Publish an end message, and remove subjects that the snapshot did not name.
 
-        That is where the stream keeps one message for each; see `Sink.end_snapshot`.
+        It removes subjects only if the stream keeps one message for each subject (see `Sink.end_snapshot`).
         """
         where = f"sink {self.name}, feed {end.feed}"
         try:
@@ -172,23 +172,23 @@ class NatsSink(Sink):
             raise self._explained(error, where) from error
 
     def sign(self, feed: str) -> str:
-        """When the stream was made; see `Sink.sign`."""
+        """Return the time when the stream was created (see `Sink.sign`)."""
         info = self._looked_up(feed)
         return mark(info) if info else ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Compare that, and look for what was purged; see `Sink.recognized`."""
+        """Compare this time, and look for a purge (see `Sink.recognized`)."""
         try:
             info = self._looked_up(feed)
-        except TargetFault:  # there is no such stream
+        except TargetFault:  # the stream does not exist
             return ""
         return mark if info is None or is_same(info, mark) else ""
 
     def _looked_up(self, feed: str) -> api.StreamInfo | None:
-        """What the stream tells of itself; None where we may not ask.
+        """Return the stream's information; None if the right to read it is missing.
 
         Raises:
-            TargetFault: it is not there.
+            TargetFault: the stream does not exist.
         """
 
         async def ask() -> api.StreamInfo:
@@ -205,7 +205,7 @@ class NatsSink(Sink):
             raise self._explained(error, f"sink {self.name}, feed {feed}") from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, who we are, and for the stream; see `Sink.probe`."""
+        """Try name, connection, TLS and authorization, and look up the stream (see `Sink.probe`)."""
         settings = self.settings
         urls = settings.urls()
         probe = ConnectionProbe(
@@ -219,7 +219,7 @@ class NatsSink(Sink):
         return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connection; the next `deliver` opens one."""
+        """Close the connection. The next `deliver` opens one."""
         session, self._session = self._session, None
         if session is not None:
             with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
@@ -237,7 +237,7 @@ class NatsSink(Sink):
         )
 
     async def _ready(self, *, write: bool) -> Session:
-        """A session; before the first message the stream is made where it is not there."""
+        """Return a session. Before the first message, create a missing stream."""
         if self._session is None or self._session.lost.is_set():
             self._session = await self._connected()
         session = self._session
@@ -248,11 +248,11 @@ class NatsSink(Sink):
         return session
 
     def _denied(self) -> str:
-        """What the server has said that we may not do."""
+        """Return the server's last message about a missing right, or ""."""
         return next(iter(self._session.denied), "") if self._session else ""
 
     async def _swept(self, end: SnapshotEnd) -> bool:
-        """Look at a part of the subjects; true when all were looked at."""
+        """Check a part of the subjects. Return whether all were checked."""
         session = await self._ready(write=True)
         if self._sweep is None:
             if "{key}" not in self.settings.subject:
@@ -333,10 +333,13 @@ class NatsSink(Sink):
         may_not_publish = asyncio.Event()
 
         async def note(error: Exception) -> None:
-            """What goes wrong is raised where it is awaited. A request that is not allowed has no answer."""
+            """Note a missing right: such a request has no answer.
+
+            Other errors are raised where they are awaited.
+            """
             if NOT_AUTHORIZED.search(str(error)):
                 denied[:] = [str(error)]
-                if "$JS.API" not in str(error):  # of our own subjects: nothing will be acknowledged
+                if "$JS.API" not in str(error):  # the right to publish: the server acknowledges nothing
                     may_not_publish.set()
 
         settings = self.settings
@@ -348,7 +351,8 @@ class NatsSink(Sink):
                 name=f"cdc-daemon {self.name}",
                 token=settings.token.get_secret_value() if settings.token else None,
                 tls=tls,
-                # The daemon pauses and tries again; a client that does the same would send what was given up.
+                # The daemon pauses and retries. A client that retries too would send messages that were given
+                # up.
                 allow_reconnect=False,
                 connect_timeout=max(1, int(self.timeout_seconds)),
                 error_cb=note,
@@ -356,17 +360,17 @@ class NatsSink(Sink):
                 closed_cb=note_loss,
             )
         except BaseException:
-            with contextlib.suppress(TimeoutError):  # it waits for an end of TLS that never began
+            with contextlib.suppress(TimeoutError):  # it waits for the end of a TLS session that never began
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
             raise
         stream = client.jetstream(timeout=self.timeout_seconds)
         return Session(client, stream, lost, denied, may_not_publish)
 
     async def _is_there(self, stream: JetStreamContext) -> bool:
-        """Whether the stream is there.
+        """Whether the stream exists.
 
         Raises:
-            NotFoundError: it is not, and must not be made.
+            NotFoundError: it does not exist, and the sink must not create it.
         """
         try:
             await stream.stream_info(self.settings.stream)
@@ -387,7 +391,7 @@ class NatsSink(Sink):
 
 
 def _message_id(record: Record) -> str:
-    """The same for what comes again; another one for what a person asks for again."""
+    """Return the message ID: the same for a repetition, another one for a replay."""
     version = record.hash[:16] if record.hash else "deleted"
     again = "" if record.snapshot is None else f"-{record.snapshot}"
     return f"{record.feed}-{record.revision}-{version}{again}"

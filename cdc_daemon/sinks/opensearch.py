@@ -1,4 +1,4 @@
-"""The sink that indexes documents in OpenSearch or Elasticsearch, with revisions as external versions."""
+"""The OpenSearch sink (also for Elasticsearch): indexes documents, with revisions as external versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _LEAST_VERSION = 1 << 40
-"""Versions of ours are moments in microseconds; a document with a lower one was written by somebody else."""
+"""Our versions are times in microseconds. A document with a lower version was written by another program."""
 _SWEPT_AT_ONCE = 1000
 
 
@@ -39,7 +39,7 @@ def _checked_url(url: str) -> str:
             )
         if parts.username is not None or parts.password is not None:
             raise ValueError("must not hold a user or password: set user and password")
-        _ = parts.port  # raises ValueError when it is no port
+        _ = parts.port  # raises ValueError if the port is invalid
     return url
 
 
@@ -81,7 +81,7 @@ class OpensearchSettings(TlsSettings, frozen=True):
         return self
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """User and password, or the API key; see `CleartextSettings.in_clear`."""
+        """Yield user and password, or the API key (see `CleartextSettings.in_clear`)."""
         if self.user is None and self.api_key is None:
             return
         what = "user and password" if self.api_key is None else "api_key"
@@ -90,11 +90,11 @@ class OpensearchSettings(TlsSettings, frozen=True):
                 yield f"{what} to {host}", "begin url with https://"
 
     def urls(self) -> list[str]:
-        """One for each node."""
+        """Return the URL of each node."""
         return [url.strip() for url in self.url.split(",")]
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return the nodes and the index (see `SinkSettings.place`)."""
         return (without_user(self.url), self.index)
 
     def open(self, name: str) -> OpensearchSink:
@@ -104,7 +104,7 @@ class OpensearchSettings(TlsSettings, frozen=True):
 
 @dataclass
 class OpensearchSink(Sink):
-    """Documents of an index; the server refuses what is not newer, and that counts as delivered."""
+    """Indexes documents. The server rejects documents that are not newer; these count as delivered."""
 
     name: str
     batch_records: int
@@ -112,10 +112,10 @@ class OpensearchSink(Sink):
     timeout_seconds: float
     settings: OpensearchSettings = field(repr=False)
     _client: OpenSearch | None = field(default=None, init=False, repr=False)
-    _scroll: str = field(default="", init=False, repr=False)  # the search that a sweep is in
+    _scroll: str = field(default="", init=False, repr=False)  # the scroll of the present sweep
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Index and delete in one bulk request; see `Sink.deliver`."""
+        """Index and delete in one bulk request (see `Sink.deliver`)."""
         index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, index {index}"
         try:
@@ -131,14 +131,14 @@ class OpensearchSink(Sink):
         except opensearchpy.OpenSearchException as error:
             too_large = error.info if isinstance(error, opensearchpy.ConnectionError) else None
             if isinstance(too_large, AnswerTooLarge) and len(records) > 1:
-                # Each record has its part in the answer: half of them may have half of it.
+                # Each record has a part of the answer, so half of the records may have half of it.
                 raise RecordsRefused(
                     str(too_large), where=where, hint="set a smaller batch_records"
                 ) from error
             raise self._explained(error, where) from error
         except OSError as error:  # a file of TLS
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
-        except MALFORMED_ANSWER as error:  # lists in lists
+        except MALFORMED_ANSWER as error:  # deeply nested lists
             hint = "correct url: which program listens there?"
             raise SinkUnavailable(described(error), where=where, hint=hint) from error
         refusals, ignored = opensearch_bulk.refusals_of(records, answer, where)
@@ -146,9 +146,9 @@ class OpensearchSink(Sink):
         return refusals
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Delete the documents of the feed's index that the snapshot did not name; see `Sink.end_snapshot`.
+        """Delete documents of the feed's index that the snapshot did not name (see `Sink.end_snapshot`).
 
-        An index that feeds share is left alone: its documents do not say whose they are.
+        An index that several feeds share is left unchanged, because its documents do not name their feed.
         """
         if "{feed}" not in self.settings.index:
             return True
@@ -160,10 +160,10 @@ class OpensearchSink(Sink):
             for node in self._client.transport.connection_pool.connections:
                 node.most_bytes = most_answer(_SWEPT_AT_ONCE)
             if not self._scroll:
-                # A search sees what was indexed only after a refresh.
+                # A search finds indexed documents only after a refresh.
                 self._client.transport.perform_request("POST", f"/{index}/_refresh")
             return self._sweep(self._client, index, end.snapshot)
-        except opensearchpy.NotFoundError:  # no index, so nothing to remove; or the search took too long
+        except opensearchpy.NotFoundError:  # no index, so nothing to remove; or the scroll has expired
             self._scroll, again = "", bool(self._scroll)
             return not again
         except opensearchpy.OpenSearchException as error:
@@ -173,7 +173,7 @@ class OpensearchSink(Sink):
             raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
 
     def _sweep(self, client: OpenSearch, index: str, snapshot: int) -> bool:
-        """Look at a page of the index's versions; what came under the snapshot has at least its number."""
+        """Check a page of versions. Documents of the snapshot have at least its number."""
         if self._scroll:
             found = client.transport.perform_request(
                 "POST", "/_search/scroll", body={"scroll": "1m", "scroll_id": self._scroll}
@@ -196,14 +196,14 @@ class OpensearchSink(Sink):
         return not self._scroll
 
     def sign(self, feed: str) -> str:
-        """The index's own UUID, or those behind an alias; see `Sink.sign`."""
+        """Return the UUID of the index, or those behind an alias (see `Sink.sign`)."""
         try:
             return self._uuids(feed)
-        except NotAuthorized:  # to look at the index; delivery does without
+        except NotAuthorized:  # the right to read the index is missing; a delivery does not need it
             return ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Compare that UUID; see `Sink.recognized`. An alias may have got one more index."""
+        """Compare the UUIDs (see `Sink.recognized`). An alias may have one more index."""
         try:
             found = self._uuids(feed)
         except NotAuthorized:
@@ -211,7 +211,7 @@ class OpensearchSink(Sink):
         return found if set(mark.split()) <= set(found.split()) else ""
 
     def _uuids(self, feed: str) -> str:
-        """Of the indices of that name; "" where there is none."""
+        """Return the UUIDs of the indices of this name; "" if there are none."""
         index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, index {index}"
         try:
@@ -231,7 +231,7 @@ class OpensearchSink(Sink):
             raise SinkUnavailable(described(error), where=where, hint=hint) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, who we are, and GET /; see `Sink.probe`."""
+        """Try name, connection, TLS, authorization, and GET / (see `Sink.probe`)."""
         settings = self.settings
         urls = settings.urls()
         probe = ConnectionProbe(
@@ -244,7 +244,7 @@ class OpensearchSink(Sink):
         return probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connections; the next `deliver` opens one."""
+        """Close the connections. The next `deliver` opens one."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -263,7 +263,7 @@ class OpensearchSink(Sink):
         return OpenSearch(
             urls,
             timeout=self.timeout_seconds,
-            max_retries=0,  # the daemon pauses and tries again, with the documents as they are then
+            max_retries=0,  # the daemon pauses and retries, with the documents of that time
             http_compress=settings.compress,
             connection_class=BoundedConnection,
             **options,

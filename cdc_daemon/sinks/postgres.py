@@ -1,4 +1,4 @@
-"""The sink that keeps documents in tables of another PostgreSQL database, exactly once in effect."""
+"""The PostgreSQL sink: writes documents to tables of another database, effectively exactly once."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ from cdc_daemon.sinks.unreachable import Names, unreachable
 
 FORGET_EVERY_SECONDS = 3600.0
 SWEPT_AT_ONCE = 10_000
-"""Rows removed in one transaction at the end of a full snapshot."""
-_LONGEST_TABLE_BYTES = 55  # 63 less "_deleted": PostgreSQL cuts what is longer, and two tables would be one
+"""Number of rows that one transaction removes at the end of a full snapshot."""
+# 63 less "_deleted". PostgreSQL cuts longer names, so that two tables would have one name.
+_LONGEST_TABLE_BYTES = 55
 
-# Of the value, so it would fail again; by class: data, integrity, WITH CHECK OPTION, a limit of the program
-# (an index row too large), an exception that a trigger of the target raises.
+# Errors of a value, which would fail again. By class: data, integrity, WITH CHECK OPTION, a program limit (an
+# index row is too large), an exception of a trigger.
 _OF_THE_RECORDS = re.compile(r"22...|23...|44...|54...|P0001")
-# Of the table, the role or the server: read-only, a table or column that is missing, no space, a shutdown.
-# (57014 is a statement that took too long, and may be of a record.)
+# Errors of the table, the role or the server: read-only, a missing table or column, no space, a shutdown.
+# (57014, a statement that took too long, may be caused by a record.)
 _OF_THE_TARGET = re.compile(r"25...|3F...|42...|53...|55...|57P..|58...")
 
 _HINTS: Mapping[str, str] = {
@@ -66,7 +67,7 @@ def _checked_dsn(dsn: SecretStr) -> SecretStr:
     try:
         conninfo_to_dict(dsn.get_secret_value())
     except psycopg.ProgrammingError as error:
-        # libpq's message is not passed on: it repeats the piece that it stumbled over, perhaps the password.
+        # Don't show libpq's message: it repeats the invalid part, perhaps the password.
         raise ValueError("must be a connection string as libpq takes it") from error
     return dsn
 
@@ -108,15 +109,15 @@ class PostgresSettings(CleartextSettings, frozen=True):
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """The password of `dsn` or of the environment; see `CleartextSettings.in_clear`."""
+        """Yield the password of `dsn` or of the environment (see `CleartextSettings.in_clear`)."""
         if host := clear_host(self.dsn.get_secret_value()):
             yield f"the password to {host}", ALLOWING
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return server, database and table (see `SinkSettings.place`)."""
         dsn = conninfo_to_dict(self.dsn.get_secret_value())
         server = (str(dsn.get(name, "")) for name in ("host", "hostaddr", "port", "service"))
-        # A database that is not named has the user's name.
+        # The default name of the database is the user's name.
         return (*server, str(dsn.get("dbname") or dsn.get("user", "")), self.table)
 
     def open(self, name: str) -> PostgresSink:
@@ -133,13 +134,12 @@ class PostgresSettings(CleartextSettings, frozen=True):
 
 @dataclass
 class PostgresSink(Sink):
-    """Documents as rows, each with its revision, and a cursor that is committed with them.
+    """Writes documents as rows with their revisions, and commits a cursor with them.
 
-    What comes again changes nothing, and what comes late is dropped: no row is older than one that was there.
+    A repeated record changes nothing, and a late record is dropped. So no row becomes older.
 
     Attributes:
-        dsn: with its password.
-        settings: what a person set.
+        dsn: connection string, with its password.
     """
 
     name: str
@@ -151,15 +151,17 @@ class PostgresSink(Sink):
     _connection: Connection | None = field(default=None, init=False, repr=False)
     _known: set[str] = field(default_factory=set[str], init=False, repr=False)
     _forget_at: float = field(default=0.0, init=False, repr=False)
-    _file: str = field(default="", init=False, repr=False)  # of the documents, when they were looked at
+    # Of the documents' table, when it was last checked.
+    _file: str = field(default="", init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Write the records in one transaction; see `Sink.deliver`."""
+        """Write the records in one transaction (see `Sink.deliver`)."""
         tables = self._tables(feed)
         with self._transaction(tables, feed, discard=not records) as connection:
             ignored = self._write(connection, tables, feed, records)
             if self._file not in {"", tables.file(connection)}:
-                # Emptied after it was looked at: with the rows of this batch it would look only written anew.
+                # The table was emptied after the check. With the rows of this batch, a later check would not
+                # notice.
                 self._file = ""
                 where = f"sink {self.name}, feed {feed}, table {tables.shown}"
                 raise TargetFault(
@@ -171,7 +173,7 @@ class PostgresSink(Sink):
         return ()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Delete the feed's rows that the snapshot did not name; see `Sink.end_snapshot`."""
+        """Delete rows of the feed that the snapshot did not name (see `Sink.end_snapshot`)."""
         tables = self._tables(end.feed)
         with self._transaction(tables, end.feed) as connection:
             self._make_tables(connection, tables, end.feed)
@@ -184,15 +186,15 @@ class PostgresSink(Sink):
         return swept < SWEPT_AT_ONCE
 
     def sign(self, feed: str) -> str:
-        """Oid and file of the table of documents; see `Sink.sign`."""
+        """Return oid and file number of the documents' table (see `Sink.sign`)."""
         tables = self._tables(feed)
         with self._transaction(tables, feed) as connection:
             return tables.file(connection)
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Compare oid and file of the table, and look for our row in `cdc_cursor`; see `Sink.recognized`.
+        """Compare oid and file number of the table, and look up our cursor (see `Sink.recognized`).
 
-        TRUNCATE gives a table another file. So do VACUUM FULL and others, which leave its rows there.
+        TRUNCATE gives a table another file. So do VACUUM FULL and other commands, which keep its rows.
         """
         tables = self._tables(feed)
         with self._transaction(tables, feed) as connection:
@@ -207,7 +209,7 @@ class PostgresSink(Sink):
 
     @contextlib.contextmanager
     def _transaction(self, tables: Tables, feed: str, *, discard: bool = False) -> Generator[Connection]:
-        """A transaction that ends within the time limit, with errors as the contract has them."""
+        """Open a transaction with a time limit. Convert errors to those of the contract."""
         deadline = time.monotonic() + self.timeout_seconds
         where = f"sink {self.name}, feed {feed}, table {tables.shown}"
         try:
@@ -229,13 +231,13 @@ class PostgresSink(Sink):
             raise self._explained(error, deadline, where) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, user and password, and write nothing; see `Sink.probe`."""
+        """Try name, connection, TLS, user and password. Write nothing (see `Sink.probe`)."""
         where = f"sink {self.name}, feed {feed}"
         probe = postgres_probe(self.dsn, where, self.timeout_seconds)
         return probed(probe, shown(self.dsn), lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connection; the next `deliver` opens one."""
+        """Close the connection. The next `deliver` opens one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -247,18 +249,18 @@ class PostgresSink(Sink):
         connection = connect(dsn, purpose=f"sink {self.name}", lock_timeout_seconds=self.timeout_seconds)
         milliseconds = f"{self.timeout_seconds * 1000:.0f}"
         connection.execute(statement("session.pin"), {"name": "statement_timeout", "value": milliseconds})
-        # A pooler between may hand each transaction to another session, which knows no statement of ours.
+        # Behind a pooler, each transaction may have another session, which lacks our prepared statements.
         connection.prepare_threshold = None
         return connection
 
     def _make_tables(self, connection: Connection, tables: Tables, feed: str) -> None:
         if self.settings.create and tables.shown not in self._known:
             tables.create(connection)
-            # Where feeds share a table nobody knows whose rows those of an earlier version are.
+            # If feeds share a table, the feed of an earlier version's rows is unknown.
             tables.complete(connection, feed if "{feed}" in self.settings.table else None)
 
     def _write(self, connection: Connection, tables: Tables, feed: str, records: Sequence[Record]) -> int:
-        """Write a batch; returns how many of its records are older than what is there."""
+        """Write a batch. Return the number of its records that are older than the stored documents."""
         self._make_tables(connection, tables, feed)
         latest = max(records, key=lambda record: record.revision, default=None)
         connection.execute(
@@ -307,7 +309,7 @@ class PostgresSink(Sink):
         if _OF_THE_RECORDS.fullmatch(state):
             detail = error.diag.message_detail
             return RecordsRefused(f"{what}: {detail}" if detail else what, where=where, status=state)
-        self.close()  # whatever it was, the next try begins afresh, and looks for its tables again
+        self.close()  # the next try begins anew and checks its tables again
         if time.monotonic() >= deadline and not state:
             what = f"nothing came back within {self.timeout_seconds:g} s"
         hint = _HINTS.get(state, "look at the target's log; it is tried again")

@@ -1,4 +1,4 @@
-"""What libpq's connection string says of the way to a server, for a probe that goes it step by step."""
+"""Probes the connection of a libpq connection string, and explains why a connection failed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMES = Names(
     certificate="sslcert and sslkey in dsn",
     files="sslrootcert, sslcert or sslkey in dsn",
 )
-# A connection that failed has no SQLSTATE (28xxx) in libpq, but for these words.
+# A failed connection has no SQLSTATE (28xxx) in libpq, only these texts.
 _NOT_LET_IN = re.compile(
     r"authentication failed|pg_hba\.conf|no password supplied"
     r"|role \".*\" (?:does not exist|is not permitted)|permission denied for database"
@@ -33,7 +33,7 @@ _NOT_LET_IN = re.compile(
 
 
 def postgres_probe(dsn: str, where: str, timeout_seconds: float) -> ConnectionProbe:
-    """Every host that libpq would try in turn; a directory is a socket in the file system, and no network."""
+    """Return a probe of every host that libpq would try. A directory is a socket in the file system."""
     set_ = parameters(dsn)
     names = (set_.get("host") or set_.get("hostaddr") or "").split(",")
     tried = hosts(set_)
@@ -56,15 +56,15 @@ def postgres_probe(dsn: str, where: str, timeout_seconds: float) -> ConnectionPr
 
 
 def shown(dsn: str) -> list[str]:
-    """Which of user and password the connection string, or the environment, holds."""
+    """Return which of user and password the connection string or the environment has."""
     set_ = parameters(dsn)
     return [name for name in ("user", "password") if set_.get(name)]
 
 
 def not_connected(error: DatabaseUnavailable, where: str) -> SinkUnavailable:
-    """What a connection failed at, and what to do about it.
+    """Return the error for people: why the connection failed, and what to do.
 
-    What failed after a password was shown is a server that does not let us in, whatever its language.
+    A failure after the password was sent is a rejection, whatever the language of the message.
     """
     cause = error.__cause__
     failed = cause.pgconn if isinstance(cause, psycopg.OperationalError) else None
@@ -81,10 +81,10 @@ def not_connected(error: DatabaseUnavailable, where: str) -> SinkUnavailable:
 
 
 def _context(set_: Mapping[str, str]) -> ssl.SSLContext:
-    """A context that verifies as much as `sslmode` says.
+    """Return a context that verifies as much as `sslmode` demands.
 
     Raises:
-        OSError: a file can't be read; that of libpq too, which must be there for `verify-ca` and above.
+        OSError: a file can't be read. `verify-ca` and above need libpq's file if none is set.
     """
     mode = set_["sslmode"]
     authorities = set_.get("sslrootcert", str(_ROOT_CERTIFICATES))
@@ -106,7 +106,11 @@ def _context(set_: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _ask_for_tls(connection: socket.socket) -> None:
-    """Raises NoTls if the server has none."""
+    """Ask the server for TLS.
+
+    Raises:
+        NoTls: the server offers none.
+    """
     connection.sendall(_SSL_REQUEST)
     if connection.recv(1) != b"S":
         raise NoTls

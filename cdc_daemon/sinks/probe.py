@@ -1,4 +1,4 @@
-"""The steps on the way to a target: name, connection, TLS, who we are, whether it takes records."""
+"""Probes a target in steps: name, connection, TLS, authorization, an empty batch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _LAST_WORD_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where one of a target's servers listens.
+    """Host and port of one of a target's servers.
 
     Attributes:
-        name: the one that its certificate must have; None for `host`.
+        name: the name that its certificate must have; None for `host`.
     """
 
     host: str
@@ -38,7 +38,7 @@ class Server:
 
     @classmethod
     def of_url(cls, url: str, port: int) -> Server:
-        """The server that a URL names; `port` where it names none."""
+        """Return the server of a URL, with `port` if the URL has none."""
         parts = urlsplit(url.strip())
         return cls(parts.hostname or "localhost", parts.port or port)
 
@@ -48,16 +48,16 @@ class Server:
 
 @dataclass(frozen=True)
 class ConnectionProbe:
-    """What lies between us and the program that is the target.
+    """Tries the network connection to a target, as a client library would.
 
     Attributes:
-        servers: what the settings name. A client is content with one that can be reached, and so is a probe.
-            None of them (a socket in the file system, a proxy): the way has no steps of its own.
+        servers: servers of the settings. One reachable server is enough. Empty (a socket in the file system,
+            a proxy): the probe has no steps of its own.
         where: sink and feed, for errors.
-        names: what the sink's configuration calls things, for hints.
-        tls: makes the context; None where the settings ask for no TLS.
-        before_tls: what a protocol says in plain text before the handshake; raises OSError when the server
-            answers that it has no TLS.
+        names: names of settings, for hints.
+        tls: returns the TLS context; None if the settings have no TLS.
+        before_tls: exchanges the plain-text messages that a protocol has before the handshake. Raises OSError
+            if the server offers no TLS.
     """
 
     servers: Sequence[Server]
@@ -68,9 +68,9 @@ class ConnectionProbe:
     before_tls: Callable[[socket.socket], None] | None = None
 
     def steps(self) -> Generator[ProbeStep, None, bool]:
-        """`DNS`, `TCP`, and `TLS` where it is used; returns whether all were passed, else the last failed.
+        """Yield the steps `DNS`, `TCP` and, if used, `TLS`. Return whether all passed.
 
-        A step tells of every server, and the next goes on with those that passed.
+        A step tries every server. The next step continues with the servers that passed.
         """
         attempts = [("DNS", self._resolve), ("TCP", self._connect)]
         if self.tls is not None:
@@ -97,7 +97,7 @@ class ConnectionProbe:
     def _resolve(self, server: Server) -> str:
         try:
             found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
-        except UnicodeError as error:  # a label that is empty or too long
+        except UnicodeError as error:  # an empty label, or one that is too long
             raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from error
         return f"{server.host}: {', '.join(sorted({str(each[4][0]) for each in found}))}"
 
@@ -107,16 +107,16 @@ class ConnectionProbe:
 
     def _secure(self, tls: Callable[[], ssl.SSLContext], server: Server) -> str:
         with self._secured(tls, server) as secured:
-            certificate = secured.getpeercert()  # empty where it is not verified
+            certificate = secured.getpeercert()  # empty if it is not verified
             end = f", certificate valid until {certificate['notAfter']}" if certificate else ""
             return f"{secured.version()}{end}"
 
     def client_certificate_rejected(self) -> SinkUnavailable | None:
-        """Whether a server ends TLS because of our certificate, or for want of one; None if none does.
+        """Return the error if a server rejects or misses our client certificate; None if none does.
 
-        With TLS 1.3 the handshake is over for us before the server has looked at our certificate, and who
-        writes then may meet the end of the connection instead of the alert that tells why. So nothing is
-        written here, and the server's word awaited.
+        With TLS 1.3 our handshake ends before the server has checked our certificate. A client that writes
+        then may get a closed connection instead of the alert with the reason. So this writes nothing, and
+        waits for the server's alert.
         """
         if self.tls is None:
             return None
@@ -134,7 +134,7 @@ class ConnectionProbe:
 
     @contextmanager
     def _secured(self, tls: Callable[[], ssl.SSLContext], server: Server) -> Generator[ssl.SSLSocket]:
-        """A connection on which the handshake has succeeded."""
+        """Open a connection and perform the TLS handshake."""
         context = tls()
         with connected_socket(server.host, server.port, self._deadline()) as raw:
             raw.settimeout(self.timeout_seconds)
@@ -158,11 +158,13 @@ class ConnectionProbe:
 
 
 def probed(probe: ConnectionProbe, shown: Sequence[str], accept: Callable[[], object]) -> Iterator[ProbeStep]:
-    """The steps of the way, then `authorization` and `accept`; the last is the one that failed, or `accept`.
+    """Yield the steps of the connection, then `authorization` and `accept`.
+
+    The last step is the one that failed, or `accept`.
 
     Args:
-        shown: what we show to be let in, by name or kind, never its value.
-        accept: hands over an empty batch.
+        shown: names of the credentials that the sink sends, never their values.
+        accept: delivers an empty batch.
     """
     if (yield from probe.steps()):
         yield from authorized_and_accepted(probe, shown, accept)
@@ -171,7 +173,7 @@ def probed(probe: ConnectionProbe, shown: Sequence[str], accept: Callable[[], ob
 def authorized_and_accepted(
     probe: ConnectionProbe, shown: Sequence[str], accept: Callable[[], object]
 ) -> Iterator[ProbeStep]:
-    """Whether a target lets us in shows only in its answer, so one exchange tells both."""
+    """Yield the steps `authorization` and `accept`. One exchange shows both."""
     scheme = f"sent: {', '.join(shown)}" if shown else "nothing is set"
     said, failure = "took an empty batch", None
     try:
@@ -191,5 +193,5 @@ def authorized_and_accepted(
 
 
 def user_and_password(url: SplitResult) -> list[str]:
-    """Which of the two a URL holds."""
+    """Return which of user and password a URL has."""
     return [name for name, value in (("user", url.username), ("password", url.password)) if value]

@@ -1,4 +1,4 @@
-"""The sink that keeps documents in Redis: a hash for each, or all changes in a stream."""
+"""The Redis sink: writes documents as hashes, or all changes to a stream."""
 
 # redis-py leaves the **kwargs of its methods untyped, and so the methods.
 # pyright: reportUnknownMemberType=false
@@ -36,7 +36,7 @@ from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
 _MOST_KEYS_BYTES = 1 << 30
-"""Of names of keys, while the server's keys are gone through at the end of a full snapshot."""
+"""Largest size of the names of keys that the sink reads at the end of a full snapshot, in bytes."""
 
 _FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *MALFORMED_ANSWER)
 
@@ -48,7 +48,7 @@ def _checked_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
-    # The client lets a URL's parameters win over what we set: TLS that is not verified, other time limits.
+    # Parameters of a URL override our options in the client: unverified TLS, other time limits.
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _PARAMETERS:
             raise ValueError(
@@ -102,14 +102,14 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """User and password in `url`; see `CleartextSettings.in_clear`."""
+        """Yield user and password of `url` (see `CleartextSettings.in_clear`)."""
         url = self.url.get_secret_value()
         host, parts = clear_host(url, "redis"), urlsplit(url)
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with rediss://"
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return server, database, mode and name (see `SinkSettings.place`)."""
         name = self.key if self.mode == "hash" else self.stream
         url = self.url.get_secret_value()
         return (without_user(url), dict(parse_qsl(urlsplit(url).query)).get("db", ""), self.mode, name)
@@ -128,7 +128,7 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
 
 @dataclass
 class RedisSink(Sink):
-    """Documents as hashes, or changes as entries of a stream; the server compares the revisions."""
+    """Writes documents as hashes, or changes as entries of a stream. The server compares the revisions."""
 
     name: str
     batch_records: int
@@ -137,16 +137,16 @@ class RedisSink(Sink):
     settings: RedisSettings = field(repr=False)
     format: Format = field(repr=False)
     _client: redis.Redis | None = field(default=None, init=False, repr=False)
-    _sweep_at: int = field(default=0, init=False, repr=False)  # the server's cursor over its keys
+    _sweep_at: int = field(default=0, init=False, repr=False)  # the server's cursor of SCAN
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Write the records in one step; see `Sink.deliver`."""
+        """Write the records in one step (see `Sink.deliver`)."""
         with self._asked(feed, most_answer(len(records))) as (client, where):
             return self._write(client, feed, records, where)
 
     @contextlib.contextmanager
     def _asked(self, feed: str, most_bytes: int = MOST_ANSWER_BYTES) -> Generator[tuple[redis.Redis, str]]:
-        """The client, within the limits of a delivery and with errors as the contract has them."""
+        """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
         where = f"sink {self.name}, feed {feed}"
         with Bounds(time.monotonic() + self.timeout_seconds, most_bytes) as bounds:
             try:
@@ -172,7 +172,7 @@ class RedisSink(Sink):
         return refusals
 
     def _try(self, client: redis.Redis, feed: str) -> None:
-        """Do what a delivery does to keys of our own, and take them away in the same step."""
+        """Do the same as a delivery with keys of our own, and delete them in the same step."""
         client.ping()
         name = placeholders.filled(
             self.settings.key if self.settings.mode == "hash" else self.settings.stream,
@@ -192,7 +192,7 @@ class RedisSink(Sink):
             step.execute()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Remove hashes that the snapshot did not name, or append its end; see `Sink.end_snapshot`."""
+        """Remove hashes that the snapshot did not name, or append its end (see `Sink.end_snapshot`)."""
         with self._asked(end.feed, _MOST_KEYS_BYTES) as (client, where):
             if self.settings.mode == "stream":
                 self._append_end(client, end)
@@ -203,10 +203,10 @@ class RedisSink(Sink):
         return not self._sweep_at
 
     def sign(self, feed: str) -> str:
-        """Leave a word on the server that is lost with the documents; see `Sink.sign`.
+        """Store a mark on the server, which is lost with the documents (see `Sink.sign`).
 
-        A server that drops any key when its memory is full (`allkeys-…`) would drop the word too, and is not
-        signed.
+        A server that evicts any key when its memory is full (`allkeys-…`) could evict the mark, so it gets
+        none.
         """
         try:
             with self._asked(feed) as (client, _):
@@ -216,11 +216,11 @@ class RedisSink(Sink):
                 place, word = self._word(feed)
                 client.hsetnx(place, word, uuid4().hex)
                 return _text(client.hget(place, word))
-        except NotAuthorized:  # to INFO, or to that key: delivery does without
+        except NotAuthorized:  # for INFO, or for this key: a delivery does not need it
             return ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Look for that word, and for the stream; see `Sink.recognized`."""
+        """Look up the mark and the stream (see `Sink.recognized`)."""
         try:
             with self._asked(feed) as (client, _):
                 has_documents = self.settings.mode == "hash" or bool(client.exists(self._stream(feed)))
@@ -229,7 +229,7 @@ class RedisSink(Sink):
             return mark
 
     def _word(self, feed: str) -> tuple[str, str]:
-        """Hash and field that hold the word. No key of a document makes this name, for its % would be %25."""
+        """Return hash and field of the mark. No document's key has this name, because its % would be %25."""
         if self.settings.mode == "stream":
             return f"{self._stream(feed)}:revisions", "cdc-daemon:target"
         name = placeholders.filled(self.settings.key, feed=feed, sink=self.name, key="cdc-daemon%target")
@@ -239,7 +239,7 @@ class RedisSink(Sink):
         return placeholders.filled(self.settings.stream, feed=feed, sink=self.name)
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, user and password, and PING; see `Sink.probe`."""
+        """Try name, connection, TLS, user and password, and PING (see `Sink.probe`)."""
         parts = urlsplit(self.settings.url.get_secret_value())
         probe = ConnectionProbe(
             [] if parts.scheme == "unix" else [Server(parts.hostname or "localhost", parts.port or 6379)],
@@ -250,7 +250,7 @@ class RedisSink(Sink):
         return probed(probe, user_and_password(parts), lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connection; the next `deliver` opens one."""
+        """Close the connection. The next `deliver` opens one."""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -263,9 +263,9 @@ class RedisSink(Sink):
             options = {"connection_class": TlsConnection, "tls": settings.tls_context()}
         elif urlsplit(url).scheme == "unix":
             options = {"connection_class": UnixConnection}
-        # One that the server closed meanwhile is replaced at once; what the script does twice is the same.
+        # Replace a connection that the server has closed. A script that runs twice has the same result.
         again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        half = self.settings.timeout_seconds / 2  # for that other try
+        half = self.settings.timeout_seconds / 2  # for the second try
         return redis.Redis.from_url(
             url,
             single_connection_client=True,
@@ -319,7 +319,7 @@ class RedisSink(Sink):
         )
 
     def _sweep(self, client: redis.Redis, end: SnapshotEnd) -> None:
-        """Look at a part of the server's keys: those whose names a document of the feed may have."""
+        """Check a part of the server's keys, if documents of the feed may have their names."""
         template = self.settings.key
         around = placeholders.filled(template, feed=end.feed, sink=self.name, key="\0").split("\0")
         pattern = "*".join(re.sub(r"([\[\]*?\\^-])", r"\\\1", part) for part in around)
@@ -359,10 +359,10 @@ class RedisSink(Sink):
 
 
 def _text(found: object) -> str:
-    """A value that the server gave; "" for none."""
+    """Return a value of the server as text; "" for none."""
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else ""
 
 
 def _code(reason: str) -> str:
-    """The word in capitals that an error of Redis begins with."""
+    """Return the error code with which an error of Redis begins."""
     return reason.split(" ", 1)[0].lstrip("-")

@@ -1,4 +1,4 @@
-"""The sink that writes objects of lines to S3, or to what speaks its protocol, with a manifest for each."""
+"""The S3 sink: writes objects of NDJSON lines, with a manifest for each, to S3 or a compatible service."""
 
 from __future__ import annotations
 
@@ -110,15 +110,16 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
         return self
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """What authorizes a request, which boto3 always sends; see `CleartextSettings.in_clear`.
+        """Yield the signed requests, which boto3 always sends (see `CleartextSettings.in_clear`).
 
-        The secret itself is not sent. A session token is, and who reads a signed request can repeat it.
+        boto3 does not send the secret, but it sends a session token, and a reader can repeat a signed
+        request.
         """
         if self.endpoint_url and (host := clear_host(self.endpoint_url, "http")):
             yield f"signed requests to {host}", "begin endpoint_url with https://"
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return address, bucket and prefix (see `SinkSettings.place`)."""
         return (self.endpoint_url or "", self.bucket, self.prefix)
 
     def open(self, name: str) -> S3Sink:
@@ -136,10 +137,10 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
 
 @dataclass
 class S3Sink(Sink):
-    """Objects that are named by what is in them, and manifests that say which of them count, in order.
+    """Writes objects that are named by their content, and manifests that list them in order.
 
-    The manifest is written after its object: a crash between the two leaves an object that no manifest names,
-    and the batch that comes again finds it there and writes the manifest. After both, it finds both.
+    The sink writes the manifest after its object. After a crash between the two, the repeated batch finds the
+    object and writes the manifest. After a crash later, it finds both.
     """
 
     name: str
@@ -155,10 +156,10 @@ class S3Sink(Sink):
     _half_time: float = field(default=0.0, init=False, repr=False)
     _seen: tuple[str, float] = field(
         default=("", 0.0), init=False, repr=False
-    )  # mark, and until when it holds
+    )  # mark, and the time until which it is valid
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Write one object, then its manifest; see `Sink.deliver`."""
+        """Write one object, then its manifest (see `Sink.deliver`)."""
         prefix, where = self._place_of(feed)
         with self._asked(where) as client:
             if records:
@@ -168,7 +169,7 @@ class S3Sink(Sink):
         return ()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Write a manifest that says so; see `Sink.end_snapshot`."""
+        """Write a manifest of the end (see `Sink.end_snapshot`)."""
         prefix, where = self._place_of(end.feed)
         manifest = {"feed": end.feed, "snapshot_end": end.snapshot, "object": None, "records": 0}
         with self._asked(where) as client:
@@ -178,7 +179,7 @@ class S3Sink(Sink):
         return True
 
     def sign(self, feed: str) -> str:
-        """Leave an object below the prefix that is lost with the others; see `Sink.sign`."""
+        """Write an object below the prefix, which is lost with the other objects (see `Sink.sign`)."""
         prefix, where = self._place_of(feed)
         with self._asked(where) as client:
             found = self._marks(client, prefix)
@@ -186,12 +187,12 @@ class S3Sink(Sink):
                 found = [f"{_SIGNED}{uuid4().hex}.json"]
                 told = {"feed": feed, "sink": self.name, "signed_at": _stamp(datetime.now(UTC))}
                 self._put_new(client, f"{prefix}{found[0]}", orjson.dumps(told))
-        # A service whose lists are late shows it only after a while.
+        # A service with eventually consistent lists shows the object only after some time.
         self._seen = (found[0], time.monotonic() + _LOOK_SECONDS)
         return found[0]
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Look for that object, at most once a minute; see `Sink.recognized`."""
+        """Look up this object, at most once a minute (see `Sink.recognized`)."""
         if self._seen[0] == mark and time.monotonic() < self._seen[1]:
             return mark
         prefix, where = self._place_of(feed)
@@ -209,14 +210,14 @@ class S3Sink(Sink):
         return [one.get("Key", "").removeprefix(prefix) for one in answer.get("Contents", [])]
 
     def _place_of(self, feed: str) -> tuple[str, str]:
-        """The prefix of a feed's objects, and where that is, for errors."""
+        """Return the prefix of a feed's objects, and the place for errors."""
         prefix = placeholders.filled(self.settings.prefix, feed=feed, sink=self.name)
         return prefix, f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
 
     @contextlib.contextmanager
     def _asked(self, where: str) -> Generator[S3Client]:
-        """The client, within the limits of a delivery and with errors as the contract has them."""
-        # A page of a list, the longest answer, has a thousand names.
+        """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
+        # The longest answer is a page of a list with a thousand names.
         with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
             try:
                 if self._client is None:
@@ -224,8 +225,8 @@ class S3Sink(Sink):
                 self._half_time = time.monotonic() + self.timeout_seconds / 2
                 yield self._client
             except RecursionError as error:
-                # Told that the bucket is elsewhere, boto3 asks where, and asks again when that is
-                # redirected too.
+                # After a redirect, boto3 asks for the bucket's region. It does not stop if the service
+                # redirects this request too.
                 self.close()
                 raise SinkUnavailable(
                     "answers every request with a redirect",
@@ -239,7 +240,7 @@ class S3Sink(Sink):
                 raise explained(told, where) from error
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, the credentials, and list the prefix; see `Sink.probe`."""
+        """Try name, connection, TLS and credentials, and list the prefix (see `Sink.probe`)."""
         where = f"sink {self.name}, feed {feed}"
         try:
             if self._client is None:
@@ -247,14 +248,14 @@ class S3Sink(Sink):
         except SinkUnavailable as error:
             yield ProbeStep("DNS", failure=error)
             return
-        except (BotoCoreError, ValueError) as error:  # no region, a profile that is not there
+        except (BotoCoreError, ValueError) as error:  # no region, or a missing profile
             hint = "correct region, endpoint_url, or the profile in the environment"
             yield ProbeStep("DNS", failure=SinkUnavailable(str(error), where=where, hint=hint))
             return
         url = self._client.meta.endpoint_url
         secured = url.startswith("https:")
         probe = ConnectionProbe(
-            # A proxy of the environment resolves the name and connects in our place.
+            # A proxy of the environment resolves the name and opens the connection.
             [] if get_environ_proxies(url) else [Server.of_url(url, 443 if secured else 80)],
             where,
             self.timeout_seconds,
@@ -265,7 +266,7 @@ class S3Sink(Sink):
         yield from probed(probe, shown, lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connections; the next `deliver` opens one."""
+        """Close the connections. The next `deliver` opens one."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -297,7 +298,7 @@ class S3Sink(Sink):
         )
 
     def _put_new(self, client: S3Client, name: str, body: bytes) -> bool:
-        """Write an object; false if there is one of that name (which then holds the same)."""
+        """Write an object. Return False if one of this name exists; it then has the same content."""
         self._begin_in_time()
         try:
             answer = client.put_object(Bucket=self.settings.bucket, Key=name, Body=body, IfNoneMatch="*")
@@ -310,7 +311,7 @@ class S3Sink(Sink):
         return True
 
     def _has_manifest(self, client: S3Client, prefix: str, name: str, digest: str) -> bool:
-        """Whether a manifest names the object; its name ends with the object's digest."""
+        """Whether a manifest names the object. The manifest's name ends with the object's digest."""
         self._begin_in_time()
         written_at = client.head_object(Bucket=self.settings.bucket, Key=name)["LastModified"]
         after = f"{prefix}manifests/{_stamp(written_at - _CLOCKS_DIFFER)}"
@@ -324,7 +325,7 @@ class S3Sink(Sink):
         return False
 
     def _next_manifest(self, client: S3Client, prefix: str) -> str:
-        """A moment that sorts behind every manifest that is there, also if a clock was set back."""
+        """Return a time that sorts after every existing manifest, even if a clock was set back."""
         now = _stamp(datetime.now(UTC))
         if not self._last_manifest:
             begins = f"{prefix}manifests/"
@@ -339,10 +340,10 @@ class S3Sink(Sink):
         return _stamp(moment + timedelta(microseconds=1))
 
     def _begin_in_time(self) -> None:
-        """Stop between two requests rather than end later than `timeout_seconds`: each may take half of it.
+        """Check that there is time for one more request. Each may take half of `timeout_seconds`.
 
         Raises:
-            TimeoutError: half of the time is over. What was written stays, and the next try finds it.
+            TimeoutError: half of the time is over. Written objects stay, and the next try finds them.
         """
         if time.monotonic() > self._half_time:
             raise TimeoutError("the service was too slow for all that a batch needs")
@@ -366,7 +367,7 @@ class S3Sink(Sink):
         )
 
     def _meet_credentials(self) -> None:
-        """Have those hidden that boto3 found itself: an answer may repeat them, a session token above all."""
+        """Hide credentials that boto3 found: an answer may repeat them, especially a session token."""
         if self._credentials is not None:
             found = self._credentials.get_frozen_credentials()
             redaction.meet(found.secret_key, found.token)
@@ -374,10 +375,10 @@ class S3Sink(Sink):
 
 _SIGNED = "target-"
 _LOOK_SECONDS = 60.0
-"""Pause between two looks for the object that marks the bucket: each is a request that costs money."""
+"""Seconds between two look-ups of the mark: each is a request that costs money."""
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 def _stamp(moment: datetime) -> str:
-    """A moment that sorts as text: 20250102T030405.678901Z."""
+    """Return a time that sorts as text: 20250102T030405.678901Z."""
     return moment.astimezone(UTC).strftime(_STAMP)

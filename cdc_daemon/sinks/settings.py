@@ -1,4 +1,4 @@
-"""What a person may set for a sink of any kind; each kind adds its own fields and opens itself."""
+"""Settings that every kind of sink has. Each kind adds its own, and opens its sink."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cdc_daemon.sinks.limits import Limits
 from cdc_daemon.sinks.sink import Sink
 
 RELATIVE_PATH: JsonDict = {"relative_path": True}
-"""Marks a text that is a path: the reader of the configuration makes it one from the file's folder."""
+"""Marks a text that is a path, relative to the folder of the configuration."""
 
 MAY_HOLD_SECRET: JsonDict = {"may_hold_secret": True}
-"""Marks a URL that is no secret by itself. Given by `<field>_file`, all of it is one (a webhook's path)."""
+"""Marks a URL that is no secret by itself. If it is given by `<field>_file`, it is one (a webhook's path)."""
 
 
 def _mapping(given: object) -> object:
-    """Lines of `Name: value`, as a file holds them, as the mapping that they mean; anything else as it is."""
+    """Return the mapping of lines of `Name: value`, as a file has them. Any other value is unchanged."""
     if not isinstance(given, str):
         return given
     lines = [line.strip() for line in given.splitlines() if line.strip()]
@@ -33,21 +33,21 @@ def _mapping(given: object) -> object:
 
 
 def without_user(urls: str) -> str:
-    """URLs with commas between them, sorted, without users, passwords and queries."""
+    """Return comma-separated URLs, sorted, without users, passwords and queries."""
     parts = [urlsplit(url.strip()) for url in urls.split(",")]
     return ",".join(sorted(f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts))
 
 
 SecretLines = Annotated[dict[str, SecretStr], BeforeValidator(_mapping)]
-"""Names with secret values: a table in the configuration, lines of `Name: value` in a file of its own."""
+"""Names with secret values: a table in the configuration, or lines of `Name: value` in a separate file."""
 
 
 class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_errors=True):
-    """One `[sinks.<name>]` table of the configuration.
+    """A table `[sinks.<name>]` of the configuration.
 
-    A secret is a field of type `SecretStr` (or `SecretLines`); the reader of the configuration also takes
-    `<field>_file` for it, so that no kind of sink declares it again. Inputs are hidden
-    in the text of validation errors, which reaches the log.
+    A secret is a field of type `SecretStr` (or `SecretLines`). The configuration may have `<field>_file`
+    instead; no kind of sink needs to declare that. Messages of validation errors, which reach the log, don't
+    show inputs.
     """
 
     type: str = Field(description="Kind of sink.")
@@ -75,33 +75,33 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
 
     @property
     def given_in_files(self) -> set[str]:
-        """The fields whose values stood in files of their own (noted by the reader): none may be shown."""
+        """Fields whose values came from files. None of them may be shown."""
         return self._given_in_files
 
     @property
     def limits(self) -> Limits:
-        """What the target is asked to take, for an estimate; a kind with more limits than these says so."""
+        """Limits of batches and requests, for an estimate. A kind with other limits overrides it."""
         return Limits(self.batch_records, self.batch_bytes)
 
     def place(self) -> tuple[str, ...]:
-        """The settings that say where documents go, without those that say who we are there.
+        """Return the settings that identify the target, without credentials.
 
-        When they change, the sink gets a full snapshot. By default nothing is noticed.
+        When they change, the sink gets a full snapshot. By default there are none, and no change is noticed.
         """
         return ()
 
     @property
     def target(self) -> str:
-        """A digest of `place`; empty where a kind does not tell."""
+        """Digest of `place`; empty if the kind has none."""
         place = self.place()
         return sha256("\0".join((self.type, *place)).encode()).hexdigest() if place else ""
 
     @abstractmethod
     def open(self, name: str) -> Sink:
-        """The sink that these settings describe, for one feed; nothing is connected or written yet.
+        """Return a sink with these settings for one feed, not yet connected.
 
-        Called once for each feed that the sink takes, and again after a failure.
+        The caller calls it once for each feed of the sink, and again after a failure.
 
         Args:
-            name: what the configuration calls it, for errors and placeholders.
+            name: name of the sink in the configuration, for errors and placeholders.
         """

@@ -12,12 +12,12 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One record that the target refused while it took the others of the batch.
+    """A record that the target refused, although it took the others of the batch.
 
     Attributes:
         key: the record's `key`.
-        reason: the target's own words; they are cut and cleaned by the caller.
-        status: the target's code for it, such as an HTTP status or the name of an error.
+        reason: the target's message. The caller shortens and cleans it.
+        status: the target's code, such as an HTTP status or the name of an error.
         batch: ID of the request that had the record, if requests have one.
     """
 
@@ -29,12 +29,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    """One thing that was tried on the way to the target.
+    """One step of a probe.
 
     Attributes:
-        name: what was tried, in a word or two: `DNS`, `TCP`, `TLS`, `authorization`, `accept`.
-        said: what was found, for a person: an address, a version, a certificate's end.
-        failure: why it did not go on from here; None for a step that passed.
+        name: what the step tries: `DNS`, `TCP`, `TLS`, `authorization`, `accept`.
+        said: what it found, for a person: an address, a version, the end of a certificate.
+        failure: why the probe ended here; None for a step that passed.
     """
 
     name: str
@@ -43,108 +43,116 @@ class ProbeStep:
 
 
 class Sink(ABC):
-    """A target that takes records of one feed, per key in order.
+    """Delivers the records of one feed to a target, in order for each key.
 
-    An instance serves one feed and is called by one thread; several instances of one configured sink, one a
-    feed, may send to its target at the same time. What they share (a limit of requests a second) belongs to
-    the settings that opened them. `docs/write-a-sink.md` tells the whole story.
+    An instance serves one feed and is called by one thread. A configured sink has an instance for each feed,
+    and these may send at the same time. The settings that open them hold what they share, such as a limit of
+    requests per second. See also `docs/write-a-sink.md`.
     """
 
     name: str
-    """What the configuration calls it."""
+    """Name of the sink in the configuration."""
     batch_records: int
-    """At most this many records a call of `deliver`."""
+    """Largest number of records in a call of `deliver`."""
     batch_bytes: int
-    """At most about this many bytes of documents a call; a single larger document still goes alone."""
+    """Approximate largest number of bytes of documents in a call. A larger document is delivered alone."""
     timeout_seconds: float
-    """The longest that one `deliver` may take; leases are made longer than this."""
+    """Longest duration of one `deliver`, in seconds. Leases last longer than this."""
     wants_previous: bool = False
-    """Whether `Record.previous` is needed; it costs a second copy of every document in the database."""
+    """Whether the sink needs `Record.previous`.
+
+    This costs a second copy of every document in the database.
+    """
     ignored: int = 0
-    """How many records it has ignored because the target holds something newer, as far as it can tell."""
+    """Number of records that the target ignored because it has newer documents, as far as the sink knows."""
     removed: int = 0
-    """How many documents it has removed so far at ends of full snapshots, as far as it can tell."""
+    """Number of documents that it removed at the ends of full snapshots, as far as it knows."""
     batches: Sequence[str] = ()
     """IDs of the requests of the last `deliver`, if requests have one: the target's log has the same."""
     refills_lost: bool = True
-    """Whether a target that was lost gets a full snapshot by itself. False where others may rightly take away
-    what it was given; then the log says so and a person decides."""
+    """Whether a lost target gets a full snapshot automatically.
+
+    False if others may remove documents from it on purpose. Then the log reports the loss, and a person
+    decides.
+    """
 
     @abstractmethod
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Hand over records of one feed.
+        """Deliver records of one feed.
 
-        Returns only when the target has the records for good (a file: after fsync; HTTP: after a 2xx),
-        because the caller then moves its cursor for good. After an error, or a crash, some or all of them
-        come again, perhaps in a later state, until they are taken.
+        Return only when the target has stored the records durably (a file: after fsync; HTTP: after a 2xx),
+        because the caller then moves its cursor. After an error or a crash, the caller delivers some or all
+        of the records again, perhaps in a later state, until the target has taken them.
 
-        A key occurs once in a call, so parts of it may be sent at the same time; one call ends before the
-        next begins.
+        A key occurs once in a call, so the sink may send parts of a call at the same time. A call ends before
+        the next one begins.
 
         Args:
-            records: may be empty: nothing is to be changed, and an error says that nothing can be.
+            records: may be empty. Then the sink changes nothing, and checks that it could deliver.
 
         Returns:
-            The records that the target refused, each by itself; it has taken all others for good.
+            The records that the target refused individually. It has taken all others.
 
         Raises:
-            SinkUnavailable: nothing can be taken now; the records come again after a pause.
+            SinkUnavailable: the target takes nothing now. The caller delivers the records again after a
+                pause.
             RecordsRefused: the target understood the batch and refused it as a whole, and would refuse the
-                same bytes again. The caller halves it until the bad records stand alone.
+                same bytes again. The caller halves the batch until the bad records stand alone.
         """
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:  # noqa: ARG002 - for those that do something
-        """Mark the end of a full snapshot; a sink that owns its target removes what that did not name.
+        """Mark the end of a full snapshot, and remove documents that it did not name if the sink owns them.
 
-        It comes after the last record of the snapshot and before any other record; after an error or a crash
-        it comes once more. Only documents of this feed may be removed. By default nothing is done.
+        The caller calls it after the last record of the snapshot and before any other record, and again after
+        an error or a crash. Only documents of this feed may be removed. By default it does nothing.
 
         Returns:
-            Whether it is done. False: it is called again at once; so a long removal is done in parts, each
-            within `timeout_seconds`.
+            Whether it is done. After False the caller calls it again at once. So a long removal has several
+            parts, each within `timeout_seconds`.
 
         Raises:
-            SinkUnavailable: nothing can be taken now; the last records and the end come again after a pause.
-            RecordsRefused: the target does not understand the end; delivery goes on without it.
+            SinkUnavailable: the target takes nothing now. The caller repeats the last records and the end
+                after a pause.
+            RecordsRefused: the target does not understand the end. The delivery continues without it.
         """
         return True
 
     def sign(self, feed: str) -> str:  # noqa: ARG002 - for those that can tell
-        """Find out what tells the target from another one in its place.
+        """Return a mark by which the target can be recognized later.
 
-        It is called when the target has taken records of the feed. A target that has no number of its own
-        gets a mark that is lost with it. By default nothing tells.
+        The caller calls it when the target has taken records of the feed. If the target has no identifier of
+        its own, the sink stores a mark there, which is lost with the target. By default there is no mark.
 
         Returns:
-            Words for `recognized`, kept in the daemon's database; "" where nothing tells.
+            The mark for `recognized`, which the daemon keeps in its database; "" if there is none.
 
         Raises:
-            SinkUnavailable: the target can't be asked now.
+            SinkUnavailable: the target does not answer now.
         """
         return ""
 
     def recognized(self, feed: str, mark: str) -> str:  # noqa: ARG002 - for those that can tell
-        """Find out whether the target is still the one that it was; changes nothing there.
+        """Check whether the target is still the same. Changes nothing there.
 
-        It is called before each page of records, and now and then while the feed rests. So a target that this
-        sink makes anew in a delivery must not be recognized afterwards.
+        The caller calls it before each page of records, and sometimes while the feed is idle. So if a
+        delivery creates the target anew, it must not be recognized afterwards.
 
         Args:
-            mark: as `sign`, or this method, has returned it.
+            mark: a mark that `sign` or this method has returned.
 
         Returns:
-            `mark`; or another one by which the same target is known from now on; or "" where the target is
-            another one, is gone, or was emptied. A sink that has no right to look returns `mark`.
+            `mark`; or a new mark of the same target; or "" if the target is another one, is gone, or was
+            emptied. A sink without the right to look returns `mark`.
 
         Raises:
-            SinkUnavailable: the target can't be asked now.
+            SinkUnavailable: the target does not answer now.
         """
         return mark
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Find out, step by step, whether records of a feed could be delivered; changes nothing there.
+        """Yield the steps of a check whether the sink could deliver records of a feed. Changes nothing there.
 
-        The last step is the one that failed, or `accept`. By default an empty batch is delivered.
+        The last step is the one that failed, or `accept`. By default the sink delivers an empty batch.
         """
         try:
             self.deliver(feed, ())
@@ -155,4 +163,4 @@ class Sink(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections; a later `deliver` may open them again."""
+        """Close files and connections. A later `deliver` may open them again."""

@@ -1,4 +1,4 @@
-"""Whether a file is ours, and where its last whole frame ends: what a crash tore may be cut off behind it."""
+"""Checks that a file is ours, and finds the end of its last whole frame. A torn frame after it may be cut."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _ENOUGH_OF_A_FRAME = 256 * 1024  # bytes: a block of zstd, of which nothing is r
 
 
 class NotRecordsError(Exception):
-    """The file isn't one of ours: not regular, or it holds something else than whole records."""
+    """The file is not ours: it is no regular file, or has something else than whole records."""
 
 
 def whole_end(descriptor: int, size: int, frames: Frames, feed: str | None) -> int:
-    """Where the last whole frame ends, if the file is ours; what follows it was torn by a crash.
+    """Return the end of the last whole frame, if the file is ours. The rest was torn by a crash.
 
-    To cut whatever is not a whole frame destroys the file that a wrong path names: a tar archive ends in
-    zeros, as a file does after a power cut. So nothing may be cut that could be somebody's. Where a whole
-    record of ours precedes, zeros and the beginning of a frame may go. Where nothing whole precedes, only a
-    frame may go of which no more can be read than the beginning of a record.
+    Cutting every incomplete frame would destroy the file of a wrong path: a tar archive ends in zeros, and so
+    does a file after a power cut. So the sink cuts only what can't be foreign. After a whole record of ours
+    it may cut zeros and the beginning of a frame. Without a whole record it may cut only a frame of which no
+    more than the beginning of a record is readable.
 
     Args:
-        size: of the file, in bytes.
-        feed: whose records it holds; None where several feeds may share it.
+        size: size of the file, in bytes.
+        feed: the feed of its records; None if several feeds may share the file.
 
     Raises:
-        NotRecordsError: it is not a file of ours.
+        NotRecordsError: the file is not ours.
     """
     if size == 0:
         return 0
@@ -47,10 +47,10 @@ def whole_end(descriptor: int, size: int, frames: Frames, feed: str | None) -> i
 def _is_torn(
     descriptor: int, start: int, size: int, frames: Frames, feed: str | None, *, alone: bool
 ) -> bool:
-    """Whether what stands behind the last whole frame was left by a crash.
+    """Whether a crash left the bytes after the last whole frame.
 
     Args:
-        alone: no whole frame precedes it.
+        alone: whether no whole frame precedes them.
     """
     if not alone:
         begins = os.pread(descriptor, _LONGEST_BEGINNING, start).rstrip(b"\0")
@@ -67,7 +67,7 @@ def _is_record(line: bytes, feed: str | None) -> bool:
 
 
 def _begins_record(text: bytes, feed: str | None) -> bool:
-    """Whether a record may begin so; the text may end anywhere."""
+    """Whether a record may begin like this. The text may end anywhere."""
     if feed is not None:
         beginning = b'{"feed":"%b","' % feed.encode()
         return text[: len(beginning)] == beginning[: len(text)]
