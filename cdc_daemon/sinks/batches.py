@@ -1,4 +1,4 @@
-"""Cut a run of records into batches that a sink will take."""
+"""Splits records into batches within the limits of a sink."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _record_size: Callable[[Record], int] = attrgetter("size")
 
 
 def split(records: Iterable[Record], max_records: int, max_bytes: int) -> Iterator[list[Record]]:
-    """The same records in the same order, in batches; none is empty.
+    """Yield the records in the same order, in batches that are not empty.
 
     Args:
-        max_records: most records in a batch.
-        max_bytes: most bytes of `Record.size` in a batch; a single larger record goes alone.
+        max_records: largest number of records in a batch.
+        max_bytes: largest sum of `Record.size` in a batch. A larger record is a batch of its own.
     """
     return split_by(_record_size, records, max_records, max_bytes)
 
@@ -26,7 +26,7 @@ def split(records: Iterable[Record], max_records: int, max_bytes: int) -> Iterat
 def split_by(
     size_of: Callable[[Item], float], items: Iterable[Item], most: int, max_bytes: int
 ) -> Iterator[list[Item]]:
-    """The same for whatever stands for records, such as their sizes."""
+    """Do the same for other items with sizes."""
     batch: list[Item] = []
     filled = 0.0
     for item in items:

@@ -1,4 +1,4 @@
-"""Credentials that would go over a network in clear text: refused unless a person allows it."""
+"""Refuses credentials in clear text over a network, unless a person allows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cdc_daemon.sinks.settings import SinkSettings
 
 
 class CleartextSettings(SinkSettings, frozen=True):
-    """What a kind of sink has whose credentials a network may carry."""
+    """Settings of a sink that may send credentials over a network."""
 
     allow_cleartext: bool = Field(
         default=False,
@@ -29,16 +29,16 @@ class CleartextSettings(SinkSettings, frozen=True):
         return self
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """What these settings would send in clear text to another machine, and what to set instead.
+        """Yield the credentials that the sink would send in clear text, and what to set instead.
 
         Yields:
-            Such as `("user and password to cache.example", "begin url with rediss://")`.
+            For example `("user and password to cache.example", "begin url with rediss://")`.
         """
         yield from ()
 
 
 def clear_host(url: str, *clear_schemes: str) -> str | None:
-    """The other machine that a URL reaches without TLS; None if it has TLS, or the machine is this one."""
+    """Return the host of a URL without TLS; None if the URL has TLS or the host is this machine."""
     parts = urlsplit(url.strip())
     host = parts.hostname or ""
     return host if parts.scheme in clear_schemes and not is_loopback(host) else None

@@ -1,4 +1,4 @@
-"""An asyncio event loop in a thread of its own, for client libraries that know no other way."""
+"""An asyncio event loop in a separate thread, for client libraries that need one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _END_SECONDS = 2.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Counts what its connections read, and cancels what runs when it is too much.
+    """An event loop that counts the bytes that its connections read.
 
-    The client libraries put an unfinished message together however long it is.
+    The client libraries collect an unfinished message without a limit.
 
     Attributes:
-        left: bytes that may still be read.
-        too_much: called when there are none left.
+        left: number of bytes that may still be read.
+        too_much: called when the limit is exceeded.
     """
 
     left = MOST_ANSWER_BYTES
@@ -67,10 +67,10 @@ class _Loop(asyncio.SelectorEventLoop):
 
 @dataclass
 class EventLoop:
-    """Runs coroutines for a thread that waits for them; between two of them it answers what the server asks.
+    """Runs coroutines for a thread that waits for them. In between, the loop answers the server's pings.
 
     Attributes:
-        name: of the thread.
+        name: name of the thread.
     """
 
     name: str
@@ -80,14 +80,14 @@ class EventLoop:
     def run(
         self, coroutine: Coroutine[Any, Any, Result], seconds: float, most_bytes: int = MOST_ANSWER_BYTES
     ) -> Result:
-        """What the coroutine returns or raises.
+        """Run a coroutine. Return its result, or raise its exception.
 
         Args:
-            most_bytes: how much the server may say meanwhile.
+            most_bytes: number of bytes that the server may send meanwhile.
 
         Raises:
-            TimeoutError: it took longer; it is cancelled.
-            AnswerTooLarge: the server said more; its connection is cut.
+            TimeoutError: it took longer, and was cancelled.
+            AnswerTooLarge: the server sent more. The connection is closed.
         """
         if self._loop is None:
             self._loop = _Loop()
@@ -107,7 +107,7 @@ class EventLoop:
 
         running: Future[Result] = asyncio.run_coroutine_threadsafe(limited(), loop)
         try:
-            # A library may take its time to hear that it is cancelled.
+            # A library may react late to a cancellation.
             return running.result(seconds + _END_SECONDS)
         except BaseException as error:
             if exceeded.is_set():
@@ -117,7 +117,7 @@ class EventLoop:
             raise
 
     def close(self) -> None:
-        """Cancel what is left and end the thread; the next `run` starts another."""
+        """Cancel remaining tasks and end the thread. The next `run` starts another one."""
         loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return

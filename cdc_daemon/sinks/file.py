@@ -1,4 +1,4 @@
-"""The sink that appends records to files, one a line."""
+"""The file sink: appends records to files, one per line."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class FileSettings(SinkSettings, frozen=True):
     )
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return the path (see `SinkSettings.place`)."""
         return (self.path,)
 
     def open(self, name: str) -> FileSink:
@@ -120,13 +120,13 @@ class FileSettings(SinkSettings, frozen=True):
 
 @dataclass
 class FileSink(Sink):
-    """Records as lines of files; what `deliver` returned from survives a crash of the machine.
+    """Appends records as lines of files. Delivered records survive a crash of the machine.
 
     Attributes:
-        path: with placeholders.
-        frames: how lines stand in the file.
-        rotation: when a file is set aside.
-        rights: of files and folders that are made.
+        path: template with placeholders.
+        frames: format of the file: plain lines, gzip or zstd.
+        rotation: when a file is renamed and a new one begins.
+        rights: permissions of new files and folders.
     """
 
     name: str
@@ -141,27 +141,27 @@ class FileSink(Sink):
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Append the records, a line each, and have the disk keep them; see `Sink.deliver`."""
+        """Append the records, one per line, and fsync (see `Sink.deliver`)."""
         self._append(feed, b"".join(record.encode() + b"\n" for record in records))
         return ()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Append a line that says so; see `Sink.end_snapshot`."""
+        """Append a line for the end (see `Sink.end_snapshot`)."""
         self._append(end.feed, end.encode() + b"\n")
         return True
 
     def sign(self, feed: str) -> str:
-        """Device and inode of the file; see `Sink.sign`."""
+        """Return device and inode of the file (see `Sink.sign`)."""
         try:
             return _identity(self._path(feed).lstat())
         except OSError:
             return ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Look for a file that holds something; see `Sink.recognized`.
+        """Check that the file exists and is not empty (see `Sink.recognized`).
 
-        Where there is none, the one that was there may stand beside under another name: we, or logrotate,
-        have set it aside. Otherwise it was deleted or emptied, and nobody but us makes another one there.
+        If there is none, the former file may have another name in the same folder: this sink or logrotate has
+        renamed it. Otherwise it was deleted or emptied.
         """
         path = self._path(feed)
         try:
@@ -174,14 +174,14 @@ class FileSink(Sink):
         except FileNotFoundError:
             return ""
         except OSError:
-            return mark  # what can't be looked at can't be written either, and the delivery says why
+            return mark  # if the file can't be read, the delivery fails too and gives the reason
         return mark if mark in beside else ""
 
     def _path(self, feed: str) -> Path:
         return Path(placeholders.filled(self.path, feed=feed, sink=self.name))
 
     def _append(self, feed: str, lines: bytes) -> None:
-        """Append lines; none: find out whether some could be appended."""
+        """Append lines. Without lines, check that the sink could append."""
         path = self._path(feed)
         of = feed if "{feed}" in self.path else None
         file = self._files.setdefault(path, LineFile(path, self.frames, self.rotation, self.rights, feed=of))
@@ -211,7 +211,7 @@ class FileSink(Sink):
             ) from error
 
     def close(self) -> None:
-        """Close every file; the next `deliver` opens what it needs."""
+        """Close all files. The next `deliver` opens those that it needs."""
         while self._files:
             self._files.popitem()[1].close()
 

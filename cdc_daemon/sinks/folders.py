@@ -1,4 +1,4 @@
-"""Folders and files that are opened without following links, and made with the rights that are set."""
+"""Opens folders and files without following links, and creates them with the configured permissions."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_MOST_LINKS = 40  # as many as Linux follows in one path
-# A folder on the way need not be readable. (macOS has no O_PATH.)
+_MOST_LINKS = 40  # the limit of Linux for one path
+# A folder of the path need not be readable. (macOS has no O_PATH.)
 _ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_SYNC = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class LinkError(Exception):
-    """A symbolic link stands on the way, and another user may have put it there."""
+    """The path has a symbolic link that another user may have created."""
 
 
 @dataclass(frozen=True)
 class Rights:
-    """The rights of files and folders that are made; those that exist keep theirs.
+    """Permissions of new files and folders. Existing ones keep theirs.
 
     Attributes:
-        file, folder: permission bits, whatever the process's umask is.
-        group: id of the group that owns them; None for the process's own.
+        file, folder: permission bits, independent of the process's umask.
+        group: ID of the group that owns them; None for the process's own group.
     """
 
     file: int = 0o600
@@ -35,7 +35,7 @@ class Rights:
     group: int | None = None
 
     def give(self, descriptor: int, mode: int) -> None:
-        """Set what was just made to exactly this mode, and to the group."""
+        """Set mode and group of a new file or folder."""
         if self.group is not None:
             os.fchown(descriptor, -1, self.group)
         os.fchmod(descriptor, mode)
@@ -43,19 +43,19 @@ class Rights:
 
 @contextmanager
 def opened_folder(path: Path, *, make: Rights | None = None) -> Generator[int]:
-    """A descriptor of a folder that fsync takes.
+    """Return a descriptor of a folder, which can be passed to fsync.
 
-    Opening the path at once would follow every link in it, also one that another user puts there between a
-    check and the opening. So each folder is opened from the one before it. Only a link that nobody but root
-    can have made is followed: it is root's, and so is every folder above it, which nobody else may write.
-    (systemd makes such a link for the state of a service with DynamicUser.)
+    Opening the whole path would follow every link in it, also a link that another user creates between a
+    check and the opening. So each folder is opened relative to the one above. A link is followed only if
+    nobody but root can have created it: root owns the link and every folder above it, and only root may write
+    them. (systemd creates such a link for the state of a service with DynamicUser.)
 
     Args:
-        make: makes missing folders, each kept by the disk, with these rights.
+        make: permissions with which missing folders are created and fsynced.
 
     Raises:
-        LinkError: another link stands on the way.
-        OSError: from the file system.
+        LinkError: the path has another link.
+        OSError: an error of the file system.
     """
     with contextlib.ExitStack() as opened:
         folder = _descriptor(opened, "/", None)
@@ -85,13 +85,13 @@ def opened_folder(path: Path, *, make: Rights | None = None) -> Generator[int]:
 
 
 def opened_file(path: Path, rights: Rights) -> int:
-    """A descriptor to append to the regular file at a path, which is made with its folders if need be.
+    """Return a descriptor to append to the regular file at a path. Create it and its folders if missing.
 
     Raises:
-        LinkError: the file, or a folder on the way, is a symbolic link.
-        OSError: from the file system.
+        LinkError: the file, or a folder of its path, is a symbolic link.
+        OSError: an error of the file system.
     """
-    # O_NONBLOCK: a named pipe without a reader must not hold us here; it means nothing for a regular file.
+    # O_NONBLOCK: don't wait for the reader of a named pipe. It has no effect on a regular file.
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     with opened_folder(path.parent, make=rights) as folder:
         try:
@@ -108,7 +108,7 @@ def opened_file(path: Path, rights: Rights) -> int:
         try:
             if made:
                 rights.give(descriptor, rights.file)
-            # Also when it was there: who made it may have died before it did this.
+            # Also for an existing folder: its creator may have died before the fsync.
             os.fsync(folder)
         except BaseException:
             os.close(descriptor)
@@ -126,7 +126,7 @@ def _made(opened: contextlib.ExitStack, name: str, folder: int, rights: Rights) 
     made = True
     try:
         os.mkdir(name, rights.folder, dir_fd=folder)
-    except FileExistsError:  # another process was quicker; what it made is its own affair
+    except FileExistsError:  # another process has created it
         made = False
     descriptor = _descriptor(opened, name, folder, _TO_SYNC)
     if made:
@@ -136,7 +136,7 @@ def _made(opened: contextlib.ExitStack, name: str, folder: int, rights: Rights) 
 
 
 def _target(name: str, folder: int) -> Path | None:
-    """What a link leads to; None for what is no link."""
+    """Return the target of a link; None if it is no link."""
     try:
         return Path(os.readlink(name, dir_fd=folder))
     except OSError:

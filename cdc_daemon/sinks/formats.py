@@ -1,4 +1,4 @@
-"""What a sink says about a record: the formats, and how several records become one body."""
+"""Formats of records in JSON, and bodies of several records."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _NDJSON = "application/x-ndjson"
 
 @dataclass(frozen=True)
 class Format:
-    """A way to say a record in JSON.
+    """A format of records in JSON.
 
     Attributes:
-        encode: one record as one line of JSON without a line end; documents are spliced in, never parsed into
-            floats.
-        encode_end: the end of a full snapshot in the same way.
-        media_type: of one encoded record alone.
-        array_media_type: of an array of them.
-        wants_previous: whether `Record.previous` is needed.
+        encode: returns a record as one line of JSON without a line end. Documents are inserted as they are,
+            never parsed into floats.
+        encode_end: returns the end of a full snapshot in the same form.
+        media_type: media type of one encoded record.
+        array_media_type: media type of an array of records.
+        wants_previous: whether the format needs `Record.previous`.
     """
 
     encode: Callable[[Record], bytes]
@@ -41,19 +41,19 @@ class Format:
     wants_previous: bool = False
 
     def content_type(self, framing: Framing) -> str:
-        """The media type of what `framed` makes."""
+        """Return the media type of a body that `framed` returns."""
         return _NDJSON if framing == "ndjson" else self.array_media_type
 
 
 def framed(items: Iterable[bytes], framing: Framing) -> bytes:
-    """Encoded records as one body: a JSON array, or lines that each end in a line feed."""
+    """Return encoded records as one body: a JSON array, or lines that each end in a line feed."""
     if framing == "ndjson":
         return b"".join([item + b"\n" for item in items])
     return b"[%b]" % b",".join(items)
 
 
 class FormattedSettings(SinkSettings, frozen=True):
-    """What a person may set for a sink that speaks the formats."""
+    """Settings of a sink with these formats."""
 
     format: FormatName = Field(
         default="records",
@@ -68,7 +68,7 @@ class FormattedSettings(SinkSettings, frozen=True):
     )
 
     def format_for(self, sink: str) -> Format:
-        """The format that is set, for a sink of this name."""
+        """Return the configured format, for a sink of this name."""
         return _FORMATS[self.format](self.event_source, sink)
 
 
@@ -81,7 +81,7 @@ def _documents(_source: str, _sink: str) -> Format:
 
 
 def _document(record: Record) -> bytes:
-    """The bare document; of a deleted one its key fields and `"deleted":true`."""
+    """Return the document; for a delete its key fields and `"deleted":true`."""
     if record.data is not None:
         return on_one_line(record.data)
     key = on_one_line(record.key)
@@ -139,7 +139,7 @@ def _merge_patch(_source: str, _sink: str) -> Format:
 
 
 def _patched(record: Record) -> bytes:
-    """As `records`, with `patch` (RFC 7396) instead of `data` where it is known what the target has."""
+    """Return a record with `patch` (RFC 7396) instead of `data`, if the target's documents are known."""
     patch = None if record.data is None else merge_patch(record.data, record.previous)
     if patch is None:
         return record.encode()

@@ -1,7 +1,7 @@
-"""How lines stand in a file: as they are, or as frames of gzip or zstd, one for each append.
+"""The format of lines in a file: plain, or in frames of gzip or zstd, one for each append.
 
-Frames that follow each other are one valid file for every program that reads the format (RFC 1952, 2.2;
-RFC 8878, 3.1), and each is whole or not: a file that a crash tore is cut back to its last whole one's end.
+A sequence of frames is a valid file of the format (RFC 1952, 2.2; RFC 8878, 3.1). Each frame is whole or
+torn: after a crash the file is cut to the end of its last whole frame.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Literal, Protocol
 Compression = Literal["none", "gzip", "zstd"]
 
 _BLOCK = 64 * 1024
-_GZIP_HEADER = 10  # bytes: ours names no file and no time
-_GZIP_LEVEL = 6  # of a batch of product documents: 9 took three times as long to save 3 % more
+_GZIP_HEADER = 10  # bytes: our header has no file name and no time
+_GZIP_LEVEL = 6  # for a batch of product documents, level 9 took three times as long and saved 3 % more
 
 
-_SHOWN = 1024  # of a line: enough to know whose it is
+_SHOWN = 1024  # bytes of a line: enough to recognize its feed
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class LastFrame:
     """The last whole frame of a file.
 
     Attributes:
-        end: where it ends, in bytes from the beginning of the file; 0 if there is none.
-        line: how its last line begins, without its end; None if there is no frame.
-        is_closed: whether that line has an end, as each of ours has.
+        end: its end, in bytes from the beginning of the file; 0 if there is no frame.
+        line: beginning of its last line, without the line end; None if there is no frame.
+        is_closed: whether this line has a line end, as each of ours has.
     """
 
     end: int
@@ -41,13 +41,13 @@ class LastFrame:
 
 @dataclass(frozen=True)
 class Frames:
-    """A way to write lines. (Of plain ones, each line is a frame.)
+    """A format of files. (In a plain file, each line is a frame.)
 
     Attributes:
-        packed: lines as they go to the file.
-        last: of a descriptor and its size in bytes, its last whole frame.
-        beginning: what each frame begins with; empty for plain lines.
-        readable: what can be read of a frame that is torn; None if the bytes begin no frame of ours.
+        packed: returns lines as the bytes of a frame.
+        last: returns the last whole frame of a descriptor, given its size in bytes.
+        beginning: first bytes of each frame; empty for plain lines.
+        readable: returns the readable part of a torn frame; None if the bytes begin no frame of ours.
     """
 
     packed: Callable[[bytes], bytes]
@@ -57,10 +57,10 @@ class Frames:
 
 
 def frames(compression: Compression) -> Frames:
-    """The way to write lines that has this name.
+    """Return the format of this name.
 
     Raises:
-        ImportError: zstd, which this Python can't.
+        ImportError: this Python has no zstd.
     """
     match compression:
         case "none":
@@ -72,10 +72,10 @@ def frames(compression: Compression) -> Frames:
 
 
 def known_here(compression: Compression) -> Compression:
-    """The compression itself.
+    """Return the compression, if this Python has it.
 
     Raises:
-        ValueError: it needs a library that is not there.
+        ValueError: a library is missing.
     """
     try:
         frames(compression)
@@ -85,7 +85,7 @@ def known_here(compression: Compression) -> Compression:
 
 
 def _last_line(descriptor: int, size: int) -> LastFrame:
-    """Read backwards, so a long file costs no more."""
+    """Return the last whole line. It reads backwards, so a long file costs no more."""
     ends = _found_backwards(descriptor, size, b"\n")
     end = next(ends, None)
     if end is None:
@@ -95,8 +95,8 @@ def _last_line(descriptor: int, size: int) -> LastFrame:
 
 
 def _found_backwards(descriptor: int, size: int, wanted: bytes) -> Iterator[int]:
-    """Every place of `wanted` in a file, the last one first."""
-    end, block, following = size, 1, b""  # nearly always the last byte is the line end
+    """Yield every position of `wanted` in a file, the last one first."""
+    end, block, following = size, 1, b""  # usually the last byte is the line end
     while end > 0:
         start = max(0, end - block)
         content = os.pread(descriptor, end - start, start) + following
@@ -105,11 +105,11 @@ def _found_backwards(descriptor: int, size: int, wanted: bytes) -> Iterator[int]
             yield start + found
             found = content.rfind(wanted, 0, found + len(wanted) - 1)
         end, block = start, _BLOCK
-        following = content[: len(wanted) - 1]  # it may begin in the block before
+        following = content[: len(wanted) - 1]  # it may begin in the previous block
 
 
 class _Reader(Protocol):
-    """What unpacks one frame: `zlib.decompressobj` and `ZstdDecompressor` alike."""
+    """Decompresses one frame: `zlib.decompressobj` or `ZstdDecompressor`."""
 
     @property
     def eof(self) -> bool: ...
@@ -168,7 +168,7 @@ def _zstd() -> Frames:
     else:
         from backports import zstd  # noqa: PLC0415 - the same
 
-    # A checksum is not zstd's default, and without one a torn frame's inside could pass for a frame.
+    # zstd has no checksum by default. Without one, the inside of a torn frame could look like a frame.
     options = {int(zstd.CompressionParameter.checksum_flag): 1}
 
     def packed(lines: bytes) -> bytes:

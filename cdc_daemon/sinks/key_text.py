@@ -1,4 +1,4 @@
-"""A key in one text: as names of objects, identifiers and subjects need it."""
+"""Keys as texts, for names of objects, identifiers and subjects."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def tokens(key: bytes) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, or the sha256 of it where it has more bytes than a target takes."""
+    """Return the text, or its sha256 if it has more bytes than the target allows."""
     encoded = text.encode()
     return text if len(encoded) <= longest else hashlib.sha256(encoded).hexdigest()
 
 
 def _values(key: bytes) -> list[str]:
-    # orjson takes a twentieth of the time, and loses the digits of what is no small integer: 1.10 is no 1.1.
+    # orjson takes a twentieth of the time, but loses digits of numbers: 1.10 is not 1.1.
     members: dict[str, object] = orjson.loads(key)
     if any(not isinstance(value, str | int) for value in members.values()):
         members = _with_digits.decode(key.decode())

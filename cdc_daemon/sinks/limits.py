@@ -1,4 +1,4 @@
-"""What a sink takes at once and in a second, as a person has set it."""
+"""Limits of a sink: sizes of batches, and requests per second."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Limits:
     """The limits of one configured sink.
 
     Attributes:
-        batch_records: most records in a request (for a sink without requests: in a batch).
-        batch_bytes: most bytes of keys and documents in it; a single larger record still goes, alone.
-        requests_per_second: most requests in a second, over all feeds; None for no limit.
-        ending_requests: requests that end the full snapshot of one feed.
+        batch_records: largest number of records in a request (or batch, for a sink without requests).
+        batch_bytes: largest number of bytes of keys and documents in it. A larger record is sent alone.
+        requests_per_second: largest number of requests per second, for all feeds; None for no limit.
+        ending_requests: number of requests that end the full snapshot of one feed.
     """
 
     batch_records: int

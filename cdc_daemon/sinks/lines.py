@@ -25,20 +25,20 @@ class HeldByAnotherError(Exception):
 
 @dataclass(frozen=True)
 class Rotation:
-    """When a file is set aside and a new one begun.
+    """When a file is renamed and a new one begins.
 
     Attributes:
-        bytes: the size that no file grows past, unless by its first lines alone.
-        seconds: a file holds what was written in one period of this length, counted from 1970-01-01 UTC, so
-            that the periods of a day or an hour begin where a clock's do. Its modification time says in
-            which one that was: nothing to remember over a restart.
+        bytes: largest size of a file. Only the first lines of a file may exceed it.
+        seconds: length of the period whose lines a file has. Periods are counted from 1970-01-01 UTC, so that
+            days and hours begin with the clock's. The modification time of the file tells its period, so
+            nothing is remembered over a restart.
     """
 
     bytes: int | None = None
     seconds: int | None = None
 
     def is_due(self, size: int, modified_at: float, more: int) -> bool:
-        """Whether a file of `size` bytes, last written at `modified_at`, may not take `more` bytes now."""
+        """Whether a file of `size` bytes, last written at `modified_at`, is full for `more` bytes now."""
         if size == 0:
             return False
         if self.bytes is not None and size + more > self.bytes:
@@ -51,17 +51,17 @@ _looking = threading.Lock()
 
 
 def _turn(path: Path) -> threading.Lock:
-    """What the writers of this process hold while they write the file at a path."""
+    """The locks of this process for the files that it writes, by path."""
     with _looking:
         return _turns.setdefault(path.absolute(), threading.Lock())
 
 
 class LineFile:
-    """An append-only file whose every line is whole, whatever interrupted the writer before.
+    """An append-only file with whole lines only, whatever interrupted the writer.
 
-    The lock is held only while lines are written: daemons on one machine take turns with a feed, and the one
-    whose turn is over must not keep the other from the file. Within a process, where several feeds may go to
-    one file, each waits for its turn.
+    The lock is held only during a write: daemons on one machine take turns with a feed, and the former daemon
+    must not keep the file from the next one. Within a process, where several feeds may write one file, each
+    waits for its turn.
     """
 
     def __init__(
@@ -80,18 +80,18 @@ class LineFile:
         self._frames = frames
         self._rotation = rotation
         self._descriptor: int | None = None
-        self._end: int | None = None  # of what we wrote or looked at: nothing to repair before it
+        self._end: int | None = None  # end of the lines that we wrote or checked, which need no repair
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines and return once the disk has them; on an error none of them is in the file.
+        """Append whole lines and fsync. After an error the file has none of them.
 
-        (After a crash within this call some may be there, whole; the next call removes the torn one.)
+        (After a crash during this call the file may have some whole lines. The next call removes a torn one.)
 
         Raises:
-            HeldByAnotherError: somebody else writes it now.
-            NotRecordsError: the file is not one that we wrote.
-            LinkError: the file, or a folder on the way, is a symbolic link.
-            OSError: from the file system.
+            HeldByAnotherError: another process writes the file now.
+            NotRecordsError: the file is not ours.
+            LinkError: the file, or a folder of its path, is a symbolic link.
+            OSError: an error of the file system.
         """
         content = self._frames.packed(lines)
         with self._turn:
@@ -107,8 +107,8 @@ class LineFile:
                 _write_all(descriptor, content)
                 os.fsync(descriptor)
             except BaseException:
-                # After a failed fsync the kernel calls the lost pages clean, and a second fsync succeeds
-                # without them. So cut back to what was safe and open the file afresh next time.
+                # After a failed fsync the kernel marks the lost pages as clean, and a second fsync succeeds
+                # without them. So cut the file to its safe length, and open it again next time.
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, end)
                 raise
@@ -119,9 +119,10 @@ class LineFile:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def look(self) -> None:
-        """Find out whether lines could be appended now; what is written for it is gone again.
+        """Check that lines could be appended now. It removes what it writes for the check.
 
-        Raises: as `append` does.
+        Raises:
+            As `append`.
         """
         folder = next(folder for folder in self._path.parents if os.path.lexists(folder))
         with contextlib.suppress(FileNotFoundError):
@@ -134,34 +135,34 @@ class LineFile:
                 except BaseException:
                     self.close()
                     raise
-            # The file itself is not touched, and a new one may not be allowed beside it.
+            # The check does not change the file, and a new file in the folder may not be allowed.
             if os.statvfs(folder).f_bavail == 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
             return
         with opened_folder(folder):
             pass
-        # Rights say little: a quota, a full disk, a network's file system refuse where they allow.
+        # Permissions are not enough: a quota, a full disk or a network file system may refuse the write.
         with tempfile.TemporaryFile(dir=folder, prefix=".cdc-daemon-") as tried:
             tried.write(b"\n")
             tried.flush()
             os.fsync(tried.fileno())
 
     def close(self) -> None:
-        """Close the file; a later `append` opens it again."""
+        """Close the file. A later `append` opens it again."""
         self._end = None
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)  # gives up the lock too
 
     def _repaired(self) -> tuple[int, int]:
-        """The locked file and its size in bytes, after what a crash tore is cut off."""
+        """Return the locked file and its size in bytes, after cutting a torn line."""
         descriptor = self._locked()
         try:
             seen = os.fstat(descriptor)
             end = self._whole_end(descriptor)
             if end < seen.st_size:
                 os.ftruncate(descriptor, end)
-                # It stays in the period in which it was written.
+                # Keep the modification time, which tells the period of the file.
                 os.utime(descriptor, ns=(seen.st_atime_ns, seen.st_mtime_ns))
                 os.fsync(descriptor)
         except BaseException:
@@ -174,9 +175,9 @@ class LineFile:
         return size if size == self._end else whole_end(descriptor, size, self._frames, self._feed)
 
     def _set_aside(self, descriptor: int) -> None:
-        """Rename the file, which we hold locked, to what says when it was last written.
+        """Rename the locked file; the new name has the time of its last write.
 
-        A crash right after it leaves no file at the path, and the next `append` makes one.
+        After a crash at this point there is no file at the path, and the next `append` creates one.
         """
         try:
             modified_at = os.fstat(descriptor).st_mtime_ns // 1000
@@ -189,7 +190,7 @@ class LineFile:
             self.close()
 
     def _locked(self) -> int:
-        """A descriptor of the file that stands at the path now, locked."""
+        """Return a descriptor of the file at the path, locked."""
         while True:
             if self._descriptor is None:
                 self._descriptor = _opened(self._path, self._rights)
@@ -203,7 +204,7 @@ class LineFile:
             except OSError:
                 self.close()
                 raise
-            # logrotate may have moved it since it was opened, even between open and lock.
+            # logrotate may have renamed the file since it was opened, even between open and lock.
             if _is_at(descriptor, self._path):
                 return descriptor
             self.close()
@@ -224,7 +225,7 @@ def _opened(path: Path, rights: Rights) -> int:
 
 def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
-    while rest:  # a nearly full disk takes a part first, and raises at the next try
+    while rest:  # a nearly full disk takes a part first, and fails at the next write
         rest = rest[os.write(descriptor, rest) :]
 
 
@@ -237,15 +238,15 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _name_aside(path: Path, microseconds: int) -> Path:
-    """The path with a moment (since 1970) before its endings: products-20250102T030405.678901Z.ndjson.gz."""
+    """Return the path with a time before its extensions: products-20250102T030405.678901Z.ndjson.gz."""
     moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     stamp = f"{moment:%Y%m%dT%H%M%S}.{microseconds % 1_000_000:06}Z"
-    stem, dot, endings = path.name[1:].partition(".")  # a first dot hides the file, and begins no ending
+    stem, dot, endings = path.name[1:].partition(".")  # a leading dot hides the file and begins no extension
     return path.with_name(f"{path.name[0]}{stem}-{stamp}{dot}{endings}")
 
 
 def _holder(descriptor: int) -> str:
-    """Who has the lock, as far as the system tells (Linux: /proc/locks)."""
+    """Return the process that holds the lock, if the system tells (Linux: /proc/locks)."""
     file = os.fstat(descriptor)
     try:
         locks = Path("/proc/locks").read_text("ascii").splitlines()

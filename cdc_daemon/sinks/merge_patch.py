@@ -1,4 +1,4 @@
-"""RFC 7396: the patch that makes a new document out of any that a receiver may have."""
+"""Merge patches (RFC 7396) from any document that a receiver may have to the new one."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ _ABSENT = object()
 
 
 class _Digits(NamedTuple):
-    """A number as it was written: 1.0 and 1.00 differ, and neither becomes a float."""
+    """A number as it was written: 1.0 and 1.00 differ, and none becomes a float."""
 
     text: str
 
 
 class _Inexpressible(Exception):
-    """RFC 7396 has no way to say it: a null in a patch removes."""
+    """RFC 7396 can't express the difference: a null in a patch removes a member."""
 
 
 def merge_patch(document: bytes, previous: Sequence[bytes]) -> bytes | None:
-    """One patch that, applied to any of the previous documents, yields the document.
+    """Return a patch that yields the document from any of the previous documents.
 
-    After an interrupted delivery a receiver has one of several documents, and nobody here knows which. So a
-    member is left out only where every one of them has it already, and is removed where any has it.
+    After an interrupted delivery a receiver has one of several documents, and the daemon does not know which.
+    So the patch leaves a member out only if every previous document has it, and removes it if any has it.
 
     Args:
         document: a JSON object, UTF-8.
-        previous: what the receiver may have, each a JSON object.
+        previous: the documents that the receiver may have, each a JSON object.
 
     Returns:
-        The patch, UTF-8; None where there is none (a member is null that was not null in all of them,
-        nothing is known of before, a document is too deep or not well-formed Unicode to be read): then the
-        document has to go as a whole.
+        The patch, UTF-8; None if there is none, so that the whole document must be sent: a member became
+        null, no previous document is known, or a document is nested too deeply or no well-formed Unicode.
     """
     if not previous:
         return None
@@ -55,7 +54,7 @@ def _difference(wanted: Mapping[str, Any], states: Sequence[Mapping[str, Any]]) 
         if value is None:
             raise _Inexpressible
         if isinstance(value, dict):
-            # To a patch that is an object, whatever else stands there is an empty object (RFC 7396, 2).
+            # A patch that is an object treats any other value as an empty object (RFC 7396, 2).
             below = [cast("dict[str, Any]", one) if isinstance(one, dict) else {} for one in before]
             patch[name] = _difference(cast("dict[str, Any]", value), below)
         else:

@@ -1,4 +1,4 @@
-"""What a JetStream stream tells of itself, and the removal of what a full snapshot did not name."""
+"""Identifies a JetStream stream, and removes subjects that a full snapshot did not name."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
 READ_AT_ONCE = 500
-"""Messages, of which only the headers are read: a subject has 512 bytes of a key at most."""
+"""Number of messages read at once, only their headers: a subject has at most 512 bytes of a key."""
 _LOST_CONSUMER_SECONDS = 300.0
-"""After so long without a request the server forgets where a sweep stood."""
+"""Seconds without a request after which the server forgets the position of a sweep."""
 
 
 def mark(info: api.StreamInfo) -> str:
-    """What tells the stream from another one of its name: when it was made. And its first message."""
+    """Return the mark of a stream: the time of its creation, and its first message."""
     created = info.created.isoformat() if info.created else ""
     return f"{created}/{info.state.first_seq}"
 
 
 def is_same(info: api.StreamInfo, mark_before: str) -> bool:
-    """Whether it is the stream that had this mark, and was not emptied since.
+    """Whether this is the stream with this mark, and it was not emptied since.
 
-    Limits and readers of a work queue remove messages rightly. Without any of them only a person does, by a
-    purge, which moves the first message. With a limit on numbers alone a stream is never empty by itself.
+    Limits, and consumers of a work queue, remove messages legitimately. Without these only a purge removes
+    messages, and moves the first message. A limit of the number of messages alone never empties a stream.
     """
     created, _, first = mark_before.partition("/")
     if mark(info).partition("/")[0] != created:
@@ -41,17 +41,17 @@ def is_same(info: api.StreamInfo, mark_before: str) -> bool:
 
 
 def holds_latest(info: api.StreamInfo) -> bool:
-    """Whether it keeps one message a subject, the latest, and lets others be removed."""
+    """Whether the stream keeps only the latest message of each subject and allows removals."""
     return info.config.max_msgs_per_subject == 1 and not info.config.deny_purge
 
 
 @dataclass
 class Sweep:
-    """Goes through the subjects of a feed and removes those whose message did not come with a full snapshot.
+    """Reads the subjects of a feed and removes those whose message is not of the full snapshot.
 
     Attributes:
-        snapshot: its number.
-        removed: how many subjects were removed so far.
+        snapshot: number of the snapshot.
+        removed: number of removed subjects.
     """
 
     feed: str
@@ -62,10 +62,10 @@ class Sweep:
     _messages: JetStreamContext.PullSubscription | None = field(default=None, init=False)
 
     async def begin(self, subjects: str) -> bool:
-        """Have the server read the last message of each subject; false if there is none.
+        """Begin to read the last message of each subject. Return False if there is none.
 
         Args:
-            subjects: with a wildcard.
+            subjects: a subject with a wildcard.
         """
         config = api.ConsumerConfig(
             deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
@@ -77,10 +77,10 @@ class Sweep:
         return bool((await self._messages.consumer_info()).num_pending)
 
     async def step(self, seconds: float) -> bool:
-        """Look at the next messages; false after the last ones.
+        """Check the next messages. Return False after the last ones.
 
         Raises:
-            nats.errors.Error: as the client does; the sweep must begin anew.
+            nats.errors.Error: an error of the client. The sweep must begin anew.
         """
         if self._messages is None:
             return False
@@ -94,14 +94,14 @@ class Sweep:
         return more
 
     async def end(self) -> None:
-        """Have the server forget the reading."""
+        """Delete the server's state of the sweep."""
         messages, self._messages = self._messages, None
         if messages is not None:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await messages.unsubscribe()
 
     async def _remove(self, message: Msg) -> None:
-        # Up to this message: one that came meanwhile stays.
+        # Only up to this message: a later one stays.
         upto = message.metadata.sequence.stream + 1
         await self.context.purge_stream(self.stream, seq=upto, subject=message.subject)
 
@@ -110,6 +110,6 @@ class Sweep:
         if headers.get("Cdc-Op") != "upsert":
             return False
         is_ours = headers.get("Nats-Msg-Id", "").startswith(f"{self.feed}-")
-        # What came after the snapshot, or with a later one, has a higher number: an end may come once more.
+        # Messages after the snapshot, or of a later one, have higher numbers. The end may be repeated.
         numbers = (headers.get(name, "") for name in ("Cdc-Revision", "Cdc-Snapshot"))
         return is_ours and max(int(text) if text.isdigit() else 0 for text in numbers) < self.snapshot

@@ -8,16 +8,16 @@ NAMES = ("feed", "sink")
 
 
 def checked(template: str) -> str:
-    """The template itself, once it is known to hold no other placeholder than `{feed}` and `{sink}`.
+    """Check that a template has no placeholders besides `{feed}` and `{sink}`. Return the template.
 
     Raises:
-        ValueError: it holds another one, a conversion or a format; the text says which.
+        ValueError: it has another placeholder, a conversion or a format. The message names it.
     """
     return _checked(template, NAMES)
 
 
 def checked_with_key(template: str) -> str:
-    """The same of a template that may hold `{key}` too."""
+    """Do the same for a template that may also have `{key}`."""
     return _checked(template, (*NAMES, "key"))
 
 
@@ -35,5 +35,5 @@ def _checked(template: str, names: tuple[str, ...]) -> str:
 
 
 def filled(template: str, *, feed: str, sink: str, key: str = "") -> str:
-    """The template with its placeholders replaced."""
+    """Return the template with its placeholders replaced."""
     return template.format(feed=feed, sink=sink, key=key)

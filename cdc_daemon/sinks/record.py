@@ -1,4 +1,4 @@
-"""The record: what a sink is handed for one changed document."""
+"""Records, which a sink delivers: a changed document each, and the end of a full snapshot."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Record:
 
     Attributes:
         key: the key columns as a JSON object, UTF-8, as PostgreSQL wrote it.
-        revision: number of the document's last real change; a higher one supersedes a lower one.
+        revision: number of the document's last change. A higher revision supersedes a lower one.
         hash: sha256 of the document, hex; None for a delete.
-        changed: top-level fields that differ from what was delivered before; all of them for a new document.
+        changed: top-level fields that differ from the delivered document; all fields for a new document.
         captured_at: when the change was captured, RFC 3339.
         data: the document, UTF-8, as PostgreSQL wrote it (numbers keep their digits); None for a delete.
-        snapshot: number of the full snapshot that the record is part of; None outside of one. To a sink that
-            is new, after a restore, or when a person asks for a replay, every document of the feed comes
-            under one number, deletes too: the target takes it whatever it holds. What did not come under that
-            number by the snapshot's end (`SnapshotEnd`) does not exist any more.
-        previous: for a sink that `wants_previous`: every document that the target may have in its place.
-            Mostly one; more when nobody knows whether a send arrived. A change is what differs from any of
-            them. Empty when it may have none or nothing is known: all must be sent, so that it replaces all.
-        last_snapshot: number of the last full snapshot that began for this sink, 0 if none did. A target that
-            keeps it beside each document can tell at the end of a full snapshot what that did not name.
+        snapshot: number of the full snapshot of the record; None outside of one. A new sink, a restore or a
+            replay get a full snapshot: every document of the feed and every delete under one number, which
+            the target takes over whatever it has. A document without this number at the snapshot's end
+            (`SnapshotEnd`) no longer exists.
+        previous: for a sink that `wants_previous`: the documents that the target may have. Usually one; more
+            if it is unknown whether a send arrived. Empty if there may be none or nothing is known; then the
+            whole document must be sent.
+        last_snapshot: number of the last full snapshot that began for this sink, or 0. A target that stores
+            it with each document can find documents that a full snapshot did not name.
     """
 
     feed: str
@@ -44,22 +44,28 @@ class Record:
 
     @property
     def stamp(self) -> int:
-        """What a target keeps beside the document: the number of the last full snapshot, its own included."""
+        """Number of the last full snapshot, including the record's own.
+
+        A target stores it with the document.
+        """
         return self.last_snapshot if self.snapshot is None else max(self.snapshot, self.last_snapshot)
 
     @property
     def size(self) -> int:
-        """About how many bytes `encode` yields: key and document, without the names around them."""
+        """Approximate size of the encoded record in bytes: key and document, without names."""
         return len(self.key) + (0 if self.data is None else len(self.data))
 
     def encode(self) -> bytes:
-        """The record as one line of JSON without a line end; key and data are spliced in, never parsed."""
+        """Return the record as one line of JSON without a line end.
+
+        Key and data are inserted, never parsed.
+        """
         return self.encode_with(b"data", b"null" if self.data is None else on_one_line(self.data))
 
     def encode_with(self, name: bytes, value: bytes) -> bytes:
-        """The same with another member in the place of `data`.
+        """Return the record with another member instead of `data`.
 
-        `snapshot` is a member only where it has a value.
+        `snapshot` is a member only if it has a value.
 
         Args:
             value: JSON on one line.
@@ -85,11 +91,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotEnd:
-    """The end of a full snapshot: every document of the feed has come under its number.
+    """The end of a full snapshot: every document of the feed was delivered under its number.
 
     Attributes:
-        snapshot: the number.
-        ended_at: when the last record was taken, RFC 3339.
+        snapshot: number of the snapshot.
+        ended_at: when the target took the last record, RFC 3339.
     """
 
     feed: str
@@ -97,7 +103,7 @@ class SnapshotEnd:
     ended_at: str
 
     def encode(self) -> bytes:
-        """As a line of JSON with the members of a record, of no key and without a document."""
+        """Return a line of JSON with the members of a record, without key and document."""
         return orjson.dumps(
             {
                 "feed": self.feed,
@@ -114,9 +120,9 @@ class SnapshotEnd:
 
 
 def on_one_line(json: bytes) -> bytes:
-    """`json` without line ends.
+    """Return JSON without line ends.
 
-    json_agg() writes one between the elements and a json column keeps those of its writer. In valid JSON
-    a bare line end is white space between tokens (in a string it must be escaped), so a space says the same.
+    json_agg() puts line ends between elements, and a json column keeps those of its writer. In valid JSON a
+    line end is white space between tokens (strings escape it), so a space has the same meaning.
     """
     return json.replace(b"\n", b" ").replace(b"\r", b" ")
