@@ -221,6 +221,12 @@ EVENTS: dict[str, Event] = {
         ("sink", "feed", "batch", "records", "bytes", "seconds", "ignored"),
         advice="Nothing to do.",
     ),
+    "document_delivered": Event(
+        "A document of a delivered batch, because a person asked for it with `logs documents`. `refused`: "
+        "the sink refused it. Values of `[log] mask` are hidden.",
+        ("sink", "feed", "key", "revision", "batch", "op", "refused", "document"),
+        advice="Nothing to do. `logs documents --off` ends it before its time.",
+    ),
     "records_ignored": Event(
         "A sink dropped every record of a delivery, because the target has newer revisions.",
         ("sink", "feed", "records"),

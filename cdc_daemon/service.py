@@ -213,6 +213,7 @@ class Service:
             max_attempts=settings.max_attempts,
             cleaned=self._cleaned,
             target=settings.target,
+            mask=self._settings.log.mask,
             history=self._settings.history.enabled,
             samples=self._samples,
         )

@@ -12,7 +12,8 @@ import click
 import orjson
 
 from cdc_daemon import log
-from cdc_daemon.cli.deliveries import feed_option, pairs, sink_option
+from cdc_daemon.cli.deliveries import feed_option, pairs, require_key_columns, require_known, sink_option
+from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.events import EVENTS
 from cdc_daemon.insight import log_search
@@ -20,6 +21,7 @@ from cdc_daemon.insight.log_search import Event, Search
 from cdc_daemon.nearest import nearest
 from cdc_daemon.redaction import hide, hide_within
 from cdc_daemon.visible import visible_json
+from cdc_daemon.workers import control
 
 
 @click.group(invoke_without_command=True, short_help="Show the log, and explain its events.")
@@ -118,6 +120,48 @@ def explain(event: str) -> None:
     if known.fields:
         echo()
         echo(f"Fields: {', '.join(known.fields)}")
+
+
+@logs.command(short_help="Log the delivered documents of a feed for a while.")
+@click.argument("feed", metavar="FEED")
+@click.option(
+    "--key",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only documents with this value in a key column. Several are combined by AND.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, 24 * 60, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="How long, at most a day.",
+)
+@click.option("--off", is_flag=True, help="End it for this feed at once.")
+def documents(feed: str, key: tuple[str, ...], minutes: float, off: bool) -> None:
+    """Have every daemon log the documents of FEED when it delivers them, as `document_delivered`.
+
+    Documents may be personal data: `[log] mask` names fields whose values the log hides. The log begins with
+    the next batch and ends by itself.
+
+    \b
+    Examples:
+      cdc-daemon logs documents products --key sku=A-1 --minutes 30
+      cdc-daemon logs documents products --off
+    """
+    if off and key:
+        raise click.UsageError("--off ends all of a feed: leave --key out.")
+    settings = invocation().settings()
+    where = pairs(key, "--key")
+    require_known(settings, sink=None, feed=feed)
+    require_key_columns(settings, feed, where)
+    with session(settings, "logs") as (connection, _):
+        if off:
+            control.end_payload_log(connection, feed)
+            echo(f"feed {feed}: its documents are no longer logged.")
+            return
+        until = control.log_payloads(connection, feed, where, seconds=minutes * 60)
+    echo(f"feed {feed}: delivered documents are logged until {until.isoformat(sep=' ', timespec='seconds')}.")
 
 
 def _read(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cdc_daemon.settings.section import Section
+from cdc_daemon.settings.section import Names, Section
 
 
 class LogSettings(Section):
@@ -19,4 +19,8 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = Field(
         default="auto",
         description="`json`, `console` (for people), or `auto`: console on a terminal, else JSON.",
+    )
+    mask: Names = Field(
+        default=(),
+        description="Names of fields whose values the log of documents hides, at any depth of a document.",
     )

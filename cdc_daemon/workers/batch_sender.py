@@ -15,6 +15,7 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.failed_items import FailedItems, Refused
+from cdc_daemon.workers.payload_log import PayloadLog
 
 SUSPICIOUS_FAILURES = 3
 """Number of failures at one page after which a document may be the cause, and not the sink."""
@@ -45,6 +46,7 @@ class BatchSender:
     Attributes:
         before_send: keeps the lease.
         delivered: the delivered documents, for a sink that wants previous versions; otherwise None.
+        payloads: tells which documents are to be logged.
         taken: number of records that the sink has taken.
         answered: number of records that it has taken or refused by an answer of its own.
     """
@@ -54,6 +56,7 @@ class BatchSender:
     before_send: Callable[[], None]
     failed_items: FailedItems
     delivered: DeliveredDocuments | None
+    payloads: Callable[[], PayloadLog] = PayloadLog
     taken: int = field(default=0, init=False)
     answered: int = field(default=0, init=False)
     # The sink has taken a record since the last time that an item was blamed or the sink failed.
@@ -228,6 +231,7 @@ class BatchSender:
         taken = [record for record in batch if record.key not in refused]
         if taken:
             self._tell(taken, time.monotonic() - started, self.sink.ignored - ignored)
+        self.payloads().write(self.sink.name, self._batch_of(batch), batch, refused.keys())
         self._is_up = self._is_up or bool(taken)
         self.taken += len(taken)
         self.answered += len(taken)
@@ -246,17 +250,21 @@ class BatchSender:
         self.failed_items.accept(taken)
 
     def _tell(self, taken: Sequence[Record], seconds: float, ignored: int) -> None:
-        batches = [*self.sink.batches] or [_batch_id(taken)]
         log.info(
             "batch_delivered",
             sink=self.sink.name,
             feed=self.feed,
-            batch=batches[0] if len(batches) == 1 else batches,
+            batch=self._batch_of(taken),
             records=len(taken),
             bytes=sum(len(record.data or b"") for record in taken),
             seconds=round(seconds, 4),
             **({"ignored": ignored} if ignored else {}),
         )
+
+    def _batch_of(self, records: Sequence[Record]) -> str | list[str]:
+        """Return the ID of the batch that was sent; several if the sink made several requests of it."""
+        batches = [*self.sink.batches] or [_batch_id(records)]
+        return batches[0] if len(batches) == 1 else batches
 
     def _deliver(self, records: Sequence[Record]) -> Sequence[Refusal]:
         try:
@@ -283,7 +291,8 @@ class BatchSender:
 def _batch_id(batch: Sequence[Record]) -> str:
     """Return an ID for a batch of a sink whose requests have none: its first and last revision."""
     revisions = [record.revision for record in batch]
-    return f"{min(revisions)}-{max(revisions)}"
+    first, last = min(revisions), max(revisions)
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _halves(batch: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:

@@ -1,4 +1,4 @@
-"""Commands about deliveries: pause, resume, replay, retry. The daemon sees them within a second."""
+"""Commands about deliveries: pause, resume, replay, retry, logs. The daemon sees them within a second."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
+
+import orjson
 
 from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
@@ -105,6 +108,25 @@ def pauses(connection: Connection) -> list[Pause]:
         Pause(None if sink == EVERY else sink, None if feed == EVERY else feed, *rest)
         for sink, feed, *rest in connection.execute(statement("delivery_pause.list"))
     ]
+
+
+def log_payloads(connection: Connection, feed: str, where: Mapping[str, str], *, seconds: float) -> datetime:
+    """Ask every daemon to log the delivered documents of a feed. Return when that ends.
+
+    Args:
+        where: values by key column, to select documents; empty for all.
+    """
+    key = orjson.dumps(dict(where)).decode() if where else None
+    row = connection.execute(
+        statement("payload_log.ask"), {"feed": feed, "key": key, "seconds": seconds}
+    ).fetchone()
+    assert row is not None  # noqa: S101 # INSERT … RETURNING
+    return cast("datetime", row[0])
+
+
+def end_payload_log(connection: Connection, feed: str) -> None:
+    """End every log of the documents of a feed."""
+    connection.execute(statement("payload_log.end"), {"feed": feed})
 
 
 def failed_items(

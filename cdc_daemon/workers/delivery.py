@@ -6,7 +6,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, nullcontext, suppress
 
 import psycopg
@@ -22,6 +22,7 @@ from cdc_daemon.workers.batch_sender import BatchSender, SinkFault
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.delivery_pass import DeliveryPass
 from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.payload_log import PayloadLog
 from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.sink_cursor import SinkCursor
 from cdc_daemon.workers.wake_ups import WakeUps
@@ -56,6 +57,7 @@ class DeliveryWorker:
         definition: returns the feed's definition; None until the feed is planned.
         max_attempts: number of attempts after which a failed item is parked.
         cleaned: cuts and cleans a target's message for people and logs.
+        mask: names of fields that a log of documents hides.
         target: a digest of the settings that name the target; empty if the kind has none.
         history: whether the history of documents keeps the deliveries.
         samples: sums up what it delivers.
@@ -73,6 +75,7 @@ class DeliveryWorker:
         max_attempts: int,
         cleaned: Callable[[str], str],
         target: str = "",
+        mask: Collection[str] = (),
         history: bool = False,
         samples: Samples | None = None,
     ) -> None:
@@ -86,6 +89,7 @@ class DeliveryWorker:
         self._max_attempts = max_attempts
         self._cleaned = cleaned
         self._target = target
+        self._mask = frozenset(mask)
         self._history = history
         self._samples = samples or Samples()
         self._failing = False
@@ -224,7 +228,12 @@ class DeliveryWorker:
             cursor.renew()
 
         sender = BatchSender(
-            sink, self.feed, before_send, failed_items, delivered if sink.wants_previous else None
+            sink,
+            self.feed,
+            before_send,
+            failed_items,
+            delivered if sink.wants_previous else None,
+            lambda: PayloadLog(cursor.payload_keys, self._mask),
         )
         return DeliveryPass(
             self._seat, sink, Changes(definition), cursor, failed_items, sender, self._failures, self._samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -80,6 +80,7 @@ class SinkCursor:
     Attributes:
         timeout_seconds: longest duration of one send.
         history: whether the history of documents keeps the delivered pages.
+        payload_keys: documents to log, as of the last `lease` (see `PayloadLog`).
     """
 
     connection: Session
@@ -87,6 +88,7 @@ class SinkCursor:
     feed: str
     timeout_seconds: float
     history: bool = False
+    payload_keys: Sequence[Mapping[str, str] | None] = ()
     _renew_at: float = 0.0
     _lease: int = 0
 
@@ -156,12 +158,13 @@ class SinkCursor:
         holder = self.connection.execute(statement("sink_state.leased_by"), self._keys).fetchone()
         dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
         row = self.connection.execute(
-            statement("sink_state.lease"),
+            statement("sink_state.lease", payloads=statement("payload_log.keys")),
             {**self._keys, "owner": lease.THIS_PROCESS, "dead": dead, "seconds": self._lease_seconds},
         ).fetchone()
         if row is None:
             raise LeaseTaken
-        *position, self._lease = row
+        *position, self._lease, keys = row
+        self.payload_keys = keys or ()
         self._note_lease()
         return Position(*position)
 

@@ -40,7 +40,8 @@ WHERE sink = %(sink)s AND feed = %(feed)s
   AND (leased_by IS NULL OR leased_by = %(owner)s OR leased_by = %(dead)s
        OR leased_until < pg_catalog.clock_timestamp())
 RETURNING revision, caught_up, scan_key, scan_until, snapshot, snapshot_wanted, snapshot_number, tell_deletes,
-          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), mark, lease
+          (SELECT f.revision FROM cdc.feed_state AS f WHERE f.feed = %(feed)s), mark, lease,
+          {payloads}
 
 -- name: prolong
 -- Prolongs the lease; no row if another delivery has taken it.
