@@ -121,6 +121,10 @@ VERDICTS: dict[str, VerdictName] = {
         "An aggregate without ORDER BY takes its rows in any order, and the daemon delivers every difference."
     ),
     "ties": VerdictName("An ORDER BY leaves ties; the server chooses their order."),
+    "equal-spellings": VerdictName(
+        "GROUP BY, DISTINCT or UNION shows one of several spellings that a nondeterministic collation calls "
+        "equal; the server chooses which."
+    ),
     "limit-without-order": VerdictName(
         "LIMIT, FETCH or DISTINCT ON without ORDER BY lets the server choose the rows."
     ),

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.lint.context import LintContext
+from cdc_daemon.analysis.lint.equal_spellings import equal_spellings
 from cdc_daemon.analysis.lint.float_sums import floats
 from cdc_daemon.analysis.lint.foreign_code import strangers
 from cdc_daemon.analysis.lint.missing_order import orders
@@ -56,6 +57,7 @@ _REFUSING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (
 _ADVISING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (
     orders,
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.model.collations import FOLDING, collations_of
 from cdc_daemon.analysis.model.dialect import Tree, render
 from cdc_daemon.analysis.model.scopes import (
     WHOLE_ROW,
@@ -79,7 +80,7 @@ def _inside(scope: Scope, refs: Iterable[Ref]) -> frozenset[Ref]:
 def _equated(scope: Scope, q: Conjunct, known: frozenset[Ref]) -> frozenset[Ref]:
     """A column that an equality with what is known fixes (or, of an outer join's far side, makes NULL)."""
     found: set[Ref] = set()
-    if q.sides is None:
+    if q.sides is None or FOLDING in collations_of(q.tree):  # equal values may have different bytes
         return frozenset()
     for this, other in ((q.sides[0], q.sides[1]), (q.sides[1], q.sides[0])):
         column = this.column

@@ -149,5 +149,26 @@ if len(known) < len(numbers):
         "False",
         killed_by=("test_forecast",),
     ),
+    Mutation(
+        "a spelling that an aggregate hides is not shown",
+        "_shown",
+        "isinstance(node, exp.Column) and not _in_aggregate(node)",
+        "isinstance(node, exp.Column)",
+        killed_by=("test_equal_spellings",),
+    ),
+    Mutation(
+        "a key beside it decides the spelling",
+        "_in_select",
+        "_folds(key) and refs_of(key) & shown and not refs_of(key) <= fixed",
+        "_folds(key) and refs_of(key) & shown",
+        killed_by=("test_equal_spellings",),
+    ),
+    Mutation(
+        "a value that is equal by a nondeterministic collation decides no spelling",
+        "_equated",
+        "q.sides is None or FOLDING in collations_of(q.tree)",
+        "q.sides is None",
+        killed_by=("test_equal_spellings",),
+    ),
 )
 """Without one of these a reason or a forecast is another than a unit test says."""

@@ -137,6 +137,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -145,6 +146,7 @@ TOLD = (
         """\
 (
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -166,6 +168,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -174,6 +177,7 @@ TOLD = (
         """\
 (
     orders,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -209,6 +213,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -218,6 +223,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     stars,
     outputs,
 )
@@ -231,6 +237,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     floats,
     stars,
     outputs,
@@ -240,6 +247,7 @@ TOLD = (
 (
     orders,
     ties,
+    equal_spellings,
     floats,
     outputs,
 )
