@@ -16,7 +16,7 @@ from cdc_daemon.errors import CdcError
 from cdc_daemon.nearest import nearest
 
 COMMANDS = (
-    *("init", "check", "plan", "estimate", "install", "run", "status", "verify", "resync"),
+    *("init", "check", "plan", "estimate", "install", "run", "status", "cost", "verify", "resync"),
     *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs"),
     *("uninstall", "commerce"),
 )

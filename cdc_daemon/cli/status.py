@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
 
 import click
 
-from cdc_daemon.cli.invocation import invocation, session
-from cdc_daemon.cli.options import echo_json, json_option
+from cdc_daemon.cli.invocation import chosen, invocation, session
+from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
+from cdc_daemon.cli.status_text import lines
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.insight.daemons import Daemon, Daemons
-from cdc_daemon.insight.feeds import FeedStatus
-from cdc_daemon.insight.sinks import SinkStatus
-from cdc_daemon.insight.status import Status, read_status
-from cdc_daemon.workers.control import Pause
+from cdc_daemon.insight.health import health
+from cdc_daemon.insight.status import Objects, Status, read_objects, read_status
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
+
+WATCH_SECONDS = 2.0
+
+PLAN_SECONDS = 30.0
+"""Seconds after which a watched status compares the installed objects anew."""
 
 
 @click.command(short_help="Show which daemons run, and the state of every feed and sink.")
+@feeds_argument
 @json_option
-def status(as_json: bool) -> None:
-    """Show which daemons run, and the state of every feed and every sink. The daemon need not run.
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
+@click.option(
+    "--exit-code", is_flag=True, help="End with 0 if all is healthy, 1 if it is degraded, 2 if it is down."
+)
+def status(feeds: tuple[str, ...], as_json: bool, watch: bool, exit_code: bool) -> None:
+    """Show which daemons run, and the state of every FEED (default: all) and its sinks.
+
+    The daemon need not run.
 
     \b
     Of a feed:
@@ -35,16 +47,48 @@ def status(as_json: bool) -> None:
     \b
     Examples:
       cdc-daemon status
-      cdc-daemon status --json
+      cdc-daemon status products --watch
+      cdc-daemon status --exit-code --json
     """
+    if watch and (as_json or exit_code):
+        raise click.UsageError("--watch shows text until Ctrl-C: give no --json and no --exit-code with it.")
     settings = invocation().settings()
+    names = chosen(settings, feeds)
     with session(settings, "status") as (connection, _):
-        found = read_status(connection, settings)
+        if watch:
+            _watch(connection, settings, names)
+            return
+        found = read_status(connection, settings, names)
     if as_json:
         echo_json(_as_json(found))
+    else:
+        for line in lines(found):
+            echo(line)
+    if exit_code:
+        click.get_current_context().exit(health(found).exit_code)
+
+
+def _watch(
+    connection: Connection,
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    objects: Objects | None = None
+    plan_at = 0.0
+    try:
+        while True:
+            if objects is None or time.monotonic() >= plan_at:
+                objects = read_objects(connection, settings, names)
+                plan_at = time.monotonic() + PLAN_SECONDS
+            found = read_status(connection, settings, names, objects=objects)
+            click.clear()  # nothing, unless it is a terminal
+            for line in lines(found):
+                echo(line)
+            pause(WATCH_SECONDS)
+    except KeyboardInterrupt:
         return
-    for line in _lines(found):
-        echo(line)
 
 
 def _as_json(found: Status) -> dict[str, object]:
@@ -55,131 +99,12 @@ def _as_json(found: Status) -> dict[str, object]:
         fields["sinks"] = {sink.pop("sink"): sink for sink in fields["sinks"]}
         feeds[name] = fields
     return {
+        "health": asdict(health(found)),
         "daemons": asdict(found.daemons),
         "feeds": feeds,
+        "blockers": [asdict(each) for each in found.blockers],
+        "sizes": found.sizes,
+        "write_costs": [asdict(each) for each in found.write_costs],
         "drift": list(found.drift),
         "uncaptured": list(found.uncaptured),
     }
-
-
-def _lines(found: Status) -> Iterator[str]:
-    yield from _lines_of_daemons(found.daemons)
-    for feed in found.feeds:
-        yield from _lines_of_feed(feed)
-    yield "drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):"
-    for difference in found.drift:
-        yield f"  {difference}"
-    for reason in found.uncaptured:
-        yield f"not captured: {reason}"
-
-
-def _lines_of_daemons(found: Daemons) -> Iterator[str]:
-    if not found.running:
-        yield "no daemon runs" + (f": the last one was {_named(found.last)}" if found.last else "")
-    for other in found.others:
-        yield f"  `run --once`, a command, or a daemon of an earlier version is at work: {other}"
-    for daemon in found.alive:
-        silent = f" is silent for {daemon.silent_seconds:.0f} s:" if daemon.state == "silent" else ""
-        yield f"daemon {daemon.name}{silent or ':'} {_named(daemon)}"
-        if len(found.alive) > 1:
-            yield f"  made the last pass of {_list(daemon.passed)}   delivers {_list(daemon.delivers)}"
-
-
-def _named(daemon: Daemon) -> str:
-    return (
-        f"pid {daemon.pid} on {daemon.host}, version {daemon.version}, since {_moment(daemon.started_at)}, "
-        f"last heartbeat {_moment(daemon.beat_at)}"
-    )
-
-
-def _list(names: object) -> str:
-    return ", ".join(map(str, names)) if isinstance(names, list) and names else "nothing"
-
-
-def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
-    since = f"; since {_moment(feed.since)}" if feed.since else ""
-    retry = f"; next try {_moment(feed.retry_at)}" if feed.retry_at else ""
-    yield f"feed {feed.feed}: {feed.state}" + (f" ({feed.reason}{since}{retry})" if feed.reason else "")
-    if feed.state == "missing":
-        return
-    rows, tombstones = _counted(feed.rows), _counted(feed.tombstones)
-    yield f"  rows {rows}   tombstones {tombstones}   backlog {feed.backlog:,}"
-    last_pass = _moment(feed.last_pass_at)
-    due = f"   due {_number(feed, 'due')}" if feed.due else ""
-    lag = "unknown" if feed.lag_seconds is None else f"{feed.lag_seconds:.3f} s"
-    if feed.lag_unknown:
-        lag += f" ({feed.lag_unknown})"
-    yield f"  lag {lag}   unread entries {_number(feed, 'unread')}{due}   last pass {last_pass}"
-    yield from _lines_of_feed_rates(feed)
-    if feed.failed_entities:
-        yield (
-            f"  failed entities {_number(feed, 'failed_entities')}: their documents stay as they were "
-            f"(`cdc-daemon failed {feed.feed}`)"
-        )
-    for sink in feed.sinks:
-        yield from _lines_of_sink(sink)
-
-
-def _lines_of_feed_rates(feed: FeedStatus) -> Iterator[str]:
-    rates = feed.rates
-    if not rates.recomputed and not rates.captured:
-        return
-    yield (
-        f"  a second in the last minutes: captured {rates.captured:,.1f}   "
-        f"recomputed {rates.recomputed:,.1f}   changed {rates.changed:,.1f}"
-        + _percentiles(rates.lag_p50, rates.lag_p99)
-        + (f", the backlog in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
-    )
-
-
-def _percentiles(half: float | None, most: float | None) -> str:
-    return "" if half is None or most is None else f"   lag p50 ≤ {half:g} s, p99 ≤ {most:g} s"
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
-
-
-def _lines_of_sink(sink: SinkStatus) -> Iterator[str]:
-    yield (
-        f"  sink {sink.sink}: undelivered {_number(sink, 'undelivered')}   delivered {sink.delivered:,}   "
-        f"last {_moment(sink.delivered_at)}   failed items {_number(sink, 'failed_items')}"
-        + (f" ({_number(sink, 'parked')} parked)" if sink.parked else "")
-    )
-    if sink.rates.delivered:
-        rates = sink.rates
-        yield (
-            f"    delivered {rates.delivered:,.1f} a second in the last minutes"
-            + _percentiles(rates.lag_p50, rates.lag_p99)
-            + (f", the rest in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
-        )
-    if sink.paused:
-        yield "    paused: `cdc-daemon resume` lets it go on"
-    for pause in sink.pauses:
-        yield f"    paused {_told(pause)}"
-    if sink.snapshot:
-        yield "    a full snapshot is being delivered"
-    if sink.failure:
-        retry = f"; next try {_moment(sink.retry_at)}" if sink.retry_at else ""
-        since = f" since {_moment(sink.failed_at)}" if sink.failed_at else ""
-        yield f"    takes nothing after {sink.attempts} tries{since}: {sink.failure}{retry}"
-
-
-def _told(pause: Pause) -> str:
-    who = f" by role {pause.role}" if pause.role else ""
-    who += f" (user {pause.os_user})" if pause.os_user else ""
-    reason = f": {pause.reason}" if pause.reason else ""
-    return f"since {_moment(pause.paused_at)}{who}{reason}"
-
-
-def _number(found: FeedStatus | SinkStatus, field: str) -> str:
-    shown = f"{getattr(found, field):,}"
-    return f"at least {shown}" if field in found.at_least else shown
-
-
-def _counted(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds") if moment else "never"
