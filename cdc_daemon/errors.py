@@ -112,6 +112,10 @@ class SinkUnavailable(CdcError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class CannotReadBack(CdcError):
+    """What a receiver holds can't be compared: it can't be read, or its records tell too little."""
+
+
 class TargetFault(SinkUnavailable):
     """The target says that it is itself the reason why it takes nothing: no space, a table dropped.
 

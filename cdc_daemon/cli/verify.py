@@ -5,28 +5,32 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 import click
 
+from cdc_daemon.cli.deliveries import place, require_known
 from cdc_daemon.cli.invocation import chosen as chosen_feeds
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.feeds.verification import Chosen, Difference
-from cdc_daemon.insight.verify import Answer, verify_feed
+from cdc_daemon.insight.verify import Answer, verify_feed, verify_receiver
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.repair import Repair
+from cdc_daemon.workers.sync import for_sync
 
 
 @click.command(short_help="Compare stored documents with the query.")
 @feeds_argument
+@click.option("--sink", metavar="SINK", help="Compare what the receiver of SINK holds with what is stored.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N entities, chosen at random.")
 @click.option(
     "--since", metavar="TIME", help="Only documents that were stored since then: 2026-11-24T10:00:00Z."
 )
-@click.option("--repair", is_flag=True, help="Recompute the entities of these documents.")
+@click.option("--repair", is_flag=True, help="Recompute these documents; with --sink, deliver them again.")
 @click.option(
     "--list",
     "most",
@@ -38,7 +42,13 @@ from cdc_daemon.workers.repair import Repair
 )
 @json_option
 def verify(
-    feeds: tuple[str, ...], sample: int | None, since: str | None, repair: bool, most: int, as_json: bool
+    feeds: tuple[str, ...],
+    sink: str | None,
+    sample: int | None,
+    since: str | None,
+    repair: bool,
+    most: int,
+    as_json: bool,
 ) -> None:
     """Compare the stored documents of each FEED with its query, in both directions.
 
@@ -52,20 +62,32 @@ def verify(
       stale      the query yields another document than the stored one
       different  somebody changed the stored document: it is not the one that its hash names
 
+    With --sink, the documents that the receiver holds are compared with the stored ones. Documents that wait
+    for their delivery, and failed items, are no difference.
+
     The exit code is 1 if there are differences. With --repair the entities of these documents are put into
-    the backlog. The daemon recomputes and delivers them.
+    the backlog. The daemon recomputes and delivers them. With --sink and --repair, exactly these documents
+    get new revisions, and the daemon delivers them again.
 
     \b
     Examples:
       cdc-daemon verify
       cdc-daemon verify products --sample 1000
       cdc-daemon verify products --repair
+      cdc-daemon verify products --sink catalog
     """
+    if sink is not None and sample is not None:
+        raise click.UsageError("--sample and --sink exclude each other.")
     settings = invocation().settings()
     moment = _moment(since) if since is not None else None
+    names = chosen_feeds(settings, feeds)
+    if sink is not None:
+        for name in feeds or (None,):
+            require_known(settings, sink=sink, feed=name)
+        names = [name for name in names if sink in settings.feeds[name].sinks]
+    chosen = Chosen(since=moment, sample=sample)
     answers = [
-        _verify(settings, name, Chosen(since=moment, sample=sample), most=most, repair=repair, quiet=as_json)
-        for name in chosen_feeds(settings, feeds)
+        _verify(settings, name, sink, chosen, most=most, repair=repair, quiet=as_json) for name in names
     ]
     if as_json:
         echo_json([_as_json(answer) for answer in answers])
@@ -77,28 +99,40 @@ def verify(
         raise SystemExit(1)
 
 
-def _verify(settings: Settings, name: str, chosen: Chosen, *, most: int, repair: bool, quiet: bool) -> Answer:
+def _verify(
+    settings: Settings, name: str, sink: str | None, chosen: Chosen, *, most: int, repair: bool, quiet: bool
+) -> Answer:
     stop = threading.Event()
-    answer = Answer(name, most=most)
-    with session(settings, f"verify {name}") as (connection, _):
+    answer = Answer(name, sink, most=most)
+    with ExitStack() as opened:
+        connection, _ = opened.enter_context(session(settings, f"verify {name}"))
         plan = plan_feed(connection, settings, name)
         repairing = Repair(connection, settings, plan) if repair else None
-        steps = verify_feed(connection, settings, plan, chosen, answer)
+        if sink is None:
+            steps = verify_feed(connection, settings, plan, chosen, answer)
+        else:
+            receiver = opened.enter_context(closing(settings.sinks[sink].open(sink)))
+            steps = verify_receiver(for_sync(connection), plan, receiver, answer, since=chosen.since)
         with click.progressbar(length=0, label=name, show_pos=True, hidden=quiet, file=sys.stderr) as bar:
             done = 0
             for step in steps:
-                bar.length = step.total
+                bar.length = step.total or None
                 bar.update(step.done - done)
                 done = step.done
                 if repairing is not None and step.differences:
-                    answer.repaired += repairing.recompute(step.differences, stop)
+                    answer.repaired += (
+                        repairing.recompute(step.differences, stop)
+                        if sink is None
+                        else repairing.send([each.key for each in step.differences], stop)
+                    )
     return answer
 
 
 def _lines(answer: Answer) -> Iterator[str]:
     rate = answer.documents / max(answer.seconds, 0.001)
+    where, documents = place(answer.sink, answer.feed), _counted(answer.documents, "document")
     yield (
-        f"feed {answer.feed}: {_counted(answer.documents, 'document')} verified in {answer.seconds:.1f} s "
+        f"{where}: {documents} verified in {answer.seconds:.1f} s "
         f"({rate:,.0f}/s), {_counted(answer.total, 'difference')}"
     )
     for difference in answer.differences:
@@ -106,13 +140,21 @@ def _lines(answer: Answer) -> Iterator[str]:
     if answer.total > len(answer.differences):
         yield f"  and {answer.total - len(answer.differences):,} more (--list)"
     if answer.waiting:
-        yield f"  {_counted(answer.waiting, 'entity', 'entities')} could not be decided: changes of them wait"
+        yield (
+            f"  {_counted(answer.waiting, 'entity', 'entities')} could not be decided: changes of them wait"
+            if answer.sink is None
+            else f"  {_counted(answer.waiting, 'document')} not looked at: their delivery waits"
+        )
     if answer.failing:
         yield f"  {_counted(answer.failing, 'entity', 'entities')} can't be computed: `cdc-daemon failed`"
     for note in answer.notes:
         yield f"  note: {note}"
     if answer.repaired:
-        yield f"  repair: {_counted(answer.repaired, 'entity', 'entities')} queued for recomputation"
+        yield (
+            f"  repair: {_counted(answer.repaired, 'entity', 'entities')} queued for recomputation"
+            if answer.sink is None
+            else f"  repair: {_counted(answer.repaired, 'document')} will be delivered again"
+        )
 
 
 def _shown(difference: Difference) -> str:
@@ -127,6 +169,7 @@ def _counted(number: int, one: str, many: str = "") -> str:
 def _as_json(answer: Answer) -> dict[str, object]:
     return {
         "feed": answer.feed,
+        "sink": answer.sink,
         "documents": answer.documents,
         "differences": answer.total,
         "counts": dict(answer.counts),

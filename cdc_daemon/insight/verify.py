@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cdc_daemon.feeds.verification import Chosen, Difference
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
+from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
+from cdc_daemon.workers.receiver_verification import ReceiverVerification
 from cdc_daemon.workers.sync import for_sync
 from cdc_daemon.workers.verification import FeedVerification, Undecided
 
@@ -129,4 +132,36 @@ def verify_feed(
         answer.add(step)
         yield step
     answer.waiting = len(undecided)
+    answer.end()
+
+
+def verify_receiver(
+    connection: Connection,
+    plan: FeedPlan,
+    sink: Sink,
+    answer: Answer,
+    *,
+    since: datetime | None = None,
+) -> Iterator[Step]:
+    """Compare what the receiver of a sink holds of a feed with what is stored.
+
+    Yields:
+        A step for each page that was read from the receiver, then for each page of stored documents.
+
+    Raises:
+        CannotReadBack: the receiver can't be read back.
+        SinkUnavailable: it can't be read now.
+    """
+    verification = ReceiverVerification(connection, plan.definition, sink)
+    done = 0
+    for compared in verification.run(since):
+        done += compared.read + compared.documents
+        answer.waiting += compared.waiting
+        step = Step(done, 0, compared.documents, compared.differences)
+        answer.add(step)
+        yield step
+    if not verification.tells_missing:
+        answer.notes.append(
+            "the receiver does not keep all records, so documents that it lacks were not looked for"
+        )
     answer.end()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import grp
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 from pydantic import AfterValidator, Field
 
 from cdc_daemon.errors import TargetFault
 from cdc_daemon.sinks import placeholders
+from cdc_daemon.sinks.decode import Decoder
 from cdc_daemon.sinks.folders import LinkError, Rights
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
-from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation
+from cdc_daemon.sinks.lines import HeldByAnotherError, LineFile, Rotation, files_aside
+from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack, pages
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
 from cdc_daemon.sinks.sink import Refusal, Sink
@@ -119,7 +122,7 @@ class FileSettings(SinkSettings, frozen=True):
 
 
 @dataclass
-class FileSink(Sink):
+class FileSink(Sink, ReadBack):
     """Appends records as lines of files. Delivered records survive a crash of the machine.
 
     Attributes:
@@ -138,6 +141,7 @@ class FileSink(Sink):
     rotation: Rotation
     rights: Rights
     refills_lost = False
+    is_log = True
     _files: dict[Path, LineFile] = field(default_factory=dict[Path, LineFile], init=False, repr=False)
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
@@ -177,6 +181,35 @@ class FileSink(Sink):
             return mark  # if the file can't be read, the delivery fails too and gives the reason
         return mark if mark in beside else ""
 
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
+        """Read the files that were set aside, and the present one; see `ReadBack.read_back`."""
+        path = self._path(feed)
+        where = f"sink {self.name}, feed {feed}, file {path}"
+        decoder = Decoder("records", feed, key, where)
+        with contextlib.ExitStack() as opened:
+            files: list[BinaryIO] = []
+            try:
+                # The present one first: it may be set aside at any moment.
+                with contextlib.suppress(FileNotFoundError):  # nothing was delivered, or logrotate moved it
+                    files.append(opened.enter_context(self.frames.opened(path)))
+                there = [_identity(os.fstat(file.fileno())) for file in files]
+                for aside in reversed(files_aside(path)):
+                    file = opened.enter_context(self.frames.opened(aside))
+                    if _identity(os.fstat(file.fileno())) not in there:
+                        files.insert(0, file)
+                for file in files:
+                    yield from pages(decoder.lines(_whole_lines(file)))
+            except OSError as error:
+                raise TargetFault(
+                    f"can't be read: {error.strerror or error}",
+                    where=where,
+                    hint="let this user read the file, and repeat the command",
+                ) from error
+
+    def keeps_all(self, feed: str) -> bool:  # noqa: ARG002 - the same for every feed
+        """Whoever rotates a file may take the old ones away."""
+        return self.rotation.bytes is None and self.rotation.seconds is None
+
     def _path(self, feed: str) -> Path:
         return Path(placeholders.filled(self.path, feed=feed, sink=self.name))
 
@@ -214,6 +247,12 @@ class FileSink(Sink):
         """Close all files. The next `deliver` opens those that it needs."""
         while self._files:
             self._files.popitem()[1].close()
+
+
+def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield lines up to an end that a crash has torn, or that is being written."""
+    with contextlib.suppress(EOFError):
+        yield from (line for line in file if line.endswith(b"\n"))
 
 
 def _identity(file: os.stat_result) -> str:

@@ -12,7 +12,8 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol, cast
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -48,12 +49,16 @@ class Frames:
         last: returns the last whole frame of a descriptor, given its size in bytes.
         beginning: first bytes of each frame; empty for plain lines.
         readable: returns the readable part of a torn frame; None if the bytes begin no frame of ours.
+        opened: opens a file to read its lines.
+        unpacked: returns the lines in the bytes of a whole file.
     """
 
     packed: Callable[[bytes], bytes]
     last: Callable[[int, int], LastFrame]
     beginning: bytes
     readable: Callable[[bytes], bytes | None]
+    opened: Callable[[Path], BinaryIO]
+    unpacked: Callable[[bytes], bytes]
 
 
 def frames(compression: Compression) -> Frames:
@@ -64,9 +69,16 @@ def frames(compression: Compression) -> Frames:
     """
     match compression:
         case "none":
-            return Frames(lambda lines: lines, _last_line, b"", lambda torn: torn)
+            return Frames(lambda lines: lines, _last_line, b"", lambda torn: torn, _opened, bytes)
         case "gzip":
-            return _compressed(_packed_gzip(b"")[:_GZIP_HEADER], _packed_gzip, _gzip_reader, zlib.error)
+            return _compressed(
+                _packed_gzip(b"")[:_GZIP_HEADER],
+                _packed_gzip,
+                _gzip_reader,
+                zlib.error,
+                _opened_gzip,
+                gzip.decompress,
+            )
         case "zstd":
             return _zstd()
 
@@ -123,6 +135,8 @@ def _compressed(
     packed: Callable[[bytes], bytes],
     reader: Callable[[], _Reader],
     fault: type[Exception],
+    opened: Callable[[Path], BinaryIO],
+    unpacked: Callable[[bytes], bytes],
 ) -> Frames:
     """Args as in `Frames`; and what unpacks one frame, with the error that it raises for other bytes."""
 
@@ -151,7 +165,15 @@ def _compressed(
         except fault:
             return None
 
-    return Frames(packed, last, beginning, readable)
+    return Frames(packed, last, beginning, readable, opened, unpacked)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _opened_gzip(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path, "rb"))
 
 
 def _packed_gzip(lines: bytes) -> bytes:
@@ -177,4 +199,7 @@ def _zstd() -> Frames:
     def reader() -> _Reader:
         return zstd.ZstdDecompressor()
 
-    return _compressed(b"\x28\xb5\x2f\xfd", packed, reader, zstd.ZstdError)
+    def opened(path: Path) -> BinaryIO:
+        return cast("BinaryIO", zstd.open(path, "rb"))
+
+    return _compressed(b"\x28\xb5\x2f\xfd", packed, reader, zstd.ZstdError, opened, zstd.decompress)

@@ -23,8 +23,9 @@ from cdc_daemon.sinks.kafka_errors import (
     error_of,
     unavailable,
 )
-from cdc_daemon.sinks.kafka_topic import Extent, Sweep, reading
+from cdc_daemon.sinks.kafka_topic import Extent, Reading, Sweep, reading
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
+from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.unreachable import Names
@@ -34,7 +35,7 @@ _LOOK_SECONDS = 60.0
 
 
 @dataclass
-class KafkaSink(Sink):
+class KafkaSink(Sink, ReadBack):
     """Produces documents as messages. The last message of a key is its state, also in a compacted topic.
 
     Attributes:
@@ -51,6 +52,7 @@ class KafkaSink(Sink):
     topic: str
     client: Mapping[str, object] = field(repr=False)
     sweep_messages: int = 0
+    is_log = True
     servers: Sequence[Server] = ()
     tls: Callable[[], ssl.SSLContext] | None = field(default=None, repr=False)
     _producer: Producer | None = field(default=None, init=False, repr=False)
@@ -133,6 +135,26 @@ class KafkaSink(Sink):
                 where=f"sink {self.name}, feed {feed}, topic {topic}",
                 hint="raise sweep_messages if its readers do not heed the end of a full snapshot; else set 0",
             )
+
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
+        """Read the topic to its present end; see `ReadBack.read_back`."""
+        with self._errors_explained(feed) as topic:
+            consumer = reading(self.client)
+            try:
+                try:
+                    extent = Extent.of(consumer, topic, self.timeout_seconds)
+                except KafkaException as error:
+                    if error_of(error).code() in NO_TOPIC:
+                        return
+                    raise
+                yield from Reading(feed, topic, consumer, extent).pages(self.timeout_seconds)
+            finally:
+                consumer.close()
+
+    def keeps_all(self, feed: str) -> bool:
+        """A topic that does not begin at its first offset has forgotten some; see `ReadBack.keeps_all`."""
+        extent = self._extent(feed)
+        return extent is None or all(first == 0 for first, _ in extent.partitions.values())
 
     def sign(self, feed: str) -> str:
         """Return the identifier of the cluster and the end of the topic (see `Sink.sign`)."""

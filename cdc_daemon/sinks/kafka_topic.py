@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from cdc_daemon.sinks.read_back import Held, HeldEnd, canonical
+
 _OF_A_PRODUCER = frozenset(
     {
         "enable.idempotence",
@@ -21,6 +23,7 @@ _OF_A_PRODUCER = frozenset(
 )
 _MEBIBYTE = 1024 * 1024
 _MESSAGES_AT_ONCE = 1000
+_PAGE = 500
 
 
 def reading(client: Mapping[str, object]) -> Consumer:
@@ -95,6 +98,61 @@ class Extent:
         cluster, number, offset = mark.rsplit("/", 2)
         _, after = self.partitions.get(int(number), (0, 0))
         return self.cluster == cluster and after > int(offset)
+
+
+@dataclass
+class Reading:
+    """Reads a topic once, to the end that it has at the beginning.
+
+    The end of a full snapshot stands in each partition. It counts when every partition has it.
+    """
+
+    feed: str
+    topic: str
+    consumer: Consumer
+    extent: Extent
+    _ended: dict[int, set[int]] = field(default_factory=dict[int, set[int]], init=False)
+
+    def pages(self, seconds: float) -> Iterator[list[Held | HeldEnd]]:
+        """Yield documents, and ends of full snapshots.
+
+        Raises:
+            KafkaException: as the client does, or if nothing comes for so long.
+        """
+        unread = {number for number, (first, after) in self.extent.partitions.items() if after > first}
+        self.consumer.assign(
+            [TopicPartition(self.topic, number, self.extent.partitions[number][0]) for number in unread]
+        )
+        until = time.monotonic() + seconds
+        while unread:
+            messages = self.consumer.consume(_PAGE, timeout=1.0)
+            if messages:
+                until = time.monotonic() + seconds
+            elif time.monotonic() > until:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as in kafka.py
+            page: list[Held | HeldEnd] = []
+            for message in messages:
+                number, offset, error = message.partition() or 0, message.offset() or 0, message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+                    raise KafkaException(error)
+                if error is not None or offset + 1 >= self.extent.partitions[number][1]:
+                    unread.discard(number)
+                if error is None and offset < self.extent.partitions[number][1]:
+                    page += self._said(number, message)
+            yield page
+
+    def _said(self, number: int, message: Message) -> list[Held | HeldEnd]:
+        key, headers, value = message.key(), _headers(message), message.value()
+        if key is None or headers.get("feed", self.feed.encode()) != self.feed.encode():
+            return []
+        revision, snapshot = (_number(headers.get(name, b"")) for name in ("revision", "snapshot"))
+        if headers.get("op") == b"snapshot_end":
+            ended = self._ended.setdefault(snapshot, set())
+            ended.add(number)
+            return [HeldEnd(snapshot)] if len(ended) == len(self.extent.partitions) else []
+        document = None if value is None else _bytes(value)
+        text = _bytes(key).decode("utf-8", "replace")
+        return [Held(canonical(text), revision or None, document, value is None, snapshot=snapshot, key=text)]
 
 
 @dataclass

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import stat
 import tempfile
 import threading
@@ -243,6 +244,18 @@ def _name_aside(path: Path, microseconds: int) -> Path:
     stamp = f"{moment:%Y%m%dT%H%M%S}.{microseconds % 1_000_000:06}Z"
     stem, dot, endings = path.name[1:].partition(".")  # a leading dot hides the file and begins no extension
     return path.with_name(f"{path.name[0]}{stem}-{stamp}{dot}{endings}")
+
+
+def files_aside(path: Path) -> list[Path]:
+    """Return the files that rotation has set aside, the oldest first."""
+    stem, dot, endings = path.name[1:].partition(".")
+    name = re.compile(
+        re.escape(f"{path.name[0]}{stem}-") + r"\d{8}T\d{6}\.\d{6}Z" + re.escape(f"{dot}{endings}")
+    )
+    try:
+        return sorted(each for each in path.parent.iterdir() if name.fullmatch(each.name))
+    except FileNotFoundError:
+        return []
 
 
 def _holder(descriptor: int) -> str:

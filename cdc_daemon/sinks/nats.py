@@ -15,22 +15,25 @@ from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 from pydantic import AfterValidator, Field, SecretStr
 
-from cdc_daemon.bounds import most_answer
+from cdc_daemon.bounds import MOST_ANSWER_BYTES, most_answer
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable, TargetFault
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
+from cdc_daemon.sinks.decode import Decoder
 from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.nats_connection import SecuredClient, Session, all_or_lost, read_greeting
 from cdc_daemon.sinks.nats_errors import NOT_AUTHORIZED, explained
-from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Sweep, holds_latest, is_same, mark
+from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Reading, Sweep, holds_latest, is_same, keeps_all, mark
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
+from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -120,7 +123,7 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
 
 
 @dataclass
-class NatsSink(Sink):
+class NatsSink(Sink, ReadBack):
     """Publishes records as messages with an ID. The stream drops repetitions within its window."""
 
     name: str
@@ -129,6 +132,7 @@ class NatsSink(Sink):
     timeout_seconds: float
     settings: NatsSettings = field(repr=False)
     format: Format = field(repr=False)
+    is_log = True
     _loop: EventLoop = field(init=False, repr=False)
     _session: Session | None = field(default=None, init=False, repr=False)
     _sweep: Sweep | None = field(default=None, init=False, repr=False)
@@ -170,6 +174,45 @@ class NatsSink(Sink):
                     "($JS.API.CONSUMER.>, $JS.API.STREAM.PURGE.>)",
                 ) from error
             raise self._explained(error, where) from error
+
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
+        """Read the stream to its present end; see `ReadBack.read_back`."""
+        where = f"sink {self.name}, feed {feed}"
+        decoder = Decoder(self.settings.format, feed, key, where)
+        reading: Reading | None = None
+        try:
+            while True:
+                try:
+                    messages, reading = self._loop.run(
+                        self._read_on(feed, reading),
+                        self.timeout_seconds,
+                        2 * self.batch_bytes + MOST_ANSWER_BYTES,
+                    )
+                except _FAILURES as error:
+                    self.close()
+                    raise self._explained(error, where) from error
+                if not messages:
+                    return
+                found = (_said(decoder, message) for message in messages)
+                yield [each for each in found if each is not None]
+        finally:
+            if reading is not None and self._session is not None:
+                with contextlib.suppress(*_FAILURES):
+                    self._loop.run(reading.end(), _CLOSE_SECONDS)
+
+    async def _read_on(self, feed: str, reading: Reading | None) -> tuple[list[Msg], Reading]:
+        session = await self._ready(write=False)
+        if reading is None:
+            subjects = self.settings.subject.replace("{key}", ">")
+            subject = placeholders.filled(subjects, feed=feed, sink=self.name)
+            reading = Reading(self.settings.stream, session.stream)
+            await reading.begin(subject)
+        return await reading.step(self.timeout_seconds / 2), reading
+
+    def keeps_all(self, feed: str) -> bool:
+        """A stream with limits forgets its first messages; see `ReadBack.keeps_all`."""
+        info = self._looked_up(feed)
+        return info is not None and keeps_all(info)
 
     def sign(self, feed: str) -> str:
         """Return the time when the stream was created (see `Sink.sign`)."""
@@ -388,6 +431,19 @@ class NatsSink(Sink):
             storage=api.StorageType.FILE,
             duplicate_window=self.settings.duplicate_window_seconds,
         )
+
+
+def _said(decoder: Decoder, message: Msg) -> Held | HeldEnd | None:
+    headers = message.headers or {}
+    identity, revision = headers.get("Nats-Msg-Id", ""), headers.get("Cdc-Revision", "")
+    if identity and not identity.startswith(f"{decoder.feed}-"):
+        return None  # of another feed on the same subject
+    snapshot = headers.get("Cdc-Snapshot", "")
+    return decoder(
+        message.data,
+        revision=int(revision) if revision.isdigit() else None,
+        snapshot=int(snapshot) if snapshot.isdigit() else 0,
+    )
 
 
 def _message_id(record: Record) -> str:

@@ -12,6 +12,7 @@ from nats.js import JetStreamContext, api
 
 READ_AT_ONCE = 500
 """Number of messages read at once, only their headers: a subject has at most 512 bytes of a key."""
+_READ_WHOLE_AT_ONCE = 50
 _LOST_CONSUMER_SECONDS = 300.0
 """Seconds without a request after which the server forgets the position of a sweep."""
 
@@ -43,6 +44,53 @@ def is_same(info: api.StreamInfo, mark_before: str) -> bool:
 def holds_latest(info: api.StreamInfo) -> bool:
     """Whether the stream keeps only the latest message of each subject and allows removals."""
     return info.config.max_msgs_per_subject == 1 and not info.config.deny_purge
+
+
+def keeps_all(info: api.StreamInfo) -> bool:
+    """Whether no message is removed by itself, but for a later one of its subject."""
+    config = info.config
+    limits = (config.max_msgs, config.max_bytes)
+    return (
+        config.retention in {None, api.RetentionPolicy.LIMITS}
+        and not config.max_age
+        and not config.allow_msg_ttl
+        and all(limit is None or limit <= 0 for limit in limits)
+    )
+
+
+@dataclass
+class Reading:
+    """Reads the messages of a feed to the end that the stream has at the beginning."""
+
+    stream: str
+    context: JetStreamContext
+    _messages: JetStreamContext.PullSubscription | None = field(default=None, init=False)
+    _left: int = field(default=0, init=False)
+
+    async def begin(self, subjects: str) -> None:
+        """Have the server read all messages of these subjects."""
+        config = api.ConsumerConfig(
+            deliver_policy=api.DeliverPolicy.ALL,
+            ack_policy=api.AckPolicy.NONE,
+            inactive_threshold=_LOST_CONSUMER_SECONDS,
+        )
+        self._messages = await self.context.pull_subscribe(subjects, stream=self.stream, config=config)
+        self._left = (await self._messages.consumer_info()).num_pending or 0
+
+    async def step(self, seconds: float) -> list[Msg]:
+        """Return the next messages; none after the last one."""
+        if self._messages is None or self._left <= 0:
+            return []
+        messages = await self._messages.fetch(min(_READ_WHOLE_AT_ONCE, self._left), timeout=seconds)
+        self._left -= len(messages)
+        return messages
+
+    async def end(self) -> None:
+        """Have the server forget the reading."""
+        messages, self._messages = self._messages, None
+        if messages is not None:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await messages.unsubscribe()
 
 
 @dataclass

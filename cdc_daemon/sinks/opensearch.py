@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +11,18 @@ from urllib.parse import urlsplit
 
 import opensearchpy
 import urllib3
-from opensearchpy import OpenSearch
+from opensearchpy import JSONSerializer, OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
 from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable
 from cdc_daemon.sinks import opensearch_bulk, placeholders
 from cdc_daemon.sinks.cleartext import clear_host
+from cdc_daemon.sinks.decode import Digits, written
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER, described
 from cdc_daemon.sinks.opensearch_connection import BoundedConnection
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
+from cdc_daemon.sinks.read_back import PAGE, Held, HeldEnd, ReadBack
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.settings import MAY_HOLD_SECRET, without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
@@ -27,6 +30,7 @@ from cdc_daemon.sinks.tls import TlsSettings
 
 _LEAST_VERSION = 1 << 40
 """Our versions are times in microseconds. A document with a lower version was written by another program."""
+_READ_AT_ONCE = 100
 _SWEPT_AT_ONCE = 1000
 
 
@@ -103,7 +107,7 @@ class OpensearchSettings(TlsSettings, frozen=True):
 
 
 @dataclass
-class OpensearchSink(Sink):
+class OpensearchSink(Sink, ReadBack):
     """Indexes documents. The server rejects documents that are not newer; these count as delivered."""
 
     name: str
@@ -195,6 +199,52 @@ class OpensearchSink(Sink):
         self._scroll = str(found.get("_scroll_id") or "") if len(hits) == _SWEPT_AT_ONCE else ""
         return not self._scroll
 
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
+        """Go through the index; see `ReadBack.read_back`. A version may be the number of a full snapshot."""
+        index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
+        where = f"sink {self.name}, feed {feed}, index {index}"
+        scroll = ""
+        while True:
+            try:
+                if self._client is None:
+                    self._client = self._connected()
+                for node in self._client.transport.connection_pool.connections:
+                    node.most_bytes = self.batch_bytes * 2 + PAGE * opensearch_bulk.LONGEST_ID_BYTES * 4
+                found = self._next_page(self._client, index, scroll)
+            except opensearchpy.NotFoundError:  # no index, so no documents
+                if not scroll:
+                    return
+                raise SinkUnavailable(
+                    "the search took too long", where=where, hint="repeat the command"
+                ) from None
+            except opensearchpy.OpenSearchException as error:
+                raise self._explained(error, where) from error
+            except OSError as error:  # a file of TLS
+                raise SinkUnavailable(str(error), where=where, hint="correct the files of TLS") from error
+            hits = cast("list[dict[str, Any]]", found.get("hits", {}).get("hits", []))
+            if not hits:
+                return
+            yield [Held(hit["_id"], int(hit["_version"]), written(hit["_source"]).encode()) for hit in hits]
+            scroll = str(found.get("_scroll_id") or "")
+
+    def _next_page(self, client: OpenSearch, index: str, scroll: str) -> dict[str, Any]:
+        if scroll:
+            body: dict[str, object] = {"scroll": "5m", "scroll_id": scroll}
+            return cast(
+                "dict[str, Any]", client.transport.perform_request("POST", "/_search/scroll", body=body)
+            )
+        # A search sees what was indexed only after a refresh.
+        client.transport.perform_request("POST", f"/{index}/_refresh")
+        body = {"size": _READ_AT_ONCE, "sort": ["_doc"], "version": True}
+        return cast(
+            "dict[str, Any]",
+            client.transport.perform_request("POST", f"/{index}/_search", params={"scroll": "5m"}, body=body),
+        )
+
+    def name_of(self, feed: str, key: bytes) -> str:  # noqa: ARG002 - the same for every feed
+        """The document's id; see `ReadBack.name_of`."""
+        return opensearch_bulk.identity_of(key)
+
     def sign(self, feed: str) -> str:
         """Return the UUID of the index, or those behind an alias (see `Sink.sign`)."""
         try:
@@ -266,6 +316,7 @@ class OpensearchSink(Sink):
             max_retries=0,  # the daemon pauses and retries, with the documents of that time
             http_compress=settings.compress,
             connection_class=BoundedConnection,
+            serializer=_ExactNumbers(),
             **options,
         )
 
@@ -306,3 +357,14 @@ class OpensearchSink(Sink):
                     where=where,
                     hint="correct url: which program listens there?",
                 )
+
+
+class _ExactNumbers(JSONSerializer):
+    """Keeps the digits of numbers in answers: 1.10 must not become 1.1."""
+
+    def loads(self, s: str) -> object:
+        """Parse an answer."""
+        try:
+            return json.loads(s, parse_float=Digits)
+        except ValueError as error:
+            raise opensearchpy.SerializationError(s, error) from error

@@ -15,7 +15,7 @@ from cdc_daemon.sinks.key_text import joined, shortened
 from cdc_daemon.sinks.record import Record, on_one_line
 from cdc_daemon.sinks.sink import Refusal
 
-_LONGEST_ID_BYTES = 512
+LONGEST_ID_BYTES = 512
 _LONGEST_REASON = 2000
 _VERSION_CONFLICT = "version_conflict_engine_exception"
 _CURRENT_VERSION = re.compile(r"current version \[(\d+)\]")
@@ -29,11 +29,16 @@ _OF_THE_INDEX: Mapping[str, str] = {
 }
 
 
+def identity_of(key: bytes) -> str:
+    """Return the id of a document."""
+    return shortened(joined(key), LONGEST_ID_BYTES)
+
+
 def action(index: str, record: Record) -> bytes:
     """Return a record's lines of a bulk request: the action and, unless it is a delete, the document."""
     where = {
         "_index": index,
-        "_id": shortened(joined(record.key), _LONGEST_ID_BYTES),
+        "_id": identity_of(record.key),
         # A document of a full snapshot has the snapshot's number as its version: it replaces every stored
         # document, and at its end the sink finds documents that it did not name.
         "version": max(record.revision, record.stamp),

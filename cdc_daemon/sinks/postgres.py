@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -30,6 +31,7 @@ from cdc_daemon.sinks.cleartext import CleartextSettings
 from cdc_daemon.sinks.postgres_probe import not_connected, postgres_probe, shown
 from cdc_daemon.sinks.postgres_tables import Tables
 from cdc_daemon.sinks.probe import probed
+from cdc_daemon.sinks.read_back import PAGE, Held, HeldEnd, ReadBack, canonical
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.unreachable import Names, unreachable
@@ -133,7 +135,7 @@ class PostgresSettings(CleartextSettings, frozen=True):
 
 
 @dataclass
-class PostgresSink(Sink):
+class PostgresSink(Sink, ReadBack):
     """Writes documents as rows with their revisions, and commits a cursor with them.
 
     A repeated record changes nothing, and a late record is dropped. So no row becomes older.
@@ -184,6 +186,32 @@ class PostgresSink(Sink):
         swept = int(row[0]) if row else 0
         self.removed += swept
         return swept < SWEPT_AT_ONCE
+
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
+        """Read the table in the order of its keys; see `ReadBack.read_back`."""
+        tables = Tables.of(self.settings, feed=feed, sink=self.name)
+        after: str | None = None
+        shared = "{feed}" not in self.settings.table
+        while True:
+            with self._transaction(tables, feed) as connection:
+                rows = connection.execute(
+                    tables.statement("read_back", limit=sql.Literal(PAGE)),
+                    {"after": after, "feed": feed if shared else None},
+                ).fetchall()
+            if not rows:
+                return
+            yield [
+                Held(
+                    canonical(row[0]),
+                    row[2],
+                    (row[1] or "null").encode(),
+                    hash=row[3],
+                    snapshot=row[4],
+                    key=row[0],
+                )
+                for row in rows
+            ]
+            after = rows[-1][0]
 
     def sign(self, feed: str) -> str:
         """Return oid and file number of the documents' table (see `Sink.sign`)."""

@@ -23,10 +23,12 @@ from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_an
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import clear_host
+from cdc_daemon.sinks.decode import Decoder
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import joined
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
+from cdc_daemon.sinks.read_back import PAGE, Held, HeldEnd, ReadBack, canonical
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
 from cdc_daemon.sinks.redis_errors import explained
@@ -127,7 +129,7 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
 
 
 @dataclass
-class RedisSink(Sink):
+class RedisSink(Sink, ReadBack):
     """Writes documents as hashes, or changes as entries of a stream. The server compares the revisions."""
 
     name: str
@@ -228,6 +230,72 @@ class RedisSink(Sink):
         except NotAuthorized:
             return mark
 
+    @property
+    def is_log(self) -> bool:  # type: ignore[override] # it depends on the mode
+        """A stream keeps records; see `ReadBack.is_log`."""
+        return self.settings.mode == "stream"
+
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
+        """Go through the server's hashes, or through the stream; see `ReadBack.read_back`."""
+        return self._stream_back(feed, key) if self.is_log else self._hashes_back(feed)
+
+    def name_of(self, feed: str, key: bytes) -> str:
+        """The name of the hash; see `ReadBack.name_of`."""
+        if self.is_log:
+            return canonical(key)
+        return placeholders.filled(self.settings.key, feed=feed, sink=self.name, key=joined(key))
+
+    def keeps_all(self, feed: str) -> bool:  # noqa: ARG002 - the same for every feed
+        """A stream with a limit forgets its first entries; see `ReadBack.keeps_all`."""
+        return not (self.is_log and self.settings.max_entries)
+
+    def _hashes_back(self, feed: str) -> Iterator[Sequence[Held]]:
+        place, own = 0, int("{feed}" in self.settings.key)
+        while True:
+            with self._asked(feed, _MOST_KEYS_BYTES) as (client, _):
+                place, names = cast(
+                    "tuple[int, list[bytes]]",
+                    client.scan(place, match=self._pattern(feed), count=PAGE, _type="HASH"),
+                )
+                with client.pipeline(transaction=False) as asked:
+                    for name in names:
+                        asked.hmget(name, "feed", "revision", "document", "hash", "snapshot", "deleted")
+                    answers = cast("list[list[bytes | None]]", asked.execute())
+            found = zip(names, answers, strict=True)
+            yield [
+                Held(
+                    name.decode("utf-8", "surrogateescape"),
+                    int(revision) if revision and revision.isdigit() else None,
+                    document,
+                    deleted=document is None,
+                    hash=_text(digest),
+                    snapshot=int(snapshot) if snapshot and snapshot.isdigit() else 0,
+                )
+                for name, (of, revision, document, digest, snapshot, _) in found
+                if of == feed.encode() or (of is None and own and (revision or document))
+            ]
+            if not place:
+                return
+
+    def _stream_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
+        stream = self._stream(feed)
+        decoder = Decoder(self.settings.format, feed, key, f"sink {self.name}, feed {feed}, stream {stream}")
+        after = "-"
+        while True:
+            with self._asked(feed, _MOST_KEYS_BYTES) as (client, _):
+                entries = cast(
+                    "list[tuple[bytes, dict[bytes, bytes]]]", client.xrange(stream, min=after, count=PAGE)
+                )
+            if not entries:
+                return
+            found = (
+                decoder(fields[b"record"], revision=int(fields[b"revision"]))
+                for _, fields in entries
+                if b"record" in fields
+            )
+            yield [each for each in found if each is not None]
+            after = "(" + entries[-1][0].decode()
+
     def _word(self, feed: str) -> tuple[str, str]:
         """Return hash and field of the mark. No document's key has this name, because its % would be %25."""
         if self.settings.mode == "stream":
@@ -321,8 +389,7 @@ class RedisSink(Sink):
     def _sweep(self, client: redis.Redis, end: SnapshotEnd) -> None:
         """Check a part of the server's keys, if documents of the feed may have their names."""
         template = self.settings.key
-        around = placeholders.filled(template, feed=end.feed, sink=self.name, key="\0").split("\0")
-        pattern = "*".join(re.sub(r"([\[\]*?\\^-])", r"\\\1", part) for part in around)
+        pattern = self._pattern(end.feed)
         arguments: list[str | int | bytes] = [
             self.settings.tombstone_seconds,
             end.snapshot,
@@ -340,6 +407,11 @@ class RedisSink(Sink):
                 self.removed += cast("int", script(names, arguments))
             if not self._sweep_at or time.monotonic() > until:
                 return
+
+    def _pattern(self, feed: str) -> str:
+        """Match the names that hashes of a feed may have."""
+        around = placeholders.filled(self.settings.key, feed=feed, sink=self.name, key="\0").split("\0")
+        return "*".join(re.sub(r"([\[\]*?\\^-])", r"\\\1", part) for part in around)
 
     def _arguments(self, records: Sequence[Record]) -> list[str | int | bytes]:
         full = any(record.snapshot is not None for record in records)

@@ -27,10 +27,12 @@ from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.cleartext import CleartextSettings, clear_host
+from cdc_daemon.sinks.decode import Decoder
 from cdc_daemon.sinks.formats import Format, FormattedSettings, framed
 from cdc_daemon.sinks.frames import Compression, Frames, frames, known_here
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
+from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack, pages
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.s3_client import connected, tls_context
 from cdc_daemon.sinks.s3_errors import explained, status_of
@@ -136,7 +138,7 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
 
 
 @dataclass
-class S3Sink(Sink):
+class S3Sink(Sink, ReadBack):
     """Writes objects that are named by their content, and manifests that list them in order.
 
     The sink writes the manifest after its object. After a crash between the two, the repeated batch finds the
@@ -150,6 +152,7 @@ class S3Sink(Sink):
     settings: S3Settings = field(repr=False)
     format: Format = field(repr=False)
     frames: Frames = field(repr=False)
+    is_log = True
     _client: S3Client | None = field(default=None, init=False, repr=False)
     _credentials: Credentials | None = field(default=None, init=False, repr=False)
     _last_manifest: str = field(default="", init=False, repr=False)
@@ -205,6 +208,39 @@ class S3Sink(Sink):
         self._seen = (mark, time.monotonic() + _LOOK_SECONDS)
         return mark
 
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
+        """Read the objects in the order of their manifests; see `ReadBack.read_back`."""
+        prefix, where = self._place_of(feed)
+        decoder = Decoder(self.settings.format, feed, key, where)
+        begins, after = f"{prefix}manifests/", ""
+        while True:
+            with self._asked(where) as client:
+                answer = client.list_objects_v2(
+                    Bucket=self.settings.bucket, Prefix=begins, StartAfter=after or begins
+                )
+            names = [one.get("Key", "") for one in answer.get("Contents", [])]
+            for name in names:
+                manifest = orjson.loads(self._object(name, where))
+                if "snapshot_end" in manifest:
+                    yield [HeldEnd(int(manifest["snapshot_end"]))]
+                    continue
+                packed = self._object(manifest["object"], where)
+                if packed:  # else somebody has deleted the object, and its records are missing
+                    yield from pages(decoder.lines(iter(self.frames.unpacked(packed).split(b"\n"))))
+            if not names:
+                return
+            after = names[-1]
+
+    def _object(self, name: str, where: str) -> bytes:
+        """Return the bytes of an object; none if it does not exist."""
+        with self._asked(where, 2 * self.batch_bytes + 4 * MOST_ANSWER_BYTES) as client:
+            try:
+                return client.get_object(Bucket=self.settings.bucket, Key=name)["Body"].read()
+            except ClientError as error:
+                if status_of(error) == 404:
+                    return b""
+                raise
+
     def _marks(self, client: S3Client, prefix: str) -> list[str]:
         answer = client.list_objects_v2(Bucket=self.settings.bucket, Prefix=f"{prefix}{_SIGNED}")
         return [one.get("Key", "").removeprefix(prefix) for one in answer.get("Contents", [])]
@@ -215,10 +251,10 @@ class S3Sink(Sink):
         return prefix, f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
 
     @contextlib.contextmanager
-    def _asked(self, where: str) -> Generator[S3Client]:
+    def _asked(self, where: str, most_bytes: int = 4 * MOST_ANSWER_BYTES) -> Generator[S3Client]:
         """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
         # The longest answer is a page of a list with a thousand names.
-        with Bounds(time.monotonic() + self.timeout_seconds, 4 * MOST_ANSWER_BYTES) as bounds:
+        with Bounds(time.monotonic() + self.timeout_seconds, most_bytes) as bounds:
             try:
                 if self._client is None:
                     self._client = self._connected(where)

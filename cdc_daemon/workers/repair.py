@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.hashed_documents import Entity
@@ -58,15 +58,37 @@ class Repair:
                 self._request(entities, force=force, stop=stop)
         return len(forced) + len(others)
 
+    def send(self, keys: Sequence[str], stop: threading.Event) -> int:
+        """Give documents new revisions, so that their delivery begins anew.
+
+        A receiver that has changed its copy has the present revision, and would take nothing below a new one.
+        What only the receiver has gets a tombstone, which is delivered as a delete.
+
+        Args:
+            keys: JSON objects. What else a receiver calls a document is left out.
+
+        Returns:
+            The number of documents.
+
+        Raises:
+            FeedError: the feed had no first sync yet, or another process holds it for a minute.
+        """
+        known = [key for key in dict.fromkeys(keys) if key.startswith("{")]
+        return self._persist(lambda: self._sync.renew(known), stop) if known else 0
+
     def _request(self, entities: Sequence[Entity], *, force: bool, stop: threading.Event) -> None:
+        self._persist(lambda: self._sync.request_some(entities, reason=REASON, force=force), stop)
+
+    def _persist(self, act: Callable[[], int | None], stop: threading.Event) -> int:
         for _ in range(int(PATIENCE_SECONDS / PAUSE_SECONDS)):
             try:
-                if self._sync.request_some(entities, reason=REASON, force=force) is not None:
-                    return
+                done = act()
             except PASSING:
-                pass  # a pass has just ended; try the next snapshot
+                done = None  # a pass has just ended; try the next snapshot
+            if done is not None:
+                return done
             if stop.wait(PAUSE_SECONDS):
-                return
+                return 0
         raise FeedError(
             "can't be repaired now: it has no cursor, or another process holds it",
             where=f"feed {self._feed.name}",

@@ -32,6 +32,7 @@ from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.renamed import remember_renamed
 from cdc_daemon.feeds.state import FeedState
+from cdc_daemon.feeds.stored import StoredDocuments
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.arrays import take_arrays
@@ -398,6 +399,23 @@ class FeedSync:
                 statement("feed_state.queue"), {"feed": self._feed.name, "backlog_end": added.last}
             )
         return added.request
+
+    def renew(self, keys: Sequence[str]) -> int | None:
+        """Give the documents with these keys (JSON objects) new revisions. Every sink gets them again.
+
+        A key without a stored document gets a tombstone.
+
+        Returns:
+            The number of documents; None if another daemon works on the feed now, or if the feed has no
+            cursor yet.
+        """
+        with self._snapshot() as (_, locked):
+            if locked is None or locked.cursor is None:
+                return None
+            self._check(locked)
+            count, revision = StoredDocuments(self._feed).renew(self._connection, keys)
+            self._revision = max(self._revision, revision)
+        return count
 
     @property
     def set_aside(self) -> Sequence[SetAside]:

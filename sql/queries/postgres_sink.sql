@@ -173,3 +173,12 @@ SELECT pg_catalog.count(*) FROM swept
 -- name: forget
 -- Forgets old tombstones: no daemon is suspended during a send for that long.
 DELETE FROM {deleted} WHERE deleted_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)
+
+-- name: read_back
+-- The next documents in the order of their keys. A table that feeds share says whose each row is.
+SELECT d.key::pg_catalog.text, d.document::pg_catalog.text, d.revision, d.hash, COALESCE(d.snapshot, 0)
+FROM {documents} AS d
+WHERE (%(after)s::pg_catalog.jsonb IS NULL OR d.key > %(after)s::pg_catalog.jsonb)
+  AND (%(feed)s::pg_catalog.text IS NULL OR d.feed = %(feed)s::pg_catalog.text)
+ORDER BY d.key
+LIMIT {limit}

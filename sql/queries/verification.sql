@@ -105,3 +105,68 @@ SELECT DISTINCT {texts} FROM (
 -- name: given
 -- Some entities, by their texts.
 SELECT {names} FROM UNNEST({arrays}) AS w ({names})
+
+-- name: delivery
+-- How far a sink has a feed, before its receiver is read; whether a full snapshot is wanted or under way.
+SELECT s.revision, s.snapshot_wanted, s.snapshot FROM cdc.sink_state AS s
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s
+
+-- name: undelivered_keys
+-- Keys that a receiver rightly lacks or has too many: failed items, and keys that are obsolete.
+SELECT i.key::pg_catalog.text FROM cdc.failed_item AS i WHERE i.sink = %(sink)s AND i.feed = %(feed)s
+UNION ALL
+SELECT o.key FROM cdc.obsolete_key AS o WHERE o.sink = %(sink)s AND o.feed = %(feed)s
+
+-- name: stored
+-- The next stored documents in key order, by their digests. A receiver may have them on one line.
+SELECT {key}, s.revision, s.deleted, pg_catalog.encode(s.hash, 'hex'), pg_catalog.sha256(pg_catalog.convert_to(
+           pg_catalog.translate(s.document::pg_catalog.text, E'\n\r', '  '), 'UTF8')),
+       pg_catalog.json_build_array({key_texts})::pg_catalog.text
+FROM cdc.{feed} AS s
+WHERE true {after}
+ORDER BY {stored_keys}
+LIMIT {limit}
+
+-- name: documents
+-- Some documents with their revisions, by their keys as JSON.
+SELECT w.key, s.revision, s.deleted, s.document::pg_catalog.text
+FROM pg_catalog.unnest(%(keys)s::pg_catalog.text[]) AS w (key)
+CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, w.key::pg_catalog.jsonb) AS k
+CROSS JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s
+
+-- name: renew
+-- Gives some documents new revisions, so that receivers take them again: also a receiver that has changed its copy. A key
+-- that only a receiver has gets a tombstone. The entity of a tombstone is never looked up, so any entity serves.
+WITH wanted AS MATERIALIZED (
+    SELECT k.*, pg_catalog.nextval({revision}::pg_catalog.regclass) AS next
+    FROM pg_catalog.unnest(%(keys)s::pg_catalog.text[]) AS w (key)
+    CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, w.key::pg_catalog.jsonb) AS k
+), known AS MATERIALIZED (
+    SELECT s.revision AS previous, s.deleted, k.next, {stored_keys}
+    FROM wanted AS k JOIN cdc.{feed} AS s ON {same_key}
+), renewed AS (
+    UPDATE cdc.{feed} AS s SET revision = k.next, modified_at = pg_catalog.clock_timestamp()
+    FROM known AS k WHERE {same_key}
+), buried AS (
+    INSERT INTO cdc.{feed} ({identity}, revision, deleted, captured_at, modified_at)
+    SELECT {identity_values}, k.next, true, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()
+    FROM wanted AS k
+    WHERE NOT EXISTS (SELECT FROM cdc.{feed} AS s WHERE {same_key})
+    RETURNING revision, {keys}
+), logged AS (
+    INSERT INTO cdc.{log} (revision, previous, {keys}, changed)
+    SELECT k.next, k.previous, {known_keys}, CASE WHEN k.deleted THEN '{{}}' ELSE {fields} END FROM known AS k
+    UNION ALL
+    SELECT b.revision, NULL, {buried_keys}, '{{}}' FROM buried AS b
+)
+SELECT pg_catalog.count(*), pg_catalog.max(next) FROM wanted
+
+-- name: renewed
+-- Ends such a transaction: every writer of a feed changes its state row.
+UPDATE cdc.feed_state
+SET generation = generation + 1, revision = GREATEST(revision, %(revision)s::pg_catalog.int8)
+WHERE feed = %(feed)s
+
+-- name: stored_after
+-- Only what was stored or deleted since a moment.
+AND s.modified_at >= %(since)s::pg_catalog.timestamptz

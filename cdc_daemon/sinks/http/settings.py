@@ -199,6 +199,12 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
         min_length=1,
         description="Member with the record's key instead: an object, or the value of a key of one column.",
     )
+    verify_url: Annotated[str, AfterValidator(_checked_url)] | None = Field(
+        default=None,
+        description="Address at which the receiver lists the documents that it holds, for `verify --sink`. "
+        "It must have the origin of `url`. `{feed}` and `{sink}` stand for their names.",
+        json_schema_extra=MAY_HOLD_SECRET,
+    )
     _shared: _Shared = PrivateAttr(default_factory=_Shared)
 
     @model_validator(mode="after")
@@ -219,6 +225,12 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
             raise ValueError(
                 "must have oauth2_token_url, oauth2_client_id and oauth2_client_secret, or none of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.verify_url is not None and urlsplit(self.verify_url)[:2] != urlsplit(self.url)[:2]:
+            raise ValueError("must have verify_url at the origin of url, which gets the same credentials")
         return self
 
     @model_validator(mode="after")
@@ -280,6 +292,7 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
             in_flight=self.in_flight,
             connected=self._connected,
             tls=self.tls_context,
+            verify_url=self.verify_url,
         )
 
     def _authorization(self, name: str) -> Authorization:

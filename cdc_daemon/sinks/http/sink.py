@@ -13,7 +13,8 @@ from http import HTTPStatus
 from http.client import HTTPException
 from urllib.parse import quote, urlsplit
 
-from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.bounds import MOST_ANSWER_BYTES
+from cdc_daemon.errors import CannotReadBack, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks import placeholders
 from cdc_daemon.sinks.batches import split
 from cdc_daemon.sinks.http import answer as answers
@@ -23,18 +24,22 @@ from cdc_daemon.sinks.http.failure import unavailable
 from cdc_daemon.sinks.http.item_errors import ItemErrors
 from cdc_daemon.sinks.http.pacing import LONGEST_PAUSE_SECONDS, Pacing
 from cdc_daemon.sinks.http.probe import steps
+from cdc_daemon.sinks.http.read_back import read_pages
 from cdc_daemon.sinks.http.request import Composer, Message
+from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 
 REMEMBERED_SECONDS = 600.0
 """How long requests stay smaller after one that was too large."""
 
+_MOST_PAGE_BYTES = 16 * MOST_ANSWER_BYTES
+
 PAUSE_SECONDS = 0.5
 """The pause after a pushback that names none, in a call of which other requests may have been taken."""
 
 
-class HttpSink(Sink):
+class HttpSink(Sink, ReadBack):
     """Records of one feed POSTed over connections that are kept, several requests at a time.
 
     A call of `deliver` is handed as many records as the requests that may be under way hold; the caller reads
@@ -47,6 +52,7 @@ class HttpSink(Sink):
         in_flight: threads that send.
         connected: makes the client for a URL.
         tls: makes what the client checks certificates with.
+        verify_url: where the receiver tells what it holds, with placeholders; None if it does not tell.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class HttpSink(Sink):
         in_flight: int,
         connected: Callable[[str], Client],
         tls: Callable[[], ssl.SSLContext],
+        verify_url: str | None = None,
     ) -> None:
         self.name = name
         self.timeout_seconds = timeout_seconds
@@ -78,6 +85,7 @@ class HttpSink(Sink):
         self._in_flight = in_flight
         self._connected = connected
         self._tls = tls
+        self._verify_url = verify_url
         self._smaller = (request_bytes, float("-inf"))  # bytes, and until when
         self._taken: list[str] = []
         self._opening = threading.Lock()
@@ -107,6 +115,38 @@ class HttpSink(Sink):
         until = time.monotonic() + self.timeout_seconds
         self._send_message(end.feed, self._composer.end_message(end), (), until, alone=True)
         return True
+
+    def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
+        """Ask `verify_url`; see `ReadBack.read_back`."""
+        where = f"sink {self.name}, feed {feed}, verify_url"
+        if self._verify_url is None:
+            raise CannotReadBack(
+                "its receiver can't be read back", where=where, hint="set verify_url (docs/http.md)"
+            )
+        url = placeholders.filled(self._verify_url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return read_pages(target, lambda page: self._get(feed, page, where), where=where)
+
+    def _get(self, feed: str, target: str, where: str) -> Answer:
+        until = time.monotonic() + self.timeout_seconds
+        authorization = self._authorization.header(until)
+        headers = {"Accept": "application/json", **self._composer.headers}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        try:
+            with self._pacing.turn(until):
+                answer = self._open_client(feed).exchange(
+                    "GET", target, b"", headers, until, most_bytes=_MOST_PAGE_BYTES
+                )
+        except (OSError, HTTPException) as error:
+            raise unavailable(error, where=where, timeout_seconds=self.timeout_seconds) from error
+        secrets = [*self._composer.headers.values(), *self._authorization.secrets()]
+        try:
+            answers.judge(answer, where=where, secrets=secrets)
+        except RecordsRefused as error:
+            raise SinkUnavailable(str(error), where=where, hint="correct verify_url") from error
+        return answer
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
         """Look for name, connection, TLS, authorization, and POST an empty batch; see `Sink.probe`."""
