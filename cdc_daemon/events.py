@@ -296,6 +296,24 @@ EVENTS: dict[str, Event] = {
         advice="If `refilled` is false and the target should have the documents, run `replay --all`. "
         "Find out who emptied it.",
     ),
+    "documents_verified": Event(
+        "The verification in the background has ended a round over the stored documents of a feed, or over "
+        "what a receiver holds (`sink`).",
+        ("feed", "sink", "documents", "differences", "waiting", "seconds"),
+        advice="Nothing to do. `documents_differ` tells each difference.",
+    ),
+    "documents_differ": Event(
+        "The verification in the background has found documents that differ, and that no change on its way "
+        "explains. Without `sink`, stored documents are not those of the query.",
+        ("feed", "sink", "differences", "kinds", "keys", "hint"),
+        advice="`cdc-daemon verify` lists them, and `--repair` repairs them. Find out what wrote past the "
+        "triggers, or changed the copy.",
+    ),
+    "verification_failed": Event(
+        "The verification in the background could not go on with a feed or a receiver. It tries again later.",
+        ("feed", "sink", "reason"),
+        advice="Read `reason`. Deliveries and passes don't depend on it.",
+    ),
     "target_not_seen": Event(
         "A sink that has nothing to deliver could not look at its target (debug).",
         ("sink", "feed", "reason"),

@@ -37,6 +37,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.sampler import Sampler
 from cdc_daemon.workers.samples import Samples
+from cdc_daemon.workers.verifier import Verifier
 from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
 from cdc_daemon.workers.witness import Witness
@@ -97,6 +98,8 @@ class Service:
             # A service may start before its database: the workers wait for it.
             supervisor.lose_database(str(error))
         workers: list[Worker] = [*self._feed_workers, self._watcher(), self._rotator(), self._sampler]
+        if self._settings.verify.documents_per_second:
+            workers.append(self._verifier())
         for worker in workers:
             supervisor.add(worker)
         for delivery in self._deliveries:
@@ -255,6 +258,20 @@ class Service:
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
             history=HistoryBounds(self._settings.history.days, self._settings.history.max_mb << 20),
+        )
+
+    def _verifier(self) -> Verifier:
+        sinks = self._settings.sinks
+        return Verifier(
+            pool=self._pool,
+            feeds=list(self._settings.feeds),
+            planned=self._registry.planned,
+            deliveries=[
+                (sink, feed, partial(sinks[sink].open, sink))
+                for feed, each in self._settings.feeds.items()
+                for sink in each.sinks
+            ],
+            documents_per_second=self._settings.verify.documents_per_second,
         )
 
 

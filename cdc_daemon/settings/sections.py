@@ -19,6 +19,7 @@ from cdc_daemon.settings.model import (
     HistorySettings,
 )
 from cdc_daemon.settings.section import may_stand_in_a_file, settable
+from cdc_daemon.settings.verify import VerifySettings
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import SinkSettings
 
@@ -29,6 +30,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "http": WebSettings,
     "capture": CaptureSettings,
     "history": HistorySettings,
+    "verify": VerifySettings,
 }
 """Sections that are one table."""
 NAMED = ("feeds", "sinks")

@@ -226,6 +226,8 @@ class OpensearchSink(Sink, ReadBack):
                 return
             yield [Held(hit["_id"], int(hit["_version"]), written(hit["_source"]).encode()) for hit in hits]
             scroll = str(found.get("_scroll_id") or "")
+            if not scroll or len(hits) < _READ_AT_ONCE:
+                return
 
     def _next_page(self, client: OpenSearch, index: str, scroll: str) -> dict[str, Any]:
         if scroll:

@@ -189,7 +189,7 @@ class PostgresSink(Sink, ReadBack):
 
     def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
         """Read the table in the order of its keys; see `ReadBack.read_back`."""
-        tables = Tables.of(self.settings, feed=feed, sink=self.name)
+        tables = self._tables(feed)
         after: str | None = None
         shared = "{feed}" not in self.settings.table
         while True:

@@ -58,6 +58,11 @@ class ReadBack(ABC):
     is_log: bool = False
     """Whether the receiver keeps records, and not only the state of each document."""
 
+    @property
+    def can_read_back(self) -> bool:
+        """Whether the settings let the receiver be read back."""
+        return True
+
     @abstractmethod
     def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
         """Yield what the receiver holds of a feed, in pages.

@@ -117,6 +117,14 @@ class Registry:
             self._sources = {table: source for table, source in self._sources.items() if table in needed}
             self._readers = None
 
+    def planned(self, feed: str) -> tuple[FeedPlan, Sequence[Source]] | None:
+        """Return a feed's plan and its captured source tables; None until the feed is planned."""
+        with self._lock:
+            plan = self._plans.get(feed)
+            if plan is None:
+                return None
+            return plan, [source for table, source in self._sources.items() if table in plan.columns]
+
     def definition(self, feed: str) -> FeedDefinition | None:
         """Return a feed's definition; None if it is not planned yet."""
         with self._lock:

@@ -170,3 +170,56 @@ WHERE feed = %(feed)s
 -- name: stored_after
 -- Only what was stored or deleted since a moment.
 AND s.modified_at >= %(since)s::pg_catalog.timestamptz
+
+-- name: claim
+-- Takes a feed or a receiver for verification, unless another daemon works on it or its last round ended a moment ago.
+INSERT INTO cdc.verification AS v (feed, sink, claimed_by, claimed_until, began_at)
+SELECT f.feed, %(sink)s, %(daemon)s, pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s),
+       pg_catalog.clock_timestamp()
+FROM cdc.feed_state AS f WHERE f.feed = %(feed)s AND f.cursor IS NOT NULL
+ON CONFLICT (feed, sink) DO UPDATE
+SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until,
+    began_at = COALESCE(v.began_at, EXCLUDED.began_at),
+    -- A receiver is read from its beginning again.
+    documents = CASE WHEN v.sink = '' THEN v.documents ELSE 0 END,
+    differences = CASE WHEN v.sink = '' THEN v.differences ELSE 0 END
+WHERE (v.claimed_by = EXCLUDED.claimed_by OR v.claimed_until IS NULL OR v.claimed_until < pg_catalog.clock_timestamp())
+  AND (v.began_at IS NOT NULL OR v.finished_at IS NULL
+       OR v.finished_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(rest_seconds)s))
+RETURNING v.position
+
+-- name: go_on_from
+-- Notes how far a round has come; no row if another daemon has taken it over.
+UPDATE cdc.verification
+SET position = COALESCE(%(position)s::pg_catalog.text[], position), documents = documents + %(documents)s,
+    differences = differences + %(differences)s, waiting = %(waiting)s,
+    claimed_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
+WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
+RETURNING true
+
+-- name: finish_round
+-- Ends a round; the next one begins at the beginning.
+UPDATE cdc.verification
+SET position = NULL, began_at = NULL, finished_at = pg_catalog.clock_timestamp(), failure = NULL,
+    last_seconds = EXTRACT(epoch FROM pg_catalog.clock_timestamp() - began_at), last_documents = documents,
+    last_differences = differences, documents = 0, differences = 0, claimed_by = NULL, claimed_until = NULL
+WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
+RETURNING last_documents, last_differences, waiting, last_seconds
+
+-- name: fail_round
+-- Gives a feed or receiver up for now. Its round goes on from the same place.
+UPDATE cdc.verification
+SET failure = %(failure)s, documents = CASE WHEN sink = '' THEN documents ELSE 0 END,
+    differences = CASE WHEN sink = '' THEN differences ELSE 0 END, claimed_by = NULL, claimed_until = NULL
+WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
+
+-- name: release
+-- A daemon that stops leaves its round to another one, or to its next life.
+UPDATE cdc.verification SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = %(daemon)s
+
+-- name: coverage
+-- What was verified when, by feed and receiver.
+SELECT v.feed, NULLIF(v.sink, ''), v.documents, v.differences, v.waiting, v.began_at, v.finished_at, v.last_seconds,
+       v.last_documents, v.last_differences, v.failure
+FROM cdc.verification AS v
+ORDER BY v.feed, v.sink

@@ -157,6 +157,16 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "verification.due": {"feed": "feed_timed", "texts": "s.sku", "affected": "s.sku = 'x'"},
     "verification.given": {"names": "sku", "arrays": "ARRAY['x']"},
     "verification.in_backlog": {"texts": "p.sku", "affected": "p.sku = 'x'"},
+    "verification.renew": {
+        "log": "feed_items_log_0",
+        "stored_keys": "s.sku",
+        "keys": "sku",
+        "known_keys": "k.sku",
+        "buried_keys": "b.sku",
+        "identity": "sku",
+        "identity_values": "k.sku",
+        "fields": "'{}'::pg_catalog.text[]",
+    },
     "verification.reached": {
         "texts": "a.sku",
         "routes": "SELECT i.sku FROM public.item AS i",
@@ -169,10 +179,16 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
 _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "daemon.is_alone": {"id": "x"},
     "daemon.show": {"id": "x"},
+    "verification.go_on_from": {"documents": 1},
 }
 _VALUES: Mapping[str, object] = {
     "above": 1,
     "after": 0,
+    "daemon": "x",
+    "differences": 1,
+    "position": ["x"],
+    "rest_seconds": 1.0,
+    "waiting": 1,
     "base": 1.0,
     "before": None,
     "cap": 2.0,

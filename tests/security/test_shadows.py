@@ -176,6 +176,8 @@ class Life:
         self.call("verify")
         self.call("verify", "items", "--sample", "2")
         self.call("verify", "items", "--since", "2020-01-01")
+        self.call("verify", "--sink", "table")
+        self.call("verify", "items", "--sink", "table", "--since", "2020-01-01")
         self.call("estimate")
         self.call("resync", "items", "--wait")
         self.call("resync", "packs", "--by-key", "kind=box", "--force", "--wait")

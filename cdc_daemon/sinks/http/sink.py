@@ -116,6 +116,11 @@ class HttpSink(Sink, ReadBack):
         self._send_message(end.feed, self._composer.end_message(end), (), until, alone=True)
         return True
 
+    @property
+    def can_read_back(self) -> bool:
+        """Whether `verify_url` is set; see `ReadBack.can_read_back`."""
+        return self._verify_url is not None
+
     def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
         """Ask `verify_url`; see `ReadBack.read_back`."""
         where = f"sink {self.name}, feed {feed}, verify_url"
