@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -127,7 +127,8 @@ def key_in(document: bytes, key: Sequence[str]) -> str | None:
         return None
     if not isinstance(members, dict) or any(name not in members for name in key):
         return None
-    return "{" + ",".join(f"{json.dumps(name)}:{written(members[name])}" for name in key) + "}"
+    found = cast("dict[str, object]", members)
+    return "{" + ",".join(f"{json.dumps(name)}:{written(found[name])}" for name in key) + "}"
 
 
 def _parsed(encoded: bytes) -> Any:
@@ -146,9 +147,10 @@ def written(value: object) -> str:
     if isinstance(value, Digits):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(name)}:{written(inner)}" for name, inner in value.items()) + "}"
+        members = cast("dict[str, object]", value)
+        return "{" + ",".join(f"{json.dumps(name)}:{written(inner)}" for name, inner in members.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(written, value)) + "]"
+        return "[" + ",".join(map(written, cast("list[object]", value))) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

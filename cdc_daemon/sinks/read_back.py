@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import cast
 
 from cdc_daemon.sinks.record import on_one_line
 
@@ -122,7 +123,7 @@ def _members(document: bytes) -> dict[str, object]:
         value = json.loads(document, parse_float=_number, parse_int=_number)
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _number(text: str) -> str:
