@@ -1,4 +1,4 @@
-"""The daemon: which workers there are, how they start and how they end."""
+"""The daemon: creates its workers, starts them, and stops them."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from cdc_daemon.workers.watcher import Watcher
 from cdc_daemon.workers.witness import Witness
 
 LOCK_TIMEOUT_SECONDS = 2.0
-"""How long a pass waits for a table that is being altered; it tries again after that."""
+"""Seconds that a pass waits for the lock of a table that is being altered. Then it tries again."""
 
 EXIT_AT_ONCE = 130
 
 LONGEST_REASON = 500
-"""What is kept of a target's words, in characters."""
+"""Characters of a target's message that are kept."""
 
 log = get_logger()
 
@@ -57,7 +57,7 @@ class Service:
     """All workers of one daemon process.
 
     Args:
-        dsn: where the database is; `embedded:` is resolved by the caller.
+        dsn: connection string of the database. The caller has resolved `embedded:`.
     """
 
     def __init__(self, settings: Settings, dsn: str) -> None:
@@ -84,18 +84,18 @@ class Service:
         self._deliveries = [self._delivery(sink, feed) for sink, feed in deliveries]
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; a second signal leaves at once, and nothing is lost either way.
+        """Work until SIGTERM or SIGINT. After a second signal, stop at once. Nothing is lost either way.
 
         Raises:
-            CdcError: a worker gave up for a reason that does not pass, or schema cdc is not installed.
+            CdcError: a worker gave up after a lasting error, or schema cdc is not installed.
         """
-        # A sink may be sending for as long as its timeout says; a feed may run one statement for minutes.
+        # A sink may send until its time limit, and a statement of a feed may take minutes.
         longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
         supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
         try:
             self._require_schema()
         except DatabaseUnavailable as error:
-            # A service may start before its database: the workers wait for it.
+            # The service may start before its database. The workers wait for the database.
             supervisor.lose_database(str(error))
         workers: list[Worker] = [*self._feed_workers, self._watcher(), self._rotator(), self._sampler]
         if self._settings.verify.documents_per_second:
@@ -103,7 +103,7 @@ class Service:
         for worker in workers:
             supervisor.add(worker)
         for delivery in self._deliveries:
-            supervisor.add(delivery, alone=True)  # its sink may be one that somebody else wrote
+            supervisor.add(delivery, alone=True)  # the sink may be of another distribution
         if self._settings.http.listen:
             supervisor.add(self._web(supervisor), alone=True)
         with _leaving_on_signals() as leave:
@@ -115,12 +115,12 @@ class Service:
             self._say_goodbye()
 
     def run_once(self) -> None:
-        """Bring every feed and every sink to where the database is now, then return.
+        """Bring every feed and every sink up to date, then return.
 
-        A feed or sink that can't go on does not keep the others from it.
+        A failing feed or sink does not stop the others.
 
         Raises:
-            CdcError: the first reason for which a feed or sink could not be brought up to date.
+            CdcError: the first error of a feed or sink that could not be brought up to date.
         """
         self._require_schema()
         started = time.monotonic()
@@ -136,14 +136,14 @@ class Service:
             raise failures[0]
 
     def _say_goodbye(self) -> None:
-        """Tell other daemons that this one delivers nothing more; where that fails they take it for alive."""
+        """Record that this daemon delivers no more. If that fails, other daemons assume that it runs."""
         with suppress(CdcError, psycopg.Error), self._connect("stop") as connection:
             self._witness.leave(connection)
 
     def _catch_up(self, leave: threading.Event) -> list[CdcError]:
-        """Every feed side by side, and what each of them has to deliver as soon as it is through.
+        """Bring all feeds up to date in parallel, and deliver each as soon as it is up to date.
 
-        Deliveries too stand side by side: a sink that is down is waited for once.
+        Deliveries also run in parallel, so that the daemon waits only once for a sink that is down.
         """
         patience = self._settings.daemon.drain_seconds
         deliveries: dict[str, list[DeliveryWorker]] = defaultdict(list)
@@ -154,7 +154,7 @@ class Service:
             feeds = {pool.submit(worker.catch_up, leave): worker.feed for worker in self._feed_workers}
             sending: list[Future[None]] = []
             for feed in as_completed(feeds):
-                # One that can't go on keeps nobody from receiving what it holds.
+                # A failing feed still delivers its stored documents.
                 sending += [
                     pool.submit(delivery.catch_up, leave, patience_seconds=patience)
                     for delivery in deliveries[feeds[feed]]
@@ -277,25 +277,26 @@ class Service:
 
 @contextmanager
 def _leaving_on_signals() -> Generator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; the second one ends the process at once.
+    """Return an event that SIGTERM and SIGINT set. The second signal ends the process at once.
 
-    SIGHUP asks a service to reload, which it can't: a line in the log says so, and the work goes on. With a
-    terminal it means that the terminal was closed, and ends the daemon as Ctrl-C does.
+    SIGHUP asks a service to reload its configuration. The daemon can't; it logs that and continues. With a
+    terminal, SIGHUP means that the terminal was closed, and stops the daemon like Ctrl-C.
     """
     leave = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         if leave.is_set():
-            # Whatever is cut off here is done again after the next start: cursors move last.
+            # Interrupted work is repeated after the next start, because cursors move last.
             os._exit(EXIT_AT_ONCE)
         leave.set()
 
     def stay(_number: int, _frame: FrameType | None) -> None:
-        # In a thread of its own: the handler may have interrupted a log line, whose lock it would wait for.
+        # In a separate thread, because the handler may have interrupted a log call and would wait for its
+        # lock.
         threading.Thread(target=_tell_of_reload, name="reload", daemon=True).start()
 
     handlers = {signal.SIGTERM: ask, signal.SIGINT: ask}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` has it ignored
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores the signal
         handlers[signal.SIGHUP] = ask if sys.stdin and sys.stdin.isatty() else stay
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of a feed's query, read for the analysis."""
+"""Reads what PostgreSQL knows about a feed's query, as the catalogue for the analysis."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def describe(
     search_path: str,
     reads: Sequence[str] | None = None,
 ) -> tuple[FeedQuery, Catalogue]:
-    """Resolve a feed's query on the server and read what it depends on; nothing stays behind.
+    """Resolve a feed's query on the server and read its dependencies. Changes nothing.
 
     Args:
-        connection: in autocommit mode and outside a transaction; left as it was.
+        connection: session in autocommit mode, outside of a transaction. It is left as it was.
         text: the user's SELECT.
         key, entity: output columns, by name.
         search_path: schemas in which the query finds its tables, as in `SET search_path`.
-        reads: tables that the feed declares for its functions, spelled as in a query; None: nothing is
-            declared.
+        reads: tables that the feed declares for its functions, as a query would name them; None if it
+            declares nothing.
 
     Raises:
-        FeedError: PostgreSQL refuses the query (with the line and column in `text`), or a key or entity
-        column is not among its outputs.
+        FeedError: PostgreSQL rejects the query (with line and column in `text`), or a key or entity column is
+            not among its outputs.
     """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=tuple_row) as cursor:
         role = _reader(cursor, feed)
@@ -62,7 +62,7 @@ def describe(
         path, user = cursor.execute(statement("foreign_code.path")).fetchall()[0]
         declared = _declared(cursor, feed, reads or ())
         create_view(cursor, "catalogue.create_view", text, feed)
-        # Only with pg_catalog alone in sight every other name in the definition is written with its schema.
+        # If the search path has only pg_catalog, the definition has the schema of every other name.
         find_names(connection, OWN_PATH, temporary_first=True)
         view, definition = cursor.execute(statement("catalogue.definition")).fetchall()[0]
         outputs = tuple(
@@ -84,7 +84,7 @@ def describe(
             _function(*row)
             for row in cursor.execute(statement("catalogue.functions"), {"views": [view, *views]}).fetchall()
         )
-        # A user's function may read the table whose rows it yields.
+        # A user-defined function may read the table whose rows it returns.
         calls = any(each.kind == "function" and each.schema != "pg_catalog" for each in functions)
         row_types = frozenset(oid for oid, _, read in recorded if not read and not calls)
         used = {oid: columns for oid, columns in depended.items() if oid not in views}
@@ -151,10 +151,10 @@ def describe(
 
 
 def _reader(cursor: psycopg.Cursor[tuple[Any, ...]], feed: str) -> str:
-    """The role that reads, quoted.
+    """Return the reading role, quoted.
 
     Raises:
-        FeedError: it may not create temporary views.
+        FeedError: the role may not create temporary views.
     """
     role, temporary, database = cursor.execute(statement("catalogue.reader")).fetchall()[0]
     if not temporary:
@@ -210,10 +210,10 @@ def _function(
 
 
 def check_outputs(feed: str, outputs: Sequence[Output], *, key: Iterable[str], entity: Iterable[str]) -> None:
-    """See that key and entity are output columns.
+    """Check that key and entity are output columns.
 
     Raises:
-        FeedError: one is not; the hint names the nearest one that is.
+        FeedError: one is not. The hint names the nearest output column.
     """
     names = [output.name for output in outputs]
     for role, columns in (("key", key), ("entity", entity)):
@@ -234,10 +234,10 @@ def check_outputs(feed: str, outputs: Sequence[Output], *, key: Iterable[str], e
 
 
 def _tables(cursor: psycopg.Cursor[tuple[Any, ...]], used: Mapping[int, Sequence[str]]) -> dict[int, Table]:
-    """Relations by oid.
+    """Return relations by oid.
 
     Args:
-        used: the columns that the query uses, as far as PostgreSQL recorded them.
+        used: columns that the query uses, as far as PostgreSQL recorded them.
     """
     relations = {"relations": list(used)}
     columns: dict[int, dict[str, Column]] = {}

@@ -50,11 +50,11 @@ def reading(client: Mapping[str, object]) -> Consumer:
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a topic goes.
+    """The extent of a topic.
 
     Attributes:
-        cluster: its cluster's id.
-        partitions: of each the first offset that is there and the one that comes next.
+        cluster: identifier of the cluster.
+        partitions: first and next offset of each partition.
     """
 
     cluster: str
@@ -62,10 +62,10 @@ class Extent:
 
     @classmethod
     def of(cls, consumer: Consumer, topic: str, seconds: float) -> Extent:
-        """Ask for it.
+        """Read the extent from the cluster.
 
         Raises:
-            KafkaException: as the client does; `UNKNOWN_TOPIC_OR_PART` where there is no such topic.
+            KafkaException: an error of the client; `UNKNOWN_TOPIC_OR_PART` if the topic does not exist.
         """
         until = time.monotonic() + seconds
         known = consumer.list_topics(topic, timeout=seconds)
@@ -84,17 +84,17 @@ class Extent:
 
     @property
     def messages(self) -> int:
-        """Those that are there, at most: compaction leaves gaps."""
+        """Upper limit of the number of messages: compaction leaves gaps."""
         return sum(after - first for first, after in self.partitions.values())
 
     @property
     def mark(self) -> str:
-        """The cluster, and the last offset of the fullest partition."""
+        """The cluster and the last offset of the longest partition."""
         number, (_, after) = max(self.partitions.items(), key=lambda each: (each[1][1], -each[0]))
         return f"{self.cluster}/{number}/{after - 1}"
 
     def reaches(self, mark: str) -> bool:
-        """Whether the topic goes as far as it did when it had this mark: one that is made anew does not."""
+        """Whether the topic is at least as long as at this mark. A topic that was created anew is not."""
         cluster, number, offset = mark.rsplit("/", 2)
         _, after = self.partitions.get(int(number), (0, 0))
         return self.cluster == cluster and after > int(offset)
@@ -160,8 +160,8 @@ class Sweep:
     """Reads a topic once for the keys that a full snapshot did not name.
 
     Attributes:
-        snapshot: its number.
-        left: partition and key of each document that is left over, with its revision.
+        snapshot: number of the snapshot.
+        left: revision of each document that the snapshot did not name, by partition and key.
     """
 
     feed: str
@@ -179,10 +179,10 @@ class Sweep:
         )
 
     def read(self, seconds: float) -> bool:
-        """Read on for so long; true once everything was read that was there at the beginning.
+        """Continue to read for some seconds. Return whether all messages of the beginning were read.
 
         Raises:
-            KafkaException: as the client does; the sweep must begin anew.
+            KafkaException: an error of the client. The sweep must begin anew.
         """
         until = time.monotonic() + seconds
         while self._unread:
@@ -203,9 +203,9 @@ class Sweep:
             self._unread.discard(number)
 
     def _judge(self, number: int, message: Message) -> None:
-        """The last message of a key counts: does it have a document that the snapshot did not bring?
+        """Check a message: the last one of a key counts. Remember documents that the snapshot did not name.
 
-        What came after the snapshot, or with a later one, has a higher number: an end may come once more.
+        Messages after the snapshot, or of a later one, have higher numbers. The end may be repeated.
         """
         key, headers = message.key(), _headers(message)
         if key is None:
@@ -218,13 +218,13 @@ class Sweep:
             self.left.pop((number, _bytes(key)), None)
 
     def take(self, most: int) -> Iterator[tuple[int, bytes, int]]:
-        """Remove and give some of what is left over: partition, key and revision."""
+        """Yield and remove some of the remaining documents: partition, key and revision."""
         for _ in range(min(most, len(self.left))):
             (number, key), revision = self.left.popitem()
             yield number, key, revision
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the consumer."""
         self.consumer.close()
 
 

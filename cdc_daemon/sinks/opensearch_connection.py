@@ -1,6 +1,6 @@
-"""What the client of OpenSearch speaks through: our HTTP, which keeps bounds."""
+"""The connection of the OpenSearch client: our HTTP client, which keeps bounds."""
 
-# The library leaves the type of its headers open.
+# The library does not type its headers.
 # pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from cdc_daemon.sinks.http.client import Client
 
 
 class BoundedConnection(opensearchpy.Connection):
-    """One node; `ssl_context` for https, `timeout` for a whole exchange, `most_bytes` of an answer.
+    """A connection to one node, with a time limit for a whole exchange and a limit of the answer's size.
 
-    The library's own reads an answer of any length as long as bytes come, and unpacks what is compressed.
+    The library's own connection reads an answer of any length while bytes arrive, and decompresses it.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, **options: Any) -> None:
         super().__init__(**options)
-        # What is read is not unpacked: a megabyte of gzip may hold a gigabyte.
+        # Don't accept compressed answers: a megabyte of gzip may contain a gigabyte.
         self.headers.pop("accept-encoding", None)
         self.most_bytes = MOST_ANSWER_BYTES
         self._client = Client(
@@ -49,8 +49,8 @@ class BoundedConnection(opensearchpy.Connection):
         """See opensearchpy: status, headers and text of an answer.
 
         Raises:
-            opensearchpy.ConnectionError: there was none; ConnectionTimeout and SSLError are kinds of it.
-            opensearchpy.TransportError: it is an error.
+            opensearchpy.ConnectionError: there was no answer. ConnectionTimeout and SSLError are subclasses.
+            opensearchpy.TransportError: the answer is an error.
         """
         target = f"{self.url_prefix}{url}" + (f"?{urlencode(params)}" if params else "")
         ours: dict[str, str] = self.headers

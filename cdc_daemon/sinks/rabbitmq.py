@@ -1,4 +1,4 @@
-"""The sink that publishes records to RabbitMQ, each confirmed by the broker."""
+"""The RabbitMQ sink: publishes records, each with a confirmation of the broker."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.tls import TlsSettings
 
-_LONGEST_KEY_BYTES = 180  # of 255 that a routing key may have
+_LONGEST_KEY_BYTES = 180  # a routing key may have 255 bytes
 _CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 10.0
 _FAILURES: tuple[type[BaseException], ...] = (
     AMQPException,
     AMQPError,
     OSError,
-    *MALFORMED_ANSWER,  # what came is no AMQP
-    # The connection ended meanwhile:
+    *MALFORMED_ANSWER,  # the answer is not AMQP
+    # The connection has ended:
     ChannelInvalidStateError,
     asyncio.CancelledError,
 )
@@ -62,7 +62,7 @@ def _checked_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in {"amqp", "amqps"} or not parts.hostname:
         raise ValueError("must begin with amqp:// or amqps:// (TLS) and a host")
-    # Others would turn the verification of TLS off, or set what the sink sets itself.
+    # Other parameters would turn off the verification of TLS, or override options of the sink.
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _PARAMETERS:
             raise ValueError(
@@ -101,14 +101,14 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
     )
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """User and password in `url` (not `guest`, the default); see `CleartextSettings.in_clear`."""
+        """Yield user and password of `url`, unless they are `guest` (see `CleartextSettings.in_clear`)."""
         url = self.url.get_secret_value()
         host, parts = clear_host(url, "amqp"), urlsplit(url)
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with amqps://"
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
+        """Return server, exchange, queue and routing key (see `SinkSettings.place`)."""
         return (without_user(self.url.get_secret_value()), self.exchange, self.routing_key)
 
     def open(self, name: str) -> RabbitmqSink:
@@ -124,7 +124,7 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
 
     @property
     def makes_queue(self) -> bool:
-        """Whether a feed's queue is ours to make."""
+        """Return whether the sink creates the feed's queue."""
         return self.create and not self.exchange and not self.routes_by_key
 
     @property
@@ -135,7 +135,10 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
 
 @dataclass
 class RabbitmqSink(Sink):
-    """Records as persistent messages; each is confirmed, or returned where no queue takes it."""
+    """Publishes records as persistent messages.
+
+    The broker confirms each, or returns it if no queue takes it.
+    """
 
     name: str
     batch_records: int
@@ -154,15 +157,16 @@ class RabbitmqSink(Sink):
         self._loop = EventLoop(f"rabbitmq of sink {self.name}")
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Publish the records and await the broker's confirmations; see `Sink.deliver`."""
+        """Publish the records and wait for the broker's confirmations (see `Sink.deliver`)."""
         with self._failures_explained(f"sink {self.name}, feed {feed}") as where:
             publishing = self._publish(feed, records)
-            returned = 2 * sum(record.size for record in records)  # a message that no queue takes comes back
+            # The broker returns messages that no queue takes.
+            returned = 2 * sum(record.size for record in records)
             answers = self._loop.run(publishing, self.timeout_seconds, most_answer(len(records)) + returned)
             return self._judged(records, answers, where)
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Publish a message that says so, if a queue takes it; see `Sink.end_snapshot`."""
+        """Publish an end message, if a queue takes it (see `Sink.end_snapshot`)."""
         with self._failures_explained(f"sink {self.name}, feed {end.feed}"):
             self._loop.run(self._publish_end(end), self.timeout_seconds)
         return True
@@ -181,14 +185,14 @@ class RabbitmqSink(Sink):
             raise self._explained(error, where) from error
 
     def sign(self, feed: str) -> str:  # noqa: ARG002 - each feed has its queue
-        """Where the sink makes the queue, that it is there; see `Sink.sign`."""
+        """Return a mark if the sink creates the queue and it exists (see `Sink.sign`)."""
         self._is_made_anew = False
         return "queue" if self.settings.makes_queue else ""
 
     def recognized(self, feed: str, mark: str) -> str:
-        """Look for the queue every ten seconds, which takes longer than a delivery; see `Sink.recognized`.
+        """Look up the queue every ten seconds (see `Sink.recognized`). This takes longer than a delivery.
 
-        In between, a delivery finds out that no queue takes its records, or makes the queue anew.
+        In between, a delivery notices that no queue takes its records, or creates the queue again.
         """
         if self._is_made_anew:
             return ""
@@ -200,7 +204,7 @@ class RabbitmqSink(Sink):
         return mark if is_there else ""
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, user and password, and open the exchange; see `Sink.probe`."""
+        """Try name, connection, TLS, user and password, and open the exchange (see `Sink.probe`)."""
         url = self.settings.url.get_secret_value()
         secured = url.startswith("amqps:")
         probe = ConnectionProbe(
@@ -209,11 +213,11 @@ class RabbitmqSink(Sink):
             self.timeout_seconds,
             tls=self.settings.tls_context if secured else None,
         )
-        # A URL that names nobody stands for guest, with that password.
+        # A URL without a user means guest, with the password guest.
         return probed(probe, ["user", "password"], lambda: self.deliver(feed, ()))
 
     def close(self) -> None:
-        """Close the connection; the next `deliver` opens one."""
+        """Close the connection. The next `deliver` opens one."""
         connection, self._connection, self._exchange = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(*_FAILURES):
@@ -239,7 +243,7 @@ class RabbitmqSink(Sink):
             type="snapshot_end",
             app_id="cdc-daemon",
         )
-        # Queues that take a part of the keys need not take this one.
+        # Queues that take some routing keys need not take this one.
         await exchange.publish(message, routing_key, mandatory=False)
 
     async def _ready(self, feed: str, *, write: bool) -> AbstractExchange:
@@ -252,12 +256,12 @@ class RabbitmqSink(Sink):
     async def _publish(self, feed: str, records: Sequence[Record]) -> list[object]:
         exchange = await self._ready(feed, write=bool(records))
         if not records and not self.settings.exchange:
-            # No queue has this name, so the broker gives it back, unless the user may not publish.
+            # No queue has this name, so the broker returns the message, unless the user may not publish.
             with contextlib.suppress(PublishError):
                 nowhere = f"cdc-daemon-probe-{uuid4().hex}"
                 await exchange.publish(aio_pika.Message(b""), nowhere, mandatory=True)
         messages = [self._message(record) for record in records]
-        # The broker confirms in any order, and a round trip for each would take a hundred times as long.
+        # The broker confirms in any order. A round trip for each message would take a hundred times as long.
         sent = [
             exchange.publish(message, self._routing_key(record), mandatory=self.settings.mandatory)
             for message, record in zip(messages, records, strict=True)
@@ -316,7 +320,7 @@ class RabbitmqSink(Sink):
     async def _is_there(self, connection: AbstractConnection, feed: str) -> bool:
         looking = await connection.channel()
         try:
-            # As it is: to declare it otherwise than somebody else did is an error.
+            # Passive: declaring the exchange with other properties is an error.
             await looking.get_queue(self._queue(feed))
         except ChannelNotFoundEntity:  # which ends the channel
             return False
@@ -337,7 +341,7 @@ class RabbitmqSink(Sink):
         if failures:
             raise failures[0]
         if returned and len(returned) == len(records) and not self.settings.routes_by_key:
-            # Of the routing, not of the records: all that come would be refused alike.
+            # An error of the routing, not of the records: the broker would return every record.
             self._look_at = 0.0
             raise TargetFault(
                 returned[0].reason,
@@ -363,9 +367,7 @@ class RabbitmqSink(Sink):
                 return TargetFault(what, where=where, hint="make the exchange, or correct its name")
             case AnswerTooLarge():
                 hint = "correct url: which program listens there?"
-            case OSError() if (
-                "CERTIFICATE_VERIFY_FAILED" in what
-            ):  # the client makes an error of its own of it
+            case OSError() if "CERTIFICATE_VERIFY_FAILED" in what:  # the client raises its own error for it
                 hint = "set ca_file to the authority that signed its certificate, or renew it"
             case OSError() if self.settings.url.get_secret_value().startswith("amqps:"):
                 hint = "is the broker up, and url right? Does it ask for client_certificate_file?"

@@ -1,4 +1,4 @@
-"""The connections of the Redis client, over sockets that keep the bounds of the thread."""
+"""Connections of the Redis client, with sockets that keep the bounds of the thread."""
 
 # redis-py leaves the **kwargs of its methods untyped.
 # pyright: reportUnknownMemberType=false
@@ -17,10 +17,10 @@ from cdc_daemon.sinks.tcp import bounded_socket
 
 
 class TcpConnection(redis.Connection):
-    """Over TCP. The client's own limits are for one read each, and it reads an answer of any length."""
+    """A TCP connection. The client's own limits are for one read each, and it reads answers of any length."""
 
     def _connect(self) -> socket.socket:
-        # Overridden as the client's own connections do it. Half of the time is for a second try.
+        # Overridden as the client's own connections do. Half of the time is for a second try.
         limit = current()
         connected = bounded_socket(self.host, self.port, limit.until - limit.remaining / 2)
         connected.settimeout(self.socket_timeout)
@@ -28,10 +28,10 @@ class TcpConnection(redis.Connection):
 
 
 class TlsConnection(TcpConnection):
-    """Over TLS.
+    """A TLS connection.
 
     Args:
-        tls: what verifies the server.
+        tls: context that verifies the server.
     """
 
     def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
@@ -48,7 +48,7 @@ class TlsConnection(TcpConnection):
 
 
 class UnixConnection(redis.UnixDomainSocketConnection):
-    """Over a socket in the file system."""
+    """A connection over a socket in the file system."""
 
     def _connect(self) -> socket.socket:
         connected = BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM)

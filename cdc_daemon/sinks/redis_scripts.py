@@ -1,7 +1,7 @@
-"""What the redis sink has the server do in one step: compare revisions and write.
+"""Scripts that the Redis server executes: they compare revisions and write in one step.
 
-A script is the only way to compare and write at once that costs one round trip for a whole batch (WATCH costs
-two a key). Revisions are compared as decimal digits: numbers of Lua are doubles and end at 2^53, they don't.
+A script compares and writes a whole batch in one round trip (WATCH needs two for each key). Revisions are
+compared as decimal digits, because Lua's numbers are doubles, which are exact only up to 2^53.
 """
 
 from __future__ import annotations

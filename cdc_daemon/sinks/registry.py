@@ -1,7 +1,7 @@
-"""Every kind of sink by its `type` in the configuration: a new one is one file and one line here.
+"""All kinds of sinks by `type`. A new kind needs one file, and one line here.
 
-Other distributions register theirs as an entry point of the group `cdc_daemon.sinks`: its name is the `type`,
-its object a subclass of `SinkSettings`.
+Other distributions register a kind as an entry point of the group `cdc_daemon.sinks`. Its name is the `type`,
+and its object is a subclass of `SinkSettings`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from cdc_daemon.sinks.settings import SinkSettings
 
 ENTRY_POINT_GROUP = "cdc_daemon.sinks"
 
-# Module and class, imported when a configuration names the kind: nobody pays for the client libraries of the
-# others, or has to have them. A kind that needs one has an extra of its own name in pyproject.toml.
+# Module and class, imported when a configuration names the kind. So the client libraries of other kinds need
+# not be installed. A kind that needs a library has an extra of its name in pyproject.toml.
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "file": "cdc_daemon.sinks.file:FileSettings",
@@ -36,10 +36,10 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
 
 
 class _Kinds(Mapping[str, type[SinkSettings]]):
-    """Settings classes by kind, loaded when they are asked for.
+    """Settings classes by kind, loaded on access.
 
-    `[kind]` raises UnknownSinkKind when the kind is known and can't be used: a library is missing, or the
-    entry point names something else.
+    `[kind]` raises UnknownSinkKind if a known kind can't be used: a library is missing, or the entry point is
+    no settings class.
     """
 
     def __getitem__(self, kind: str) -> type[SinkSettings]:
@@ -58,7 +58,7 @@ class _Kinds(Mapping[str, type[SinkSettings]]):
 
 
 SINKS: Mapping[str, type[SinkSettings]] = _Kinds()
-"""Kinds that can be configured. Iterating names them all, also those whose library is missing."""
+"""Kinds that can be configured. Iterating yields all names, also those whose library is missing."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The sink that writes to standard output, one record a line: for a look, and for pipes."""
+"""The stdout sink: writes records to standard output, one per line, for people and pipes."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class StdoutSettings(SinkSettings, frozen=True):
 
 
 class _Lines:
-    """Whole lines into a descriptor that several sinks share and whose reader may stop reading."""
+    """Writes whole lines to a descriptor that several sinks share, and whose reader may stop reading."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._writing = threading.Lock()
         self.is_terminal = os.isatty(descriptor)
-        self._rest = b""  # of a line whose beginning the reader has: the next write must begin with it
+        self._rest = b""  # rest of a line whose beginning was written: the next write must begin with it
 
     def write(self, lines: bytes, timeout_seconds: float) -> None:
-        """Write the lines; what was interrupted within one is finished first the next time.
+        """Write the lines. First finish a line that was interrupted before.
 
         Raises:
-            TimeoutError: the reader did not take them all in time.
-            OSError: the descriptor can't be written.
+            TimeoutError: the reader did not read all lines in time.
+            OSError: writing to the descriptor failed.
         """
         deadline = time.monotonic() + timeout_seconds
         with self._writing:
@@ -54,7 +54,7 @@ class _Lines:
                     remaining = max(0.0, deadline - time.monotonic())
                     if not select.select([], [self._descriptor], [], remaining)[1]:
                         raise TimeoutError("nobody reads it")
-                    # A ready pipe takes PIPE_BUF bytes without blocking, and perhaps no more.
+                    # A ready pipe takes at least PIPE_BUF bytes without blocking.
                     written += os.write(self._descriptor, pending[written : written + select.PIPE_BUF])
             finally:
                 self._rest = _rest_of_line(bytes(pending), written)
@@ -66,12 +66,12 @@ def _rest_of_line(lines: bytes, written: int) -> bytes:
     return lines[written : lines.index(b"\n", written) + 1]
 
 
-_standard_output = _Lines(1)  # not sys.stdout, whose buffer would write what a closed pipe refused once more
+_standard_output = _Lines(1)  # not sys.stdout, whose buffer would repeat a write that a closed pipe refused
 
 
 @dataclass
 class StdoutSink(Sink):
-    """Records as lines on standard output."""
+    """Writes records as lines to standard output."""
 
     name: str
     batch_records: int
@@ -79,12 +79,12 @@ class StdoutSink(Sink):
     timeout_seconds: float
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """Write the records, a line each; see `Sink.deliver`."""
+        """Write the records, one per line (see `Sink.deliver`)."""
         self._write(feed, b"".join(record.encode() + b"\n" for record in records))
         return ()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """Write a line that says so; see `Sink.end_snapshot`."""
+        """Write a line for the end (see `Sink.end_snapshot`)."""
         self._write(end.feed, end.encode() + b"\n")
         return True
 
@@ -101,4 +101,4 @@ class StdoutSink(Sink):
             ) from error
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the sink has no resources."""

@@ -1,4 +1,4 @@
-"""A TCP connection to a name: each of its addresses gets a share of the time."""
+"""Opens TCP connections to a name. Each of its addresses gets a part of the time."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from cdc_daemon.sinks.bounded import BoundedSocket
 
 Kind = TypeVar("Kind", bound=socket.socket)
 
-# A middlebox forgets a connection on which nothing is said, and tells neither side.
+# A middlebox drops an idle connection and informs neither side.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 
 def connected_socket(host: str, port: int, until: float) -> socket.socket:
-    """A TCP connection to the first address of `host` that takes it; each has a share of the time left.
+    """Return a TCP connection to the first address of `host` that accepts it.
+
+    Each address gets a part of the remaining time.
 
     Args:
-        until: on the monotonic clock, in seconds.
+        until: deadline on the monotonic clock, in seconds.
 
     Raises:
         socket.gaierror: the name has no address.
-        OSError: no address took it.
+        OSError: no address accepted the connection.
     """
     return _connected(socket.socket, host, port, until)
 
 
 def bounded_socket(host: str, port: int, until: float) -> BoundedSocket:
-    """The same, whose every exchange keeps the bounds of its thread."""
+    """Return such a connection whose socket keeps the bounds of the thread."""
     return _connected(BoundedSocket, host, port, until)
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Have the system look after the other side while nothing is said."""
+    """Make the system check idle connections."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, seconds in _KEEPALIVE.items():
         if hasattr(socket, name):
@@ -53,7 +55,7 @@ def _connected(kind: type[Kind], host: str, port: int, until: float) -> Kind:
         try:
             candidate.settimeout(share)
             candidate.connect(address)
-            # A batch goes out in one piece, its headers before it: waiting to fill a packet gains nothing.
+            # A batch is sent in one piece after its headers, so waiting for a full packet gains nothing.
             candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             keep_alive(candidate)
         except OSError as error:
@@ -65,13 +67,16 @@ def _connected(kind: type[Kind], host: str, port: int, until: float) -> Kind:
 
 
 def _addresses(host: str, port: int, until: float) -> list[tuple[Any, ...]]:
-    """What the name service says, or an error in time: its own limits may add up to a minute."""
+    """Return the addresses of a name within the deadline.
+
+    The resolver's own limits may add up to a minute.
+    """
     answers: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
             answers.put([*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
-        except Exception as error:  # told where it is waited for
+        except Exception as error:  # raised in the waiting thread
             answers.put(error)
 
     threading.Thread(target=ask, name=f"address of {host}", daemon=True).start()

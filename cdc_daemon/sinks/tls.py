@@ -1,4 +1,4 @@
-"""What a person may set about TLS for a sink whose protocol has it."""
+"""Settings of TLS, for sinks whose protocol has it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cdc_daemon.sinks.cleartext import CleartextSettings
 
 
 class UnusableFile(OSError):
-    """A file that is set holds no certificate or key, or none that fits."""
+    """A configured file has no certificate or key, or not a matching one."""
 
 
 class TlsSettings(CleartextSettings, frozen=True):
-    """The files that TLS needs; the server is always verified."""
+    """The files of TLS. The sink always verifies the server."""
 
     ca_file: Path | None = Field(
         default=None,
@@ -41,17 +41,17 @@ class TlsSettings(CleartextSettings, frozen=True):
         return self
 
     def tls_context(self) -> ssl.SSLContext:
-        """The context that verifies the server and shows our certificate.
+        """Return the context that verifies the server and sends our certificate.
 
         Raises:
-            OSError: a file can't be read, or holds something else (UnusableFile).
+            OSError: a file can't be read, or has another content (UnusableFile).
         """
         used = self.ca_file
         try:
             context = ssl.create_default_context(cafile=readable(used) if used else None)
             if self.client_certificate_file is not None:
                 used = self.client_certificate_file
-                # Without a text OpenSSL would ask for one on the terminal.
+                # Without a password, OpenSSL would ask for one on the terminal.
                 password = self.client_key_password.get_secret_value() if self.client_key_password else ""
                 key = readable(self.client_key_file) if self.client_key_file else None
                 context.load_cert_chain(readable(used), key, password)
@@ -61,10 +61,10 @@ class TlsSettings(CleartextSettings, frozen=True):
 
 
 def readable(file: Path) -> Path:
-    """The file, or an error that names it: that of the ssl module does not.
+    """Return the path of a readable file. The ssl module's own errors don't name the file.
 
     Raises:
-        OSError: it can't be read.
+        OSError: the file can't be read. The error names it.
     """
     file.open("rb").close()
     return file

@@ -1,4 +1,4 @@
-"""What went wrong on the way to a target, below its own protocol, and what to do about it."""
+"""Explains failures of name service, network and TLS on the way to a target."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from cdc_daemon.sinks.tls import UnusableFile
 
 
 class NoTls(OSError):
-    """The server said before the handshake that it has no TLS."""
+    """The server offers no TLS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a kind of sink calls the settings that hints speak of.
+    """Names of a sink's settings, for hints.
 
     Attributes:
-        server: what names the target.
-        authority: whose certificates are trusted.
-        certificate: what we show.
-        files: all that TLS reads.
+        server: setting of the target's address.
+        authority: setting of the trusted authorities.
+        certificate: setting of the client certificate.
+        files: settings of all files of TLS.
     """
 
     server: str = "url"
@@ -33,7 +33,7 @@ class Names:
 
 
 def unreachable(error: OSError, *, where: str, timeout_seconds: float, names: Names) -> SinkUnavailable:
-    """The failure of name service, network or TLS as an error of ours."""
+    """Return the error for people: what failed, and what to do."""
     what, hint = explained(error, timeout_seconds, names)
     return SinkUnavailable(what, where=where, hint=hint)
 
@@ -41,7 +41,7 @@ def unreachable(error: OSError, *, where: str, timeout_seconds: float, names: Na
 def explained(  # noqa: PLR0911 - one a cause
     error: OSError, timeout_seconds: float, names: Names
 ) -> tuple[str, str]:
-    """What happened, and what to do about it."""
+    """Return the failure and the hint."""
     match error:
         case UnusableFile():
             return str(error), "correct the file, or client_key_password"
@@ -76,7 +76,7 @@ def explained(  # noqa: PLR0911 - one a cause
 
 
 def wants_certificate(error: ssl.SSLError) -> bool:
-    """Whether the server ended TLS for want of a certificate that it knows: it says so in an alert."""
+    """Whether the server rejected or missed our client certificate, according to its TLS alert."""
     reason = error.reason or ""
     return not isinstance(error, ssl.SSLCertVerificationError) and (
         "CERTIFICATE" in reason or "ALERT" in reason
