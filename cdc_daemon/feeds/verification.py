@@ -187,18 +187,18 @@ class Verification:
         moved = sql.SQL("OR ({}) IS NOT TRUE").format(same(feed, outside, "s", "d")) if outside else None
         return statement(
             "verification.compare",
-            digested=hashed_documents(feed),
+            hashed_documents=hashed_documents(feed),
             feed=sql.Identifier(feed.table),
             same_key=same(feed, feed.key, "s", "d"),
             max_bytes=sql.Literal(feed.max_document_bytes),
             moved=moved or sql.SQL(""),
             not_moved=sql.SQL("AND ({})").format(same(feed, outside, "s", "d")) if outside else sql.SQL(""),
-            digested_key=_key(feed, "d"),
+            hashed_key=_key(feed, "d"),
             stored_key=_key(feed, "s"),
-            digested_entity=_texts(feed, "d"),
+            hashed_entity=_texts(feed, "d"),
             stored_entity=_texts(feed, "s"),
             affected_feed=affected(feed, "s"),
-            is_digested=among(feed, feed.key, "s", other="d", rows=sql.SQL("digested AS d")),
+            is_hashed=among(feed, feed.key, "s", other="d", rows=sql.SQL("hashed_documents AS d")),
             fields=text_array(feed.fields),
             counts=statement("verification.counts", excluded=text_array(feed.hash_exclude))
             if feed.hash_exclude

@@ -37,14 +37,14 @@ SELECT {stored_entities} FROM cdc.{feed} AS s WHERE s.modified_at OPERATOR(pg_ca
 -- Compares the documents of some entities, as the query yields them, with the stored ones, in both directions and on one
 -- snapshot. Equal documents stay in the database. The hash alone would not do: a row that somebody changed by hand has
 -- the hash of its former document. So the texts are compared, too. A field that the hash leaves out may differ.
-WITH digested AS MATERIALIZED (
-{digested}
+WITH hashed_documents AS MATERIALIZED (
+{hashed_documents}
 ), compared AS (
-    SELECT d.document, s.document AS stored, s.revision, {digested_key} AS key, {digested_entity} AS entity,
+    SELECT d.document, s.document AS stored, s.revision, {hashed_key} AS key, {hashed_entity} AS entity,
            CASE WHEN s.revision IS NULL OR s.deleted THEN 'missing'
                 WHEN s.hash OPERATOR(pg_catalog.=) d.hash {not_moved} THEN 'different'
                 ELSE 'stale' END AS kind
-    FROM digested AS d
+    FROM hashed_documents AS d
     LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
     WHERE d.document_bytes OPERATOR(pg_catalog.<=) {max_bytes}
       AND (s.revision IS NULL OR s.deleted OR (s.hash OPERATOR(pg_catalog.=) d.hash) IS NOT TRUE {moved}
@@ -52,7 +52,7 @@ WITH digested AS MATERIALIZED (
     UNION ALL
     SELECT NULL, s.document, s.revision, {stored_key}, {stored_entity}, 'left over'
     FROM cdc.{feed} AS s
-    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_digested}
+    WHERE {affected_feed} AND NOT s.deleted AND NOT {is_hashed}
 ), told AS (
     SELECT c.key, c.kind, c.entity, c.revision, CASE WHEN c.kind OPERATOR(pg_catalog.=) ANY ('{{stale,different}}'::pg_catalog.text[])
            THEN ARRAY(
@@ -72,7 +72,7 @@ WITH digested AS MATERIALIZED (
            ) ELSE '{{}}' END AS fields
     FROM compared AS c
 )
-SELECT (SELECT pg_catalog.count(*) FROM digested) OPERATOR(pg_catalog.+) (
+SELECT (SELECT pg_catalog.count(*) FROM hashed_documents) OPERATOR(pg_catalog.+) (
            SELECT pg_catalog.count(*) FROM told AS t WHERE t.kind OPERATOR(pg_catalog.=) 'left over'),
        (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(t.key, t.kind, t.entity, t.fields, t.revision)) FROM told AS t
         WHERE t.kind OPERATOR(pg_catalog.<>) 'different' OR {counts})
