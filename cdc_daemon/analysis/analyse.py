@@ -1,4 +1,4 @@
-"""One feed's query to the routes of every table that it reads."""
+"""The analysis of one feed's query: read, derive, filter, judge, report."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
 
 
 def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
-    """How a changed row of each table that the query reads reaches the feed's entities.
+    """Derive the routes from every table of a query to the feed's entities.
 
     Args:
-        query: its `definition` is followed; its `text` serves for the places of verdicts.
-        catalogue: must hold every table that the definition reads.
+        query: the feed's query. `definition` is analysed; `text` gives verdicts their places.
+        catalogue: it must hold every table that the definition reads.
 
     Returns:
-        One occurrence for each place where a table is read. A query that isn't understood takes `all` for
-        each, and so does one that the analysis fails at by a defect of its own.
+        One occurrence for each place where a table is read. If the query is not understood, or the analysis
+        fails by a defect of its own, each occurrence has the route `all`.
 
     Raises:
         FeedError: the query reads a system column.
@@ -66,7 +66,7 @@ def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
 
 
 def _read(query: FeedQuery) -> tuple[exp.Query, str] | str:
-    """The definition, parsed and as it was read; or why it can't be parsed."""
+    """The tree of the definition and the text as it was understood, or the reason why it can't be parsed."""
     try:
         return parse_with_reading(query.definition)
     except Unreadable as error:
@@ -74,7 +74,7 @@ def _read(query: FeedQuery) -> tuple[exp.Query, str] | str:
 
 
 def _built(text: BuildContext, tree: exp.Query) -> Body | str:
-    """The scopes of a query, or why it is not understood."""
+    """The scopes of a query, or the reason why it is not understood."""
     try:
         return Builder(text).build(tree.copy())
     except (NotUnderstood, Unreadable) as reason:
@@ -82,7 +82,7 @@ def _built(text: BuildContext, tree: exp.Query) -> Body | str:
 
 
 def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -> Analysis:
-    """The routes of every table."""
+    """The analysis with the routes of every table."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
     beside = Places(SqlText(query.text), SqlText(query.definition))
@@ -142,7 +142,7 @@ _TOO_MANY_WAYS = (
 
 @dataclass
 class _Collected:
-    """What was found for one place where a table is read."""
+    """The results for one place where a table is read."""
 
     source: Source
     places: Places
@@ -179,7 +179,7 @@ class _Collected:
         self.routes.append((route, made))
 
     def give_up(self) -> None:
-        """Take every change as one of every entity, because not all routes are known."""
+        """Replace the routes by `all`, because some routes were not followed."""
         route = Route(RouteKind.ALL, (), "", _TOO_MANY_WAYS)
         self.routes = [(route, statement(Fragment(self.source), {}))]
 
@@ -208,7 +208,7 @@ class _Collected:
         )
 
     def _join_filters(self) -> list[FoundFilter]:
-        """Those that hold in each of its scopes: a CTE that is read twice has two."""
+        """The filters that hold in each SELECT that reads the place: a CTE that is read twice has two."""
         first, *others = self.join_filters
         return sorted(first.intersection(*others), key=lambda found: found.filter.sql)
 
@@ -218,14 +218,14 @@ class _Collected:
 
 
 def _overlooked(text: BuildContext, collected: Mapping[int, _Collected]) -> set[TableName]:
-    """Tables that are named in more places than were followed: every row of them is captured."""
+    """The tables named in more places than the analysis followed. Every row of them is captured."""
     places = {name for origin, name in text.places.items() if origin not in collected}
     views = text.catalogue.views.keys() & places
     return places if views <= text.readings.keys() else set(text.catalogue.tables)
 
 
 def _unread(text: BuildContext) -> frozenset[TableName]:
-    """The tables, of views that are named there too, that only CTEs name which nothing reads."""
+    """The tables that only unused CTEs name, looking into views."""
     found: set[TableName] = set()
     waiting = list(text.unread)
     while waiting:
@@ -245,7 +245,7 @@ def _columns(scope: Scope, source: Source) -> set[str]:
 
 
 def _number_aliases(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
-    """Occurrences of one table under one alias, in different subqueries, get a number."""
+    """Number the occurrences of one table that have the same alias in different subqueries."""
     numbers: dict[str, int] = {}
     result: list[Occurrence] = []
     for occurrence in occurrences:
@@ -257,7 +257,7 @@ def _number_aliases(occurrences: Sequence[Occurrence]) -> tuple[Occurrence, ...]
 
 
 def _everything(query: FeedQuery, catalogue: Catalogue, reason: str, understood: str | None) -> Analysis:
-    """Every column of every table: the answer to a query that is not understood."""
+    """The analysis of a query that is not understood: every column of every table leads to all entities."""
     route = Route(RouteKind.ALL, (), "", reason)
     occurrences = tuple(
         Occurrence(name, str(name), (), tuple(sorted(table.columns)), (route,))

@@ -1,4 +1,4 @@
-"""What completes an analysis when its routes are found: verdicts, places, declared tables."""
+"""The parts of an analysis besides routes: verdicts, places, declared tables."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ _DECLARED = (
 
 
 def table_places(query: FeedQuery, tree: exp.Query) -> Mapping[int, Place]:
-    """Where each table of the definition stands in the text, by its number in `find_all(exp.Table)`."""
+    """The place of each table of the definition in the user's text, by its number in
+    `find_all(exp.Table)`.
+    """
     return Places(SqlText(query.text), SqlText(query.definition)).of_tables(tree)
 
 
 def completed(
     analysis: Analysis, query: FeedQuery, catalogue: Catalogue, tree: exp.Query | None, body: Body | None
 ) -> Analysis:
-    """The analysis with everything that is not a route.
+    """An analysis with everything besides routes added.
 
     Args:
-        tree: the definition; None if it could not be parsed.
+        tree: the parsed definition; None if it could not be parsed.
         body: its scopes; None if it was not understood.
     """
     unwatched = frozenset(name for name, table in catalogue.tables.items() if not table.watchable)
@@ -61,13 +63,13 @@ def completed(
 
 
 def accepting(analysis: Analysis, names: Collection[str]) -> Analysis:
-    """The analysis with the verdicts of these names accepted, as the feed's configuration says."""
+    """An analysis with verdicts of these names marked as accepted in the feed's configuration."""
     verdicts = (replace(each, accepted=each.name in names) for each in analysis.verdicts)
     return replace(analysis, verdicts=tuple(verdicts))
 
 
 def _placed(analysis: Analysis, query: FeedQuery) -> Iterator[Occurrence]:
-    """The occurrences, those of a query that was not understood at the first place of their table."""
+    """The occurrences. If the query was not understood, each gets the first place of its table."""
     places = Places(SqlText(query.text), SqlText(query.definition))
     for occurrence in analysis.occurrences:
         whole = occurrence.alias == str(occurrence.table)
@@ -76,7 +78,7 @@ def _placed(analysis: Analysis, query: FeedQuery) -> Iterator[Occurrence]:
 
 
 def _declared(query: FeedQuery, catalogue: Catalogue) -> Iterator[Occurrence]:
-    """A source table for each that the feed declares: every change of it means every entity."""
+    """An occurrence with the route `all` for each source table that the feed declares."""
     route = Route(RouteKind.ALL, (), "", _DECLARED)
     for name in query.reads or ():
         yield Occurrence(name, "reads", (), tuple(sorted(catalogue.tables[name].columns)), (route,))

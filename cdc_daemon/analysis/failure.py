@@ -1,4 +1,4 @@
-"""Defects of the analysis itself: where one showed, in words that a user can report."""
+"""Defects of the analysis itself, reported in words that a user can pass on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Result = TypeVar("_Result")
 
 
 def told_failure(error: Exception) -> str:
-    """What failed and at which line of the analysis, with the request to report it."""
+    """The sentence about a defect: the error, the line of the analysis, and the request to report it."""
     places = [
         f"{module}:{line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -28,13 +28,13 @@ def told_failure(error: Exception) -> str:
 
 
 def attempted(work: Callable[[], _Result], otherwise: Callable[[str], _Result]) -> _Result:
-    """The result of some work; if it fails by a defect of ours, what serves in its place.
+    """The result of some work, or a safe result if the work fails by a defect of the analysis.
 
     Args:
-        otherwise: makes a result that is safe, of `told_failure`'s sentence.
+        otherwise: makes the safe result from the sentence of `told_failure`.
 
     Raises:
-        CdcError: as `work` raised it: it is about the user's query.
+        CdcError: `work` raised it, because of the user's query.
     """
     try:
         return work()

@@ -1,9 +1,9 @@
-"""Where things stand in the user's text.
+"""Places in the user's text.
 
-The analysis follows the definition that PostgreSQL wrote, which has lost the places. Both hold the same calls
-and tables in the same order, so the n-th call of a function in the definition is the n-th in the text. Where
-the numbers differ (PostgreSQL writes an ORDER BY 2 out, a comment on one arm of a UNION holds a name) nothing
-is guessed: a verdict without a place is better than one with a wrong place.
+The analysis works on the definition that PostgreSQL wrote, which has lost the places. The definition and the
+text hold the same calls and tables in the same order, so the n-th call of a function in one is the n-th in
+the other. If the numbers differ, the place stays unknown: PostgreSQL writes an ORDER BY 2 out, or a comment
+holds a name. A verdict without a place is better than one with a wrong place.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _BEFORE_STAR = (TokenType.SELECT, TokenType.COMMA, TokenType.DOT, TokenType.DIST
 
 
 class Place(NamedTuple):
-    """1-based, in the user's text."""
+    """Line and column in the user's text, from 1."""
 
     line: int
     column: int
 
 
 def without_last_semicolon(text: str) -> str:
-    """A query without the semicolon that ends it, which wrapping it would not survive.
+    """A query without the semicolon at its end, so that it can be wrapped.
 
-    A blank stands in its place, so that every other character keeps its own.
+    A blank stands in its place, so that all other characters keep theirs.
     """
     if ";" not in text:
         return text
@@ -50,7 +50,7 @@ def without_last_semicolon(text: str) -> str:
 
 
 class SqlText:
-    """A SELECT as it was written: its tokens, and its tree where it can be parsed."""
+    """A SELECT as it was written: its tokens, and its tree if it can be parsed."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -60,15 +60,15 @@ class SqlText:
             self.tokens = ()
 
     def place(self, token: Token) -> Place:
-        """Where a token begins."""
+        """The place of a token."""
         return self.place_at(token.start)
 
     def place_at(self, offset: int) -> Place:
-        """The place of a character."""
+        """The place of a character, by its offset."""
         return Place(self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset))
 
     def named(self, name: str, *, called: bool = False) -> list[Token]:
-        """The tokens that are this name (in front of a parenthesis, if called), in their order."""
+        """The tokens that are this name, in order; if `called`, only those in front of a parenthesis."""
         return [
             token
             for n, token in enumerate(self.tokens)
@@ -78,7 +78,7 @@ class SqlText:
         ]
 
     def keywords(self, word: str) -> list[Place]:
-        """Where a reserved word stands as such: not quoted, not a column's name behind a dot, no label."""
+        """The places of a reserved word: not quoted, not a column after a dot, not a label."""
         return [
             self.place_at(token.start)
             for n, token in enumerate(self.tokens)
@@ -88,7 +88,7 @@ class SqlText:
         ]
 
     def literals(self, word: str) -> list[Place]:
-        """Where a literal stands that says this, whatever its capitals."""
+        """The places of string literals with this content, in upper or lower case."""
         return [
             self.place_at(token.start)
             for token in self.tokens
@@ -96,14 +96,14 @@ class SqlText:
         ]
 
     def type_of(self, n: int) -> TokenType | None:
-        """The kind of the n-th token; None outside of the text."""
+        """The type of the n-th token; None outside the text."""
         return self.tokens[n].token_type if 0 <= n < len(self.tokens) else None
 
     @cached_property
     def tree(self) -> exp.Query | None:
-        """The text as a tree, None where it can't be parsed.
+        """The text as a tree; None if it can't be parsed.
 
-        A star is a column named `STAR` in it: sqlglot keeps the places of names only.
+        A star becomes a column named `STAR`, because sqlglot keeps the places of names only.
         """
         stars = {token.start for n, token in enumerate(self.tokens) if self._selects(n)}
         try:
@@ -112,19 +112,19 @@ class SqlText:
             return None
 
     def _selects(self, n: int) -> bool:
-        """Whether a token is a star that stands for columns: not a product, and not that of count(*)."""
+        """Whether a token is a star that stands for columns, not for a product or count(*)."""
         return self.type_of(n) is TokenType.STAR and self.type_of(n - 1) in _BEFORE_STAR
 
 
 class Places:
-    """The definition of a query beside its text."""
+    """The places of a definition's parts in the user's text."""
 
     def __init__(self, text: SqlText, definition: SqlText) -> None:
         self.text = text
         self.definition = definition
 
     def of_call(self, call: Tree) -> Place | None:
-        """Where the user wrote a call of the definition."""
+        """The place of a call of the definition."""
         start = call.meta.get("start")
         mine = self.text.named(call.name, called=True)
         theirs = self.definition.named(call.name, called=True)
@@ -136,7 +136,7 @@ class Places:
         return self.text.place(mine[n]) if len(mine) == len(theirs) else None
 
     def of_keyword(self, words: Collection[str], inside: Tree) -> Place | None:
-        """Where the user wrote one of some keywords, by an expression of the definition that follows it."""
+        """The place of one of some keywords, found by an expression of the definition that follows it."""
         first = min((node.meta["start"] for node in inside.walk() if "start" in node.meta), default=None)
         mine, theirs = (
             [token for token in text.tokens if token.text.lower() in words]
@@ -150,7 +150,7 @@ class Places:
         return self.text.place(mine[before - 1]) if before else None
 
     def of_order(self, order: Tree) -> Place | None:
-        """Where the user wrote an ORDER BY of the definition."""
+        """The place of an ORDER BY of the definition."""
         first = min((node.meta["start"] for node in order.walk() if "start" in node.meta), default=None)
         mine = [token for token in self.text.tokens if token.token_type is TokenType.ORDER_BY]
         theirs = [token for token in self.definition.tokens if token.token_type is TokenType.ORDER_BY]
@@ -159,7 +159,7 @@ class Places:
         return self.text.place(mine[sum(token.start < first for token in theirs) - 1])
 
     def of_relation(self, name: TableName) -> Place | None:
-        """Where the user first reads a relation."""
+        """The first place where the user reads a relation."""
         if self.text.tree is not None:
             for node in tables_read(self.text.tree):
                 if _folded(node.this) == name.name and _folded(node.args.get("db")) in ("", name.schema):
@@ -167,11 +167,11 @@ class Places:
         return self.of_name(name.name)
 
     def of_name(self, name: str, *, called: bool = False) -> Place | None:
-        """Where the user first wrote a name."""
+        """The first place of a name."""
         return next(iter(map(self.text.place, self.text.named(name, called=called))), None)
 
     def of_tables(self, definition: Tree) -> Mapping[int, Place]:
-        """Where each table of the definition is read, by its number in `find_all(exp.Table)`."""
+        """The place of each table of the definition, by its number in `find_all(exp.Table)`."""
         mine = _by_table(tables_read(self.text.tree) if self.text.tree is not None else ())
         theirs = _by_table(tables_read(definition))
         origins = {id(node): number for number, node in enumerate(definition.find_all(exp.Table))}
@@ -187,12 +187,12 @@ class Places:
 
 
 def spelling(token: Token) -> str:
-    """What a token names: PostgreSQL folds what is not quoted."""
+    """The name of a token; PostgreSQL folds names that are not quoted."""
     return token.text if token.token_type is TokenType.IDENTIFIER else token.text.lower()
 
 
 def tables_read(tree: Tree) -> list[exp.Table]:
-    """The tables that a query reads, in the order of its text: no CTEs, no functions in FROM."""
+    """The tables that a query reads, in the order of its text, without CTEs and functions in FROM."""
     found = [
         node
         for node in tree.find_all(exp.Table)
@@ -205,7 +205,7 @@ def tables_read(tree: Tree) -> list[exp.Table]:
 
 
 def in_parentheses(item: Tree) -> bool:
-    """Whether an item of FROM is a join (or another item) in parentheses and not a derived table."""
+    """Whether an item of FROM is a join or item in parentheses, not a derived table."""
     if not isinstance(item, exp.Subquery):
         return False
     nested = isinstance(item.this, exp.Subquery) and not item.alias
@@ -213,7 +213,9 @@ def in_parentheses(item: Tree) -> bool:
 
 
 def is_cte(node: exp.Table) -> bool:
-    """Whether the name is that of a CTE in sight: one of an enclosing WITH, before the CTE that reads it."""
+    """Whether a name is that of a visible CTE: one of an enclosing WITH, declared before the CTE that reads
+    it.
+    """
     if node.db:
         return False
     inside: set[int] = set()
@@ -244,7 +246,9 @@ def _folded(identifier: exp.Identifier | None) -> str:
 
 
 def _paired(theirs: Sequence[exp.Table], mine: Sequence[exp.Table]) -> Iterator[tuple[exp.Table, exp.Table]]:
-    """Each table of the definition with the same one of the text, by order, or else by order of its alias."""
+    """Pairs of a table of the definition and the same table of the text, by order, else by order of the
+    alias.
+    """
     mine = sorted(mine, key=lambda node: int(node.this.meta["start"]))
     if len(theirs) == len(mine):
         yield from zip(theirs, mine, strict=True)

@@ -1,4 +1,4 @@
-"""One query after each stage of the analysis, for contributors and for reports of bugs."""
+"""The result of each stage of the analysis as lines of text, for contributors and for bug reports."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Stage = tuple[str, tuple[str, ...]]
 
 
 def stages(analysis: Analysis, catalogue: Catalogue) -> Iterator[Stage]:
-    """Yield each stage of a feed's analysis with what came out of it, in the order in which they run.
+    """Yield each stage of a feed's analysis with its result, in the order in which the stages run.
 
     Args:
-        analysis: of the feed.
-        catalogue: what it was made with.
+        analysis: the feed's analysis.
+        catalogue: the catalogue from which it was made.
     """
     yield "definition", tuple(analysis.definition.strip().splitlines())
     yield "scopes", tuple(_read(analysis, catalogue))

@@ -1,13 +1,13 @@
-"""Which rows of a table can matter while another table stands still: conditions on what they refer to.
+"""Filters of capture that look at another table: which changed rows can matter while that table does not
+change.
 
-In a shop whose attributes have other numbers than the neighbour's, a query reads them by name: `JOIN
-eav_attribute AS a ON a.attribute_id = x.attribute_id WHERE a.attribute_code = 'url_path'`. A changed row of x
-without such an a was in no row of the result and is in none. But a route may not look at a: it may have
-changed together with x, and what it was when the row of x mattered is known no more (see the claim above
-`walk`, step 3). Where no row of a has changed since the cursor, it is what it was: then the delta of x is
-narrowed to the rows that have a match, and otherwise it is taken whole.
+Example: attributes have other numbers in each shop, so a query reads them by name: `JOIN eav_attribute AS a
+ON a.attribute_id = x.attribute_id WHERE a.attribute_code = 'url_path'`. A changed row of x without such an a
+was in no result row and is in none. A route must not look at a, because a may have changed together with x
+(docs/architecture.md, step 3 of the proof). If no row of a has changed since the cursor, a is as it was. Then
+the delta of x is narrowed to the rows with a match; otherwise all of it is taken.
 
-`row_filters` has the rule of what keeps a row out of everything; here both tables' conditions count.
+The rule of `row_filters` decides which conditions count; here it applies to both tables.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class FoundFilter:
 
 
 def join_filters(scope: Scope, source: Source) -> frozenset[FoundFilter]:
-    """The filters that hold for every row of a table in this scope, one for each table beside it at most.
+    """The join filters of a table in one SELECT, at most one for each other table.
 
-    Only of tables that it refers to by a unique key, and that have a condition of their own: any other
-    would cost a look and keep hardly a row out.
+    Only tables to which it refers by a unique key, and which have a condition of their own. Any other filter
+    would cost a lookup and hold back hardly a row.
     """
     found = (_join_filter(scope, source, beside) for beside in scope.sources.values())
     return frozenset(each for each in found if each is not None)
@@ -94,7 +94,7 @@ def _real(ref: Ref, source: Source, beside: Source) -> bool:
 
 
 def _steady(node: Tree) -> bool:
-    """Whether a condition of such nodes is today what it was when the row mattered: no call, no clock."""
+    """Whether a node of a condition means the same at any time: no call, no clock."""
     if isinstance(node, exp.Anonymous):
         return node.name.upper() == "ALL"
     if isinstance(node, exp.DataType):
@@ -103,7 +103,7 @@ def _steady(node: Tree) -> bool:
 
 
 def _is_link(q: Conjunct) -> bool:
-    """An equality of a column of one with a column of the other."""
+    """Whether a condition is an equality of a column of one table with a column of the other."""
     if q.sides is None or len(q.sources) != len(q.sides):
         return False
     return all(side.column is not None for side in q.sides)
@@ -122,7 +122,7 @@ def _exists(table: TableName, conditions: Sequence[Conjunct], source: Source, be
 
 
 def _pointed(tree: Tree, source: Source, beside: Source) -> Tree:
-    """A condition with the delta and the table under their names here."""
+    """A condition with the names that the delta and the table have here."""
 
     def pointed(node: Tree) -> Tree:
         if not isinstance(node, exp.Column):

@@ -1,14 +1,17 @@
-"""Which rows of a table can matter at all: constant conditions of the query that capture checks itself.
+"""Filters of capture on one row: constant conditions of the query that keep a changed row out of every result
+row.
 
-In an EAV table (entity, attribute, value) a query reads a few attributes of hundreds: `attribute_id = 73`. A
-row that fails such a condition before and after a change was in no row of the result and is in none, so the
-change needs no entry. That holds for a condition which keeps the row out of everything:
+In an EAV table (entity, attribute, value) a query reads a few attributes out of hundreds: `attribute_id =
+73`. A row that fails such a condition before and after a change was in no result row and is in none, so the
+change needs no entry. This holds for a condition that keeps the row out of everything:
 
-- one of WHERE or of an inner join's ON, of a table that no outer join can turn into NULLs in between;
-- one of an outer join's own ON, of a table on the side that may become NULL. Never a condition *above* such a
-  join: `LEFT JOIN c … WHERE c.id IS NULL` asks for rows without a match, and any row of c may be one.
+- a condition of WHERE or of an inner join's ON, on a table that no outer join in between can extend with
+  NULL;
+- a condition of an outer join's own ON, on a table of the side that may be NULL. Never a condition *above*
+  such a join: `LEFT JOIN c … WHERE c.id IS NULL` asks for rows without a match, and any row of c may be one.
 
-GROUP BY, windows, LIMIT, DISTINCT and subqueries see only what WHERE has left, so they change nothing in it.
+GROUP BY, windows, LIMIT, DISTINCT and subqueries see only the rows that WHERE keeps, so they change nothing
+here.
 """
 
 from __future__ import annotations
@@ -63,18 +66,18 @@ _RELATIVE = re.compile(r"\b(?:now|today|tomorrow|yesterday)\b", re.IGNORECASE)
 
 
 def names_moments(query: str) -> bool:
-    """Whether a query's text may hold a constant like `'today'::date`.
+    """Whether a query's text may contain a constant such as `'today'::date`.
 
-    PostgreSQL reads it as the day of the planning; the query itself will mean another day tomorrow.
+    PostgreSQL replaces it by the day of the planning, but tomorrow the query means another day.
     """
     return _RELATIVE.search(query) is not None
 
 
 def row_filter(scope: Scope, source: Source, *, moments: bool) -> Condition | None:
-    """What every row of a table fulfils that can matter in this scope; None if any row can.
+    """The condition of every row of a table that can matter in this SELECT; None if any row can.
 
     Args:
-        moments: whether constants of date and time types are what they seem (see `names_moments`).
+        moments: whether constants of date and time types may be trusted (see `names_moments`).
     """
     found = [
         condition
@@ -100,7 +103,7 @@ def keeps_out(scope: Scope, source: Source, q: Conjunct) -> bool:
 
 
 class _Reader:
-    """Reads a condition's tree; the columns in it are those of one source."""
+    """Reads the tree of a condition on columns of one source."""
 
     def __init__(self, source: Source, *, moments: bool) -> None:
         self._source = source
@@ -108,7 +111,9 @@ class _Reader:
         self._moments = moments
 
     def implied(self, tree: Tree) -> Condition | None:
-        """A condition that is true wherever this one is: what can't be expressed is left out of an AND."""
+        """A condition that is true wherever this one is true. Parts of an AND that can't be expressed are
+        left out.
+        """
         tree = tree.unnest()
         if isinstance(tree, exp.And):
             parts = [part for part in map(self.implied, _sides(tree)) if part is not None]
@@ -120,7 +125,7 @@ class _Reader:
         return self._exact(tree)
 
     def _exact(self, tree: Tree) -> Condition | None:
-        """The condition itself: true, false and NULL where it is."""
+        """The condition itself, with the same true, false and NULL."""
         tree = tree.unnest()
         if isinstance(tree, (exp.And, exp.Or)):
             parts = [self._exact(part) for part in _sides(tree)]
@@ -167,10 +172,10 @@ class _Reader:
         return None
 
     def _column(self, tree: Tree) -> str | None:
-        """The catalogue's name of a column.
+        """The name of a column in the catalogue.
 
-        `varchar::text` is the same value under another name, as are an integer as another one and a domain's
-        value as one of the type below.
+        A cast that keeps the value is skipped: `varchar::text`, one integer type to another, a domain to its
+        base type.
         """
         if isinstance(tree, exp.Cast) and tree.to.this in TYPES:
             name = self._column(tree.this.unnest())
@@ -187,7 +192,7 @@ class _Reader:
         return self._columns[name].comparison_type
 
     def _is_of(self, name: str, constants: Tree) -> bool:
-        """Whether labels are those of the column's own type: somebody's operator may compare two enums."""
+        """Whether labels belong to the column's own enum type. A user's operator may compare two enums."""
         written = "." + self._columns[name].type
         kinds = [
             cast.to.args["kind"]
@@ -209,7 +214,9 @@ def _sides(tree: exp.And | exp.Or) -> tuple[Tree, Tree]:
 
 
 def _constants(tree: Tree, operator: str) -> Iterator[tuple[str, str] | None]:
-    """Value and type of each constant on one side: `73`, or `ANY (ARRAY[73, 74])`; None for anything else."""
+    """Yield value and type of each constant on one side: `73`, or `ANY (ARRAY[73, 74])`. None for anything
+    else.
+    """
     tree = tree.unnest()
     every = isinstance(tree, exp.Anonymous) and tree.name.upper() == "ALL" and len(tree.expressions) == 1
     if every or isinstance(tree, exp.Any):

@@ -134,7 +134,7 @@ def _followed(
 ) -> list[_Progress]:
     """Follow a changed row in each state of the outer joins.
 
-    More states are told apart only if a condition then leads to more goals.
+    More states are distinguished only if a condition then leads to more goals.
     """
 
     def followed(asked: frozenset[str]) -> list[_Progress]:

@@ -188,9 +188,9 @@ def join_states(
 
     Args:
         changed: the source; None for rows that did not change themselves.
-        mentioned: the sources of the goals. Joins with them are told apart.
-        given: conditions that the changed source brings along. Joins with their sources are told apart, too.
-        asked: further sources whose joins are told apart.
+        mentioned: the sources of the goals. Joins with them get states.
+        given: conditions that the changed source brings along. Joins with their sources get states, too.
+        asked: further sources whose joins get states.
     """
     led = asked.union(*(q.sources for q in given))
     options = {join: list(_options(join, changed, mentioned, led)) for join in scope.joins}

@@ -261,11 +261,13 @@ def _closure(closure: Closure) -> exp.Subquery:
         further = _joined(before, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
     else:
         # A recursive query may refer to itself only once.
-        cases: Tree | None = None
+        all_steps: Tree | None = None
         for step in closure.steps:
-            case = _joined(None, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
-            cases = case if cases is None else exp.Union(this=cases, expression=case, distinct=False)
-        lateral = exp.Lateral(this=exp.Subquery(this=cases), alias=exp.TableAlias(this=quoted("further")))
+            each = _joined(None, closure.itself, step.hops, step.conditions, _in_order(step.outputs, names))
+            all_steps = (
+                each if all_steps is None else exp.Union(this=all_steps, expression=each, distinct=False)
+            )
+        lateral = exp.Lateral(this=exp.Subquery(this=all_steps), alias=exp.TableAlias(this=quoted("further")))
         further = exp.Select(
             expressions=[column("further", name) for name in names],
             from_=exp.From(this=before),

@@ -1,8 +1,7 @@
-"""What is refused in a feed's query and what is warned about, each with its place in the user's text.
+"""Refusals and warnings about a feed's query, each with its place in the user's text.
 
-Whether a function is volatile or a relation is foreign is the catalogue's word; what the server can't know
-(an aggregate whose order is left open) is read off the query. One idea a file; `cdc_daemon.verdicts` names
-them all.
+The catalogue knows which functions are volatile and which relations are foreign. Some faults only the query
+shows, such as an aggregate without an order. Each module has one idea; `cdc_daemon.verdicts` lists all names.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def judge(
     """Every refusal and warning about a feed's query, in the order of its text.
 
     Args:
-        tree: the definition as it was parsed, unchanged; None if it could not be.
+        tree: the parsed definition, unchanged; None if it could not be parsed.
         body: its scopes; None if it was not understood.
     """
     context = LintContext(query, catalogue, tree, body)
@@ -76,7 +75,7 @@ def _every(judged: Callable[[LintContext], Iterator[Verdict]], context: LintCont
 
 
 def _unjudged(failure: str) -> Sequence[Verdict]:
-    """In place of refusals that were not looked for: without them a change could be lost unseen."""
+    """The refusal if a check failed: without the check a change could be lost unnoticed."""
     return (
         Verdict(
             "unjudged",
@@ -87,5 +86,5 @@ def _unjudged(failure: str) -> Sequence[Verdict]:
 
 
 def unadvised(failure: str) -> Sequence[Verdict]:
-    """In place of warnings that were not looked for."""
+    """The warning if a check for warnings failed."""
     return (Verdict("unadvised", f"a warning may be missing: {failure}", "report it; the feed works"),)

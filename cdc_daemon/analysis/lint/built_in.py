@@ -23,12 +23,12 @@ from cdc_daemon.analysis.model.catalogue import Function
 
 @dataclass(frozen=True)
 class Kind:
-    """What some functions have in common.
+    """A group of built-in functions.
 
     Attributes:
-        depends: what their value depends on; a sentence that begins with the function's name.
-        verdict: one of `VERDICTS`; None: a feed may use them.
-        hint: what to do instead.
+        depends: what their value depends on: a sentence that begins with the function's name.
+        verdict: one of `VERDICTS`; None if a feed may use them.
+        hint: the remedy.
         functions: their names, or names and argument types.
     """
 
@@ -191,13 +191,13 @@ _BY_SERVER = frozenset({"internal"})
 
 
 def kind_of(function: Function) -> Kind | None:
-    """What a built-in function depends on; None where that is its arguments alone, or it is VOLATILE."""
+    """The group of a built-in function; None if it depends on its arguments alone, or is VOLATILE."""
     if function.volatility == "volatile" or not _BY_SERVER.isdisjoint(function.arguments):
         return None
-    names, beginnings = _listed()
+    names, prefixes = _listed()
     found = names.get(f"{function.name}({', '.join(function.arguments)})") or names.get(function.name)
     if found is None:
-        found = next((kind for start, kind in beginnings.items() if function.name.startswith(start)), None)
+        found = next((kind for start, kind in prefixes.items() if function.name.startswith(start)), None)
     if found is None and function.volatility == "stable":
         return UNKNOWN
     return found
@@ -205,7 +205,7 @@ def kind_of(function: Function) -> Kind | None:
 
 @cache
 def _listed() -> tuple[Mapping[str, Kind], Mapping[str, Kind]]:
-    """Kinds by name, and by what a name begins with."""
+    """The groups by name, and by prefix of a name."""
     every = {name: kind for kind in KINDS for name in kind.functions.split()}
     whole = {name: kind for name, kind in every.items() if not name.endswith("*")}
     return whole, {name[:-1]: kind for name, kind in every.items() if name.endswith("*")}

@@ -1,4 +1,4 @@
-"""What every pass judges: a feed's query, as far as it was understood."""
+"""What every check gets: a feed's query, as far as it was understood."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
 
 @dataclass(frozen=True)
 class LintContext:
-    """A query, what the catalogue says of it, and what became of it.
+    """A query, its catalogue, its tree and its scopes.
 
     Attributes:
-        tree: the definition, parsed; None if it can't be.
+        tree: the parsed definition; None if it can't be parsed.
         body: its scopes; None if a construct was not understood.
     """
 
@@ -31,15 +31,17 @@ class LintContext:
 
     @cached_property
     def text(self) -> SqlText:
+        """The user's text."""
         return SqlText(self.query.text)
 
     @cached_property
     def places(self) -> Places:
+        """The places of the definition's parts in the user's text."""
         return Places(self.text, SqlText(self.query.definition))
 
     @cached_property
     def views(self) -> Mapping[TableName, exp.Query]:
-        """The definitions of the views that it reads, but for those that can't be parsed."""
+        """The parsed definitions of the views that it reads, except those that can't be parsed."""
         found: dict[TableName, exp.Query] = {}
         for name, view in self.catalogue.views.items():
             try:
@@ -49,11 +51,11 @@ class LintContext:
         return found
 
     def verdict(self, name: str, what: str, hint: str, place: Place | None) -> Verdict:
-        """A verdict about what stands at a place."""
+        """A verdict with its place."""
         return Verdict(name, what, hint, *(place or (None, None)))
 
     def place_of(self, relation: TableName) -> Place | None:
-        """Where the query reads a relation, or the view through which it does."""
+        """The place where the query reads a relation, or the view through which it does."""
         waiting, unread = [relation], dict(self.views)
         while waiting:
             name = waiting.pop()
@@ -71,7 +73,7 @@ class LintContext:
         return None
 
     def places_of_word(self, word: str) -> Iterator[Place | None]:
-        """Where a reserved word stands, or a view is read in which it does."""
+        """Yield the places of a reserved word, and of views that contain it."""
         yield from self.text.keywords(word)
         for view in self.catalogue.views.values():
             if SqlText(view.definition).keywords(word):
@@ -82,7 +84,9 @@ class LintContext:
         return list(_calls(self.tree, function)) if self.tree is not None else []
 
     def places_of(self, function: Function) -> Iterator[Place | None]:
-        """Where the user calls it, or reads a view that does; None, once, where that can't be told."""
+        """Yield the places where the query calls a function, or reads a view that does. None, once, if
+        unknown.
+        """
         found = {self.places.of_call(call) for call in self.calls(function)}
         for name, tree in self.views.items():
             if any(_calls(tree, function)):
@@ -99,7 +103,7 @@ def _calls(tree: Tree, function: Function) -> Iterator[Tree]:
 
 
 def is_call(node: exp.Anonymous, function: Function) -> bool:
-    """Whether a call of a definition is one of this function; PostgreSQL writes pg_catalog's bare."""
+    """Whether a node is a call of this function. PostgreSQL writes those of pg_catalog without schema."""
     around = node.parent
     schema = around.this.name if isinstance(around, exp.Dot) and around.expression is node else "pg_catalog"
     return (schema, node.name) == (function.schema, function.name)

@@ -1,4 +1,4 @@
-"""Sums of floating-point numbers: (a + b) + c is not a + (b + c), and the order of rows is the server's."""
+"""Sums of floating-point numbers, which depend on the order of rows: (a + b) + c is not a + (b + c)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HINT = "cast the argument to numeric: sum(x::numeric); or keep the amounts as n
 
 
 def floats(context: LintContext) -> Iterator[Verdict]:
-    """Aggregates that add up real or double precision values."""
+    """Yield a verdict for each aggregate that adds up real or double precision values."""
     for function in context.catalogue.functions:
         if function.kind != "aggregate" or function.schema != "pg_catalog" or function.name in _EXACT:
             continue
@@ -36,7 +36,7 @@ def floats(context: LintContext) -> Iterator[Verdict]:
 
 
 def _floating(context: LintContext, call: Tree) -> bool:
-    """Whether the argument of a call shows a type with a floating point."""
+    """Whether the argument of a call shows a floating-point type."""
     if any(cast.to.this in (exp.DType.DOUBLE, exp.DType.FLOAT) for cast in call.find_all(exp.Cast)):
         return True
     named = {node.name for node in call.find_all(exp.Column)}

@@ -1,4 +1,4 @@
-"""Code that belongs to strangers and would run with the daemon's rights."""
+"""Code of other owners that would run with the daemon's rights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdc_daemon.analysis.source_text import Place
 
 
 def strangers(context: LintContext) -> Iterator[Verdict]:
-    """A verdict for each object in the feed's closure whose owner is a stranger."""
+    """Yield a verdict for each object of the feed that has another owner than the trusted ones."""
     role = context.catalogue.role
     for code in context.catalogue.code.foreign:
         yield context.verdict(

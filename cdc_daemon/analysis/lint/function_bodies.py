@@ -1,7 +1,8 @@
-"""What the body of a function in SQL or PL/pgSQL shows of what it reads.
+"""What the body of a function in SQL or PL/pgSQL shows about the relations that it reads.
 
-PostgreSQL records it for `BEGIN ATOMIC` bodies only (pg_depend). Of all others only the text is there. What
-is found here is evidence, its absence is none: dynamic SQL and calls of further functions are not followed.
+PostgreSQL records them in pg_depend for `BEGIN ATOMIC` bodies only. Of other bodies only the text is there. A
+relation that is found is evidence; its absence is none, because dynamic SQL and further calls are not
+followed.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def relation_read(body: str) -> str | None:
 
 
 def names_in(body: str) -> frozenset[tuple[str | None, str]]:
-    """Every name in a body that may be a function's or a view's, with its schema, None where none stands."""
+    """Yield every name in a body that may be a function or view, with its schema or None."""
     text = _read(body)
     found: set[tuple[str | None, str]] = set()
     for n in range(len(text.tokens)):
@@ -60,26 +61,26 @@ def names_in(body: str) -> frozenset[tuple[str | None, str]]:
 
 
 def symbols_in(text: str) -> frozenset[str]:
-    """Every name of an operator that may be meant in a query or a body, also where a word stands for it.
+    """Yield every operator name in a query or body, also for words that stand for an operator.
 
-    `=-1` is two operators and `~-1` is one: each beginning of a run of such characters may be one.
+    `=-1` is two operators and `~-1` is one, so each prefix of such a run of characters may be an operator.
     """
     runs = _SYMBOLS.findall(text)
     return _BEHIND_WORDS.union(run[:length] for run in runs for length in range(1, len(run) + 1))
 
 
 def _read(body: str) -> SqlText:
-    """The tokens of a body; of one that is no SQL, its words, dots and parentheses.
+    """The tokens of a body; of one that is not SQL, its words, dots and parentheses.
 
-    To the tokenizer of sqlglot `$1,$2` is the beginning of a string in dollar quotes, which never ends. So
-    parameters are left out. A body in another language may hold anything: an apostrophe in a comment.
+    sqlglot's tokenizer takes `$1,$2` for the start of a dollar-quoted string that never ends, so parameters
+    are left out. A body in another language may hold anything, such as an apostrophe in a comment.
     """
     text = SqlText(_PARAMETERS.sub(lambda found: found[1] or "0", body))
     return text if text.tokens else SqlText(" ".join(_WORDS.findall(body)))
 
 
 def _folded(text: SqlText, n: int) -> str | None:
-    """The name at a token as PostgreSQL takes it; None if it is no name."""
+    """The name at a token, folded as PostgreSQL does; None if it is no name."""
     if not 0 <= n < len(text.tokens) or text.type_of(n) is TokenType.STRING:
         return None
     token = text.tokens[n]
@@ -89,20 +90,20 @@ def _folded(text: SqlText, n: int) -> str | None:
 
 
 def reads_clock(body: str) -> bool:
-    """Whether the time of day stands in a body."""
+    """Whether a body reads the time of day."""
     text = _read(body)
     words = {_word(text, n) for n in range(len(text.tokens))}
     return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
 
 
 def runs_on(body: str) -> bool:
-    """Whether a body reads a clock that goes on within a transaction."""
+    """Whether a body reads a clock that advances within a transaction."""
     text = _read(body)
     return any(text.named(name, called=True) for name in _RUNNING)
 
 
 def _relation(text: SqlText, n: int) -> str | None:
-    """The name at a token, if it is that of a relation: not a subquery, not a function's."""
+    """The name at a token, if it names a relation, not a subquery or function."""
     while _word(text, n) in ("only", "lateral"):
         n += 1
     parts = list(_parts(text, n))
@@ -113,7 +114,7 @@ def _relation(text: SqlText, n: int) -> str | None:
 
 
 def _parts(text: SqlText, n: int) -> Iterator[str]:
-    """The members of a dotted name."""
+    """The parts of a dotted name."""
     while n < len(text.tokens):
         token = text.tokens[n]
         plain = token.text.replace("_", "a").isalnum() and token.token_type is not TokenType.STRING

@@ -1,9 +1,9 @@
-"""What determines what: the columns that are the same for all rows which agree in some others.
+"""Functional dependencies: the columns that are the same in all rows that agree in some others.
 
-The closure of functional dependencies over one SELECT: unique keys of the catalogue, equalities of the query,
-and what derived tables and functions in FROM yield at most once (Armstrong's axioms; Beeri and Bernstein,
-"Computational problems related to the design of normal form relational schemas", 1979, give the algorithm).
-Columns of the scopes around count as known: there is one row of them at a time.
+The closure over one SELECT uses unique keys of the catalogue, equalities of the query, and the columns that
+derived tables and functions in FROM yield at most once. Source: Armstrong's axioms, with the algorithm of
+Beeri and Bernstein, "Computational problems related to the design of normal form relational schemas" (1979).
+Columns of outer queries count as known, because there is one outer row at a time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEYED = frozenset({"jsonb_each", "jsonb_each_text", "jsonb_object_keys", "gener
 
 
 def determined(scope: Scope, keys: Iterable[Tree]) -> frozenset[Ref]:
-    """Every column of a scope that rows with the same values of some expressions agree in."""
+    """The columns of a SELECT that are the same in all rows with the same values of some expressions."""
     return _closure(scope, frozenset(ref for key in keys if (ref := _column(scope, key)) is not None))
 
 
@@ -47,7 +47,7 @@ def group_keys(select: exp.Select) -> list[Tree]:
 
 
 def _column(scope: Scope, key: Tree) -> Ref | None:
-    """The column whose value an expression tells."""
+    """The column whose value an expression reveals."""
     key = key.unnest()
     inner = key
     while isinstance(inner, exp.Cast):
@@ -78,7 +78,7 @@ def _inside(scope: Scope, refs: Iterable[Ref]) -> frozenset[Ref]:
 
 
 def _equated(scope: Scope, q: Conjunct, known: frozenset[Ref]) -> frozenset[Ref]:
-    """A column that an equality with what is known fixes (or, of an outer join's far side, makes NULL)."""
+    """The column that an equality with a known one fixes, or makes NULL on the far side of an outer join."""
     found: set[Ref] = set()
     if q.sides is None or FOLDING in collations_of(q.tree):  # equal values may have different bytes
         return frozenset()
@@ -97,7 +97,7 @@ def _equated(scope: Scope, q: Conjunct, known: frozenset[Ref]) -> frozenset[Ref]
 
 
 def _of_source(scope: Scope, source: Source, known: frozenset[Ref]) -> frozenset[Ref]:
-    """The columns of a source that its known ones determine."""
+    """The columns of a source that its known columns determine."""
     mine = frozenset(ref.column for ref in known if ref.source == source.uid)
     found: set[str] = set()
     if source.table is not None:
@@ -117,7 +117,7 @@ def _of_source(scope: Scope, source: Source, known: frozenset[Ref]) -> frozenset
 
 
 def keys_of_table(source: Source) -> Iterator[frozenset[str]]:
-    """The unique keys without NULLs of the table that a source reads, in the names of its columns."""
+    """The unique keys, without NULLs, of the table that a source reads, by the names of its columns."""
     table, visible = source.table, {real: name for name, real in source.real.items()}
     if table is None:
         return
@@ -128,7 +128,7 @@ def keys_of_table(source: Source) -> Iterator[frozenset[str]]:
 
 
 def unique_columns(item: Tree, columns: tuple[str, ...]) -> set[str]:
-    """The columns of a function or VALUES in FROM that no two of its rows share."""
+    """The columns of a function or VALUES in FROM that are unique."""
     found = set[str]()
     if item.args.get("ordinality"):
         found.add(columns[-1])
@@ -146,7 +146,7 @@ def unique_columns(item: Tree, columns: tuple[str, ...]) -> set[str]:
 
 
 def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
-    """The outputs of a query that some of them determine."""
+    """The outputs of a query that some of its outputs determine."""
     everything = frozenset(range(len(body.names)))
     if not isinstance(body, Scope):
         tagged = isinstance(body, SetOperation) and has_discriminator(body, known)
@@ -174,7 +174,7 @@ def _outputs(body: Body, known: frozenset[int]) -> frozenset[int]:
 
 
 def yields_one_row(scope: Scope, select: exp.Select) -> bool:
-    """Whether a SELECT yields one row at most: an aggregate without groups, a LIMIT of one."""
+    """Whether a SELECT yields at most one row: an aggregate without groups, or LIMIT 1."""
     limit = select.args.get("limit")
     count = limit.args.get("expression") or limit.args.get("count") if limit is not None else None
     if isinstance(count, exp.Literal) and count.name == "1":
@@ -183,7 +183,7 @@ def yields_one_row(scope: Scope, select: exp.Select) -> bool:
 
 
 def _covered(scope: Scope, inside: frozenset[Ref]) -> bool:
-    """Whether every row of FROM is determined in what the SELECT uses of it."""
+    """Whether each row of FROM is determined in the columns that the SELECT uses."""
     return all(
         source.subquery or frozenset(Ref(source.uid, name) for name in scope.used[source.uid]) <= inside
         for source in scope.sources.values()
@@ -195,7 +195,7 @@ def _covered(scope: Scope, inside: frozenset[Ref]) -> bool:
 
 
 def yields_several(outputs: Iterable[Tree]) -> bool:
-    """Whether one row of FROM may yield several."""
+    """Whether one row of FROM may yield several rows."""
     return any(
         isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING
         for output in outputs
@@ -204,7 +204,9 @@ def yields_several(outputs: Iterable[Tree]) -> bool:
 
 
 def has_discriminator(union: SetOperation, known: frozenset[int]) -> bool:
-    """Whether known outputs determine the rows of each arm, and one is another constant in each."""
+    """Whether known outputs determine the rows of each arm, and one of them is a different constant in each
+    arm.
+    """
     arms = list(arms_of(union))
     everything = frozenset(range(len(union.names)))
     if union.limit is not None or not all(

@@ -1,7 +1,8 @@
-"""Whether the catalogue proves that a query yields each key once: two documents with one key stop a feed.
+"""Whether the catalogue proves that a query yields each key once. Two documents with one key stop a feed.
 
-A row of a SELECT is known by its outputs if they determine a unique key of every source in FROM, the keys of
-GROUP BY or DISTINCT ON, or if DISTINCT compares them all. What is not proved may still be so.
+A row of a SELECT is determined by some outputs if they determine a unique key of every source in FROM, or the
+keys of GROUP BY or DISTINCT ON, or if DISTINCT compares exactly them. A key without proof may still be
+unique.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from cdc_daemon.analysis.read.nullability import output_never_null
 
 
 def proved_unique(body: Body, key: Iterable[str]) -> bool:
-    """Whether no two rows of a query can agree in these outputs, none of them NULL.
+    """Whether no two rows of a query can agree in these outputs without NULL.
 
     Args:
-        key: output columns, by name.
+        key: the names of the outputs.
     """
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     return _unique(body, frozenset(positions[name] for name in key))
 
 
 def nullable_outputs(body: Body, key: Iterable[str]) -> tuple[str, ...]:
-    """Those of some outputs that nothing in the catalogue or the query keeps from being NULL."""
+    """The outputs that may be NULL, as far as the catalogue and the query tell."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     return tuple(name for name in key if not output_never_null(body, positions[name]))
 
@@ -83,12 +84,12 @@ def _of_select(scope: Scope, known: frozenset[int]) -> bool:
 
 
 def _all_inside(scope: Scope, keys: Iterable[exp.Expr], inside: frozenset[Ref]) -> bool:
-    """Whether each expression is a function of columns that are known."""
+    """Whether each expression is a function of known columns."""
     return all({ref for ref in refs_of(key) if ref.source in scope.sources} <= inside for key in keys)
 
 
 def _named(scope: Scope, source: Source, known: frozenset[int]) -> bool:
-    """Whether known outputs are a unique key of a table, its columns as they are: NULL is no value of a key.
+    """Whether known outputs are a unique key of a table, as plain columns, so that none is NULL.
 
     Through an equality, NULLs of a unique key could meet: IS NOT DISTINCT FROM holds for two of them.
     """
@@ -99,7 +100,7 @@ def _named(scope: Scope, source: Source, known: frozenset[int]) -> bool:
 
 
 def _without_match(scope: Scope, source: Source) -> bool:
-    """Whether WHERE asks for a NULL where the table has none: then an outer join found no match."""
+    """Whether WHERE requires NULL in a column that is never NULL, so that an outer join found no match."""
     return source.table is not None and any(
         q.join is None
         and isinstance(q.tree, exp.Is)
@@ -114,7 +115,7 @@ def _without_match(scope: Scope, source: Source) -> bool:
 
 
 def _row_known(source: Source, inside: frozenset[Ref]) -> bool:
-    """Whether the known columns of a source are those of one of its rows at most."""
+    """Whether the known columns of a source belong to at most one of its rows."""
     mine = frozenset(ref.column for ref in inside if ref.source == source.uid)
     if source.table is not None:
         return any(key <= mine for key in keys_of_table(source))

@@ -1,4 +1,4 @@
-"""What the query leaves to chance for want of an ORDER BY."""
+"""Results that depend on chance because an ORDER BY is missing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class _Level:
     """One pair of parentheses, or the whole text.
 
     Attributes:
-        aggregate: the call that it holds the arguments of, if their order matters.
-        ordered: ORDER BY or DISTINCT was seen in it.
-        chooses: the DISTINCT ON that is still without its ORDER BY.
+        aggregate: the call whose arguments it holds, if their order matters.
+        ordered: whether ORDER BY or DISTINCT occurs in it.
+        chooses: a DISTINCT ON that has no ORDER BY yet.
     """
 
     aggregate: Token | None = None
@@ -35,7 +35,7 @@ class _Level:
 
 
 def orders(context: LintContext) -> Iterator[Verdict]:
-    """Aggregates, LIMITs and DISTINCT ONs without an order, in the query and in the views that it reads."""
+    """Yield aggregates, LIMITs and DISTINCT ONs without an order, in the query and in its views."""
     for token, verdict in _unordered(context.text):
         line, column = context.text.place(token)
         yield replace(verdict, line=line, column=column)

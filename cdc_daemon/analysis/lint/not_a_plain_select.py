@@ -1,4 +1,6 @@
-"""What is no plain SELECT: several statements, data-modifying WITH, row locks. The text alone tells."""
+"""Queries that are not a plain SELECT: several statements, data-modifying WITH, row locks. The text shows
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _LOCKS = ("update", "share", "no", "key")
 
 
 def statements(text: SqlText) -> Iterator[Verdict]:
-    """Verdicts that need no server; one that can't be accepted keeps PostgreSQL from describing the query."""
+    """Yield verdicts that need no server. A refusal here keeps PostgreSQL from describing the query."""
 
     def found(name: str, what: str, hint: str, n: int) -> Verdict:
         return Verdict(name, what, hint, *text.place_at(text.tokens[n].start))
@@ -37,7 +39,7 @@ def statements(text: SqlText) -> Iterator[Verdict]:
 
 
 def _begins_cte(text: SqlText, n: int) -> bool:
-    """Whether a token stands first in the parentheses of `AS [NOT] MATERIALIZED (`."""
+    """Whether a token is the first in the parentheses of `AS [NOT] MATERIALIZED (`."""
     if text.type_of(n - 1) is not TokenType.L_PAREN or n < 2:
         return False
     return spelling(text.tokens[n - 2]) in ("as", "materialized")

@@ -1,4 +1,4 @@
-"""Schemas in which the query finds names, and in which others than their owners may create."""
+"""Schemas of the search path in which roles other than the owner may create objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cdc_daemon.analysis.model.plan import Verdict
 
 
 def search_path(context: LintContext) -> Iterator[Verdict]:
-    """A verdict for each schema in which a role could shadow what the query names."""
+    """Yield a verdict for each schema in which a role could shadow a name of the query."""
     for schema, roles in context.catalogue.creators.items():
         named = ", ".join(roles)
         yield context.verdict(

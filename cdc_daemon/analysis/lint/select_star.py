@@ -22,7 +22,9 @@ _BEFORE_QUERY = (
 
 
 def stars(context: LintContext) -> Iterator[Verdict]:
-    """Stars that stand for the columns of a table; those of a derived table or CTE are named in it."""
+    """Yield stars that stand for the columns of a table. Derived tables and CTEs name their columns
+    themselves.
+    """
     yield from _table_commands(context)
     tree = context.text.tree
     if tree is None:
@@ -64,7 +66,7 @@ def _columns(select: exp.Select) -> Iterator[exp.Column]:
 
 
 def _items(select: exp.Select) -> Iterator[Tree]:
-    """The items of FROM, out of parentheses."""
+    """The items of FROM, without parentheses."""
     from_ = select.args.get("from_")
     waiting = [from_.this] if from_ is not None else []
     waiting += [join.this for join in select.args.get("joins") or ()]

@@ -1,10 +1,10 @@
-"""The clock: no row changes when time passes, so nothing would be captured.
+"""Clocks in a query: no row changes when time passes, so nothing would be captured.
 
-A query with an output column `_refresh_at` says itself when a document must be made anew. Then the clock may
-be read, if it stands still within a transaction (a document and its `_refresh_at` must be of one moment), and
-as long as it decides over the *contents* of documents only. A row that it keeps from existing has no
-`_refresh_at`: nothing says when it comes. So the rows of the query, their keys and entities must not depend
-on the clock. What depends on it is followed from the innermost query outwards (`_Depends`).
+A query with an output column `_refresh_at` says when a document must be recomputed. Then it may read a clock,
+if the clock stands still within a transaction (a document and its `_refresh_at` must belong to one moment),
+and if it decides only about the *contents* of documents. A row that the clock suppresses has no
+`_refresh_at`, so nothing says when it appears. So the rows of the query, their keys and entities must not
+depend on the clock. This dependence is followed from the innermost query outwards (`_Depends`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _REWRITE = (
 
 
 def is_clock_function(function: Function) -> bool:
-    """Whether a function is one of the clock's; age(x) of one timestamp counts from today."""
+    """Whether a function reads the clock. age(x) of one timestamp counts from today."""
     if function.schema != "pg_catalog":
         return False
     age = function.name == "age" and len(function.arguments) == 1 and function.arguments[0] != "xid"
@@ -51,7 +51,7 @@ def is_clock_function(function: Function) -> bool:
 
 
 def clocks(context: LintContext) -> Iterator[Verdict]:
-    """Every place where the time of day is read, unless `_refresh_at` allows it."""
+    """Yield every place where the query reads the clock, unless `_refresh_at` allows it."""
     allowed = any(output.name == REFRESH_AT for output in context.query.outputs)
     for function in context.catalogue.functions:
         own = function.schema != "pg_catalog" and function.body and reads_clock(function.body)
@@ -82,7 +82,7 @@ def _places(context: LintContext, function: Function) -> Iterator[Place | None]:
 
 
 def _literals(context: LintContext) -> Iterator[Verdict]:
-    """`'now'::timestamptz`: PostgreSQL has replaced such a literal when it writes the definition."""
+    """`'now'::timestamptz`: PostgreSQL replaces such a literal when it writes the definition."""
     definition = context.places.definition
     for word in _LITERALS:
         mine = context.text.literals(word)
@@ -119,41 +119,41 @@ def _shown(context: LintContext, node: Tree) -> tuple[str, Place | None]:
 
 @dataclass
 class _Depends:
-    """What of a query depends on the clock, with the node that it depends on.
+    """The parts of a query that depend on the clock, each with the node that reads it.
 
     Attributes:
-        rows: which rows there are.
-        columns: the values of output columns, by name.
+        rows: set if the clock decides which rows there are.
+        columns: the output columns whose values depend on the clock, by name.
     """
 
     rows: Tree | None = None
     columns: dict[str, Tree] = field(default_factory=dict[str, Tree])
 
 
-_Sight = Mapping[str, _Depends]
+_Visible = Mapping[str, _Depends]
 
 
 @dataclass
 class _Sources:
-    """What a SELECT can refer to.
+    """The sources to which a SELECT can refer.
 
     Attributes:
-        sight: by alias, its own sources and those around it.
-        own: the aliases of its own.
+        visible: its own sources and those around it, by alias.
+        own: the aliases of its own sources.
     """
 
-    ctes: _Sight
-    sight: dict[str, _Depends]
+    ctes: _Visible
+    visible: dict[str, _Depends]
     own: set[str] = field(default_factory=set[str])
 
     def add(self, alias: str, depends: _Depends) -> None:
-        self.sight[alias] = depends
+        self.visible[alias] = depends
         self.own.add(alias)
 
     def taint(self, aliases: frozenset[str], by: Tree | None) -> None:
-        """Whether a row of these is there, or NULLs, depends on the clock."""
+        """Note that the clock decides whether rows of these sources are there, or NULL."""
         for alias in aliases if by is not None else ():
-            self.sight[alias] = _Depends(by, self.sight[alias].columns)
+            self.visible[alias] = _Depends(by, self.visible[alias].columns)
 
 
 class _Clocks:
@@ -161,13 +161,13 @@ class _Clocks:
 
     def __init__(self, own: list[Function], context: LintContext) -> None:
         self._own = own
-        self._subject = context
+        self._context = context
 
-    def query(self, tree: Tree, ctes: _Sight, outer: _Sight) -> _Depends:
-        """What of a query depends on the clock.
+    def query(self, tree: Tree, ctes: _Visible, outer: _Visible) -> _Depends:
+        """The parts of a query that depend on the clock.
 
         Args:
-            ctes: those in sight, by name.
+            ctes: the visible CTEs, by name.
             outer: the sources around it, by alias, for LATERAL and correlation.
         """
         clause = tree.args.get("with_")
@@ -181,7 +181,7 @@ class _Clocks:
             return self._set_operation(tree, known, outer)
         return self._select(tree, known, outer) if isinstance(tree, exp.Select) else _Depends()
 
-    def _set_operation(self, tree: exp.SetOperation, ctes: _Sight, outer: _Sight) -> _Depends:
+    def _set_operation(self, tree: exp.SetOperation, ctes: _Visible, outer: _Visible) -> _Depends:
         left, right = (self.query(arm, ctes, outer) for arm in (tree.left, tree.right))
         names, others = _names(tree.left), _names(tree.right)
         columns = dict(left.columns)
@@ -193,7 +193,7 @@ class _Clocks:
             rows = rows or next(iter(columns.values()), None)
         return _Depends(rows, columns)
 
-    def _select(self, tree: exp.Select, ctes: _Sight, outer: _Sight) -> _Depends:
+    def _select(self, tree: exp.Select, ctes: _Visible, outer: _Visible) -> _Depends:
         sources = _Sources(ctes, dict(outer))
         from_ = tree.args.get("from_")
         rows: Tree | None = None
@@ -217,7 +217,7 @@ class _Clocks:
         return _Depends(rows or of("having"), {name: node for name, node in outputs if node is not None})
 
     def _item(self, item: Tree, sources: _Sources) -> tuple[_Depends, frozenset[str]]:
-        """Add one item of FROM with the joins in it; what of it depends on the clock, and its aliases."""
+        """Add one item of FROM with its joins; return its dependence and its aliases."""
         before = frozenset(sources.own)
         if in_parentheses(item):
             depends = _Depends(self._item(item.this, sources)[0].rows)
@@ -229,7 +229,7 @@ class _Clocks:
         return depends, frozenset(sources.own) - before
 
     def _join(self, join: exp.Join, rows: Tree | None, sources: _Sources) -> Tree | None:
-        """What the rows of a join depend on, given what those of its left side do."""
+        """The dependence of a join's rows, given that of its left side."""
         left = frozenset(sources.own)
         depends, right = self._item(join.this, sources)
         on = join.args.get("on")
@@ -252,24 +252,24 @@ class _Clocks:
             return self._view(item) if item.db else sources.ctes.get(item.name, _Depends())
         inner = item.this if isinstance(item, exp.Lateral) else item
         if isinstance(inner, exp.Subquery):
-            return _renamed(self.query(inner.this, sources.ctes, sources.sight), inner.this, item)
+            return _renamed(self.query(inner.this, sources.ctes, sources.visible), inner.this, item)
         return _Depends(self.of(item, sources))  # a function in FROM
 
     def _view(self, item: exp.Table) -> _Depends:
-        """What the clock does inside a view is told of the place where the view is read."""
+        """A clock inside a view is reported at the place where the view is read."""
         name = TableName(item.db, item.name)
-        if name not in self._subject.views:
+        if name not in self._context.views:
             return _Depends()
-        tree = self._subject.views[name]
+        tree = self._context.views[name]
         depends = self.query(tree, {}, {})
-        names = dict(zip(_names(tree), self._subject.catalogue.views[name].columns, strict=False))
+        names = dict(zip(_names(tree), self._context.catalogue.views[name].columns, strict=False))
         columns = {names[column]: item for column in depends.columns if column in names}
         return _renamed(
             _Depends(item if depends.rows is not None else None, dict[str, Tree](columns)), tree, item
         )
 
     def of(self, tree: Tree, sources: _Sources) -> Tree | None:
-        """The clock that an expression depends on, subqueries in it included."""
+        """The clock on which an expression depends, including its subqueries."""
         for node in tree.walk():
             if isinstance(node, _NODES):
                 return node
@@ -277,7 +277,7 @@ class _Clocks:
                 return node
             met: Tree | None = None
             if isinstance(node, exp.Column):
-                met = _of_column(node, sources.sight)
+                met = _of_column(node, sources.visible)
             elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
                 depends = self._view(node) if node.db else sources.ctes.get(node.name, _Depends())
                 met = depends.rows or next(iter(depends.columns.values()), None)
@@ -287,7 +287,7 @@ class _Clocks:
 
     def _yields_several(self, tree: exp.Select) -> bool:
         """Whether one row may become several, or none: `SELECT unnest(array_agg(…))`."""
-        others = {function.name for function in self._subject.catalogue.functions if function.returns_set}
+        others = {function.name for function in self._context.catalogue.functions if function.returns_set}
         return any(
             isinstance(node, exp.Anonymous) and node.name.lower() in SET_RETURNING | others
             for output in tree.expressions
@@ -304,11 +304,11 @@ class _Clocks:
         return node.name in _STILL | _RUNNING or node.name.lower() in _WORDS
 
 
-def _of_column(node: exp.Column, sight: _Sight) -> Tree | None:
+def _of_column(node: exp.Column, visible: _Visible) -> Tree | None:
     if not node.table:  # PostgreSQL leaves the prefix out where a SELECT has one source only
-        named = (depends.columns.get(node.name) for depends in sight.values())
+        named = (depends.columns.get(node.name) for depends in visible.values())
         return next((each for each in named if each is not None), None)
-    depends = sight.get(node.table, _Depends())
+    depends = visible.get(node.table, _Depends())
     whole = depends.columns.values() if isinstance(node.this, exp.Star) else ()
     return depends.rows or depends.columns.get(node.name) or next(iter(whole), None)
 

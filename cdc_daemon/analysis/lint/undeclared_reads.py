@@ -1,7 +1,7 @@
-"""Functions of somebody's that read tables: the feed has to declare which (`reads`), for nothing else tells.
+"""Users' functions that read tables. The feed must declare which ones (`reads`), because nothing else tells.
 
-What a body reads is recorded by PostgreSQL (`BEGIN ATOMIC`), or shows in its text, or can't be told: then a
-function that is not IMMUTABLE is taken to read some.
+PostgreSQL records the tables of a `BEGIN ATOMIC` body. Of other bodies the text may show them. If nothing is
+known, a function that is not IMMUTABLE is assumed to read tables.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RUN_SQL = {"tablefunc": "a SELECT given as text", "xml2": "a table given as tex
 
 
 def reads(context: LintContext, function: Function) -> Told | None:
-    """The verdict about what a function reads, given what the feed declares."""
+    """The verdict about the tables that a function reads, given those that the feed declares."""
     if function.reads:
         return _recorded(context, function)
     if context.query.reads is not None:
@@ -63,7 +63,7 @@ def _written(context: LintContext, function: Function) -> Told | None:
 
 
 def declare(context: LintContext, known: Sequence[str]) -> str:
-    """How to declare the tables that a function reads, those known among them."""
+    """The hint that says how to declare the tables of a function, as far as they are known."""
     names = list(dict.fromkeys([*map(str, context.query.reads or ()), *known])) or ["schema.table"]
     listed = ", ".join(f'"{name}"' for name in names)
     return (

@@ -1,4 +1,4 @@
-"""Output columns without a name: the document would have a field that is called `?column?`."""
+"""Output columns without a name: the document would have a field called `?column?`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMELESS = "?column?"
 
 
 def outputs(context: LintContext) -> Iterator[Verdict]:
-    """A warning for each output column that only PostgreSQL has named."""
+    """Yield a warning for each output column that only PostgreSQL has named."""
     for number, output in enumerate(context.query.outputs, start=1):
         if output.name == _NAMELESS:
             yield Verdict(

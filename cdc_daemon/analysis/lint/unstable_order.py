@@ -1,7 +1,8 @@
-"""An ORDER BY that leaves ties: rows that compare equal come in the server's order, and the value flips.
+"""An ORDER BY that leaves ties: tied rows come in the server's order, and the value flips.
 
-`json_agg(x ORDER BY position)` is settled if the ORDER BY, together with what is the same for all rows of the
-group, determines every column that the call takes: then tied rows are indistinguishable (`determined.py`).
+The order of `json_agg(x ORDER BY position)` is stable if the ORDER BY, with the columns that are the same in
+the whole group, determines every column that the call takes. Then tied rows can't be told apart
+(`functional_dependencies.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from cdc_daemon.analysis.model.scopes import (
 
 
 def ties(context: LintContext) -> Iterator[Verdict]:
-    """Ordered aggregates, LIMITs and DISTINCT ONs whose order is not settled."""
+    """Yield ordered aggregates, LIMITs and DISTINCT ONs whose order leaves ties."""
     if context.body is None:
         return
     told: set[tuple[int | None, int | None, str]] = set()
@@ -62,7 +63,7 @@ def _aggregates(context: LintContext, scope: Scope, select: exp.Select) -> Itera
 
 
 def _limits(context: LintContext, scope: Scope, select: exp.Select) -> Iterator[Verdict]:
-    """LIMIT and DISTINCT ON: which of the tied rows are taken is the server's choice."""
+    """Yield LIMITs and DISTINCT ONs that choose one of several tied rows."""
     order = select.args.get("order")
     distinct = select.args.get("distinct")
     on = distinct.args.get("on") if distinct is not None else None
@@ -81,7 +82,7 @@ def _limits(context: LintContext, scope: Scope, select: exp.Select) -> Iterator[
 
 
 def _told(context: LintContext, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
-    """A verdict about a call or an ORDER BY of a SELECT: at its place, or that of the view it stands in."""
+    """A verdict about a call or an ORDER BY, at its place or that of its view."""
     view: TableName | None = select.meta.get("view")
     if view is not None:
         return context.verdict("ties", f"in view {view}: {what}", hint, context.place_of(view))
@@ -91,12 +92,12 @@ def _told(context: LintContext, select: exp.Select, node: Tree, what: str, hint:
 
 
 def _undetermined(scope: Scope, keys: Iterable[Tree], wanted: frozenset[Ref]) -> frozenset[Ref]:
-    """The wanted columns of this scope that rows with the same keys may differ in."""
+    """The wanted columns in which rows with the same keys may differ."""
     return frozenset(ref for ref in wanted if ref.source in scope.sources) - determined(scope, keys)
 
 
 def _unique(scope: Scope, missing: frozenset[Ref]) -> str:
-    """What would settle the order: a key of each table concerned, else the columns themselves."""
+    """The columns that would make the order stable: a key of each table, else the columns themselves."""
     found: list[str] = []
     for uid in sorted({ref.source for ref in missing}):
         source = scope.sources[uid]
@@ -122,7 +123,7 @@ def _list(scope: Scope, keys: Sequence[Tree]) -> str:
 
 
 def _alias(scope: Scope, uid: str) -> str:
-    """A source's alias as it stands in the text of this SELECT: without the names of the views around it."""
+    """A source's alias in the text of this SELECT, without the names of views around it."""
     alias = scope.sources[uid].alias
     within = scope.select is not None and "view" in scope.select.meta
     return alias.rpartition(".")[2] if within else alias

@@ -1,4 +1,4 @@
-"""What a query reads that no trigger can watch, and what the daemon's role may not read."""
+"""Relations that no trigger can watch, or that the daemon's role may not read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 
 
 def relations(context: LintContext) -> Iterator[Verdict]:
-    """A verdict for each relation that can't be watched, or not be read."""
+    """Yield a verdict for each relation that can't be watched or read."""
     for table in context.catalogue.tables.values():
         for name, what, hint in _verdicts(table, context.catalogue.role):
             yield context.verdict(name, what, hint, context.place_of(table.name))

@@ -88,11 +88,14 @@ class Column:
 
     @property
     def comparison_type(self) -> str:
+        """The type by which the column compares with constants."""
         return self.compared_as or self.type
 
 
 @dataclass(frozen=True)
 class ForeignKey:
+    """A foreign key of a table."""
+
     columns: tuple[str, ...]
     references: TableName
     referenced_columns: tuple[str, ...]

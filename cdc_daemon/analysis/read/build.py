@@ -109,7 +109,7 @@ class Builder:
         several = set_in_select_list(tree, self._context.functions, select.sources)
         if several is not None:
             uid = self._context.take("each")
-            select.sources[uid] = beside_from(tree, several, uid, select.sight.uids())
+            select.sources[uid] = beside_from(tree, several, uid, select.names.uids())
         group = tree.args.get("group")
         distinct = tree.args.get("distinct")
         partitions = list(self._partitions(tree))
@@ -161,10 +161,10 @@ class Builder:
         for part in conjuncts_of(tree):
             self.resolve(select, part, root=part, join=join)
             if self._context.functions.of_one_row(part):
-                types = select.sight.types()
+                types = select.names.types()
                 mark_comparisons(part, types)
                 select.conjuncts.extend(conjunct(part, join, span, types))
-                select.conjuncts.extend(equal_columns(part, select.sight, join, span, types))
+                select.conjuncts.extend(equal_columns(part, select.names, join, span, types))
                 continue
             chosen = chosen_by(part, select.sources, self._context.functions, join, span)
             if chosen is not None:
@@ -186,16 +186,16 @@ class Builder:
         """
         for node in list(expressions_without_queries(tree)):
             if isinstance(node, exp.Column):
-                select.sight.resolve(node)
+                select.names.resolve(node)
         for node in list(expressions_without_queries(tree)):
             if isinstance(node, QUERY):
-                body = self.body(node, select.sight, select.ctes)
+                body = self.body(node, select.names, select.ctes)
                 source = Source(
                     uid=self._context.take("subquery"),
                     alias="subquery",
                     columns=body.names,
                     body=body,
-                    outer=frozenset(ref for ref in refs_of(node) if ref.source in select.sight.uids()),
+                    outer=frozenset(ref for ref in refs_of(node) if ref.source in select.names.uids()),
                     join=join,
                     query=node,
                 )

@@ -28,7 +28,7 @@ class NotUnderstood(Exception):
 class SelectBuilder:
     """The parts of one SELECT, gathered while it is read."""
 
-    sight: NameScope
+    names: NameScope
     ctes: Mapping[str, Cte]
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     joins: list[OuterJoin] = field(default_factory=list[OuterJoin])

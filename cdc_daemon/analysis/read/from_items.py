@@ -69,7 +69,7 @@ class FromItems:
         arm = self._item(select, from_.this)
         for join in tree.args.get("joins") or ():
             arm = self._join(select, arm, join)
-        select.sight.merged.update(arm.merged)
+        select.names.merged.update(arm.merged)
 
     # Joins
 
@@ -104,7 +104,7 @@ class FromItems:
             b = self._in_arm(select, right, name)
             select.used |= refs_of(a) | refs_of(b)
             equal = exp.EQ(this=a.copy(), expression=b.copy())
-            select.conjuncts.extend(conjunct(equal, outer, span, select.sight.types()))
+            select.conjuncts.extend(conjunct(equal, outer, span, select.names.types()))
             coalesce = exp.Anonymous(this="COALESCE", expressions=[a.copy(), b.copy()])
             merged[name] = coalesce if side == "FULL" else b if side == "RIGHT" else a
         return JoinArm(span | subqueries, merged)
@@ -115,7 +115,7 @@ class FromItems:
         arms = [select.sources[uid] for uid in sorted(arm.uids)]
         having = [source for source in arms if not source.subquery and name in source.columns]
         if len(having) != 1:
-            raise select.sight.unresolved(name, "USING", len(having))
+            raise select.names.unresolved(name, "USING", len(having))
         return marked(column(having[0].uid, name), of_column(having[0], name))
 
     # Items
@@ -150,9 +150,9 @@ class FromItems:
             source = self._named(select, node)
         elif isinstance(node, exp.Subquery):
             # Without LATERAL a derived table doesn't see its neighbours.
-            source = self._derived(select, node, node.this, select.sight.around)
+            source = self._derived(select, node, node.this, select.names.around)
         elif isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery):
-            source = self._derived(select, node, node.this.this, select.sight)
+            source = self._derived(select, node, node.this.this, select.names)
         else:
             source = self._function(select, node)
         item = source.item
@@ -161,7 +161,7 @@ class FromItems:
         names = item.args["alias"].args.get("columns") if item.args.get("alias") else None
         item.set("alias", exp.TableAlias(this=quoted(source.uid), columns=names))
         select.sources[source.uid] = source
-        select.sight.sources[alias] = source
+        select.names.sources[alias] = source
         return JoinArm(frozenset({source.uid}), {})
 
     def _named(self, select: SelectBuilder, node: exp.Table) -> Source:
@@ -233,7 +233,7 @@ class FromItems:
             )
         body, query = None, cte.tree.copy()
         if cte.recursive:
-            body, query = read_recursion(self._context, self._bodies, node.name, cte, select.sight.around)
+            body, query = read_recursion(self._context, self._bodies, node.name, cte, select.names.around)
         derived = exp.Subquery(this=query, alias=node.args.get("alias"))
         if node.args.get("alias") is None:
             derived.set("alias", exp.TableAlias(this=node.this.copy()))
@@ -241,8 +241,8 @@ class FromItems:
             derived.args["alias"].set("columns", [quoted(name) for name in (*cte.columns, *cte.added)])
         derived.set("joins", node.args.get("joins"))
         node.replace(derived)
-        inside = SelectBuilder(select.sight, cte.within)
-        return self._derived(inside, derived, derived.this, select.sight.around, body)
+        inside = SelectBuilder(select.names, cte.within)
+        return self._derived(inside, derived, derived.this, select.names.around, body)
 
     def _derived(
         self,
@@ -267,7 +267,7 @@ class FromItems:
 
     def _function(self, select: SelectBuilder, node: Tree) -> Source:
         """A function in FROM, or VALUES. It changes only with the subqueries in its arguments."""
-        inside = SelectBuilder(select.sight, select.ctes)
+        inside = SelectBuilder(select.names, select.ctes)
         joins = node.args.pop("joins", None)  # read later: their ON sees more than this item does
         self._bodies.resolve(inside, node)
         node.set("joins", joins)
@@ -294,7 +294,7 @@ class FromItems:
             columns=names,
             item=node,
             body=body if inside.sources else None,
-            outer=_outer(node, select.sight),
+            outer=_outer(node, select.names),
         )
 
 
@@ -305,9 +305,9 @@ def value_columns(values: exp.Values) -> tuple[str, ...]:
     return tuple(f"column{n}" for n in range(1, width + 1))
 
 
-def _outer(node: Tree, sight: NameScope | None) -> frozenset[Ref]:
-    """The columns of sources in sight that an item refers to."""
-    if sight is None:
+def _outer(node: Tree, names: NameScope | None) -> frozenset[Ref]:
+    """The columns of visible sources that an item refers to."""
+    if names is None:
         return frozenset()
-    uids = sight.uids()
+    uids = names.uids()
     return frozenset(ref for ref in refs_of(node) if ref.source in uids)

@@ -15,7 +15,7 @@ from cdc_daemon.analysis.read.names import NameScope
 
 def equal_columns(
     tree: Tree,
-    sight: NameScope,
+    names: NameScope,
     join: OuterJoin | None,
     span: frozenset[str] | None,
     types: Mapping[Ref, str],
@@ -26,19 +26,19 @@ def equal_columns(
     are written, because they have an index. The others only carry values.
 
     Args:
-        sight: the visible names.
+        names: the visible names.
         types: as for `conjunct`.
     """
     if not isinstance(tree, (exp.EQ, exp.NullSafeEQ)):
         return
-    sources = sight.every_source()
+    sources = names.every_source()
     rows = [_source(side, sources) for side in (tree.this, tree.expression)]
     left, right = rows
     if left is None or right is None or len(left.columns) != len(right.columns):
         return
     keys = {n for source in (left, right) for n in _key(source)}
-    for n, names in enumerate(zip(left.columns, right.columns, strict=True)):
-        pair = exp.NullSafeEQ(this=column(left.uid, names[0]), expression=column(right.uid, names[1]))
+    for n, (mine, theirs) in enumerate(zip(left.columns, right.columns, strict=True)):
+        pair = exp.NullSafeEQ(this=column(left.uid, mine), expression=column(right.uid, theirs))
         for q in conjunct(pair, join, span, types):
             q.identical = False
             q.implied = bool(keys) and n not in keys

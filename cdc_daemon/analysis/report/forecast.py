@@ -1,13 +1,13 @@
-"""How many entities one changed row reaches: a forecast from the planner's statistics.
+"""A forecast from the planner's statistics: how many entities one changed row reaches.
 
-A route visits tables one after the other. A visit that finds its rows by some columns meets, for one value,
-`rows / distinct values` of them; for the most common value as many as its frequency says (the same reckoning
-as PostgreSQL's `eqsel`: https://www.postgresql.org/docs/current/row-estimation-examples.html). Along a route
-the numbers multiply; of several conditions the most selective one counts alone, for their columns may depend
-on each other. So it is a forecast of the order of magnitude, and never more than all entities there are.
+A route visits tables one after the other. For one value of its lookup columns, a visit meets `rows / distinct
+values` rows; for the most common value, the share that its frequency gives. PostgreSQL's `eqsel` reckons the
+same (https://www.postgresql.org/docs/current/row-estimation-examples.html). Along a route the numbers
+multiply. Of several conditions only the most selective counts, because their columns may be correlated. So
+the forecast is an order of magnitude, at most the number of all entities.
 
-A route through a recursion, a subquery, a view or an expression is more than that reckoning knows. Of it the
-planner is asked, whose number for the typical row is a guess, and who has none for the worst.
+A route through a recursion, subquery, view or expression can't be forecast like this. For such a route the
+planner's own estimate serves for the typical row, and there is no number for the worst.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind, Visit
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """What `pg_stats` says of a column.
+    """The statistics of a column in `pg_stats`.
 
     Attributes:
-        distinct: number of different values.
-        nulls: share of rows that have none, 0 to 1.
-        common: frequencies of the most common values, 0 to 1 each, greatest first.
+        distinct: the number of different values.
+        nulls: the fraction of rows with NULL, 0 to 1.
+        common: the frequencies of the most common values, 0 to 1 each, the greatest first.
     """
 
     distinct: float
@@ -36,10 +36,10 @@ class ColumnStatistics:
 
 @dataclass(frozen=True)
 class TableStatistics:
-    """What the planner knows of a table.
+    """The planner's statistics of a table.
 
     Attributes:
-        rows: about how many; None if it was never analysed.
+        rows: the approximate number of rows; None if the table was never analysed.
     """
 
     rows: float | None
@@ -48,13 +48,13 @@ class TableStatistics:
 
 @dataclass(frozen=True)
 class Forecast:
-    """How many entities one changed row of an occurrence reaches.
+    """The number of entities that one changed row of an occurrence reaches.
 
     Attributes:
-        typical: for the median row; None if it can't be told.
-        worst: for the row with the most common values; None if it can't be told.
-        not_analysed: tables without the statistics that would tell.
-        guessed: the typical number is the planner's guess.
+        typical: for the median row; None if unknown.
+        worst: for the row with the most common values; None if unknown.
+        not_analysed: the tables that lack the statistics for a forecast.
+        guessed: whether the typical number is the planner's estimate.
     """
 
     typical: float | None
@@ -65,7 +65,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Reach:
-    """Rows found for one changed row; None: it can't be told."""
+    """The number of rows found for one changed row; None if unknown."""
 
     typical: float | None
     worst: float | None
@@ -88,12 +88,12 @@ def forecast(
     entities: float | None,
     planner: Callable[[Route], float | None] = lambda _: None,
 ) -> Forecast:
-    """The forecast for one occurrence.
+    """Forecast one occurrence.
 
     Args:
-        statistics: of the tables that its routes visit, and of its own.
-        entities: about how many entities the feed has; None if that can't be told.
-        planner: how many entities PostgreSQL's planner expects of a route from one changed row, if it knows.
+        statistics: the statistics of its table, and of the tables that its routes visit.
+        entities: the approximate number of entities of the feed; None if unknown.
+        planner: the planner's estimate for a route from one changed row, if there is one.
     """
     lacking: list[TableName] = []
     reaches = [
@@ -176,7 +176,7 @@ def _unique(table: Table, columns: Sequence[str]) -> bool:
 
 
 def _typical(rows: float, column: ColumnStatistics) -> float:
-    """Rows of a value that is none of the most common ones, if there are more such values."""
+    """The rows of a value that is not one of the most common ones, if there are such values."""
     share = 1.0 - column.nulls
     others = column.distinct - len(column.common)
     if others > len(column.common):
@@ -189,7 +189,7 @@ def _worst(rows: float, column: ColumnStatistics) -> float:
 
 
 def _distinct(statistics: TableStatistics, columns: Sequence[str]) -> float | None:
-    """How many different values some columns have together, at least."""
+    """The least number of different values of some columns together."""
     if statistics.rows is None:
         return None
     found = [statistics.columns[name].distinct for name in columns if name in statistics.columns]
@@ -201,7 +201,7 @@ def _product(left: float | None, right: float | None) -> float | None:
 
 
 def about(number: float) -> str:
-    """A number as people say it: 1, 37, 3,400, 1.2 million."""
+    """A number in a short form for people: 1, 37, 3,400, 1.2 million."""
     for size, name in ((1e9, "billion"), (1e6, "million")):
         if number >= size * 0.9995:
             return f"{number / size:.1f}".removesuffix(".0") + f" {name}"

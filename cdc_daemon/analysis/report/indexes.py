@@ -1,4 +1,4 @@
-"""Lookups that would read a whole table for want of an index."""
+"""Lookups that read a whole table because an index is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LineColumn: TypeAlias = tuple[int | None, int | None]
 
 
 def served(visit: Visit, table: Table) -> bool:
-    """Whether an index of the table begins with something by which the visit finds its rows."""
+    """Whether some index of the table begins with a column or expression of the lookup."""
     for index in table.indexes:
         first = next((name for name in index if name not in visit.constants), None)
         if first in visit.columns:
@@ -27,14 +27,14 @@ def served(visit: Visit, table: Table) -> bool:
 
 
 def create_index(visit: Visit, table: Table) -> str | None:
-    """The statement that would give a visit its index; None if it finds its rows by nothing."""
+    """The CREATE INDEX statement for a lookup; None if it has no lookup columns."""
     keys = [quoted_name(name) for name in visit.columns] or [f"({each})" for each in visit.expressions[:1]]
     how = "CREATE INDEX" if table.partitioned else "CREATE INDEX CONCURRENTLY"
     return f"{how} ON {table.name.quoted} ({', '.join(keys)});" if keys else None
 
 
 def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdict]:
-    """A warning for each lookup without an index, each index once."""
+    """Yield a warning for each lookup without an index, once for each index."""
     told: set[str] = set()
     for visit, reader, place in _lookups(analysis, catalogue):
         create = _wanted(visit, catalogue)
@@ -47,7 +47,7 @@ def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdic
 
 
 def _lookups(analysis: Analysis, catalogue: Catalogue) -> Iterator[tuple[Visit, str, _LineColumn]]:
-    """Each lookup that wants an index, what makes it, and where it stands in the user's text."""
+    """Yield each lookup that needs an index, its user, and its place in the user's text."""
     for occurrence in analysis.occurrences:
         for route in occurrence.routes:
             for visit in route.visits:
@@ -60,13 +60,13 @@ def _lookups(analysis: Analysis, catalogue: Catalogue) -> Iterator[tuple[Visit, 
 
 
 def _place(analysis: Analysis, visit: Visit) -> _LineColumn:
-    """Where the query reads the table, if it does so in one place."""
+    """The place where the query reads the table, if there is only one."""
     places = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
     return places.pop() if len(places) == 1 else (None, None)
 
 
 def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:
-    """The index that a visit lacks."""
+    """The index that a lookup lacks."""
     table = catalogue.tables.get(visit.table)
     if table is None or not table.watchable or served(visit, table):
         return None
@@ -76,7 +76,7 @@ def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:
 
 
 def _normal(expression: str) -> str:
-    """An expression as the analysis writes it, so that two spellings of one are equal."""
+    """An expression as the analysis writes it, so that different spellings compare equal."""
     try:
         return render(parse(f"SELECT {expression}").expressions[0].unnest())
     except Unreadable:

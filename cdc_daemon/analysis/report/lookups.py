@@ -1,6 +1,7 @@
-"""Where a recomputation finds an entity: the tables whose columns the entity columns are.
+"""The lookups by which a recomputation finds an entity: the tables that hold the entity columns.
 
-`entity = ANY (…)` around the query is pushed down to these, if it is pushed down at all (`plan --explain`).
+`entity = ANY (…)` around the query is pushed down to these tables, if PostgreSQL can do so (`plan
+--explain`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cdc_daemon.analysis.model.scopes import Body, Scope, fold, joined
 
 
 def lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
-    """For each entity column that is a value of one table: that table and the column."""
+    """For each entity column that is a column of one table: that table and that column."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     found = (visit for name in entity for visit in _lookups(body, positions[name]))
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Why a route binds less than the entity: the construct, where it stands, and what would make it precise."""
+"""The reason why a route binds less than the entity: the construct, its place, and the remedy."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _LONGEST = 60
 def reason(
     fragment: Fragment, body: Body, outputs: Sequence[int], missing: Sequence[str], places: Places
 ) -> str:
-    """Why a route does not yield some columns of the entity.
+    """The reason why a route does not yield some columns of the entity.
 
     Args:
-        outputs: their positions among the outputs of `body`; `missing` are their names.
+        outputs: the positions of these columns among the outputs of `body`.
+        missing: their names.
     """
     if fragment.notes:
         return "; ".join(_told(note, places) for note in fragment.notes)
@@ -42,7 +43,7 @@ def _told(note: Construct | str, places: Places) -> str:
 
 
 def place_of(construct: Construct, places: Places) -> Place | None:
-    """Where the user wrote it; None where that can't be told, or a view did."""
+    """The place of a construct in the user's text; None if it is unknown, or in a view."""
     if construct.node is None:
         return None
     if construct.words:
@@ -51,7 +52,7 @@ def place_of(construct: Construct, places: Places) -> Place | None:
 
 
 def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
-    """What keeps a row of a table from leading anywhere, from the inside out."""
+    """The reason why no condition leads from a table to the entity, looked for from the inside out."""
     for scope, source in reversed(_nesting(body, changed)):
         tied = [q for q in scope.conjuncts if source.uid in q.sources and len(q.sources) > 1]
         others = [each for each in scope.sources.values() if each is not source and not each.subquery]
@@ -103,7 +104,7 @@ _Nesting: TypeAlias = list[tuple[Scope, Source]]
 
 
 def _nesting(body: Body, changed: Source) -> _Nesting:
-    """The scopes around a table, outermost first, each with its source that holds the table."""
+    """The SELECTs around a table, outermost first, each with its source that holds the table."""
 
     def within(scope: Scope) -> _Nesting:
         for source in scope.sources.values():
@@ -126,7 +127,7 @@ def _shown(tree: Tree) -> str:
 
 
 def _bindable(body: Body, n: int) -> bool:
-    """Whether an output is a value of single rows, also of those in a derived table that it comes from."""
+    """Whether an output is a value of single rows, looking into derived tables."""
 
     def in_select(scope: Scope) -> bool:
         output = scope.outputs[n].unnest()

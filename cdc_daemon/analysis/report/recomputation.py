@@ -1,8 +1,8 @@
-"""What the recomputation of an entity looks up besides it: the tables joined to it, and what subqueries read.
+"""The lookups of a recomputation beyond the entity: tables that are joined to it, and tables of subqueries.
 
-PostgreSQL starts from the rows that the entity's condition finds and follows the equalities of the query.
-Each table that is reached by one needs an index there, or is read as a whole for each entity. A table that no
-equality reaches (a cross join, a range) is no lookup; neither is a query that is computed as a whole first.
+PostgreSQL starts from the rows that the entity's condition finds and follows the equalities of the query. A
+table that is reached by an equality needs an index there, or is read as a whole for each entity. A table that
+no equality reaches (a cross join, a range) is no lookup. A query that is computed as a whole is none either.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from cdc_daemon.analysis.model.scopes import Body, Conjunct, Scope, Side, Source
 
 
 def joined_lookups(body: Body, entity: Sequence[str]) -> tuple[Visit, ...]:
-    """For each table that a recomputation reaches by equalities: by which columns its rows are found.
+    """Each table that a recomputation reaches by equalities, with its lookup columns.
 
     Args:
-        entity: output columns, by name.
+        entity: the names of the entity's output columns.
     """
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     return tuple(dict.fromkeys(_visits(body, frozenset(positions[name] for name in entity))))
 
 
 def _visits(body: Body, known: frozenset[int]) -> Iterator[Visit]:
-    """The lookups of a query of which some outputs are given."""
+    """Yield the lookups of a query with some known outputs."""
 
     def in_select(scope: Scope) -> Iterator[Visit]:
         given = (scope.outputs[n] for n in known if scope.bindable[n])
@@ -66,7 +66,7 @@ def _of_scope(scope: Scope, reached: set[str], known: frozenset[int]) -> Iterato
 
 
 def _inside(source: Source, known: frozenset[int]) -> Iterator[Visit]:
-    """The lookups of a query in FROM or in an expression, for each row around it."""
+    """Yield the lookups of a query in FROM or in an expression, which runs for each row around it."""
     if source.body is None:
         return
     for scope in _scopes(source.body):
@@ -76,9 +76,10 @@ def _inside(source: Source, known: frozenset[int]) -> Iterator[Visit]:
 
 
 def _flattened(source: Source, known: frozenset[int]) -> Iterator[Visit]:
-    """The lookups in a derived table that PostgreSQL makes part of the query around it, by its given outputs.
+    """Yield the lookups in a derived table that PostgreSQL pulls up into the query around it, by its known
+    outputs.
 
-    One that groups, numbers or limits its rows is computed as a whole: no index helps.
+    A derived table that groups, numbers or limits its rows is computed as a whole, so no index helps.
     """
     body = source.body
     if not isinstance(body, Scope) or body.grouped or body.limit is not None or body.partitions:
@@ -95,7 +96,7 @@ def _scopes(body: Body) -> Iterator[Scope]:
 
 
 def _outputs_given(scope: Scope, uid: str, known: frozenset[int]) -> frozenset[int]:
-    """The outputs of a source that the scope's own given outputs are."""
+    """The outputs of a source that the known outputs of the SELECT are."""
     source = scope.sources[uid]
     names = {
         tree.name
@@ -106,7 +107,7 @@ def _outputs_given(scope: Scope, uid: str, known: frozenset[int]) -> frozenset[i
 
 
 def _keys(scope: Scope, uid: str, reached: set[str]) -> tuple[set[str], set[str]] | None:
-    """Columns and expressions of a source that equal what is known; None if nothing does."""
+    """The columns and expressions of a source that equal known ones; None if there are none."""
     columns: set[str] = set()
     expressions: set[str] = set()
     for q in scope.conjuncts:
@@ -131,7 +132,7 @@ def _directions(q: Conjunct) -> Iterator[tuple[Side, Side]]:
 
 
 def _constants(scope: Scope, source: Source) -> tuple[str, ...]:
-    """The columns of a table that equal a constant: an index may begin with them."""
+    """The columns of a table that equal a constant. An index may begin with them."""
     return tuple(
         sorted(
             source.real[own.column.column]
