@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from cdc_daemon.cli.completed_names import feed_names, sink_names
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.settings import Settings
 from cdc_daemon.settings.faults import did_you_mean
 
-sink_option = click.option("--sink", metavar="SINK", help="Only this sink.")
-feed_option = click.option("--feed", metavar="FEED", help="Only this feed.")
+sink_option = click.option("--sink", metavar="SINK", help="Only this sink.", shell_complete=sink_names)
+feed_option = click.option("--feed", metavar="FEED", help="Only this feed.", shell_complete=feed_names)
 
 
 def require_known(

@@ -11,19 +11,19 @@ import psycopg
 from cdc_daemon import __version__
 from cdc_daemon.cli.failures import exit_code_of, lines_of
 from cdc_daemon.cli.invocation import Invocation
+from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo, hide_in_tracebacks
 from cdc_daemon.errors import CdcError
-from cdc_daemon.nearest import nearest
 
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "cost", "verify", "resync"),
     *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs"),
-    *("uninstall", "commerce"),
+    *("uninstall", "commerce", "completion"),
 )
 """The commands, in the order in which a newcomer needs them. A module of the same name has each."""
 
 
-class CommandLine(click.Group):
+class CommandLine(SuggestingGroup):
     """Loads a command when it is called, and prints our errors as `Error:` and `Try:`.
 
     Loading all commands takes half a second (the SQL parser, the database driver). `--version`, `init` and
@@ -42,19 +42,6 @@ class CommandLine(click.Group):
             return None
         command = getattr(importlib.import_module(f"cdc_daemon.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the named command.
-
-        Raises:
-            click.UsageError: there is no command of that name. The error names the nearest one.
-        """
-        near = nearest(args[0], COMMANDS)
-        if args[0] not in COMMANDS and near and not args[0].startswith("-"):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
-        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Print an error of ours or of the server to standard error, and exit."""

@@ -9,6 +9,7 @@ import click
 from cdc_daemon.cli import plans
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg import ddl
@@ -22,9 +23,10 @@ from cdc_daemon.workers.coexistence import concerns
 @click.command(short_help="Install the triggers and tables that the feeds need.")
 @click.option("--dry-run", is_flag=True, help="Only show the steps.")
 @click.option("--script", is_flag=True, help="Only print the steps as plain SQL, for a DBA to run with psql.")
+@json_option
 @click.option("--drop-feeds", is_flag=True, help="Drop the feeds that the configuration no longer has.")
 @click.option("--keep-delivered", is_flag=True, help="Leave the documents of dropped feeds at their sinks.")
-def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool) -> None:
+def install(dry_run: bool, script: bool, as_json: bool, drop_feeds: bool, keep_delivered: bool) -> None:
     """Install the objects that the feeds need in the database, and remove objects that no feed needs.
 
     These are the schema cdc and triggers on the tables that the feeds read. You may run the command at any
@@ -45,6 +47,8 @@ def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool)
     """
     if dry_run and script:
         raise click.UsageError("--dry-run and --script both only show: give one of them.")
+    if script and as_json:
+        raise click.UsageError("--script prints SQL and --json prints JSON: give one of them.")
     settings = invocation().settings()
     with session(settings, "install") as (connection, dsn):
         # One feed that can't be planned stops the command: without its plan, its objects would look unneeded.
@@ -63,22 +67,27 @@ def install(dry_run: bool, script: bool, drop_feeds: bool, keep_delivered: bool)
             dropped = installation.dropped_feeds(connection, settings)
             _confirm_drops(dropped, agreed=drop_feeds)
             for feed in () if keep_delivered else dropped:
-                _retire(connection, settings, feed)
+                _retire(connection, settings, feed, to_stderr=as_json)
             steps = installation.install(connection, dsn, settings, found)
+    if as_json:
+        echo_json(
+            {"done": not dry_run, "steps": [{"action": each.action, "what": each.what} for each in steps]}
+        )
+        return
     verb = "Would do" if dry_run else "Done"
     echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
         echo(line)
 
 
-def _retire(connection: Connection, settings: Settings, feed: str) -> None:
+def _retire(connection: Connection, settings: Settings, feed: str, *, to_stderr: bool) -> None:
     for sink, deletes in retirement.retire(connection, settings, feed):
         told = (
             "keeps its documents: it is no longer configured"
             if deletes is None
             else f"took {deletes:,} deletes"
         )
-        echo(f"feed {feed}: sink {sink} {told}")
+        echo(f"feed {feed}: sink {sink} {told}", err=to_stderr)
 
 
 def _print_script(script: str) -> None:

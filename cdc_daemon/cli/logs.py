@@ -12,8 +12,10 @@ import click
 import orjson
 
 from cdc_daemon import log
+from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import feed_option, pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.events import EVENTS
 from cdc_daemon.insight import log_search
@@ -24,7 +26,9 @@ from cdc_daemon.visible import visible_json
 from cdc_daemon.workers import control
 
 
-@click.group(invoke_without_command=True, short_help="Show the log, and explain its events.")
+@click.group(
+    cls=SuggestingGroup, invoke_without_command=True, short_help="Show the log, and explain its events."
+)
 @click.option(
     "--file", "path", metavar="PATH", help="Read this file, or standard input (-). Default: the journal."
 )
@@ -94,7 +98,7 @@ def logs(
         batch=batch,
         since=None if since is None else _moment(since),
     )
-    write = _json_line if as_json else log.for_people(colors=sys.stdout.isatty())
+    write = _json_line if as_json else log.for_people(colors=log.has_colors(sys.stdout))
     with suppress(KeyboardInterrupt, BrokenPipeError):
         for each in _read(search, path, unit, namespace, follow=follow):
             if search.finds(each):
@@ -123,7 +127,7 @@ def explain(event: str) -> None:
 
 
 @logs.command(short_help="Log the delivered documents of a feed for a while.")
-@click.argument("feed", metavar="FEED")
+@click.argument("feed", metavar="FEED", shell_complete=feed_names)
 @click.option(
     "--key",
     multiple=True,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 import orjson
 
+from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.redaction import hide
 from cdc_daemon.visible import visible_json
 
-feeds_argument = click.argument("feeds", nargs=-1, metavar="[FEED]...")
+feeds_argument = click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=feed_names)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

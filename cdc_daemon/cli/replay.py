@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
+from cdc_daemon.cli.completed_names import sink_names
 from cdc_daemon.cli.deliveries import feed_option, feeds_of, pairs, require_key_columns, require_known
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.terminal import echo
@@ -18,7 +19,7 @@ from cdc_daemon.workers.planning import plan_feed
 
 
 @click.command(short_help="Deliver stored documents again.")
-@click.argument("sink", metavar="SINK")
+@click.argument("sink", metavar="SINK", shell_complete=sink_names)
 @feed_option
 @click.option(
     "--since", metavar="TIME", help="Documents that were stored since then: 2026-11-24, 2026-11-24T10:00:00Z."

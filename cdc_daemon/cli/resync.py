@@ -6,6 +6,7 @@ import threading
 
 import click
 
+from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.terminal import echo
@@ -14,7 +15,7 @@ from cdc_daemon.workers.resync import Resync
 
 
 @click.command(short_help="Recompute feeds without a change.")
-@click.argument("feeds", nargs=-1, required=True, metavar="FEED...")
+@click.argument("feeds", nargs=-1, required=True, metavar="FEED...", shell_complete=feed_names)
 @click.option(
     "--by-key",
     multiple=True,

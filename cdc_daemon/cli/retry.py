@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.terminal import echo
@@ -12,7 +13,7 @@ from cdc_daemon.workers import control
 
 
 @click.command(short_help="Try failed entities and items now.")
-@click.argument("feed", required=False, metavar="[FEED]")
+@click.argument("feed", required=False, metavar="[FEED]", shell_complete=feed_names)
 @click.option(
     "--key",
     multiple=True,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, json_option
@@ -18,7 +19,7 @@ from cdc_daemon.insight.trace.rows import ask_row
 
 
 @click.command(short_help="Tell what became of a document, and why.")
-@click.argument("words", nargs=-1, required=True, metavar="FEED KEY...")
+@click.argument("words", nargs=-1, required=True, metavar="FEED KEY...", shell_complete=feed_names)
 @click.option("--entity", "of_entity", is_flag=True, help="KEY names an entity: show all of its documents.")
 @click.option(
     "--row",

@@ -55,7 +55,7 @@ def configure(
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_serialised)
         if as_json
-        else _console(colors=target.isatty())
+        else _console(colors=has_colors(target, environ))
     )
     to_journal = as_json and _is_journal(target, environ)
     structlog.configure(
@@ -139,6 +139,11 @@ def _serialised(event: EventDict, **_: Any) -> str:
             {name: text.encode(errors="backslashreplace").decode() for name, text in texts.items()}
         ).decode()
     return visible_json(line)
+
+
+def has_colors(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether to color what goes to a stream: not if NO_COLOR is set (https://no-color.org)."""
+    return stream.isatty() and not environ.get("NO_COLOR")
 
 
 def for_people(*, colors: bool) -> Callable[[Mapping[str, Any]], str]:
