@@ -13,7 +13,19 @@ from pathlib import Path
 import click
 import psycopg
 
-from bench import capture, commerce, dead_sink, first_sync, growth, history, idle, latency, sinks, throughput
+from bench import (
+    capture,
+    commerce,
+    dead_sink,
+    first_sync,
+    growth,
+    history,
+    idle,
+    latency,
+    sinks,
+    throughput,
+    trace,
+)
 from bench.daemon import CommandFailed
 from bench.figure import Figure
 from bench.machine import described
@@ -35,6 +47,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "commerce": commerce.measure,
     "dead-sink": dead_sink.measure,
     "idle": idle.measure,
+    "trace": trace.measure,
 }
 
 

@@ -21,6 +21,8 @@ from tests.support import servers
 from tests.support.command import Feed, Running, eventually, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SCHEMA = """
 CREATE TABLE product (
     id int PRIMARY KEY, sku text NOT NULL, stock int NOT NULL DEFAULT 0, divisor int NOT NULL DEFAULT 1
@@ -180,13 +182,14 @@ def _open_receiver(shop: Shop) -> Iterator[None]:
         shop.hold = None
 
 
+@pytest.mark.question("Did the sinks get the change of a document, and how long did it take?")
 def test_a_delivered_document_is_delivered_to_every_sink(shop: Shop) -> None:
     execute(shop.dsn, "UPDATE price SET amount = 7.00 WHERE product_id = 1")
     eventually("it is stored", lambda: shop.ask("products", "sku-1")["stored"]["document"]["price"] == 7)
     found = shop.ask_until("delivered", "products", "sku-1")
     assert re.fullmatch(
         r"Delivered to file, web at [\d:.]+ UTC, [\d.]+ m?s after transaction \d+"
-        r" changed public\.price \(1 row\)",
+        r" updated public\.price \(1 row\)",
         found["sentence"],
     )
     assert found["hint"] is None
@@ -194,6 +197,7 @@ def test_a_delivered_document_is_delivered_to_every_sink(shop: Shop) -> None:
     assert found["differences"] == []
 
 
+@pytest.mark.question("Why did a changed row send nothing?")
 def test_a_document_that_a_change_left_as_it_was_is_unchanged(shop: Shop) -> None:
     execute(shop.dsn, "UPDATE product SET stock = 5 WHERE id = 40")
     eventually(
@@ -210,6 +214,8 @@ def test_a_document_that_a_change_left_as_it_was_is_unchanged(shop: Shop) -> Non
     assert revision["revision"]["changed_fields"] == ["in_stock"]
 
 
+@pytest.mark.question("What changed in a document, when, and by which transaction?")
+@pytest.mark.question("Did a sink get each revision?")
 def test_the_history_tells_revisions_causes_and_deliveries(shop: Shop) -> None:
     shop.line("pause", "--sink", "web")
     for amount in (3, 4):
@@ -228,7 +234,7 @@ def test_the_history_tells_revisions_causes_and_deliveries(shop: Shop) -> None:
     assert first["revision"]["requests"][0]["reason"] == "first sync"
     said = shop.say("products", "sku-41")
     assert re.search(
-        r"revision \d+: changed price, after transaction \d+ changed public\.price \(1 row\)", said
+        r"revision \d+: changed price, after transaction \d+ updated public\.price \(1 row\)", said
     )
     assert "web got a newer revision instead" in said
     assert re.search(
@@ -236,6 +242,8 @@ def test_the_history_tells_revisions_causes_and_deliveries(shop: Shop) -> None:
     )
 
 
+@pytest.mark.question("Has the daemon read a change that is committed?")
+@pytest.mark.question("What will change in the document?")
 def test_a_change_that_is_not_read_yet_waits_by_its_route(shop: Shop) -> None:
     with shop.without_passes("products"):
         execute(shop.dsn, "UPDATE price SET amount = 8.00 WHERE product_id IN (2, 3)")
@@ -256,6 +264,7 @@ def test_a_change_that_is_not_read_yet_waits_by_its_route(shop: Shop) -> None:
     shop.ask_until("delivered", "products", "sku-2")
 
 
+@pytest.mark.question("When is a document's turn in the backlog?")
 def test_a_large_change_waits_in_the_backlog_at_its_place(shop: Shop) -> None:
     execute(shop.dsn, "UPDATE heavy SET n = 1 WHERE id > 200")
     found = shop.ask_until("in-backlog", "heavy", "600")
@@ -273,6 +282,7 @@ def test_a_large_change_waits_in_the_backlog_at_its_place(shop: Shop) -> None:
     eventually("the pace is known", has_pace)
 
 
+@pytest.mark.question("When is a document computed although no row changes?")
 def test_a_document_that_is_due_in_an_hour_says_so(shop: Shop) -> None:
     found = shop.ask("sales", "2")
     assert found["verdict"] == "stored"
@@ -282,6 +292,7 @@ def test_a_document_that_is_due_in_an_hour_says_so(shop: Shop) -> None:
     assert shop.ask("sales", "2")["stored"]["refresh_at"] is None
 
 
+@pytest.mark.question("Why does a document stay as it was?")
 def test_an_entity_for_which_the_query_fails_is_set_aside(shop: Shop) -> None:
     execute(shop.dsn, "UPDATE product SET divisor = 0 WHERE id = 5")
     found = shop.ask_until("set-aside", "ratios", "5")
@@ -291,6 +302,7 @@ def test_an_entity_for_which_the_query_fails_is_set_aside(shop: Shop) -> None:
     shop.ask_until("unchanged", "ratios", "5")
 
 
+@pytest.mark.question("Why does a feed stand still?")
 def test_a_stopped_feed_names_its_reason(shop: Shop) -> None:
     execute(shop.dsn, "INSERT INTO code VALUES (4, 'code 3')")
     with shop.without_passes("codes"):
@@ -303,6 +315,7 @@ def test_a_stopped_feed_names_its_reason(shop: Shop) -> None:
     shop.ask_until("delivered", "codes", "code 1b")
 
 
+@pytest.mark.question("Who paused a delivery, when and why?")
 def test_a_paused_sink_names_the_time_the_role_and_the_reason(shop: Shop) -> None:
     shop.line("pause", "--sink", "web", "--reason", "moving")
     execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id = 6")
@@ -316,6 +329,7 @@ def test_a_paused_sink_names_the_time_the_role_and_the_reason(shop: Shop) -> Non
     shop.ask_until("delivered", "products", "sku-6")
 
 
+@pytest.mark.question("What does the receiver say against a document, and when is it sent again?")
 def test_a_refused_document_has_the_receivers_words_and_the_next_attempt(shop: Shop) -> None:
     shop.refused.add("sku-7")
     execute(shop.dsn, "UPDATE price SET amount = -1.00 WHERE product_id = 7")
@@ -327,14 +341,19 @@ def test_a_refused_document_has_the_receivers_words_and_the_next_attempt(shop: S
     shop.ask_until("delivered", "products", "sku-7")
 
 
+@pytest.mark.question("Why is a document not sent any more?")
+@pytest.mark.question("Which documents did receivers refuse?")
 def test_a_parked_document_waits_for_a_person(shop: Shop) -> None:
     shop.refused.add("sku-8")
     execute(shop.dsn, "UPDATE product SET stock = 4 WHERE id = 8")
     found = shop.ask_until("parked", "strict", "sku-8")
     assert "refused revision" in found["sentence"]
     assert "`cdc-daemon retry strict --sink strict --key sku=sku-8`" in found["hint"]
+    assert "Unprocessable Entity: price must be positive\n" in shop.line("failed", "strict")
 
 
+@pytest.mark.question("Since when is a sink down, and when is the next try?")
+@pytest.mark.question("Is a receiver reachable, and does it accept the credentials?")
 def test_a_sink_that_is_down_is_the_obstacle(shop: Shop) -> None:
     shop.target.stop()
     try:
@@ -342,11 +361,14 @@ def test_a_sink_that_is_down_is_the_obstacle(shop: Shop) -> None:
         found = shop.ask_until("sink-fails", "products", "sku-9")
         assert "sink web takes nothing since" in found["sentence"]
         assert found["hint"] == "`cdc-daemon sinks test web`"
+        assert re.search(r"next try at [\d:.]+ UTC", found["sentence"])
+        assert "failed" in shop.line("sinks", "test", "web", "--feed", "products", code=1)
     finally:
         shop.target.start()
     shop.ask_until("delivered", "products", "sku-9")
 
 
+@pytest.mark.question("How much is delivered before a document?")
 def test_what_stands_before_a_document_in_a_delivery_is_counted(shop: Shop) -> None:
     shop.hold = threading.Event()
     execute(shop.dsn, "UPDATE price SET amount = 9.00 WHERE product_id BETWEEN 10 AND 20")
@@ -355,6 +377,7 @@ def test_what_stands_before_a_document_in_a_delivery_is_counted(shop: Shop) -> N
     assert 0 < max(sink["ahead"] or 0 for sink in found["sinks"]) <= 11
 
 
+@pytest.mark.question("Has a full snapshot reached a document?")
 def test_a_full_snapshot_that_has_not_reached_the_key_is_named(shop: Shop) -> None:
     shop.hold = threading.Event()
     shop.line("replay", "web", "--feed", "products", "--all")
@@ -363,6 +386,7 @@ def test_a_full_snapshot_that_has_not_reached_the_key_is_named(shop: Shop) -> No
     shop.ask_until("delivered", "products", "sku-9")
 
 
+@pytest.mark.question("Which transaction blocks a feed?")
 def test_a_table_that_a_transaction_holds_blocks_the_feed(shop: Shop) -> None:
     with shop.transaction("LOCK TABLE price IN ACCESS EXCLUSIVE MODE") as holder:
         found = shop.ask("products", "sku-21")
@@ -375,11 +399,14 @@ def test_a_table_that_a_transaction_holds_blocks_the_feed(shop: Shop) -> None:
     shop.ask_until("delivered", "products", "sku-21")
 
 
+@pytest.mark.question("Is there a change that is not committed?")
 def test_a_transaction_that_has_not_committed_is_named(shop: Shop) -> None:
     with shop.transaction("UPDATE price SET amount = 1.00 WHERE product_id = 22"):
         assert "has written to public.price since" in shop.say("products", "sku-22")
 
 
+@pytest.mark.question("When did a document leave the feed?")
+@pytest.mark.question("Was there ever such a document?")
 def test_a_document_that_left_the_feed_says_when(shop: Shop) -> None:
     execute(shop.dsn, "DELETE FROM product WHERE id = 23")
     found = shop.ask_until("gone", "products", "sku-23")
@@ -387,6 +414,8 @@ def test_a_document_that_left_the_feed_says_when(shop: Shop) -> None:
     assert shop.ask("products", "never")["verdict"] == "never"
 
 
+@pytest.mark.question("Is a stored document what the query yields?")
+@pytest.mark.question("Are all stored documents of a feed what the query yields?")
 def test_a_stored_document_that_was_changed_by_hand_is_different(shop: Shop) -> None:
     execute(
         shop.dsn,
@@ -397,8 +426,10 @@ def test_a_stored_document_that_was_changed_by_hand_is_different(shop: Shop) -> 
     assert found["verdict"] == "different"
     assert found["hint"] == "`cdc-daemon resync products --by-key sku=sku-24`"
     assert [each["name"] for each in found["differences"]] == ["in_stock", "price"]
+    assert '{"sku":"sku-24"}' in shop.line("verify", "products", code=1).replace('": "', '":"')
 
 
+@pytest.mark.question("Which documents does an entity have?")
 def test_an_entity_shows_each_of_its_documents(shop: Shop) -> None:
     found = shop.ask("products", "--entity", "sku-25")
     assert [each["key"] for each in found["documents"]] == [{"sku": "sku-25"}]
@@ -413,6 +444,7 @@ def test_a_key_is_given_by_names_or_in_order(shop: Shop) -> None:
     assert "the nearest known name" in shop.say("product", "x", code=2)
 
 
+@pytest.mark.question("Which documents does a row reach, and by which route?")
 def test_a_source_row_shows_the_documents_that_it_reaches(shop: Shop) -> None:
     found = shop.ask("--row", "public.price", "product_id=27")
     assert (found["table"], found["rows"]) == ("public.price", 1)
@@ -426,9 +458,10 @@ def test_a_source_row_shows_the_documents_that_it_reaches(shop: Shop) -> None:
     said = shop.say("--row", "price", "product_id=27").splitlines()
     assert said[0] == "table public.price: 1 row has these values"
     assert said[1] == "feed products: by the route join, read as pr: reaches 1 entity"
-    assert said[2].startswith('  {"sku":"sku-27"}: Delivered to file, web at ')
+    assert said[2].startswith('  {"sku":"sku-27"}: Delivered to file, web')
 
 
+@pytest.mark.question("Which documents did a row reach that is gone?")
 def test_a_source_row_that_is_gone_is_followed_by_its_values(shop: Shop) -> None:
     execute(shop.dsn, "DELETE FROM price WHERE product_id = 28")
     found = shop.ask("--row", "public.price", "product_id=28")
@@ -455,12 +488,16 @@ def test_a_row_of_no_source_table_is_refused(shop: Shop) -> None:
     assert "Give --row or --entity" in shop.say("--row", "price", "--entity", "product_id=1", code=2)
 
 
+@pytest.mark.question("Does a daemon run?")
+@pytest.mark.question("Is a change captured at all?")
+@pytest.mark.question("What is stored while the query can't be planned?")
 def test_without_a_daemon_a_change_waits_and_what_is_not_captured_is_told_first(shop: Shop) -> None:
     (daemon,) = shop.started
     daemon.kill()
     execute(shop.dsn, "UPDATE price SET amount = 5.00 WHERE product_id = 31")
     found = shop.ask_until("no-daemon", "products", "sku-31")
     assert "ended without a goodbye" in found["sentence"]
+    assert shop.line("status").startswith("no daemon runs")
     assert found["hint"] == "start the daemon: `systemctl start cdc-daemon`, or `cdc-daemon run`"
     execute(
         shop.dsn,

@@ -28,7 +28,8 @@ from cdc_daemon.insight.trace.verdict import Standing, Verdict, judge
 from cdc_daemon.insight.trace.words import sentence
 from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference.md"
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 FEED = FeedFacts(begun=True, seen_at=NOON)
 STORED = Stored('{"sku":"A-1"}', "aa", 17, False, NOON, NOON, None, ("7",))
@@ -234,3 +235,12 @@ def test_the_reference_explains_every_standing_and_nothing_else() -> None:
     section = REFERENCE.read_text("utf-8").partition("## Answers of trace")[2]
     table = section.partition("| Verdict | Meaning |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE) == list(Standing)
+
+
+def test_each_question_of_the_page_has_a_test_that_asks_it() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    table = page.partition("| Question | Ask | The answer |")[2].partition("\n\n")[0]
+    questions = re.findall(r"^\| ([^|]+\?) \|", table, re.MULTILINE)
+    tests = (ROOT / "tests" / "integration" / "test_trace.py").read_text("utf-8")
+    assert len(questions) >= 25
+    assert sorted(questions) == sorted(re.findall(r'@pytest\.mark\.question\(\s*"([^"]+)"\s*\)', tests))
