@@ -51,43 +51,13 @@ class BoundedSocket(socket.socket):
         super().sendall(data, flags)
 
 
-class BoundedTlsSocket(ssl.SSLSocket):
+class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):  # type: ignore[misc] # their parameters have other names
     """A TLS socket that keeps the bounds of the thread that uses it."""
-
-    _wanted: float | None = None
-
-    def settimeout(self, value: float | None, /) -> None:
-        """Set the longest wait in seconds (None: none). The thread's bound may end it earlier."""
-        self._wanted = value
-        super().settimeout(value)
-
-    def _limit(self) -> None:
-        remaining = current().remaining
-        super().settimeout(remaining if self._wanted is None else min(self._wanted, remaining))
 
     def do_handshake(self, block: bool = False) -> None:
         """Perform the TLS handshake within the thread's bounds."""
         self._limit()
         super().do_handshake(block)
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive bytes within the thread's bounds."""
-        self._limit()
-        received = super().recv(buflen, flags)
-        current().count(len(received))
-        return received
-
-    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive bytes into a buffer within the thread's bounds."""
-        self._limit()
-        size = super().recv_into(buffer, nbytes, flags)
-        current().count(size)
-        return size
-
-    def send(self, data: Buffer, flags: int = 0) -> int:
-        """Send bytes within the thread's bounds."""
-        self._limit()  # sendall calls this for each piece
-        return super().send(data, flags)
 
 
 def secured(context: ssl.SSLContext) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""What an HTTP answer means for the records that were sent."""
+"""Interprets an HTTP answer: whether the target took the records, and why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdc_daemon.sinks.http.client import Answer
 
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 PUSHED_BACK = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""The target is there, and can't keep up."""
+"""Statuses of a target that can't keep up."""
 
 _SHOWN_BYTES = 500
 _SHORTEST_SECRET = 4  # a header with the value "1" is no secret, and hiding every 1 would garble the answer
@@ -24,10 +24,10 @@ _NOT_AUTHORIZED = frozenset(
 )
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _NO_ROOM = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INSUFFICIENT_STORAGE})
-"""A smaller document may be taken, and the others are no worse for that."""
+"""Statuses of one document, for example one that is too large. Others may be accepted."""
 
-# Of the address or the rights, not of the records: every batch would be refused alike, and setting all of
-# them aside for an expired token would leave a person with a whole feed to send again.
+# Errors of the address or of rights, not of records: the target would refuse every batch. If the daemon set
+# all records aside because of an expired token, a person would have to send a whole feed again.
 _OF_THE_CONFIGURATION: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "renew the token or the headers that authorize",
     HTTPStatus.FORBIDDEN: "give the token's owner the right to write there",
@@ -41,16 +41,17 @@ _OF_THE_CONFIGURATION: Mapping[int, str] = {
 
 
 def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
-    """Return when the answer says that the target has the records.
+    """Check that the answer confirms the records.
 
     Args:
-        where: sink, feed and URL, for the error.
-        secrets: what was sent to authorize; never shown, also when the answer repeats it.
+        where: sink, feed and URL, for errors.
+        secrets: credentials of the request. They are never shown, even if the answer repeats them.
 
     Raises:
-        SinkUnavailable: not now (408, 425, 429, 5xx), or not this way (3xx, 404 …).
+        SinkUnavailable: the target takes nothing now (408, 425, 429, 5xx), or the address is wrong (3xx,
+            404 …).
         NotAuthorized: 401, 403, 407.
-        RecordsRefused: these records not (the other 4xx).
+        RecordsRefused: the target refuses these records (other 4xx).
     """
     if 200 <= answer.status < 300:
         return
@@ -78,14 +79,15 @@ def judge(answer: Answer, *, where: str, secrets: Iterable[str]) -> None:
 
 
 def asked_pause(answer: Answer) -> float | None:
-    """The pause that an answer asks for, in seconds."""
+    """Return the pause that an answer requests, in seconds."""
     return retry_after(answer.headers.get("retry-after"), datetime.now(UTC))
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """The pause that a Retry-After header (seconds or a date, RFC 9110, 10.2.3) asks for, in seconds.
+    """Return the pause of a Retry-After header (seconds or a date, RFC 9110, 10.2.3), in seconds.
 
-    At most an hour: a wrong clock or a slip over there must not end delivery. None without a usable one.
+    It is an hour at most, so that a wrong clock of the target does not end the delivery. None if the header
+    is missing or unusable.
     """
     if value is None:
         return None
@@ -93,9 +95,9 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return min(float(value), LONGEST_RETRY_AFTER_SECONDS)
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, OverflowError, TypeError, IndexError):  # whatever stood there was no date
+    except (ValueError, OverflowError, TypeError, IndexError):  # it is no date
         return None
-    if date.tzinfo is None:  # "-0000": UTC without saying where
+    if date.tzinfo is None:  # "-0000" means UTC without a known zone
         date = date.replace(tzinfo=UTC)
     return min(max(0.0, (date - now).total_seconds()), LONGEST_RETRY_AFTER_SECONDS)
 
@@ -103,15 +105,15 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def _status(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:  # a number of the server's own
+    except ValueError:  # a non-standard status
         return str(status)
 
 
 def shown(body: bytes, secrets: Iterable[str]) -> str:
-    """A target's words as they may stand in a message: cut, on one line, without secrets."""
+    """Return a target's text for a message: shortened, on one line, without secrets."""
     text = body.decode("utf-8", "replace")
-    # "Bearer x" hides both the whole and x: an answer may repeat either. Longest first, or a part would
-    # leave the rest of the whole.
+    # Hide both "Bearer x" and x: an answer may repeat either. Replace the longest first; otherwise the rest
+    # of a longer secret would stay.
     hidden = {piece for secret in secrets for piece in (secret, *secret.split())}
     for piece in sorted(hidden, key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET and piece.lower() not in {"bearer", "basic", "digest"}:
@@ -121,7 +123,7 @@ def shown(body: bytes, secrets: Iterable[str]) -> str:
 
 
 def _without_query(location: str) -> str:
-    """A signed address carries its signature there."""
+    """Remove the query, where a signed URL has its signature."""
     return location.partition("#")[0].partition("?")[0]
 
 

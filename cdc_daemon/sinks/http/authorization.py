@@ -1,4 +1,4 @@
-"""The header Authorization: a fixed text, or a token that is fetched and renewed (OAuth 2.0)."""
+"""The header Authorization: a fixed value, or a token that is requested and renewed (OAuth 2.0)."""
 
 from __future__ import annotations
 
@@ -21,43 +21,46 @@ from cdc_daemon.redaction import HIDDEN, printable
 from cdc_daemon.sinks.http.client import Answer, Client
 
 EXPIRES_EARLY_SECONDS = 60.0
-"""A token is renewed this long before its end; one of 240 s or less after three quarters of its life."""
+"""Seconds before its end at which a token is renewed.
+
+A token of at most 240 s is renewed after three quarters.
+"""
 
 _LIFE_WITHOUT_A_WORD_SECONDS = 300.0
 _LONGEST_LIFE_SECONDS = 30 * 86400.0
-_LONGEST_TOKEN = 16 * 1024  # in characters; servers take less in a header
+_LONGEST_TOKEN = 16 * 1024  # in characters; servers accept less in a header
 
 
 class Authorization(ABC):
-    """Where the header Authorization comes from; any thread may ask."""
+    """Source of the header Authorization. Any thread may use it."""
 
     @abstractmethod
     def header(self, until: float) -> str | None:
-        """Its value; None for no such header.
+        """Return the value of the header; None for no header.
 
         Args:
-            until: the end of asking for it, on the monotonic clock.
+            until: deadline of a request for a token, on the monotonic clock.
 
         Raises:
-            SinkUnavailable: none can be had.
+            SinkUnavailable: the token server gave no token.
         """
 
     def refused(self, header: str | None) -> bool:
-        """Hear that the target did not accept a value (401); whether to try another one at once."""
+        """Note that the target rejected a value (401). Return whether to try another one at once."""
         _ = header
         return False
 
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
+        """Return the texts that must not be shown."""
         return ()
 
 
 @dataclass(frozen=True)
 class Fixed(Authorization):
-    """The same text always: a bearer token, or name and password.
+    """A fixed value: a bearer token, or user and password.
 
     Attributes:
-        hidden: what must not be shown beside it.
+        hidden: further texts that must not be shown.
     """
 
     value: str | None = field(default=None, repr=False)
@@ -74,13 +77,16 @@ class Fixed(Authorization):
 
 
 def basic(user: str, password: str) -> str:
-    """The value for name and password (RFC 7617), in UTF-8."""
+    """Return the value for user and password (RFC 7617), in UTF-8."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 @dataclass
 class Token:
-    """The token that all connections of a sink share; its lock is held while one asks for a new one."""
+    """The token that all connections of a sink share.
+
+    A connection holds the lock while it requests a new one.
+    """
 
     value: str | None = field(default=None, repr=False)
     renew_at: float = 0.0
@@ -92,12 +98,12 @@ class ClientCredentials(Authorization):
     """OAuth 2.0 client credentials (RFC 6749, 4.4).
 
     Attributes:
-        token_url: where tokens come from.
-        authenticates_in: whether id and secret go as Basic (what servers must support) or in the body.
+        token_url: address of the token server.
+        authenticates_in: whether ID and secret are sent as Basic (which servers must support) or in the body.
         more: further parameters of the request, such as `scope`.
-        token: kept until shortly before its end.
-        connected: makes the client for `token_url`.
-        where: for errors.
+        token: the token, which is kept until shortly before its end.
+        connected: returns a client for `token_url`.
+        where: sink and feed, for errors.
     """
 
     token_url: str
@@ -116,7 +122,7 @@ class ClientCredentials(Authorization):
         Raises:
             SinkUnavailable: the token server gave no token in time.
         """
-        # Another request may be asking: its end may be later than ours.
+        # Another request may hold the lock, with a later deadline than ours.
         if not self.token.asking.acquire(timeout=max(0.0, until - time.monotonic())):
             raise SinkUnavailable(
                 "no token came in time",
@@ -131,7 +137,7 @@ class ClientCredentials(Authorization):
             self.token.asking.release()
 
     def refused(self, header: str | None) -> bool:
-        """A token may be withdrawn before its end: the next request asks for another one."""
+        """Forget a rejected token, which may have been revoked. The next request gets another one."""
         with self.token.asking:
             if header == f"Bearer {self.token.value}":
                 self.token.value = None
@@ -167,7 +173,7 @@ class ClientCredentials(Authorization):
             "User-Agent": f"cdc-daemon/{__version__}",
         }
         if self.authenticates_in == "header":
-            # Each is form-encoded before they are joined (RFC 6749, 2.3.1).
+            # ID and secret are form-encoded before they are joined (RFC 6749, 2.3.1).
             headers["Authorization"] = basic(quote_plus(self.client_id), quote_plus(self.client_secret))
         else:
             form |= {"client_id": self.client_id, "client_secret": self.client_secret}
@@ -187,7 +193,7 @@ class ClientCredentials(Authorization):
             client.close()
 
     def _unavailable(self, answer: Answer, said: Mapping[str, object]) -> SinkUnavailable:
-        # Only the two members that RFC 6749, 5.2, has for errors: the rest may hold anything.
+        # Show only the two members for errors of RFC 6749, 5.2. Other members may contain anything.
         told = (said.get(name) for name in ("error", "error_description"))
         reason = " ".join(one for one in told if isinstance(one, str))
         for secret in (self.client_secret, quote_plus(self.client_secret)):
@@ -214,7 +220,7 @@ def _json_object(answer: Answer) -> Mapping[str, object]:
 
 
 def _seconds(said: object) -> float:
-    if isinstance(said, str) and re.fullmatch(r"[0-9]{1,18}", said):  # some servers quote it
+    if isinstance(said, str) and re.fullmatch(r"[0-9]{1,18}", said):  # some servers send a string
         said = int(said)
     if isinstance(said, int | float) and not isinstance(said, bool) and said > 0:
         return min(float(said), _LONGEST_LIFE_SECONDS)

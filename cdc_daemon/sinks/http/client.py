@@ -1,4 +1,4 @@
-"""Exchanges with one origin over kept connections, each ended by a deadline."""
+"""HTTP exchanges with one origin over kept connections, each with a deadline."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds
 from cdc_daemon.sinks.http.connection import KeptConnection, KeptTlsConnection, StaleConnection
 
 _HEADERS_BYTES = 256 * 1024
-"""Of an answer that are no part of its body: headers, announcements of an answer, sizes of chunks."""
+"""Largest number of bytes of an answer besides its body: headers, interim answers, sizes of chunks."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """The answer of a server.
 
     Attributes:
-        headers: by their names in small letters.
-        body: as much of it as is read, not unpacked.
-        whole: whether that is all of it.
+        headers: headers by name in lower case.
+        body: the part of the body that was read, not decompressed.
+        whole: whether this is the whole body.
     """
 
     status: int
@@ -43,13 +43,13 @@ class _Tls(HTTPSConnectionPool):
 
 
 class Client:
-    """Connections to the origin of a URL, opened when needed and kept; any thread may use it.
+    """Keeps connections to the origin of a URL, which are opened when needed. Any thread may use it.
 
     Args:
-        url: path and query do not matter.
-        context: for https.
-        connections: most that are kept.
-        connect_seconds: longest that TCP may take to connect.
+        url: URL of the origin; path and query don't matter.
+        context: TLS context, for https.
+        connections: largest number of kept connections.
+        connect_seconds: longest time to open a TCP connection, in seconds.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Client:
             self._pool = _Plain(host, parts.port or 80, maxsize=connections)
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str], until: float) -> Answer:
-        """POST a body and read the answer; see `exchange`."""
+        """POST a body and read the answer (see `exchange`)."""
         return self.exchange("POST", target, body, headers, until)
 
     def exchange(
@@ -79,24 +79,24 @@ class Client:
         *,
         most_bytes: int = MOST_ANSWER_BYTES,
     ) -> Answer:
-        """Send a request and read the answer; redirects are not followed.
+        """Send a request and read the answer. Redirects are not followed.
 
-        A kept connection that ends without an answer was closed while we began to write: what was sent is
-        sent once more over another (RFC 9112, 9.3.1). So a body may arrive twice.
+        If a kept connection ends without an answer, the server has closed it while we began to write. Then
+        the request is sent once more over another connection (RFC 9112, 9.3.1), so a body may arrive twice.
 
         Args:
             target: path and query.
-            until: the end of the exchange on the monotonic clock, in seconds.
-            most_bytes: how much of the answer's body is read.
+            until: deadline of the exchange on the monotonic clock, in seconds.
+            most_bytes: largest number of bytes of the answer's body to read.
 
         Raises:
             TimeoutError: there was no whole answer in time.
-            AnswerTooLarge: there was more around its body than any answer has.
-            http.client.HTTPException: what came is not HTTP, or only a part of an answer.
-            OSError: no connection, or it broke.
+            AnswerTooLarge: the headers of the answer are too large.
+            http.client.HTTPException: the answer is not HTTP, or is incomplete.
+            OSError: the connection failed or broke.
         """
         with Bounds(until, most_bytes + _HEADERS_BYTES) as limit:
-            # Each that is stale is closed, and one that is new never is: the loop ends.
+            # Stale connections are closed, and a new one is never stale. So the loop ends.
             for _ in range(self._connections + 1):
                 try:
                     return self._exchange(method, target, body, headers, limit, most_bytes)
@@ -105,7 +105,7 @@ class Client:
         raise http.client.RemoteDisconnected("every connection ended without an answer")
 
     def close(self) -> None:
-        """End the connections; the next `post` opens another."""
+        """Close the connections. The next `post` opens another one."""
         self._pool.close()
 
     def _exchange(
@@ -155,13 +155,13 @@ def _read(response: urllib3.BaseHTTPResponse, most_bytes: int) -> Answer:
         raise
     whole = len(body) <= most_bytes
     if not whole:
-        response.close()  # what is left of it is not worth reading
+        response.close()  # the rest of the answer is not worth reading
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status, headers, bytes(body[:most_bytes]), whole)
 
 
 def _cause(error: Exception) -> OSError | http.client.HTTPException:
-    """What urllib3 wrapped: it is http.client and the system that say what went wrong."""
+    """Return the exception that urllib3 wrapped, of http.client or the system, which has the reason."""
     inner: object = error
     while isinstance(inner, urllib3.exceptions.HTTPError) and not isinstance(
         inner, http.client.HTTPException

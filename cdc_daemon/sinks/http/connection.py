@@ -1,4 +1,4 @@
-"""urllib3's connections, which keep bounds, tell when a kept one is stale, and want whole headers."""
+"""Connections of urllib3 that keep bounds, detect stale connections, and require whole headers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cdc_daemon.sinks.tcp import bounded_socket
 
 
 class StaleConnection(Exception):
-    """A kept connection ended without an answer: the server closed it while we began to write."""
+    """A kept connection ended without an answer, because the server closed it while we began to write."""
 
 
 class _Lines(io.BufferedReader):
-    """What a server sends, with the last line remembered."""
+    """A reader that remembers the last line."""
 
     last = b""
 
@@ -35,9 +35,9 @@ class _Lines(io.BufferedReader):
 
 
 class FinalAnswer(PlainResponse):
-    """An answer whose headers have an end, after those that only announce it.
+    """The final answer, with whole headers, after interim answers.
 
-    http.client takes headers that break off for whole ones, and 103 (Early Hints) for an answer.
+    http.client accepts truncated headers, and takes 103 (Early Hints) for an answer.
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
@@ -59,7 +59,7 @@ class BoundedOpening(HTTPConnection):
     """Opens sockets that keep the bounds of the thread."""
 
     def _new_conn(self) -> socket.socket:
-        # Overridden as urllib3's own contrib.socks does it.
+        # Overridden as in urllib3's own contrib.socks.
         limit = current()
         until = limit.until
         if isinstance(self.timeout, int | float):
@@ -67,9 +67,9 @@ class BoundedOpening(HTTPConnection):
         try:
             made = bounded_socket(self.host, self.port, until)
         except OSError as error:
-            # As it is, ECONNRESET would be taken for one of sending, after which an answer is looked for.
+            # Without this, urllib3 would treat ECONNRESET as an error of sending, and wait for an answer.
             raise NewConnectionError(self, str(error)) from error
-        # urllib3 leaves the limit for connecting on it, also for sending the body.
+        # urllib3 keeps the limit for connecting also while it sends the body.
         made.settimeout(None)
         context: ssl.SSLContext | None = getattr(self, "ssl_context", None)
         if context is not None:
@@ -78,7 +78,7 @@ class BoundedOpening(HTTPConnection):
 
 
 class KeptConnection(BoundedOpening):
-    """A connection that tells when it was kept too long, and wants whole headers."""
+    """A connection that detects that it was kept too long, and requires whole headers."""
 
     response_class = FinalAnswer
 
@@ -93,7 +93,7 @@ class KeptConnection(BoundedOpening):
         """See urllib3.
 
         Raises:
-            StaleConnection: it ended without an answer after it had given one before.
+            StaleConnection: the connection ended without an answer, after it had given one before.
         """
         try:
             response = super().getresponse()
@@ -106,4 +106,4 @@ class KeptConnection(BoundedOpening):
 
 
 class KeptTlsConnection(KeptConnection, HTTPSConnection):
-    """The same over TLS."""
+    """A kept connection with TLS."""

@@ -1,4 +1,4 @@
-"""What went wrong on the way to a target, and what to do about it."""
+"""Explains failures of an HTTP exchange."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TRIED_AGAIN = "look at the target's log; it is tried again"
 
 
 def unavailable(error: OSError | HTTPException, *, where: str, timeout_seconds: float) -> SinkUnavailable:
-    """The failure of an exchange as an error of ours."""
+    """Return the error for people: what failed, and what to do."""
     what, hint = _explained(error, timeout_seconds)
     return SinkUnavailable(what, where=where, hint=hint)
 

@@ -1,4 +1,4 @@
-"""Which of the records an answer refuses, each by itself, where the target says so in the answer's body."""
+"""Finds the records that a target refuses individually, in the body of its answer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MULTI_STATUS = 207
 
 @dataclass(frozen=True)
 class ItemErrors:
-    """Where an answer tells the fate of single records.
+    """The place of errors of single records in an answer.
 
     Attributes:
-        path: names of members on the way to the list, "" for the body itself; None: only a 207 has one, and
-            it is the body itself.
-        index: member of an item that holds the record's position in the request, from 0.
-        key: member of an item that holds the record's key.
-        status: member of an item that holds its status; below 400 the record was taken.
+        path: names of the members that lead to the list; "" for the body itself; None if only a 207 has a
+            list, as its body.
+        index: member of an item with the record's position in the request, from 0.
+        key: member of an item with the record's key.
+        status: member of an item with its status. Below 400 the target took the record.
     """
 
     path: str | None = None
@@ -37,15 +37,16 @@ class ItemErrors:
     def refusals(
         self, answer: Answer, records: Sequence[Record], *, where: str, shown: Callable[[bytes], str]
     ) -> Sequence[Refusal]:
-        """The records that an answer of 2xx refuses; the others were taken.
+        """Return the records that a 2xx answer refuses. The target took the others.
 
         Args:
-            records: those of the request, in its order.
-            shown: makes a part of a body fit for a message.
+            records: records of the request, in their order.
+            shown: returns a part of a body for a message.
 
         Raises:
-            RecordsRefused: some were refused, and it is not said which; each alone will show it.
-            SinkUnavailable: the answer is not what `errors_path` leads to expect.
+            RecordsRefused: the target refused some records and does not say which. Sending each alone shows
+                it.
+            SinkUnavailable: the answer does not match `errors_path`.
         """
         if not records or (self.path is None and answer.status != _MULTI_STATUS):
             return ()
@@ -60,7 +61,7 @@ class ItemErrors:
             said = shown(_written(item))
             record = self._record(item, position, len(items), records)
             if record is None:
-                # Halving finds out which: an error in the answer to one alone is of that one.
+                # Halving the batch finds them: an error in the answer to one record is of this record.
                 raise RecordsRefused(
                     f"refused a record, and did not say which: {said}",
                     where=where,
@@ -107,7 +108,7 @@ class ItemErrors:
             return int(status)
         if isinstance(status, int) and not isinstance(status, bool) and 100 <= status < 1000:
             return status
-        return None  # whatever it is, it is no status
+        return None  # it is no status
 
     def _record(self, item: object, position: int, items: int, records: Sequence[Record]) -> Record | None:
         if len(records) == 1:
@@ -118,11 +119,13 @@ class ItemErrors:
             return records[index] if 0 <= index < len(records) else None
         if key is not None:
             return next((record for record in records if _is_key(key, record)), None)
-        return records[position] if items == len(records) else None  # one for each, in their order
+        return (
+            records[position] if items == len(records) else None
+        )  # one item for each record, in their order
 
 
 def _is_key(said: object, record: Record) -> bool:
-    """Whether a target means this record: by the key as an object, or by the value of a key of one column."""
+    """Whether an item names this record: by the key as an object, or by the value of a one-column key."""
     key = cast("dict[str, object]", orjson.loads(record.key))
     if isinstance(said, dict):
         return said == key
@@ -134,5 +137,5 @@ def _is_key(said: object, record: Record) -> bool:
 def _written(item: object) -> bytes:
     try:
         return orjson.dumps(item)
-    except orjson.JSONEncodeError:  # lists in lists, deeper than anybody writes on purpose
+    except orjson.JSONEncodeError:  # very deeply nested lists
         return b"an item that can't be shown"

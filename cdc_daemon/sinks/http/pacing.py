@@ -1,4 +1,4 @@
-"""How many requests may be under way, and when the next may begin."""
+"""Limits the number of requests in flight and their rate."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 DECREASE = 0.5
-"""What a sign of congestion leaves of the window."""
+"""Factor by which a sign of congestion reduces the window."""
 
 LONGEST_PAUSE_SECONDS = 5.0
-"""The longest pause that is sat out in a call; a longer one is the caller's, who can be stopped in it."""
+"""Longest pause in seconds within a call. A longer pause is left to the caller, which can be stopped."""
 
 
 @dataclass
 class Window:
     """How many requests may be in flight: additive increase, multiplicative decrease.
 
-    Grows by one request for each window's worth of answers and halves at a sign of congestion, which is what
-    makes several senders to one target share it evenly (Chiu and Jain, "Analysis of the Increase and Decrease
-    Algorithms for Congestion Avoidance in Computer Networks", 1989).
+    The window grows by one request for each window of answers and halves at a sign of congestion. So several
+    senders share a target evenly (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
+    Congestion Avoidance in Computer Networks", 1989).
 
     Attributes:
-        most: what it never exceeds, and begins with.
+        most: upper limit and initial value.
     """
 
     most: int
@@ -36,19 +36,19 @@ class Window:
 
     @property
     def size(self) -> int:
-        """Requests that may be in flight now; at least 1."""
+        """Number of requests that may be in flight now; at least 1."""
         return int(self._size)
 
     def grow(self) -> None:
-        """The target took a request."""
+        """Note that the target took a request."""
         self._size = min(float(self.most), self._size + 1 / self._size)
 
     def shrink(self, *, sent_at: float, now: float) -> None:
-        """The target can't keep up.
+        """Note that the target can't keep up.
 
         Args:
-            sent_at: when the request began that tells it. Those that were under way together tell it
-                together: only the first of them halves the window.
+            sent_at: begin of the request whose answer says so. Of requests that were in flight together, only
+                the first one halves the window.
         """
         if sent_at >= self._shrunk_at:
             self._size = max(1.0, self._size * DECREASE)
@@ -57,30 +57,30 @@ class Window:
 
 @dataclass
 class Rate:
-    """Evenly spaced beginnings: nothing that was not used is saved up for later.
+    """A rate of requests at even intervals. Unused requests are not saved for later.
 
     Attributes:
-        per_second: None for no limit.
+        per_second: requests per second; None for no limit.
     """
 
     per_second: float | None
     _next: float = field(default=float("-inf"), init=False)
 
     def wait_seconds(self, now: float) -> float:
-        """How long until the next request may begin."""
+        """Seconds until the next request may begin."""
         return max(0.0, self._next - now)
 
     def begin(self, now: float) -> None:
-        """One begins."""
+        """Note that a request begins."""
         if self.per_second is not None:
             self._next = max(now, self._next) + 1 / self.per_second
 
 
 class Pacing:
-    """Window, rate and pause of one target, shared by everything that sends to it.
+    """Window, rate and pause of one target, shared by all its senders.
 
     Args:
-        clock: monotonic, in seconds.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -98,16 +98,16 @@ class Pacing:
 
     @property
     def window(self) -> int:
-        """Requests that may be in flight now."""
+        """Number of requests that may be in flight now."""
         return self._window.size
 
     @property
     def paused_seconds(self) -> float:
-        """What is left of a pause that the target asked for."""
+        """Remaining seconds of a pause that the target requested."""
         return max(0.0, self._paused_until - self._clock())
 
     def affordable(self, seconds: float) -> int:
-        """How many requests may begin within some seconds, as things stand; at least 1."""
+        """Return how many requests may begin within some seconds in the present state; at least 1."""
         per_second = self._rate.per_second
         if per_second is None:
             return self._window.size
@@ -115,13 +115,13 @@ class Pacing:
 
     @contextmanager
     def turn(self, until: float) -> Generator[float]:
-        """Wait for a turn, and have it within the block; yields when it began.
+        """Wait for a turn, and hold it during the block. Yields the time when it began.
 
         Args:
-            until: how long to wait for it at most, on the clock.
+            until: deadline of the wait, on the clock.
 
         Raises:
-            TimeoutError: there was none by then, or the target asked for a pause that is not to be sat out.
+            TimeoutError: there was no turn by then, or the target requested a longer pause.
         """
         with self._changed:
             while (wait := self._wait_seconds(now := self._clock())) != 0:
@@ -141,7 +141,7 @@ class Pacing:
                 self._changed.notify_all()
 
     def _wait_seconds(self, now: float) -> float | None:
-        """0: go; a number: not before that; None: not before another request has ended."""
+        """Return 0 to begin now, the seconds to wait, or None to wait for the end of another request."""
         if now < self._paused_until:
             return self._paused_until - now
         if self._under_way >= self._window.size:
@@ -149,17 +149,17 @@ class Pacing:
         return self._rate.wait_seconds(now)
 
     def taken(self) -> None:
-        """The target took a request."""
+        """Note that the target took a request."""
         with self._changed:
             self._window.grow()
             self._changed.notify_all()
 
     def pushed_back(self, *, sent_at: float, pause_seconds: float = 0.0) -> None:
-        """The target said that it can't keep up, or did not answer in time.
+        """Note that the target can't keep up, or did not answer in time.
 
         Args:
-            sent_at: when the turn began, as `turn` said.
-            pause_seconds: how long nothing is to be sent.
+            sent_at: begin of the turn, from `turn`.
+            pause_seconds: seconds during which nothing may be sent.
         """
         with self._changed:
             now = self._clock()

@@ -1,4 +1,4 @@
-"""The steps on the way to an HTTP target: as everywhere, with a token that may have to be asked for."""
+"""Probes an HTTP target: the steps of the connection, a token if needed, and an empty batch."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ def steps(
     headers: Iterable[str],
     accept: Callable[[], object],
 ) -> Iterator[ProbeStep]:
-    """DNS, TCP, TLS (for https), authorization, accept; the last is the one that failed, or `accept`.
+    """Yield the steps DNS, TCP, TLS (for https), authorization, accept.
+
+    The last step is the one that failed, or `accept`.
 
     Args:
-        headers: names of those that are set.
+        headers: names of the configured headers.
         accept: POSTs an empty batch.
     """
     secured = url.startswith("https:")

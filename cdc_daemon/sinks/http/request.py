@@ -1,4 +1,4 @@
-"""What is sent for a batch: the body, and the headers that go with it."""
+"""Composes the request for a batch: body and headers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 
 @dataclass(frozen=True)
 class Message:
-    """A batch as it goes out, at every attempt the same.
+    """The content of a request, the same at every attempt.
 
     Attributes:
-        id: of these records in these revisions, said in this way.
-        payload: before compression; empty where nothing is signed.
-        body: what is sent.
-        snapshot: number of the full snapshot that it is part of.
+        id: identifier of these records, revisions and format.
+        payload: the body before compression; empty if requests are not signed.
+        body: the body that is sent.
+        snapshot: number of the full snapshot of the batch.
     """
 
     id: str
@@ -32,11 +32,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Composer:
-    """Makes requests of batches.
+    """Composes requests.
 
     Attributes:
-        headers: more of them; their values never appear in an error.
-        signing: keys of Standard Webhooks; empty: requests are not signed.
+        headers: configured headers. Their values never appear in an error.
+        signing: keys of Standard Webhooks; empty if requests are not signed.
     """
 
     format: Format
@@ -46,7 +46,7 @@ class Composer:
     signing: Sequence[bytes] = field(repr=False)
 
     def message(self, records: Sequence[Record]) -> Message:
-        """The body for some records; none make an empty array, or nothing."""
+        """Return the message for some records. Without records it is an empty array, or empty."""
         payload = framed([self.format.encode(record) for record in records], self.framing)
         return Message(
             id=_identity(records, payload),
@@ -56,7 +56,7 @@ class Composer:
         )
 
     def end_message(self, end: SnapshotEnd) -> Message:
-        """The body that says that a full snapshot has ended."""
+        """Return the message for the end of a full snapshot."""
         payload = framed([self.format.encode_end(end)], self.framing)
         return Message(
             id=hashlib.sha256(b"end\0%d\0%b" % (end.snapshot, payload)).hexdigest(),
@@ -66,10 +66,10 @@ class Composer:
         )
 
     def headers_of(self, message: Message, authorization: str | None, timestamp: int) -> dict[str, str]:
-        """The headers of one attempt.
+        """Return the headers of one attempt.
 
         Args:
-            timestamp: of the attempt, in seconds since 1970.
+            timestamp: time of the attempt, in seconds since 1970.
         """
         made = {
             "User-Agent": f"cdc-daemon/{__version__}",
@@ -89,11 +89,11 @@ class Composer:
 
 
 def _identity(records: Sequence[Record], payload: bytes) -> str:
-    """The same over every retry, also after a restart, and never the same for anything else.
+    """Return an identifier that is the same for every retry, also after a restart, and otherwise unique.
 
-    Not of the body alone: a document that changes from A to B and back makes the first body again, and a
-    receiver that remembers keys would drop it and stay at B. A replay sends revisions again on purpose, with
-    the number of its snapshot.
+    A digest of the body alone would not do: if a document changes from A to B and back, the first body
+    repeats, and a receiver that remembers identifiers would drop it and stay at B. A replay sends revisions
+    again on purpose, with the number of its snapshot.
     """
     digest = hashlib.sha256()
     for record in records:

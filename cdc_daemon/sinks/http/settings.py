@@ -1,4 +1,4 @@
-"""What a person may set for a sink of type `http`."""
+"""Settings of the HTTP sink."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _checked_plain_url(written: str, url: str | None = None) -> str:
         raise ValueError("must be ASCII without blanks: percent-encode the rest")
     if parts.fragment:
         raise ValueError("must not end in a fragment (#…), which is never sent")
-    _ = parts.port  # raises ValueError when it is no port
+    _ = parts.port  # raises ValueError if the port is invalid
     return written
 
 
@@ -98,7 +98,7 @@ def _checked_user(user: str) -> str:
 
 
 class _Shared:
-    """What the feeds of one sink share: limits hold for the target, and a token serves every request."""
+    """State that the feeds of one sink share: the limits of the target, and the token."""
 
     def __init__(self) -> None:
         self.token = Token()
@@ -242,9 +242,9 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
         return self
 
     def in_clear(self) -> Iterator[tuple[str, str]]:
-        """What authorizes, and the headers; see `CleartextSettings.in_clear`.
+        """Yield credentials and headers (see `CleartextSettings.in_clear`).
 
-        `webhook_secret` signs, and is not sent.
+        `webhook_secret` signs requests and is not sent.
         """
         sent = {
             "token": self.token is not None,
@@ -262,12 +262,12 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
 
     @property
     def limits(self) -> Limits:
-        """The same with the rate; how soon the target answers is not known before it is asked."""
+        """Limits of batches and of the rate. The latency of the target is unknown."""
         return Limits(self.batch_records, self.batch_bytes, self.requests_per_second, ending_requests=1)
 
     def place(self) -> tuple[str, ...]:
-        """Where documents go; see `SinkSettings.place`."""
-        return (self.url,)  # its query too: it may name what is written to
+        """Return the URL (see `SinkSettings.place`)."""
+        return (self.url,)  # with its query, which may name the target
 
     def open(self, name: str) -> HttpSink:
         """Return the sink, not yet connected. `name` is its name in the settings."""

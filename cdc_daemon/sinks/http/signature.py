@@ -1,4 +1,4 @@
-"""Standard Webhooks: who received a request can tell who sent it, and when.
+"""Signatures of Standard Webhooks, by which a receiver verifies sender and time of a request.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -15,10 +15,10 @@ PREFIX = "whsec_"
 
 
 def keys(secrets: str) -> Sequence[bytes]:
-    """The keys of one or several secrets that white space separates: `whsec_` and base64 of 24 to 64 bytes.
+    """Return the keys of secrets that are separated by white space: `whsec_` and base64 of 24 to 64 bytes.
 
     Raises:
-        ValueError: one of them is none; the text says which by its place and does not repeat it.
+        ValueError: a secret has another form. The message has its position and does not repeat it.
     """
     found: list[bytes] = []
     for place, secret in enumerate(secrets.split(), start=1):
@@ -37,13 +37,14 @@ def keys(secrets: str) -> Sequence[bytes]:
 
 
 def headers(signing: Sequence[bytes], message: str, timestamp: int, body: bytes) -> Mapping[str, str]:
-    """The three headers of a signed request.
+    """Return the three headers of a signed request.
 
     Args:
-        signing: a signature is made with each: while secrets change the receiver has the old or the new one.
-        message: the same over every retry.
-        timestamp: of this attempt, in seconds since 1970; receivers refuse what is too old.
-        body: before compression.
+        signing: keys. The request has a signature of each, because during a change of secrets the receiver
+            has the old or the new one.
+        message: identifier, the same for every retry.
+        timestamp: time of this attempt, in seconds since 1970. Receivers reject old requests.
+        body: the body before compression.
     """
     signed = b"%s.%d.%s" % (message.encode(), timestamp, body)
     signatures = [

@@ -1,4 +1,4 @@
-"""The HTTP sink: a batch becomes requests, their answers become refusals or errors."""
+"""The HTTP sink: sends a batch as requests, and converts their answers to refusals or errors."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 
 REMEMBERED_SECONDS = 600.0
-"""How long requests stay smaller after one that was too large."""
+"""Seconds during which requests stay smaller after one that was too large."""
 
 _MOST_PAGE_BYTES = 16 * MOST_ANSWER_BYTES
 
 PAUSE_SECONDS = 0.5
-"""The pause after a pushback that names none, in a call of which other requests may have been taken."""
+"""Seconds to pause after a pushback without a pause, if other requests of the call may have succeeded."""
 
 
 class HttpSink(Sink, ReadBack):
-    """Records of one feed POSTed over connections that are kept, several requests at a time.
+    """POSTs records of one feed over kept connections, several requests at a time.
 
-    A call of `deliver` is handed as many records as the requests that may be under way hold; the caller reads
-    `batch_records` before each call, and it follows what the target can take now.
+    A call of `deliver` gets the records of all requests that may be in flight. The caller reads
+    `batch_records`, which follows the capacity of the target, before each call.
 
     Args:
-        request_records, request_bytes: most in one request.
-        url: with placeholders.
-        pacing: shared by the feeds of the sink.
-        in_flight: threads that send.
-        connected: makes the client for a URL.
-        tls: makes what the client checks certificates with.
-        verify_url: where the receiver tells what it holds, with placeholders; None if it does not tell.
+        request_records, request_bytes: largest number of records and bytes of a request.
+        url: template with placeholders.
+        pacing: limits that the feeds of the sink share.
+        in_flight: number of threads that send.
+        connected: returns a client for a URL.
+        tls: returns the TLS context.
+        verify_url: template of the URL where the receiver lists its documents; None if it has none.
     """
 
     def __init__(
@@ -94,9 +94,10 @@ class HttpSink(Sink, ReadBack):
         self._fit()
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
-        """POST the records and return once the target has them; see `Sink.deliver`."""
+        """POST the records and wait for the answers (see `Sink.deliver`)."""
         if not records:
-            with suppress(RecordsRefused):  # it was reached, and let us in: that is what is asked
+            # A refusal is enough: the target was reached and accepted the credentials.
+            with suppress(RecordsRefused):
                 self._ping(feed)
             return ()
         until = time.monotonic() + self.timeout_seconds
@@ -111,7 +112,7 @@ class HttpSink(Sink, ReadBack):
             self._fit()
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
-        """POST a record that says so; see `Sink.end_snapshot`."""
+        """POST a record of the end (see `Sink.end_snapshot`)."""
         until = time.monotonic() + self.timeout_seconds
         self._send_message(end.feed, self._composer.end_message(end), (), until, alone=True)
         return True
@@ -154,7 +155,7 @@ class HttpSink(Sink, ReadBack):
         return answer
 
     def probe(self, feed: str) -> Iterator[ProbeStep]:
-        """Look for name, connection, TLS, authorization, and POST an empty batch; see `Sink.probe`."""
+        """Try name, connection, TLS and authorization, and POST an empty batch (see `Sink.probe`)."""
         return steps(
             self.url_of(feed),
             where=self._where(feed),
@@ -166,18 +167,18 @@ class HttpSink(Sink, ReadBack):
         )
 
     def close(self) -> None:
-        """Close every connection; the next `deliver` opens what it needs."""
+        """Close all connections. The next `deliver` opens those that it needs."""
         if self._senders is not None:
             self._senders.shutdown()
             self._senders = None
         self._disconnect()
 
     def url_of(self, feed: str) -> str:
-        """Where the records of a feed go."""
+        """Return the URL for a feed."""
         return placeholders.filled(self._url, feed=quote(feed, safe=""), sink=quote(self.name, safe=""))
 
     def _ping(self, feed: str) -> None:
-        """POST an empty batch; a receiver may well refuse it."""
+        """POST an empty batch, which a receiver may refuse."""
         self._send(feed, (), time.monotonic() + self.timeout_seconds, alone=True)
 
     def _where(self, feed: str) -> str:
@@ -192,7 +193,7 @@ class HttpSink(Sink, ReadBack):
 
         def send(batch: Sequence[Record]) -> Sequence[Refusal]:
             if failed.is_set():
-                return ()  # the call fails, and all of it comes again
+                return ()  # the call fails, and the caller repeats all of it
             try:
                 return self._send(feed, batch, until, alone=False)
             except BaseException:
@@ -204,10 +205,10 @@ class HttpSink(Sink, ReadBack):
         return _together(sent)
 
     def _send(self, feed: str, batch: Sequence[Record], until: float, *, alone: bool) -> Sequence[Refusal]:
-        """Send one request, and again as long as its answers say so.
+        """Send one request, and repeat it while its answers request that.
 
         Args:
-            alone: no other request of the call may have been taken.
+            alone: whether the target can't have taken another request of the call.
         """
         message = self._composer.message(batch)
         try:
@@ -240,7 +241,7 @@ class HttpSink(Sink, ReadBack):
     def _send_smaller(
         self, feed: str, batch: Sequence[Record], until: float, *, alone: bool
     ) -> Sequence[Refusal]:
-        """Send a batch that was too large in halves, and remember the size for a while."""
+        """Send a batch that was too large in halves, and remember its size for some time."""
         half = max(1, sum(record.size for record in batch) // 2)
         self._smaller = (min(half, self._bytes_now()), time.monotonic() + REMEMBERED_SECONDS)
         refusals: list[Refusal] = []
@@ -250,9 +251,9 @@ class HttpSink(Sink, ReadBack):
         return refusals
 
     def _is_to_be_sent_again(self, answer: Answer, sent_at: float, until: float, *, alone: bool) -> bool:
-        """Note a pushback; whether to sit its pause out here.
+        """Note a pushback. Return whether to wait here.
 
-        If others of the call were taken, an error would send those again too.
+        If the target took other requests of the call, an error would repeat those too.
         """
         if answer.status not in answers.PUSHED_BACK:
             return False
@@ -276,7 +277,7 @@ class HttpSink(Sink, ReadBack):
     def _exchange(
         self, feed: str, message: Message, authorization: str | None, until: float, where: str
     ) -> tuple[Answer, float]:
-        """One request when its turn has come, and when that was."""
+        """Send one request in its turn. Return its answer and the time when it began."""
         parts = urlsplit(self.url_of(feed))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
@@ -289,7 +290,7 @@ class HttpSink(Sink, ReadBack):
                     if isinstance(error, TimeoutError):
                         self._pacing.pushed_back(sent_at=sent_at)
                     if isinstance(error, ssl.SSLError):
-                        self._disconnect()  # the next client reads the certificates anew
+                        self._disconnect()  # the next client reads the certificates again
                     raise unavailable(error, where=where, timeout_seconds=self.timeout_seconds) from error
         except TimeoutError:
             paused = self._pacing.paused_seconds
@@ -319,16 +320,16 @@ class HttpSink(Sink, ReadBack):
         return smaller if time.monotonic() < until else self._request_bytes
 
     def _fit(self) -> None:
-        """Ask for as much at a time as can be under way at once: then a call is one round."""
+        """Set the size of a call to the requests that may be in flight, so that a call is one round."""
         requests = self._pacing.affordable(self.timeout_seconds / 2)
         self.batch_records = self._request_records * requests
         self.batch_bytes = self._bytes_now() * requests
 
 
 def _together(sent: Sequence[Future[Sequence[Refusal]]]) -> Sequence[Refusal]:
-    """What several requests came to: refusals, or the error that is to be told.
+    """Return the refusals of several requests, or raise the most important error.
 
-    Not now goes before a refusal: the batch is to come again as a whole, not in halves.
+    SinkUnavailable precedes a refusal, so that the caller repeats the whole batch and does not halve it.
     """
     refusals: list[Refusal] = []
     failures: list[SinkUnavailable] = []
