@@ -25,7 +25,7 @@ from cdc_daemon.redaction import printable
 from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
 from cdc_daemon.web.health import Health
-from cdc_daemon.web.server import WebServer, application_for, require_extra
+from cdc_daemon.web.server import WebServer, require_extra
 from cdc_daemon.workers import installation
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
@@ -246,7 +246,19 @@ class Service:
             )
 
         require_extra()
-        return WebServer(self._settings.http.address, partial(application_for, health))
+        from cdc_daemon.web.of_daemon import application_of  # noqa: PLC0415 # needs the extra
+
+        return WebServer(
+            self._settings.http.address,
+            partial(
+                application_of,
+                self._settings,
+                session=partial(self._pool.session, "http", as_opened),
+                registry=self._registry,
+                samples=self._samples,
+                health=health,
+            ),
+        )
 
     def _rotator(self) -> Rotator:
         daemon = self._settings.daemon

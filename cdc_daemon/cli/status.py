@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 import click
 
@@ -13,7 +12,8 @@ from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.status_text import lines
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.insight.health import health
-from cdc_daemon.insight.status import Objects, Status, read_objects, read_status
+from cdc_daemon.insight.status import Objects, read_objects, read_status
+from cdc_daemon.insight.status_json import status_json
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 
@@ -60,7 +60,7 @@ def status(feeds: tuple[str, ...], as_json: bool, watch: bool, exit_code: bool) 
             return
         found = read_status(connection, settings, names)
     if as_json:
-        echo_json(_as_json(found))
+        echo_json(status_json(found))
     else:
         for line in lines(found):
             echo(line)
@@ -89,22 +89,3 @@ def _watch(
             pause(WATCH_SECONDS)
     except KeyboardInterrupt:
         return
-
-
-def _as_json(found: Status) -> dict[str, object]:
-    feeds: dict[str, object] = {}
-    for feed in found.feeds:
-        fields = asdict(feed)
-        name = fields.pop("feed")
-        fields["sinks"] = {sink.pop("sink"): sink for sink in fields["sinks"]}
-        feeds[name] = fields
-    return {
-        "health": asdict(health(found)),
-        "daemons": asdict(found.daemons),
-        "feeds": feeds,
-        "blockers": [asdict(each) for each in found.blockers],
-        "sizes": found.sizes,
-        "write_costs": [asdict(each) for each in found.write_costs],
-        "drift": list(found.drift),
-        "uncaptured": list(found.uncaptured),
-    }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from cdc_daemon.errors import CdcError, ConfigurationError
 from cdc_daemon.log import get_logger
-from cdc_daemon.web.health import Health
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -85,13 +84,6 @@ class WebServer:
 
 class AddressUnavailable(CdcError, OSError):
     """The server can't have its address now. As an OSError it is tried again for ever."""
-
-
-def application_for(health: Callable[[], Health]) -> Starlette:
-    """Return the application that tells of this process."""
-    from cdc_daemon.web.application import application  # noqa: PLC0415 # of an extra
-
-    return application(health)
 
 
 def require_extra() -> None:

@@ -131,6 +131,11 @@ class Registry:
             plan = self._plans.get(feed)
             return plan.definition if plan else None
 
+    def plans(self) -> dict[str, FeedPlan]:
+        """Return the plans of all planned feeds, by name."""
+        with self._lock:
+            return dict(self._plans)
+
     def feeds(self) -> list[FeedDefinition]:
         """Return the definitions of all planned feeds."""
         with self._lock:

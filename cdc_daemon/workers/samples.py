@@ -41,6 +41,8 @@ class FeedSums:
     changed: int = 0
     lag: list[int] = field(default_factory=_classes)
     pass_time: list[int] = field(default_factory=_classes)
+    lag_seconds: float = 0.0
+    pass_seconds: float = 0.0
 
 
 @dataclass
@@ -53,6 +55,8 @@ class DeliverySums:
     failures: int = 0
     lag: list[int] = field(default_factory=_classes)
     send_time: list[int] = field(default_factory=_classes)
+    lag_seconds: float = 0.0
+    send_seconds: float = 0.0
 
 
 @dataclass
@@ -64,13 +68,21 @@ class Sums:
         default_factory=dict[tuple[str, str], DeliverySums]
     )
 
+    def add(self, other: Sums) -> None:
+        """Add other sums to these."""
+        for feed, sums in other.feeds.items():
+            _add(self.feeds.setdefault(feed, FeedSums()), sums)
+        for delivery, sent in other.deliveries.items():
+            _add(self.deliveries.setdefault(delivery, DeliverySums()), sent)
+
 
 class Samples:
-    """The sums since they were last stored. Any thread may call it."""
+    """The sums since they were last stored, and those since the start. Any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sums = Sums()
+        self._stored = Sums()
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
@@ -87,7 +99,9 @@ class Samples:
             sums.changed += done.recomputed.upserts + done.recomputed.deletes
             if done.delta.entries or done.due.entities:
                 count_in(sums.lag, done.lag_seconds)
+                sums.lag_seconds += done.lag_seconds
             count_in(sums.pass_time, done.seconds)
+            sums.pass_seconds += done.seconds
 
     def add_batch(
         self, sink: str, feed: str, *, records: int, size: int, seconds: float, captured: Iterable[datetime]
@@ -105,8 +119,11 @@ class Samples:
             sums.delivered += records
             sums.bytes += size
             count_in(sums.send_time, seconds)
+            sums.send_seconds += seconds
             for moment in captured:
-                count_in(sums.lag, (now - moment).total_seconds())
+                age = (now - moment).total_seconds()
+                count_in(sums.lag, age)
+                sums.lag_seconds += age
 
     def add_failure(self, sink: str, feed: str) -> None:
         """Add a try at which the sink took nothing."""
@@ -122,11 +139,18 @@ class Samples:
             yield taken
         except BaseException:
             with self._lock:
-                for feed, sums in taken.feeds.items():
-                    _add(self._sums.feeds.setdefault(feed, FeedSums()), sums)
-                for delivery, sent in taken.deliveries.items():
-                    _add(self._delivery(*delivery), sent)
+                self._sums.add(taken)
             raise
+        with self._lock:
+            self._stored.add(taken)
+
+    def since_start(self) -> Sums:
+        """Return a copy of all sums since the process has started."""
+        with self._lock:
+            copy = Sums()
+            copy.add(self._stored)
+            copy.add(self._sums)
+        return copy
 
     def _delivery(self, sink: str, feed: str) -> DeliverySums:
         return self._sums.deliveries.setdefault((sink, feed), DeliverySums())

@@ -19,6 +19,7 @@ from cdc_daemon.settings.section import holds_secret, settable
 from cdc_daemon.settings.sections import SINGLE
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.verdicts import VERDICTS, Accepting
+from cdc_daemon.web.metrics import DESCRIBED
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 
@@ -154,6 +155,13 @@ def test_every_verdict_that_the_package_gives_is_registered_and_the_other_way_ro
 def test_every_event_is_in_the_reference_with_its_fields_meaning_and_advice_and_nothing_else() -> None:
     assert _tables()["Log events"] == [
         (name, fields_of(event), event.meaning, event.advice) for name, event in EVENTS.items()
+    ]
+
+
+def test_every_metric_is_in_the_reference_with_its_kind_labels_and_meaning_and_nothing_else() -> None:
+    assert _tables()["Metrics"] == [
+        (name, kind, ", ".join(f"`{label}`" for label in labels), meaning)
+        for name, (kind, labels, meaning) in DESCRIBED.items()
     ]
 
 

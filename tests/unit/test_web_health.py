@@ -17,9 +17,10 @@ import pytest
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.settings.http import address
 from cdc_daemon.web import server
-from cdc_daemon.web.application import application
+from cdc_daemon.web.application import Answers, application
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import AddressUnavailable, WebServer
+from cdc_daemon.workers.samples import Sums
 from tests.support.command import eventually
 
 
@@ -46,10 +47,14 @@ class Process:
         return self.health
 
 
+def answers(process: Process) -> Answers:
+    return Answers(process, Sums, lambda: None, lambda: ())
+
+
 @contextmanager
 def serving(process: Process) -> Iterator[int]:
     port, stop, beats = free_port(), threading.Event(), threading.Event()
-    worker = WebServer(("127.0.0.1", port), lambda: application(process))
+    worker = WebServer(("127.0.0.1", port), lambda: application(answers(process)))
     thread = threading.Thread(target=worker.run, args=(stop, beats.set))
     thread.start()
     try:
@@ -88,7 +93,7 @@ def test_a_daemon_is_ready_with_its_database_and_every_feed_planned_and_stays_he
 def test_an_address_that_is_taken_names_itself_and_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        worker = WebServer(("127.0.0.1", port), lambda: application(Process()))
+        worker = WebServer(("127.0.0.1", port), lambda: application(answers(Process())))
         with pytest.raises(
             AddressUnavailable, match=rf"can't listen on 127\.0\.0\.1:{port}: .*in use"
         ) as caught:
