@@ -25,6 +25,7 @@ from bench import (
     sinks,
     throughput,
     trace,
+    verification,
 )
 from bench.daemon import CommandFailed
 from bench.figure import Figure
@@ -48,6 +49,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "dead-sink": dead_sink.measure,
     "idle": idle.measure,
     "trace": trace.measure,
+    "verification": verification.measure,
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from cdc_daemon.insight.blocking import Blocker
+from cdc_daemon.insight.coverage import Coverage
 from cdc_daemon.insight.daemons import Daemon, Daemons
 from cdc_daemon.insight.feeds import FeedStatus
 from cdc_daemon.insight.sinks import SinkStatus
@@ -24,6 +25,8 @@ def lines(found: Status) -> Iterator[str]:
     for blocker in found.blockers:
         yield from _lines_of_blocker(blocker)
     yield from _lines_of_costs(found)
+    for coverage in found.coverage:
+        yield _line_of_coverage(coverage)
     yield "drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):"
     for difference in found.drift:
         yield f"  {difference}"
@@ -87,6 +90,18 @@ def _lines_of_feed_rates(feed: FeedStatus) -> Iterator[str]:
         f"recomputed {rates.recomputed:,.1f}   changed {rates.changed:,.1f}"
         + _percentiles(rates.lag_p50, rates.lag_p99)
         + (f", the backlog in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
+    )
+
+
+def _line_of_coverage(found: Coverage) -> str:
+    what = f"documents of {found.feed}" + (f" in the receiver of {found.sink}" if found.sink else "")
+    if found.failure:
+        return f"{what} can't be verified: {found.failure}"
+    if found.finished_at is None or found.last_seconds is None:
+        return f"{what}: {found.documents:,} verified in the first round, {found.differences:,} differ"
+    return (
+        f"all {what} verified within {_duration(found.last_seconds)}, at {_moment(found.finished_at)}: "
+        f"{found.last_differences or 0:,} of {found.last_documents or 0:,} differ"
     )
 
 

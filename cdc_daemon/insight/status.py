@@ -10,6 +10,7 @@ import psycopg
 from cdc_daemon.capture.catalogue import schema_exists
 from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.insight.blocking import Blocker, read_blockers
+from cdc_daemon.insight.coverage import Coverage, read_coverage
 from cdc_daemon.insight.daemons import SILENT_SECONDS, Daemons, read_daemons
 from cdc_daemon.insight.feeds import FeedStatus, read_feed
 from cdc_daemon.insight.sizes import read_sizes
@@ -32,6 +33,7 @@ class Status:
         blockers: transactions and slots that keep something waiting.
         sizes: bytes of each table in schema cdc.
         write_costs: what capture adds to a statement, where the server measures it.
+        coverage: how far the verification in the background has come.
     """
 
     feeds: Sequence[FeedStatus]
@@ -41,6 +43,7 @@ class Status:
     blockers: Sequence[Blocker] = field(default=())
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     write_costs: Sequence[WriteCost] = field(default=())
+    coverage: Sequence[Coverage] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def read_status(
         read_blockers(connection, beginning),
         read_sizes(connection),
         read_write_costs(connection),
+        [each for each in read_coverage(connection) if each.feed in deliveries],
     )
 
 

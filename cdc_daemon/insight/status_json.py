@@ -23,6 +23,7 @@ def status_json(found: Status) -> dict[str, object]:
         "blockers": [asdict(each) for each in found.blockers],
         "sizes": found.sizes,
         "write_costs": [asdict(each) for each in found.write_costs],
+        "coverage": [asdict(each) for each in found.coverage],
         "drift": list(found.drift),
         "uncaptured": list(found.uncaptured),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 import time
@@ -17,6 +18,9 @@ from click.testing import CliRunner
 from cdc_daemon.cli import main
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
+
+TRAFFIC_SECONDS = float(os.environ.get("CDC_TEST_VERIFY_SECONDS", "0"))
+"""How long verifications run during traffic; `make test-nightly` gives them an hour."""
 
 SCHEMA = """
 CREATE TABLE brand (id int PRIMARY KEY, name text);
@@ -159,6 +163,7 @@ def test_a_sample_and_a_time_limit_what_is_verified(feeds: Synced) -> None:
     assert verify(feeds, "items", "--since", str(moment))["items"]["documents"] == 3
 
 
+@pytest.mark.timeout(120 + TRAFFIC_SECONDS)
 def test_random_traffic_makes_no_difference(feeds: Synced) -> None:
     """The daemon runs, writers write, and verification after verification finds nothing."""
     running = feeds.start("run")
@@ -185,9 +190,10 @@ def test_random_traffic_makes_no_difference(feeds: Synced) -> None:
     for writer in writers:
         writer.start()
     try:
-        rounds, waiting = 0, 0
-        while rounds < 3 or not waiting:
+        rounds, waiting, until = 0, 0, time.monotonic() + TRAFFIC_SECONDS
+        while rounds < 3 or not waiting or time.monotonic() < until:
             waiting += sum(each["waiting"] for each in verify(feeds).values())
+            verify(feeds, "--sink", "file")
             rounds += 1
     finally:
         stop.set()

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.cli.status_text import lines
 from cdc_daemon.insight.coverage import Coverage, read_coverage
+from cdc_daemon.insight.status import Status, read_status
 from cdc_daemon.pg.pool import Pool
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers.registry import Registry
@@ -61,6 +63,11 @@ def coverage(feeds: Synced) -> dict[str | None, Coverage]:
         return {each.sink: each for each in read_coverage(session)}
 
 
+def feeds_status(feeds: Synced) -> Status:
+    with connect(feeds.dsn) as session:
+        return read_status(session, feeds.settings)
+
+
 def has_found(feeds: Synced, sink: str | None, differences: int) -> bool:
     found = coverage(feeds).get(sink)
     return found is not None and found.last_documents == 40 and found.last_differences == differences
@@ -80,6 +87,9 @@ def test_rounds_over_feeds_and_receivers_find_what_differs(feeds: Synced) -> Non
     found = coverage(feeds)
     assert set(found) == {None, "copy"}  # the file is a log, which only the command reads
     assert (found[None].last_seconds or 0) > 0
+    shown = "\n".join(lines(feeds_status(feeds)))
+    assert "all documents of items verified within 0:00:" in shown
+    assert "all documents of items in the receiver of copy verified within" in shown
 
 
 def test_a_round_goes_on_after_a_restart(feeds: Synced) -> None:

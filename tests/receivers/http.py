@@ -156,6 +156,9 @@ class _Server(ThreadingHTTPServer):
                     return
                 target.step(self, body)
 
+            def do_GET(self) -> None:
+                target.step(self, b"")
+
             def send_response(self, code: int, message: str | None = None) -> None:
                 target.answers(self)
                 super().send_response(code, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -14,6 +15,8 @@ from tests.support.grammar.schemas import SEARCH_PATH
 from tests.torture.sinks import Target
 
 _SHOWN = 3
+_NOT_READABLE = frozenset({"http", "rabbitmq"})
+"""Targets that tell nobody what they hold."""
 
 
 def differences(command: Command, feeds: dict[str, Feed], targets: list[Target]) -> Iterator[str]:
@@ -35,6 +38,17 @@ def differences(command: Command, feeds: dict[str, Feed], targets: list[Target])
                     f"{sink}, {name}: {wanted.total()} documents wanted, {held.total()} held; "
                     f"missing {_some(wanted - held)}; too many {_some(held - wanted)}"
                 )
+
+
+def verification(command: Command, targets: list[Target]) -> Iterator[str]:
+    """What `verify` finds after all has come to rest: nothing, if it and the daemon are right."""
+    readable = [target.name.replace("-", "_") for target in targets if target.name not in _NOT_READABLE]
+    for options in ((), *(("--sink", sink) for sink in ("file", *readable))):
+        arguments = command.arguments("verify", "--json", *options)
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            said = (done.stdout + done.stderr)[-2000:]
+            yield f"verify {' '.join(options)} ended with {done.returncode}: {said}"
 
 
 def documents_of_the_query(dsn: str, feed: Feed) -> Counter[str]:

@@ -17,7 +17,7 @@ from cdc_daemon.errors import ConfigurationError, DatabaseUnavailable
 from cdc_daemon.pg.binaries import find_binaries
 from tests.support.cluster import Node, dsn_of_all, nodes
 from tests.support.command import Command
-from tests.torture.equality import differences
+from tests.torture.equality import differences, verification
 from tests.torture.faults import FAULTS, NEED_A_STANDBY
 from tests.torture.schemas import Seeded, make_case
 from tests.torture.sinks import Target, targets
@@ -137,7 +137,8 @@ def _round(
 def _compared(world: World) -> list[str]:
     """What must not be and is."""
     try:
-        return [*world.said, *differences(world.command, world.case.feeds, world.targets)]
+        found = list(differences(world.command, world.case.feeds, world.targets))
+        return [*world.said, *found, *verification(world.command, world.targets)]
     except (DatabaseUnavailable, psycopg.OperationalError) as error:
         return [*world.said, f"the database can't be asked: {error}"]
 
