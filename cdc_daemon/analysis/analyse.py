@@ -102,7 +102,9 @@ def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
     work = Work()
-    for route in best(walk(body, Demand(entity, entity), work)):
+    # First all routes, then their statements: those of a place that turns out to be exhausted are never used.
+    routes = list(best(walk(body, Demand(entity, entity), work)))
+    for route in routes:
         fragment, values = route.fragment, route.values
         if work.exhausted(fragment.source.origin):
             continue

@@ -66,11 +66,22 @@ COALESCE((SELECT pg_catalog.format('%%I.%%I', k.nspname, l.collname)
 
 -- name: reads_as
 -- The operators and functions in a view's query: equal for two queries with the same meaning. Read from the rule's
--- text, because pg_depend leaves out objects of pg_catalog.
-SELECT pg_catalog.md5(pg_catalog.string_agg(m[1], ' ' ORDER BY m[1]))
-FROM pg_catalog.pg_rewrite AS r,
-     pg_catalog.regexp_matches(r.ev_action::pg_catalog.text,
-                               ':(?:opno|opnos|funcid|opfuncid|aggfnoid|winfnoid) (\d+|\(o[ \d]+\))', 'g') AS m
+-- text, because pg_depend leaves out objects of pg_catalog. Functions are compared without their number: the server may
+-- convert an array once, or each of its elements.
+SELECT pg_catalog.md5(pg_catalog.concat_ws(
+    ' ',
+    (
+        SELECT pg_catalog.string_agg(m[1], ' ' ORDER BY m[1])
+        FROM pg_catalog.regexp_matches(
+            r.ev_action::pg_catalog.text, ':(?:opno|opnos|opfuncid|aggfnoid|winfnoid) (\d+|\(o[ \d]+\))', 'g'
+        ) AS m
+    ),
+    (
+        SELECT pg_catalog.string_agg(DISTINCT m[1], ' ' ORDER BY m[1])
+        FROM pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':funcid (\d+)', 'g') AS m
+    )
+))
+FROM pg_catalog.pg_rewrite AS r
 WHERE r.ev_class = %(view)s AND r.ev_type = '1'
 
 -- name: operator_schemas

@@ -136,4 +136,14 @@ USUAL = {
     "among what is unnested": Case(
         "id", "SELECT c.id, c.name FROM c WHERE c.id IN (SELECT unnest(p.tags) FROM p WHERE p.cat > 1)"
     ),
+    "percentiles of a group": Case(
+        "cat",
+        "SELECT cat, percentile_disc(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY id) AS v FROM p"
+        " WHERE cat IS NOT NULL GROUP BY cat",
+    ),
+    "percentiles of each row's own": Case(
+        "id",
+        "SELECT p.id, (SELECT percentile_disc(ARRAY[0.5, 1]) WITHIN GROUP (ORDER BY i.n) FROM i"
+        " WHERE i.pid = p.id) AS v FROM p",
+    ),
 }

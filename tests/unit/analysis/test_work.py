@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import pytest
 
 from cdc_daemon.analysis import analyse
@@ -15,6 +18,8 @@ from cdc_daemon.analysis.read.context import BuildContext
 from cdc_daemon.analysis.read.functions import Functions
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
+# The package exports the function of that name.
+analyse_module = importlib.import_module("cdc_daemon.analysis.analyse")
 INNERMOST = "SELECT t.id, t.category_id, t.price FROM shop.product t"
 
 
@@ -63,6 +68,19 @@ def test_windows_by_several_columns_are_followed_as_far_as_the_work_is_bounded()
     assert many[0].kind is RouteKind.ALL
     assert many[0].links == ()
     assert "more ways lead from it than are followed" in (many[0].reason or "")
+
+
+def test_no_route_is_written_for_a_table_that_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    before = analyse_module.statement
+
+    def statement(*arguments: Any) -> object:
+        written.append(arguments)
+        return before(*arguments)
+
+    monkeypatch.setattr(analyse_module, "statement", statement)
+    analyse(feed_query(windows(6, "category_id", "price")), CATALOGUE)
+    assert len(written) == 1  # that of `all`
 
 
 @pytest.mark.parametrize("levels", [20, 60])
