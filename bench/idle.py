@@ -43,16 +43,16 @@ def _figures(daemon: Daemon, connection: psycopg.Connection, feeds: int, seconds
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     servers = [pid for (pid,) in connection.execute(sessions).fetchall()]
-    before = _used([daemon.pid]), _used(servers)
+    before = processor_seconds([daemon.pid]), processor_seconds(servers)
     time.sleep(seconds)
-    after = _used([daemon.pid]), _used(servers)
+    after = processor_seconds([daemon.pid]), processor_seconds(servers)
     made_of = f"{seconds:g} s; {len(servers)} sessions"
     for who, first, last in zip(("the daemon", "the server for it"), before, after, strict=True):
         name = f"{feeds} {'feed' if feeds == 1 else 'feeds'} at rest: processor time of {who}"
         yield Figure(name, 1000 * (last - first) / seconds, "ms a second", made_of=made_of)
 
 
-def _used(pids: list[int]) -> float:
+def processor_seconds(pids: list[int]) -> float:
     """Processor time of processes since their start, in seconds."""
     used = 0
     for pid in pids:
