@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from cdc_daemon.cli import main
 from tests.receivers.http import Request, Script, Target, answer, serving
 from tests.support import servers
-from tests.support.command import Feed, Running, eventually, execute
-from tests.support.synced import Synced
+from tests.support.command import DEADLINE_SECONDS, Command, Feed, Running, eventually, execute
+from tests.support.synced import ITEM_FEED, ITEMS, Synced
 
 pytestmark = pytest.mark.any_server
 
@@ -127,7 +127,7 @@ class Shop(Synced):
         assert done.exit_code == code, f"{done.output}\n{done.exception}"
         return done.output if code else done.stdout
 
-    def ask_until(self, verdict: str, *arguments: str) -> dict[str, Any]:
+    def ask_until(self, verdict: str, *arguments: str, seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
         """Ask until the answer has this verdict; it tells the last one if it never has."""
         found: dict[str, Any] = {}
 
@@ -136,7 +136,7 @@ class Shop(Synced):
             return bool(found["verdict"] == verdict)
 
         try:
-            eventually(f"{arguments} is {verdict}", is_so)
+            eventually(f"{arguments} is {verdict}", is_so, seconds=seconds)
         except pytest.fail.Exception as error:
             raise AssertionError(f"{error}: {json.dumps(found, indent=1)}") from error
         return found
@@ -167,7 +167,7 @@ def shop(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> It
         waiting = found.ask("products", "sku-60")
         assert (waiting["verdict"], waiting["sentence"]) == ("no-daemon", "Waiting: no daemon runs")
         found.started.append(found.start())
-        found.ask_until("delivered", "products", "sku-60")
+        found.ask_until("delivered", "products", "sku-60", seconds=90)
         found.ask_until("stored", "heavy", "600")
         yield found
         found.close()
@@ -403,6 +403,13 @@ def test_a_table_that_a_transaction_holds_blocks_the_feed(shop: Shop) -> None:
 def test_a_transaction_that_has_not_committed_is_named(shop: Shop) -> None:
     with shop.transaction("UPDATE price SET amount = 1.00 WHERE product_id = 22"):
         assert "has written to public.price since" in shop.say("products", "sku-22")
+    execute(
+        shop.dsn,
+        "BEGIN; UPDATE price SET amount = 1.00 WHERE product_id = 22; PREPARE TRANSACTION 'moving'",
+    )
+    said = shop.say("products", "sku-22")
+    execute(shop.dsn, "ROLLBACK PREPARED 'moving'")
+    assert "the prepared transaction 'moving' (role postgres) has written to public.price since" in said
 
 
 @pytest.mark.question("When did a document leave the feed?")
@@ -515,3 +522,12 @@ def test_without_a_daemon_a_change_waits_and_what_is_not_captured_is_told_first(
     assert found["stored"]["document"]["sku"] == "sku-33"
     assert "does not exist" in found["state"]["unplanned"]
     assert found["yielded"]["failed"] == found["state"]["unplanned"]
+
+
+def test_before_an_installation_it_says_what_to_do(database: str, tmp_path: Path) -> None:
+    execute(database, ITEMS)
+    command = Command(tmp_path, database, {"items": ITEM_FEED})
+    done = CliRunner().invoke(main, ["--config", str(command.config), "trace", "items", "1"])
+    assert done.exit_code == 1
+    assert "nothing is installed in this database" in done.output
+    assert "run `cdc-daemon install`" in done.output

@@ -53,6 +53,7 @@ def ask_key(connection: Connection, settings: Settings, feed: str, key: Sequence
         key: values of the key columns, in their order, as text.
 
     Raises:
+        InstallError: nothing is installed, or by an earlier version.
         FeedError: the feed is not installed.
         CdcError: a value is none of its column's type.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from psycopg import IsolationLevel
 
+from cdc_daemon.capture.catalogue import require_schema
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.failed_entities import entity_id
 from cdc_daemon.insight.daemons import SILENT_SECONDS, Daemons, read_daemons
@@ -23,6 +24,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.control import FailedEntity
+from cdc_daemon.workers.installation import require_current
 
 QUERY_SECONDS = 5.0
 """Longest time of each statement of a question. It bounds the feed's query where the key has no index."""
@@ -32,7 +34,13 @@ LOCK_SECONDS = 1.0
 
 
 def with_short_waits(connection: Connection) -> None:
-    """Set the limits of a session that asks questions."""
+    """Set the limits of a session that asks questions.
+
+    Raises:
+        InstallError: nothing is installed, or an earlier version installed what there is.
+    """
+    require_schema(connection)
+    require_current(connection)
     for name, seconds in (("lock_timeout", LOCK_SECONDS), ("statement_timeout", QUERY_SECONDS)):
         connection.execute(statement("session.pin"), {"name": name, "value": f"{seconds * 1000:.0f}"})
 
