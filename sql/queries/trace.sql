@@ -153,14 +153,19 @@ WHERE f.feed = %(feed)s AND (t.tgenabled = 'A') IS NOT TRUE AND (c.oid IS NOT NU
 ORDER BY 1, w.place
 
 -- name: holders
--- Open transactions of others that have written to these tables, or hold a lock that keeps others from reading them.
+-- Open transactions of others that have written to these tables, or hold a lock that keeps others from reading them. A
+-- prepared one has no process; until the server restarts it keeps the virtual transaction of the session that prepared
+-- it, so it is found by the lock on its own number.
 SELECT n.nspname || '.' || c.relname, l.pid, x.gid, COALESCE(a.usename, x.owner)::pg_catalog.text, a.application_name,
        COALESCE(a.xact_start, x.prepared), a.query, pg_catalog.bool_or(l.mode = 'AccessExclusiveLock')
 FROM pg_catalog.pg_locks AS l
 JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-LEFT JOIN pg_catalog.pg_prepared_xacts AS x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction::pg_catalog.text
+LEFT JOIN pg_catalog.pg_locks AS t
+  ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid' AND t.granted
+ AND t.virtualtransaction = l.virtualtransaction
+LEFT JOIN pg_catalog.pg_prepared_xacts AS x ON x.transaction = t.transactionid
 WHERE l.locktype = 'relation' AND l.granted
   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
   AND l.relation = ANY (%(relations)s::pg_catalog.oid[])
