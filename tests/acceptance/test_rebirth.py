@@ -11,9 +11,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from cdc_daemon.pg.session import connect
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.workers import installation
 from tests.receivers.kafka import KafkaReceiver
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
@@ -57,10 +55,6 @@ class Shop(Synced):
         self.configure(sinks=self.target)
         self.install()
 
-    def uninstall(self) -> None:
-        with connect(self.dsn) as connection:
-            assert installation.uninstall(connection, self.dsn, self.settings) == []
-
     def expected(self) -> Documents:
         key = ", ".join(f"'{name}', q.{name}" for name in self.feeds["products"].key)
         with psycopg.connect(self.dsn) as connection:
@@ -98,7 +92,7 @@ CHANGES = (
 
 
 def test_uninstalled_and_installed_again(shop: Shop) -> None:
-    shop.uninstall()
+    assert shop.uninstall() == []
     execute(shop.dsn, *CHANGES)
     shop.install()
     shop.sync()
@@ -168,7 +162,7 @@ def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> No
         assert second.is_delivered()
     shop.sync("UPDATE product SET name = 'back' WHERE id = 1")
     assert not shop.is_delivered()  # two databases that deliver to one target at a time can't both be right
-    shop.uninstall()
+    assert shop.uninstall() == []
     shop.install()
     shop.sync()
     assert shop.is_delivered()

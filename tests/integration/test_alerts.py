@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.errors import FeedError, SinkUnavailable
-from tests.integration.test_delivery_recovery import events, told
 from tests.support.delivering import Delivering
+from tests.support.logged import events, told
 
 pytestmark = pytest.mark.any_server
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.feeds.hashed_documents import ComputeRemotely, Entity, RemoteBatch
 from cdc_daemon.feeds.recompute import DuplicateKey
-from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.pg.session import Connection
 from cdc_daemon.workers.helper_sessions import HelperSessions
-from cdc_daemon.workers.sync import PASSING, FeedSync
+from cdc_daemon.workers.sync import PASSING
 from tests.support.command import Feed, eventually, execute
+from tests.support.helper_session import Helpers, recompute_all
 from tests.support.synced import ITEMS, Synced
 
 pytestmark = pytest.mark.any_server
@@ -23,35 +23,6 @@ pytestmark = pytest.mark.any_server
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 
 CODES = Feed("SELECT id, code, price, note FROM item", key=("code",), options='entity = ["id"]')
-
-
-class Helpers(HelperSessions):
-    """One helper session; `begun` is called before it does anything, `used` are the sessions that worked."""
-
-    def __init__(self, dsn: str, begun: Callable[[], None] = lambda: None) -> None:
-        self.used: list[int] = []
-        self._dsn = dsn
-        self._begun = begun
-        super().__init__(self._open, 1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _open(self) -> Connection:
-        self._begun()
-        session = connect(self._dsn, lock_timeout_seconds=0.5)
-        self.used.append(session.info.backend_pid)
-        return session
-
-
-def recompute_all(sync: FeedSync) -> None:
-    """A resync without a pass before it: the chunks alone find what has changed."""
-    assert sync.request({}, reason="test", force=False)
-    while sync.drain() is not None:
-        pass
 
 
 def assert_stored_equals_query(feeds: Synced) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
@@ -26,9 +26,9 @@ def shop(connect: Connect) -> Session:
 
 
 @pytest.fixture
-def daemon(shop: Session, database: str, tmp_path: Path) -> Daemon:
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("items", "SELECT id, code FROM item", key=["id"])
+def daemon(shop: Session, database: str, tmp_path: Path) -> Bed:
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
     daemon.install()
     return daemon
 
@@ -40,32 +40,32 @@ def entries(session: Session) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def test_a_statement_writes_one_entry_however_many_rows_it_changes(daemon: Daemon, shop: Session) -> None:
+def test_a_statement_writes_one_entry_however_many_rows_it_changes(daemon: Bed, shop: Session) -> None:
     shop.execute("UPDATE item SET code = code || '!' WHERE id <= 700")
     assert entries(shop) == [(700, 700)]
     daemon.assert_in_step()
 
 
-def test_an_entry_never_holds_more_than_a_thousand_rows(daemon: Daemon, shop: Session) -> None:
+def test_an_entry_never_holds_more_than_a_thousand_rows(daemon: Bed, shop: Session) -> None:
     shop.execute("UPDATE item SET code = code || '!'")
     assert entries(shop) == [(1000, 1000), (1000, 1000), (500, 500)]
     daemon.assert_in_step()
 
 
-def test_changed_keys_are_logged_by_their_old_and_by_their_new_value(daemon: Daemon, shop: Session) -> None:
+def test_changed_keys_are_logged_by_their_old_and_by_their_new_value(daemon: Bed, shop: Session) -> None:
     shop.execute("UPDATE item SET id = id + 5000 WHERE id <= 2")
     rows = shop.execute("SELECT unnest(id) FROM cdc.changelog_public_item").fetchall()
     assert sorted(rows) == [(1,), (2,), (5001,), (5002,)]
     daemon.assert_in_step()
 
 
-def test_one_changed_key_is_logged_by_its_old_and_by_its_new_value(daemon: Daemon, shop: Session) -> None:
+def test_one_changed_key_is_logged_by_its_old_and_by_its_new_value(daemon: Bed, shop: Session) -> None:
     shop.execute("UPDATE item SET id = 5001 WHERE id = 1")
     assert shop.execute("SELECT rows, id FROM cdc.changelog_public_item").fetchall() == [(2, [1, 5001])]
     daemon.assert_in_step()
 
 
-def test_an_update_of_one_row_is_pruned_also_without_a_primary_key(daemon: Daemon, shop: Session) -> None:
+def test_an_update_of_one_row_is_pruned_also_without_a_primary_key(daemon: Bed, shop: Session) -> None:
     shop.execute("ALTER TABLE item DROP CONSTRAINT item_pkey")
     daemon.install()
     shop.execute("UPDATE item SET note = 'seen' WHERE id = 1")
@@ -77,7 +77,7 @@ def test_an_update_of_one_row_is_pruned_also_without_a_primary_key(daemon: Daemo
     daemon.assert_in_step()
 
 
-def test_an_update_of_columns_that_no_feed_uses_writes_no_entry(daemon: Daemon, shop: Session) -> None:
+def test_an_update_of_columns_that_no_feed_uses_writes_no_entry(daemon: Bed, shop: Session) -> None:
     shop.execute("UPDATE item SET note = 'seen'")
     assert entries(shop) == []
     shop.execute("UPDATE item SET note = 'seen', code = CASE id WHEN 7 THEN 'new' ELSE code END")
@@ -95,7 +95,7 @@ def test_an_update_of_columns_that_no_feed_uses_writes_no_entry(daemon: Daemon, 
     ],
 )
 def test_a_statement_that_touches_no_row_writes_no_entry_and_its_trigger_takes_no_xid(
-    write: str, daemon: Daemon, shop: Session
+    write: str, daemon: Bed, shop: Session
 ) -> None:
     with shop.transaction():
         shop.execute(write.encode())
@@ -106,7 +106,7 @@ def test_a_statement_that_touches_no_row_writes_no_entry_and_its_trigger_takes_n
     daemon.assert_in_step()
 
 
-def test_no_statement_takes_a_subtransaction_of_its_own(daemon: Daemon, shop: Session) -> None:
+def test_no_statement_takes_a_subtransaction_of_its_own(daemon: Bed, shop: Session) -> None:
     def next_xid() -> int:
         row = shop.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone()
         assert row is not None
@@ -125,12 +125,12 @@ def test_no_statement_takes_a_subtransaction_of_its_own(daemon: Daemon, shop: Se
     daemon.assert_in_step()
 
 
-def test_truncate_writes_an_unknown_entry(daemon: Daemon, shop: Session) -> None:
+def test_truncate_writes_an_unknown_entry(daemon: Bed, shop: Session) -> None:
     daemon.assert_in_step()
     shop.execute("TRUNCATE item")
     assert entries(shop) == [(None, None)]
     daemon.assert_in_step()
-    assert daemon.documents("items") == {}
+    assert daemon.delivered_texts("items") == {}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_truncate_writes_an_unknown_entry(daemon: Daemon, shop: Session) -> None
     ],
 )
 def test_a_used_column_that_is_renamed_or_dropped_fails_no_write_and_leaves_an_unknown_entry(
-    break_: str, repair: str, daemon: Daemon, shop: Session
+    break_: str, repair: str, daemon: Bed, shop: Session
 ) -> None:
     daemon.assert_in_step()
     shop.execute(break_.encode())
@@ -152,7 +152,7 @@ def test_a_used_column_that_is_renamed_or_dropped_fails_no_write_and_leaves_an_u
     daemon.assert_in_step()
 
 
-def test_a_link_whose_type_grows_fails_no_write(daemon: Daemon, shop: Session) -> None:
+def test_a_link_whose_type_grows_fails_no_write(daemon: Bed, shop: Session) -> None:
     daemon.assert_in_step()
     shop.execute("ALTER TABLE item ALTER COLUMN id TYPE bigint")
     shop.execute("INSERT INTO item VALUES (5000000000, 'large')")

@@ -10,60 +10,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
+from tests.support.planted import plant
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
-
-# Everything that a body names, and what PostgreSQL looks up by itself for other spellings of the same.
-SHADOWS = """
-CREATE SCHEMA evil;
-CREATE TABLE evil.called (what text);
-GRANT USAGE ON SCHEMA evil TO PUBLIC;
-GRANT INSERT ON evil.called TO PUBLIC;
-CREATE FUNCTION evil.trap(what text) RETURNS void LANGUAGE sql AS
-    $$INSERT INTO evil.called VALUES (what || ' as ' || current_user)$$;
-CREATE FUNCTION evil.unnest(anyarray) RETURNS SETOF anyelement LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('unnest'); RETURN; END$$;
-CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('clock_timestamp'); RETURN NULL; END$$;
-CREATE FUNCTION evil.pg_current_xact_id() RETURNS xid8 LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('pg_current_xact_id'); RETURN NULL; END$$;
-CREATE FUNCTION evil.date_part(text, timestamptz) RETURNS float8 LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('date_part'); RETURN 0; END$$;
-CREATE FUNCTION evil.gather(state anyarray, value anynonarray) RETURNS anyarray LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('array_agg'); RETURN state; END$$;
-CREATE AGGREGATE evil.array_agg(anynonarray) (SFUNC = evil.gather, STYPE = anyarray, INITCOND = '{}');
-CREATE FUNCTION evil.either(state boolean, value boolean) RETURNS boolean LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('bool_or'); RETURN state; END$$;
-CREATE AGGREGATE evil.bool_or(boolean) (SFUNC = evil.either, STYPE = boolean);
-CREATE FUNCTION evil.counted(state bigint) RETURNS bigint LANGUAGE plpgsql AS
-    $$BEGIN PERFORM evil.trap('count'); RETURN 0; END$$;
-CREATE AGGREGATE evil.count(*) (SFUNC = evil.counted, STYPE = bigint, INITCOND = '0');
-CREATE DOMAIN evil.text AS pg_catalog.text CHECK (evil.trap('type text') IS NOT NULL);
-CREATE DOMAIN evil.int8 AS pg_catalog.int8 CHECK (evil.trap('type int8') IS NOT NULL);
-CREATE DOMAIN evil.bool AS pg_catalog.bool CHECK (evil.trap('type bool') IS NOT NULL);
-"""
-
-OPERATORS = [
-    (operator, left, left)
-    for left in ("integer", "bigint", "pg_catalog.text", "boolean", "numeric", "uuid")
-    for operator in ("=", "<>", ">", "-", "+", "%", "/")
-] + [("||", "anyarray", "anyarray"), ("||", "anyarray", "anynonarray"), ("*<>", "record", "record")]
-
-
-def plant(session: Session) -> None:
-    session.execute(SHADOWS.encode())
-    for number, (operator, left, right) in enumerate(OPERATORS):
-        array = left == "anyarray"
-        result = "anyarray" if array else "boolean"
-        value = "$1" if array else "false"
-        session.execute(
-            f"CREATE FUNCTION evil.operator_{number}({left}, {right}) RETURNS {result} LANGUAGE plpgsql AS"
-            f" $$BEGIN PERFORM evil.trap('{operator}'); RETURN {value}; END$$;"
-            f" CREATE OPERATOR evil.{operator} (FUNCTION = evil.operator_{number}, LEFTARG = {left},"
-            f" RIGHTARG = {right})".encode()
-        )
 
 
 @pytest.fixture
@@ -90,9 +41,9 @@ def writer(shop: Session, connect: Connect) -> Iterator[Session]:
 
 
 @pytest.fixture
-def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path, database)
-    daemon.feed(
+def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Bed]:
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed(
         "items",
         "SELECT i.id, i.code, i.size, i.tags, (SELECT sum(p.amount) FROM part AS p"
         " WHERE p.item_id = i.id AND p.tag = i.code) AS amount FROM item AS i",
@@ -115,7 +66,7 @@ WRITES = (
 )
 
 
-def test_a_writer_without_any_right_on_schema_cdc_can_write(daemon: Daemon, writer: Session) -> None:
+def test_a_writer_without_any_right_on_schema_cdc_can_write(daemon: Bed, writer: Session) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         writer.execute("SELECT FROM cdc.changelog_public_item")
     for write in WRITES:
@@ -123,14 +74,14 @@ def test_a_writer_without_any_right_on_schema_cdc_can_write(daemon: Daemon, writ
         daemon.assert_in_step()
 
 
-def test_nobody_but_a_trigger_can_call_a_capture_function(daemon: Daemon, writer: Session) -> None:
+def test_nobody_but_a_trigger_can_call_a_capture_function(daemon: Bed, writer: Session) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         writer.execute("SELECT cdc.capture_public_item()")
     daemon.assert_in_step()
 
 
 def test_what_a_writer_plants_in_its_search_path_is_never_called(
-    daemon: Daemon, writer: Session, shop: Session
+    daemon: Bed, writer: Session, shop: Session
 ) -> None:
     plant(shop)
     writer.execute("SET search_path = evil, pg_catalog, public")

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
@@ -37,9 +37,9 @@ def shop(connect: Connect) -> psycopg.Connection[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def daemon(shop: psycopg.Connection[Any], database: str, tmp_path: Path) -> Daemon:
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("products", PRODUCTS, key=["id"])
+def daemon(shop: psycopg.Connection[Any], database: str, tmp_path: Path) -> Bed:
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("products", PRODUCTS, key=["id"])
     daemon.install()
     daemon.assert_in_step()
     return daemon
@@ -81,16 +81,14 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_the_documents_follow(write: str, daemon: Daemon, shop: psycopg.Connection[Any]) -> None:
-    before = daemon.expected("products")
+def test_the_documents_follow(write: str, daemon: Bed, shop: psycopg.Connection[Any]) -> None:
+    before = daemon.queried_texts("products")
     shop.execute(write.encode())
-    assert daemon.expected("products") != before
+    assert daemon.queried_texts("products") != before
     daemon.assert_in_step()
 
 
-def test_rows_that_swap_their_keys_swap_their_documents(
-    daemon: Daemon, shop: psycopg.Connection[Any]
-) -> None:
+def test_rows_that_swap_their_keys_swap_their_documents(daemon: Bed, shop: psycopg.Connection[Any]) -> None:
     shop.execute(
         "ALTER TABLE price DROP CONSTRAINT price_pkey, ADD PRIMARY KEY (product_id, tier) DEFERRABLE"
     )
@@ -98,18 +96,18 @@ def test_rows_that_swap_their_keys_swap_their_documents(
     daemon.assert_in_step()
     shop.execute("UPDATE price SET product_id = 3 - product_id WHERE product_id IN (1, 2)")
     daemon.assert_in_step()
-    assert b'"prices":[3, 4]' in daemon.documents("products")["[1]"]
+    assert b'"prices":[3, 4]' in daemon.delivered_texts("products")["[1]"]
 
 
-def test_copied_rows_are_delivered(daemon: Daemon, shop: psycopg.Connection[Any]) -> None:
+def test_copied_rows_are_delivered(daemon: Bed, shop: psycopg.Connection[Any]) -> None:
     with shop.cursor().copy("COPY product (id, sku, name) FROM STDIN") as copy:
         for number in range(2000, 4500):
             copy.write_row((number, f"c-{number}", "copied"))
     daemon.assert_in_step()
-    assert len(daemon.documents("products")) == 2520
+    assert len(daemon.delivered_texts("products")) == 2520
 
 
-def test_merge_is_captured_in_all_that_it_does(daemon: Daemon, shop: psycopg.Connection[Any]) -> None:
+def test_merge_is_captured_in_all_that_it_does(daemon: Bed, shop: psycopg.Connection[Any]) -> None:
     if shop.info.server_version < 150000:
         with pytest.raises(psycopg.errors.SyntaxError):  # MERGE came with 15
             shop.execute("MERGE INTO price USING product ON false WHEN MATCHED THEN DELETE")
@@ -121,25 +119,25 @@ def test_merge_is_captured_in_all_that_it_does(daemon: Daemon, shop: psycopg.Con
         " WHEN NOT MATCHED THEN INSERT VALUES (w.id, w.tier, 6)"
     )
     daemon.assert_in_step()
-    documents = daemon.documents("products")
+    documents = daemon.delivered_texts("products")
     assert b'"prices":[3]' in documents["[1]"]
     assert b'"prices":[5, 4]' in documents["[2]"]
     assert b'"prices":[4, 5, 6]' in documents["[3]"]
 
 
 def test_what_a_prepared_transaction_wrote_is_delivered_once_it_is_committed(
-    daemon: Daemon, shop: psycopg.Connection[Any], connect: Connect
+    daemon: Bed, shop: psycopg.Connection[Any], connect: Connect
 ) -> None:
     shop.execute(
         "BEGIN; UPDATE product SET name = 'prepared' WHERE id = 1; PREPARE TRANSACTION 'order-of-goods'"
     )
     connect().execute("UPDATE product SET name = 'after' WHERE id = 2")
     daemon.assert_in_step()
-    assert b"prepared" not in daemon.documents("products")["[1]"]
-    assert b"after" in daemon.documents("products")["[2]"]
+    assert b"prepared" not in daemon.delivered_texts("products")["[1]"]
+    assert b"after" in daemon.delivered_texts("products")["[2]"]
     shop.execute("COMMIT PREPARED 'order-of-goods'")
     daemon.assert_in_step()
-    assert b"prepared" in daemon.documents("products")["[1]"]
+    assert b"prepared" in daemon.delivered_texts("products")["[1]"]
 
 
 @pytest.mark.parametrize(
@@ -161,11 +159,11 @@ def test_a_change_that_equality_does_not_see_is_captured(
     shop = connect()
     shop.execute(f"CREATE TABLE item (id int PRIMARY KEY, value {column})".encode())
     shop.execute(f"INSERT INTO item VALUES (1, '{before}')".encode())
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("items", "SELECT id, value::text AS value FROM item", key=["id"])
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("items", "SELECT id, value::text AS value FROM item", key=["id"])
     daemon.install()
     daemon.assert_in_step()
-    old = daemon.documents("items")
+    old = daemon.delivered_texts("items")
     shop.execute(f"UPDATE item SET value = '{after}'".encode())
     daemon.assert_in_step()
-    assert daemon.documents("items") != old
+    assert daemon.delivered_texts("items") != old

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
-Follow = Callable[..., Daemon]
+Follow = Callable[..., Bed]
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def shop(connect: Connect) -> Session:
 def follow(shop: Session, database: str, tmp_path: Path) -> Follow:
     """Makes tables, installs capture for a query of them and delivers it once."""
 
-    def _follow(schema: str, query: str, *, key: tuple[str, ...] = ("id",)) -> Daemon:
+    def _follow(schema: str, query: str, *, key: tuple[str, ...] = ("id",)) -> Bed:
         shop.execute(schema.encode())
-        daemon = Daemon(tmp_path, database)
-        daemon.feed("items", query, key=key)
+        daemon = Bed(tmp_path, database)
+        daemon.add_feed("items", query, key=key)
         daemon.install()
         daemon.assert_in_step()
         return daemon
@@ -64,10 +64,10 @@ def test_a_partitioned_table_is_followed_whichever_way_it_is_written(
     write: str, shop: Session, follow: Follow
 ) -> None:
     daemon = follow(PARTITIONED, "SELECT id, region, code FROM item")
-    before = daemon.documents("items")
+    before = daemon.delivered_texts("items")
     shop.execute(write.encode())
     daemon.assert_in_step()
-    assert daemon.documents("items") != before
+    assert daemon.delivered_texts("items") != before
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_an_inheritance_child_is_followed(write: str, shop: Session, follow: Fol
         " INSERT INTO item VALUES (1, 'a'); INSERT INTO child VALUES (2, 'b', 'x')",
         "SELECT id, code FROM item",
     )
-    before = daemon.documents("items")
+    before = daemon.delivered_texts("items")
     shop.execute(write.encode())
     daemon.assert_in_step()
-    assert daemon.documents("items") != before
+    assert daemon.delivered_texts("items") != before
 
 
 def test_a_table_without_a_primary_key_is_followed(shop: Session, follow: Follow) -> None:
@@ -128,20 +128,20 @@ def test_keywords_capitals_and_the_changelogs_own_column_names_are_names_like_ot
     ):
         shop.execute(f'UPDATE "Select"."Order" SET "{column}" = {value}'.encode())
         daemon.assert_in_step()
-    assert len(daemon.documents("items")) == 1
+    assert len(daemon.delivered_texts("items")) == 1
 
 
 def test_long_names_in_schemas_that_look_alike_are_kept_apart(
     shop: Session, database: str, tmp_path: Path
 ) -> None:
     long = "t" * 63
-    daemon = Daemon(tmp_path, database)
+    daemon = Bed(tmp_path, database)
     tables = ('a_b"."c', 'a"."b_c', f'a_b"."{long}', f'a"."{long[:-1]}u', f'a"."{long}')
     shop.execute("CREATE SCHEMA a_b; CREATE SCHEMA a")
     for number, table in enumerate(tables):
         shop.execute(f'CREATE TABLE "{table}" (id int PRIMARY KEY, code text)'.encode())
         shop.execute(f"INSERT INTO \"{table}\" VALUES (1, '{number}')".encode())
-        daemon.feed(f"feed{number}", f'SELECT id, code FROM "{table}"', key=["id"])
+        daemon.add_feed(f"feed{number}", f'SELECT id, code FROM "{table}"', key=["id"])
     daemon.install()
     daemon.assert_in_step()
     for number, table in enumerate(tables):
@@ -193,10 +193,10 @@ def test_a_link_of_any_type_finds_its_documents(
         f"DELETE FROM part WHERE place = {other}",
         "UPDATE item SET place = NULL WHERE id = 2",
     ):
-        before = daemon.documents("items")
+        before = daemon.delivered_texts("items")
         shop.execute(write.encode())
         daemon.assert_in_step()
-        assert daemon.documents("items") != before
+        assert daemon.delivered_texts("items") != before
     unknown = shop.execute("SELECT count(*) FROM cdc.changelog_public_part WHERE rows IS NULL").fetchone()
     assert unknown == (0,)
 
@@ -211,4 +211,4 @@ def test_generated_columns_are_followed_through_what_they_are_made_of(shop: Sess
     )
     shop.execute("UPDATE item SET base = 10 WHERE id = 1; INSERT INTO item VALUES (3, 5)")
     daemon.assert_in_step()
-    assert b'"twice_stored":20' in daemon.documents("items")["[1]"]
+    assert b'"twice_stored":20' in daemon.delivered_texts("items")["[1]"]

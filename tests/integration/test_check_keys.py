@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from cdc_daemon.cli import main
 from tests.conftest import Connect
-from tests.integration.test_analysis_soundness import insertion
 from tests.support.delta import follow
+from tests.support.soundness.changes import insertion
 from tests.support.soundness.queries import CASES, COLUMNS, SCHEMA
 
 pytestmark = pytest.mark.any_server

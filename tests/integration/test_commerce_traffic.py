@@ -15,7 +15,7 @@ from cdc_daemon.commerce.load import create
 from cdc_daemon.commerce.size import Size
 from cdc_daemon.commerce.traffic import Traffic
 from cdc_daemon.errors import CdcError
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 pytestmark = pytest.mark.any_server
 
@@ -30,9 +30,9 @@ def test_every_feed_follows_every_kind_of_edit(connect: Connect, database: str, 
     session = connect()
     for _ in create(session, SIZE, today="2024-05-06"):
         pass
-    daemon = Daemon(tmp_path, database)
+    daemon = Bed(tmp_path, database)
     for name, feed in tomllib.loads((CONFIG / "commerce.toml").read_text())["feeds"].items():
-        daemon.feed(name, (CONFIG / feed.pop("query")).read_text(), **feed)
+        daemon.add_feed(name, (CONFIG / feed.pop("query")).read_text(), **feed)
     daemon.install()
     daemon.assert_in_step()
     edits = Traffic(session, random.Random(5))  # noqa: S311 # the same edits each time

@@ -16,8 +16,8 @@ from cdc_daemon.service import Service
 from cdc_daemon.workers import control, watcher
 from cdc_daemon.workers.resync import Resync
 from tests.conftest import Connect
+from tests.support.bed import Bed
 from tests.support.command import eventually, execute
-from tests.support.daemon import Daemon
 from tests.support.delivering import Delivering, closed_later
 from tests.support.synced import Synced
 
@@ -298,11 +298,11 @@ def test_a_sink_that_was_removed_leaves_nothing_behind(
 
 def test_a_feed_that_a_sink_takes_no_more_leaves_nothing_behind(database: str, tmp_path: Path) -> None:
     execute(database, "CREATE TABLE item (id int PRIMARY KEY, code text); INSERT INTO item VALUES (1, 'a')")
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("items", "SELECT id, code FROM item", key=["id"])
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
     daemon.install()
     daemon.run_once()
-    daemon.feed("items", "SELECT id, code FROM item", key=["id"], sinks=[])
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"], sinks=[])
     assert [step.what for step in daemon.wanted()] == ["delivery of feed items to sink out"]
     daemon.install()
     assert daemon.wanted() == []

@@ -195,7 +195,7 @@ def test_keys_of_composite_types_and_arrays_are_found_again(
         """INSERT INTO product SELECT n, ROW('a "b", c', n)::place, ARRAY['x', '{' || n], 'c' || n"""
         " FROM generate_series(1, 5) AS n"
     )
-    query, key = "SELECT id, at, tags, code FROM product", '"at", "tags", "code"'
+    query, key = "SELECT id, at, tags, code FROM product", ("at", "tags", "code")
     delivering = installed(database, tmp_path, query, key)
     delivering.sink.refused = {"c3"}
     delivering.catch_up()

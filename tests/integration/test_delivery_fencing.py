@@ -22,7 +22,9 @@ def taken_over(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> Calla
     def take_over(*statements: str) -> None:
         delivering.sink.during = lambda: None
         delivering.execute("UPDATE cdc.sink_state SET leased_until = now() - interval '1 second'")
-        other = Delivering(delivering.dsn, delivering.folder, SelectiveSink(taken=receiver))
+        other = Delivering(
+            delivering.folder, delivering.dsn, delivering.feeds["products"], SelectiveSink(taken=receiver)
+        )
         other.sink.wants_previous = delivering.sink.wants_previous
         with monkeypatch.context() as patch:
             patch.setattr(lease, "THIS_PROCESS", "another daemon")

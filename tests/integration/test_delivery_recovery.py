@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import io
-import logging
 import threading
-from collections.abc import Iterator
 
-import orjson
 import pytest
-import structlog
 
-from cdc_daemon import log
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.workers import delivery
 from tests.support.command import eventually
 from tests.support.delivering import Delivering
+from tests.support.logged import events, told
 
 pytestmark = pytest.mark.any_server
+
+__all__ = ["told"]
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "LONGEST_PAUSE_SECONDS", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def told() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    log.configure("info", "json", written)
-    yield written
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-
-
-def events(told: io.StringIO) -> list[str]:
-    return [str(orjson.loads(line)["event"]) for line in told.getvalue().splitlines()]
 
 
 def last_delivered(delivering: Delivering) -> tuple[object, ...]:

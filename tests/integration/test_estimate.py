@@ -14,48 +14,31 @@ from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.estimate import Estimate, estimate
 from cdc_daemon.estimate.arithmetic import Range
 from cdc_daemon.feeds import sample
-from cdc_daemon.pg.session import connect as open_session
-from cdc_daemon.settings import load
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
+from tests.support.command import toml
 
 pytestmark = pytest.mark.any_server
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
 
-class Shop:
-    """Feeds and sinks over a database, in a configuration of the test."""
+class Shop(Bed):
+    """A bed with sinks that nothing is sent to."""
 
-    def __init__(self, folder: Path, dsn: str) -> None:
-        self.folder = folder
-        self.dsn = dsn
-        self.sections: dict[str, dict[str, Any]] = {"database": {"dsn": dsn}}
-
-    def feed(self, name: str, query: str, *, key: list[str], **options: Any) -> None:
-        (self.folder / f"{name}.sql").write_text(query)
-        self.sections[f"feeds.{name}"] = {"query": f"{name}.sql", "key": key, **options}
-
-    def sink(self, name: str, **options: Any) -> None:
-        self.sections[f"sinks.{name}"] = {
-            "type": "http",
-            "url": "http://127.0.0.1:9/{feed}",
-            **options,
-        }
+    def add_sink(self, name: str, **options: Any) -> None:
+        values = {"type": "http", "url": "http://127.0.0.1:9/{feed}", **options}
+        self.configure(sinks=f"{self.tables['sinks']}\n[sinks.{name}]\n{toml(values)}\n")
 
     def estimate(self, *feeds: str) -> Estimate:
-        lines: list[str] = []
-        for section, options in self.sections.items():
-            lines += [f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in options.items())]
-        (self.folder / "cdc.toml").write_text("\n".join(lines) + "\n")
-        settings = load(self.folder / "cdc.toml", environ={})
-        with open_session(self.dsn) as connection:
-            plans = plan_feeds(connection, settings, feeds or list(settings.feeds))
-            return estimate(connection, settings, [plan.definition for plan in plans])
+        settings = self.settings
+        with self.session() as session:
+            plans = plan_feeds(session, settings, feeds or list(settings.feeds))
+            return estimate(session, settings, [plan.definition for plan in plans])
 
 
 @pytest.fixture
 def shop(tmp_path: Path, database: str) -> Shop:
-    return Shop(tmp_path, database)
+    return Shop(tmp_path, database, sinks="")
 
 
 PUBLISHED_SHOP = """
@@ -104,15 +87,15 @@ def test_the_published_estimate_comes_out_over_a_shop_of_that_size(shop: Shop, c
     for feed, (tables, key, *_) in PUBLISHED.items():
         outputs = [name if len(name) > 1 else f"{name}.id AS {name}" for name in key]
         entity = {"entity": ["a"]} if "a" in key else {}
-        shop.feed(
+        shop.add_feed(
             feed,
             f"SELECT {', '.join(outputs)} FROM {tables}",
             key=key,
             sinks=["prices" if feed == "prices" else "others"],
             **entity,
         )
-    shop.sink("others", batch_records=100, requests_per_second=2)
-    shop.sink("prices", batch_records=500, requests_per_second=2)
+    shop.add_sink("others", batch_records=100, requests_per_second=2)
+    shop.add_sink("prices", batch_records=500, requests_per_second=2)
     found = shop.estimate()
     told = {
         name: (
@@ -144,11 +127,11 @@ def test_of_few_entities_all_are_measured_and_the_bytes_are_those_that_are_deliv
     shop: Shop, connect: Connect, tmp_path: Path
 ) -> None:
     connect().execute(PRODUCTS.format(products=1234).encode())
-    shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
+    shop.add_feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     (tmp_path / "daemon").mkdir()
-    daemon = Daemon(tmp_path / "daemon", shop.dsn)
-    daemon.feed("products", QUERY, key=["id", "view"], entity=["id"])
+    daemon = Bed(tmp_path / "daemon", shop.dsn)
+    daemon.add_feed("products", QUERY, key=["id", "view"], entity=["id"])
     daemon.install()
     daemon.run_once()
     *lines, end = (daemon.folder / "out" / "products.ndjson").read_bytes().splitlines()
@@ -168,7 +151,7 @@ def test_of_many_entities_some_are_measured_spread_over_all_and_the_truth_is_in_
     shop: Shop, connect: Connect
 ) -> None:
     connect().execute(PRODUCTS.format(products=30_000).encode())
-    shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
+    shop.add_feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     query = f"""
         SELECT sum(length(row_to_json(q)::text) + length(row_to_json(k)::text))
@@ -187,7 +170,7 @@ def test_a_sample_that_takes_long_ends_early_and_is_spread_all_the_same(
 ) -> None:
     monkeypatch.setattr(sample, "ENOUGH_SECONDS", 0.0)
     connect().execute(PRODUCTS.format(products=30_000).encode())
-    shop.feed("products", QUERY, key=["id", "view"], entity=["id"])
+    shop.add_feed("products", QUERY, key=["id", "view"], entity=["id"])
     (found,) = shop.estimate().feeds.values()
     assert found.documents == 60_000
     assert found.sampled_entities == 2 * sample.RUN_ENTITIES
@@ -203,7 +186,7 @@ def test_an_estimate_needs_no_installation_and_leaves_nothing_behind(shop: Shop,
         SELECT oid, xmin::text FROM pg_class UNION ALL SELECT oid, xmin::text FROM pg_namespace ORDER BY 1, 2
     """
     before = observer.execute(objects).fetchall()
-    shop.feed("products", QUERY, key=["id", "view"])
+    shop.add_feed("products", QUERY, key=["id", "view"])
     shop.estimate()
     assert observer.execute(objects).fetchall() == before
 
@@ -218,7 +201,7 @@ def test_the_server_refuses_a_query_that_would_write(shop: Shop, connect: Connec
         AS 'INSERT INTO seen VALUES ($1) RETURNING id';
         """
     )
-    shop.feed(
+    shop.add_feed(
         "products",
         "SELECT p.id, see(p.id) AS seen FROM product AS p WHERE see(p.id) > 0",
         key=["id"],
@@ -233,19 +216,19 @@ def test_documents_are_those_of_the_query_now_and_not_those_that_are_stored(
     shop: Shop, connect: Connect, tmp_path: Path
 ) -> None:
     connect().execute(PRODUCTS.format(products=10).encode())
-    daemon = Daemon(tmp_path, shop.dsn)
-    daemon.feed("products", QUERY, key=["id", "view"])
+    daemon = Bed(tmp_path, shop.dsn)
+    daemon.add_feed("products", QUERY, key=["id", "view"])
     daemon.install()
     daemon.run_once()
     connect().execute("DELETE FROM product WHERE id > 7")
-    shop.feed("products", QUERY, key=["id", "view"])
+    shop.add_feed("products", QUERY, key=["id", "view"])
     assert shop.estimate().feeds["products"].documents == 14
 
 
 def test_a_feed_without_documents_has_nothing_to_deliver(shop: Shop, connect: Connect) -> None:
     connect().execute(PRODUCTS.format(products=0).encode())
-    shop.feed("products", QUERY, key=["id", "view"])
-    shop.sink("catalog", requests_per_second=2)
+    shop.add_feed("products", QUERY, key=["id", "view"])
+    shop.add_sink("catalog", requests_per_second=2)
     found = shop.estimate().feeds["products"]
     assert (found.documents, found.document_bytes, found.bytes) == (0, None, Range.exactly(0))
     assert found.sinks["catalog"].requests == Range.exactly(1)  # the end of the full snapshot
@@ -253,7 +236,7 @@ def test_a_feed_without_documents_has_nothing_to_deliver(shop: Shop, connect: Co
 
 def test_entity_columns_may_be_called_as_anything_in_the_statement(shop: Shop, connect: Connect) -> None:
     connect().execute(PRODUCTS.format(products=300).encode())
-    shop.feed(
+    shop.add_feed(
         "products",
         "SELECT p.id AS place, p.id % 3 AS documents, p.name AS key, p.id % 7 AS entity_1 FROM product AS p",
         key=["place", "documents"],
@@ -266,9 +249,9 @@ def test_entity_columns_may_be_called_as_anything_in_the_statement(shop: Shop, c
 
 def test_a_feed_is_delivered_when_it_is_computed(shop: Shop, connect: Connect) -> None:
     connect().execute(PRODUCTS.format(products=1000).encode())
-    shop.feed("products", QUERY, key=["id", "view"])
-    shop.sink("slow", batch_records=100, requests_per_second=0.1)
-    shop.sink("fast", batch_records=100, requests_per_second=1e6)
+    shop.add_feed("products", QUERY, key=["id", "view"])
+    shop.add_sink("slow", batch_records=100, requests_per_second=0.1)
+    shop.add_sink("fast", batch_records=100, requests_per_second=1e6)
     found = shop.estimate().feeds["products"]
     slow, fast = found.sinks["slow"], found.sinks["fast"]
     assert slow.requests == fast.requests == Range.exactly(21)

@@ -14,7 +14,7 @@ import pytest
 
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.binaries import find_binaries
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
@@ -58,10 +58,10 @@ def shop(connect: Connect) -> Session:
 
 
 @pytest.fixture
-def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path, database, database={"lock_timeout_seconds": 0.01, "install_attempts": 1})
-    daemon.feed("items", "SELECT id, code FROM item", key=["id"])
-    daemon.feed("parts", PARTS, key=["id"])
+def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Bed]:
+    daemon = Bed(tmp_path, database, database={"lock_timeout_seconds": 0.01, "install_attempts": 1})
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
+    daemon.add_feed("parts", PARTS, key=["id"])
     yield daemon
     shop.rollback()
     assert daemon.uninstall() == []  # the owner role belongs to the server, not to the test's database
@@ -71,17 +71,17 @@ def listing(session: Session) -> list[str]:
     return [row[0] for row in session.execute(LISTING.encode(), (session.info.dbname,)).fetchall()]
 
 
-def test_a_second_install_does_nothing(daemon: Daemon, shop: Session) -> None:
+def test_a_second_install_does_nothing(daemon: Bed, shop: Session) -> None:
     assert daemon.install()
     before = listing(shop)
     assert daemon.install() == []
     assert listing(shop) == before
     daemon.assert_in_step()
     assert daemon.install() == []
-    assert daemon.status().drift == []
+    assert daemon.read_status().drift == []
 
 
-def test_asking_what_would_be_done_changes_nothing(daemon: Daemon, shop: Session) -> None:
+def test_asking_what_would_be_done_changes_nothing(daemon: Bed, shop: Session) -> None:
     before = listing(shop)
     wanted = [step.what for step in daemon.wanted()]
     assert daemon.script()
@@ -89,7 +89,7 @@ def test_asking_what_would_be_done_changes_nothing(daemon: Daemon, shop: Session
     assert [step.what for step in daemon.install()] == wanted
 
 
-def test_the_script_run_by_psql_is_the_same_as_an_install(daemon: Daemon, shop: Session) -> None:
+def test_the_script_run_by_psql_is_the_same_as_an_install(daemon: Bed, shop: Session) -> None:
     psql = find_binaries("machine") / "psql"
     run = subprocess.run(
         [psql, "--no-psqlrc", "--quiet", "--file=-", daemon.dsn],
@@ -105,7 +105,7 @@ def test_the_script_run_by_psql_is_the_same_as_an_install(daemon: Daemon, shop: 
     daemon.assert_in_step()
 
 
-def test_uninstall_leaves_nothing(daemon: Daemon, shop: Session) -> None:
+def test_uninstall_leaves_nothing(daemon: Bed, shop: Session) -> None:
     before = listing(shop)
     daemon.install()
     daemon.assert_in_step()
@@ -120,7 +120,7 @@ def test_uninstall_leaves_nothing(daemon: Daemon, shop: Session) -> None:
 
 
 def test_an_install_names_who_holds_a_table_and_succeeds_after_that(
-    daemon: Daemon, shop: Session, connect: Connect
+    daemon: Bed, shop: Session, connect: Connect
 ) -> None:
     writer = connect(autocommit=False)
     writer.execute("UPDATE item SET code = 'late' WHERE id = 1")
@@ -138,9 +138,8 @@ def test_an_install_names_who_holds_a_table_and_succeeds_after_that(
     daemon.assert_in_step()
 
 
-def test_two_installers_at_once_do_no_harm(daemon: Daemon, shop: Session) -> None:
-    daemon.database = {}
-    _ = daemon.config
+def test_two_installers_at_once_do_no_harm(daemon: Bed, shop: Session) -> None:
+    daemon.configure()
     ready = threading.Barrier(2)
     settings = daemon.settings
 
@@ -174,15 +173,15 @@ NOBODYS_BODY = (
     ],
 )
 def test_what_was_damaged_by_hand_shows_as_drift_and_an_install_mends_it(
-    damage: str, daemon: Daemon, shop: Session
+    damage: str, daemon: Bed, shop: Session
 ) -> None:
     daemon.install()
     daemon.assert_in_step()
     shop.execute(damage.encode())
     shop.execute("UPDATE item SET code = 'unseen' WHERE id = 2; UPDATE part SET label = 'unseen'")
-    assert daemon.status().drift
+    assert daemon.read_status().drift
     assert daemon.install()
-    assert daemon.status().drift == []
+    assert daemon.read_status().drift == []
     daemon.assert_in_step()
     shop.execute("UPDATE item SET code = 'seen' WHERE id = 1; INSERT INTO item VALUES (3, 'new')")
     daemon.assert_in_step()
@@ -198,7 +197,7 @@ def test_what_was_damaged_by_hand_shows_as_drift_and_an_install_mends_it(
     ],
 )
 def test_rights_that_a_restored_dump_lacks_show_as_drift_and_an_install_gives_them(
-    daemon: Daemon, shop: Session, damage: str
+    daemon: Bed, shop: Session, damage: str
 ) -> None:
     daemon.install()
     [owner] = shop.execute(
@@ -220,11 +219,11 @@ def test_rights_that_a_restored_dump_lacks_show_as_drift_and_an_install_gives_th
 
 
 def test_a_feed_that_is_no_longer_configured_goes_with_the_triggers_that_only_it_needed(
-    daemon: Daemon, shop: Session
+    daemon: Bed, shop: Session
 ) -> None:
     daemon.install()
     daemon.assert_in_step()
-    del daemon.feeds["parts"]
+    daemon.drop_feeds("parts")
     dropped = {step.what for step in daemon.install() if step.action == "drop"}
     assert "triggers on public.part" in dropped
     left = listing(shop)

@@ -13,14 +13,14 @@ from cdc_daemon.insight.status import read_status
 from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
 from cdc_daemon.workers.owner_role import default_owner
+from tests.support.bed import Bed
 from tests.support.command import execute
-from tests.support.daemon import Daemon
 
 FIRST_VERSION = Path(__file__).parents[1] / "fixtures" / "installed" / "first_version.sql"
 
 
 @pytest.fixture
-def older(database: str, tmp_path: Path) -> Daemon:
+def older(database: str, tmp_path: Path) -> Bed:
     """Installed by the first version."""
     execute(database, FIRST_VERSION.read_text())
     with connect(database) as session:
@@ -34,12 +34,12 @@ def older(database: str, tmp_path: Path) -> Daemon:
             "ALTER FUNCTION cdc.capture_public_item() OWNER TO {}",
         ):
             session.execute(sql.SQL(text).format(owner))
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("items", "SELECT id, code FROM item", key=["id"])
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
     return daemon
 
 
-def test_install_brings_it_to_this_version(older: Daemon) -> None:
+def test_install_brings_it_to_this_version(older: Bed) -> None:
     assert [step.what for step in older.wanted() if "migration" in step.what] == [
         f"migration {path.stem} of schema cdc"
         for path in sorted((sql_directory() / "migrations").glob("*.sql"))
@@ -53,7 +53,7 @@ def test_install_brings_it_to_this_version(older: Daemon) -> None:
     assert older.uninstall() == []
 
 
-def test_failed_items_of_it_are_found_by_their_digest(older: Daemon) -> None:
+def test_failed_items_of_it_are_found_by_their_digest(older: Bed) -> None:
     with connect(older.dsn) as session:
         session.execute('UPDATE cdc.failed_item SET key = key || \'{"price": [1.050, "1.50", 100, 7.00]}\'')
         for step in older.wanted():
@@ -66,14 +66,14 @@ def test_failed_items_of_it_are_found_by_their_digest(older: Daemon) -> None:
         assert session.execute(query.format(*ids)).fetchall() == [(True, True)]
 
 
-def test_a_daemon_does_not_begin_before_that_and_status_says_why(older: Daemon) -> None:
+def test_a_daemon_does_not_begin_before_that_and_status_says_why(older: Bed) -> None:
     with pytest.raises(InstallError, match="earlier version"):
         older.run_once()
     with connect(older.dsn) as session, pytest.raises(InstallError, match="earlier version"):
         read_status(session, older.settings)
 
 
-def test_a_dba_gets_the_same_as_a_script(older: Daemon) -> None:
+def test_a_dba_gets_the_same_as_a_script(older: Bed) -> None:
     script = older.script()
     assert "CREATE TABLE cdc.delivered_document" in script
     execute(older.dsn, *_statements(script))

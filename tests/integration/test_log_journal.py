@@ -17,7 +17,7 @@ from cdc_daemon.insight.log_search import Search
 from tests.receivers import journald
 from tests.receivers.journald import Journald
 from tests.support.command import eventually
-from tests.unit.test_log import configure_for_journal
+from tests.support.journal import configure_for_journal
 
 
 @pytest.fixture(scope="module")

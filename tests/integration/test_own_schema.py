@@ -12,7 +12,7 @@ from cdc_daemon.cli.group import main
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.statements import sql_directory
 from tests.conftest import Connect
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 pytestmark = pytest.mark.any_server
 
@@ -26,28 +26,28 @@ def _as_usual() -> Iterator[None]:
 
 
 @pytest.fixture
-def both(database: str, connect: Connect, tmp_path: Path) -> dict[str, Daemon]:
+def both(database: str, connect: Connect, tmp_path: Path) -> dict[str, Bed]:
     """Two configurations over one table, each with a schema of its own."""
     connect().execute(
         "CREATE TABLE product (id int PRIMARY KEY, name text);"
         "INSERT INTO product SELECT n, 'n' || n FROM generate_series(1, 5) AS n"
     )
-    found: dict[str, Daemon] = {}
+    found: dict[str, Bed] = {}
     for schema in (own_schema.DEFAULT, OTHER):
         (tmp_path / schema).mkdir()
-        found[schema] = Daemon(tmp_path / schema, database, database={"schema": schema})
-        found[schema].feed("products", "SELECT p.id, p.name FROM product AS p", key=["id"])
+        found[schema] = Bed(tmp_path / schema, database, database={"schema": schema})
+        found[schema].add_feed("products", "SELECT p.id, p.name FROM product AS p", key=["id"])
     return found
 
 
-def cli(daemon: Daemon, *arguments: str) -> Result:
+def cli(daemon: Bed, *arguments: str) -> Result:
     result = CliRunner().invoke(main, ["--config", str(daemon.config), *arguments])
     assert result.exit_code == 0, result.output
     return result
 
 
 def test_two_schemas_capture_one_table_and_neither_touches_the_other(
-    both: dict[str, Daemon], connect: Connect
+    both: dict[str, Bed], connect: Connect
 ) -> None:
     usual, other = both.values()
     for daemon in both.values():

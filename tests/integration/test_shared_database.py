@@ -16,7 +16,7 @@ from cdc_daemon.cli.group import main
 from cdc_daemon.errors import FeedError, InstallError
 from cdc_daemon.workers.coexistence import concerns
 from tests.conftest import Connect
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 from tests.support.servers import Server
 
 SHOP = """
@@ -31,24 +31,24 @@ RETURNS_NULL = "CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS 'BEGI
 
 
 @pytest.fixture
-def products(database: str, tmp_path: Path, connect: Connect) -> Daemon:
+def products(database: str, tmp_path: Path, connect: Connect) -> Bed:
     connect().execute(SHOP)
     return configuration(database, tmp_path / "products", "products", "SELECT id, sku, price FROM product")
 
 
-def configuration(dsn: str, folder: Path, feed: str, query: str, **daemon: str) -> Daemon:
+def configuration(dsn: str, folder: Path, feed: str, query: str, **daemon: str) -> Bed:
     folder.mkdir()
-    found = Daemon(folder, dsn, daemon=dict(daemon))
-    found.feed(feed, query, key=["id"])
+    found = Bed(folder, dsn, daemon=daemon)
+    found.add_feed(feed, query, key=["id"])
     return found
 
 
-def stocks(dsn: str, folder: Path, **daemon: str) -> Daemon:
+def stocks(dsn: str, folder: Path, **daemon: str) -> Bed:
     query = "SELECT product_id AS id, n, price FROM stock JOIN product ON product.id = product_id"
     return configuration(dsn, folder / "stocks", "stocks", query, **daemon)
 
 
-def cli(daemon: Daemon, *arguments: str) -> Result:
+def cli(daemon: Bed, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--config", str(daemon.config), *arguments])
 
 
@@ -58,7 +58,7 @@ def exists(connect: Connect, name: str) -> bool:
 
 
 def test_a_schema_of_that_name_that_is_not_ours_is_refused_and_never_dropped(
-    products: Daemon, connect: Connect
+    products: Bed, connect: Connect
 ) -> None:
     connect().execute("CREATE SCHEMA cdc; CREATE TABLE cdc.orders (id int PRIMARY KEY)")
     for command in (["check"], ["install"], ["uninstall", "--yes"]):
@@ -89,7 +89,7 @@ def test_a_schema_of_that_name_that_is_not_ours_is_refused_and_never_dropped(
     ],
 )
 def test_uninstall_names_what_others_built_on_ours_and_removes_nothing(
-    products: Daemon, connect: Connect, made: str, named: str
+    products: Bed, connect: Connect, made: str, named: str
 ) -> None:
     products.install()
     connect().execute(made.encode())
@@ -105,7 +105,7 @@ def test_uninstall_names_what_others_built_on_ours_and_removes_nothing(
     assert not products.difference("products")
 
 
-def test_uninstall_leaves_nothing_of_ours(products: Daemon, connect: Connect) -> None:
+def test_uninstall_leaves_nothing_of_ours(products: Bed, connect: Connect) -> None:
     products.install()
     products.run_once()
     assert products.uninstall() == []
@@ -114,7 +114,7 @@ def test_uninstall_leaves_nothing_of_ours(products: Daemon, connect: Connect) ->
 
 
 def test_a_feed_that_the_configuration_names_no_more_is_dropped_only_if_somebody_says_so(
-    products: Daemon, tmp_path: Path, connect: Connect
+    products: Bed, tmp_path: Path, connect: Connect
 ) -> None:
     products.install()
     other = stocks(products.dsn, tmp_path)
@@ -129,7 +129,7 @@ def test_a_feed_that_the_configuration_names_no_more_is_dropped_only_if_somebody
 
 
 def test_configurations_of_different_names_share_a_database(
-    products: Daemon, tmp_path: Path, connect: Connect
+    products: Bed, tmp_path: Path, connect: Connect
 ) -> None:
     products.install()
     products.run_once()
@@ -143,14 +143,14 @@ def test_configurations_of_different_names_share_a_database(
         each.assert_in_step()
         assert each.wanted() == []
     # A table that both read stays captured, for what the other one needs, when one of them goes.
-    other.feeds.clear()
+    other.drop_feeds(*other.feeds)
     assert cli(other, "install", "--drop-feeds").exit_code == 0
     assert not exists(connect, "cdc.changelog_public_stock")
     connect().execute("UPDATE product SET sku = 'B' WHERE id = 1")
     products.assert_in_step()
 
 
-def test_a_feed_of_another_configuration_is_not_taken_over(products: Daemon, tmp_path: Path) -> None:
+def test_a_feed_of_another_configuration_is_not_taken_over(products: Bed, tmp_path: Path) -> None:
     products.install()
     other = configuration(
         products.dsn, tmp_path / "other", "products", "SELECT id FROM product", name="another"
@@ -160,7 +160,7 @@ def test_a_feed_of_another_configuration_is_not_taken_over(products: Daemon, tmp
 
 
 def test_uninstall_keeps_the_feeds_of_other_configurations(
-    products: Daemon, tmp_path: Path, connect: Connect
+    products: Bed, tmp_path: Path, connect: Connect
 ) -> None:
     products.install()
     other = stocks(products.dsn, tmp_path, name="stocks")
@@ -172,7 +172,7 @@ def test_uninstall_keeps_the_feeds_of_other_configurations(
     assert not exists(connect, "cdc.migration")
 
 
-def test_a_table_that_citus_has_distributed_is_refused(products: Daemon, connect: Connect) -> None:
+def test_a_table_that_citus_has_distributed_is_refused(products: Bed, connect: Connect) -> None:
     session = connect()
     session.execute("SET allow_system_table_mods = on")
     session.execute('CREATE TABLE pg_catalog.pg_dist_partition (logicalrel regclass, partmethod "char")')
@@ -192,7 +192,7 @@ def published(connect: Connect, what: str) -> Iterator[None]:
 
 
 def test_a_publication_of_all_tables_is_warned_about_before_anything_is_created(
-    products: Daemon, connect: Connect
+    products: Bed, connect: Connect
 ) -> None:
     with published(connect, "FOR ALL TABLES"):
         assert "Warning: publication everything: publishes all tables" in cli(products, "check").output
@@ -203,7 +203,7 @@ def test_a_publication_of_all_tables_is_warned_about_before_anything_is_created(
         assert "publication" not in cli(products, "check").output
 
 
-def test_a_publication_of_the_daemons_schema_is_warned_about(products: Daemon, connect: Connect) -> None:
+def test_a_publication_of_the_daemons_schema_is_warned_about(products: Bed, connect: Connect) -> None:
     products.install()
     with published(connect, "FOR TABLES IN SCHEMA cdc"):
         warning = "Warning: publication everything: publishes the tables in schema cdc"
@@ -212,9 +212,7 @@ def test_a_publication_of_the_daemons_schema_is_warned_about(products: Daemon, c
         assert "publication" not in cli(products, "check").output
 
 
-def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(
-    products: Daemon, connect: Connect
-) -> None:
+def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(products: Bed, connect: Connect) -> None:
     settings = products.settings
     assert settings.needed_sessions == 1 + 1 + 1 + 1 + 3
     database = connect().info.dbname
@@ -225,9 +223,7 @@ def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(
     assert f"has up to 7 sessions; the limit of database {database} leaves" in what
 
 
-def test_check_and_status_tell_of_a_table_that_a_subscription_fills(
-    products: Daemon, connect: Connect
-) -> None:
+def test_check_and_status_tell_of_a_table_that_a_subscription_fills(products: Bed, connect: Connect) -> None:
     connect().execute(
         "CREATE SUBSCRIPTION shop_copy CONNECTION 'dbname=nowhere' PUBLICATION shop WITH (connect = false)"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.bed import Bed
 from tests.support.command import execute
-from tests.support.daemon import Daemon
 
 
 def test_rows_whose_composite_key_holds_a_null_are_followed(database: str, tmp_path: Path) -> None:
@@ -15,8 +15,8 @@ def test_rows_whose_composite_key_holds_a_null_are_followed(database: str, tmp_p
         "CREATE TABLE thing (id pair PRIMARY KEY, value int)",
         "INSERT INTO thing VALUES ((1, 'a'), 1), ((2, NULL), 2), ((NULL, NULL), 3)",
     )
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("things", "SELECT t.id, t.value FROM thing AS t", key=["id"])
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("things", "SELECT t.id, t.value FROM thing AS t", key=["id"])
     daemon.install()
     daemon.assert_in_step()
     for statements in (
@@ -41,10 +41,10 @@ def test_a_domain_over_an_enum_is_a_key_like_others(database: str, tmp_path: Pat
         "INSERT INTO stock SELECT n, fit::fit, n"
         " FROM generate_series(0, 3) AS n, unnest('{small,large}'::size[]) AS fit",
     )
-    daemon = Daemon(tmp_path, database)
-    daemon.feed("stocks", "SELECT item, fit, number FROM stock", key=["item", "fit"])
-    daemon.feed("fits", "SELECT fit, sum(number) AS number FROM stock GROUP BY fit", key=["fit"])
-    daemon.feed(
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("stocks", "SELECT item, fit, number FROM stock", key=["item", "fit"])
+    daemon.add_feed("fits", "SELECT fit, sum(number) AS number FROM stock GROUP BY fit", key=["fit"])
+    daemon.add_feed(
         "totals",
         "SELECT s.item, s.fit,"
         " (SELECT sum(o.number) FROM stock AS o WHERE o.fit::size = s.fit::size) AS total"

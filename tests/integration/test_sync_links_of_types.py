@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from cdc_daemon.analysis.model.plan import RouteKind
+from tests.support.bed import Bed
 from tests.support.command import execute
-from tests.support.daemon import Daemon
 
 
 class Joined(NamedTuple):
@@ -60,7 +60,7 @@ TYPES = {
 def test_a_child_finds_its_document_by_a_link_of_this_type(
     database: str, tmp_path: Path, joined: Joined
 ) -> None:
-    daemon = Daemon(tmp_path, database)
+    daemon = Bed(tmp_path, database)
     inserts = [
         f"INSERT INTO {table} VALUES ({n}, {value}, {more})"
         for n, value in enumerate(joined.values)
@@ -73,7 +73,7 @@ def test_a_child_finds_its_document_by_a_link_of_this_type(
         f'CREATE TABLE child (id int PRIMARY KEY, "At Parent" {joined.type}, word text)',
         *inserts,
     )
-    daemon.feed(
+    daemon.add_feed(
         "parents",
         """
         SELECT p.id, p.extra,

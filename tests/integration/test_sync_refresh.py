@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +12,15 @@ import pytest
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import connect as pinned
-from cdc_daemon.workers import watcher
-from cdc_daemon.workers.catalogue_watch import CatalogueWatch
-from cdc_daemon.workers.wake_ups import WakeUps
-from cdc_daemon.workers.watcher import Watcher
 from tests.support.command import Feed, eventually, execute, key_of
 from tests.support.synced import Synced
+from tests.support.timed_shop import PRODUCTS, SHOP, let_an_hour_pass, price, rule, shop, times, watching
+
+__all__ = ["shop"]
 
 pytestmark = pytest.mark.any_server
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
-
-SHOP = """
-CREATE TABLE product (id int PRIMARY KEY, name text, price numeric);
-CREATE TABLE price_rule (
-    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, product_id int, price numeric,
-    starts_at timestamptz, ends_at timestamptz DEFAULT 'infinity'
-);
-CREATE INDEX ON price_rule (product_id);
-INSERT INTO product SELECT n, 'product ' || n, 100 FROM generate_series(1, 6) AS n;
-"""
-
-PRODUCTS = """
-SELECT p.id, p.name,
-       COALESCE((SELECT min(r.price) FROM price_rule AS r
-                 WHERE r.product_id = p.id AND r.starts_at <= now() AND r.ends_at > now()), p.price) AS price,
-       (SELECT LEAST(min(r.starts_at) FILTER (WHERE r.starts_at > now()),
-                     min(r.ends_at) FILTER (WHERE r.ends_at > now()))
-        FROM price_rule AS r WHERE r.product_id = p.id) AS _refresh_at
-FROM product AS p
-"""
-
-
-@pytest.fixture
-def shop(database: str, tmp_path: Path) -> Iterator[Synced]:
-    shop = Synced(tmp_path, database, schema=SHOP, feeds={"products": Feed(PRODUCTS)})
-    shop.sync()
-    yield shop
-    shop.close()
-
-
-def rule(product: str, price: int, after: str, until: str = "9 hours") -> str:
-    """A rule that starts that long from now, for the products of a condition."""
-    return (
-        "INSERT INTO price_rule (product_id, price, starts_at, ends_at)"
-        f" SELECT id, {price}, clock_timestamp() + interval '{after}', clock_timestamp() + interval '{until}'"
-        f" FROM product WHERE {product}"
-    )
-
-
-def let_an_hour_pass(shop: Synced) -> None:
-    """Everything moves an hour into the past, which is the same, and nobody is told of it."""
-    execute(
-        shop.dsn,
-        "BEGIN; UPDATE cdc.feed_products SET refresh_at = refresh_at - interval '1 hour';"
-        " UPDATE price_rule SET starts_at = starts_at - interval '1 hour',"
-        " ends_at = ends_at - interval '1 hour';"
-        " TRUNCATE cdc.changelog_public_price_rule; COMMIT",
-    )
-
-
-def times(shop: Synced) -> object:
-    """How many documents have a time of their own."""
-    return shop.value("SELECT count(refresh_at) FROM cdc.feed_products")
-
-
-def price(shop: Synced, product: int) -> object:
-    return shop.documents("products")[product,]["price"]
 
 
 def test_the_column_is_no_field_and_a_new_time_alone_is_no_change(shop: Synced) -> None:
@@ -347,88 +286,3 @@ def test_a_document_that_keeps_its_time_is_updated_in_place(database: str, tmp_p
         "SELECT (n_tup_upd, n_tup_hot_upd)::text FROM pg_stat_user_tables WHERE relname = 'feed_products'"
     )
     eventually("updates were counted", lambda: shop.value(updates) == "(3,3)")
-
-
-@contextmanager
-def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[WakeUps]:
-    """A watcher at rest."""
-    wake_ups, stop = WakeUps(["products"], []), threading.Event()
-    resting = Watcher(
-        lambda: pinned(shop.dsn),
-        wake_ups,
-        show=lambda _: None,
-        catalogue=CatalogueWatch(dict),
-        changelogs=dict,
-        refreshing=lambda: ["products"],
-        feeds=[],
-        sinks=[],
-        poll_seconds=idle_poll_seconds,
-        idle_poll_seconds=idle_poll_seconds,
-    )
-    thread = threading.Thread(target=resting.run, args=(stop, lambda: None))
-    thread.start()
-    yield wake_ups
-    stop.set()
-    thread.join()
-
-
-def test_a_watcher_at_rest_wakes_for_the_next_that_is_due(
-    shop: Synced, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watcher, "BUSY_SECONDS", 0.0)
-    soon = "UPDATE cdc.feed_products SET refresh_at = clock_timestamp() + interval '500 ms' WHERE id = 1"
-    execute(shop.dsn, soon)
-    started = time.monotonic()
-    with watching(shop, idle_poll_seconds=10.0) as wake_ups:
-        assert wake_ups.await_feed("products", 20)
-        assert time.monotonic() - started < 5  # and not when its pause of ten seconds is over
-        assert shop.value("SELECT clock_timestamp() >= max(refresh_at) FROM cdc.feed_products") is True
-        execute(shop.dsn, "UPDATE cdc.feed_products SET refresh_at = NULL")
-
-
-def test_a_running_daemon_takes_what_is_due_within_a_second(shop: Synced) -> None:
-    daemon = shop.start()
-    position = daemon.await_event("feed_planned")
-    late: list[float] = []
-    # A machine so loaded that it sees the rule only after its start gets more time for the next.
-    for product, delay in ((1, "400 ms"), (2, "400 ms"), (3, "400 ms"), (4, "2 s"), (5, "8 s")):
-        execute(shop.dsn, rule(f"id = {product}", 50, delay))
-        position = daemon.await_event("pass_finished", after=position, upserts=1)
-        event = daemon.events[position - 1]
-        if event["due"]:
-            late.append(event["lag_seconds"])
-        if len(late) == 3:
-            break
-    assert min(late) < 1
-    assert daemon.end() == 0
-    shop.sync()
-    shop.assert_equal_to_the_query()
-
-
-def test_what_came_due_while_a_killed_daemon_was_away_is_taken_by_the_next(shop: Synced) -> None:
-    first = shop.start()
-    first.await_event("feed_planned")
-    execute(shop.dsn, rule("id = 4", 50, "59 minutes"))
-    eventually("the time is stored", lambda: times(shop) == 1)
-    first.kill()
-    let_an_hour_pass(shop)
-    second = shop.start()
-    second.await_event("pass_finished", due=1, upserts=1)
-    second.await_event("batch_delivered")
-    assert second.end() == 0
-    assert price(shop, 4) == 50
-    shop.assert_equal_to_the_query()
-
-
-def test_status_tells_how_long_documents_have_been_due(shop: Synced) -> None:
-    def told() -> tuple[int, bool]:
-        products = shop.status()["products"]
-        return products["due"], products["lag_seconds"] > 60
-
-    shop.sync(rule("id <= 3", 50, "58 minutes"))
-    assert told() == (0, False)
-    let_an_hour_pass(shop)
-    assert told() == (3, True)
-    assert "due 3" in shop.call("status")
-    shop.sync()
-    assert told() == (0, False)

@@ -18,7 +18,6 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts
-from tests.integration.test_analysis_soundness import after_its_change, change, insertion
 from tests.mutations.anchors import find, modules
 from tests.mutations.mutants import Analyse, Mutation, mutant
 from tests.mutations.rules.filters import FILTERED
@@ -37,6 +36,7 @@ from tests.support import delta
 from tests.support.analysis_fixtures import CATALOGUE, Fixture, differences, fixtures
 from tests.support.delta import Connection, Followed, follow, outcome, remember
 from tests.support.soundness.case import Case
+from tests.support.soundness.changes import after_its_change, change, insertion
 from tests.support.soundness.queries import CASES, COLUMNS, SCHEMA
 
 reader = test_verdicts.reader

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from tests.conftest import Connect
 from tests.security.attacker import SCHEMA, Attacker, Session
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def attacker(shop: Session, connect: Connect) -> Iterator[Attacker]:
 
 
 @pytest.fixture
-def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Daemon]:
+def daemon(shop: Session, database: str, tmp_path: Path) -> Iterator[Bed]:
     """A daemon without feeds; whatever a test installs is taken away."""
-    daemon = Daemon(tmp_path, database)
+    daemon = Bed(tmp_path, database)
     yield daemon
     assert daemon.uninstall() == []  # the owner role belongs to the server, not to the test's database

@@ -9,7 +9,7 @@ from psycopg import sql
 from cdc_daemon.errors import FeedError
 from cdc_daemon.workers.owner_role import default_owner
 from tests.security.attacker import Attacker, Session
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 PRODUCTS = """
 SELECT p.id, p.sku, p.found, p.tg_op, p.old_rows, p.cdc_rows,
@@ -36,9 +36,9 @@ def unknown_entries(shop: Session, table: str) -> int:
 
 @pytest.mark.parametrize("gone", ["DROP COLUMN sku CASCADE", "RENAME COLUMN sku TO code"])
 def test_a_column_that_is_gone_is_not_read_as_a_function_of_the_writer(
-    gone: str, daemon: Daemon, shop: Session, attacker: Attacker
+    gone: str, daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
-    daemon.feed("products", "SELECT sku, found FROM product", key=["sku"])
+    daemon.add_feed("products", "SELECT sku, found FROM product", key=["sku"])
     daemon.install()
     attacker.plant("sku", "anyelement", "text", "'sku1'")
     # The trap works: this is how PostgreSQL reads a column that is not there.
@@ -55,10 +55,12 @@ def test_a_column_that_is_gone_is_not_read_as_a_function_of_the_writer(
 
 @pytest.mark.parametrize("column", ["found", "tg_op", "old_rows", "cdc_rows", "sku", "id"])
 def test_a_column_that_is_gone_is_not_read_as_anything_else_of_its_name(
-    column: str, daemon: Daemon, shop: Session, attacker: Attacker
+    column: str, daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
-    daemon.feed("products", PRODUCTS, key=["id"])
-    daemon.feed("by_name", f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"])
+    daemon.add_feed("products", PRODUCTS, key=["id"])
+    daemon.add_feed(
+        "by_name", f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"]
+    )
     daemon.install()
     daemon.assert_in_step()
     type_ = {"found": "boolean", "cdc_rows": "bigint", "id": "int"}.get(column, "text")
@@ -83,10 +85,12 @@ def test_a_column_that_is_gone_is_not_read_as_anything_else_of_its_name(
     daemon.assert_in_step()
 
 
-def test_names_that_plpgsql_knows_are_captured_as_any_other(daemon: Daemon, shop: Session) -> None:
-    daemon.feed("products", PRODUCTS, key=["id"])
+def test_names_that_plpgsql_knows_are_captured_as_any_other(daemon: Bed, shop: Session) -> None:
+    daemon.add_feed("products", PRODUCTS, key=["id"])
     for column in ("found", "tg_op", "old_rows", "cdc_rows"):
-        daemon.feed(column, f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"])
+        daemon.add_feed(
+            column, f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"]
+        )
     daemon.install()
     daemon.assert_in_step()
     for write in (
@@ -100,15 +104,17 @@ def test_names_that_plpgsql_knows_are_captured_as_any_other(daemon: Daemon, shop
     assert unknown_entries(shop, "product") == 0
 
 
-def test_a_cast_of_an_enum_to_text_is_not_called(daemon: Daemon, shop: Session, attacker: Attacker) -> None:
+def test_a_cast_of_an_enum_to_text_is_not_called(daemon: Bed, shop: Session, attacker: Attacker) -> None:
     shop.execute(sql.SQL("ALTER TYPE mood OWNER TO {}").format(sql.Identifier(attacker.role)))
     attacker.plant("told", "mood", "text", "'one text for all of them'")
     attacker.session.execute("CREATE CAST (mood AS text) WITH FUNCTION told(mood) AS ASSIGNMENT")
     assert attacker.session.execute("SELECT 'sad'::mood::text").fetchone() == ("one text for all of them",)
     assert attacker.ran()
-    daemon.feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
+    daemon.add_feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
     # Links of an enum, a primary key with one, and a condition on one that moves into capture.
-    daemon.feed("sad", "SELECT id, sku FROM product WHERE state = 'sad'", key=["id"], accept=["foreign-code"])
+    daemon.add_feed(
+        "sad", "SELECT id, sku FROM product WHERE state = 'sad'", key=["id"], accept=["foreign-code"]
+    )
     daemon.install()
     daemon.assert_in_step()
     for write in (
@@ -127,13 +133,13 @@ def test_a_cast_of_an_enum_to_text_is_not_called(daemon: Daemon, shop: Session, 
 
 
 def test_a_cast_of_text_to_an_enum_does_not_change_a_link_on_its_way_back(
-    daemon: Daemon, shop: Session, attacker: Attacker
+    daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
     shop.execute(sql.SQL("ALTER TYPE mood OWNER TO {}").format(sql.Identifier(attacker.role)))
     attacker.plant("other", "text", "mood", "'calm'")
     attacker.session.execute("CREATE CAST (text AS mood) WITH FUNCTION other(text)")
     shop.execute("UPDATE product SET state = 'sad'; UPDATE stock SET state = 'sad'")
-    daemon.feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
+    daemon.add_feed("products", PRODUCTS, key=["id"], accept=["foreign-code"])
     daemon.install()
     daemon.assert_in_step()
     for write in (
@@ -148,10 +154,12 @@ def test_a_cast_of_text_to_an_enum_does_not_change_a_link_on_its_way_back(
 
 @pytest.mark.parametrize("column", ["sku", "id"])
 def test_a_column_that_gets_another_type_is_not_converted_by_that_types_casts(
-    column: str, daemon: Daemon, shop: Session, attacker: Attacker
+    column: str, daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
-    daemon.feed("products", "SELECT id, sku FROM product WHERE sku <> 'sku5' AND id <> 77", key=["id"])
-    daemon.feed("by_name", f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"])
+    daemon.add_feed("products", "SELECT id, sku FROM product WHERE sku <> 'sku5' AND id <> 77", key=["id"])
+    daemon.add_feed(
+        "by_name", f"SELECT {column} AS name, count(*) FROM product GROUP BY {column}", key=["name"]
+    )
     daemon.install()
     type_ = "int" if column == "id" else "text"
     attacker.session.execute(
@@ -185,9 +193,9 @@ OWNERS_ATTEMPTS = (
 
 @pytest.mark.parametrize("attempt", OWNERS_ATTEMPTS)
 def test_the_owner_role_can_neither_replace_its_functions_nor_make_anything(
-    attempt: str, daemon: Daemon, shop: Session
+    attempt: str, daemon: Bed, shop: Session
 ) -> None:
-    daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
+    daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
     daemon.install()
     shop.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(default_owner(shop))))
     try:

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from psycopg import sql
 
 from cdc_daemon.cli import main
-from tests.integration.test_backlog_shared import Helpers, recompute_all
 from tests.security.attacker import Attacker, Session
 from tests.support.command import Feed, execute
+from tests.support.helper_session import Helpers, recompute_all
 from tests.support.synced import Synced
 
 # The type, the columns that are the feed's key, and three values of the entity.

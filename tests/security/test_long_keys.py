@@ -33,8 +33,8 @@ INSERT INTO product SELECT n, 'sku' || n, 'main', 'o' || n, 'a' FROM generate_se
 """
 QUERY = "SELECT id, sku, shop, name FROM product"
 KEYS = {
-    "one column": ('"sku"', "sku = digits(2680, '')"),
-    "two columns": ('"sku", "shop"', "sku = digits(1340, ''), shop = digits(1340, 's')"),
+    "one column": (("sku",), "sku = digits(2680, '')"),
+    "two columns": (("sku", "shop"), "sku = digits(1340, ''), shop = digits(1340, 's')"),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cdc_daemon.pg.statements import texts
 from tests.security.lookups import looked_up
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 pytestmark = pytest.mark.any_server
 
@@ -95,9 +95,9 @@ FEEDS = {
 def test_the_bodies_of_capture_functions_look_nothing_up(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(SHOP)
-        daemon = Daemon(tmp_path, database)
+        daemon = Bed(tmp_path, database)
         for name, query in FEEDS.items():
-            daemon.feed(name, query, key=["id"])
+            daemon.add_feed(name, query, key=["id"])
         daemon.install()
         bodies = connection.execute(
             "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'cdc'::regnamespace"

@@ -11,7 +11,7 @@ from cdc_daemon.cli.plans import plan_feeds
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.session import connect
 from tests.security.attacker import SCHEMA, Attacker, Session
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 OPEN: Mapping[str, tuple[str, str]] = {
     "a right that everybody has": ("public", "GRANT CREATE ON SCHEMA public TO PUBLIC"),
@@ -38,21 +38,21 @@ CLOSED: Mapping[str, tuple[str, str]] = {
 }
 
 
-def plan(daemon: Daemon, shop: Session, attacker: Attacker, path: str, setting: str) -> None:
+def plan(daemon: Bed, shop: Session, attacker: Attacker, path: str, setting: str) -> None:
     """Plan a feed after the setting was made."""
     names = {"stranger": attacker.role, "group": f"group_{shop.info.dbname}", "database": shop.info.dbname}
     shop.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA aside")  # as since PostgreSQL 15
     text = sql.SQL(setting)  # pyright: ignore[reportArgumentType]
     shop.execute(text.format(**{name: sql.Identifier(value) for name, value in names.items()}))
-    daemon.database = {"search_path": path}
-    daemon.feed("products", "SELECT id, sku FROM public.product", key=["id"])
+    daemon.configure(database={"search_path": path})
+    daemon.add_feed("products", "SELECT id, sku FROM public.product", key=["id"])
     with connect(daemon.dsn) as session:
         plan_feeds(session, daemon.settings, ["products"])
 
 
 @pytest.mark.parametrize("case", OPEN)
 def test_a_path_in_which_a_stranger_may_create_is_refused(
-    case: str, daemon: Daemon, shop: Session, attacker: Attacker
+    case: str, daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
     path, setting = OPEN[case]
     group = f"group_{shop.info.dbname}"
@@ -67,7 +67,7 @@ def test_a_path_in_which_a_stranger_may_create_is_refused(
 
 @pytest.mark.parametrize("case", CLOSED)
 def test_a_path_in_which_no_stranger_may_create_is_not(
-    case: str, daemon: Daemon, shop: Session, attacker: Attacker
+    case: str, daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
     plan(daemon, shop, attacker, *CLOSED[case])
     shop.execute("ALTER TABLE product OWNER TO CURRENT_USER")

@@ -15,7 +15,7 @@ from cdc_daemon.cli import main
 from cdc_daemon.workers.owner_role import default_owner
 from tests.security.attacker import Session
 from tests.support import servers
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 
 @pytest.fixture
@@ -40,16 +40,16 @@ def installer(shop: Session, database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def installed(installer: str, database: str, tmp_path: Path) -> Daemon:
+def installed(installer: str, database: str, tmp_path: Path) -> Bed:
     """Installed and in step, as that role."""
-    daemon = Daemon(tmp_path, make_conninfo(database, user=installer, password="i"))  # noqa: S106 # a test's
-    daemon.feed("products", "SELECT id, sku, price FROM product", key=["id"])
+    daemon = Bed(tmp_path, make_conninfo(database, user=installer, password="i"))  # noqa: S106 # a test's
+    daemon.add_feed("products", "SELECT id, sku, price FROM product", key=["id"])
     daemon.install()
     daemon.assert_in_step()
     return daemon
 
 
-def uninstalled(daemon: Daemon) -> str:
+def uninstalled(daemon: Bed) -> str:
     """What the command says; it is an error, with a hint."""
     done = CliRunner().invoke(main, ["--config", str(daemon.config), "uninstall", "--yes"])
     assert done.exit_code == 1, done.output
@@ -58,7 +58,7 @@ def uninstalled(daemon: Daemon) -> str:
     return " ".join(done.output.split())
 
 
-def assert_only_the_role_is_left(shop: Session, daemon: Daemon) -> None:
+def assert_only_the_role_is_left(shop: Session, daemon: Bed) -> None:
     assert shop.execute("SELECT to_regnamespace('cdc')").fetchone() == (None,)
     assert shop.execute("SELECT FROM pg_trigger WHERE tgname LIKE 'cdc%'").rowcount == 0
     (daemon.folder / "out" / "products.ndjson").unlink()
@@ -69,7 +69,7 @@ def assert_only_the_role_is_left(shop: Session, daemon: Daemon) -> None:
 
 
 def test_one_that_has_rights_in_another_database(
-    installed: Daemon, shop: Session, installer: str, server: servers.Server
+    installed: Bed, shop: Session, installer: str, server: servers.Server
 ) -> None:
     owner = default_owner(shop)
     with server.fresh_database() as copy, psycopg.connect(copy, autocommit=True) as session:
@@ -89,7 +89,7 @@ def test_one_that_has_rights_in_another_database(
 
 @pytest.mark.parametrize("may_create_roles", [True, False])
 def test_one_that_the_installer_is_no_member_of(
-    installed: Daemon, shop: Session, installer: str, may_create_roles: bool
+    installed: Bed, shop: Session, installer: str, may_create_roles: bool
 ) -> None:
     owner = default_owner(shop)
     names = {"owner": sql.Identifier(owner), "role": sql.Identifier(installer)}
@@ -108,14 +108,14 @@ def test_one_that_the_installer_is_no_member_of(
     shop.execute(sql.SQL("DROP ROLE {owner}").format(**names))
 
 
-def test_one_that_the_installer_may_no_more_drop(installed: Daemon, shop: Session, installer: str) -> None:
+def test_one_that_the_installer_may_no_more_drop(installed: Bed, shop: Session, installer: str) -> None:
     shop.execute(sql.SQL("ALTER ROLE {} NOCREATEROLE").format(sql.Identifier(installer)))
     assert f'DROP ROLE "{default_owner(shop)}"' in uninstalled(installed)
     assert_only_the_role_is_left(shop, installed)
 
 
 def test_one_that_the_installer_administers_and_has_no_rights_of(
-    installed: Daemon, shop: Session, installer: str
+    installed: Bed, shop: Session, installer: str
 ) -> None:
     """PostgreSQL 16 gives the creator of a role no more than that by itself."""
     owner = sql.Identifier(default_owner(shop))

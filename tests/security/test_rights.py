@@ -21,7 +21,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from tests.conftest import Connect
 from tests.security.attacker import Attacker, Session
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 
 RIGHTS = """
 SELECT c.relname, array_agg(DISTINCT a.privilege_type ORDER BY a.privilege_type)
@@ -44,11 +44,13 @@ def keeper(shop: Session, database: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def kept(keeper: str, shop: Session, database: str, tmp_path: Path) -> Iterator[Daemon]:
+def kept(keeper: str, shop: Session, database: str, tmp_path: Path) -> Iterator[Bed]:
     """A daemon as that role, installed by a DBA from the script."""
-    daemon = Daemon(tmp_path, keeper)
-    daemon.feed("products", "SELECT id, sku, price FROM product", key=["id"])
-    daemon.feed("stock", "SELECT product_sku AS sku, sum(quantity) AS n FROM stock GROUP BY 1", key=["sku"])
+    daemon = Bed(tmp_path, keeper)
+    daemon.add_feed("products", "SELECT id, sku, price FROM product", key=["id"])
+    daemon.add_feed(
+        "stock", "SELECT product_sku AS sku, sum(quantity) AS n FROM stock GROUP BY 1", key=["sku"]
+    )
     (tmp_path / "install.sql").write_text(daemon.script())
     run_script(shop, (tmp_path / "install.sql").read_text())
     yield daemon
@@ -70,7 +72,7 @@ COMMANDS = (
     ("resume", "--feed", "products"),
     ("resync", "products", "--wait"),
     ("resync", "products", "--by-key", "id=1", "--force", "--wait"),
-    ("replay", "out", "--all"),
+    ("replay", "file", "--all"),
     ("failed",),
     ("retry", "--all"),
     ("plan", "stock"),
@@ -79,7 +81,7 @@ COMMANDS = (
 
 
 def test_a_role_that_owns_nothing_lives_a_feeds_whole_life(
-    kept: Daemon, shop: Session, attacker: Attacker
+    kept: Bed, shop: Session, attacker: Attacker
 ) -> None:
     kept.assert_in_step()
     for write in (
@@ -90,7 +92,7 @@ def test_a_role_that_owns_nothing_lives_a_feeds_whole_life(
     ):
         attacker.session.execute(write.encode())
         kept.assert_in_step()
-    assert kept.status().drift == []
+    assert kept.read_status().drift == []
     for command in COMMANDS:
         done = CliRunner().invoke(main, ["--config", str(kept.config), *command])
         assert done.exit_code == 0, f"{command}: {done.output}"
@@ -100,7 +102,7 @@ def test_a_role_that_owns_nothing_lives_a_feeds_whole_life(
     kept.assert_in_step()
 
 
-def test_it_empties_changelogs_and_logs(kept: Daemon, shop: Session) -> None:
+def test_it_empties_changelogs_and_logs(kept: Bed, shop: Session) -> None:
     shop.execute("UPDATE product SET price = 2")
     kept.assert_in_step()
     registry = Registry(kept.settings, kept.dsn)
@@ -123,7 +125,7 @@ def test_it_empties_changelogs_and_logs(kept: Daemon, shop: Session) -> None:
     kept.assert_in_step()
 
 
-def test_it_empties_segments_of_the_history(kept: Daemon, shop: Session) -> None:
+def test_it_empties_segments_of_the_history(kept: Bed, shop: Session) -> None:
     kept.assert_in_step()
     assert shop.execute("SELECT FROM cdc.history_pass_0").rowcount
     bounds = HistoryBounds(days=7, max_bytes=1 << 30)
@@ -138,7 +140,7 @@ def test_it_empties_segments_of_the_history(kept: Daemon, shop: Session) -> None
     kept.assert_in_step()
 
 
-def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, keeper: str) -> None:
+def test_it_holds_no_right_that_it_does_not_need(kept: Bed, shop: Session, keeper: str) -> None:
     role = str(conninfo_to_dict(keeper)["user"])
     rights: dict[str, list[str]] = dict(shop.execute(RIGHTS, (role, ["r", "v", "p"])).fetchall())
     assert not [name for name, held in rights.items() if {"TRIGGER", "REFERENCES", "MAINTAIN"} & set(held)]
@@ -173,7 +175,7 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Daemon, shop: Session, ke
 
 
 def test_a_later_script_takes_away_what_an_earlier_version_granted(
-    kept: Daemon, shop: Session, keeper: str
+    kept: Bed, shop: Session, keeper: str
 ) -> None:
     role = str(conninfo_to_dict(keeper)["user"])
     assert role is not None
@@ -191,7 +193,7 @@ def test_a_later_script_takes_away_what_an_earlier_version_granted(
     ).fetchone() == (False,)
 
 
-def test_the_script_runs_again_after_the_schema_was_dropped(kept: Daemon, shop: Session) -> None:
+def test_the_script_runs_again_after_the_schema_was_dropped(kept: Bed, shop: Session) -> None:
     shop.execute("DROP SCHEMA cdc CASCADE")
     script = kept.script()
     assert "CREATE ROLE" not in script.replace("        CREATE ROLE", "")  # only where the role is missing
@@ -204,8 +206,8 @@ def test_the_script_runs_again_after_the_schema_was_dropped(kept: Daemon, shop: 
     kept.assert_in_step()
 
 
-def test_install_works_after_somebody_dropped_the_schema(daemon: Daemon, shop: Session) -> None:
-    daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
+def test_install_works_after_somebody_dropped_the_schema(daemon: Bed, shop: Session) -> None:
+    daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
     daemon.install()
     shop.execute("DROP SCHEMA cdc CASCADE")
     assert daemon.install()
@@ -213,12 +215,12 @@ def test_install_works_after_somebody_dropped_the_schema(daemon: Daemon, shop: S
     daemon.assert_in_step()
 
 
-def test_a_configured_owner_role_stays_after_uninstall(daemon: Daemon, shop: Session) -> None:
+def test_a_configured_owner_role_stays_after_uninstall(daemon: Bed, shop: Session) -> None:
     role = f"given_{shop.info.dbname}"
     shop.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
     try:
-        daemon.database = {"owner_role": role}
-        daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
+        daemon.configure(database={"owner_role": role})
+        daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
         daemon.install()
         daemon.assert_in_step()
         assert daemon.install() == []
@@ -229,7 +231,7 @@ def test_a_configured_owner_role_stays_after_uninstall(daemon: Daemon, shop: Ses
 
 
 def test_a_foreign_trigger_with_our_name_on_another_table_stays_and_blocks_nothing(
-    daemon: Daemon, shop: Session
+    daemon: Bed, shop: Session
 ) -> None:
     shop.execute(
         "CREATE TABLE other (id int);"
@@ -237,7 +239,7 @@ def test_a_foreign_trigger_with_our_name_on_another_table_stays_and_blocks_nothi
         "CREATE TRIGGER cdc_capture_insert AFTER INSERT ON other EXECUTE FUNCTION public.capture_other();"
         "CREATE TRIGGER cdc_capture_mine AFTER INSERT ON product EXECUTE FUNCTION public.capture_other()"
     )
-    daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
+    daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
     daemon.install()
     assert daemon.install() == []
     daemon.assert_in_step()
@@ -248,12 +250,12 @@ def test_a_foreign_trigger_with_our_name_on_another_table_stays_and_blocks_nothi
     assert kept == [("cdc_capture_insert",), ("cdc_capture_mine",)]
 
 
-def test_a_foreign_trigger_in_the_place_of_ours_is_named(daemon: Daemon, shop: Session) -> None:
+def test_a_foreign_trigger_in_the_place_of_ours_is_named(daemon: Bed, shop: Session) -> None:
     shop.execute(
         "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
         "CREATE TRIGGER cdc_capture_insert AFTER INSERT ON product EXECUTE FUNCTION theirs()"
     )
-    daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
+    daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
     with pytest.raises(InstallError, match=r"cdc_capture_insert.*not cdc-daemon's") as refused:
         daemon.install()
     assert "RENAME TO" in str(refused.value.hint)
@@ -263,10 +265,10 @@ def test_a_foreign_trigger_in_the_place_of_ours_is_named(daemon: Daemon, shop: S
 
 
 def test_a_stranger_who_holds_the_installers_lock_is_named(
-    daemon: Daemon, attacker: Attacker, connect: Connect
+    daemon: Bed, attacker: Attacker, connect: Connect
 ) -> None:
-    daemon.feed("products", "SELECT id, sku FROM product", key=["id"])
-    daemon.database = {"lock_timeout_seconds": 0.01, "install_attempts": 2}
+    daemon.add_feed("products", "SELECT id, sku FROM product", key=["id"])
+    daemon.configure(database={"lock_timeout_seconds": 0.01, "install_attempts": 2})
     attacker.session.execute("SELECT pg_advisory_lock(hashtext('cdc-daemon install'))")
     pid = attacker.session.info.backend_pid
     with pytest.raises(InstallError, match=rf"pid {pid} of role \w+") as refused:
@@ -279,10 +281,10 @@ def test_a_stranger_who_holds_the_installers_lock_is_named(
 
 
 def test_a_stranger_with_the_installers_lock_stops_no_feed_that_is_installed(
-    daemon: Daemon, shop: Session, attacker: Attacker
+    daemon: Bed, shop: Session, attacker: Attacker
 ) -> None:
-    daemon.database["lock_timeout_seconds"] = 0.2
-    daemon.feed("products", "SELECT id, price FROM product", key=["id"])
+    daemon.configure(database={"lock_timeout_seconds": 0.2})
+    daemon.add_feed("products", "SELECT id, price FROM product", key=["id"])
     daemon.install()
     attacker.session.execute("SELECT pg_advisory_lock(hashtext('cdc-daemon install'))")
     shop.execute("UPDATE product SET price = 7")
@@ -290,7 +292,7 @@ def test_a_stranger_with_the_installers_lock_stops_no_feed_that_is_installed(
     # What is missing has to be installed: until then the feed is partial, and names the session in the way.
     shop.execute("ALTER TABLE product DISABLE TRIGGER cdc_capture_update; UPDATE product SET price = 8")
     daemon.run_once()
-    (feed,) = daemon.status().feeds
+    (feed,) = daemon.read_status().feeds
     assert feed.state == "partial"
     assert f"pid {attacker.session.info.backend_pid} " in str(feed.reason)
     attacker.session.execute("SELECT pg_advisory_unlock_all()")
@@ -298,16 +300,15 @@ def test_a_stranger_with_the_installers_lock_stops_no_feed_that_is_installed(
 
 
 def test_a_database_that_was_renamed_keeps_its_owner_role_until_uninstall(
-    daemon: Daemon, shop: Session, connect: Connect
+    daemon: Bed, shop: Session, connect: Connect
 ) -> None:
-    daemon.feed("products", "SELECT id, price FROM product", key=["id"])
+    daemon.add_feed("products", "SELECT id, price FROM product", key=["id"])
     daemon.install()
     role, name = default_owner(shop), shop.info.dbname
     with connect(make_conninfo(daemon.dsn, dbname="postgres")) as other:
         _rename(other, name, f"{name}_renamed")
         try:
-            renamed = Daemon(daemon.folder, make_conninfo(daemon.dsn, dbname=f"{name}_renamed"))
-            renamed.feeds = daemon.feeds
+            renamed = Bed(daemon.folder, make_conninfo(daemon.dsn, dbname=f"{name}_renamed"), daemon.feeds)
             assert renamed.wanted() == []
             renamed.assert_in_step()
             assert renamed.uninstall() == []

@@ -25,6 +25,7 @@ FILE_SINK = '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"\n'
 
 Key = tuple[Any, ...]
 Record = dict[str, Any]
+Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ class Command:
         feeds: Mapping[str, Feed],
         *,
         sinks: str = FILE_SINK,
-        daemon: str = "",
-        database: str = "",
+        daemon: str | Values = "",
+        database: str | Values = "",
     ) -> None:
         self.folder = folder
         self.dsn = dsn
@@ -124,18 +125,30 @@ class Command:
         self._started: list[Running] = []
         self.configure(sinks=sinks, daemon=daemon, database=database)
 
-    def configure(self, *, sinks: str = FILE_SINK, daemon: str = "", database: str = "") -> None:
-        """Write the configuration and the feeds' queries."""
+    def configure(
+        self, *, sinks: str = FILE_SINK, daemon: str | Values = "", database: str | Values = ""
+    ) -> None:
+        """Write the configuration and the feeds' queries.
+
+        Args:
+            sinks: their tables.
+            daemon, database: further settings of these tables: lines, or values by name.
+        """
+        self.tables = {"sinks": sinks, "daemon": _lines(daemon), "database": _lines(database)}
+        self.write()
+
+    def write(self) -> None:
+        """Write the configuration as it was last time, with the feeds as they are now."""
         parts = [
-            f"[database]\ndsn = {json.dumps(self.dsn)}\n{database}\n",
+            f"[database]\ndsn = {json.dumps(self.dsn)}\n{self.tables['database']}\n",
             "[log]\nformat = 'json'\n",
-            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\n{daemon}\n",
+            f"[daemon]\nstate_dir = {json.dumps(str(self.folder / 'state'))}\n{self.tables['daemon']}\n",
         ]
         for name, feed in self.feeds.items():
             (self.folder / f"{name}.sql").write_text(feed.query, "utf-8")
             key = json.dumps(list(feed.key), ensure_ascii=False)
             parts.append(f'[feeds.{name}]\nquery = "{name}.sql"\nkey = {key}\n{feed.options}\n')
-        self.config.write_text("\n".join([*parts, sinks]), "utf-8")
+        self.config.write_text("\n".join([*parts, self.tables["sinks"]]), "utf-8")
 
     def call(self, *arguments: str, code: int = 0) -> str:
         """Run a command to its end, which must have this exit code; returns standard output."""
@@ -203,6 +216,15 @@ class Command:
                 key: (delivered[key], wanted[key]) for key in wanted if delivered[key] != wanted[key]
             }
             assert different == {}, feed
+
+
+def toml(values: Values) -> str:
+    """Lines of a table: what JSON writes for text, numbers, truth and lists of them is TOML too."""
+    return "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+
+
+def _lines(table: str | Values) -> str:
+    return table if isinstance(table, str) else toml(table)
 
 
 def loads(text: bytes | str) -> Any:

@@ -12,28 +12,16 @@ from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.pg.pool import Pool
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.session import connect as session_to
-from cdc_daemon.settings import Settings, load
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Refusal, Sink
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
-from cdc_daemon.workers.installation import install
-from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.wake_ups import WakeUps
-from tests.support.command import eventually
+from tests.support.bed import Bed
+from tests.support.command import Feed, eventually
 
-CONFIGURATION = """
-[database]
-dsn = "{dsn}"
-[feeds.products]
-query = "products.sql"
-key = [{key}]
-entity = ["id"]
-[sinks.target]
-type = "stdout"
-"""
-
+SINK = '[sinks.target]\ntype = "stdout"\n'
 MAX_ATTEMPTS = 3
 
 
@@ -117,17 +105,19 @@ def close_pools() -> None:
         _pools.pop().close()
 
 
-@dataclass
-class Delivering:
-    """One feed of products and its sink, caught up on demand."""
+class Delivering(Bed):
+    """One feed, `products`, and its sink, caught up on demand.
 
-    dsn: str
-    folder: Path
-    sink: SelectiveSink
-    max_attempts: int = MAX_ATTEMPTS
-    stop: threading.Event = field(default_factory=threading.Event)
+    Attributes:
+        feed: the worker that recomputes the feed.
+        stop: ends a delivery.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, folder: Path, dsn: str, feed: Feed, sink: SelectiveSink) -> None:
+        super().__init__(folder, dsn, {"products": feed}, sinks=SINK)
+        self.sink = sink
+        self.max_attempts = MAX_ATTEMPTS
+        self.stop = threading.Event()
         self.registry = Registry(self.settings, self.dsn)
         self.wake_ups = WakeUps(["products"], [("target", "products")])
         self.feed = FeedWorker(
@@ -141,11 +131,8 @@ class Delivering:
             max_pass_entities=5000,
         )
 
-    @property
-    def settings(self) -> Settings:
-        return load(self.folder / "cdc.toml", {})
-
     def session(self) -> Connection:
+        """A session as a worker has it."""
         return session_to(self.dsn, search_path="public")
 
     def worker(self) -> DeliveryWorker:
@@ -227,12 +214,9 @@ def installed(
     dsn: str,
     folder: Path,
     query: str = "SELECT id, sku, name FROM product",
-    key: str = '"sku"',
+    key: tuple[str, ...] = ("sku",),
 ) -> Delivering:
     """The feed, installed and ready, nothing synced."""
-    (folder / "products.sql").write_text(query)
-    (folder / "cdc.toml").write_text(CONFIGURATION.format(dsn=dsn, key=key))
-    found = Delivering(dsn, folder, SelectiveSink())
-    with found.session() as session:
-        install(session, dsn, found.settings, [plan_feed(session, found.settings, "products")])
-    return found
+    delivering = Delivering(folder, dsn, Feed(query, key, 'entity = ["id"]'), SelectiveSink())
+    delivering.install()
+    return delivering

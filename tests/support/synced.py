@@ -8,15 +8,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cdc_daemon.pg.session import Connection, connect
-from cdc_daemon.service import Service
-from cdc_daemon.settings import Settings, load
 from cdc_daemon.workers.helper_sessions import HelperSessions
-from cdc_daemon.workers.installation import install
-from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.sync import FeedSync, for_sync
-from tests.support.command import FILE_SINK, Command, Feed, Record, execute
+from tests.support.bed import Bed
+from tests.support.command import FILE_SINK, Feed, Record, Values, execute
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);
@@ -26,8 +23,8 @@ INSERT INTO item SELECT n, 'c' || n, n + 0.50, '' FROM generate_series(1, 5) AS 
 ITEM_FEED = Feed("SELECT id, code, price FROM item")
 
 
-class Synced(Command):
-    """The command's work without its process.
+class Synced(Bed):
+    """A bed whose feeds are installed.
 
     Args:
         schema: made before anything is installed.
@@ -41,8 +38,8 @@ class Synced(Command):
         schema: str = ITEMS,
         feeds: Mapping[str, Feed] | None = None,
         sinks: str = FILE_SINK,
-        daemon: str = "",
-        database: str = "",
+        daemon: str | Values = "",
+        database: str | Values = "",
     ) -> None:
         execute(dsn, schema)
         super().__init__(
@@ -50,20 +47,10 @@ class Synced(Command):
         )
         self.install()
 
-    @property
-    def settings(self) -> Settings:
-        return load(self.config, {})
-
-    def install(self) -> None:
-        settings = self.settings
-        with connect(self.dsn, search_path=settings.database.search_path) as connection:
-            plans = [plan_feed(connection, settings, name) for name in settings.feeds]
-            install(connection, self.dsn, settings, plans)
-
     def sync(self, *statements: str) -> None:
         """Execute the statements, then do what `run --once` does."""
         execute(self.dsn, *statements)
-        Service(self.settings, self.dsn).run_once()
+        self.run_once()
 
     def delivered_by(self, *statements: str, feed: str = "items") -> list[Record]:
         """The records that reach the file because of these statements."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.integration.properties.test_feeds import unique
 from tests.support.command import Feed
 from tests.support.delta import accepted
 from tests.support.grammar.changes import change, execute, filling
+from tests.support.grammar.keys import unique
 from tests.support.grammar.queries import Grammar
 from tests.support.grammar.schemas import SEARCH_PATH, Chance, Schema, prepare, schema
 

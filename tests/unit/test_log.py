@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import orjson
 import pytest
@@ -16,6 +15,7 @@ import structlog
 
 from cdc_daemon import log, redaction
 from cdc_daemon.log import Throttle
+from tests.support.journal import configure_for_journal
 
 
 class Terminal(io.StringIO):
@@ -185,13 +185,6 @@ def test_without_the_journals_socket_lines_begin_with_their_priority(tmp_path: P
 
     assert [line[:3] for line in written] == ["<7>", "<6>", "<4>", "<3>", "<4>"]
     assert all(orjson.loads(line[3:])["event"] for line in written)
-
-
-def configure_for_journal(stream: TextIO, socket: str) -> None:
-    """Configure the log as for a service whose output systemd reads."""
-    status = os.fstat(stream.fileno())
-    environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
-    log.configure("debug", "auto", stream, environ=environ, journal=socket)
 
 
 def test_a_stream_that_is_not_the_journals_gets_no_priorities(tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from tests.support.daemon import Daemon
+from tests.support.bed import Bed
 from tests.support.delta import accepted, created, quoted
 from tests.support.grammar.changes import change, execute, filling
+from tests.support.grammar.keys import unique
 from tests.support.grammar.queries import Feed, Grammar
 from tests.support.grammar.schemas import (
     CLEAN,
     MOMENT,
-    SAME,
     SEARCH_PATH,
     Chance,
     Schema,
@@ -76,21 +76,6 @@ def trials(draw: Any) -> Trial:
         return trial
     due = [(refreshed(chance, trial.moments, feed), key) for feed, key in feeds]
     return trial._replace(feeds=due)
-
-
-def unique(chance: Chance, feed: Feed) -> tuple[Feed, list[str]]:
-    """The feed with a key that is unique and never NULL: a document per entity, or per row of it."""
-    entity = [f"q.{quoted(name)}" for name in feed.entity]
-    known = " AND ".join(f"{name} IS NOT NULL" for name in entity)
-    inside = f"FROM (\n{feed.sql}\n) q WHERE {known}"
-    if set(feed.types) <= set(SAME) and chance.percent(50):
-        query = (
-            f"SELECT {', '.join(entity)}, array_agg((q.*)::text ORDER BY (q.*)::text) AS rows "
-            f"{inside} GROUP BY {', '.join(entity)}"
-        )
-        return feed._replace(sql=query), list(feed.entity)
-    number = f"row_number() OVER (PARTITION BY {', '.join(entity)} ORDER BY (q.*)::text) AS number"
-    return feed._replace(sql=f"SELECT q.*, {number} {inside}"), [*feed.entity, "number"]
 
 
 def refreshed(chance: Chance, table: Table, feed: Feed) -> Feed:
@@ -153,14 +138,14 @@ def test_delivered_documents_are_those_of_the_query(prepared: str, tmp_path: Pat
 
 
 @contextmanager
-def installed(database: str, folder: Path, trial: Trial) -> Iterator[Daemon]:
+def installed(database: str, folder: Path, trial: Trial) -> Iterator[Bed]:
     """The trial's tables with a few rows in them, its feeds installed and delivered a first time."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"SET search_path = {SEARCH_PATH}".encode())
         connection.execute(trial.schema.ddl.encode())
         place = folder / "trial"
         place.mkdir()
-        daemon = Daemon(place, database, database={"search_path": SEARCH_PATH})
+        daemon = Bed(place, database, database={"search_path": SEARCH_PATH})
         try:
             assume(all(created(connection, view) for view in trial.views))
             assume(all(accepted(connection, feed.sql) for feed, _ in trial.feeds))
@@ -168,7 +153,7 @@ def installed(database: str, folder: Path, trial: Trial) -> Iterator[Daemon]:
                 with suppress(psycopg.IntegrityError):
                     execute(connection, each)
             for number, (feed, key) in enumerate(trial.feeds):
-                daemon.feed(f"f{number}", feed.sql, key=key, entity=list(feed.entity))
+                daemon.add_feed(f"f{number}", feed.sql, key=key, entity=list(feed.entity))
             daemon.install()
             assert_in_step(daemon, trial.moments)
             yield daemon
@@ -177,7 +162,7 @@ def installed(database: str, folder: Path, trial: Trial) -> Iterator[Daemon]:
             shutil.rmtree(place)
 
 
-def assert_in_step(daemon: Daemon, moments: Table | None) -> None:
+def assert_in_step(daemon: Bed, moments: Table | None) -> None:
     """Catch up; then what was delivered is what the queries say.
 
     Where documents depend on the time, a moment may come between the pass and the look at the queries: then

@@ -13,11 +13,11 @@ import pytest
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.kinds import PAST_A_PROXY, RECEIVERS, WITHOUT_SERVER
 from tests.receivers.processes import free_ports
 from tests.receivers.proxy import Proxy, proxied
 from tests.receivers.receiver import Receiver, state
+from tests.receivers.records import FEED, delete, deliver, upsert
 
 FIRST = [upsert(f"p{number}", number) for number in range(1, 31)]
 SECOND = [

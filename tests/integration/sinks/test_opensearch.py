@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.opensearch import OpensearchSettings, OpensearchSink
-from tests.integration.sinks.test_contract import FEED, delete, upsert
 from tests.receivers.http import Request, Target, answer, serving
+from tests.receivers.records import FEED, delete, upsert
 
 RECORDS = [upsert("a", 1), upsert("b", 2), delete("c", 3)]
 

@@ -13,9 +13,9 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.record import Record
-from tests.integration.sinks.test_contract import FEED, delete, upsert
 from tests.receivers.kinds import unique
 from tests.receivers.postgres import PostgresReceiver
+from tests.receivers.records import FEED, delete, upsert
 
 
 @pytest.fixture

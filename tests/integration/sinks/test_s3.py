@@ -12,9 +12,9 @@ import pytest
 
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.s3 import S3Sink
-from tests.integration.sinks.test_contract import FEED, delete, upsert
 from tests.receivers.kinds import unique
 from tests.receivers.processes import shared
+from tests.receivers.records import FEED, delete, upsert
 from tests.receivers.s3 import S3, S3Receiver
 
 RECORDS = [upsert("a", 7), upsert("b", 5), delete("c", 9)]

@@ -11,7 +11,6 @@ import pytest
 from cdc_daemon.errors import RecordsRefused, TargetFault
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.kafka import KAFKA, KafkaReceiver
 from tests.receivers.kinds import unique
 from tests.receivers.nats import NATS, NatsReceiver
@@ -20,6 +19,7 @@ from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, shared
 from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver
 from tests.receivers.receiver import Documents, Receiver, seen, state
+from tests.receivers.records import FEED, delete, deliver, upsert
 from tests.receivers.redis import RedisReceiver
 from tests.receivers.s3 import S3Receiver
 

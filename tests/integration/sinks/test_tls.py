@@ -17,7 +17,7 @@ from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.sinks.postgres import PostgresSettings
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.test_contract import FEED, upsert
+from tests.receivers.records import FEED, upsert
 from tests.receivers.secured import KINDS, PASSWORD, Door, door
 
 NAMES = {"postgres": ("sslrootcert", "sslcert")}

@@ -14,7 +14,6 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import TargetFault
 from cdc_daemon.sinks.sink import Sink
-from tests.integration.sinks.test_contract import FEED, delete, deliver, upsert
 from tests.receivers.kinds import unique
 from tests.receivers.nats import Nats, NatsReceiver
 from tests.receivers.opensearch import OPENSEARCH, OpensearchReceiver
@@ -22,6 +21,7 @@ from tests.receivers.postgres import PostgresReceiver
 from tests.receivers.processes import own, program, shared
 from tests.receivers.rabbitmq import RABBITMQ, RabbitmqReceiver
 from tests.receivers.receiver import state
+from tests.receivers.records import FEED, delete, deliver, upsert
 from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
 
 FIRST = [upsert("a", 1), upsert("b", 2)]

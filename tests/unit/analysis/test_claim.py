@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from tests.support.analysis_fixtures import fixtures
-from tests.support.soundness.queries import CASES, FILTERED
+from tests.support.soundness.filtered import FILTERED
+from tests.support.soundness.queries import CASES
 
 
 def test_every_step_of_the_claim_names_a_test() -> None:
