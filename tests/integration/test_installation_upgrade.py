@@ -14,7 +14,7 @@ from cdc_daemon.pg.session import connect
 from cdc_daemon.pg.statements import sql_directory
 from cdc_daemon.workers.owner_role import default_owner
 from tests.support.bed import Bed
-from tests.support.command import execute
+from tests.support.command import FILE_SINK, execute
 
 FIRST_VERSION = Path(__file__).parents[1] / "fixtures" / "installed" / "first_version.sql"
 
@@ -34,7 +34,7 @@ def older(database: str, tmp_path: Path) -> Bed:
             "ALTER FUNCTION cdc.capture_public_item() OWNER TO {}",
         ):
             session.execute(sql.SQL(text).format(owner))
-    daemon = Bed(tmp_path, database)
+    daemon = Bed(tmp_path, database, sinks=FILE_SINK.replace("[sinks.file]", "[sinks.out]"))  # as in the dump
     daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
     return daemon
 
