@@ -8,9 +8,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.receivers.web import free_port, get
 from tests.support.command import Command, Feed, eventually, execute
 from tests.support.synced import ITEMS
-from tests.unit.test_web_health import free_port, get
 
 
 def test_a_daemon_serves_metrics_and_status_of_its_own_work(tmp_path: Path, database: str) -> None:

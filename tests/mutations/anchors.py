@@ -12,13 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
-from cdc_daemon.analysis import analyse
-
-PACKAGE = Path(analyse.__code__.co_filename).parent
-
+from tests.support.analysis_modules import PACKAGE, modules
 
 _Body: TypeAlias = tuple[list[ast.stmt], list[ast.stmt]]
 _Headed: TypeAlias = ast.If | ast.For | ast.While
@@ -43,15 +39,6 @@ class Anchor:
     matched: tuple[ast.AST, ...]
     renamed: Mapping[str, str]
     bodies: Sequence[_Body]
-
-
-@cache
-def modules() -> Mapping[str, ast.Module]:
-    """Every module of the analysis, parsed."""
-    return {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(path.read_text("utf-8"))
-        for path in sorted(PACKAGE.rglob("*.py"))
-    }
 
 
 def find(at: str, old: str, new: str) -> Anchor:

@@ -18,7 +18,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts
-from tests.mutations.anchors import find, modules
+from tests.mutations.anchors import find
 from tests.mutations.mutants import Analyse, Mutation, mutant
 from tests.mutations.rules.filters import FILTERED
 from tests.mutations.rules.grammar import WRITTEN
@@ -34,6 +34,7 @@ from tests.mutations.rules.uniqueness import ONCE
 from tests.mutations.rules.verdicts import TOLD
 from tests.support import delta
 from tests.support.analysis_fixtures import CATALOGUE, Fixture, differences, fixtures
+from tests.support.analysis_modules import modules
 from tests.support.delta import Connection, Followed, follow, outcome, remember
 from tests.support.soundness.case import Case
 from tests.support.soundness.changes import after_its_change, change, insertion

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -21,21 +17,8 @@ from cdc_daemon.web.application import Answers, application
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import AddressUnavailable, WebServer
 from cdc_daemon.workers.samples import Sums
+from tests.receivers.web import free_port, get
 from tests.support.command import eventually
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
-
-
-def get(port: int, path: str) -> tuple[int, dict[str, Any]]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, json.load(refusal)
 
 
 class Process:

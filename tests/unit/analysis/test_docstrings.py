@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.mutations.anchors import modules
+from tests.support.analysis_modules import modules
 
 
 def test_every_public_function_and_class_has_a_docstring() -> None:
