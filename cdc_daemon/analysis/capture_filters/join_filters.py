@@ -72,7 +72,7 @@ def _join_filter(scope: Scope, source: Source, beside: Source) -> FoundFilter | 
         and all(map(_steady, q.tree.walk()))
     ]
     own = [q for q in holding if q.sources == frozenset((beside.uid,))]
-    links = [q for q in holding if _is_link(q)]
+    links = [q for q in holding if q.equated is not None]
     known = {ref.column for q in links for ref in q.refs if ref.source == beside.uid}
     if not own or not any(
         {name for name, real in beside.real.items() if real in key} <= known
@@ -100,13 +100,6 @@ def _steady(node: Tree) -> bool:
     if isinstance(node, exp.DataType):
         return node.this is exp.DType.ARRAY or (node.this in TYPES and node.this not in _OF_THE_CLOCK)
     return isinstance(node, _STEADY)
-
-
-def _is_link(q: Conjunct) -> bool:
-    """Whether a condition is an equality of a column of one table with a column of the other."""
-    if q.sides is None or len(q.sources) != len(q.sides):
-        return False
-    return all(side.column is not None for side in q.sides)
 
 
 def _exists(table: TableName, conditions: Sequence[Conjunct], source: Source, beside: Source) -> str:

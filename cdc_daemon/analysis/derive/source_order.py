@@ -86,14 +86,8 @@ def _depths(scope: Scope) -> Mapping[str, int]:
     """For each source, its number of generations of parents: tables joined by their unique key."""
     joined: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for q in scope.conjuncts:
-        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None else ():
-            if (
-                own.column is not None
-                and other.column is not None
-                and own.column.source != other.column.source
-            ):
-                pair = (own.column.source, other.column.source)
-                joined.setdefault(pair, set()).add((own.column.column, other.column.column))
+        for own, other in (q.equated, q.equated[::-1]) if q.equated is not None else ():
+            joined.setdefault((own.source, other.source), set()).add((own.column, other.column))
     parents: dict[str, set[str]] = {uid: set() for uid in scope.sources}
     for (child, parent), columns in joined.items():
         by_key = _unique(scope, parent, {theirs for _, theirs in columns})
@@ -112,8 +106,7 @@ def _unique(scope: Scope, uid: str, columns: set[str]) -> bool:
     source = scope.sources.get(uid)
     if source is None or source.table is None:
         return False
-    real = {source.real[name] for name in columns if name in source.real}
-    return any(real.issuperset(key) for key in source.table.unique_keys if key)
+    return source.table.has_key_in({source.real[name] for name in columns if name in source.real})
 
 
 def _constant(source: Source) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlglot import exp
 
 from cdc_daemon.analysis.grammar.cursor import OF_FUNCTIONS, RESERVED, Cursor, Tree
@@ -9,7 +11,7 @@ from cdc_daemon.analysis.grammar.lexer import Kind, SyntaxFault
 from cdc_daemon.analysis.grammar.nodes import Words
 
 QUERY_WORDS = frozenset({"SELECT", "VALUES", "WITH", "TABLE"})
-_CLOCKS = {
+CLOCK_WORDS: Mapping[str, type[exp.Func]] = {
     "CURRENT_DATE": exp.CurrentDate,
     "CURRENT_TIME": exp.CurrentTime,
     "CURRENT_TIMESTAMP": exp.CurrentTimestamp,
@@ -139,7 +141,7 @@ class Primaries(Cursor):
         if word in {"NULL", "TRUE", "FALSE"}:
             self._next()
             return exp.Null() if word == "NULL" else exp.Boolean(this=word == "TRUE")
-        if word in _CLOCKS:
+        if word in CLOCK_WORDS:
             return self._clock(word)
         if (word in _SESSION and self._ahead().upper != "(") or self._current.text == "SYSTEM_USER":
             self._next()
@@ -170,7 +172,7 @@ class Primaries(Cursor):
     def _clock(self, word: str) -> Tree:
         self._next()
         if not self._is("("):
-            return _CLOCKS[word]()
+            return CLOCK_WORDS[word]()
         return exp.Anonymous(this=word, expressions=[self._in_parentheses(self.expression)])
 
     def _cast(self) -> exp.Cast:

@@ -12,19 +12,20 @@ from collections.abc import Iterator
 
 from sqlglot.tokenizer_core import TokenType
 
+from cdc_daemon.analysis.grammar.primaries import CLOCK_WORDS as CLOCK_NODES
 from cdc_daemon.analysis.source_text import SqlText, spelling
 
 # FROM is a part of these calls: extract(year FROM day), IS DISTINCT FROM.
 _CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay", "position"})
-_RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
-_CLOCKS = frozenset({"now", "transaction_timestamp"}) | _RUNNING
+RUNNING_CLOCKS = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
+CLOCKS = frozenset({"now", "transaction_timestamp"}) | RUNNING_CLOCKS
 _SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 # IN, BETWEEN, DISTINCT, USING, NULLIF, CASE, LIKE, ILIKE and SIMILAR TO look for these.
 # The first group is the beginning or end of a string in dollar quotes.
 _PARAMETERS = re.compile(r"(\$(?:[^\W\d]\w*)?\$)|(?<![\w$])\$\d+")
 _WORDS = re.compile(r'"(?:[^"]|"")+"|[^\W\d]\w*|[.()]')
 _BEHIND_WORDS = frozenset({"=", "<>", "<", ">", "<=", ">=", "~", "~~", "!~~", "~~*", "!~~*"})
-_CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
+CLOCK_WORDS = frozenset(word.lower() for word in CLOCK_NODES)
 
 
 def relation_read(body: str) -> str | None:
@@ -93,13 +94,13 @@ def reads_clock(body: str) -> bool:
     """Whether a body reads the time of day."""
     text = _read(body)
     words = {_word(text, n) for n in range(len(text.tokens))}
-    return bool(words & _CLOCK_WORDS) or any(text.named(name, called=True) for name in _CLOCKS)
+    return bool(words & CLOCK_WORDS) or any(text.named(name, called=True) for name in CLOCKS)
 
 
 def runs_on(body: str) -> bool:
     """Whether a body reads a clock that advances within a transaction."""
     text = _read(body)
-    return any(text.named(name, called=True) for name in _RUNNING)
+    return any(text.named(name, called=True) for name in RUNNING_CLOCKS)
 
 
 def _relation(text: SqlText, n: int) -> str | None:

@@ -96,7 +96,7 @@ def _named(scope: Scope, source: Source, known: frozenset[int]) -> bool:
     outputs = (scope.outputs[n].unnest() for n in known)
     named = {tree.name for tree in outputs if isinstance(tree, exp.Column) and tree.table == source.uid}
     real = {source.real[name] for name in named if name in source.real}
-    return source.table is not None and any(real.issuperset(key) for key in source.table.unique_keys if key)
+    return source.table is not None and source.table.has_key_in(real)
 
 
 def _without_match(scope: Scope, source: Source) -> bool:

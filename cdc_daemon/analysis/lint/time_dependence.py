@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.grammar.primaries import CLOCK_WORDS as CLOCK_NODES
 from cdc_daemon.analysis.lint.context import LintContext, is_call
-from cdc_daemon.analysis.lint.function_bodies import reads_clock, runs_on
+from cdc_daemon.analysis.lint.function_bodies import CLOCK_WORDS, CLOCKS, RUNNING_CLOCKS, reads_clock, runs_on
 from cdc_daemon.analysis.model.catalogue import Function, TableName
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Verdict
@@ -25,10 +26,7 @@ from cdc_daemon.analysis.source_text import Place, in_parentheses
 
 REFRESH_AT = "_refresh_at"
 
-_STILL = frozenset({"now", "transaction_timestamp"})
-_RUNNING = frozenset({"statement_timestamp", "clock_timestamp", "timeofday"})
-_WORDS = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
-_NODES = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp)
+_NODES = tuple(CLOCK_NODES.values())
 _LITERALS = frozenset({"now", "today", "tomorrow", "yesterday"})
 
 _OFFER = (
@@ -47,7 +45,7 @@ def is_clock_function(function: Function) -> bool:
     if function.schema != "pg_catalog":
         return False
     age = function.name == "age" and len(function.arguments) == 1 and function.arguments[0] != "xid"
-    return age or function.name in _STILL | _RUNNING
+    return age or function.name in CLOCKS
 
 
 def clocks(context: LintContext) -> Iterator[Verdict]:
@@ -58,13 +56,13 @@ def clocks(context: LintContext) -> Iterator[Verdict]:
         if not own and not is_clock_function(function):
             continue
         shown = f"{function}() reads the clock and" if own else f"{function}()"
-        running = runs_on(function.body) if own else function.name in _RUNNING
+        running = runs_on(function.body) if own else function.name in RUNNING_CLOCKS
         if allowed and not running:
             continue
         hint = "use now(), which stands still within a transaction" if allowed else _OFFER
         for place in _places(context, function):
             yield context.verdict("clock", f"{shown} gives another value at every run", hint, place)
-    for word in _WORDS if not allowed else ():
+    for word in sorted(CLOCK_WORDS) if not allowed else ():
         for place in context.places_of_word(word):
             what = f"{word.upper()} gives another value at every run"
             yield context.verdict("clock", what, _OFFER, place)
@@ -112,7 +110,7 @@ def _shown(context: LintContext, node: Tree) -> tuple[str, Place | None]:
         return f"the clock in view {node.db}.{node.name}", context.place_of(TableName(node.db, node.name))
     word = node.name if isinstance(node, exp.Anonymous) else node.key.replace("current", "current_")
     word = word.lower()
-    if word in _WORDS:
+    if word in CLOCK_WORDS:
         return word.upper(), next(iter(context.text.keywords(word)), None)
     return f"{word}()", context.places.of_call(node)
 
@@ -301,7 +299,7 @@ class _Clocks:
             return False
         if node.name == "age":
             return len(node.expressions) == 1
-        return node.name in _STILL | _RUNNING or node.name.lower() in _WORDS
+        return node.name in CLOCKS or node.name.lower() in CLOCK_WORDS
 
 
 def _of_column(node: exp.Column, visible: _Visible) -> Tree | None:

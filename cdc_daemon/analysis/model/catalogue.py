@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -140,6 +140,10 @@ class Table:
     partitioned: bool = False
     rows: float | None = None
     numbered_keys: tuple[tuple[int, ...], ...] = ()
+
+    def has_key_in(self, columns: Collection[str]) -> bool:
+        """Whether some unique key consists of these columns, by name, or of a part of them."""
+        return any(key and set(key) <= set(columns) for key in self.unique_keys)
 
     @property
     def watchable(self) -> bool:

@@ -167,6 +167,12 @@ class Conjunct:
     loose: bool = False
     carries: bool = True
 
+    @property
+    def equated(self) -> tuple[Ref, Ref] | None:
+        """The two columns, of different sources, that it equates; None for any other condition."""
+        one, other = (None, None) if self.sides is None else (side.column for side in self.sides)
+        return None if one is None or other is None or one.source == other.source else (one, other)
+
     @cached_property
     def sources(self) -> frozenset[str]:
         """The sources of its columns."""

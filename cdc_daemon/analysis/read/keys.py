@@ -32,16 +32,17 @@ def implied(
     tables = {uid: source for uid, source in sources.items() if source.table is not None}
     for (one, other, _, _), pairs in _equalities(tables, conjuncts).items():
         x, y = tables[one], tables[other]
-        if x.table is None or y.table is None or not _unique(y, {theirs for _, theirs in pairs}):
+        if x.table is None or y.table is None or not y.table.has_key_in({theirs for _, theirs in pairs}):
             continue
         q = next(iter(pairs.values()))
-        if one < other and x.table.name == y.table.name and _unique(y, {b for a, b in pairs if a == b}):
+        same = {b for a, b in pairs if a == b}
+        if one < other and x.table.name == y.table.name and y.table.has_key_in(same):
             for real in sorted(_used(x, used) | _used(y, used) - {a for a, b in pairs if a == b}):
                 yield _equality(x, y, real, real, q, identical=True)
         for key in x.table.foreign_keys:
             columns = dict(zip(key.columns, key.referenced_columns, strict=True))
-            follows = key.references == y.table.name and _unique(
-                y, {b for a, b in pairs if columns.get(a) == b}
+            follows = key.references == y.table.name and y.table.has_key_in(
+                {b for a, b in pairs if columns.get(a) == b}
             )
             if follows and all(x.table.columns[name].not_null for name in columns):
                 for mine, theirs in sorted(columns.items() - pairs.keys()):
@@ -55,20 +56,12 @@ def _equalities(tables: Mapping[str, Source], conjuncts: Sequence[Conjunct]) -> 
     found: dict[_Place, _Pairs] = {}
     for q in conjuncts:
         # Two rows that agree by a coarser collation than the key's may be two rows.
-        for own, other in (q.sides, q.sides[::-1]) if q.sides is not None and q.carries else ():
-            x, y = own.column, other.column
-            if x is None or y is None or x.source == y.source:
-                continue
+        both = q.equated if q.carries else None
+        for x, y in (both, both[::-1]) if both is not None else ():
             if x.source in tables and y.source in tables and not isinstance(q.tree, exp.NullSafeEQ):
                 pair = tables[x.source].real[x.column], tables[y.source].real[y.column]
                 found.setdefault((x.source, y.source, q.join, q.span), {})[pair] = q
     return found
-
-
-def _unique(source: Source, columns: set[str]) -> bool:
-    return source.table is not None and any(
-        columns.issuperset(key) for key in source.table.unique_keys if key
-    )
 
 
 def _used(source: Source, used: Mapping[str, frozenset[str]]) -> set[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cdc_daemon.analysis.model.catalogue import Catalogue, Table, TableName
+from cdc_daemon.analysis.model.catalogue import Catalogue, TableName
 from cdc_daemon.analysis.model.plan import Occurrence, Route, RouteKind, Visit
 
 
@@ -155,7 +155,7 @@ def _visit(
     table = catalogue.tables.get(visit.table)
     if table is None:  # a view: what it holds for one value is its query's affair
         return _UNKNOWN
-    if _unique(table, visit.columns):
+    if table.has_key_in(visit.columns):
         return _ONE
     known = statistics.get(visit.table, TableStatistics(None))
     if known.rows is None:
@@ -169,10 +169,6 @@ def _visit(
         min(_typical(known.rows, column) for column in columns),
         min(_worst(known.rows, column) for column in columns),
     )
-
-
-def _unique(table: Table, columns: Sequence[str]) -> bool:
-    return any(key and set(key) <= set(columns) for key in (table.primary_key, *table.unique_keys))
 
 
 def _typical(rows: float, column: ColumnStatistics) -> float:

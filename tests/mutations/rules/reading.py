@@ -16,13 +16,13 @@ READ = (
         "a foreign key says nothing of another table",
         "implied",
         """\
-key.references == y.table.name and _unique(
-    y, {b for a, b in pairs if columns.get(a) == b}
+key.references == y.table.name and y.table.has_key_in(
+    {b for a, b in pairs if columns.get(a) == b}
 )
 """,
         """\
-_unique(
-    y, {b for a, b in pairs if columns.get(a) == b}
+y.table.has_key_in(
+    {b for a, b in pairs if columns.get(a) == b}
 )
 """,
         killed_by=("test_keys",),

@@ -70,7 +70,7 @@ if False:
         "a visit by a unique key finds one row",
         "_visit",
         """\
-if _unique(table, visit.columns):
+if table.has_key_in(visit.columns):
     return _ONE
 """,
         "pass",
