@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
@@ -29,8 +28,8 @@ from cdc_daemon.sinks.event_loop import EventLoop
 from cdc_daemon.sinks.formats import Format, FormattedSettings
 from cdc_daemon.sinks.key_text import shortened, tokens
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
-from cdc_daemon.sinks.nats_connection import SecuredClient, Session, all_or_lost, read_greeting
-from cdc_daemon.sinks.nats_errors import NOT_AUTHORIZED, explained
+from cdc_daemon.sinks.nats_connection import CLOSE_SECONDS, Session, all_or_lost, opened, read_greeting
+from cdc_daemon.sinks.nats_errors import explained
 from cdc_daemon.sinks.nats_stream import READ_AT_ONCE, Reading, Sweep, holds_latest, is_same, keeps_all, mark
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack
@@ -41,7 +40,6 @@ from cdc_daemon.sinks.tls import TlsSettings
 
 _TOO_LARGE_FOR_THE_STREAM = 10054  # JSStreamMessageExceedsMaximumErr. Other errors pass, or need a person.
 _LONGEST_KEY_BYTES = 512  # a line of the protocol has 4,096 bytes
-_CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 5.0
 _FAILURES: tuple[type[Exception], ...] = (nats.errors.Error, OSError, *MALFORMED_ANSWER)
 
@@ -198,7 +196,7 @@ class NatsSink(Sink, ReadBack):
         finally:
             if reading is not None and self._session is not None:
                 with contextlib.suppress(*_FAILURES):
-                    self._loop.run(reading.end(), _CLOSE_SECONDS)
+                    self._loop.run(reading.end(), CLOSE_SECONDS)
 
     async def _read_on(self, feed: str, reading: Reading | None) -> tuple[list[Msg], Reading]:
         session = await self._ready(write=False)
@@ -266,7 +264,7 @@ class NatsSink(Sink, ReadBack):
         session, self._session = self._session, None
         if session is not None:
             with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-                self._loop.run(session.client.close(), _CLOSE_SECONDS)
+                self._loop.run(session.client.close(), CLOSE_SECONDS)
         self._loop.close()
 
     def _explained(self, error: Exception, where: str) -> SinkUnavailable:
@@ -367,47 +365,14 @@ class NatsSink(Sink, ReadBack):
         )
 
     async def _connected(self) -> Session:
-        lost = asyncio.Event()
-
-        async def note_loss() -> None:
-            lost.set()
-
-        denied: list[str] = []
-        may_not_publish = asyncio.Event()
-
-        async def note(error: Exception) -> None:
-            """Note a missing right: such a request has no answer.
-
-            Other errors are raised where they are awaited.
-            """
-            if NOT_AUTHORIZED.search(str(error)):
-                denied[:] = [str(error)]
-                if "$JS.API" not in str(error):  # the right to publish: the server acknowledges nothing
-                    may_not_publish.set()
-
         settings = self.settings
-        tls = settings.tls_context() if settings.uses_tls() else None
-        client = Client() if tls is None else SecuredClient()
-        try:
-            await client.connect(
-                settings.urls(),
-                name=f"cdc-daemon {self.name}",
-                token=settings.token.get_secret_value() if settings.token else None,
-                tls=tls,
-                # The daemon pauses and retries. A client that retries too would send messages that were given
-                # up.
-                allow_reconnect=False,
-                connect_timeout=max(1, int(self.timeout_seconds)),
-                error_cb=note,
-                disconnected_cb=note_loss,
-                closed_cb=note_loss,
-            )
-        except BaseException:
-            with contextlib.suppress(TimeoutError):  # it waits for the end of a TLS session that never began
-                await asyncio.wait_for(client.close(), _CLOSE_SECONDS)  # also its socket
-            raise
-        stream = client.jetstream(timeout=self.timeout_seconds)
-        return Session(client, stream, lost, denied, may_not_publish)
+        return await opened(
+            settings.urls(),
+            name=f"cdc-daemon {self.name}",
+            token=settings.token.get_secret_value() if settings.token else None,
+            tls=settings.tls_context() if settings.uses_tls() else None,
+            timeout_seconds=self.timeout_seconds,
+        )
 
     async def _is_there(self, stream: JetStreamContext) -> bool:
         """Whether the stream exists.

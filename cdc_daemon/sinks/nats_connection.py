@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,11 @@ import orjson
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 
+from cdc_daemon.sinks.nats_errors import NOT_AUTHORIZED
 from cdc_daemon.sinks.unreachable import NoTls
+
+CLOSE_SECONDS = 2.0
+"""Longest time to close a connection, in seconds."""
 
 _LONGEST_GREETING_BYTES = 65_536
 
@@ -58,6 +64,52 @@ class Session:
     denied: list[str]
     may_not_publish: asyncio.Event
     stream_is_there: bool = False
+
+
+async def opened(
+    urls: Sequence[str], *, name: str, token: str | None, tls: ssl.SSLContext | None, timeout_seconds: float
+) -> Session:
+    """Open a connection to one of the servers.
+
+    Args:
+        name: name of the connection, which the server shows.
+        tls: TLS context; None for a connection without TLS.
+
+    Raises:
+        nats.errors.Error, OSError: the connection failed.
+    """
+    lost, may_not_publish = asyncio.Event(), asyncio.Event()
+    denied: list[str] = []
+
+    async def note_loss() -> None:
+        lost.set()
+
+    async def note(error: Exception) -> None:
+        """Note a missing right: such a request has no answer. Other errors are raised by the awaited call."""
+        if NOT_AUTHORIZED.search(str(error)):
+            denied[:] = [str(error)]
+            if "$JS.API" not in str(error):  # the right to publish: the server acknowledges nothing
+                may_not_publish.set()
+
+    client = Client() if tls is None else SecuredClient()
+    try:
+        await client.connect(
+            list(urls),
+            name=name,
+            token=token,
+            tls=tls,
+            # The daemon pauses and retries. A client that retries too would send messages that were given up.
+            allow_reconnect=False,
+            connect_timeout=max(1, int(timeout_seconds)),
+            error_cb=note,
+            disconnected_cb=note_loss,
+            closed_cb=note_loss,
+        )
+    except BaseException:
+        with contextlib.suppress(TimeoutError):  # it waits for the end of a TLS session that never began
+            await asyncio.wait_for(client.close(), CLOSE_SECONDS)  # also its socket
+        raise
+    return Session(client, client.jetstream(timeout=timeout_seconds), lost, denied, may_not_publish)
 
 
 def read_greeting(connection: socket.socket) -> None:

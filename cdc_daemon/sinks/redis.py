@@ -16,8 +16,6 @@ from uuid import uuid4
 
 import redis
 from pydantic import AfterValidator, Field, SecretStr
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_answer
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
@@ -30,7 +28,7 @@ from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
 from cdc_daemon.sinks.read_back import PAGE, Held, HeldEnd, ReadBack, canonical
 from cdc_daemon.sinks.record import Record, SnapshotEnd
-from cdc_daemon.sinks.redis_connection import TcpConnection, TlsConnection, UnixConnection
+from cdc_daemon.sinks.redis_connection import opened
 from cdc_daemon.sinks.redis_errors import explained
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
 from cdc_daemon.sinks.settings import without_user
@@ -153,7 +151,9 @@ class RedisSink(Sink, ReadBack):
         with Bounds(time.monotonic() + self.timeout_seconds, most_bytes) as bounds:
             try:
                 if self._client is None:
-                    self._client = self._connected()
+                    self._client = opened(
+                        self.settings.url.get_secret_value(), self.settings.tls_context, self.timeout_seconds
+                    )
                 yield self._client, where
             except _FAILURES as error:
                 self._sweep_at = 0
@@ -322,26 +322,6 @@ class RedisSink(Sink, ReadBack):
         if self._client is not None:
             self._client.close()
             self._client = None
-
-    def _connected(self) -> redis.Redis:
-        settings = self.settings
-        url = settings.url.get_secret_value()
-        options: dict[str, object] = {"connection_class": TcpConnection}
-        if urlsplit(url).scheme == "rediss":
-            options = {"connection_class": TlsConnection, "tls": settings.tls_context()}
-        elif urlsplit(url).scheme == "unix":
-            options = {"connection_class": UnixConnection}
-        # Replace a connection that the server has closed. A script that runs twice has the same result.
-        again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        half = self.settings.timeout_seconds / 2  # for the second try
-        return redis.Redis.from_url(
-            url,
-            single_connection_client=True,
-            socket_timeout=half,
-            socket_connect_timeout=half,
-            retry=again,
-            **options,
-        )
 
     def _keep(self, client: redis.Redis, feed: str, records: Sequence[Record]) -> list[Refusal]:
         names = [

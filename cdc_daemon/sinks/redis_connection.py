@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cdc_daemon.bounds import current
 from cdc_daemon.sinks.bounded import BoundedSocket, secured
@@ -60,3 +64,30 @@ class UnixConnection(redis.UnixDomainSocketConnection):
             raise
         connected.settimeout(self.socket_timeout)
         return connected
+
+
+def opened(url: str, tls: Callable[[], ssl.SSLContext], timeout_seconds: float) -> redis.Redis:
+    """Return a client with one connection, which it opens when it is used.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+        tls: returns the TLS context, for `rediss://`.
+        timeout_seconds: longest time of a batch, in seconds. Half of it is for a second try.
+
+    Raises:
+        OSError: a file of TLS can't be read.
+    """
+    options: dict[str, object] = {"connection_class": TcpConnection}
+    if urlsplit(url).scheme == "rediss":
+        options = {"connection_class": TlsConnection, "tls": tls()}
+    elif urlsplit(url).scheme == "unix":
+        options = {"connection_class": UnixConnection}
+    return redis.Redis.from_url(
+        url,
+        single_connection_client=True,
+        socket_timeout=timeout_seconds / 2,
+        socket_connect_timeout=timeout_seconds / 2,
+        # Replace a connection that the server has closed. A script that runs twice has the same result.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        **options,
+    )
