@@ -14,9 +14,9 @@ import pytest
 
 from cdc_daemon.web.metrics import DESCRIBED
 from tests.receivers.processes import program
+from tests.receivers.web import free_port
 from tests.support.command import Command, Feed, eventually, execute
 from tests.support.synced import ITEMS
-from tests.unit.test_web_health import free_port
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "config" / "prometheus" / "alerts.yml"
