@@ -33,7 +33,7 @@ CLAIM_SECONDS = 600.0
 """How long a feed or receiver is one daemon's, without a sign of life."""
 
 REST_SECONDS = 600.0
-"""Shortest time between two rounds over the same feed or receiver."""
+"""Shortest time between two rounds over the same feed or receiver, also after one that failed."""
 
 IDLE_SECONDS = 15.0
 PATIENCE_SECONDS = 5.0
@@ -236,10 +236,15 @@ class Verifier:
         reason = hide(str(error) if isinstance(error, CdcError) else first_line(error))
         self._seat.execute(
             statement("verification.fail_round"),
-            {"feed": feed, "sink": sink, "daemon": self._daemon, "failure": reason},
+            {
+                "feed": feed,
+                "sink": sink,
+                "daemon": self._daemon,
+                "failure": reason,
+                "rest_seconds": self._rest_seconds,
+            },
         )
         log.warning("verification_failed", feed=feed, sink=sink or None, reason=reason)
-        self._wait(IDLE_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         """Wait with signs of life.

@@ -207,10 +207,11 @@ WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
 RETURNING last_documents, last_differences, waiting, last_seconds
 
 -- name: fail_round
--- Gives a feed or receiver up for now. Its round goes on from the same place.
+-- Gives a feed or receiver up for a while, for every daemon. Its round goes on from the same place.
 UPDATE cdc.verification
 SET failure = %(failure)s, documents = CASE WHEN sink = '' THEN documents ELSE 0 END,
-    differences = CASE WHEN sink = '' THEN differences ELSE 0 END, claimed_by = NULL, claimed_until = NULL
+    differences = CASE WHEN sink = '' THEN differences ELSE 0 END, claimed_by = NULL,
+    claimed_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(rest_seconds)s)
 WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
 
 -- name: release

@@ -102,3 +102,13 @@ def test_a_round_goes_on_after_a_restart(feeds: Synced) -> None:
         eventually("the rest", lambda: has_found(feeds, None, 0))
     # Without a place of its own the round would have counted the first documents twice.
     assert coverage(feeds)[None].last_documents == 40
+
+
+def test_a_receiver_that_can_not_be_read_keeps_no_feed_from_it(feeds: Synced) -> None:
+    execute(feeds.dsn, "ALTER TABLE copy_of_items RENAME COLUMN document TO other")
+    with verifying(feeds, 100_000):
+        eventually("the reason", lambda: "copy" in coverage(feeds) and bool(coverage(feeds)["copy"].failure))
+        eventually("the feed", lambda: has_found(feeds, None, 0))
+        execute(feeds.dsn, "ALTER TABLE copy_of_items RENAME COLUMN other TO document")
+        eventually("the receiver", lambda: has_found(feeds, "copy", 0))
+    assert coverage(feeds)["copy"].failure is None
