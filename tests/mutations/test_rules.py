@@ -20,15 +20,20 @@ from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts
 from tests.mutations.anchors import find
 from tests.mutations.mutants import Analyse, Mutation, mutant
+from tests.mutations.rules.expressions import EXPRESSED
 from tests.mutations.rules.filters import FILTERED
 from tests.mutations.rules.grammar import WRITTEN
+from tests.mutations.rules.grouping import GROUPED
 from tests.mutations.rules.join_filters import NARROWED
+from tests.mutations.rules.names import NAMED
 from tests.mutations.rules.parts import PARTS
-from tests.mutations.rules.passes import PASSES
 from tests.mutations.rules.precision import PRECISE
-from tests.mutations.rules.reading import READ
+from tests.mutations.rules.reasons import REASONED
 from tests.mutations.rules.recomputation import LOOKED_UP
-from tests.mutations.rules.soundness import SOUND
+from tests.mutations.rules.relations import RELATED
+from tests.mutations.rules.soundness_of_conditions import SOUND_CONDITIONS
+from tests.mutations.rules.soundness_of_routes import SOUND_ROUTES
+from tests.mutations.rules.statements import STATED
 from tests.mutations.rules.telling import TELLING
 from tests.mutations.rules.uniqueness import ONCE
 from tests.mutations.rules.verdicts import TOLD
@@ -81,7 +86,7 @@ def connection(database: str) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.mark.parametrize("mutation", SOUND, ids=lambda mutation: mutation.rule)
+@pytest.mark.parametrize("mutation", [*SOUND_CONDITIONS, *SOUND_ROUTES], ids=lambda mutation: mutation.rule)
 def test_without_the_rule_an_entity_is_missed(connection: Connection, mutation: Mutation) -> None:
     with mutant(mutation, delta) as without:
         followed = [_followed(connection, name, without) for name in mutation.killed_by]
@@ -99,7 +104,19 @@ def test_without_the_rule_a_documented_route_is_another(mutation: Mutation) -> N
 
 @pytest.mark.parametrize(
     "mutation",
-    [*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *WRITTEN],
+    [
+        *FILTERED,
+        *LOOKED_UP,
+        *NARROWED,
+        *ONCE,
+        *EXPRESSED,
+        *PARTS,
+        *NAMED,
+        *GROUPED,
+        *REASONED,
+        *TELLING,
+        *WRITTEN,
+    ],
     ids=lambda mutation: mutation.rule,
 )
 def test_without_the_rule_a_unit_test_fails(mutation: Mutation) -> None:
@@ -108,7 +125,7 @@ def test_without_the_rule_a_unit_test_fails(mutation: Mutation) -> None:
         assert any(map(_fails, modules)), mutation
 
 
-@pytest.mark.parametrize("mutation", [*TOLD, *PASSES], ids=lambda mutation: mutation.rule)
+@pytest.mark.parametrize("mutation", [*TOLD, *STATED, *RELATED], ids=lambda mutation: mutation.rule)
 def test_without_the_rule_a_verdict_is_another(reader: Connection, mutation: Mutation) -> None:
     with mutant(mutation, test_verdicts):
         assert any(_tells_otherwise(reader, theme) for theme in mutation.killed_by), mutation
@@ -119,7 +136,19 @@ def test_with_every_rule_none_of_these_fails() -> None:
     assert not [fixture.id for fixture in fixtures() if _differs(fixture, analyse)]
     names = {
         name
-        for mutation in (*FILTERED, *LOOKED_UP, *NARROWED, *ONCE, *PARTS, *READ, *TELLING, *WRITTEN)
+        for mutation in (
+            *FILTERED,
+            *LOOKED_UP,
+            *NARROWED,
+            *ONCE,
+            *EXPRESSED,
+            *PARTS,
+            *NAMED,
+            *GROUPED,
+            *REASONED,
+            *TELLING,
+            *WRITTEN,
+        )
         for name in mutation.killed_by
     }
     assert not [name for name in names if _fails(importlib.import_module(f"tests.unit.analysis.{name}"))]
@@ -127,17 +156,22 @@ def test_with_every_rule_none_of_these_fails() -> None:
 
 def test_every_module_of_the_analysis_has_a_rule_that_is_taken_out() -> None:
     every = (
-        *SOUND,
+        *SOUND_CONDITIONS,
+        *SOUND_ROUTES,
         *PRECISE,
         *FILTERED,
         *LOOKED_UP,
         *NARROWED,
         *ONCE,
+        *EXPRESSED,
         *PARTS,
-        *READ,
+        *NAMED,
+        *GROUPED,
+        *REASONED,
         *TELLING,
         *TOLD,
-        *PASSES,
+        *STATED,
+        *RELATED,
         *WRITTEN,
     )
     ruled = {find(mutation.at, mutation.old, mutation.new).module for mutation in every}

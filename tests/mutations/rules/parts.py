@@ -1,4 +1,4 @@
-"""Rules that a single module keeps by itself, and a change of its text that takes each out."""
+"""Rules of routes, indexes and function bodies, and a change that takes each out."""
 
 from __future__ import annotations
 
@@ -46,27 +46,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         killed_by=("test_failure",),
     ),
     Mutation(
-        "a value stands for another that is compared alike only",
-        "alike",
-        "collations_of(left) == collations_of(right)",
-        "True",
-        killed_by=("test_collations",),
-    ),
-    Mutation(
-        "an equal value serves no condition by another collation",
-        "one_collation",
-        "WRITTEN not in both and len(both - {FOLDING}) <= 1",
-        "True",
-        killed_by=("test_collations",),
-    ),
-    Mutation(
-        "a cast to a domain has the domain's collation",
-        "BuildContext.number",
-        "mark_casts(tree, self.catalogue.collated_domains)",
-        "pass",
-        killed_by=("test_collations",),
-    ),
-    Mutation(
         "a collation that is written out stays inside",
         "_typed",
         "WRITTEN in collations_of(value.tree)",
@@ -107,34 +86,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         "len(known) == len(goals) and not whole.reads_whole()",
         "True",
         killed_by=("test_fallbacks",),
-    ),
-    Mutation(
-        "a row of a function is one of those that it yields",
-        "Builder._select",
-        "select.conjuncts.extend",
-        "tuple",
-        killed_by=("test_unnest_membership",),
-    ),
-    Mutation(
-        "an element stands inside the arm that it is read in",
-        "_among",
-        "Conjunct(exp.Exists(this=query), refs, span=frozenset({source.uid}), loose=True)",
-        "Conjunct(exp.Exists(this=query), refs, loose=True)",
-        killed_by=("test_unnest_membership",),
-    ),
-    Mutation(
-        "a value that equals an element will do",
-        "_among",
-        "Conjunct(exp.Exists(this=query), refs, span=frozenset({source.uid}), loose=True)",
-        "Conjunct(exp.Exists(this=query), refs, span=frozenset({source.uid}))",
-        killed_by=("test_unnest_membership",),
-    ),
-    Mutation(
-        "LATERAL before a function or VALUES is but a word",
-        "_among",
-        "isinstance(item, exp.Lateral)",
-        "False",
-        killed_by=("test_unnest_membership",),
     ),
     Mutation(
         "a query that knows of the row around ranks before those that ask it",
@@ -186,69 +137,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         killed_by=("test_correlation",),
     ),
     Mutation(
-        "rows of a table are no elements: they change themselves",
-        "_reads_tables",
-        "any(each.table is not None for scope in within for each in scope.sources.values())",
-        "False",
-        killed_by=("test_unnest_membership",),
-    ),
-    Mutation(
-        "what refers to no row around is not made of its columns",
-        "elements",
-        "source is None or source.item is None or not source.outer or _reads_tables(source)",
-        "source is None or source.item is None or _reads_tables(source)",
-        killed_by=("test_unnest_membership",),
-    ),
-    Mutation(
-        "a column of a derived table may be NULL where its query yields NULL",
-        "never_null",
-        "source.body is not None and output_never_null(source.body, source.columns.index(tree.name))",
-        "source.body is not None",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "a column of a recursion may be NULL where its base yields NULL",
-        "output_never_null",
-        "plain and output_never_null(body.base, n) and output_never_null(body.step, n)",
-        "plain and output_never_null(body.step, n)",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "a column of a recursion may be NULL where a step yields NULL",
-        "output_never_null",
-        "plain and output_never_null(body.base, n) and output_never_null(body.step, n)",
-        "plain and output_never_null(body.base, n)",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "NOT IS DISTINCT FROM is an equality",
-        "_restored",
-        "_restore_null_safe(tree)",
-        "pass",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "rows that are not distinct agree in every column",
-        "_restore_null_safe",
-        "list(inner.flatten()) if isinstance(inner, exp.Or) else [inner]",
-        "[inner]",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "where one side is never NULL, not distinct is equal",
-        "Builder._select",
-        "make_strict(select.conjuncts, select.sources, select.joins)",
-        "make_strict((), select.sources, select.joins)",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
-        "an equality of what is never NULL drops the rows without a match",
-        "make_strict",
-        "q.strict = strict_in(q.tree)",
-        "pass",
-        killed_by=("test_nullability",),
-    ),
-    Mutation(
         "equal and both NULL are looked up apart",
         "_joined",
         "[equal_or_both_null(condition) for condition in _take(waiting, aliased)]",
@@ -282,58 +170,6 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
         "place is None",
         "True",
         killed_by=("test_completed",),
-    ),
-    Mutation(
-        "a call that yields several rows is no value of one",
-        "Functions.__init__",
-        "self.aggregates | SET_RETURNING",
-        "self.aggregates",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "an aggregate of the catalogue is one",
-        "Functions.__init__",
-        'AGGREGATES | {f.name for f in catalogue.functions if f.kind == "aggregate"}',
-        "AGGREGATES",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "a function that the catalogue says returns a set is no value of one row",
-        "Functions.__init__",
-        "self.aggregates | SET_RETURNING | {f.name for f in catalogue.functions if f.returns_set}",
-        "self.aggregates | SET_RETURNING",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "a window is no value of one row",
-        "Functions.of_one_row",
-        "(exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup)",
-        "(exp.Select, exp.SetOperation, exp.WithinGroup)",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "an aggregate is no value of one row",
-        "Functions.of_one_row",
-        """\
-(isinstance(node, (exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup))
-or (isinstance(node, exp.Anonymous) and node.name.lower() in self._many))
-""",
-        "isinstance(node, (exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup))",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "an ordered-set aggregate is no value of one row",
-        "Functions.of_one_row",
-        "(exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup)",
-        "(exp.Select, exp.SetOperation, exp.Window)",
-        killed_by=("test_functions",),
-    ),
-    Mutation(
-        "a subquery is no value of one row",
-        "Functions.of_one_row",
-        "(exp.Select, exp.SetOperation, exp.Window, exp.WithinGroup)",
-        "(exp.Window, exp.WithinGroup)",
-        killed_by=("test_functions",),
     ),
     Mutation(
         "an index serves that begins with a column of the visit",
@@ -480,26 +316,4 @@ if word in ('from', 'join', 'using') and callers[-1] not in _CALLS_WITH_FROM:
         "False",
         killed_by=("test_function_bodies",),
     ),
-    Mutation(
-        "a reserved word is quoted",
-        "quoted",
-        "not (name.isidentifier() and name.islower() and name.isascii()) or name in _RESERVED",
-        "not (name.isidentifier() and name.islower() and name.isascii())",
-        killed_by=("test_dialect",),
-    ),
-    Mutation(
-        "a name with capitals is quoted",
-        "quoted",
-        "name.isidentifier() and name.islower() and name.isascii()",
-        "name.isidentifier() and name.isascii()",
-        killed_by=("test_dialect",),
-    ),
-    Mutation(
-        "an operand is in parentheses",
-        "enclosed",
-        "tree if simple else exp.Paren(this=tree)",
-        "tree",
-        killed_by=("test_dialect",),
-    ),
 )
-"""Without one of these a unit test of the module fails."""
