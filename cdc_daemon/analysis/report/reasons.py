@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.model.dialect import Tree, render
-from cdc_daemon.analysis.model.scopes import Body, Construct, Recursion, Scope, Source, fold
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, Construct, Recursion, Scope, Source, fold
 from cdc_daemon.analysis.source_text import Place, Places
 
 _LONGEST = 60
@@ -62,6 +62,12 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
                 "concerns every one: compare a column in it for equality with one of the query around "
                 "(WHERE …), or keep its value in a table that a key of the entity refers to"
             )
+        if source.subquery and source.left and any(map(_is_whole_row, source.left)):
+            return (
+                f"no condition leads from {changed.alias} to {wanted}: the subquery that reads it is "
+                "compared with a whole row, and IN is not followed column by column: use EXISTS with an "
+                "equality of the whole rows in its WHERE"
+            )
         if source.subquery and source.left:
             return (
                 f"no condition leads from {changed.alias} to {wanted}: what the subquery that reads it is "
@@ -80,6 +86,13 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
                 f"among rows that {changed.alias} does not name: compare a column of {source.alias} for "
                 f"equality with one that belongs to {wanted} as well"
             )
+        if source.table is None and tied and _is_group_key(source, tied[0]):
+            return (
+                f"no condition leads from {changed.alias} to {wanted}: {source.alias} is joined by "
+                f"{_shown(tied[0].tree)}, whose side of {source.alias} stands for a group of values that are "
+                "equal and may be written in several ways: put the condition into the WHERE of a LATERAL "
+                "subquery, or join by an equality"
+            )
         if source.table is None and tied:
             return (
                 f"no condition leads from {changed.alias} to {wanted}: {source.alias} is joined by "
@@ -97,6 +110,24 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
     return (
         f"no condition of the query leads from {alias} to {wanted}: compare a column of {alias} for equality "
         f"with one that belongs to {wanted}, or yield a key of {alias} and name it in `entity`"
+    )
+
+
+def _is_whole_row(tree: Tree) -> bool:
+    at = tree.unnest()
+    return isinstance(at, exp.Column) and isinstance(at.this, exp.Star)
+
+
+def _is_group_key(source: Source, condition: Conjunct) -> bool:
+    """Whether all columns of a derived table in a condition are columns of its GROUP BY."""
+    body = source.body
+    group = body.select.args.get("group") if isinstance(body, Scope) and body.select is not None else None
+    if group is None or not isinstance(body, Scope):
+        return False
+    keys = {render(key) for key in group.expressions}
+    named = [ref.column for ref in condition.refs if ref.source == source.uid]
+    return bool(named) and all(
+        name in source.columns and render(body.outputs[source.columns.index(name)]) in keys for name in named
     )
 
 

@@ -39,6 +39,20 @@ if False:
         killed_by=("test_reasons",),
     ),
     Mutation(
+        "a subquery that is compared with a whole row is named",
+        "_unconnected",
+        "source.subquery and source.left and any(map(_is_whole_row, source.left))",
+        "False",
+        killed_by=("test_reasons",),
+    ),
+    Mutation(
+        "a group that is joined by a range of its key is named",
+        "_unconnected",
+        "source.table is None and tied and _is_group_key(source, tied[0])",
+        "False",
+        killed_by=("test_reasons",),
+    ),
+    Mutation(
         "a subquery that is compared with something computed is named",
         "_unconnected",
         "source.subquery and source.left",

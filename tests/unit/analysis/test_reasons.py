@@ -10,7 +10,7 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.model.scopes import Construct
 from cdc_daemon.analysis.report.reasons import place_of
 from cdc_daemon.analysis.source_text import Places, SqlText
-from tests.support.analysis_fixtures import CATALOGUE
+from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 
 def reasons(query: str) -> dict[str, str]:
@@ -53,6 +53,21 @@ def reasons(query: str) -> dict[str, str]:
             "s",
             "what the subquery that reads it is compared with is computed of many rows",
             "EXISTS",
+        ),
+        (
+            "SELECT p.id FROM shop.product p WHERE p.* IN (SELECT s.* AS s FROM shop.product s)",
+            "s",
+            "compared with a whole row",
+            "EXISTS with an equality of the whole rows",
+        ),
+        (
+            (
+                "SELECT p.id FROM shop.product p JOIN (SELECT s.price, count(*) AS n FROM shop.product s "
+                "GROUP BY s.price) t ON t.price < p.price"
+            ),
+            "s",
+            "t is joined by t.price < p.price, whose side of t stands for a group of values that are equal",
+            "LATERAL",
         ),
         (
             "SELECT p.id FROM shop.product p CROSS JOIN shop.store s",
@@ -149,3 +164,21 @@ def test_what_a_view_wrote_has_no_place_in_the_text_of_the_query() -> None:
     text = SqlText("SELECT p.id FROM shop.product p LIMIT 1")
 
     assert place_of(Construct("LIMIT", "", None, ("limit",)), Places(text, text)) is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        # in the place of p IN (SELECT s …)
+        "SELECT p.id FROM shop.product p WHERE (EXISTS ( SELECT FROM shop.product s WHERE (s.* = p.*)))",
+        # in the place of a group that is joined by t.price < p.price
+        """SELECT p.id, t.n FROM shop.product p CROSS JOIN LATERAL ( SELECT s.price, count(*) AS n
+            FROM shop.product s WHERE (s.price < p.price) GROUP BY s.price) t""",
+        # in the place of a chosen row that alone is the entity
+        """SELECT p.id FROM shop.category c JOIN shop.product p ON p.category_id = c.id AND p.id = (
+            SELECT max(s.id) AS max FROM shop.product s WHERE (s.category_id = c.id))""",
+    ],
+)
+def test_what_a_reason_asks_for_helps(query: str) -> None:
+    kinds = {each.alias: each.kind for each in analyse(feed_query(query), CATALOGUE).occurrences}
+    assert RouteKind.ALL not in kinds.values(), kinds
