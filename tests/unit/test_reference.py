@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from cdc_daemon.cli import main
 from cdc_daemon.events import EVENTS, Event
+from cdc_daemon.feeds.definition import RESERVED
 from cdc_daemon.settings.model import FeedSettings
 from cdc_daemon.settings.section import holds_secret, settable
 from cdc_daemon.settings.sections import SINGLE
@@ -192,3 +193,10 @@ def test_every_secret_says_that_it_is_one() -> None:
         for name, field in settable(model).items():
             if holds_secret(field):
                 assert "secret" in (field.description or "").lower(), f"{title} {name}"
+
+
+def test_every_name_that_a_key_column_must_not_have_is_told() -> None:
+    text = " ".join(REFERENCE.read_text("utf-8").split())
+    told = re.search(r"So it can't be called (.*?); `check` says so", text)
+    assert told
+    assert set(re.findall(r"`(\w+)`", told[1])) == RESERVED
