@@ -269,7 +269,11 @@ class Service:
             every_seconds=daemon.rotation_seconds,
             changelog_limit_bytes=daemon.changelog_limit_mb * 1024 * 1024,
             log_limit_rows=daemon.log_limit_rows,
-            history=HistoryBounds(self._settings.history.days, self._settings.history.max_mb << 20),
+            history=HistoryBounds(
+                self._settings.history.days,
+                self._settings.history.max_mb << 20,
+                self._settings.history.audit_days,
+            ),
         )
 
     def _verifier(self) -> Verifier:

@@ -1,54 +1,117 @@
-"""`cdc-daemon failed`: shows entities that failed and documents that sinks refused."""
+"""`cdc-daemon failed`: shows entities that failed and documents that sinks refused, and discards these."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import TypeAlias
 
 import click
 import orjson
 
-from cdc_daemon.cli.deliveries import require_known, sink_option
+from cdc_daemon.cli.completed_names import feed_names
+from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
+from cdc_daemon.errors import CdcError
+from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.failed_entities import named
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
 from cdc_daemon.workers import control
 from cdc_daemon.workers.control import FailedEntity, FailedItem
+from cdc_daemon.workers.planning import plan_feed
 
 
-@click.command(short_help="Show entities that failed and documents that sinks refused.")
+class _ShowsByDefault(click.Group):
+    """`failed` alone shows what failed: without the name of a command below it, `show` is meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the named command, or `show` with all arguments."""
+        named = args and args[0] in self.commands
+        return super().resolve_command(ctx, args if named else ["show", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Leave all arguments, options too, to a command below. Only --help is of the group itself."""
+        if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ShowsByDefault, short_help="Show or discard entities and documents that failed.")
+def failed() -> None:
+    """Show entities that failed and documents that sinks refused, or discard such documents.
+
+    `cdc-daemon failed` alone means `cdc-daemon failed show`.
+
+    \b
+    Examples:
+      cdc-daemon failed
+      cdc-daemon failed products --key sku=A-1 --document
+      cdc-daemon failed discard products --key sku=A-1 --reason "the catalog refuses this brand"
+    """
+
+
+@failed.command(short_help="Show entities that failed and documents that sinks refused.")
 @feeds_argument
+@click.option(
+    "--key",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only those with this value in a key or entity column. Several are combined by AND.",
+)
+@click.option("--document", is_flag=True, help="Also show the refused document of each failed item.")
 @sink_option
 @json_option
-def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
+def show(
+    feeds: tuple[str, ...], key: tuple[str, ...], document: bool, sink: str | None, as_json: bool
+) -> None:
     """Show failed entities and failed items (default: of every feed), the oldest first.
 
     The command first shows the entities for which a feed's query fails, with PostgreSQL's message. Their
     documents stay as they were. The daemon tries an entity again when a change reaches it.
 
-    Then it shows the documents that sinks refused (with --sink only these). The daemon sends each of them
-    again after a pause that grows to an hour, until the sink takes it. After the sink's `max_attempts` it
-    parks the document. It also sends a document again when it changes.
+    Then it shows the documents that sinks refused (with --sink only these), with the receiver's answer. The
+    daemon sends each of them again after a pause that grows to an hour, until the sink takes it. After the
+    sink's `max_attempts` it parks the document. It also sends a document again when it changes. With
+    --document the command shows what was sent; if the document has changed since, only the new one is stored.
 
     \b
     Examples:
       cdc-daemon failed
       cdc-daemon failed products --sink catalog --json
+      cdc-daemon failed products --key sku=A-1 --document
     """
+    where = pairs(key, "--key")
+    if where and len(feeds) != 1:
+        raise click.UsageError("--key needs one feed.")
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=None)
     names = chosen(settings, feeds)
-    with session(settings, "failed") as (connection, _):
-        found = control.failed_items(connection, names, sink=sink)
-        entities = control.failed_entities(connection, names) if sink is None else []
+    if where:
+        require_key_columns(settings, names[0], where, or_entity=True)
     columns = {name: settings.feeds[name].entity for name in names}
+    with session(settings, "failed") as (connection, _):
+        found = control.failed_items(connection, names, sink=sink, where=where)
+        entities = control.failed_entities(connection, names) if sink is None else []
+        documents = _documents(connection, settings, found, where) if document else {}
+    entities = [each for each in entities if _has(each, columns[each.feed], where)]
     if as_json:
         echo_json(
             [
                 *(_entity_as_json(each, columns[each.feed]) for each in entities),
-                *({**asdict(item), "key": orjson.Fragment(item.key)} for item in found),
+                *(
+                    {
+                        **asdict(item),
+                        "key": orjson.Fragment(item.key),
+                        **(_document_as_json(item, documents) if document else {}),
+                    }
+                    for item in found
+                ),
             ]
         )
         return
@@ -58,8 +121,79 @@ def failed(feeds: tuple[str, ...], sink: str | None, as_json: bool) -> None:
     for item in found:
         for line in _lines(item):
             echo(line)
+        if document:
+            echo(_document_line(item, documents))
     if not found and not entities:
         echo("No failed items.")
+
+
+@failed.command(short_help="Remove failed items without delivering them.")
+@click.argument("feed", metavar="FEED", shell_complete=feed_names)
+@click.option(
+    "--key",
+    multiple=True,
+    required=True,
+    metavar="COLUMN=VALUE",
+    help="Only those with this value in a key column. Several are combined by AND.",
+)
+@click.option("--reason", required=True, help="The reason, which `audit` shows.")
+@sink_option
+def discard(feed: str, key: tuple[str, ...], reason: str, sink: str | None) -> None:
+    """Remove failed items of FEED without delivering them: the sink keeps what it has.
+
+    The next revision of such a document goes out as usual. `retry` and a replay send the present one.
+
+    \b
+    Example:
+      cdc-daemon failed discard products --key sku=A-1 --reason "the catalog refuses this brand"
+    """
+    where = pairs(key, "--key")
+    settings = invocation().settings()
+    require_known(settings, sink=sink, feed=feed)
+    require_key_columns(settings, feed, where)
+    with session(settings, "discard") as (connection, _):
+        count = control.discard(connection, feed, where, reason=reason, sink=sink)
+    if not count:
+        raise CdcError("no item failed with this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
+    echo(f"{count:,} failed {'item is' if count == 1 else 'items are'} discarded.")
+
+
+_Documents: TypeAlias = Mapping[tuple[str, str], tuple[int, bytes]]
+
+
+def _documents(
+    connection: Connection, settings: Settings, items: Sequence[FailedItem], where: Mapping[str, str]
+) -> _Documents:
+    """Return the stored revision and document of each item, by feed and key."""
+    found: dict[tuple[str, str], tuple[int, bytes]] = {}
+    for feed in dict.fromkeys(item.feed for item in items):
+        changes = Changes(plan_feed(connection, settings, feed).definition)
+        documents = changes.refused_documents(connection, where)
+        found.update({(feed, key): stored for key, stored in documents.items()})
+    return found
+
+
+def _has(each: FailedEntity, columns: Sequence[str], where: Mapping[str, str]) -> bool:
+    if not where:
+        return True
+    values = dict(zip(columns, each.entity or (), strict=False))
+    return all(values.get(name) == value for name, value in where.items())
+
+
+def _document_as_json(item: FailedItem, documents: _Documents) -> dict[str, object]:
+    """Return the stored revision, and the document only if it is the refused one."""
+    revision, document = documents.get((item.feed, item.key), (None, b"null"))
+    sent = orjson.Fragment(document) if revision == item.revision else None
+    return {"stored_revision": revision, "document": sent}
+
+
+def _document_line(item: FailedItem, documents: _Documents) -> str:
+    revision, document = documents.get((item.feed, item.key), (None, b""))
+    if revision is None:
+        return "  sent: the document is no longer stored"
+    if revision != item.revision:
+        return f"  sent: revision {item.revision}, which is no longer stored; revision {revision} is"
+    return f"  sent: {'a delete' if document == b'null' else document.decode()}"
 
 
 def _entity_as_json(each: FailedEntity, columns: Sequence[str]) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
 from cdc_daemon.cli.completed_names import sink_names
 from cdc_daemon.cli.deliveries import feed_option, feeds_of, pairs, require_key_columns, require_known
 from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.options import moment
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
@@ -51,14 +52,14 @@ def replay(sink: str, feed: str | None, since: str | None, key: tuple[str, ...],
     where = pairs(key, "--key")
     if where and feed is None:
         raise click.UsageError("--key needs --feed.")
-    moment = _moment(since) if since is not None else None
+    after = moment(since, "--since") if since is not None else None
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=feed)
     if feed is not None:
         require_key_columns(settings, feed, where)
     with session(settings, "replay") as (connection, _):
         for name in feeds_of(settings, sink, feed):
-            echo(f"sink {sink}, feed {name}: {_replay(connection, settings, sink, name, where, moment)}")
+            echo(f"sink {sink}, feed {name}: {_replay(connection, settings, sink, name, where, after)}")
 
 
 def _replay(
@@ -67,14 +68,14 @@ def _replay(
     sink: str,
     feed: str,
     where: dict[str, str],
-    moment: datetime | None,
+    after: datetime | None,
 ) -> str:
-    if not where and moment is None:
+    if not where and after is None:
         control.replay_all(connection, sink, feed)
         return "everything is delivered again"
     changes = Changes(plan_feed(connection, settings, feed).definition)
-    if moment is not None:
-        control.replay_since(connection, sink, changes, moment)
+    if after is not None:
+        control.replay_since(connection, sink, changes, after)
         return "documents that were stored since then are delivered again"
     count = control.replay_some(connection, sink, changes, where)
     if not count:
@@ -84,11 +85,3 @@ def _replay(
             hint="spell the value as in the document",
         )
     return f"{count:,} {'document is' if count == 1 else 'documents are'} delivered again"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no date or time by ISO 8601", param_hint="--since") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -46,12 +46,8 @@ def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool)
         require_key_columns(settings, feed, where, or_entity=True)
     feeds = [feed] if feed else list(settings.feeds)
     with session(settings, "retry") as (connection, _):
-        count = control.retry(connection, feeds, where, sink=sink)
-        entities = sum(
-            control.retry_entities(connection, name, settings.feeds[name].entity, where)
-            for name in feeds
-            if sink is None
-        )
+        columns = {name: settings.feeds[name].entity for name in feeds}
+        count, entities = control.retry_failed(connection, columns, where, sink=sink)
     if where and not count and not entities:
         raise CdcError("nothing failed with this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
     if entities:

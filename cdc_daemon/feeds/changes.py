@@ -150,6 +150,27 @@ class Changes:
         present = [self._change(row) for row in rows if row[0] is not None]
         return present, [row[1].decode() for row in rows if row[0] is None]
 
+    def refused_documents(
+        self, connection: Session, where: Mapping[str, str]
+    ) -> dict[str, tuple[int, bytes]]:
+        """Return the stored documents of failed items.
+
+        Args:
+            where: values of key columns, to select items.
+
+        Returns:
+            For each key (JSON, as `cdc.failed_item` has it) the stored revision and document; `null` stands
+            for a tombstone. A key that is no longer stored is not there.
+        """
+        query = statement(
+            "feed.refused_documents",
+            feed=sql.Identifier(self.feed.table),
+            same_key=same(self.feed, self.feed.key, "s", "k"),
+        )
+        values = {"name": self.feed.name, "names": list(where), "values": list(where.values())}
+        rows = _read(connection, query.as_bytes(), values)
+        return {key: (revision, document) for key, revision, document in rows}
+
     def replay_some(self, connection: Session, sink: str, where: Mapping[str, str]) -> int:
         """Schedule the redelivery of documents with these values in key columns.
 

@@ -253,6 +253,9 @@ class HistorySettings(Section):
         ge=8,
         description="Largest size of the history, in megabytes. Above it the daemon drops the oldest eighth.",
     )
+    audit_days: int = Field(
+        default=365, ge=1, le=36_500, description="How long the daemon keeps the acts of persons, in days."
+    )
 
 
 def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:

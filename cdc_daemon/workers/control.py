@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from cdc_daemon.errors import CdcError
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.audit import Act, audited, os_user
 
 EVERY = "*"
 """Means all sinks, or all feeds, of a pause."""
@@ -79,26 +79,36 @@ class FailedItem:
     next_attempt_at: datetime | None
 
 
-def pause(connection: Connection, sink: str | None, feed: str | None, *, reason: str | None) -> None:
-    """Pause deliveries after their current batch. None means all sinks, or all feeds."""
-    connection.execute(
-        statement("delivery_pause.pause"),
-        {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason, "os_user": _os_user()},
-    )
+def pause(
+    connection: Connection,
+    sink: str | None,
+    feed: str | None,
+    *,
+    reason: str | None,
+    web_user: str | None = None,
+) -> None:
+    """Pause deliveries after their current batch. None means all sinks, or all feeds.
+
+    Args:
+        web_user: the user of the dashboard who does it; None for a command. So in all these functions.
+    """
+    with audited(connection, Act("pause", feed, sink, {"reason": reason}, web_user)):
+        connection.execute(
+            statement("delivery_pause.pause"),
+            {"sink": sink or EVERY, "feed": feed or EVERY, "reason": reason, "os_user": os_user()},
+        )
 
 
-def _os_user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user ID without a name, as containers have (KeyError before Python 3.13)
-        return None
-
-
-def resume(connection: Connection, sink: str | None, feed: str | None) -> bool:
+def resume(
+    connection: Connection, sink: str | None, feed: str | None, *, web_user: str | None = None
+) -> bool:
     """End a pause. Return False if there is no pause of exactly this sink and feed."""
-    found = connection.execute(
-        statement("delivery_pause.resume"), {"sink": sink or EVERY, "feed": feed or EVERY}
-    )
+    with audited(connection, Act("resume", feed, sink, web_user=web_user)) as outcome:
+        found = connection.execute(
+            statement("delivery_pause.resume"), {"sink": sink or EVERY, "feed": feed or EVERY}
+        )
+        if not found.rowcount:
+            outcome.text = "was not paused"
     return bool(found.rowcount)
 
 
@@ -130,10 +140,22 @@ def end_payload_log(connection: Connection, feed: str) -> None:
 
 
 def failed_items(
-    connection: Connection, feeds: Sequence[str], *, sink: str | None = None
+    connection: Connection,
+    feeds: Sequence[str],
+    *,
+    sink: str | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> list[FailedItem]:
-    """Return the failed items of some feeds, the oldest first."""
-    rows = connection.execute(statement("failed_item.list"), {"feeds": list(feeds), "sink": sink}).fetchall()
+    """Return the failed items of some feeds, the oldest first.
+
+    Args:
+        where: values of key columns, to select items.
+    """
+    where = where or {}
+    rows = connection.execute(
+        statement("failed_item.list"),
+        {"feeds": list(feeds), "sink": sink, "names": list(where), "values": list(where.values())},
+    ).fetchall()
     return [FailedItem(*row) for row in rows]
 
 
@@ -141,6 +163,63 @@ def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[Failed
     """Return the failed entities of some feeds, the oldest first."""
     rows = connection.execute(statement("failed_entity.list"), {"feeds": list(feeds)}).fetchall()
     return [FailedEntity(*row) for row in rows]
+
+
+def retry_failed(
+    connection: Connection,
+    columns: Mapping[str, Sequence[str]],
+    where: Mapping[str, str],
+    *,
+    sink: str | None = None,
+    web_user: str | None = None,
+) -> tuple[int, int]:
+    """Try failed items and failed entities now (see `retry` and `retry_entities`).
+
+    Args:
+        columns: the entity columns of each feed.
+        sink: only items of this sink, and no entities.
+
+    Returns:
+        The numbers of items and of entities.
+    """
+    feed = next(iter(columns)) if len(columns) == 1 else None
+    with audited(connection, Act("retry", feed, sink, {"key": dict(where)}, web_user)) as outcome:
+        items = retry(connection, list(columns), where, sink=sink)
+        entities = sum(
+            retry_entities(connection, name, of_feed, where)
+            for name, of_feed in columns.items()
+            if sink is None
+        )
+        outcome.text = f"{items} items, {entities} entities"
+    return items, entities
+
+
+def discard(
+    connection: Connection,
+    feed: str,
+    where: Mapping[str, str],
+    *,
+    reason: str,
+    sink: str | None = None,
+    web_user: str | None = None,
+) -> int:
+    """Remove failed items without delivering them. The next revisions of their documents go out as usual.
+
+    Args:
+        where: values of key columns.
+        reason: the reason, for the audit.
+
+    Returns:
+        The number of items.
+    """
+    act = Act("discard", feed, sink, {"key": dict(where), "reason": reason}, web_user)
+    with audited(connection, act) as outcome:
+        found = connection.execute(
+            statement("failed_item.discard"),
+            {"feed": feed, "sink": sink, "names": list(where), "values": list(where.values())},
+        ).fetchall()
+        outcome.text = f"{len(found)} items: revisions {', '.join(str(each) for (each,) in found)}"
+    return len(found)
 
 
 def retry_entities(
@@ -180,18 +259,20 @@ def retry(
     ).rowcount
 
 
-def replay_all(connection: Connection, sink: str, feed: str) -> None:
+def replay_all(connection: Connection, sink: str, feed: str, *, web_user: str | None = None) -> None:
     """Schedule a full snapshot of a feed for a sink."""
-    with connection.transaction():
+    with audited(connection, Act("replay", feed, sink, {"all": True}, web_user)):
         _require_delivery(connection, sink, feed)
         connection.execute(statement("sink_state.want_snapshot"), {"sink": sink, "feed": feed})
         _forget_newer(connection, sink, feed, revision=0)
 
 
-def replay_since(connection: Connection, sink: str, changes: Changes, moment: datetime) -> None:
+def replay_since(
+    connection: Connection, sink: str, changes: Changes, moment: datetime, *, web_user: str | None = None
+) -> None:
     """Schedule the redelivery of documents that were stored since a moment."""
     feed = changes.feed.name
-    with connection.transaction():
+    with audited(connection, Act("replay", feed, sink, {"since": moment.isoformat()}, web_user)):
         _require_delivery(connection, sink, feed)
         revision = changes.revision_before(connection, moment)
         connection.execute(
@@ -200,7 +281,14 @@ def replay_since(connection: Connection, sink: str, changes: Changes, moment: da
         _forget_newer(connection, sink, feed, revision=revision)
 
 
-def replay_some(connection: Connection, sink: str, changes: Changes, where: Mapping[str, str]) -> int:
+def replay_some(
+    connection: Connection,
+    sink: str,
+    changes: Changes,
+    where: Mapping[str, str],
+    *,
+    web_user: str | None = None,
+) -> int:
     """Schedule the redelivery of some documents.
 
     Args:
@@ -209,9 +297,12 @@ def replay_some(connection: Connection, sink: str, changes: Changes, where: Mapp
     Returns:
         The number of documents.
     """
-    with connection.transaction():
-        _require_delivery(connection, sink, changes.feed.name)
-        return changes.replay_some(connection, sink, where)
+    feed = changes.feed.name
+    with audited(connection, Act("replay", feed, sink, {"key": dict(where)}, web_user)) as outcome:
+        _require_delivery(connection, sink, feed)
+        count = changes.replay_some(connection, sink, where)
+        outcome.text = f"{count} documents"
+    return count
 
 
 def _require_delivery(connection: Connection, sink: str, feed: str) -> None:

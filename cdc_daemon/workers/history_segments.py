@@ -39,10 +39,12 @@ class HistoryBounds:
     Attributes:
         days: rows that are older go, at the latest an eighth of this later.
         max_bytes: largest size of all its tables and indexes. Between two rounds it may grow above.
+        audit_days: how long the acts of persons stay.
     """
 
     days: float
     max_bytes: int
+    audit_days: int = 365
 
     @property
     def _seconds(self) -> float:

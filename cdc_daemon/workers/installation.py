@@ -12,7 +12,7 @@ from psycopg import sql
 
 from cdc_daemon.capture import catalogue, steps
 from cdc_daemon.capture.source import Source
-from cdc_daemon.errors import FeedError, InstallError
+from cdc_daemon.errors import CdcError, FeedError, InstallError
 from cdc_daemon.feeds import steps as feed_steps
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.pg import ddl, own_schema
@@ -20,6 +20,7 @@ from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive
 from cdc_daemon.pg.statements import migration, sql_directory, statement
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.configurations import read_ownership
 from cdc_daemon.workers.history_segments import segment_tables
 from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
@@ -101,18 +102,27 @@ def install(
         # Any role may hold the installer's lock. If there is nothing to do, the daemon needs no lock.
         if not wanted_steps(connection, settings, plans, complete=False):
             return []
+    # A daemon that installs is no person: its log tells the steps.
+    act = Act("install", arguments={"feeds": [plan.definition.name for plan in plans]})
     with one_installer(dsn, settings, patient=complete):
         if not complete:
             refuse_other_definitions(connection, plans)
         found = wanted_steps(connection, settings, plans, complete=complete)
         patient = settings.database.lock_timeout_seconds
-        ddl.apply(
-            connection,
-            found,
-            # A daemon tries again by itself, so writers need not queue behind it for seconds.
-            lock_timeout_seconds=patient if complete else min(patient, DAEMON_LOCK_SECONDS),
-            attempts=settings.database.install_attempts if complete else DAEMON_ATTEMPTS,
-        )
+        try:
+            ddl.apply(
+                connection,
+                found,
+                # A daemon tries again by itself, so writers need not queue behind it for seconds.
+                lock_timeout_seconds=patient if complete else min(patient, DAEMON_LOCK_SECONDS),
+                attempts=settings.database.install_attempts if complete else DAEMON_ATTEMPTS,
+            )
+        except (CdcError, psycopg.Error) as error:
+            if complete:
+                act.record_failure(connection, error)
+            raise
+        if complete and found:
+            act.record(connection, f"{len(found)} steps")
     return found
 
 
@@ -219,7 +229,12 @@ def uninstall(
             and nothing was removed.
     """
     with one_installer(dsn, settings):
-        return _uninstall(connection, settings, drop_others=drop_others)
+        try:
+            return _uninstall(connection, settings, drop_others=drop_others)
+        except (CdcError, psycopg.Error) as error:
+            # The record of an uninstall that succeeds goes with the schema.
+            Act("uninstall", arguments={"drop_feeds": drop_others}).record_failure(connection, error)
+            raise
 
 
 def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[Left]:
@@ -349,6 +364,7 @@ def _rights(connection: Connection, sources: Sequence[Source], feeds: Sequence[F
             "write_state",
             "write_history",
             "turn_history",
+            "write_audit",
         )
     ]
     statements += [

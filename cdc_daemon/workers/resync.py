@@ -12,6 +12,7 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.planning import plan_feed, plan_sources
 from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
 from cdc_daemon.workers.witness import Witness
@@ -41,13 +42,21 @@ class Resync:
         feed: name of the feed.
         where: values of key or entity columns, to select entities by their documents; empty for all.
         force: whether to give every document a new revision, so that it is delivered again, changed or not.
+        web_user: the user of the dashboard who asks for it; None for a command.
 
     Raises:
         FeedError: the feed can't be planned, or `where` names no key or entity column.
     """
 
     def __init__(
-        self, connection: Connection, settings: Settings, feed: str, *, where: dict[str, str], force: bool
+        self,
+        connection: Connection,
+        settings: Settings,
+        feed: str,
+        *,
+        where: dict[str, str],
+        force: bool,
+        web_user: str | None = None,
     ) -> None:
         plan = plan_feed(connection, settings, feed)
         for name in where:
@@ -69,6 +78,7 @@ class Resync:
             max_pass_entities=settings.daemon.max_pass_entities,
             witness=Witness(settings.daemon.state_dir),
         )
+        self._act = Act("resync", feed, arguments={"by_key": where, "force": force}, web_user=web_user)
         self._requested: tuple[int, int] | None = None
 
     def request(self, stop: threading.Event) -> int:
@@ -85,7 +95,9 @@ class Resync:
         """
         while self._requested is None and not stop.is_set():
             try:
-                self._requested = self._sync.request(self._where, reason="asked for", force=self._force)
+                self._requested = self._sync.request(
+                    self._where, reason="asked for", force=self._force, act=self._act
+                )
             except PASSING:
                 stop.wait(PAUSE_SECONDS)
                 continue

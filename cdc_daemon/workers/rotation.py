@@ -16,6 +16,7 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.segments import current_segment
+from cdc_daemon.workers import audit
 from cdc_daemon.workers.history_segments import HistoryBounds
 
 TRIES = 20
@@ -64,6 +65,7 @@ class Rotator:
                 self.rotate(connection, 1 - current_segment(), stop)
                 if self._history is not None:
                     self._history.keep(connection)
+                    audit.forget(connection, days=self._history.audit_days)
             heartbeat()  # the pool may have given a lost session, which only a statement shows
 
     def rotate(self, connection: Connection, resting: int, stop: threading.Event) -> None:

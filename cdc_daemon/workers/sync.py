@@ -39,6 +39,7 @@ from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.affected_entities import AffectedEntities
+from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import EveryEntity
 from cdc_daemon.workers.helper_sessions import HelperSessions
@@ -350,17 +351,28 @@ class FeedSync:
         self._remember_pace(chunk.entities, chunk.seconds)
         return chunk
 
-    def request(self, where: dict[str, str], *, reason: str, force: bool) -> tuple[int, int] | None:
+    def request(
+        self, where: dict[str, str], *, reason: str, force: bool, act: Act | None = None
+    ) -> tuple[int, int] | None:
         """Put entities into the backlog: all, or those whose documents have these values.
+
+        Args:
+            act: the act of a person that asks for it; it is recorded.
 
         Returns:
             The number of the request (cdc.resync.id; 0 if there is nothing to do), and its number of
             entities; None if another daemon works on the feed now, or if the feed has no cursor yet.
         """
-        return self._in_two_tries(lambda guarded: self._request(where, reason, force, guarded=guarded))
+        return self._in_two_tries(lambda guarded: self._request(where, reason, force, act, guarded=guarded))
 
     def _request(
-        self, where: dict[str, str], reason: str, force: bool, *, guarded: bool
+        self,
+        where: dict[str, str],
+        reason: str,
+        force: bool,
+        act: Act | None,
+        *,
+        guarded: bool,
     ) -> tuple[int, int] | None:
         with self._snapshot() as (_, locked):
             if locked is None or locked.cursor is None:
@@ -375,6 +387,8 @@ class FeedSync:
             self._connection.execute(
                 statement("feed_state.queue"), {"feed": self._feed.name, "backlog_end": added.last}
             )
+            if act is not None:
+                act.record(self._connection, f"{added.entities} entities")
         return added.request, added.entities
 
     def request_some(self, entities: Sequence[Entity], *, reason: str, force: bool) -> int | None:

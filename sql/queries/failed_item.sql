@@ -70,6 +70,10 @@ SELECT i.sink, i.feed, i.key::pg_catalog.text, i.revision, i.attempts, i.status,
        i.next_attempt_at
 FROM cdc.failed_item AS i
 WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
+    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
+)
 ORDER BY i.first_failed_at, i.sink, i.feed, i.key
 
 -- name: retry
@@ -81,6 +85,16 @@ WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink 
     SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
     WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
 )
+
+-- name: discard
+-- Removes failed items without delivering them.
+DELETE FROM cdc.failed_item AS i
+WHERE i.feed = %(feed)s AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
+    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
+)
+RETURNING i.revision
 
 -- name: forget
 -- Forgets the failed items of a sink that was removed.

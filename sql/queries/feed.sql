@@ -484,6 +484,19 @@ WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalo
 ORDER BY i.next_attempt_at
 LIMIT %(limit)s
 
+-- name: refused_documents
+-- The stored documents of failed items. The key as JSON is turned into values as in `due_failed_items`.
+SELECT DISTINCT i.key::pg_catalog.text, s.revision,
+       pg_catalog.convert_to(COALESCE(s.document::pg_catalog.text, 'null'), 'UTF8')
+FROM cdc.failed_item AS i
+CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
+CROSS JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s
+WHERE i.feed = %(name)s
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
+    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
+)
+
 -- name: replay_some
 -- Delivers some documents once more, whatever happened to them before and whatever the target has.
 WITH chosen AS (

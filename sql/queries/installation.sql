@@ -92,6 +92,10 @@ GRANT INSERT ON cdc.history_pass, cdc.history_change, cdc.history_delivery TO {r
 -- Emptying takes the segments by their names.
 GRANT TRUNCATE ON {segments} TO {role}
 
+-- name: write_audit
+-- Acts are recorded, and removed when they are old; nobody changes them.
+GRANT INSERT, DELETE ON cdc.audit TO {role}
+
 -- name: turn_history
 -- Which segment takes rows.
 GRANT UPDATE ON cdc.history_segment TO {role}

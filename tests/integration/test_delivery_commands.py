@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cdc_daemon.cli import main
+from cdc_daemon.pg.session import connect
+from cdc_daemon.workers import audit
 from tests.support.command import execute
 from tests.support.synced import Synced
 
@@ -134,3 +137,87 @@ def test_a_probe_does_not_change_the_target(line: Line) -> None:
     before = line.feeds.file("items").read_bytes()
     line("sinks", "test", "file", "--feed", "items")
     assert line.feeds.file("items").read_bytes() == before
+
+
+def test_failed_items_are_found_by_key_and_shown_with_the_document(line: Line) -> None:
+    execute(
+        line.feeds.dsn,
+        ITEM,
+        "UPDATE cdc.failed_item AS i SET revision = f.revision FROM cdc.feed_items AS f WHERE f.id = 3",
+    )
+    assert line("failed", "items", "--key", "id=4") == "No failed items.\n"
+    shown = line("failed", "items", "--key", "id=3", "--document").splitlines()
+    assert shown[1] == "  422: price must be positive"
+    assert shown[3] == '  sent: {"id":3,"code":"c3","price":3.50}'
+    (item,) = json.loads(line("failed", "show", "--document", "--json"))
+    assert item["document"] == {"id": 3, "code": "c3", "price": 3.5}
+    line.feeds.sync("UPDATE item SET price = 4 WHERE id = 3")
+    execute(line.feeds.dsn, "UPDATE cdc.failed_item SET revision = 1")
+    assert "sent: revision 1, which is no longer stored; revision" in line("failed", "--document")
+    assert "is no key column" in line("failed", "items", "--key", "price=4", code=2)
+    assert "--key needs one feed" in line("failed", "--key", "id=3", code=2)
+
+
+def test_a_discarded_item_is_gone_and_the_next_revision_goes_out(line: Line) -> None:
+    execute(line.feeds.dsn, ITEM)
+    said = line("failed", "discard", "items", "--key", "id=3", "--reason", "no such brand")
+    assert said == "1 failed item is discarded.\n"
+    assert line("failed") == "No failed items.\n"
+    again = line("failed", "discard", "items", "--key", "id=3", "--reason", "again", code=1)
+    assert "no item failed with this key" in again
+    (record,) = line.feeds.delivered_by("UPDATE item SET price = 9 WHERE id = 3")
+    assert record["key"] == {"id": 3}
+
+
+def test_every_act_of_a_person_is_recorded(line: Line) -> None:
+    execute(line.feeds.dsn, ITEM)
+    for command in (
+        ("pause", "--sink", "file", "--reason", "a move"),
+        ("resume", "--sink", "file"),
+        ("retry", "items", "--key", "id=3"),
+        ("failed", "discard", "items", "--key", "id=3", "--reason", "no such brand"),
+        ("replay", "file", "--feed", "items", "--key", "id=1"),
+        ("replay", "file", "--all"),
+        ("resync", "items", "--by-key", "id=2", "--force"),
+    ):
+        line(*command)
+    line("resume", "--sink", "file", code=1)
+    acts = json.loads(line("audit", "--json"))
+    told = [(act["act"], act["feed"], act["sink"], act["arguments"], act["outcome"]) for act in acts]
+    assert told == [
+        ("resume", None, "file", {}, "was not paused"),
+        ("resync", "items", None, {"by_key": {"id": "2"}, "force": True}, "1 entities"),
+        ("replay", "items", "file", {"all": True}, "done"),
+        ("replay", "items", "file", {"key": {"id": "1"}}, "1 documents"),
+        ("discard", "items", None, {"key": {"id": "3"}, "reason": "no such brand"}, "1 items: revisions 1"),
+        ("retry", "items", None, {"key": {"id": "3"}}, "1 items, 0 entities"),
+        ("resume", None, "file", {}, "done"),
+        ("pause", None, "file", {"reason": "a move"}, "done"),
+        ("install", None, None, {"feeds": ["items"]}, acts[-1]["outcome"]),
+    ]
+    assert {(act["role"], act["os_user"], act["web_user"]) for act in acts} == {
+        (line.feeds.value("SELECT session_user::text"), getpass.getuser(), None)
+    }
+    assert len(json.loads(line("audit", "--act", "replay", "--json"))) == 2
+    assert json.loads(line("audit", "--since", "2100-01-01", "--json")) == []
+    assert "a move" in line("audit", "--sink", "file", "--user", getpass.getuser())
+    assert line("audit", "--user", "nobody-else") == "No acts.\n"
+
+
+def test_an_act_that_fails_is_recorded_with_its_reason_and_without_its_effect(line: Line) -> None:
+    said = line("replay", "file", "--feed", "items", "--key", "id=1")
+    assert "is delivered again" in said
+    execute(line.feeds.dsn, "DELETE FROM cdc.sink_state")
+    line("replay", "file", "--all", code=1)
+    (act, *_) = json.loads(line("audit", "--json"))
+    assert act["outcome"] == "failed: sink file, feed items: nothing was delivered yet"
+
+
+def test_acts_are_removed_when_they_are_old(line: Line) -> None:
+    line("pause", "--sink", "file")
+    execute(line.feeds.dsn, "UPDATE cdc.audit SET at = at - interval '31 days' WHERE act = 'pause'")
+    with connect(line.feeds.dsn) as session:
+        audit.forget(session, days=32)
+        assert '"pause"' in line("audit", "--json")
+        audit.forget(session, days=30)
+    assert '"pause"' not in line("audit", "--json")

@@ -152,6 +152,8 @@ def test_it_holds_no_right_that_it_does_not_need(kept: Bed, shop: Session, keepe
             assert held == ["INSERT", "SELECT", "TRUNCATE"]
         elif name == "history_segment":
             assert held == ["SELECT", "UPDATE"]
+        elif name == "audit":
+            assert held == ["DELETE", "INSERT", "SELECT"]
         elif name.startswith("history_"):
             assert held == (["SELECT", "TRUNCATE"] if name[-1].isdigit() else ["INSERT", "SELECT"])
         elif name not in {"migration", "source", "former_sink", "delivery"}:

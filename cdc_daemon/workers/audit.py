@@ -1,0 +1,94 @@
+"""Records the acts of persons: `cdc.audit`."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import orjson
+import psycopg
+
+from cdc_daemon.errors import CdcError
+from cdc_daemon.pg.session import Connection, Session, first_line
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.redaction import hide
+
+LONGEST_OUTCOME = 500
+"""Largest length of a recorded outcome, in characters."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """An act of a person.
+
+    Attributes:
+        name: `pause`, `resume`, `replay`, `resync`, `retry`, `discard`, `install` or `uninstall`.
+        feed, sink: what it is about; None means all.
+        arguments: further arguments by name.
+        web_user: the user of the dashboard; None for a command.
+    """
+
+    name: str
+    feed: str | None = None
+    sink: str | None = None
+    arguments: Mapping[str, object] | None = None
+    web_user: str | None = None
+
+    def record(self, connection: Session, outcome: str) -> None:
+        """Record the act, in the current transaction if there is one.
+
+        The database role is that of the session; the user of the operating system is that of this process.
+        """
+        arguments = orjson.dumps(dict(self.arguments or {}), default=str).decode()
+        connection.execute(
+            statement("audit.record"),
+            {
+                "act": self.name,
+                "os_user": os_user(),
+                "web_user": self.web_user,
+                "feed": self.feed,
+                "sink": self.sink,
+                "arguments": hide(arguments),
+                "outcome": hide(outcome)[:LONGEST_OUTCOME],
+            },
+        )
+
+    def record_failure(self, connection: Connection, error: Exception) -> None:
+        """Record that the act failed, if the database takes the record: the error itself matters more."""
+        with suppress(psycopg.Error):
+            self.record(connection, f"failed: {first_line(error)}")
+
+
+@dataclass
+class Outcome:
+    """The outcome of an act, to be set while it is done."""
+
+    text: str = "done"
+
+
+@contextmanager
+def audited(connection: Connection, act: Act) -> Generator[Outcome]:
+    """Do an act in a transaction that also records it. If the act fails, only the failure is recorded."""
+    outcome = Outcome()
+    try:
+        with connection.transaction():
+            yield outcome
+            act.record(connection, outcome.text)
+    except (CdcError, psycopg.Error) as error:
+        act.record_failure(connection, error)
+        raise
+
+
+def forget(connection: Connection, *, days: int) -> None:
+    """Remove acts that are older."""
+    connection.execute(statement("audit.forget"), {"days": days})
+
+
+def os_user() -> str | None:
+    """Return the user of the operating system; None if its ID has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user ID without a name, as containers have (KeyError before Python 3.13)
+        return None
