@@ -164,13 +164,15 @@ def receiving() -> Generator[Target]:
 def shop(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with server.fresh_database() as dsn, receiving() as target:
         found = Shop(tmp_path_factory.mktemp("shop"), dsn, target)
-        waiting = found.ask("products", "sku-60")
-        assert (waiting["verdict"], waiting["sentence"]) == ("no-daemon", "Waiting: no daemon runs")
-        found.started.append(found.start())
-        found.ask_until("delivered", "products", "sku-60", seconds=90)
-        found.ask_until("stored", "heavy", "600")
-        yield found
-        found.close()
+        try:
+            waiting = found.ask("products", "sku-60")
+            assert (waiting["verdict"], waiting["sentence"]) == ("no-daemon", "Waiting: no daemon runs")
+            found.started.append(found.start())
+            found.ask_until("delivered", "products", "sku-60", seconds=90)
+            found.ask_until("stored", "heavy", "600")
+            yield found
+        finally:
+            found.close()
 
 
 @pytest.fixture(autouse=True)
