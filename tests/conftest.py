@@ -29,7 +29,7 @@ Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 # test-nightly`) takes others each time.
 hypothesis.settings.register_profile(
     "ci",
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
