@@ -24,6 +24,7 @@ from cdc_daemon.pg.session import Connection, as_opened, connect
 from cdc_daemon.redaction import printable
 from cdc_daemon.settings import Settings
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
+from cdc_daemon.tracing import spans_to
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import WebServer, require_extra
 from cdc_daemon.workers import installation
@@ -72,7 +73,8 @@ class Service:
         self._pool = Pool(self._connect_for, settings.daemon.shared_sessions)
         self._helpers = HelperSessions(partial(self._connect, "helper"), settings.daemon.helper_sessions)
         self._witness = Witness(settings.daemon.state_dir)
-        self._samples = Samples()
+        self._spans = spans_to(settings.tracing.endpoint) if settings.tracing.endpoint else None
+        self._samples = Samples([self._spans] if self._spans else [])
         self._sampler = Sampler(
             partial(self._pool.session, "sampler", as_opened), self._samples, self._witness
         )
@@ -137,6 +139,8 @@ class Service:
 
     def _say_goodbye(self) -> None:
         """Record that this daemon delivers no more. If that fails, other daemons assume that it runs."""
+        if self._spans:
+            self._spans.close()
         with suppress(CdcError, psycopg.Error), self._connect("stop") as connection:
             self._witness.leave(connection)
 

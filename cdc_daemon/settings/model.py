@@ -16,6 +16,7 @@ from cdc_daemon.redaction import hide_passwords
 from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
 from cdc_daemon.settings.section import NOT_SETTABLE, Name, Names, Section, SomeNames
+from cdc_daemon.settings.tracing import TracingSettings
 from cdc_daemon.settings.verify import VerifySettings
 from cdc_daemon.sinks.settings import SinkSettings
 
@@ -319,6 +320,7 @@ class Settings(Section):
     history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
     http: WebSettings = WebSettings()
+    tracing: TracingSettings = TracingSettings()
     verify: VerifySettings = VerifySettings()
     feeds: dict[str, FeedSettings] = Field(default={})
     sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(default={})

@@ -19,6 +19,7 @@ from cdc_daemon.settings.model import (
     HistorySettings,
 )
 from cdc_daemon.settings.section import may_stand_in_a_file, settable
+from cdc_daemon.settings.tracing import TracingSettings
 from cdc_daemon.settings.verify import VerifySettings
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import SinkSettings
@@ -28,6 +29,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "daemon": DaemonSettings,
     "log": LogSettings,
     "http": WebSettings,
+    "tracing": TracingSettings,
     "capture": CaptureSettings,
     "history": HistorySettings,
     "verify": VerifySettings,

@@ -19,7 +19,7 @@ from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.batch_sender import SUSPICIOUS_FAILURES, BatchSender
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from cdc_daemon.workers.obsolete_keys import ObsoleteKeys
-from cdc_daemon.workers.samples import Samples
+from cdc_daemon.workers.samples import Delivered, Samples
 from cdc_daemon.workers.sink_cursor import LeaseLost, LeaseTaken, Position, SinkCursor
 from cdc_daemon.workers.target_watch import TargetWatch
 
@@ -122,13 +122,18 @@ class DeliveryPass:
             position, after, taken, ignored=ignored, answered=ends or self.sender.answered > answered
         )
         if taken:
-            self.samples.add_batch(
-                self.sink.name,
-                self.changes.feed.name,
-                records=taken,
-                size=sum(len(record.data or b"") for record in records),
-                seconds=time.monotonic() - started,
-                captured=() if position.snapshot else [change.captured_at for change in changes],
+            revisions = [record.revision for record in records]
+            self.samples.add_page(
+                Delivered(
+                    self.sink.name,
+                    self.changes.feed.name,
+                    records=taken,
+                    size=sum(len(record.data or b"") for record in records),
+                    seconds=time.monotonic() - started,
+                    first_revision=min(revisions),
+                    last_revision=max(revisions),
+                    captured=() if position.snapshot else [change.captured_at for change in changes],
+                )
             )
             self.target.sign(position)
         if taken and ignored >= taken:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from cdc_daemon.workers.passes import Pass
 
@@ -76,10 +77,45 @@ class Sums:
             _add(self.deliveries.setdefault(delivery, DeliverySums()), sent)
 
 
-class Samples:
-    """The sums since they were last stored, and those since the start. Any thread may call it."""
+@dataclass(frozen=True)
+class Delivered:
+    """A page that a sink has taken.
 
-    def __init__(self) -> None:
+    Attributes:
+        records: number of records.
+        size: bytes of its documents.
+        captured: when its records were captured; empty for a full snapshot, whose records are old.
+    """
+
+    sink: str
+    feed: str
+    records: int
+    size: int
+    seconds: float
+    first_revision: int
+    last_revision: int
+    captured: Sequence[datetime] = ()
+
+
+class Observer(Protocol):
+    """Hears of each piece of work when it is done. It must not block."""
+
+    def passed(self, feed: str, done: Pass) -> None:
+        """A pass or chunk of a feed is committed."""
+
+    def delivered(self, page: Delivered) -> None:
+        """A sink has taken a page."""
+
+
+class Samples:
+    """The sums since they were last stored, and those since the start. Any thread may call it.
+
+    Args:
+        observers: hear of the same.
+    """
+
+    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+        self._observers = observers
         self._lock = threading.Lock()
         self._sums = Sums()
         self._stored = Sums()
@@ -102,28 +138,25 @@ class Samples:
                 sums.lag_seconds += done.lag_seconds
             count_in(sums.pass_time, done.seconds)
             sums.pass_seconds += done.seconds
+        for observer in self._observers:
+            observer.passed(feed, done)
 
-    def add_batch(
-        self, sink: str, feed: str, *, records: int, size: int, seconds: float, captured: Iterable[datetime]
-    ) -> None:
-        """Add a delivered page.
-
-        Args:
-            size: bytes of its documents.
-            captured: when its records were captured; empty for a full snapshot, whose records are old.
-        """
+    def add_page(self, page: Delivered) -> None:
+        """Add a delivered page."""
         now = datetime.now(UTC)
         with self._lock:
-            sums = self._delivery(sink, feed)
+            sums = self._delivery(page.sink, page.feed)
             sums.batches += 1
-            sums.delivered += records
-            sums.bytes += size
-            count_in(sums.send_time, seconds)
-            sums.send_seconds += seconds
-            for moment in captured:
+            sums.delivered += page.records
+            sums.bytes += page.size
+            count_in(sums.send_time, page.seconds)
+            sums.send_seconds += page.seconds
+            for moment in page.captured:
                 age = (now - moment).total_seconds()
                 count_in(sums.lag, age)
                 sums.lag_seconds += age
+        for observer in self._observers:
+            observer.delivered(page)
 
     def add_failure(self, sink: str, feed: str) -> None:
         """Add a try at which the sink took nothing."""

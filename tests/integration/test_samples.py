@@ -21,7 +21,7 @@ from cdc_daemon.insight.rates import (
 )
 from cdc_daemon.pg.session import Connection, connect
 from cdc_daemon.workers.sampler import Sampler
-from cdc_daemon.workers.samples import LIMITS_SECONDS, Samples
+from cdc_daemon.workers.samples import LIMITS_SECONDS, Delivered, Samples
 from cdc_daemon.workers.witness import Witness
 from tests.support.command import execute
 from tests.support.synced import Synced
@@ -59,7 +59,7 @@ def test_sums_of_several_daemons_add_up_and_old_ones_go(feeds: Synced) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=3)
     daemons = Samples(), Samples()
     for samples in daemons:
-        samples.add_batch("file", "items", records=2, size=10, seconds=0.3, captured=[moment, moment])
+        samples.add_page(Delivered("file", "items", 2, 10, 0.3, 1, 2, [moment, moment]))
         samples.add_failure("file", "items")
     execute(
         feeds.dsn,

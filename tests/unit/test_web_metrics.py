@@ -13,7 +13,7 @@ from cdc_daemon.insight.feeds import FeedStatus
 from cdc_daemon.insight.sinks import SinkStatus
 from cdc_daemon.insight.status import Status
 from cdc_daemon.web.metrics import DESCRIBED, exposition
-from cdc_daemon.workers.samples import Samples, Sums
+from cdc_daemon.workers.samples import Delivered, Samples, Sums
 
 LABELS = ("sink", "feed", "state", "version", "le")
 STATUS = Status(
@@ -70,7 +70,10 @@ def test_without_the_database_only_the_process_is_told() -> None:
 def test_sums_become_counters_and_histograms_and_never_go_down_when_they_are_stored() -> None:
     made = Samples()
     captured = [datetime.now(UTC) - timedelta(seconds=seconds) for seconds in (0.003, 0.4)]
-    made.add_batch("catalog", "products", records=2, size=100, seconds=0.03, captured=captured)
+    page = Delivered(
+        "catalog", "products", 2, 100, 0.03, first_revision=1, last_revision=2, captured=captured
+    )
+    made.add_page(page)
     with made.taken():
         pass
     made.add_failure("catalog", "products")
