@@ -20,6 +20,8 @@ from cdc_daemon.workers.verifier import Verifier
 from tests.support.command import FILE_SINK, eventually, execute
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.any_server
+
 POSTGRES_SINK = '\n[sinks.copy]\ntype = "postgres"\ndsn = "{dsn}"\ntable = "copy_of_{{feed}}"\n'
 
 

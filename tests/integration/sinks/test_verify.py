@@ -17,6 +17,8 @@ from tests.receivers.receiver import Receiver
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 READABLE = ("archive", "file", "kafka", "nats", "opensearch", "postgres", "redis", "redis-stream", "s3")
 
 SCHEMA = """
