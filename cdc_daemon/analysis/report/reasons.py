@@ -147,7 +147,7 @@ def _nesting(body: Body, changed: Source) -> _Nesting:
     return fold(
         body,
         select=within,
-        arms=lambda _, arms: next(filter(None, arms), []),
+        arms=lambda _, arms: next((each for each in arms if each), _Nesting()),
         recursion=lambda body: _nesting(body.base, changed) or _nesting(body.step, changed),
     )
 

@@ -112,7 +112,7 @@ for _ in range(1):
     Mutation(
         "a reason is looked for in each arm",
         "_nesting",
-        "next(filter(None, arms), [])",
+        "next((each for each in arms if each), _Nesting())",
         "arms[0]",
         killed_by=("test_reasons",),
     ),
