@@ -129,7 +129,6 @@ DELIVERY_COUNTERS: dict[str, Counter] = {
     "cdc_sink_batches": Counter("Delivered pages of records.", "batches"),
     "cdc_sink_delivered_records": Counter("Delivered records.", "delivered"),
     "cdc_sink_delivered_bytes": Counter("Bytes of the delivered documents.", "bytes"),
-    "cdc_sink_failures": Counter("Tries at which the sink took nothing.", "failures"),
 }
 
 FEED_HISTOGRAMS: dict[str, Histogram] = {
@@ -170,6 +169,11 @@ COVERAGE_GAUGES: dict[str, CoverageGauge] = {
     ),
 }
 
+FAILURES = (
+    "Tries at which the sink took nothing. `kind` says whom to ask: `unreachable`, `pushback` (it asked for "
+    "a pause), `target` (it blames itself), `authorization`, or `program` (a bug of the sink)."
+)
+
 DATABASE_GAUGES: dict[str, str] = {
     "cdc_blockers": "Transactions and replication slots that keep something waiting (`status` names them).",
     "cdc_oldest_blocker_seconds": "Age of the oldest of these transactions; no sample if there is none.",
@@ -190,6 +194,7 @@ DESCRIBED: dict[str, tuple[str, Sequence[str], str]] = {
     **{name: ("histogram", FEED, each.meaning) for name, each in FEED_HISTOGRAMS.items()},
     **{name: ("gauge", DELIVERY, each.meaning) for name, each in DELIVERY_GAUGES.items()},
     **{f"{name}_total": ("counter", DELIVERY, each.meaning) for name, each in DELIVERY_COUNTERS.items()},
+    "cdc_sink_failures_total": ("counter", (*DELIVERY, "kind"), FAILURES),
     **{name: ("histogram", DELIVERY, each.meaning) for name, each in DELIVERY_HISTOGRAMS.items()},
     **{name: ("gauge", DELIVERY, each.meaning) for name, each in COVERAGE_GAUGES.items()},
     "cdc_blockers": ("gauge", (), DATABASE_GAUGES["cdc_blockers"]),
@@ -230,6 +235,11 @@ class Collector:
                 yield _gauge(name, gauge.meaning, DELIVERY, samples)
 
     def _counted(self) -> Iterator[Metric]:
+        failures = CounterMetricFamily("cdc_sink_failures", FAILURES, labels=(*DELIVERY, "kind"))
+        for delivery, sent in self._sums.deliveries.items():
+            for kind, number in sent.kinds.items():
+                failures.add_metric((*delivery, kind), number)
+        yield failures
         feeds = {(feed,): sums for feed, sums in self._sums.feeds.items()}
         for counters, histograms, labels, sums in (
             (FEED_COUNTERS, FEED_HISTOGRAMS, FEED, feeds),

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 
 import psycopg
 
-from cdc_daemon.errors import CdcError, DatabaseUnavailable, SinkUnavailable
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, NotAuthorized, SinkUnavailable, TargetFault
 from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.log import Throttle, get_logger
@@ -267,7 +267,7 @@ class DeliveryWorker:
         self._failing = True
         reason = self._cleaned(str(error))
         cursor.fail(reason, pause)
-        self._samples.add_failure(self._sink_name, self.feed)
+        self._samples.add_failure(self._sink_name, self.feed, kind_of(error))
         self._throttle.log(
             log.warning,
             "sink_failed",
@@ -293,6 +293,22 @@ class DeliveryWorker:
         if self._failing:
             log.info("sink_recovered", sink=self._sink_name, feed=self.feed)
         self._failing = False
+
+
+def kind_of(error: SinkUnavailable) -> str:
+    """Return the kind of a failure: who is asked for a remedy.
+
+    Returns:
+        `authorization` (the sink does not let the daemon in, or lacks a right), `target` (the target blames
+        itself), `pushback` (it asks for a pause), `program` (a bug of the sink), or `unreachable`.
+    """
+    if isinstance(error, NotAuthorized):
+        return "authorization"
+    if isinstance(error, TargetFault):
+        return "target"
+    if isinstance(error, SinkFault):
+        return "program"
+    return "unreachable" if error.retry_after_seconds is None else "pushback"
 
 
 def _wait(stop: threading.Event, seconds: float, heartbeat: Callable[[], None]) -> None:

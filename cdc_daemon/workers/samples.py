@@ -48,7 +48,10 @@ class FeedSums:
 
 @dataclass
 class DeliverySums:
-    """Sums of a delivery. `lag` counts the time from the capture of each record to its delivery."""
+    """Sums of a delivery.
+
+    `lag` counts the time from the capture of each record to its delivery, `kinds` the failures by their kind.
+    """
 
     batches: int = 0
     delivered: int = 0
@@ -58,6 +61,7 @@ class DeliverySums:
     send_time: list[int] = field(default_factory=_classes)
     lag_seconds: float = 0.0
     send_seconds: float = 0.0
+    kinds: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass
@@ -158,10 +162,16 @@ class Samples:
         for observer in self._observers:
             observer.delivered(page)
 
-    def add_failure(self, sink: str, feed: str) -> None:
-        """Add a try at which the sink took nothing."""
+    def add_failure(self, sink: str, feed: str, kind: str) -> None:
+        """Add a try at which the sink took nothing.
+
+        Args:
+            kind: who is asked for a remedy (see `kind_of` in cdc_daemon/workers/delivery.py).
+        """
         with self._lock:
-            self._delivery(sink, feed).failures += 1
+            sums = self._delivery(sink, feed)
+            sums.failures += 1
+            sums.kinds[kind] = sums.kinds.get(kind, 0) + 1
 
     @contextmanager
     def taken(self) -> Generator[Sums]:
@@ -192,7 +202,10 @@ class Samples:
 def _add(into: FeedSums | DeliverySums, other: FeedSums | DeliverySums) -> None:
     for name, value in vars(other).items():
         before = getattr(into, name)
-        if isinstance(value, list):
+        if isinstance(value, dict):
+            for kind, number in value.items():
+                before[kind] = before.get(kind, 0) + number
+        elif isinstance(value, list):
             setattr(into, name, [a + b for a, b in zip(before, value, strict=True)])
         else:
             setattr(into, name, before + value)

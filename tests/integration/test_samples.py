@@ -60,7 +60,7 @@ def test_sums_of_several_daemons_add_up_and_old_ones_go(feeds: Synced) -> None:
     daemons = Samples(), Samples()
     for samples in daemons:
         samples.add_page(Delivered("file", "items", 2, 10, 0.3, 1, 2, [moment, moment]))
-        samples.add_failure("file", "items")
+        samples.add_failure("file", "items", "target")
     execute(
         feeds.dsn,
         "INSERT INTO cdc.feed_sample SELECT 'items', s, now() - interval '8 days', 1, 1, 1, 1, 1, '{}', '{}'"
@@ -79,7 +79,7 @@ def test_sums_of_several_daemons_add_up_and_old_ones_go(feeds: Synced) -> None:
 
 def test_sums_that_could_not_be_stored_are_kept(feeds: Synced) -> None:
     samples = Samples()
-    samples.add_failure("file", "items")
+    samples.add_failure("file", "items", "target")
 
     @contextmanager
     def broken() -> Iterator[Connection]:
@@ -89,7 +89,7 @@ def test_sums_that_could_not_be_stored_are_kept(feeds: Synced) -> None:
 
     with pytest.raises(psycopg.OperationalError):
         Sampler(broken, samples, Witness(None)).store()
-    samples.add_failure("file", "items")
+    samples.add_failure("file", "items", "target")
     with samples.taken() as sums:
         assert sums.deliveries["file", "items"].failures == 2
 

@@ -15,7 +15,7 @@ from cdc_daemon.insight.status import Status
 from cdc_daemon.web.metrics import DESCRIBED, exposition
 from cdc_daemon.workers.samples import Delivered, Samples, Sums
 
-LABELS = ("sink", "feed", "state", "version", "le")
+LABELS = ("sink", "feed", "state", "version", "kind", "le")
 STATUS = Status(
     [
         FeedStatus(
@@ -76,12 +76,12 @@ def test_sums_become_counters_and_histograms_and_never_go_down_when_they_are_sto
     made.add_page(page)
     with made.taken():
         pass
-    made.add_failure("catalog", "products")
+    made.add_failure("catalog", "products", "pushback")
     found = samples(made.since_start(), None)
     place = ("catalog", "products")
     assert found["cdc_sink_delivered_records_total", place] == 2
     assert found["cdc_sink_delivered_bytes_total", place] == 100
-    assert found["cdc_sink_failures_total", place] == 1
+    assert found["cdc_sink_failures_total", (*place, "pushback")] == 1
     assert found["cdc_sink_send_seconds_sum", place] == pytest.approx(0.03)
     buckets = {
         labels[-1]: value
