@@ -23,6 +23,7 @@ from bench import (
     idle,
     latency,
     sinks,
+    status,
     throughput,
     trace,
     verification,
@@ -48,6 +49,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "commerce": commerce.measure,
     "dead-sink": dead_sink.measure,
     "idle": idle.measure,
+    "status": status.measure,
     "trace": trace.measure,
     "verification": verification.measure,
 }

@@ -29,7 +29,7 @@ def measure(place: Place) -> Iterator[Figure]:
                 connection.execute(f"CREATE TABLE item_{number} (id int PRIMARY KEY, name text)".encode())
                 filled = f"INSERT INTO item_{number} SELECT n, 'a' FROM generate_series(1, {_ROWS}) AS n"
                 connection.execute(filled.encode())
-        cdc = Installed(_configured(place.folder / f"idle_{feeds}", feeds), dsn)
+        cdc = Installed(configured(place.folder / f"idle_{feeds}", feeds), dsn)
         cdc.call("install")
         with cdc.running() as daemon, psycopg.connect(dsn, autocommit=True) as connection:
             for number in range(feeds):
@@ -62,7 +62,8 @@ def processor_seconds(pids: list[int]) -> float:
     return used / _TICKS
 
 
-def _configured(folder: Path, feeds: int) -> Path:
+def configured(folder: Path, feeds: int) -> Path:
+    """Write a configuration with so many feeds of one table each. Return its path."""
     folder.mkdir()
     lines = ["[daemon]", f"state_dir = '{folder / 'state'}'"]
     for number in range(feeds):

@@ -90,7 +90,7 @@ def test_the_status_tells_what_is_unread_how_old_it_is_and_why_a_feed_stopped(co
         0,
         0,
     )
-    assert live["sinks"]["file"]["backlog"] == 0
+    assert live["sinks"]["file"]["undelivered"] == 0
     assert live["sinks"]["file"]["delivered"] == 60
     execute(command.dsn, "UPDATE product SET price = 0 WHERE id = 1")
     behind = command.status()["products"]
@@ -104,6 +104,7 @@ def test_the_status_tells_what_is_unread_how_old_it_is_and_why_a_feed_stopped(co
     stopped = command.status()
     assert stopped["products"]["state"] == "stopped"
     assert "quantity" in stopped["products"]["reason"]
+    assert stopped["products"]["retry_at"] > stopped["products"]["since"]
     assert stopped["products"]["unread"] == 1
     assert stopped["categories"]["state"] == "live"
     execute(command.dsn, "ALTER TABLE stock RENAME COLUMN amount TO quantity")

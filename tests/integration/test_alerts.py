@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cdc_daemon.errors import FeedError, SinkUnavailable
+from cdc_daemon.insight.status import read_status
 from tests.support.delivering import Delivering
 from tests.support.logged import events, told
 
@@ -57,6 +58,12 @@ def test_a_sink_that_takes_nothing_is_told_and_does_not_recover(
             worker.catch_up(delivering.stop, patience_seconds=0)
     assert "sink_failed" in events(told)
     assert "sink_recovered" not in events(told)
+    with delivering.session() as session:
+        (sink,) = read_status(session, delivering.settings).feeds[0].sinks
+    assert sink.attempts == 4
+    assert sink.failed_at is not None
+    assert sink.retry_at is not None
+    assert sink.retry_at > sink.failed_at
 
 
 def test_a_feed_whose_column_is_gone_is_told(delivering: Delivering, told: StringIO) -> None:
