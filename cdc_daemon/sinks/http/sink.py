@@ -217,7 +217,9 @@ class HttpSink(Sink, ReadBack):
             error.batch = error.batch or message.id
             raise
         self._taken.append(message.id)
-        return tuple(refusal if refusal.batch else replace(refusal, batch=message.id) for refusal in refusals)
+        if not refusals:
+            return refusals
+        return [refusal if refusal.batch else replace(refusal, batch=message.id) for refusal in refusals]
 
     def _send_message(
         self, feed: str, message: Message, batch: Sequence[Record], until: float, *, alone: bool
