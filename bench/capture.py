@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from bench.figure import Aim, Figure, Pairs
 from bench.place import Place, Shop, seconds_of, settled
@@ -28,10 +29,32 @@ def measure(place: Place) -> Iterator[Figure]:
         shop.cdc.call("install")
         yield from _single_rows(place, shop, connection)
         yield from _one_statement(place, shop, connection)
+        yield _context(place, shop, connection)
     own = {"colors": "product_id"}
     with place.shop("filters", products, (), own=own, delivering=False) as shop, shop.connect() as connection:
         shop.cdc.call("install")
         yield from _filtered(place, shop, connection)
+
+
+def _context(place: Place, shop: Shop, connection: Connection) -> Figure:
+    """Measure what the application_name and the session user of the writer cost a single-row UPDATE."""
+    seconds = place.rounds(5, 2)
+    connection.execute(query("enable_capture"))
+
+    def throughput(context: str) -> float:
+        replace(shop.cdc, settings={"CDC_CAPTURE_CONTEXT": context}).call("install")
+        settled(connection)
+        return _pgbench(place, shop, "update_price", clients=1, seconds=seconds, synchronous="off")[1]
+
+    pairs = Pairs.taken(
+        place.rounds(9, 2), below=lambda: throughput("false"), above=lambda: throughput("true")
+    )
+    return pairs.ratio(
+        "capture: throughput of single-row UPDATEs with ÷ without [capture] context, synchronous_commit off",
+        aim=None,
+        unit="a second",
+        scale=f"{shop.products:,} products, {seconds} s each",
+    )
 
 
 def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:

@@ -145,7 +145,7 @@ class Installed:
 
     configuration: Path
     dsn: str
-    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    settings: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
     def call(self, *arguments: str) -> float:
         """Run a command to its end. Return its duration in seconds, including the start of the program.

@@ -9,8 +9,9 @@ import pytest
 
 from cdc_daemon.insight import history
 from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.workers import control
 from cdc_daemon.workers.history_segments import SEGMENTS, HistoryBounds
-from tests.support.command import Feed
+from tests.support.command import Feed, eventually
 from tests.support.synced import Synced
 
 WITH_STOCK = Feed(
@@ -203,3 +204,21 @@ def test_a_cause_tells_the_operation_and_the_writer_where_it_is_asked_for(
     session.execute("UPDATE item SET price = 11 WHERE id < 4")
     items.sync()
     assert newest() == {("update", None, None)}
+
+
+def test_a_daemon_that_is_killed_between_storing_and_delivering_leaves_one_of_each(
+    items: Synced, session: Connection
+) -> None:
+    before = count(session, "history_delivery")
+    control.pause(session, "file", None, reason=None)
+    daemon = items.start()
+    session.execute("UPDATE item SET price = 9 WHERE id = 3")
+    eventually("the new revision is stored", lambda: len(revisions(session, 3)) == 2)
+    daemon.kill()
+    assert history.deliveries(session, "items", revision(session, 3)) == []
+    control.resume(session, "file", None)
+    items.sync()
+    assert len(revisions(session, 3)) == 2
+    (delivery,) = history.deliveries(session, "items", revision(session, 3))
+    assert delivery.delivered_at > revisions(session, 3)[0].stored_at
+    assert count(session, "history_delivery") == before + 1

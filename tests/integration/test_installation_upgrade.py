@@ -50,6 +50,12 @@ def test_install_brings_it_to_this_version(older: Bed) -> None:
     older.assert_in_step()
     execute(older.dsn, "UPDATE item SET code = 'b'")
     older.assert_in_step()
+    with connect(older.dsn) as session:
+        # The changelog of that version tells the operation now, and the history keeps it.
+        kept = session.execute(
+            "SELECT causes -> 0 -> 1 FROM cdc.history_pass ORDER BY last_revision DESC LIMIT 1"
+        )
+        assert kept.fetchone() == ("update",)
     assert older.uninstall() == []
 
 
