@@ -21,7 +21,9 @@ WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backe
        OR a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)
           AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL))
 UNION ALL
-SELECT NULL, p.gid, p.owner::pg_catalog.text, NULL, 'prepared', p.prepared, NULL, '-1/' || p.transaction::pg_catalog.text,
+SELECT NULL, p.gid, p.owner::pg_catalog.text, NULL, 'prepared', p.prepared, NULL,
+       (SELECT l.virtualtransaction FROM pg_catalog.pg_locks AS l
+        WHERE l.locktype = 'transactionid' AND l.transactionid = p.transaction AND l.pid IS NULL AND l.granted),
        p.prepared < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)
 FROM pg_catalog.pg_prepared_xacts AS p
 WHERE p.database = pg_catalog.current_database()

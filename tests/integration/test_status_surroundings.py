@@ -53,6 +53,18 @@ def test_an_open_writer_that_a_first_sync_waits_for_is_named(feeds: Synced) -> N
     assert status(feeds).blockers == []
 
 
+def test_a_prepared_writer_that_a_first_sync_waits_for_is_named_by_its_identifier(feeds: Synced) -> None:
+    with psycopg.connect(feeds.dsn, autocommit=True) as session:
+        session.execute("BEGIN; UPDATE item SET price = 3 WHERE id = 1; PREPARE TRANSACTION 'shop-7'")
+        try:
+            (found,) = status(feeds).blockers
+            assert (found.pid, found.gid, found.state) == (None, "shop-7", "prepared")
+            assert list(found.blocks) == ["the first sync of feed items waits for its end"]
+        finally:
+            session.execute("ROLLBACK PREPARED 'shop-7'")
+    assert status(feeds).blockers == []
+
+
 def test_a_lock_that_a_worker_waits_for_is_named_with_its_holder(feeds: Synced) -> None:
     feeds.sync()
     with (
