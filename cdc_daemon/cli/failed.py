@@ -98,7 +98,7 @@ def show(
     with session(settings, "failed") as (connection, _):
         found = control.failed_items(connection, names, sink=sink, where=where)
         entities = control.failed_entities(connection, names) if sink is None else []
-        documents = _documents(connection, settings, found, where) if document else {}
+        documents = _documents(connection, settings, found if document else [], where)
     entities = [each for each in entities if _has(each, columns[each.feed], where)]
     if as_json:
         echo_json(
