@@ -82,7 +82,8 @@ class Histogram:
 FEED_GAUGES: dict[str, FeedGauge] = {
     "cdc_feed_documents": FeedGauge("Stored documents.", lambda feed: feed.rows),
     "cdc_feed_lag_seconds": FeedGauge(
-        "Age of the oldest entry that no pass has read. No sample: nobody knows it (`status` says why).",
+        "Age of the oldest entry that no pass has read, or time since a document was due. No sample: nobody "
+        "knows it (`status` says why).",
         lambda feed: feed.lag_seconds,
     ),
     "cdc_feed_lag_known": FeedGauge(

@@ -34,6 +34,11 @@ BESIDE_A_QUERY: Mapping[str, str] = {
 """Those that stand in a statement with the user's query, or hold it: they run with the configured path."""
 
 NO_STATEMENTS: Mapping[str, str] = {
+    "capture.context": "a piece of the capture function",
+    "document_history.segment": "a piece of document_history.pass and others",
+    "document_history.returned": "a piece of feed.recompute",
+    "document_history.changes": "a piece of feed.recompute",
+    "payload_log.keys": "a piece of sink_state.lease",
     "fingerprint.digest": "a piece of fingerprint.parts",
     "fingerprint.named": "a piece of fingerprint.parts",
     "failed_item.id": "a piece of failed_item.refuse",
