@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 from cdc_daemon.insight.blocking import Blocker
 from cdc_daemon.insight.coverage import Coverage
@@ -54,7 +55,9 @@ def _named(daemon: Daemon) -> str:
 
 
 def _list(names: object) -> str:
-    return ", ".join(map(str, names)) if isinstance(names, list) and names else "nothing"
+    return (
+        ", ".join(map(str, cast("list[object]", names))) if isinstance(names, list) and names else "nothing"
+    )
 
 
 def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg import sql
 
@@ -63,8 +64,8 @@ def undelivered(connection: Session, feed: FeedDefinition, place: Place, *, most
     return lines + rows, more or more_rows
 
 
-def _count(connection: Session, query: sql.Composed, parameters: dict[str, object]) -> tuple[int, bool]:
+def _count(connection: Session, query: sql.Composed, parameters: dict[str, Any]) -> tuple[int, bool]:
     row = connection.execute(query, parameters).fetchone()
     found, read = row or (0, 0)
-    most = parameters["most"]
+    most: int = parameters["most"]
     return (found, False) if read <= most else (min(found, most), True)

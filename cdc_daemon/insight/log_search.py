@@ -178,7 +178,7 @@ def _parsed(line: bytes) -> Event:
 def _message(line: bytes) -> bytes:
     message = orjson.loads(line).get("MESSAGE")
     # The journal writes a message that is no printable text as a list of bytes.
-    return bytes(message) if isinstance(message, list) else str(message or "").encode()
+    return bytes(cast("list[int]", message)) if isinstance(message, list) else str(message or "").encode()
 
 
 def _grown(path: Path, file: BinaryIO, pause: Callable[[float], object]) -> Iterator[Event]:

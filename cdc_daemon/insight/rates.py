@@ -168,7 +168,7 @@ def percentile(classes: Sequence[int], fraction: float) -> float | None:
     return LIMITS_SECONDS[min(place, len(LIMITS_SECONDS) - 1)]
 
 
-def _rows(connection: Connection, query: str, parameters: dict[str, object]) -> Iterator[dict[str, Any]]:
+def _rows(connection: Connection, query: str, parameters: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as asked:
         yield from asked.execute(statement(query), parameters)
 

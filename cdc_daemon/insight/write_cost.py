@@ -121,7 +121,7 @@ def _measured(
     with connection.transaction(force_rollback=True):
         for _ in range(TIMES):
             row = connection.execute(query).fetchone()
-            (plan,) = row[0] if row else ({},)
+            plan: dict[str, Any] = row[0][0] if row else {}
             triggers: list[dict[str, Any]] = plan.get("Triggers", [])
             times = [each["Time"] for each in triggers if each["Trigger Name"].startswith("cdc_capture_")]
             if not times:

@@ -181,10 +181,13 @@ class _Console:
 
 def _shown(value: object) -> object:
     """Numbers keep their type, which the renderer colours; keys are shown as JSON, all else as its text."""
+    if isinstance(value, int | float | None):
+        return value
+    text = str(value)
     if isinstance(value, dict | list):
         with suppress(orjson.JSONEncodeError):
-            return visible(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
-    return value if isinstance(value, int | float | None) else visible(str(value))
+            text = orjson.dumps(cast("object", value), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return visible(text)
 
 
 def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 import threading
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class WebServer:
         self._listen = listen
         self._application = application
 
-    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Serve until stopped.
 
         Raises:
@@ -43,7 +44,7 @@ class WebServer:
         with closing(self._bound()) as bound:
             host, port = bound.getsockname()[:2]
             log.info("http_started", address=f"{host}:{port}")
-            asyncio.run(self._serve(bound, stop, beat))
+            asyncio.run(self._serve(bound, stop, heartbeat))
 
     def _bound(self) -> socket.socket:
         try:
@@ -56,7 +57,9 @@ class WebServer:
                 hint="set another address, or stop the program that uses it",
             ) from error
 
-    async def _serve(self, bound: socket.socket, stop: threading.Event, beat: Callable[[], None]) -> None:
+    async def _serve(
+        self, bound: socket.socket, stop: threading.Event, heartbeat: Callable[[], None]
+    ) -> None:
         import uvicorn  # noqa: PLC0415 # of an extra
 
         server = uvicorn.Server(
@@ -72,7 +75,7 @@ class WebServer:
 
         async def watch() -> None:
             while not stop.is_set() and not server.should_exit:
-                beat()
+                heartbeat()
                 await asyncio.sleep(BEAT_SECONDS)
             server.should_exit = True
 
@@ -93,9 +96,8 @@ def require_extra() -> None:
         ConfigurationError: they are not.
     """
     try:
-        import prometheus_client  # noqa: F401, PLC0415
-        import starlette  # noqa: F401, PLC0415
-        import uvicorn  # noqa: F401, PLC0415
+        for library in ("prometheus_client", "starlette", "uvicorn"):
+            importlib.import_module(library)
     except ImportError as error:
         raise ConfigurationError(
             [

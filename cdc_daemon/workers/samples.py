@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from cdc_daemon.workers.passes import Pass
 
@@ -203,9 +204,8 @@ def _add(into: FeedSums | DeliverySums, other: FeedSums | DeliverySums) -> None:
     for name, value in vars(other).items():
         before = getattr(into, name)
         if isinstance(value, dict):
-            for kind, number in value.items():
-                before[kind] = before.get(kind, 0) + number
+            setattr(into, name, Counter(before) + Counter(cast("dict[str, int]", value)))
         elif isinstance(value, list):
-            setattr(into, name, [a + b for a, b in zip(before, value, strict=True)])
+            setattr(into, name, [a + b for a, b in zip(before, cast("list[int]", value), strict=True)])
         else:
             setattr(into, name, before + value)

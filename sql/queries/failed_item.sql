@@ -11,13 +11,15 @@ pg_catalog.sha256(pg_catalog.convert_to(CASE WHEN pg_catalog.strpos({key}::pg_ca
 -- name: refuse
 -- Records documents that the sink refused, each alone. The pause before the next attempt grows, with full jitter
 -- (sleep = random(0, min(cap, base * 2 ^ attempt)): "Exponential Backoff And Jitter", AWS Architecture Blog). After
--- the last attempt the item is parked. With a new revision the attempts begin anew.
+-- the last attempt the item is parked. With a new revision the attempts begin anew. (A document whose key has another
+-- spelling goes with a delete of the old one: both are one item, which has the later revision.)
 WITH told AS (
-    SELECT r.*, {id} AS id
+    SELECT DISTINCT ON (id) r.*, {id} AS id
     FROM UNNEST(
         %(keys)s::pg_catalog.text[]::pg_catalog.jsonb[], %(revisions)s::pg_catalog.int8[],
         %(statuses)s::pg_catalog.text[], %(reasons)s::pg_catalog.text[]
     ) AS r (key, revision, status, reason)
+    ORDER BY id, r.revision DESC
 ), refused AS (
     SELECT r.*, COALESCE(CASE WHEN i.revision = r.revision THEN i.attempts END, 0) + 1 AS attempts
     FROM told AS r

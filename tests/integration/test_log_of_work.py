@@ -72,4 +72,5 @@ def test_every_line_of_a_pass_has_its_number_which_the_history_has_too(tmp_path:
     assert [each["pass"] for each in of(events, "entity_failed")] == finished[:1]
     assert [each["pass"] for each in of(events, "entities_recovered")] == finished[-1:]
     kept = synced.value("SELECT array_agg(pass ORDER BY pass) FROM cdc.history_pass WHERE kind = 'fresh'")
+    assert isinstance(kept, list)
     assert set(finished) <= {*kept}

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict
 
 from cdc_daemon.cli import main
 from cdc_daemon.errors import CdcError
@@ -103,7 +104,7 @@ def test_sizes_are_told_by_table_and_the_cost_of_capture_where_the_server_measur
     sizes = status(feeds).sizes
     assert {"feed_items", "feed_items_log", "changelog_public_item"} <= set(sizes)
     assert min(sizes.values()) >= 0
-    name = psycopg.conninfo.conninfo_to_dict(feeds.dsn)["dbname"]
+    name = conninfo_to_dict(feeds.dsn)["dbname"]
     execute(feeds.dsn, f"ALTER DATABASE {name} SET track_functions = 'pl'")
     execute(feeds.dsn, "UPDATE item SET price = price + 1", "UPDATE item SET price = price + 1")
     deadline = time.monotonic() + 20

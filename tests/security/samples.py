@@ -185,6 +185,7 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "daemon.is_alone": {"id": "x"},
     "daemon.show": {"id": "x"},
     "verification.go_on_from": {"documents": 1},
+    "audit.acts": {"act": None, "since": None, "user": None},
 }
 _VALUES: Mapping[str, object] = {
     "above": 1,
