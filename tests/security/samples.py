@@ -129,6 +129,9 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "changelog.size": {"name": "'cdc.feed_items_log'"},
     "delivery_pause.forget": {"feed": "'items'"},
     "delivered_document.forget": {"feed": "'items'"},
+    "document_history.attempts": {"segment": "0::pg_catalog.int2"},
+    "document_history.empty_segment": {"tables": "cdc.history_pass_0"},
+    "document_history.lock_segment": {"tables": "cdc.history_pass_0"},
     "explain.planned_rows": {"table": "public.item AS t"},
     "failed_entity.others": {
         "stored_texts": "s.sku::pg_catalog.text",
@@ -186,6 +189,13 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "daemon.show": {"id": "x"},
     "verification.go_on_from": {"documents": 1},
     "audit.acts": {"act": None, "since": None, "user": None},
+    "audit.forget": {"days": 365},
+    "document_history.attempts": {"answers": ["x"], "kind": "taken"},
+    "document_history.begin_segment": {"number": 0},
+    "document_history.mark_empty": {"number": 0},
+    "failed_item.discard": {"values": ["x"]},
+    "feed.refused_documents": {"values": ["x"]},
+    "payload_log.ask": {"key": None},
 }
 _VALUES: Mapping[str, object] = {
     "above": 1,

@@ -140,7 +140,7 @@ def test_an_event_is_explained_with_its_meaning_what_to_do_and_its_fields() -> N
         "",
         event.advice,
         "",
-        "Fields: sink, feed, key, revision, attempts, status, reason, repeated",
+        f"Fields: {', '.join(event.fields)}",
     ]
 
 
