@@ -64,7 +64,7 @@ class Daemon:
         settings = {
             "CDC_DATABASE_DSN": dsn,
             "CDC_DAEMON_STATE_DIR": str(state),
-            "CDC_DAEMON_LOG_FORMAT": "json",
+            "CDC_LOG_FORMAT": "json",
         }
         self._environment = {**os.environ, **settings}
         self._by_feed: dict[str, Figures] = {}
