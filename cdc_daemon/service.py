@@ -28,6 +28,7 @@ from cdc_daemon.tracing import spans_to
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import WebServer, require_extra
 from cdc_daemon.workers import installation
+from cdc_daemon.workers.canary import Canary
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
@@ -106,6 +107,9 @@ class Service:
             supervisor.add(worker)
         for delivery in self._deliveries:
             supervisor.add(delivery, alone=True)  # the sink may be of another distribution
+        if self._settings.canary.every_seconds:
+            session = partial(self._pool.session, "canary", as_opened)
+            supervisor.add(Canary(session, self._settings.canary.every_seconds), alone=True)
         if self._settings.http.listen:
             supervisor.add(self._web(supervisor), alone=True)
         with _leaving_on_signals() as leave:

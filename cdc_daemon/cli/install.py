@@ -69,6 +69,9 @@ def install(dry_run: bool, script: bool, as_json: bool, drop_feeds: bool, keep_d
             for feed in () if keep_delivered else dropped:
                 _retire(connection, settings, feed, to_stderr=as_json)
             steps = installation.install(connection, dsn, settings, found)
+            if len(found) < len(settings.feeds):  # the canary: its table is there now
+                found = plans.plan_feeds(connection, settings, list(settings.feeds))
+                steps = [*steps, *installation.install(connection, dsn, settings, found)]
     if as_json:
         echo_json(
             {"done": not dry_run, "steps": [{"action": each.action, "what": each.what} for each in steps]}

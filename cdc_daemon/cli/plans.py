@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from cdc_daemon.errors import ConfigurationError, FeedError
 from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection
-from cdc_daemon.settings import Settings
+from cdc_daemon.pg.statements import statement
+from cdc_daemon.settings import Settings, canary
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 
 
 def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str]) -> list[FeedPlan]:
     """Return the plans of several feeds.
+
+    The canary is left out before the first install, which makes its table.
 
     Raises:
         ConfigurationError: some feeds can't be planned. The error has a fault for each.
@@ -20,6 +23,8 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
     plans: list[FeedPlan] = []
     faults: list[tuple[str, str, str | None]] = []
     for name in names:
+        if name == canary.FEED and not _has_canary(connection):
+            continue
         try:
             plans.append(plan_feed(connection, settings, name))
         except FeedError as error:
@@ -27,6 +32,11 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
     if faults:
         raise ConfigurationError(faults)
     return plans
+
+
+def _has_canary(connection: Connection) -> bool:
+    row = connection.execute(statement("canary.exists")).fetchone()
+    return bool(row and row[0])
 
 
 def lines_of_steps(steps: Sequence[Step]) -> Iterator[str]:

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from cdc_daemon.errors import ConfigurationError, UnknownSinkKind
 from cdc_daemon.pg import own_schema
 from cdc_daemon.settings import environment
+from cdc_daemon.settings.canary import FEED, CanarySettings
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
-from cdc_daemon.settings.model import FeedSettings, Settings
+from cdc_daemon.settings.model import DatabaseSettings, FeedSettings, Settings
 from cdc_daemon.settings.sections import FILE_ENDING, MOVED, SINGLE, Sections, keys
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
@@ -102,12 +103,28 @@ class _Loading:
         self._check_sink_names()
         if None in single.values():
             return None
+        canary, database = (
+            cast("CanarySettings", single["canary"]),
+            cast("DatabaseSettings", single["database"]),
+        )
+        feeds |= self._canary(canary, database)
         return Settings(
             file=self._path,
             feeds={name: feed for name, feed in feeds.items() if feed},
             sinks={name: sink for name, sink in sinks.items() if sink},
             **cast("dict[str, Any]", single),
         )
+
+    def _canary(self, canary: CanarySettings, database: DatabaseSettings) -> dict[str, FeedSettings | None]:
+        """Return the feed of the canary by its name; nothing if it is off."""
+        if not canary.every_seconds:
+            return {}
+        if FEED in self._sections.names("feeds"):
+            self._faults.add(
+                ("canary", "every_seconds"), f"needs the name of feed {FEED}", "rename that feed"
+            )
+        self._check_sinks(list(canary.sinks), self._sections.names("sinks"), ("canary", "sinks"))
+        return {FEED: FeedSettings.model_validate(canary.feed(database.own_schema))}
 
     def _table(self, model: type[Model], place: Place) -> Model | None:
         given = dict(self._sections.tables[place])

@@ -13,6 +13,7 @@ from cdc_daemon.pg.conninfo import ALLOWING, clear_host
 from cdc_daemon.pg.own_schema import DEFAULT, PATTERN
 from cdc_daemon.pg.silence import Patience
 from cdc_daemon.redaction import hide_passwords
+from cdc_daemon.settings.canary import CanarySettings
 from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
 from cdc_daemon.settings.section import NOT_SETTABLE, Name, Names, Section, SomeNames
@@ -321,6 +322,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     http: WebSettings = WebSettings()
     tracing: TracingSettings = TracingSettings()
+    canary: CanarySettings = CanarySettings()
     verify: VerifySettings = VerifySettings()
     feeds: dict[str, FeedSettings] = Field(default={})
     sinks: dict[str, SerializeAsAny[SinkSettings]] = Field(default={})

@@ -8,6 +8,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from cdc_daemon.errors import UnknownSinkKind
+from cdc_daemon.settings.canary import CanarySettings
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
@@ -30,6 +31,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
     "log": LogSettings,
     "http": WebSettings,
     "tracing": TracingSettings,
+    "canary": CanarySettings,
     "capture": CaptureSettings,
     "history": HistorySettings,
     "verify": VerifySettings,

@@ -81,7 +81,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 -- sinks.
 GRANT INSERT, UPDATE, DELETE
 ON cdc.feed_state, cdc.sink_state, cdc.failed_item, cdc.resync, cdc.delivery_pause, cdc.delivered_document,
-   cdc.failed_entity, cdc.obsolete_key, cdc.daemon, cdc.feed_sample, cdc.delivery_sample, cdc.payload_log, cdc.verification
+   cdc.failed_entity, cdc.obsolete_key, cdc.daemon, cdc.feed_sample, cdc.delivery_sample, cdc.payload_log, cdc.canary, cdc.verification
 TO {role}
 
 -- name: write_history

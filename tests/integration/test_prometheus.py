@@ -35,6 +35,7 @@ CONDITIONS = {
     "CdcItemsParked": 'cdc_sink_parked_items{sink="s", feed="f"} 1',
     "CdcSinkPaused": 'cdc_sink_paused{sink="s", feed="f"} 1',
     "CdcOldTransaction": "cdc_oldest_blocker_seconds 601",
+    "CdcCanarySilent": 'cdc_sink_delivered_records_total{sink="s", feed="canary"} 7',
     "CdcVerifyFoundDifferences": 'cdc_verify_differences{sink="", feed="f"} 1',
     "CdcVerifyFailing": 'cdc_verify_failing{sink="", feed="f"} 1',
 }
