@@ -15,7 +15,7 @@ from opensearchpy import JSONSerializer, OpenSearch
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from cdc_daemon.bounds import AnswerTooLarge, most_answer
-from cdc_daemon.errors import NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable
+from cdc_daemon.errors import CannotReadBack, NotAuthorized, RecordsRefused, RightMissing, SinkUnavailable
 from cdc_daemon.sinks import opensearch_bulk, placeholders
 from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.decode import Digits, written
@@ -199,10 +199,22 @@ class OpensearchSink(Sink, ReadBack):
         self._scroll = str(found.get("_scroll_id") or "") if len(hits) == _SWEPT_AT_ONCE else ""
         return not self._scroll
 
+    @property
+    def can_read_back(self) -> bool:
+        """Whether the index has documents of one feed; see `ReadBack.can_read_back`."""
+        return "{feed}" in self.settings.index
+
     def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:  # noqa: ARG002
         """Go through the index; see `ReadBack.read_back`. A version may be the number of a full snapshot."""
         index = placeholders.filled(self.settings.index, feed=feed, sink=self.name)
         where = f"sink {self.name}, feed {feed}, index {index}"
+        if not self.can_read_back:
+            # Documents of another feed would count as left over, and `--repair` would delete them.
+            raise CannotReadBack(
+                "several feeds may share this index, and documents do not name their feed",
+                where=where,
+                hint="put {feed} into the setting `index`",
+            )
         scroll = ""
         while True:
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cdc_daemon.errors import RecordsRefused, SinkUnavailable
+from cdc_daemon.errors import CannotReadBack, RecordsRefused, SinkUnavailable
 from cdc_daemon.sinks.opensearch import OpensearchSettings, OpensearchSink
 from tests.receivers.http import Request, Target, answer, serving
 from tests.receivers.records import FEED, delete, upsert
@@ -143,3 +143,14 @@ def test_settings_that_can_not_work_are_refused(settings: dict[str, object]) -> 
     with pytest.raises(ValidationError) as raised:
         OpensearchSettings.model_validate(settings)
     assert "hush" not in str(raised.value)
+
+
+def test_an_index_that_feeds_may_share_is_not_read_back_for_its_documents_do_not_name_their_feed(
+    target: Target,
+) -> None:
+    sink = opened(target, index="everything")
+    assert not sink.can_read_back
+    with pytest.raises(CannotReadBack, match="several feeds may share this index"):
+        next(sink.read_back("items", ["sku"]))
+    assert target.requests == []
+    assert opened(target, index="{feed}").can_read_back
