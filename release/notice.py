@@ -103,7 +103,8 @@ def _page(found: metadata.PackageMetadata) -> str:
     for line in found.get_all("Project-URL") or []:
         label, _, url = line.partition(",")
         if re.fullmatch(r"home ?page|source( code)?|repository|github", label.strip(), re.IGNORECASE):
-            return str(url).strip()
+            # The repository will do: a folder in it is moved sooner than the whole.
+            return re.sub(r"/(?:tree|blob)/.*", "", url.strip())
     return _field(found, "Home-page")
 
 

@@ -135,7 +135,10 @@ class Reading:
                 number, offset, error = message.partition() or 0, message.offset() or 0, message.error()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
                     raise KafkaException(error)
-                if error is not None or offset + 1 >= self.extent.partitions[number][1]:
+                # The end of a partition comes with its offset. It may come before this consumer sees messages
+                # that were there when the reading began.
+                reached = offset if error is not None else offset + 1
+                if reached >= self.extent.partitions[number][1]:
                     unread.discard(number)
                 if error is None and offset < self.extent.partitions[number][1]:
                     page += self._said(number, message)
@@ -199,7 +202,8 @@ class Sweep:
             raise KafkaException(error)
         if error is None:
             self._judge(number, message)
-        if error is not None or offset + 1 >= self.extent.partitions[number][1]:
+        reached = offset if error is not None else offset + 1
+        if reached >= self.extent.partitions[number][1]:
             self._unread.discard(number)
 
     def _judge(self, number: int, message: Message) -> None:

@@ -35,15 +35,8 @@ CREATE TABLE cdc.history_pass (
     requested      bigint,
     served         bigint[],
     -- Digests of the recomputed entities; NULL if there were too many.
-    touched        integer[],
-    PRIMARY KEY (feed, last_revision, pass, segment)
+    touched        integer[]
 ) PARTITION BY LIST (segment);
-
--- Finds the passes that recomputed an entity. Without fastupdate: some pass would have to merge all waiting digests.
-CREATE INDEX history_pass_touched ON cdc.history_pass USING gin (touched) WITH (fastupdate = off);
-
--- Finds the causes of a chunk: the pass that put its entities into the backlog.
-CREATE INDEX history_pass_requested ON cdc.history_pass (feed, requested) WHERE requested IS NOT NULL;
 
 -- One row a statement that changed documents. A document without a former revision is in no row: the range of its
 -- pass says the same.
@@ -54,8 +47,7 @@ CREATE TABLE cdc.history_change (
     revisions     bigint[] NOT NULL,
     -- At the same places: each document's former revision, and the names of the fields that changed.
     previous      bigint[] NOT NULL,
-    changed       json     NOT NULL,
-    PRIMARY KEY (feed, last_revision, segment)
+    changed       json     NOT NULL
 ) PARTITION BY LIST (segment);
 
 -- One row a page of records that a sink took, or a record that it refused, or took at a later attempt.
@@ -73,8 +65,7 @@ CREATE TABLE cdc.history_delivery (
     records        integer     NOT NULL,
     -- The receiver's words for a refusal.
     answer         text,
-    delivered_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    PRIMARY KEY (feed, sink, last_revision, delivered_at, segment)
+    delivered_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 ) PARTITION BY LIST (segment);
 
 CREATE TABLE cdc.history_pass_0 PARTITION OF cdc.history_pass FOR VALUES IN (0);
@@ -103,6 +94,28 @@ CREATE TABLE cdc.history_delivery_4 PARTITION OF cdc.history_delivery FOR VALUES
 CREATE TABLE cdc.history_delivery_5 PARTITION OF cdc.history_delivery FOR VALUES IN (5);
 CREATE TABLE cdc.history_delivery_6 PARTITION OF cdc.history_delivery FOR VALUES IN (6);
 CREATE TABLE cdc.history_delivery_7 PARTITION OF cdc.history_delivery FOR VALUES IN (7);
+
+-- Each segment has indexes of its own. An index of the whole table would be attached to those of the segments, and
+-- `pg_restore --clean` can't drop an attached one.
+DO $indexes$ BEGIN
+    FOR number IN 0 .. 7 LOOP
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE cdc.history_pass_%s ADD PRIMARY KEY (feed, last_revision, pass)', number);
+        -- Finds the passes that recomputed an entity. Without fastupdate: some pass would have to merge all waiting
+        -- digests.
+        EXECUTE pg_catalog.format(
+            'CREATE INDEX history_pass_%s_touched ON cdc.history_pass_%s USING gin (touched) WITH (fastupdate = off)',
+            number, number);
+        -- Finds the causes of a chunk: the pass that put its entities into the backlog.
+        EXECUTE pg_catalog.format(
+            'CREATE INDEX history_pass_%s_requested ON cdc.history_pass_%s (feed, requested) WHERE requested IS NOT NULL',
+            number, number);
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE cdc.history_change_%s ADD PRIMARY KEY (feed, last_revision)', number);
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE cdc.history_delivery_%s ADD PRIMARY KEY (feed, sink, last_revision, delivered_at)', number);
+    END LOOP;
+END $indexes$;
 
 -- Whether entries carry the application_name and the session user of the writer.
 ALTER TABLE cdc.source ADD COLUMN context boolean NOT NULL DEFAULT false;

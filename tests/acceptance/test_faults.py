@@ -96,7 +96,7 @@ def test_a_receiver_that_is_down_stops_nobody_else_and_gets_everything_once_it_i
         # The feeds and the other sink go on.
         daemon.await_event("batch_delivered", after=behind, sink="file", feed="products")
     failing = command.status()["products"]["sinks"]["http"]
-    assert failing["backlog"] > 0
+    assert failing["undelivered"] > 0
     assert "127.0.0.1" in failing["failure"]
     back = Receiver(port)
     back.received = received

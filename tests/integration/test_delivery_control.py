@@ -303,7 +303,7 @@ def test_a_feed_that_a_sink_takes_no_more_leaves_nothing_behind(database: str, t
     daemon.install()
     daemon.run_once()
     daemon.add_feed("items", "SELECT id, code FROM item", key=["id"], sinks=[])
-    assert [step.what for step in daemon.wanted()] == ["delivery of feed items to sink out"]
+    assert [step.what for step in daemon.wanted()] == ["delivery of feed items to sink file"]
     daemon.install()
     assert daemon.wanted() == []
 

@@ -231,8 +231,10 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
         (tmp_path / "names.sql").write_text("SELECT id, name FROM product")
         config = tmp_path / "cdc.toml"
         config.write_text(
-            config.read_text().replace('type = "stdout"', f'type = "file"\npath = "{tmp_path}/{{feed}}"')
-            + '[daemon]\nhelper_sessions = 0\n[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
+            config.read_text()
+            .replace('type = "stdout"', f'type = "file"\npath = "{tmp_path}/{{feed}}"')
+            .replace("[daemon]\n", "[daemon]\nhelper_sessions = 0\n")
+            + '[feeds.names]\nquery = "names.sql"\nkey = ["id"]\n'
         )
         settings = load(config, {})
         with delivering.session() as session:

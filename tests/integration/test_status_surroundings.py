@@ -156,7 +156,10 @@ def test_a_feed_can_be_chosen(feeds: Synced) -> None:
 
 
 def test_a_watched_status_is_drawn_again_until_ctrl_c(feeds: Synced) -> None:
-    watching = Running(feeds.arguments("status", "--watch"))
+    # A shell that started the tests in the background has them ignore SIGINT, and their programs too.
+    watching = Running(
+        feeds.arguments("status", "--watch"), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
     deadline = time.monotonic() + 60
     while watching.text().count("feed items: new") < 2 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -6,6 +6,7 @@ A mutation whose place is not found any more fails, too: it has to follow the co
 from __future__ import annotations
 
 import importlib
+import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -193,6 +194,13 @@ def _raises(test: Callable[..., None], arguments: Mapping[str, object]) -> bool:
 
 
 def _arguments(test: Callable[..., None]) -> Iterator[Mapping[str, object]]:
+    """Yield what a test is called with; nothing for one that needs a fixture."""
+    for arguments in _parametrized(test):
+        if inspect.signature(test).parameters.keys() <= arguments.keys():
+            yield arguments
+
+
+def _parametrized(test: Callable[..., None]) -> Iterator[Mapping[str, object]]:
     marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
     if not marks:
         yield {}

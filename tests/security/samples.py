@@ -191,7 +191,7 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "audit.acts": {"act": None, "since": None, "user": None},
     "audit.forget": {"days": 365},
     "document_history.attempts": {"answers": ["x"], "kind": "taken"},
-    "document_history.begin_segment": {"number": 0},
+    "document_history.begin_segment": {"number": 0, "after": "2026-01-01"},
     "document_history.mark_empty": {"number": 0},
     "failed_item.discard": {"values": ["x"]},
     "feed.refused_documents": {"values": ["x"]},
