@@ -58,6 +58,24 @@ def test_every_line_of_a_batch_has_the_idempotency_key_of_its_request(
     assert all(event["batch"] in sent for event in of(events, "record_refused"))
 
 
+def test_a_batch_that_was_too_large_has_the_keys_of_its_halves_and_not_its_own(
+    tmp_path: Path, database: str, target: Target
+) -> None:
+    synced = Synced(tmp_path, database, sinks=f'[sinks.catalog]\ntype = "http"\nurl = "{target.url}"\n')
+    target.script.append(answer(413))
+    with capture_logs() as events:
+        synced.sync()
+    whole, *halves = [request.headers["Idempotency-Key"] for request in target.requests if request.items]
+    told = [
+        batch
+        for each in of(events, "batch_delivered")
+        for batch in (each["batch"] if isinstance(each["batch"], list) else [each["batch"]])
+    ]
+    assert whole not in told
+    assert told
+    assert {*told} <= {*halves}
+
+
 def test_every_line_of_a_pass_has_its_number_which_the_history_has_too(tmp_path: Path, database: str) -> None:
     feed = Feed("SELECT id, 10 / price AS part FROM item")
     synced = Synced(

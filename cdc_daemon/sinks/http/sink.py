@@ -212,14 +212,10 @@ class HttpSink(Sink, ReadBack):
         """
         message = self._composer.message(batch)
         try:
-            refusals = self._send_message(feed, message, batch, until, alone=alone)
+            return self._send_message(feed, message, batch, until, alone=alone)
         except (RecordsRefused, SinkUnavailable) as error:
             error.batch = error.batch or message.id
             raise
-        self._taken.append(message.id)
-        if not refusals:
-            return refusals
-        return [refusal if refusal.batch else replace(refusal, batch=message.id) for refusal in refusals]
 
     def _send_message(
         self, feed: str, message: Message, batch: Sequence[Record], until: float, *, alone: bool
@@ -238,7 +234,10 @@ class HttpSink(Sink, ReadBack):
             elif answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
                 return self._send_smaller(feed, batch, until, alone=alone)
             elif not self._is_to_be_sent_again(answer, sent_at, until, alone=alone):
-                return self._understood(answer, batch, authorization, where)
+                refusals = self._understood(answer, batch, authorization, where)
+                if batch:
+                    self._taken.append(message.id)
+                return [replace(refusal, batch=message.id) for refusal in refusals] if refusals else refusals
 
     def _send_smaller(
         self, feed: str, batch: Sequence[Record], until: float, *, alone: bool
