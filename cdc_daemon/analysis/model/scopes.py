@@ -275,6 +275,7 @@ class SetOperation:
     Attributes:
         distinct: whether an equal value may replace a row's own.
         each_once: whether equal rows are one row (not with ALL).
+        compares: whether a row is there or not by the rows of the other arm (INTERSECT, EXCEPT).
     """
 
     arms: tuple[Body, ...]
@@ -282,6 +283,7 @@ class SetOperation:
     limit: Construct | None
     distinct: bool
     each_once: bool = False
+    compares: bool = False
 
 
 @dataclass(eq=False)

@@ -68,9 +68,11 @@ class Builder:
         if isinstance(tree, exp.SetOperation):
             left = self.body(tree.left, around, ctes)
             right = self.body(tree.right, around, ctes)
-            distinct = not isinstance(tree, exp.Union) or bool(tree.args.get("distinct"))
+            compares = not isinstance(tree, exp.Union)
             each_once = bool(tree.args.get("distinct"))
-            return SetOperation((left, right), left.names, self._limit(tree), distinct, each_once)
+            return SetOperation(
+                (left, right), left.names, self._limit(tree), compares or each_once, each_once, compares
+            )
         if isinstance(tree, exp.Select):
             return self._select(tree, around, ctes)
         if isinstance(tree, exp.Values):
