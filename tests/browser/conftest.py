@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.living_shop import LivingShop, living_shop
+from tests.browser.living_shop import LivingShop, living_shop
 from tests.support import servers
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.dashboard.browser import NARROW, Look, Viewer, barriers, culprits, overflow, viewer
+from tests.browser.browser import NARROW, Look, Viewer, barriers, culprits, overflow, viewer
 from tests.receivers.http import Target, answer
 
 _BAD = b"""<!doctype html><html lang="en"><title>bad</title>

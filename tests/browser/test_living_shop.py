@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.dashboard.living_shop import STATES, LivingShop
+from tests.browser.living_shop import STATES, LivingShop
 
 
 def test_the_shop_has_one_of_each_trouble(shop: LivingShop) -> None:
