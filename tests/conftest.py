@@ -76,11 +76,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_chosen] = _choose(config.getoption("--servers"))
     stack = config.stash[_stack] = ExitStack()
     if not hasattr(config, "workerinput"):  # xdist's workers use what their controller made
+        _keep_bytecode(config.rootpath)
         directory = servers.make_directory()
         stack.callback(servers.stop_all, directory)
         os.environ[processes.OWNER_VARIABLE] = str(os.getpid())
         stack.callback(processes.stop_all, directory)
         stack.callback(postgres.stop_all, directory)
+
+
+def _keep_bytecode(root: Path) -> None:
+    """Let the processes that tests start keep bytecode even where Python is told to write none.
+
+    Without it, each command of the daemon compiles all that it imports, and each worker all tests. It has a
+    folder of its own.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(root / ".pytest_cache" / "bytecode")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
