@@ -266,6 +266,7 @@ class Service:
                 samples=self._samples,
                 health=health,
             ),
+            tls=self._settings.http.tls,
         )
 
     def _rotator(self) -> Rotator:

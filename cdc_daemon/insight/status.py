@@ -64,6 +64,13 @@ def read_objects(connection: Connection, settings: Settings, names: Sequence[str
     return Objects(plans, drift, _uncaptured(connection, list(plans.values())))
 
 
+def compare_objects(connection: Connection, settings: Settings, plans: Mapping[str, FeedPlan]) -> Objects:
+    """Compare the installed objects with plans that exist already, such as those of a running daemon."""
+    complete = set(plans) == set(settings.feeds)
+    drift = _drift(connection, settings, plans, complete=complete)
+    return Objects(plans, drift, _uncaptured(connection, list(plans.values())))
+
+
 def read_status(
     connection: Connection, settings: Settings, names: Sequence[str] = (), *, objects: Objects | None = None
 ) -> Status:

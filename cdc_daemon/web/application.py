@@ -1,4 +1,4 @@
-"""The routes of the server: health, metrics and status."""
+"""The routes of the server: health, metrics and status, and the dashboard for everything else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from cdc_daemon.insight.coverage import Coverage
 from cdc_daemon.insight.status import Status
@@ -40,8 +40,12 @@ class Answers:
     coverage: Callable[[], Sequence[Coverage]]
 
 
-def application(answers: Answers) -> Starlette:
-    """Return the application."""
+def application(answers: Answers, dashboard: Starlette | None = None) -> Starlette:
+    """Return the application.
+
+    Args:
+        dashboard: gets every other address.
+    """
 
     def healthz(_request: Request) -> Response:
         """Whether the process works: a restart helps if it does not."""
@@ -78,6 +82,7 @@ def application(answers: Answers) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/status.json", status),
+            *([Mount("/", dashboard)] if dashboard else []),
         ]
     )
 

@@ -8,19 +8,24 @@ from contextlib import AbstractContextManager
 import psycopg
 from starlette.applications import Starlette
 
+from cdc_daemon.dashboard.application import dashboard
+from cdc_daemon.dashboard.asking import Sources
 from cdc_daemon.errors import CdcError
 from cdc_daemon.insight.coverage import Coverage, read_coverage
-from cdc_daemon.insight.status import Objects, Status, read_status
+from cdc_daemon.insight.recent import Recent
+from cdc_daemon.insight.status import Objects, Status, compare_objects, read_status
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.web.application import Answers, application
 from cdc_daemon.web.health import Health
-from cdc_daemon.web.recent import Recent
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.samples import Samples
 
 RECENT_SECONDS = 1.0
-"""How long the answers of the database are given to whoever asks."""
+"""How long the answers of the database are given to everybody who asks."""
+
+OBJECTS_SECONDS = 60.0
+"""How long the comparison of the installed objects is given to everybody who asks."""
 
 
 def application_of(
@@ -51,6 +56,14 @@ def application_of(
         except (CdcError, psycopg.Error):
             return ()
 
+    def objects() -> Objects:
+        with session() as connection:
+            return compare_objects(connection, settings, registry.plans())
+
+    pages = Sources(settings, session, Recent(objects, OBJECTS_SECONDS))
     return application(
-        Answers(health, samples.since_start, Recent(status, RECENT_SECONDS), Recent(coverage, RECENT_SECONDS))
+        Answers(
+            health, samples.since_start, Recent(status, RECENT_SECONDS), Recent(coverage, RECENT_SECONDS)
+        ),
+        dashboard(pages) if settings.http.dashboard else None,
     )

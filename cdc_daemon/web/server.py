@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdc_daemon.errors import CdcError, ConfigurationError
@@ -28,12 +29,20 @@ class WebServer:
     Args:
         listen: host and port. Port 0: one that is free.
         application: makes the application when the server starts.
+        tls: files of the certificate and its key; None: no TLS.
     """
 
-    def __init__(self, listen: tuple[str, int], application: Callable[[], Starlette]) -> None:
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        application: Callable[[], Starlette],
+        *,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
         self.name = "http"
         self._listen = listen
         self._application = application
+        self._tls = tls
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Serve until stopped.
@@ -69,6 +78,11 @@ class WebServer:
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                # Otherwise uvicorn believes X-Forwarded-For of any program of this machine, and the dashboard
+                # would take its sender for the proxy.
+                proxy_headers=False,
+                ssl_certfile=self._tls[0] if self._tls else None,
+                ssl_keyfile=self._tls[1] if self._tls else None,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -96,7 +110,7 @@ def require_extra() -> None:
         ConfigurationError: they are not.
     """
     try:
-        for library in ("prometheus_client", "starlette", "uvicorn"):
+        for library in ("itsdangerous", "jinja2", "prometheus_client", "starlette", "uvicorn"):
             importlib.import_module(library)
     except ImportError as error:
         raise ConfigurationError(

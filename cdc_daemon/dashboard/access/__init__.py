@@ -1,0 +1,1 @@
+"""Who asks, and what each may see and do."""

@@ -1,0 +1,1 @@
+"""One file a subject: what a person may do, with the functions that the commands call."""

@@ -1,0 +1,60 @@
+"""Asks a view and does an action for a viewer: the one place where rights are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from cdc_daemon.dashboard.access.viewer import Right, Viewer
+from cdc_daemon.dashboard.definitions import Action, Asked, Done, Forbidden, View
+from cdc_daemon.insight.status import Objects
+from cdc_daemon.pg.session import Connection
+from cdc_daemon.settings import Settings
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the dashboard's answers come from.
+
+    Attributes:
+        session: opens a session for one question.
+        objects: the plans of the feeds, and how installed objects differ from them; at most a minute old.
+    """
+
+    settings: Settings
+    session: Callable[[], AbstractContextManager[Connection]]
+    objects: Callable[[], Objects]
+
+    def read(self, view: View, viewer: Viewer, question: Any) -> Any:
+        """Return the answer of a view.
+
+        Raises:
+            Forbidden: the viewer lacks a right.
+        """
+        _require(view.needs, viewer)
+        with self.session() as connection:
+            return view.function(self._asked(connection, viewer), question)
+
+    def perform(self, action: Action, viewer: Viewer, question: Any) -> Done:
+        """Do an action.
+
+        Raises:
+            Forbidden: the viewer lacks a right.
+        """
+        _require(action.all_needs, viewer)
+        with self.session() as connection:
+            return action.function(self._asked(connection, viewer), question)
+
+    def _asked(self, connection: Connection, viewer: Viewer) -> Asked:
+        return Asked(connection, self.settings, self.objects, viewer)
+
+
+def _require(needed: frozenset[Right], viewer: Viewer) -> None:
+    lacking = sorted(needed - viewer.rights)
+    if lacking:
+        raise Forbidden(
+            f"{viewer.name} lacks the right to {' and '.join(lacking)}",
+            hint="ask the person who runs the daemon: [http] or `cdc-daemon dashboard user` gives rights",
+        )
