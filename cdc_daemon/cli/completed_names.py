@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import click
+
+from cdc_daemon.cli.configuration_file import find
+from cdc_daemon.errors import ConfigurationError
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -17,8 +19,10 @@ def _names(section: str) -> Complete:
         _ = parameter
         configured: dict[str, object] = {}
         # A shell has no place for an error: a file that can't be read completes nothing.
-        with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-            path = Path(context.find_root().params["config"])
+        with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ConfigurationError):
+            path = find(context.find_root().params["config"])
+            if path is None:
+                return []
             configured = tomllib.loads(path.read_text("utf-8")).get(section, {})
         given = context.params.get("feeds") or ()
         return [name for name in configured if name.startswith(incomplete) and name not in given]

@@ -18,7 +18,7 @@ from cdc_daemon.errors import CdcError
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "cost", "verify", "resync"),
     *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs", "audit"),
-    *("uninstall", "commerce", "completion"),
+    *("service", "uninstall", "commerce", "completion"),
 )
 """The commands, in the order in which a newcomer needs them. A module of the same name has each."""
 
@@ -59,11 +59,9 @@ class CommandLine(SuggestingGroup):
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("config/cdc.toml"),
     envvar="CDC_CONFIG",
-    show_default=True,
     show_envvar=True,
-    help="The configuration file.",
+    help="The configuration file. Default: cdc.toml in this folder, then /etc/cdc-daemon/cdc.toml.",
 )
 @click.option(
     "--log-level",
@@ -77,7 +75,7 @@ class CommandLine(SuggestingGroup):
 )
 @click.version_option(__version__, prog_name="cdc-daemon")
 @click.pass_context
-def main(context: click.Context, config: Path, log_level: str | None, log_format: str | None) -> None:
+def main(context: click.Context, config: Path | None, log_level: str | None, log_format: str | None) -> None:
     """Keep JSON documents, which a SELECT for each feed defines, in step with PostgreSQL.
 
     Triggers record which rows change. The daemon recomputes the documents that these rows affect, with your
@@ -94,7 +92,7 @@ def main(context: click.Context, config: Path, log_level: str | None, log_format
       cdc-daemon run                   runs the daemon
 
     Environment variables override settings: CDC_DATABASE_DSN, CDC_DAEMON_POLL_SECONDS,
-    CDC_SINKS_<NAME>_URL and so on.
+    CDC_SINKS_<NAME>_URL and so on. They can be the whole configuration: then no file is needed.
     """
     hide_in_tracebacks()
     context.obj = Invocation(config, log_level, log_format)

@@ -12,6 +12,7 @@ from typing import cast
 import click
 
 from cdc_daemon import log, redaction
+from cdc_daemon.cli.configuration_file import find
 from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.session import OWN_PATH, Connection, connect
@@ -25,11 +26,11 @@ class Invocation:
     """The options before the command's name.
 
     Attributes:
-        config: path of the configuration file.
+        config: path of the configuration file, if the option or CDC_CONFIG names one.
         log_level, log_format: values of the options, or None.
     """
 
-    config: Path
+    config: Path | None
     log_level: str | None
     log_format: str | None
 
@@ -45,7 +46,7 @@ class Invocation:
         """
         given = {"log.level": self.log_level, "log.format": self.log_format}
         settings = load(
-            self.config, overrides={name: value for name, value in given.items() if value is not None}
+            find(self.config), overrides={name: value for name, value in given.items() if value is not None}
         )
         redaction.know(secret_texts(settings))
         taken = any(sink.type == "stdout" for sink in settings.sinks.values())

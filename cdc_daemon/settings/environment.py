@@ -1,4 +1,8 @@
-"""Reads settings from variables: `CDC_<SECTION>_<FIELD>`, for feeds and sinks `CDC_SINKS_<NAME>_<FIELD>`."""
+"""Reads settings from variables: `CDC_<SECTION>_<FIELD>`, for feeds and sinks `CDC_SINKS_<NAME>_<FIELD>`.
+
+Variables can also declare feeds and sinks, so that a daemon needs no file at all: `CDC_SINKS_<NAME>_TYPE`
+declares a sink, and `CDC_FEEDS_<NAME>_QUERY` or `CDC_FEEDS_<NAME>_QUERY_TEXT` a feed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,9 @@ PREFIX = "CDC_"
 _UNKNOWN = "unset it: variables are CDC_<SECTION>_<SETTING>, such as CDC_DATABASE_DSN or CDC_SINKS_<NAME>_URL"
 
 _OURS = re.compile(r"CDC_CONFIG|CDC_TEST_.*")
+_DECLARING = re.compile(
+    r"CDC_(?:SINKS_(?P<sink>[A-Z][A-Z0-9_]*)_TYPE|FEEDS_(?P<feed>[A-Z][A-Z0-9_]*?)_QUERY(?:_TEXT)?)"
+)
 # Kubernetes sets these in every container of a namespace that has a service called `cdc` or `cdc-…`. If they
 # were faults, the daemon would not start because of its own service's name.
 _KUBERNETES = re.compile(
@@ -33,10 +40,9 @@ def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> Non
         environ: environment variables; only names that begin with `CDC_` count.
         faults: gets a fault for each variable that is no setting.
     """
-    for variable in sorted(environ):
-        text = environ[variable]
-        if not variable.startswith(PREFIX) or not text or _OURS.fullmatch(variable):
-            continue
+    given = _given(environ)
+    _declare(sections, given)
+    for variable, text in given.items():
         places = dict(_places(sections))
         place = places.get(variable)
         if place is not None:
@@ -45,6 +51,37 @@ def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> Non
             near = nearest(variable, places)
             hint = f"`{near}`, the nearest known name" if near else _UNKNOWN
             faults.add_at(variable, "is no setting of cdc-daemon", hint)
+
+
+def sets_something(environ: Mapping[str, str]) -> bool:
+    """Whether a variable sets anything; those of Kubernetes and of the tests don't count."""
+    return any(not _KUBERNETES.fullmatch(variable) for variable in _given(environ))
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that may be settings, in alphabetical order."""
+    return {
+        variable: environ[variable]
+        for variable in sorted(environ)
+        if variable.startswith(PREFIX) and environ[variable] and not _OURS.fullmatch(variable)
+    }
+
+
+def _declare(sections: Sections, given: Mapping[str, str]) -> None:
+    """Declare the feeds and sinks that only variables name.
+
+    `CDC_SINKS_A_DOCUMENT_TYPE` could declare a sink `a_document`, or set `document_type` of a sink `a`. So
+    shorter variables come first, and a variable that sets something of a known sink declares none.
+    """
+    for variable in sorted(given, key=lambda each: (len(each), each)):
+        match = _DECLARING.fullmatch(variable)
+        if match is None or variable in dict(_places(sections)):
+            continue
+        if sink := match["sink"]:
+            # The kind of a sink says which other variables are settings of it.
+            sections.declare(("sinks", sink.lower()), {"type": given[variable]})
+        else:
+            sections.declare(("feeds", match["feed"].lower()), {})
 
 
 def _places(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -28,16 +28,36 @@ Model = TypeVar("Model", bound=BaseModel)
 FEED_NAME = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
 SINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
+ENVIRONMENT = Path("the environment")
+"""Stands for the path of the file if there is none."""
+
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def load(
-    path: Path, environ: Mapping[str, str] = os.environ, overrides: Mapping[str, object] | None = None
+    path: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Read and validate the configuration.
+    """Read and validate the configuration, and choose its schema for all statements of this process.
+
+    See `read`.
+    """
+    settings = read(path, environ, overrides)
+    own_schema.choose(settings.database.own_schema)
+    return settings
+
+
+def read(
+    path: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """Read and validate the configuration. This changes nothing in the process.
 
     Args:
-        path: the TOML file. Relative paths in it are relative to its folder.
+        path: the TOML file; None if the environment is the whole configuration. Relative paths are relative
+            to the file's folder, or else to the current one.
         environ: environment variables. `CDC_*` override the file. Files of `*_file` settings are searched in
             `CREDENTIALS_DIRECTORY` first.
         overrides: values of command-line options by dotted field (`log.level`); they override all.
@@ -45,20 +65,24 @@ def load(
     Raises:
         ConfigurationError: the configuration is not valid. The error has every fault.
     """
-    faults = Faults(str(path))
-    sections = Sections(_read_toml(path), faults)
+    faults = Faults(str(path or ENVIRONMENT))
+    sections = Sections(read_toml(path) if path else {}, faults)
     environment.apply(sections, environ, faults)
     for dotted, value in (overrides or {}).items():
         place = tuple(dotted.split("."))
         sections.put(place, value, origin="--" + "-".join(place).replace("_", "-"))
-    settings = _Loading(sections, faults, path, environ).settings()
+    settings = _Loading(sections, faults, path or ENVIRONMENT, environ).settings()
     if settings is None or faults.found:
         raise ConfigurationError(faults.found)
-    own_schema.choose(settings.database.own_schema)
     return settings
 
 
-def _read_toml(path: Path) -> Mapping[str, object]:
+def read_toml(path: Path) -> Mapping[str, object]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        ConfigurationError: the file does not exist, or can't be read, or is not TOML.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -91,7 +115,7 @@ class _Loading:
         self._sections = sections
         self._faults = faults
         self._path = path
-        self._folder = path.absolute().parent
+        self._folder = path.absolute().parent  # of ENVIRONMENT: the current folder
         self._environ = environ
 
     def settings(self) -> Settings | None:
@@ -210,14 +234,18 @@ class _Loading:
         given = dict(self._sections.tables[place])
         feed = self._table(FeedSettings, place)
         # Check these even if other fields are wrong, so that a person sees all faults at once.
-        text = self._query(given.get("query"), (*place, "query"))
+        text = self._query(given, place)
         sinks = self._sections.names("sinks")
         self._check_sinks(given.get("sinks"), sinks, (*place, "sinks"))
         self._check_verdicts(given.get("accept"), (*place, "accept"))
         if feed is None or text is None:
             return None
         return feed.model_copy(
-            update={"text": text, "sinks": feed.sinks if "sinks" in given else tuple(sinks)}
+            update={
+                "text": text,
+                "place": feed.query or Path(self._faults.where((*place, "query_text"))),
+                "sinks": feed.sinks if "sinks" in given else tuple(sinks),
+            }
         )
 
     def _check_sinks(self, given: object, known: list[str], place: Place) -> None:
@@ -240,22 +268,38 @@ class _Loading:
                     "leave it out here, and change the query",
                 )
 
-    def _query(self, path: object, place: Place) -> str | None:
+    def _query(self, given: Mapping[str, object], feed: Place) -> str | None:
+        """Return the SELECT of a feed; None after a fault."""
+        path, text = given.get("query"), given.get("query_text")
+        if path is not None and text is not None:
+            self._faults.add((*feed, "query_text"), "is set together with `query`", "keep one of the two")
+            return None
+        if path is None and text is None:
+            hint = "name the file that holds the feed's SELECT, or set query_text to the SELECT itself"
+            self._faults.add((*feed, "query"), "is missing", hint)
+            return None
+        place = (*feed, "query" if text is None else "query_text")
+        told = ""
+        if text is None:
+            told, text = f"is {shown(path)}, which ", self._query_file(path, place)
+        if not isinstance(text, str):
+            return None  # the fault is added already, or pydantic adds it
+        if not _COMMENT.sub("", text).strip():
+            self._faults.add(place, f"{told}holds no query", "write one SELECT into it")
+        return text
+
+    def _query_file(self, path: object, place: Place) -> str | None:
         if not isinstance(path, str):
-            return None  # pydantic reports it: missing, or not a path
+            return None  # pydantic reports it: not a path
         given, file = shown(path), self._folder / path
         try:
-            text = file.read_bytes().decode("utf-8-sig")
+            return file.read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
             self._faults.add(place, f"is {given}, which does not exist", f"write the feed's SELECT to {file}")
         except UnicodeDecodeError:
             self._faults.add(place, f"is {given}, which is not UTF-8", "save the file as UTF-8")
         except OSError as error:
             self._faults.add(place, f"is {given}, which can't be read: {error.strerror or error}")
-        else:
-            if not _COMMENT.sub("", text).strip():
-                self._faults.add(place, f"is {given}, which holds no query", "write one SELECT into it")
-            return text
         return None
 
     def _check_feed_names(self) -> None:

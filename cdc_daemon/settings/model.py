@@ -267,12 +267,21 @@ def _key_of(validated: dict[str, Any]) -> tuple[str, ...]:
 class FeedSettings(Section):
     """`[feeds.<name>]`."""
 
-    query: Path = Field(
+    query: Path | None = Field(
+        default=None,
         description="File that holds the feed's SELECT and nothing else. The path is relative to the "
-        "configuration file."
+        "configuration file. Required, unless `query_text` is set.",
     )
-    # Not a setting: the content of the file `query`. It is read once, so that a later edit needs a restart.
+    query_text: str | None = Field(
+        default=None,
+        min_length=1,
+        repr=False,
+        description="The SELECT itself, instead of a file: for a configuration that is in the environment.",
+    )
+    # Not a setting: the SELECT. It is read once, so that a later edit of the file needs a reload.
     text: str = Field(default="", repr=False, json_schema_extra=NOT_SETTABLE)
+    # Not a setting: the file, or the setting that holds the SELECT. Messages begin with it.
+    place: Path = Field(default=Path(), json_schema_extra=NOT_SETTABLE)
     key: SomeNames = Field(description="Output columns that identify a document.")
     entity: SomeNames = Field(
         default_factory=_key_of,
@@ -310,7 +319,7 @@ class Settings(Section):
     """The whole configuration, valid and complete, as one value.
 
     Attributes:
-        file: path of the file from which it was read.
+        file: path of the file from which it was read; of no file if all of it is in the environment.
         feeds, sinks: settings by name, in the order of the file.
     """
 
@@ -336,4 +345,6 @@ class Settings(Section):
 
     def effective(self) -> dict[str, Any]:
         """All values in force, ready for JSON, with secrets hidden and without the queries' text."""
-        return self.model_dump(mode="json", exclude={"file": True, "feeds": {"__all__": {"text"}}})
+        return self.model_dump(
+            mode="json", exclude={"file": True, "feeds": {"__all__": {"text", "query_text", "place"}}}
+        )

@@ -84,6 +84,10 @@ class Sections:
                         f"each of {section} has a table of its own: [{section}.<name>]",
                     )
 
+    def declare(self, place: Place, table: dict[str, object]) -> None:
+        """Add the table of a feed or sink that the file does not have."""
+        self.tables[place] = table
+
     def names(self, section: str) -> list[str]:
         """Return the names that `feeds` or `sinks` declares, in the order of the file."""
         return [place[1] for place in self.tables if place[0] == section and len(place) > 1]

@@ -132,7 +132,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         if error.at is None:
             raise
         line, column = error.at
-        where = f"{feed.query}:{line}:{column}"
+        where = f"{feed.place}:{line}:{column}"
         raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
     require_undistributed(connection, name, [table.oid for table in catalogue.tables.values()])
     analysis = cross_check(analyse(query, catalogue), catalogue.dependencies)
@@ -177,7 +177,7 @@ def place_of(query: Path, verdict: Verdict) -> str:
 def _refuse(feed: FeedSettings, verdicts: Iterable[Verdict]) -> None:
     refused = [verdict for verdict in verdicts if verdict.refusal]
     if refused:
-        raise QueryRefused(feed.query, refused)
+        raise QueryRefused(feed.place, refused)
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
@@ -199,7 +199,7 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
     if type_ != "timestamp with time zone":
         raise FeedError(
             f"{REFRESH_AT} is a {type_}, which is another moment in each time zone",
-            where=str(feed.query),
+            where=str(feed.place),
             hint=f"say where: (…)::timestamp AT TIME ZONE 'Europe/Berlin' AS {REFRESH_AT}",
         )
     for name in feed.hash_exclude:
