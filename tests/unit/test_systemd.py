@@ -98,7 +98,9 @@ def test_an_edited_unit_is_noticed() -> None:
 
 
 def test_a_file_below_a_folder_that_the_unit_hides_is_out_of_reach() -> None:
-    assert obstacle(Path("/root/cdc.toml"), Account(0)) == "lies below /root, which the service does not see"
+    for folder in reach.HIDDEN:
+        reason = obstacle(folder / "cdc.toml", Account(0))
+        assert reason == f"lies below {folder}, which the service does not see"
 
 
 def test_a_closed_folder_and_a_closed_file_are_out_of_reach(
