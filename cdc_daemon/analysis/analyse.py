@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.capture_filters.join_filters import FoundFilter, join_filters
 from cdc_daemon.analysis.capture_filters.row_filters import names_moments, row_filter
-from cdc_daemon.analysis.completed import completed, table_places
+from cdc_daemon.analysis.completed import completed, table_locations
 from cdc_daemon.analysis.derive.membership import is_null
 from cdc_daemon.analysis.derive.partial_route import best
 from cdc_daemon.analysis.derive.route_builder import Fragment, Statement, statement
@@ -33,18 +33,18 @@ from cdc_daemon.analysis.read.context import BuildContext, NotUnderstood
 from cdc_daemon.analysis.read.functions import Functions
 from cdc_daemon.analysis.read.nullability import output_never_null
 from cdc_daemon.analysis.report.reasons import reason
-from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
+from cdc_daemon.analysis.source_text import Location, Locations, SqlText, tables_read
 
 
 def analyse(query: FeedQuery, catalogue: Catalogue) -> Analysis:
     """Derive the routes from every table of a query to the feed's entities.
 
     Args:
-        query: the feed's query. `definition` is analysed; `text` gives verdicts their places.
+        query: the feed's query. `definition` is analysed; `text` gives verdicts their locations.
         catalogue: it must hold every table that the definition reads.
 
     Returns:
-        One occurrence for each place where a table is read. If the query is not understood, or the analysis
+        The occurrences of all tables, in order. If the query is not understood, or the analysis
         fails by a defect of its own, each occurrence has the route `all`.
 
     Raises:
@@ -85,7 +85,7 @@ def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -
     """The analysis with the routes of every table."""
     positions = {name: n for n, name in reversed(list(enumerate(body.names)))}
     collected: dict[int, _Collected] = {}
-    beside = Places(SqlText(query.text), SqlText(query.definition))
+    beside = Locations(SqlText(query.text), SqlText(query.definition))
     moments = not names_moments(query.text)
     for scope in scopes_of(body):
         for source in scope.sources.values():
@@ -102,7 +102,7 @@ def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -
     null_extended: set[str] = set()
     entity = frozenset(positions[name] for name in query.entity)
     work = Work()
-    # First all routes, then their statements: those of a place that turns out to be exhausted are never used.
+    # First all routes, then their statements: those of an exhausted occurrence are never used.
     routes = list(best(walk(body, Demand(entity, entity), work)))
     for route in routes:
         fragment, values = route.fragment, route.values
@@ -119,8 +119,8 @@ def _routed(query: FeedQuery, tree: exp.Query, text: BuildContext, body: Body) -
     for origin, found in collected.items():
         if work.exhausted(origin):
             found.give_up()
-    places = table_places(query, tree)
-    occurrences = tuple(found.occurrence(places.get(found.source.place)) for found in collected.values())
+    locations = table_locations(query, tree)
+    occurrences = tuple(found.occurrence(locations.get(found.source.read_at)) for found in collected.values())
     nullable = tuple(name for name in query.entity if not output_never_null(body, positions[name]))
     return Analysis(
         query.feed,
@@ -144,10 +144,10 @@ _TOO_MANY_WAYS = (
 
 @dataclass
 class _Collected:
-    """The results for one place where a table is read."""
+    """The results for one occurrence of a table."""
 
     source: Source
-    places: Places
+    locations: Locations
     columns: set[str] = field(default_factory=set[str])
     routes: list[tuple[Route, Statement]] = field(default_factory=list[tuple[Route, Statement]])
     filters: list[Condition | None] = field(default_factory=list[Condition | None])
@@ -166,7 +166,7 @@ class _Collected:
             bound = ()
         missing = [name for name in query.entity if name not in bound]
         outputs = [positions[name] for name in missing]
-        why = reason(fragment, body, outputs, missing, self.places) if missing else None
+        why = reason(fragment, body, outputs, missing, self.locations) if missing else None
         if not bound:
             route = Route(RouteKind.ALL, (), "", why)
         else:
@@ -185,7 +185,7 @@ class _Collected:
         route = Route(RouteKind.ALL, (), "", _TOO_MANY_WAYS)
         self.routes = [(route, statement(Fragment(self.source), {}))]
 
-    def occurrence(self, place: Place | None) -> Occurrence:
+    def occurrence(self, location: Location | None) -> Occurrence:
         every = [route for route, _ in self.routes if route.kind is RouteKind.ALL]
         kept = [(route, made) for route, made in self.routes if not every or route is every[0]]
         table = self.source.table
@@ -203,14 +203,14 @@ class _Collected:
             tuple(sorted(links)),
             tuple(sorted(self.columns | links)),
             tuple(route for route, _ in kept) or (Route(RouteKind.ALL, (), "", _NO_WAY),),
-            line=place.line if place else None,
-            column=place.column if place else None,
+            line=location.line if location else None,
+            column=location.column if location else None,
             row_filter=self._row_filter(),
             join_filters=tuple(found.filter for found in narrowed),
         )
 
     def _join_filters(self) -> list[FoundFilter]:
-        """The filters that hold in each SELECT that reads the place: a CTE that is read twice has two."""
+        """The filters that hold in each SELECT that reads the table: a CTE that is read twice has two."""
         first, *others = self.join_filters
         return sorted(first.intersection(*others), key=lambda found: found.filter.sql)
 
@@ -220,10 +220,10 @@ class _Collected:
 
 
 def _overlooked(text: BuildContext, collected: Mapping[int, _Collected]) -> set[TableName]:
-    """The tables named in more places than the analysis followed. Every row of them is captured."""
-    places = {name for origin, name in text.places.items() if origin not in collected}
-    views = text.catalogue.views.keys() & places
-    return places if views <= text.readings.keys() else set(text.catalogue.tables)
+    """The tables with more occurrences than the analysis followed. Every row of them is captured."""
+    missed = {name for origin, name in text.occurrences.items() if origin not in collected}
+    views = text.catalogue.views.keys() & missed
+    return missed if views <= text.readings.keys() else set(text.catalogue.tables)
 
 
 def _unread(text: BuildContext) -> frozenset[TableName]:
@@ -239,7 +239,7 @@ def _unread(text: BuildContext) -> frozenset[TableName]:
             except Unreadable:
                 return frozenset()
         found.add(name)
-    return frozenset(found).difference(text.places.values())
+    return frozenset(found).difference(text.occurrences.values())
 
 
 def _columns(scope: Scope, source: Source) -> set[str]:

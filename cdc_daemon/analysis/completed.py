@@ -1,4 +1,4 @@
-"""The parts of an analysis besides routes: verdicts, places, declared tables."""
+"""The parts of an analysis besides routes: verdicts, locations, declared tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdc_daemon.analysis.model.plan import Analysis, Occurrence, Route, RouteKin
 from cdc_daemon.analysis.model.scopes import Body
 from cdc_daemon.analysis.report.lookups import lookups
 from cdc_daemon.analysis.report.recomputation import joined_lookups
-from cdc_daemon.analysis.source_text import Place, Places, SqlText
+from cdc_daemon.analysis.source_text import Location, Locations, SqlText
 
 _DECLARED = (
     "the feed declares it for a function (reads), and which documents a row of it changes is not known; "
@@ -23,11 +23,11 @@ _DECLARED = (
 )
 
 
-def table_places(query: FeedQuery, tree: exp.Query) -> Mapping[int, Place]:
-    """The place of each table of the definition in the user's text, by its number in
+def table_locations(query: FeedQuery, tree: exp.Query) -> Mapping[int, Location]:
+    """The location of each table of the definition in the user's text, by its number in
     `find_all(exp.Table)`.
     """
-    return Places(SqlText(query.text), SqlText(query.definition)).of_tables(tree)
+    return Locations(SqlText(query.text), SqlText(query.definition)).of_tables(tree)
 
 
 def completed(
@@ -40,8 +40,8 @@ def completed(
         body: its scopes; None if it was not understood.
     """
     unwatched = frozenset(name for name, table in catalogue.tables.items() if not table.watchable)
-    placed = attempted(lambda: tuple(_placed(analysis, query)), lambda _: analysis.occurrences)
-    occurrences = (*placed, *_declared(query, catalogue))
+    located = attempted(lambda: tuple(_located(analysis, query)), lambda _: analysis.occurrences)
+    occurrences = (*located, *_declared(query, catalogue))
     completed = replace(
         analysis,
         occurrences=tuple(each for each in occurrences if each.table not in unwatched),
@@ -68,13 +68,17 @@ def accepting(analysis: Analysis, names: Collection[str]) -> Analysis:
     return replace(analysis, verdicts=tuple(verdicts))
 
 
-def _placed(analysis: Analysis, query: FeedQuery) -> Iterator[Occurrence]:
-    """The occurrences. If the query was not understood, each gets the first place of its table."""
-    places = Places(SqlText(query.text), SqlText(query.definition))
+def _located(analysis: Analysis, query: FeedQuery) -> Iterator[Occurrence]:
+    """The occurrences. If the query was not understood, each gets the first location of its table."""
+    locations = Locations(SqlText(query.text), SqlText(query.definition))
     for occurrence in analysis.occurrences:
         whole = occurrence.alias == str(occurrence.table)
-        place = places.of_relation(occurrence.table) if whole else None
-        yield occurrence if place is None else replace(occurrence, line=place.line, column=place.column)
+        location = locations.of_relation(occurrence.table) if whole else None
+        yield (
+            occurrence
+            if location is None
+            else replace(occurrence, line=location.line, column=location.column)
+        )
 
 
 def _declared(query: FeedQuery, catalogue: Catalogue) -> Iterator[Occurrence]:

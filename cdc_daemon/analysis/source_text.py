@@ -1,9 +1,9 @@
-"""Places in the user's text.
+"""Locations in the user's text.
 
-The analysis works on the definition that PostgreSQL wrote, which has lost the places. The definition and the
-text hold the same calls and tables in the same order, so the n-th call of a function in one is the n-th in
-the other. If the numbers differ, the place stays unknown: PostgreSQL writes an ORDER BY 2 out, or a comment
-holds a name. A verdict without a place is better than one with a wrong place.
+The analysis works on the definition that PostgreSQL wrote, which has lost the locations. The definition and
+the text hold the same calls and tables in the same order, so the n-th call of a function in one is the n-th
+in the other. If the numbers differ, the location stays unknown: PostgreSQL writes an ORDER BY 2 out, or a
+comment holds a name. A verdict without a location is better than one with a wrong location.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse
 _DERIVED = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
 
 STAR = "\ue000"
-"""One character, so that everything behind it keeps its place; PostgreSQL has no use for it."""
+"""One character, so that everything behind it keeps its position; PostgreSQL has no use for it."""
 
 _BEFORE_STAR = (TokenType.SELECT, TokenType.COMMA, TokenType.DOT, TokenType.DISTINCT)
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Line and column in the user's text, from 1."""
 
     line: int
@@ -59,13 +59,13 @@ class SqlText:
         except SqlglotError:
             self.tokens = ()
 
-    def place(self, token: Token) -> Place:
+    def location(self, token: Token) -> Location:
         """The place of a token."""
-        return self.place_at(token.start)
+        return self.location_at(token.start)
 
-    def place_at(self, offset: int) -> Place:
+    def location_at(self, offset: int) -> Location:
         """The place of a character, by its offset."""
-        return Place(self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset))
+        return Location(self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset))
 
     def named(self, name: str, *, called: bool = False) -> list[Token]:
         """The tokens that are this name, in order; if `called`, only those in front of a parenthesis."""
@@ -77,20 +77,20 @@ class SqlText:
             and (not called or self.type_of(n + 1) is TokenType.L_PAREN)
         ]
 
-    def keywords(self, word: str) -> list[Place]:
-        """The places of a reserved word: not quoted, not a column after a dot, not a label."""
+    def keywords(self, word: str) -> list[Location]:
+        """The locations of a reserved word: not quoted, not a column after a dot, not a label."""
         return [
-            self.place_at(token.start)
+            self.location_at(token.start)
             for n, token in enumerate(self.tokens)
             if token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
             and token.text.lower() == word
             and self.type_of(n - 1) not in (TokenType.DOT, TokenType.ALIAS)
         ]
 
-    def literals(self, word: str) -> list[Place]:
-        """The places of string literals with this content, in upper or lower case."""
+    def literals(self, word: str) -> list[Location]:
+        """The locations of string literals with this content, in upper or lower case."""
         return [
-            self.place_at(token.start)
+            self.location_at(token.start)
             for token in self.tokens
             if token.token_type is TokenType.STRING and token.text.strip().lower() == word
         ]
@@ -103,7 +103,7 @@ class SqlText:
     def tree(self) -> exp.Query | None:
         """The text as a tree; None if it can't be parsed.
 
-        A star becomes a column named `STAR`, because sqlglot keeps the places of names only.
+        A star becomes a column named `STAR`, because sqlglot keeps the locations of names only.
         """
         stars = {token.start for n, token in enumerate(self.tokens) if self._selects(n)}
         try:
@@ -116,14 +116,14 @@ class SqlText:
         return self.type_of(n) is TokenType.STAR and self.type_of(n - 1) in _BEFORE_STAR
 
 
-class Places:
-    """The places of a definition's parts in the user's text."""
+class Locations:
+    """The locations of a definition's parts in the user's text."""
 
     def __init__(self, text: SqlText, definition: SqlText) -> None:
         self.text = text
         self.definition = definition
 
-    def of_call(self, call: Tree) -> Place | None:
+    def of_call(self, call: Tree) -> Location | None:
         """The place of a call of the definition."""
         start = call.meta.get("start")
         mine = self.text.named(call.name, called=True)
@@ -132,11 +132,11 @@ class Places:
         if n is None or not mine:
             return None
         if len(mine) == 1:  # written once, and repeated by PostgreSQL (ORDER BY 2)
-            return self.text.place(mine[0])
-        return self.text.place(mine[n]) if len(mine) == len(theirs) else None
+            return self.text.location(mine[0])
+        return self.text.location(mine[n]) if len(mine) == len(theirs) else None
 
-    def of_keyword(self, words: Collection[str], inside: Tree) -> Place | None:
-        """The place of one of some keywords, found by an expression of the definition that follows it."""
+    def of_keyword(self, words: Collection[str], inside: Tree) -> Location | None:
+        """The location of one of some keywords, found by an expression of the definition that follows it."""
         first = min((node.meta["start"] for node in inside.walk() if "start" in node.meta), default=None)
         mine, theirs = (
             [token for token in text.tokens if token.text.lower() in words]
@@ -145,45 +145,45 @@ class Places:
         if not mine or len(mine) != len(theirs):
             return None
         if len(mine) == 1:
-            return self.text.place(mine[0])
+            return self.text.location(mine[0])
         before = sum(token.start < first for token in theirs) if first is not None else 0
-        return self.text.place(mine[before - 1]) if before else None
+        return self.text.location(mine[before - 1]) if before else None
 
-    def of_order(self, order: Tree) -> Place | None:
+    def of_order(self, order: Tree) -> Location | None:
         """The place of an ORDER BY of the definition."""
         first = min((node.meta["start"] for node in order.walk() if "start" in node.meta), default=None)
         mine = [token for token in self.text.tokens if token.token_type is TokenType.ORDER_BY]
         theirs = [token for token in self.definition.tokens if token.token_type is TokenType.ORDER_BY]
         if first is None or len(mine) != len(theirs):
             return None
-        return self.text.place(mine[sum(token.start < first for token in theirs) - 1])
+        return self.text.location(mine[sum(token.start < first for token in theirs) - 1])
 
-    def of_relation(self, name: TableName) -> Place | None:
-        """The first place where the user reads a relation."""
+    def of_relation(self, name: TableName) -> Location | None:
+        """The first location where the user reads a relation."""
         if self.text.tree is not None:
             for node in tables_read(self.text.tree):
                 if _folded(node.this) == name.name and _folded(node.args.get("db")) in ("", name.schema):
                     return self._of_table(node)
         return self.of_name(name.name)
 
-    def of_name(self, name: str, *, called: bool = False) -> Place | None:
+    def of_name(self, name: str, *, called: bool = False) -> Location | None:
         """The first place of a name."""
-        return next(iter(map(self.text.place, self.text.named(name, called=called))), None)
+        return next(iter(map(self.text.location, self.text.named(name, called=called))), None)
 
-    def of_tables(self, definition: Tree) -> Mapping[int, Place]:
-        """The place of each table of the definition, by its number in `find_all(exp.Table)`."""
+    def of_tables(self, definition: Tree) -> Mapping[int, Location]:
+        """The location of each table of the definition, by its number in `find_all(exp.Table)`."""
         mine = _by_table(tables_read(self.text.tree) if self.text.tree is not None else ())
         theirs = _by_table(tables_read(definition))
         origins = {id(node): number for number, node in enumerate(definition.find_all(exp.Table))}
-        found: dict[int, Place] = {}
+        found: dict[int, Location] = {}
         for name, nodes in theirs.items():
             for node, twin in _paired(nodes, [*mine.get(name, ()), *mine.get(TableName("", name.name), ())]):
                 found[origins[id(node)]] = self._of_table(twin)
         return found
 
-    def _of_table(self, node: exp.Table) -> Place:
+    def _of_table(self, node: exp.Table) -> Location:
         first = node.args.get("catalog") or node.args.get("db") or node.this
-        return self.text.place_at(first.meta["start"])
+        return self.text.location_at(first.meta["start"])
 
 
 def spelling(token: Token) -> str:

@@ -104,11 +104,11 @@ def _routes(analysis: Analysis) -> Iterator[str]:
 
 def _filters(analysis: Analysis) -> Iterator[str]:
     for occurrence in analysis.occurrences:
-        place = f"{occurrence.table} as {occurrence.alias}"
+        name = f"{occurrence.table} as {occurrence.alias}"
         if occurrence.row_filter is not None:
-            yield f"{place}: {text_of(occurrence.row_filter)}"
+            yield f"{name}: {text_of(occurrence.row_filter)}"
         for beside in occurrence.join_filters:
-            yield f"{place}, while {beside.table} does not change: {_one_line(beside.sql)}"
+            yield f"{name}, while {beside.table} does not change: {_one_line(beside.sql)}"
 
 
 def _one_line(sql: str) -> str:

@@ -22,7 +22,7 @@ from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
 from cdc_daemon.workers.coexistence import concerns, subscribed
 from cdc_daemon.workers.own_objects import require_own_schema
-from cdc_daemon.workers.planning import FeedPlan, QueryRefused, place_of, plan_feed
+from cdc_daemon.workers.planning import FeedPlan, QueryRefused, location_of, plan_feed
 
 
 class Fault(NamedTuple):
@@ -116,7 +116,7 @@ def _check(connection: Connection, settings: Settings, name: str, found: _Found,
 
 def _told(feed: FeedSettings, verdict: Verdict) -> Fault:
     what = f"{verdict.what}; {Accepting.UNWATCHED}" if verdict.unwatched else verdict.what
-    return Fault(place_of(feed.place, verdict), what, verdict.hint, verdict.name)
+    return Fault(location_of(feed.place, verdict), what, verdict.hint, verdict.name)
 
 
 def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:

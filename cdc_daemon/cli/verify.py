@@ -15,7 +15,7 @@ from cdc_daemon.cli.invocation import chosen as chosen_feeds
 from cdc_daemon.cli.invocation import invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.feeds.verification import Chosen, Difference
+from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.insight.verify import Answer, verify_feed, verify_receiver
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import plan_feed
@@ -85,9 +85,9 @@ def verify(
         for name in feeds or (None,):
             require_known(settings, sink=sink, feed=name)
         names = [name for name in names if sink in settings.feeds[name].sinks]
-    chosen = Chosen(since=moment, sample=sample)
+    selection = Selection(since=moment, sample=sample)
     answers = [
-        _verify(settings, name, sink, chosen, most=most, repair=repair, quiet=as_json) for name in names
+        _verify(settings, name, sink, selection, most=most, repair=repair, quiet=as_json) for name in names
     ]
     if as_json:
         echo_json([_as_json(answer) for answer in answers])
@@ -100,7 +100,14 @@ def verify(
 
 
 def _verify(
-    settings: Settings, name: str, sink: str | None, chosen: Chosen, *, most: int, repair: bool, quiet: bool
+    settings: Settings,
+    name: str,
+    sink: str | None,
+    selection: Selection,
+    *,
+    most: int,
+    repair: bool,
+    quiet: bool,
 ) -> Answer:
     stop = threading.Event()
     answer = Answer(name, sink, most=most)
@@ -109,10 +116,10 @@ def _verify(
         plan = plan_feed(connection, settings, name)
         repairing = Repair(connection, settings, plan) if repair else None
         if sink is None:
-            steps = verify_feed(connection, settings, plan, chosen, answer)
+            steps = verify_feed(connection, settings, plan, selection, answer)
         else:
             receiver = opened.enter_context(closing(settings.sinks[sink].open(sink)))
-            steps = verify_receiver(for_sync(connection), plan, receiver, answer, since=chosen.since)
+            steps = verify_receiver(for_sync(connection), plan, receiver, answer, since=selection.since)
         with click.progressbar(length=0, label=name, show_pos=True, hidden=quiet, file=sys.stderr) as bar:
             done = 0
             for step in steps:

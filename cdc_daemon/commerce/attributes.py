@@ -81,9 +81,9 @@ OPTIONS = {"color": COLORS, "size": SIZES, "material": MATERIALS}
 """Labels of the options, by code of the shop's own attribute."""
 
 
-def option(code: str, place: int) -> int:
-    """Return the option_id of option number `place` of an attribute in `OPTIONS`."""
-    return PRODUCT[code] * 100 + place
+def option(code: str, position: int) -> int:
+    """Return the option_id of option number `position` of an attribute in `OPTIONS`."""
+    return PRODUCT[code] * 100 + position
 
 
 def write(lines: Lines, store_views: int) -> None:
@@ -115,11 +115,11 @@ def write(lines: Lines, store_views: int) -> None:
     for code, labels in OPTIONS.items():
         for view in range(2, store_views + 1):
             label(PRODUCT[code], view, f"{code.capitalize()} ({view})")
-        for place, text in enumerate(labels):
-            choice(option(code, place), PRODUCT[code], place)
-            said(option(code, place), 0, text)
-            if place % 2:
-                said(option(code, place), store_views, f"{text} ({store_views})")
+        for position, text in enumerate(labels):
+            choice(option(code, position), PRODUCT[code], position)
+            said(option(code, position), 0, text)
+            if position % 2:
+                said(option(code, position), store_views, f"{text} ({store_views})")
     swatch = lines.into("eav_attribute_option_swatch", "option_id", "store_id", "type", "value")
-    for place in range(len(COLORS)):
-        swatch(option("color", place), 0, 1, f"#{place * 0x1F1F1F % 0xFFFFFF:06x}")
+    for position in range(len(COLORS)):
+        swatch(option("color", position), 0, 1, f"#{position * 0x1F1F1F % 0xFFFFFF:06x}")

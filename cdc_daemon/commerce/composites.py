@@ -20,9 +20,9 @@ def write(lines: Lines, chance: random.Random, size: Size, start: int) -> None:
             case Kind.DOWNLOADABLE:
                 _downloadable(lines, product)
             case Kind.BUNDLE:
-                _bundle(lines, size, product, [start + place for place in PARTS])
+                _bundle(lines, size, product, [start + position for position in PARTS])
             case Kind.GROUPED:
-                _grouped(lines, product, [start + place for place in PARTS])
+                _grouped(lines, product, [start + position for position in PARTS])
             case Kind.GIFTCARD:
                 _giftcard(lines, chance, product)
             case _ if has_options(product, size):
@@ -45,9 +45,9 @@ def _family(lines: Lines, start: int) -> None:
     attribute(parent, PRODUCT["size"], 1)
     link = lines.into("catalog_product_super_link", "product_id", "parent_id")
     relation = lines.into("catalog_product_relation", "parent_id", "child_id")
-    for place in CHILDREN:
-        link(start + place, parent)
-        relation(parent, start + place)
+    for position in CHILDREN:
+        link(start + position, parent)
+        relation(parent, start + position)
 
 
 def _bundle(lines: Lines, size: Size, product: int, parts: list[int]) -> None:

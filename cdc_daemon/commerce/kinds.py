@@ -6,10 +6,10 @@ from enum import Enum
 
 BLOCK = 20
 CHILDREN = range(6)
-"""Places of the variants in a block. Their parent has the place `PARENT`."""
+"""Positions of the variants in a block. Their parent has the position `PARENT`."""
 PARENT = 6
 PARTS = (10, 11, 12)
-"""Places in a block of the parts of its bundle or grouped product."""
+"""Positions in a block of the parts of its bundle or grouped product."""
 
 
 class Kind(Enum):
@@ -31,7 +31,7 @@ _RARE = {
     9: (Kind.BUNDLE, Kind.GROUPED, Kind.SIMPLE),
     13: (Kind.GIFTCARD, Kind.SIMPLE, Kind.SIMPLE, Kind.SIMPLE, Kind.SIMPLE),
 }
-"""The kinds that take turns at each place of a block."""
+"""The kinds that take turns at each position of a block."""
 
 
 def kind_of(product: int, products: int) -> Kind:
@@ -39,8 +39,8 @@ def kind_of(product: int, products: int) -> Kind:
 
     A last block that is not full has only simple products.
     """
-    block, place = divmod(product - 1, BLOCK)
-    kinds = _RARE.get(place)
+    block, position = divmod(product - 1, BLOCK)
+    kinds = _RARE.get(position)
     if kinds is None or (block + 1) * BLOCK > products:
         return Kind.SIMPLE
     return kinds[block % len(kinds)]
@@ -48,5 +48,5 @@ def kind_of(product: int, products: int) -> Kind:
 
 def is_variant(product: int, products: int) -> bool:
     """Whether the product is a variant of its block's configurable product."""
-    block, place = divmod(product - 1, BLOCK)
-    return place in CHILDREN and (block + 1) * BLOCK <= products
+    block, position = divmod(product - 1, BLOCK)
+    return position in CHILDREN and (block + 1) * BLOCK <= products

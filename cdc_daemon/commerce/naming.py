@@ -23,9 +23,9 @@ def name(product: int, size: Size) -> str:
     kind = kind_of(product, size.products)
     alike = kind is Kind.CONFIGURABLE or is_variant(product, size.products)
     family = (product - 1) // BLOCK
-    place = 0 if alike else product
-    adjective = ADJECTIVES[(family * 7 + place) % len(ADJECTIVES)]
-    return f"{adjective} {NOUNS[(family * 3 + place) % len(NOUNS)]} {product}"
+    position = 0 if alike else product
+    adjective = ADJECTIVES[(family * 7 + position) % len(ADJECTIVES)]
+    return f"{adjective} {NOUNS[(family * 3 + position) % len(NOUNS)]} {product}"
 
 
 def url_key(name: str) -> str:

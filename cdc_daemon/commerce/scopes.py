@@ -159,9 +159,9 @@ def write_categories(lines: Lines, size: Size) -> list[Category]:
         entity(root.id, 3, 1, root.path, root.id, 1, children.get(root.id, 0), MOMENT, MOMENT)
         varchar(root.id, CATEGORY["name"], 0, f"Root {root.id}")
         integer(root.id, CATEGORY["is_active"], 0, 1)
-    for place, (category, level, parent_id) in enumerate(made):
+    for position, (category, level, parent_id) in enumerate(made):
         count = children.get(category.id, 0)
-        entity(category.id, 3, parent_id, category.path, place, level, count, MOMENT, MOMENT)
+        entity(category.id, 3, parent_id, category.path, position, level, count, MOMENT, MOMENT)
     found = [category for category, _, _ in made]
     chance.shuffle(found)
     return found

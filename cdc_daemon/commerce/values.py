@@ -56,9 +56,9 @@ def _own(lines: Lines, chance: random.Random, size: Size, product: int) -> None:
     integer = lines.into("catalog_product_entity_int", *VALUE)
     if is_variant(product, size.products):
         # Each variant of a family has its own pair of colour and size.
-        family, place = divmod(product - 1, BLOCK)
-        integer(product, PRODUCT["color"], 0, option("color", place % 3 + family % (len(COLORS) - 2)))
-        integer(product, PRODUCT["size"], 0, option("size", place // 3 + family % (len(SIZES) - 1)))
+        family, position = divmod(product - 1, BLOCK)
+        integer(product, PRODUCT["color"], 0, option("color", position % 3 + family % (len(COLORS) - 2)))
+        integer(product, PRODUCT["size"], 0, option("size", position // 3 + family % (len(SIZES) - 1)))
     elif chance.random() < 0.3:
         integer(product, PRODUCT["color"], 0, option("color", chance.randrange(len(COLORS))))
     if chance.random() < 0.25:

@@ -43,7 +43,7 @@ def cross_check(analysis: Analysis, dependencies: Mapping[TableName, frozenset[s
             continue
         mine = [n for n, occurrence in enumerate(occurrences) if occurrence.table == table]
         if not mine:
-            reason = "PostgreSQL records it for the query, and the analysis found no place where it is read"
+            reason = "PostgreSQL records it for the query, and the analysis found no occurrence of it"
             route = Route(RouteKind.ALL, (), "", reason)
             occurrences.append(Occurrence(table, str(table), (), tuple(sorted(columns)), (route,)))
             continue

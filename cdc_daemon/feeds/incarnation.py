@@ -43,7 +43,7 @@ class Incarnation:
         )
 
     @property
-    def place(self) -> str:
+    def identity(self) -> str:
         """Identity of the database, whatever its incarnation."""
         return f"{self.system}/{self.database}"
 

@@ -52,12 +52,12 @@ class StoredDocuments:
         Args:
             since: only those that were stored or deleted since then.
         """
-        place: Sequence[str] | None = None
+        last: Sequence[str] | None = None
         while True:
             parameters: dict[str, object] = {"since": since}
-            if place is not None:
-                parameters |= {f"after_{n}": value for n, value in enumerate(place, start=1)}
-            query = self._page(after_key=place is not None, since=since is not None, limit=limit)
+            if last is not None:
+                parameters |= {f"after_{n}": value for n, value in enumerate(last, start=1)}
+            query = self._page(after_key=last is not None, since=since is not None, limit=limit)
             rows = connection.execute(query, parameters).fetchall()
             if not rows:
                 return
@@ -65,7 +65,7 @@ class StoredDocuments:
                 Stored(key, revision, deleted, hash_, digest)
                 for key, revision, deleted, hash_, digest, _ in rows
             ]
-            place = orjson.loads(rows[-1][5])
+            last = orjson.loads(rows[-1][5])
 
     def documents(self, connection: Session, keys: Sequence[str]) -> Mapping[str, tuple[int, bytes | None]]:
         """Return revision and document (None for a tombstone) of some keys, by these keys."""

@@ -37,11 +37,11 @@ def create_view(cursor: psycopg.Cursor[tuple[Any, ...]], name: str, text: str, f
 
 
 def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedError:
-    place, at = f"feed {feed}", None
+    where, at = f"feed {feed}", None
     position = error.diag.statement_position
     if position is not None and 0 <= (offset := int(position) - 1 - before) <= len(text):
         at = (text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
-        place += f", line {at[0]}, column {at[1]}"
+        where += f", line {at[0]}, column {at[1]}"
     what = error.diag.message_primary or str(error)
     hint = error.diag.message_hint
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
@@ -60,7 +60,7 @@ def _refused(error: psycopg.Error, text: str, feed: str, before: int) -> FeedErr
         )
     return FeedError(
         what,
-        where=place,
+        where=where,
         hint=hint or "run the query in psql with the same search_path and mend it",
         at=at,
     )

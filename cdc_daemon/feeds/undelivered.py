@@ -16,7 +16,7 @@ from cdc_daemon.pg.statements import statement
 
 
 @dataclass(frozen=True)
-class Place:
+class ReadPosition:
     """Where a sink reads on (see `cdc.sink_state`).
 
     Attributes:
@@ -29,19 +29,21 @@ class Place:
     deletes: bool
 
 
-def undelivered(connection: Session, feed: FeedDefinition, place: Place, *, most: int) -> tuple[int, bool]:
+def undelivered(
+    connection: Session, feed: FeedDefinition, position: ReadPosition, *, most: int
+) -> tuple[int, bool]:
     """Return the number of documents and deletes that a sink lacks, and whether it may lack more.
 
     Args:
         most: number of rows to read; the cost does not grow with the feed.
     """
-    start = place.revision if place.scan_until is None else place.scan_until
+    start = position.revision if position.scan_until is None else position.scan_until
     lines, more = _count(
         connection,
         statement("status.undelivered_log", log=sql.Identifier(feed.log)),
         {"revision": start, "most": most},
     )
-    if place.scan_until is None:
+    if position.scan_until is None:
         return lines, more
     values = {name: parameter(feed, name, f"after_{n}") for n, name in enumerate(feed.key, start=1)}
     rest = statement("feed.scan_after", after=after(feed, feed.key, "s", values))
@@ -51,14 +53,14 @@ def undelivered(connection: Session, feed: FeedDefinition, place: Place, *, most
             "status.undelivered_scan",
             feed=sql.Identifier(feed.table),
             stored_keys=columns(feed.key, of="s"),
-            after=rest if place.scan_key else sql.SQL(""),
+            after=rest if position.scan_key else sql.SQL(""),
         ),
         {
-            "revision": place.revision,
-            "until": place.scan_until,
-            "deletes": place.deletes,
+            "revision": position.revision,
+            "until": position.scan_until,
+            "deletes": position.deletes,
             "most": most,
-            **{f"after_{n}": value for n, value in enumerate(place.scan_key or (), start=1)},
+            **{f"after_{n}": value for n, value in enumerate(position.scan_key or (), start=1)},
         },
     )
     return lines + rows, more or more_rows

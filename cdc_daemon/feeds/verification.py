@@ -57,7 +57,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """Which entities a walk verifies.
 
     Attributes:
@@ -79,7 +79,7 @@ class Verification:
 
     feed: FeedDefinition
 
-    def begin_walk(self, connection: Session, chosen: Chosen) -> tuple[int, str | None]:
+    def begin_walk(self, connection: Session, selection: Selection) -> tuple[int, str | None]:
         """Have the server list the entities once, and keep the list for `go_on`.
 
         Args:
@@ -91,12 +91,12 @@ class Verification:
         """
         failure = None
         try:
-            self._declare(connection, chosen, resolve.every_entity(self.feed))
+            self._declare(connection, selection, resolve.every_entity(self.feed))
         except psycopg.Error as error:
             if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             failure = str(error).partition("\n")[0]
-            self._declare(connection, chosen, resolve.own_entities(self.feed))
+            self._declare(connection, selection, resolve.own_entities(self.feed))
         total = connection.execute(statement("verification.count_walk")).rowcount
         connection.execute(statement("verification.begin_walk"))
         return total, failure
@@ -108,10 +108,10 @@ class Verification:
             yield page
         connection.execute(statement("verification.end_walk"))
 
-    def next_entities(self, connection: Session, chosen: Chosen) -> list[Entity]:
+    def next_entities(self, connection: Session, selection: Selection) -> list[Entity]:
         """Return the next entities in their order; those that are stored if the query can't list its own."""
         for every in (resolve.every_entity(self.feed), resolve.own_entities(self.feed)):
-            query, parameters = self._entities(chosen, every)
+            query, parameters = self._entities(selection, every)
             try:
                 with connection.transaction(), names_found_in(connection, every.search_path):
                     found = connection.execute(query, parameters)
@@ -140,31 +140,31 @@ class Verification:
             ),
         )
 
-    def _declare(self, connection: Session, chosen: Chosen, every: Entities) -> None:
-        query, parameters = self._entities(chosen, every)
+    def _declare(self, connection: Session, selection: Selection, every: Entities) -> None:
+        query, parameters = self._entities(selection, every)
         # The server computes the list when the transaction ends, so the search path must last until then.
         with connection.transaction():
             if every.search_path != OWN_PATH:
                 find_names(connection, every.search_path)
             connection.execute(statement("verification.walk", entities=query), parameters)
 
-    def _entities(self, chosen: Chosen, every: Entities) -> tuple[sql.Composed, dict[str, object]]:
+    def _entities(self, selection: Selection, every: Entities) -> tuple[sql.Composed, dict[str, object]]:
         feed = self.feed
         parameters: dict[str, object] = {}
         select = every.select
-        if chosen.since is not None:
+        if selection.since is not None:
             select = statement(
                 "verification.stored_since",
                 stored_entities=columns(feed.entity, of="s"),
                 feed=sql.Identifier(feed.table),
             )
-            parameters["since"] = chosen.since
+            parameters["since"] = selection.since
         wanted = resolve.possible(feed, ())
-        if chosen.after is not None:
+        if selection.after is not None:
             names = {name: f"after_{n}" for n, name in enumerate(feed.entity, start=1)}
-            values = {name: parameter(feed, name, place) for name, place in names.items()}
+            values = {name: parameter(feed, name, number) for name, number in names.items()}
             wanted += sql.SQL(" AND ") + after(feed, feed.entity, "a", values)
-            parameters |= dict(zip(names.values(), chosen.after, strict=True))
+            parameters |= dict(zip(names.values(), selection.after, strict=True))
         query = statement(
             "verification.entities",
             texts=texts(feed, feed.entity, of="a"),
@@ -172,10 +172,10 @@ class Verification:
             affected=select,
             wanted=wanted,
             order=sql.SQL("pg_catalog.random()")
-            if chosen.sample is not None
+            if selection.sample is not None
             else columns(feed.entity, of="a"),
         )
-        limit = chosen.limit if chosen.sample is None else chosen.sample
+        limit = selection.limit if selection.sample is None else selection.sample
         if limit is not None:
             query = statement("verification.some_entities", entities=query, limit=sql.Literal(limit))
         return query, parameters

@@ -102,4 +102,4 @@ def _others(connection: Connection, deliveries: Mapping[str, Sequence[str]]) -> 
     workers += [f"sink {sink}, feed {feed}" for feed, sinks in deliveries.items() for sink in sinks]
     names = [purpose_of(worker).encode()[:LONGEST_NAME].decode(errors="ignore") for worker in workers]
     rows = connection.execute(statement("daemon.others"), {"names": names}).fetchall()
-    return [f"pid {pid} of role {role} from {place}" for pid, role, place in rows]
+    return [f"pid {pid} of role {role} from {address}" for pid, role, address in rows]

@@ -164,8 +164,8 @@ def percentile(classes: Sequence[int], fraction: float) -> float | None:
     wanted = fraction * sum(classes)
     if not wanted:
         return None
-    place = next(n for n, reached in enumerate(accumulate(classes)) if reached >= wanted)
-    return LIMITS_SECONDS[min(place, len(LIMITS_SECONDS) - 1)]
+    number = next(n for n, reached in enumerate(accumulate(classes)) if reached >= wanted)
+    return LIMITS_SECONDS[min(number, len(LIMITS_SECONDS) - 1)]
 
 
 def _rows(connection: Connection, query: str, parameters: Mapping[str, object]) -> Iterator[dict[str, Any]]:

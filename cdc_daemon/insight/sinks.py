@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from cdc_daemon.feeds.definition import FeedDefinition
-from cdc_daemon.feeds.undelivered import Place, undelivered
+from cdc_daemon.feeds.undelivered import ReadPosition, undelivered
 from cdc_daemon.insight.rates import DeliveryRates, read_delivery_rates
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -88,8 +88,8 @@ def _sink(
     if row["lacks"] and definition is None:
         lacking, more = 1, True
     elif row["lacks"] and definition is not None:
-        place = Place(row["revision"], row["scan_key"], row["scan_until"], row["deletes"])
-        lacking, more = undelivered(connection, definition, place, most=MOST_COUNTED)
+        position = ReadPosition(row["revision"], row["scan_key"], row["scan_until"], row["deletes"])
+        lacking, more = undelivered(connection, definition, position, most=MOST_COUNTED)
     many = row["items"] > MOST_COUNTED
     capped = {"undelivered": more, "failed_items": many, "parked": many}
     return SinkStatus(

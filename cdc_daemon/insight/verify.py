@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cdc_daemon.feeds.verification import Chosen, Difference
+from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.sinks.sink import Sink
@@ -88,7 +88,7 @@ def verify_feed(
     connection: Connection,
     settings: Settings,
     plan: FeedPlan,
-    chosen: Chosen,
+    selection: Selection,
     answer: Answer,
     *,
     patience_seconds: float | None = None,
@@ -108,7 +108,7 @@ def verify_feed(
     """
     sources = plan_sources(connection, [plan])
     verification = FeedVerification(for_sync(connection), plan, sources)
-    total, failure = verification.statements.begin_walk(connection, chosen)
+    total, failure = verification.statements.begin_walk(connection, selection)
     if failure:
         answer.notes.append(
             "the query fails for a row, so that it can't list its documents; the stored ones were verified: "

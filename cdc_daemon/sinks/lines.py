@@ -265,10 +265,10 @@ def _holder(descriptor: int) -> str:
         locks = Path("/proc/locks").read_text("ascii").splitlines()
     except OSError:
         return "another process"
-    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    inode = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
     for lock in locks:
         fields = lock.split()
-        if fields[1] == "FLOCK" and place in fields:
+        if fields[1] == "FLOCK" and inode in fields:
             pid = int(fields[4])
             if pid == os.getpid():
                 return "another sink of this process"

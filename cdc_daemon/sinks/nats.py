@@ -87,8 +87,8 @@ class NatsSettings(FormattedSettings, TlsSettings, frozen=True):
         description="How long a stream that the sink creates remembers message IDs, in seconds.",
     )
 
-    def place(self) -> tuple[str, ...]:
-        """Return servers, stream and subject (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return servers, stream and subject (see `SinkSettings.address`)."""
         return (without_user(self.url.get_secret_value()), self.stream, self.subject)
 
     def open(self, name: str) -> NatsSink:

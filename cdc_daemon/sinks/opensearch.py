@@ -97,8 +97,8 @@ class OpensearchSettings(TlsSettings, frozen=True):
         """Return the URL of each node."""
         return [url.strip() for url in self.url.split(",")]
 
-    def place(self) -> tuple[str, ...]:
-        """Return the nodes and the index (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return the nodes and the index (see `SinkSettings.address`)."""
         return (without_user(self.url), self.index)
 
     def open(self, name: str) -> OpensearchSink:

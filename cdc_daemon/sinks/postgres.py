@@ -115,8 +115,8 @@ class PostgresSettings(CleartextSettings, frozen=True):
         if host := clear_host(self.dsn.get_secret_value()):
             yield f"the password to {host}", ALLOWING
 
-    def place(self) -> tuple[str, ...]:
-        """Return server, database and table (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return server, database and table (see `SinkSettings.address`)."""
         dsn = conninfo_to_dict(self.dsn.get_secret_value())
         server = (str(dsn.get(name, "")) for name in ("host", "hostaddr", "port", "service"))
         # The default name of the database is the user's name.

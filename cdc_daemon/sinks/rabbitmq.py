@@ -107,8 +107,8 @@ class RabbitmqSettings(FormattedSettings, TlsSettings, frozen=True):
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with amqps://"
 
-    def place(self) -> tuple[str, ...]:
-        """Return server, exchange, queue and routing key (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return server, exchange, queue and routing key (see `SinkSettings.address`)."""
         return (without_user(self.url.get_secret_value()), self.exchange, self.routing_key)
 
     def open(self, name: str) -> RabbitmqSink:

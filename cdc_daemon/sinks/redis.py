@@ -108,8 +108,8 @@ class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
         if host and (parts.username or parts.password):
             yield f"user and password to {host}", "begin url with rediss://"
 
-    def place(self) -> tuple[str, ...]:
-        """Return server, database, mode and name (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return server, database, mode and name (see `SinkSettings.address`)."""
         name = self.key if self.mode == "hash" else self.stream
         url = self.url.get_secret_value()
         return (without_user(url), dict(parse_qsl(urlsplit(url).query)).get("db", ""), self.mode, name)
@@ -215,9 +215,9 @@ class RedisSink(Sink, ReadBack):
                 memory = cast("dict[str, object]", client.info("memory"))
                 if str(memory.get("maxmemory_policy", "")).startswith("allkeys"):
                     return ""
-                place, word = self._word(feed)
-                client.hsetnx(place, word, uuid4().hex)
-                return _text(client.hget(place, word))
+                hash_, field = self._word(feed)
+                client.hsetnx(hash_, field, uuid4().hex)
+                return _text(client.hget(hash_, field))
         except NotAuthorized:  # for INFO, or for this key: a delivery does not need it
             return ""
 
@@ -250,12 +250,12 @@ class RedisSink(Sink, ReadBack):
         return not (self.is_log and self.settings.max_entries)
 
     def _hashes_back(self, feed: str) -> Iterator[Sequence[Held]]:
-        place, own = 0, int("{feed}" in self.settings.key)
+        cursor, own = 0, int("{feed}" in self.settings.key)
         while True:
             with self._asked(feed, _MOST_KEYS_BYTES) as (client, _):
-                place, names = cast(
+                cursor, names = cast(
                     "tuple[int, list[bytes]]",
-                    client.scan(place, match=self._pattern(feed), count=PAGE, _type="HASH"),
+                    client.scan(cursor, match=self._pattern(feed), count=PAGE, _type="HASH"),
                 )
                 with client.pipeline(transaction=False) as asked:
                     for name in names:
@@ -274,7 +274,7 @@ class RedisSink(Sink, ReadBack):
                 for name, (of, revision, document, digest, snapshot, _) in found
                 if of == feed.encode() or (of is None and own and (revision or document))
             ]
-            if not place:
+            if not cursor:
                 return
 
     def _stream_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:

@@ -120,8 +120,8 @@ class S3Settings(FormattedSettings, CleartextSettings, frozen=True):
         if self.endpoint_url and (host := clear_host(self.endpoint_url, "http")):
             yield f"signed requests to {host}", "begin endpoint_url with https://"
 
-    def place(self) -> tuple[str, ...]:
-        """Return address, bucket and prefix (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return address, bucket and prefix (see `SinkSettings.address`)."""
         return (self.endpoint_url or "", self.bucket, self.prefix)
 
     def open(self, name: str) -> S3Sink:
@@ -163,7 +163,7 @@ class S3Sink(Sink, ReadBack):
 
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         """Write one object, then its manifest (see `Sink.deliver`)."""
-        prefix, where = self._place_of(feed)
+        prefix, where = self._prefix_of(feed)
         with self._asked(where) as client:
             if records:
                 self._write(client, prefix, feed, records)
@@ -173,7 +173,7 @@ class S3Sink(Sink, ReadBack):
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
         """Write a manifest of the end (see `Sink.end_snapshot`)."""
-        prefix, where = self._place_of(end.feed)
+        prefix, where = self._prefix_of(end.feed)
         manifest = {"feed": end.feed, "snapshot_end": end.snapshot, "object": None, "records": 0}
         with self._asked(where) as client:
             self._last_manifest = self._next_manifest(client, prefix)
@@ -183,7 +183,7 @@ class S3Sink(Sink, ReadBack):
 
     def sign(self, feed: str) -> str:
         """Write an object below the prefix, which is lost with the other objects (see `Sink.sign`)."""
-        prefix, where = self._place_of(feed)
+        prefix, where = self._prefix_of(feed)
         with self._asked(where) as client:
             found = self._marks(client, prefix)
             if not found:
@@ -198,7 +198,7 @@ class S3Sink(Sink, ReadBack):
         """Look up this object, at most once a minute (see `Sink.recognized`)."""
         if self._seen[0] == mark and time.monotonic() < self._seen[1]:
             return mark
-        prefix, where = self._place_of(feed)
+        prefix, where = self._prefix_of(feed)
         try:
             with self._asked(where) as client:
                 if mark not in self._marks(client, prefix):
@@ -210,7 +210,7 @@ class S3Sink(Sink, ReadBack):
 
     def read_back(self, feed: str, key: Sequence[str]) -> Iterator[Sequence[Held | HeldEnd]]:
         """Read the objects in the order of their manifests; see `ReadBack.read_back`."""
-        prefix, where = self._place_of(feed)
+        prefix, where = self._prefix_of(feed)
         decoder = Decoder(self.settings.format, feed, key, where)
         begins, after = f"{prefix}manifests/", ""
         while True:
@@ -245,8 +245,8 @@ class S3Sink(Sink, ReadBack):
         answer = client.list_objects_v2(Bucket=self.settings.bucket, Prefix=f"{prefix}{_SIGNED}")
         return [one.get("Key", "").removeprefix(prefix) for one in answer.get("Contents", [])]
 
-    def _place_of(self, feed: str) -> tuple[str, str]:
-        """Return the prefix of a feed's objects, and the place for errors."""
+    def _prefix_of(self, feed: str) -> tuple[str, str]:
+        """Return the prefix of a feed's objects, and what errors name."""
         prefix = placeholders.filled(self.settings.prefix, feed=feed, sink=self.name)
         return prefix, f"sink {self.name}, feed {feed}, bucket {self.settings.bucket}, {prefix}"
 

@@ -83,7 +83,7 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
         """Limits of batches and requests, for an estimate. A kind with other limits overrides it."""
         return Limits(self.batch_records, self.batch_bytes)
 
-    def place(self) -> tuple[str, ...]:
+    def address(self) -> tuple[str, ...]:
         """Return the settings that identify the target, without credentials.
 
         When they change, the sink gets a full snapshot. By default there are none, and no change is noticed.
@@ -92,9 +92,9 @@ class SinkSettings(BaseModel, ABC, extra="forbid", frozen=True, hide_input_in_er
 
     @property
     def target(self) -> str:
-        """Digest of `place`; empty if the kind has none."""
-        place = self.place()
-        return sha256("\0".join((self.type, *place)).encode()).hexdigest() if place else ""
+        """Digest of `address`; empty if the kind has none."""
+        address = self.address()
+        return sha256("\0".join((self.type, *address)).encode()).hexdigest() if address else ""
 
     @abstractmethod
     def open(self, name: str) -> Sink:

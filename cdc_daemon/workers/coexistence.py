@@ -10,7 +10,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 
 Concern = tuple[str, str, str]
-"""Place, problem and remedy."""
+"""Where, problem and remedy."""
 
 
 _PUBLISHED = (

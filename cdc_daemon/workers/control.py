@@ -236,9 +236,10 @@ def retry_entities(
     """
     if not where.keys() <= set(columns):
         return 0
-    places = [columns.index(name) + 1 for name in where]
+    positions = [columns.index(name) + 1 for name in where]
     return connection.execute(
-        statement("failed_entity.retry"), {"feed": feed, "places": places, "values": list(where.values())}
+        statement("failed_entity.retry"),
+        {"feed": feed, "positions": positions, "values": list(where.values())},
     ).rowcount
 
 

@@ -46,7 +46,7 @@ class DeliveredDocuments:
         with self.held():
             rows = self.connection.execute(
                 statement("delivered_document.sending", id=_ID),
-                {**self._place, **_documents(records), "most": MOST_DOCUMENTS},
+                {**self._delivery, **_documents(records), "most": MOST_DOCUMENTS},
             ).fetchall()
         before: dict[str, list[str | None]] = dict(rows)
         return [replace(record, previous=_previous(before.get(record.key.decode()))) for record in records]
@@ -58,20 +58,20 @@ class DeliveredDocuments:
         with self.held():
             if present:
                 self.connection.execute(
-                    statement("delivered_document.taken", id=_ID), {**self._place, **_documents(present)}
+                    statement("delivered_document.taken", id=_ID), {**self._delivery, **_documents(present)}
                 )
             if gone:
                 self.connection.execute(
-                    statement("delivered_document.gone", id=_ID), {**self._place, "keys": gone}
+                    statement("delivered_document.gone", id=_ID), {**self._delivery, "keys": gone}
                 )
 
     def forget(self) -> None:
         """Forget all versions: what the target has is unknown."""
         with self.held():
-            self.connection.execute(statement("delivered_document.forget_of"), self._place)
+            self.connection.execute(statement("delivered_document.forget_of"), self._delivery)
 
     @property
-    def _place(self) -> dict[str, object]:
+    def _delivery(self) -> dict[str, object]:
         return {"sink": self.sink, "feed": self.feed}
 
 

@@ -65,7 +65,7 @@ class FailedItems:
             rows = self.connection.execute(
                 statement("failed_item.refuse", id=_ID),
                 {
-                    **self._place,
+                    **self._delivery,
                     "keys": [one.record.key.decode() for one in refused],
                     "revisions": [one.record.revision for one in refused],
                     "statuses": [
@@ -113,7 +113,7 @@ class FailedItems:
     def _forget(self, keys: Sequence[str]) -> list[str]:
         """Remove items. Return the keys, as given, of those that there were."""
         rows = self.connection.execute(
-            statement("failed_item.accepted", id=_ID), {**self._place, "keys": list(keys)}
+            statement("failed_item.accepted", id=_ID), {**self._delivery, "keys": list(keys)}
         )
         return [key for (key,) in rows]
 
@@ -122,7 +122,7 @@ class FailedItems:
             self.connection.execute(
                 statement("document_history.attempts", segment=statement("document_history.segment")),
                 {
-                    **self._place,
+                    **self._delivery,
                     "kind": kind,
                     "revisions": [revision for revision, _ in attempts],
                     "answers": [answer for _, answer in attempts],
@@ -137,7 +137,7 @@ class FailedItems:
         refused = {
             revision
             for (revision,) in self.connection.execute(
-                statement("failed_item.of_revisions"), {**self._place, "revisions": revisions}
+                statement("failed_item.of_revisions"), {**self._delivery, "revisions": revisions}
             )
         }
         return [record for record in records if record.revision not in refused]
@@ -145,14 +145,14 @@ class FailedItems:
     def postpone(self, seconds: float) -> None:
         """Postpone due items, because the sink takes nothing. The attempt does not count."""
         with self.held():
-            self.connection.execute(statement("failed_item.postpone"), {**self._place, "seconds": seconds})
+            self.connection.execute(statement("failed_item.postpone"), {**self._delivery, "seconds": seconds})
 
     def _any(self) -> bool:
-        row = self.connection.execute(statement("failed_item.any"), self._place).fetchone()
+        row = self.connection.execute(statement("failed_item.any"), self._delivery).fetchone()
         return bool(row and row[0])
 
     @property
-    def _place(self) -> dict[str, object]:
+    def _delivery(self) -> dict[str, object]:
         return {"sink": self.sink, "feed": self.feed}
 
 

@@ -20,13 +20,13 @@ def is_dead(owner: str) -> bool:
     and its late records would arrive after those of its successor.
     """
     parts = owner.split(" ")
-    if len(parts) != 4 or parts[0] != _place() or not parts[0]:
+    if len(parts) != 4 or parts[0] != _boot() or not parts[0]:
         return False
     return _started(int(parts[1])) != parts[2]
 
 
 @cache
-def _place() -> str:
+def _boot() -> str:
     """Return boot and PID namespace; empty if the system does not tell (not Linux).
 
     Containers share the boot and often the host name, and they use the same process IDs. A process of another
@@ -49,5 +49,5 @@ def _started(pid: int) -> str:
 
 
 # Made once, before threads start: if two threads made different names, they would exclude each other.
-THIS_PROCESS = f"{_place()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
+THIS_PROCESS = f"{_boot()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
 """A name that no other process has, on any machine: boot, namespace, PID, start time, random digits."""

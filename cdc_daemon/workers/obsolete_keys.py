@@ -35,7 +35,7 @@ class ObsoleteKeys:
                 key_object=self.changes.key_object,
             )
             with self.held():
-                self.connection.execute(query, self._place)
+                self.connection.execute(query, self._delivery)
         return self._any()
 
     def next(self, limit: int) -> tuple[int, Mapping[bytes, int | None]]:
@@ -45,19 +45,19 @@ class ObsoleteKeys:
             The number, and by key the revision of the delete, or None if a full snapshot deletes the key.
         """
         rows = self.connection.execute(
-            statement("obsolete_key.next"), {**self._place, "limit": limit}
+            statement("obsolete_key.next"), {**self._delivery, "limit": limit}
         ).fetchall()
         return (rows[0][0] if rows else 0), {key.encode(): revision for _, key, revision in rows}
 
     def delivered(self, last: int) -> None:
         """Record that the sink has the deletes up to this number."""
         with self.held():
-            self.connection.execute(statement("obsolete_key.delivered"), {**self._place, "last": last})
+            self.connection.execute(statement("obsolete_key.delivered"), {**self._delivery, "last": last})
 
     def _any(self) -> bool:
-        row = self.connection.execute(statement("obsolete_key.any"), self._place).fetchone()
+        row = self.connection.execute(statement("obsolete_key.any"), self._delivery).fetchone()
         return bool(row and row[0])
 
     @property
-    def _place(self) -> dict[str, object]:
+    def _delivery(self) -> dict[str, object]:
         return {"sink": self.sink, "feed": self.changes.feed.name}

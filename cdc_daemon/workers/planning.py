@@ -163,13 +163,13 @@ class QueryRefused(FeedError):
     """
 
     def __init__(self, query: Path, verdicts: Sequence[Verdict]) -> None:
-        told = [(place_of(query, each), f"{each.what} [{each.name}]", each.hint) for each in verdicts]
+        told = [(location_of(query, each), f"{each.what} [{each.name}]", each.hint) for each in verdicts]
         where, what, hint = told[0]
         super().__init__(what, where=where, hint=hint, more=told[1:])
         self.verdicts = tuple(verdicts)
 
 
-def place_of(query: Path, verdict: Verdict) -> str:
+def location_of(query: Path, verdict: Verdict) -> str:
     """Return the place of a verdict as file:line:column, which editors understand."""
     return f"{query}:{verdict.line}:{verdict.column}" if verdict.line else str(query)
 

@@ -224,7 +224,7 @@ class SinkCursor:
         Raises:
             LeaseLost: another daemon has taken the lease.
         """
-        place = {
+        moved = {
             "from": before.revision,
             "scanned_until": before.scan_until,
             "scanned_key": _json(before.scan_key),
@@ -241,7 +241,7 @@ class SinkCursor:
         if self.history and records:
             segment = statement("document_history.segment")
             advance = statement("document_history.delivered", moved=advance, segment=segment)
-        if not self._is_true(advance, **place, lease=self._lease, seconds=lease.MARGIN_SECONDS):
+        if not self._is_true(advance, **moved, lease=self._lease, seconds=lease.MARGIN_SECONDS):
             self._require_held()
 
     def count(self, records: int) -> None:

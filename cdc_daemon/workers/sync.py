@@ -497,7 +497,7 @@ class FeedSync:
 
     def _is_behind(self, locked: FeedState) -> bool:
         """Whether the database lacks a revision that was committed there before."""
-        seen = self._witness.seen(self._incarnation.place, self._feed.name)
+        seen = self._witness.seen(self._incarnation.identity, self._feed.name)
         return seen is not None and locked.revision < seen.revision
 
     def _check_definition(self, locked: FeedState) -> None:
@@ -572,7 +572,7 @@ class FeedSync:
         return act(True)
 
     def _restart_revisions(self, above: int) -> None:
-        seen = self._witness.seen(self._incarnation.place, self._feed.name)
+        seen = self._witness.seen(self._incarnation.identity, self._feed.name)
         name = sql.Literal(f"{own_schema.name()}.{sql.Identifier(self._feed.revision).as_string()}")
         row = self._connection.execute(
             statement("sync.restart_revisions", revision=name, sequence=sql.Identifier(self._feed.revision)),

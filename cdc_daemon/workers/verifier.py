@@ -13,7 +13,7 @@ import psycopg
 
 from cdc_daemon.capture.source import Source
 from cdc_daemon.errors import CdcError, DatabaseUnavailable
-from cdc_daemon.feeds.verification import Chosen, Difference
+from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import first_line, is_loss
@@ -126,21 +126,21 @@ class Verifier:
         verification = FeedVerification(self._seat, *found)
         undecided = Undecided(verification)
         page_size = max(1, min(int(self._rate), 500))
-        place = None if position is None else tuple(position)
+        last = None if position is None else tuple(position)
         while True:
-            entities = verification.statements.next_entities(self._seat, Chosen(after=place, limit=LISTED))
+            entities = verification.statements.next_entities(self._seat, Selection(after=last, limit=LISTED))
             rest_of_list = iter(entities)
             while page := list(islice(rest_of_list, page_size)):
                 verified = verification.verify(page)
                 undecided.add(verified.waiting)
                 undecided.add([each.entity for each in verified.changed_catalogue])
-                place = page[-1]
-                self._found(feed, "", place, verified.documents, len(undecided), verified.differences)
+                last = page[-1]
+                self._found(feed, "", last, verified.documents, len(undecided), verified.differences)
                 self._pace(max(verified.documents, 1))
             if len(entities) < LISTED:
                 break
         rest = list(undecided.decide(seconds=PATIENCE_SECONDS, page=page_size))
-        self._found(feed, "", place, 0, len(undecided), rest)
+        self._found(feed, "", last, 0, len(undecided), rest)
 
     def _verify_receiver(self, sink: str, feed: str, open_sink: Callable[[], Sink]) -> bool:
         """Make a round over what a receiver holds. Return False if there is nothing to do now."""

@@ -46,7 +46,7 @@ class Witness:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._places: dict[str, dict[str, Seen]] = {}
+        self._databases: dict[str, dict[str, Seen]] = {}
         self._told_unwritable = False
         self._id: str | None = None
 
@@ -58,10 +58,10 @@ class Witness:
                 self._id = self._read_id()
             return self._id
 
-    def seen(self, place: str, feed: str) -> Seen | None:
-        """Return the last note about a feed of a database (`Incarnation.place`)."""
+    def seen(self, database: str, feed: str) -> Seen | None:
+        """Return the last note about a feed of a database (`Incarnation.identity`)."""
         with self._lock:
-            return self._known(place).get(feed)
+            return self._known(database).get(feed)
 
     def vouches(self, incarnation: Incarnation, feed: str, stored: str, revision: int) -> bool:
         """Whether a promoted database still has all noted revisions of a feed.
@@ -71,23 +71,23 @@ class Witness:
             stored, revision: incarnation and last revision that the database has stored.
         """
         with self._lock:
-            known = self._known(incarnation.place)
-            _merge(known, self._read(incarnation.place))
+            known = self._known(incarnation.identity)
+            _merge(known, self._read(incarnation.identity))
             seen = known.get(feed)
             return seen is not None and seen.incarnation == stored and seen.revision <= revision
 
     def note(self, incarnation: Incarnation, feed: str, revision: int) -> None:
         """Note a committed revision. Writes the file at once, unless the note is no news."""
         with self._lock:
-            known = self._known(incarnation.place)
+            known = self._known(incarnation.identity)
             before, now = known.get(feed), Seen(revision, str(incarnation))
             if before == now or (
                 before and before.incarnation == now.incarnation and before.revision > revision
             ):
                 return
-            _merge(known, self._read(incarnation.place))
+            _merge(known, self._read(incarnation.identity))
             known[feed] = now
-            self._write(f"witness-{_name(incarnation.place)}.json", _as_json(known))
+            self._write(f"witness-{_name(incarnation.identity)}.json", _as_json(known))
 
     def is_alone(self, connection: Session) -> bool:
         """Whether no other daemon can have delivered revisions that this one has not noted."""
@@ -106,15 +106,15 @@ class Witness:
         """Record that this daemon has stopped."""
         connection.execute(statement("daemon.away"), {"id": self.process_id()})
 
-    def _known(self, place: str) -> dict[str, Seen]:
-        if place not in self._places:
-            self._places[place] = self._read(place)
-        return self._places[place]
+    def _known(self, database: str) -> dict[str, Seen]:
+        if database not in self._databases:
+            self._databases[database] = self._read(database)
+        return self._databases[database]
 
-    def _read(self, place: str) -> dict[str, Seen]:
+    def _read(self, database: str) -> dict[str, Seen]:
         if self._folder is None:
             return {}
-        path = self._folder / f"witness-{_name(place)}.json"
+        path = self._folder / f"witness-{_name(database)}.json"
         try:
             feeds = orjson.loads(path.read_bytes())
             return {
@@ -161,11 +161,11 @@ def _merge(known: dict[str, Seen], read: Mapping[str, Seen]) -> None:
             known[feed] = seen
 
 
-def _name(place: str) -> str:
+def _name(database: str) -> str:
     """Return the file's name: of the database, and of a schema other than `cdc`, which has its own feeds."""
     schema = own_schema.name()
     suffix = "" if schema == own_schema.DEFAULT else f"-{schema}"
-    return place.replace("/", "-").replace("?", "unknown") + suffix
+    return database.replace("/", "-").replace("?", "unknown") + suffix
 
 
 def _as_json(feeds: Mapping[str, Seen]) -> bytes:

@@ -76,6 +76,6 @@ UPDATE cdc.failed_entity AS e
 SET retry_at = pg_catalog.clock_timestamp()
 WHERE e.feed = %(feed)s
   AND NOT EXISTS (
-    SELECT FROM UNNEST(%(places)s::pg_catalog.int4[], %(values)s::pg_catalog.text[]) AS w (place, value)
-    WHERE e.entity[w.place] IS DISTINCT FROM w.value
+    SELECT FROM UNNEST(%(positions)s::pg_catalog.int4[], %(values)s::pg_catalog.text[]) AS w (position, value)
+    WHERE e.entity[w.position] IS DISTINCT FROM w.value
 )

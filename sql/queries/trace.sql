@@ -53,11 +53,11 @@ ORDER BY 1, 2
 
 -- name: has_unread
 -- The place of a table among others, if it has an entry that a feed has not read.
-SELECT {place} FROM (SELECT FROM ({unread}) AS e LIMIT 1) AS e
+SELECT {number} FROM (SELECT FROM ({unread}) AS e LIMIT 1) AS e
 
 -- name: reached
 -- How many changed rows of a delta reach one entity by one route; the route has a place among others.
-SELECT {place}, pg_catalog.count(*) FROM {routed} AS r WHERE {same_entity}
+SELECT {number}, pg_catalog.count(*) FROM {routed} AS r WHERE {same_entity}
 
 -- name: backlog
 -- The place of an entity in the backlog. A request puts its entities there in their order, so it is found by halving, with

@@ -91,13 +91,13 @@ def row_filter(scope: Scope, source: Source, *, moments: bool) -> Condition | No
 def keeps_out(scope: Scope, source: Source, q: Conjunct) -> bool:
     """Whether a row that fails the condition takes part in nothing, as if it were not there."""
     for join in scope.joins:
-        for arm in (0, 1):
-            if source.uid not in join.sides[arm]:
+        for n in (0, 1):
+            if source.uid not in join.sides[n]:
                 continue
-            if q.join is join and join.nullable[1 - arm]:
+            if q.join is join and join.nullable[1 - n]:
                 return False  # this join keeps the row without a match
-            within = q.join is join or (q.span is not None and q.span <= join.sides[arm])
-            if join.nullable[arm] and not within:
+            within = q.join is join or (q.span is not None and q.span <= join.sides[n])
+            if join.nullable[n] and not within:
                 return False  # above the join: the condition may see NULLs instead of the row
     return True
 
@@ -119,9 +119,9 @@ class _Reader:
             parts = [part for part in map(self.implied, _sides(tree)) if part is not None]
             return all_of(parts) if parts else None
         if isinstance(tree, exp.Or):
-            arms = [self.implied(arm) for arm in _sides(tree)]
-            known = [arm for arm in arms if arm is not None]
-            return any_of(known) if len(known) == len(arms) else None
+            operands = [self.implied(operand) for operand in _sides(tree)]
+            known = [operand for operand in operands if operand is not None]
+            return any_of(known) if len(known) == len(operands) else None
         return self._exact(tree)
 
     def _exact(self, tree: Tree) -> Condition | None:

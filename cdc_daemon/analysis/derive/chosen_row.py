@@ -21,7 +21,7 @@ from cdc_daemon.analysis.derive.null_extension import type_in
 from cdc_daemon.analysis.derive.outer_join_states import JoinState
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.scope_plan import Plan, compiled, placed
-from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Ref, refs_of
+from cdc_daemon.analysis.model.scopes import Conjunct, Ref, SubqueryEquality, refs_of
 from cdc_daemon.analysis.read.conjuncts import conjunct
 
 
@@ -44,7 +44,7 @@ class ChosenRow:
 
 
 def chosen_rows(
-    plan: Plan, path: JoinPath, state: JoinState, changed: str, fragment: Fragment, chosen: Chosen
+    plan: Plan, path: JoinPath, state: JoinState, changed: str, fragment: Fragment, equality: SubqueryEquality
 ) -> list[ChosenRow]:
     """The rows that may have been chosen, for a changed row that knows the left side of the condition.
 
@@ -52,14 +52,14 @@ def chosen_rows(
         One for each subquery or expression that may have chosen the value. Empty if the row knows too little,
         or if the condition can't be used in this state.
     """
-    condition = chosen.condition
+    condition = equality.condition
     nulls = state.null_sources(condition)
-    if not chosen.subqueries <= plan.before[changed] or nulls is None:
+    if not equality.subqueries <= plan.before[changed] or nulls is None:
         return []
-    compared = [*chosen.left, *(each for each in chosen.among if not isinstance(each, str))]
+    compared = [*equality.left, *(each for each in equality.candidates if not isinstance(each, str))]
     if any(ref.source in nulls for tree in compared for ref in refs_of(tree)):
         return []
-    known = [path.value(each) for each in chosen.left]
+    known = [path.value(each) for each in equality.left]
     values = [value for value in known if value is not None]
     if len(values) < len(known) or not any(value.anchored for value in values):
         return []
@@ -69,7 +69,7 @@ def chosen_rows(
     start = {ref: replace(value, hops=frozenset[str]()) for ref, value in path.known_by(visited).items()}
     given = {n: replace(value, hops=frozenset[str]()) for n, value in enumerate(values)}
     found: list[ChosenRow] = []
-    for each in chosen.among:
+    for each in equality.candidates:
         if isinstance(each, str):
             source = plan.scope.sources[each]
             if source.body is None:
@@ -80,8 +80,8 @@ def chosen_rows(
                 outer = tuple(placed(q, source) for q in route.outer)
                 found.append(ChosenRow(route.fragment, start, outer, (), visited))
         else:
-            equality = exp.EQ(this=chosen.left[0].copy(), expression=each.copy())
+            equal = exp.EQ(this=equality.left[0].copy(), expression=each.copy())
             types = {ref: type_ for ref in condition.refs if (type_ := type_in(plan.scope, ref)) is not None}
-            same = tuple(conjunct(equality, condition.join, condition.span, types))
+            same = tuple(conjunct(equal, condition.join, condition.span, types))
             found.append(ChosenRow(grown, start, (), same, visited))
     return found

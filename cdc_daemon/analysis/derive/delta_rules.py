@@ -27,18 +27,18 @@ from cdc_daemon.analysis.derive.partition_peers import partition_branches
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.derive.scope_plan import (
     Plan,
-    among,
     compiled,
     mentioned,
     outer_conditions,
     outer_goals,
+    outputs_that_are_keys,
     path_of,
     shared,
     values_of,
 )
 from cdc_daemon.analysis.model.collations import FOLDING, collations_of
 from cdc_daemon.analysis.model.dialect import Tree, render
-from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Ref, Scope, Source
+from cdc_daemon.analysis.model.scopes import Conjunct, Ref, Scope, Source, SubqueryEquality
 
 TOO_MANY_JOINS = (
     "what the entity is made of stands beyond more outer joins than can be told apart (32 states): name "
@@ -86,10 +86,10 @@ def routes_of(
             )
         )
         yield route if around is None else Alternatives((tuple(around), (route,)))
-    if scope.limit is not None or scope.chained:
+    if scope.limit is not None or scope.distinct_on_after_windows:
         return
     for keys, window, before in zip(scope.partitions, scope.windows, plan.partitions, strict=True):
-        if among(plan.outputs, keys).keys() == plan.outputs.keys():
+        if outputs_that_are_keys(plan.outputs, keys).keys() == plan.outputs.keys():
             continue  # every row of the partition has the bound values
         goals = [*keys, *outer_goals(scope, plan.open)]
         own = Plan(scope, plan.outputs, plan.open, goals, goals, before, ())
@@ -147,8 +147,8 @@ def _followed(
             for state, holding in every
             if not any(never(q.tree) for q in holding)
             for path in _paths(plan, state, source.uid, start, extra, holding)
-            for further in _through_chosen(
-                _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
+            for further in _through_subquery_equality(
+                _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.subquery_equalities
             )
         ]
 
@@ -157,7 +157,7 @@ def _followed(
     least = min(map(_known, found), default=0)
     if not found or least == len(plan.goals):
         return found
-    conditions = (*plan.scope.conjuncts, *(each.condition for each in plan.scope.chosen))
+    conditions = (*plan.scope.conjuncts, *(each.condition for each in plan.scope.subquery_equalities))
     asked = frozenset[str]().union(
         *(q.sources for q in conditions for progress in found if progress.state.undecided(q))
     )
@@ -167,7 +167,9 @@ def _followed(
     return apart if min(map(_known, apart), default=0) > least else found
 
 
-def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen]) -> list[_Progress]:
+def _through_subquery_equality(
+    progress: _Progress, changed: str, chosen: Sequence[SubqueryEquality]
+) -> list[_Progress]:
     """Follow a row through conditions that compare with a chosen value; itself where they don't lead
     further.
     """
@@ -186,7 +188,7 @@ def _through_chosen(progress: _Progress, changed: str, chosen: Sequence[Chosen])
             holding = [*null_extended_conditions(progress.state), *found.holding]
             for path in _paths(plan, progress.state, changed, found.start, extra, holding):
                 taken = _Progress(plan, progress.state, path, found.fragment, extra)
-                further += _through_chosen(taken, changed, rest)
+                further += _through_subquery_equality(taken, changed, rest)
         if rows and all(_known(taken) > _known(progress) for taken in further):
             return further
     return [progress]

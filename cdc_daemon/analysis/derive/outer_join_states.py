@@ -69,14 +69,12 @@ class JoinState:
     def has_one_meaning(self, mentioned: frozenset[str]) -> bool:
         """Whether an expression over these sources has one meaning in this state."""
         return not self.undecidable or not any(
-            mentioned & join.sides[arm] for join, arm in _nullable_arms(self.scope)
+            mentioned & join.sides[n] for join, n in _nullable_sides(self.scope)
         )
 
     def visible(self, uid: str) -> bool:
         """Whether a row of the source takes part, in the row of the SELECT or in the witness."""
-        return all(
-            self._present(join, arm) for join, arm in _nullable_arms(self.scope) if uid in join.sides[arm]
-        )
+        return all(self._present(join, n) for join, n in _nullable_sides(self.scope) if uid in join.sides[n])
 
     def holds(self, q: Conjunct) -> bool:
         """Whether a condition may be used as it is written."""
@@ -87,32 +85,32 @@ class JoinState:
         if q.join is not None and self.by_join.get(q.join) != MATCHED and not self._witnessed(q.join):
             return None
         nulls: set[str] = set()
-        for join, arm in _nullable_arms(self.scope):
-            side = join.sides[arm]
+        for join, n in _nullable_sides(self.scope):
+            side = join.sides[n]
             if (q.span is not None and q.span <= side) or self._within(q, side):
-                if not self._present(join, arm):
+                if not self._present(join, n):
                     return None
             elif q.join is not join and q.sources & side:
                 state = self.by_join.get(join)
-                if state is None or (state == arm and self.changed in side and join not in self.also_matched):
+                if state is None or (state == n and self.changed in side and join not in self.also_matched):
                     return None  # the state of a witness covers that of a match
-                nulls |= side if state == arm else frozenset()
+                nulls |= side if state == n else frozenset()
         return frozenset(nulls)
 
     def undecided(self, q: Conjunct) -> bool:
         """Whether a condition can't be used only because this state leaves the state of a join open."""
         return any(
-            q.join is not join and q.sources & join.sides[arm] and join not in self.by_join
-            for join, arm in _nullable_arms(self.scope)
+            q.join is not join and q.sources & join.sides[n] and join not in self.by_join
+            for join, n in _nullable_sides(self.scope)
         )
 
     def _within(self, q: Conjunct, side: frozenset[str]) -> bool:
         """Whether a condition that a changed subquery or LATERAL brings along stands on this side."""
         return q.given and self.changed in side
 
-    def _present(self, join: OuterJoin, arm: int) -> bool:
+    def _present(self, join: OuterJoin, n: int) -> bool:
         state = self.by_join.get(join)
-        return state is not None and (state != arm or self.changed in join.sides[arm])
+        return state is not None and (state != n or self.changed in join.sides[n])
 
     def _witnessed(self, join: OuterJoin) -> bool:
         state = self.by_join.get(join, MATCHED)
@@ -141,27 +139,27 @@ class JoinState:
             return False
         return source.table.columns[source.real[at.name]].not_null and all(
             self.by_join.get(join) == MATCHED
-            for join, arm in _nullable_arms(self.scope)
-            if source.uid in join.sides[arm]
+            for join, n in _nullable_sides(self.scope)
+            if source.uid in join.sides[n]
         )
 
     def _drawn(self, conjuncts: Sequence[Conjunct]) -> bool:
         moving = True
         while moving:
             moving = False
-            for join, arm in _nullable_arms(self.scope):
+            for join, n in _nullable_sides(self.scope):
                 state = self.by_join.get(join)
-                if state == MATCHED or not any(self._refuses_null(q, join, arm) for q in conjuncts):
+                if state == MATCHED or not any(self._refuses_null(q, join, n) for q in conjuncts):
                     continue
-                if state == arm:
+                if state == n:
                     return False
-                if state is None and not join.nullable[1 - arm]:
+                if state is None and not join.nullable[1 - n]:
                     self.by_join[join] = MATCHED
                     moving = True
         return True
 
-    def _refuses_null(self, q: Conjunct, join: OuterJoin, arm: int) -> bool:
-        side = join.sides[arm]
+    def _refuses_null(self, q: Conjunct, join: OuterJoin, n: int) -> bool:
+        side = join.sides[n]
         if q.join is join or not q.strict & side or (q.span is not None and q.span <= side):
             return False
         if self._within(q, side):
@@ -213,8 +211,8 @@ def join_states(
 def _options(
     join: OuterJoin, changed: str | None, mentioned: frozenset[str], led: frozenset[str]
 ) -> Iterator[int | None]:
-    arms = [arm for arm in (0, 1) if join.nullable[arm]]
-    own = next((arm for arm in arms if changed in join.sides[arm]), None)
+    nullable = [n for n in (0, 1) if join.nullable[n]]
+    own = next((n for n in nullable if changed in join.sides[n]), None)
     if own is not None:
         yield own
         # With the row as witness everything holds that holds for a match. Only goals in its columns need a
@@ -223,15 +221,15 @@ def _options(
             yield MATCHED
         if join.nullable[1 - own]:
             yield 1 - own
-    elif any((mentioned | led) & join.sides[arm] for arm in arms):
+    elif any((mentioned | led) & join.sides[n] for n in nullable):
         yield MATCHED
-        yield from arms
+        yield from nullable
     else:
         yield None
 
 
-def _nullable_arms(scope: Scope) -> Iterator[tuple[OuterJoin, int]]:
+def _nullable_sides(scope: Scope) -> Iterator[tuple[OuterJoin, int]]:
     for join in scope.joins:
-        for arm in (0, 1):
-            if join.nullable[arm]:
-                yield join, arm
+        for n in (0, 1):
+            if join.nullable[n]:
+                yield join, n

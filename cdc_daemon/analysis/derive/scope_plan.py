@@ -107,7 +107,7 @@ def _inner_goals(scope: Scope, q: Conjunct) -> Iterator[Tree]:
     """The inner columns of one condition, as a tuple where their own values are needed."""
     for side in q.sides or (Side(q.tree, q.refs, None),):
         inner = sorted(ref for ref in side.refs if ref.source in scope.sources)
-        if inner and (side.column is not None or q.loose):
+        if inner and (side.column is not None or q.by_equality):
             yield column(*inner[0])
         elif inner:
             yield exp.Tuple(expressions=[column(*ref) for ref in inner])
@@ -172,15 +172,15 @@ def shared(scope: Scope, outputs: Mapping[int, Tree]) -> tuple[Mapping[int, Tree
     """
     if scope.limit is not None:
         return {}, [scope.limit]
-    if not scope.chained:
+    if not scope.distinct_on_after_windows:
         return outputs, []
     common = outputs
     for keys in scope.partitions:
-        common = among(common, keys)
+        common = outputs_that_are_keys(common, keys)
     return common, scope.windows
 
 
-def among(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:
+def outputs_that_are_keys(outputs: Mapping[int, Tree], keys: Sequence[Tree]) -> Mapping[int, Tree]:
     """The outputs that are partition keys."""
     rendered = {render(key.unnest()) for key in keys}
     return {n: tree for n, tree in outputs.items() if render(tree.unnest()) in rendered}
@@ -266,7 +266,7 @@ def outer_conditions(
             continue
         inner = {ref for ref in q.refs if ref.source in own}
         if q.sides is None:
-            value = path.opened(q.tree, inner, plain=q.loose)
+            value = path.opened(q.tree, inner, plain=q.by_equality)
             if value is not None:
                 yield Conjunct(value.tree, q.refs - inner, given=True, strict=q.strict), value
             continue

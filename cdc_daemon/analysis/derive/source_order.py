@@ -31,7 +31,7 @@ def rank_sources(scope: Scope, goals: Sequence[Tree]) -> Mapping[str, frozenset[
         goals: expressions over the SELECT's columns that routes look for.
     """
     settled = frozenset(uid for uid, source in scope.sources.items() if _constant(source))
-    choosing = frozenset[str]().union(*(each.subqueries for each in scope.chosen))
+    choosing = frozenset[str]().union(*(each.subqueries for each in scope.subquery_equalities))
     unsettled = [
         uid
         for uid, source in scope.sources.items()
@@ -72,7 +72,7 @@ def _led_by(scope: Scope, settled: frozenset[str]) -> Iterator[Conjunct]:
 
     The guess only influences ranks. The subquery may compare these columns in a way that leads nowhere.
     """
-    for each in scope.chosen:
+    for each in scope.subquery_equalities:
         if not each.subqueries <= settled:
             continue
         x = exp.Tuple(expressions=[part.copy() for part in each.left])

@@ -40,7 +40,7 @@ def walk(body: Body, demand: Demand, work: Work) -> Iterator[Partial]:
 
     Args:
         demand: the outputs that the query around needs.
-        work: limits how much is followed, and knows afterwards which places have more routes.
+        work: limits how much is followed, and knows afterwards which occurrences have more routes.
     """
     return fold(
         body,
@@ -74,9 +74,9 @@ def _from_inside(plan: Plan, source: Source, route: PartialRoute) -> Iterator[Pa
     start = {
         Ref(source.uid, source.columns[n]): _typed(source, n, value) for n, value in route.values.items()
     }
-    for arm in membership_branches(plan.scope, source, start):
+    for branch in membership_branches(plan.scope, source, start):
         yield from routes_of(
-            plan, source, route.fragment.guarded(arm.conditions), start, (*here, *arm.conjuncts)
+            plan, source, route.fragment.guarded(branch.conditions), start, (*here, *branch.conjuncts)
         )
 
 

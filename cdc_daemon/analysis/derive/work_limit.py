@@ -14,13 +14,13 @@ from cdc_daemon.analysis.derive.partial_route import Partial, PartialRoute, exte
 from cdc_daemon.analysis.model.dialect import Tree, render
 
 MOST_WORK = 1000
-"""Most work for one place where a table is read. A route that is extended to the query around costs one, and
+"""Most work for one occurrence of a table. A route that is extended to the query around costs one, and
 four more for each table that it visits.
 
 None of some four hundred queries of the tests and of published schemas takes more than thirty."""
 
 MOST_WORK_IN_ALL = 4000
-"""Most work for all places together."""
+"""Most work for all occurrences together."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Work:
     """The work done for one query.
 
     Attributes:
-        done: the work for each place where a row changed, by the origin of the place.
+        done: the work for each occurrence whose row changed, by its origin.
     """
 
     done: dict[int, int] = field(default_factory=dict[int, int])
@@ -36,7 +36,7 @@ class Work:
     _rendered: dict[int, tuple[Tree, str]] = field(default_factory=dict[int, tuple[Tree, str]])
 
     def exhausted(self, origin: int) -> bool:
-        """Whether a place has more routes than the limit allows, so that its routes are incomplete."""
+        """Whether an occurrence has more routes than the limit allows, so that its routes are incomplete."""
         return origin in self._given_up
 
     def _may_go_on(self, origin: int) -> bool:
@@ -47,7 +47,7 @@ class Work:
     ) -> Iterator[Partial]:
         """Extend routes as `partial_route.extended` does, but extend equivalent routes only once.
 
-        Routes from a place that is exhausted are left out.
+        Routes from an occurrence that is exhausted are left out.
         """
         known: dict[Hashable, Sequence[Partial]] = {}
 
@@ -90,7 +90,7 @@ class Work:
             tuple(
                 (
                     q.strict,
-                    q.loose,
+                    q.by_equality,
                     None if q.sides is None else tuple((side.given, side.type) for side in q.sides),
                 )
                 for q in route.outer

@@ -1,4 +1,4 @@
-"""Refusals and warnings about a feed's query, each with its place in the user's text.
+"""Refusals and warnings about a feed's query, each with its location in the user's text.
 
 The catalogue knows which functions are volatile and which relations are foreign. Some faults only the query
 shows, such as an aggregate without an order. Each module has one idea; `cdc_daemon.verdicts` lists all names.

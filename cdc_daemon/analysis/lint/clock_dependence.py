@@ -167,7 +167,7 @@ class Clocks:
         inner = self.query(source.body)
         if not isinstance(source.item, exp.Table):
             return inner
-        # A clock inside a view is reported at the place where the view is read.
+        # A clock inside a view is reported at the location where the view is read.
         rows = source.item if inner.rows is not None else None
         return Dependence(rows, dict.fromkeys(inner.columns, source.item))
 

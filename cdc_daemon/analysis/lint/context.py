@@ -12,7 +12,7 @@ from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Function, 
 from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.model.scopes import Body
-from cdc_daemon.analysis.source_text import Place, Places, SqlText, tables_read
+from cdc_daemon.analysis.source_text import Location, Locations, SqlText, tables_read
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class LintContext:
         return SqlText(self.query.text)
 
     @cached_property
-    def places(self) -> Places:
-        """The places of the definition's parts in the user's text."""
-        return Places(self.text, SqlText(self.query.definition))
+    def locations(self) -> Locations:
+        """The locations of the definition's parts in the user's text."""
+        return Locations(self.text, SqlText(self.query.definition))
 
     @cached_property
     def views(self) -> Mapping[TableName, exp.Query]:
@@ -50,18 +50,18 @@ class LintContext:
                 continue
         return found
 
-    def verdict(self, name: str, what: str, hint: str, place: Place | None) -> Verdict:
-        """A verdict with its place."""
-        return Verdict(name, what, hint, *(place or (None, None)))
+    def verdict(self, name: str, what: str, hint: str, location: Location | None) -> Verdict:
+        """A verdict with its location."""
+        return Verdict(name, what, hint, *(location or (None, None)))
 
-    def place_of(self, relation: TableName) -> Place | None:
-        """The place where the query reads a relation, or the view through which it does."""
+    def location_of(self, relation: TableName) -> Location | None:
+        """The location where the query reads a relation, or the view through which it does."""
         waiting, unread = [relation], dict(self.views)
         while waiting:
             name = waiting.pop()
-            place = self.places.of_relation(name)
-            if place is not None:
-                return place
+            location = self.locations.of_relation(name)
+            if location is not None:
+                return location
             readers = [
                 other
                 for other, tree in unread.items()
@@ -72,30 +72,30 @@ class LintContext:
             waiting += readers
         return None
 
-    def places_of_word(self, word: str) -> Iterator[Place | None]:
-        """Yield the places of a reserved word, and of views that contain it."""
+    def locations_of_word(self, word: str) -> Iterator[Location | None]:
+        """Yield the locations of a reserved word, and of views that contain it."""
         yield from self.text.keywords(word)
         for view in self.catalogue.views.values():
             if SqlText(view.definition).keywords(word):
-                yield self.place_of(view.name)
+                yield self.location_of(view.name)
 
     def calls(self, function: Function) -> list[Tree]:
         """The calls of a function in the definition."""
         return list(_calls(self.tree, function)) if self.tree is not None else []
 
-    def places_of(self, function: Function) -> Iterator[Place | None]:
-        """Yield the places where the query calls a function, or reads a view that does. None, once, if
+    def locations_of(self, function: Function) -> Iterator[Location | None]:
+        """Yield the locations where the query calls a function, or reads a view that does. None, once, if
         unknown.
         """
-        found = {self.places.of_call(call) for call in self.calls(function)}
+        found = {self.locations.of_call(call) for call in self.calls(function)}
         for name, tree in self.views.items():
             if any(_calls(tree, function)):
-                found.add(self.place_of(name))
-        known = sorted(place for place in found if place is not None)
+                found.add(self.location_of(name))
+        known = sorted(location for location in found if location is not None)
         if known:
             yield from known
         else:
-            yield self.places.of_name(function.name, called=True)
+            yield self.locations.of_name(function.name, called=True)
 
 
 def _calls(tree: Tree, function: Function) -> Iterator[Tree]:

@@ -25,7 +25,7 @@ from cdc_daemon.analysis.model.scopes import (
     scopes_of,
 )
 from cdc_daemon.analysis.read.functions import AGGREGATES
-from cdc_daemon.analysis.source_text import Place
+from cdc_daemon.analysis.source_text import Location
 
 _SET_OPERATION = "UNION, INTERSECT or EXCEPT"
 _HINTS = {
@@ -41,20 +41,20 @@ def equal_spellings(context: LintContext) -> Iterator[Verdict]:
     if context.body is None:
         return
     told: set[tuple[str, str]] = set()
-    for word, column, place in _found(context, context.body):
-        if (word, column) not in told:  # a CTE that two places read
+    for word, column, location in _found(context, context.body):
+        if (word, column) not in told:  # a CTE that two locations read
             told.add((word, column))
             yield context.verdict(
                 "equal-spellings",
                 f"{word} takes spellings of {column} for one that its collation calls equal, and the server "
                 "chooses the one that is shown",
                 _HINTS[word].format(column=column),
-                place,
+                location,
             )
 
 
-def _found(context: LintContext, body: Body) -> Iterator[tuple[str, str, Place | None]]:
-    """The clause, the column and its place."""
+def _found(context: LintContext, body: Body) -> Iterator[tuple[str, str, Location | None]]:
+    """The clause, the column and its location."""
     for scope in scopes_of(body):
         if scope.select is not None:
             yield from _in_select(context, scope, scope.select)
@@ -67,7 +67,7 @@ def _found(context: LintContext, body: Body) -> Iterator[tuple[str, str, Place |
 
 def _in_select(
     context: LintContext, scope: Scope, select: exp.Select
-) -> Iterator[tuple[str, str, Place | None]]:
+) -> Iterator[tuple[str, str, Location | None]]:
     distinct = select.args.get("distinct")
     plain = distinct is not None and distinct.args.get("on") is None
     for word, keys in (("GROUP BY", group_keys(select)), ("DISTINCT", list(scope.outputs) if plain else [])):
@@ -80,12 +80,12 @@ def _in_select(
 
 def _told(
     context: LintContext, scope: Scope, word: str, tree: Tree
-) -> Iterator[tuple[str, str, Place | None]]:
+) -> Iterator[tuple[str, str, Location | None]]:
     column = next(tree.find_all(exp.Column), None)
     if column is not None and scope.select is not None:
         view = scope.select.meta.get("view")
-        place = context.places.of_name(column.name) if view is None else context.place_of(view)
-        yield word, column.name, place
+        location = context.locations.of_name(column.name) if view is None else context.location_of(view)
+        yield word, column.name, location
 
 
 def _folds(tree: Tree) -> bool:

@@ -10,7 +10,7 @@ from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.model.scopes import scopes_of
-from cdc_daemon.analysis.source_text import Place
+from cdc_daemon.analysis.source_text import Location
 
 _FLOATS = ("double precision", "real")
 _EXACT = frozenset({"min", "max", "count", "percentile_disc", "percentile_cont", "mode"})
@@ -29,10 +29,10 @@ def floats(context: LintContext) -> Iterator[Verdict]:
         if any(not set(f.arguments) & set(_FLOATS) for f in same_name):
             calls = [call for call in calls if _floating(context, call)]
         what = f"{function.name}() of {function.arguments[0]} depends on the order in which rows come"
-        places = {place for call in calls if (place := context.places.of_call(call)) is not None}
-        found: list[Place | None] = [*sorted(places)]
-        for place in found or [None]:
-            yield context.verdict("float-sum", what, _HINT, place)
+        locations = {location for call in calls if (location := context.locations.of_call(call)) is not None}
+        found: list[Location | None] = [*sorted(locations)]
+        for location in found or [None]:
+            yield context.verdict("float-sum", what, _HINT, location)
 
 
 def _floating(context: LintContext, call: Tree) -> bool:

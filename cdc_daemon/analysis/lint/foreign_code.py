@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.model.catalogue import ForeignCode
 from cdc_daemon.analysis.model.plan import Verdict
-from cdc_daemon.analysis.source_text import Place
+from cdc_daemon.analysis.source_text import Location
 
 
 def strangers(context: LintContext) -> Iterator[Verdict]:
@@ -19,15 +19,15 @@ def strangers(context: LintContext) -> Iterator[Verdict]:
             f"{code} belongs to the role {code.owner}, and what it holds would run with the rights of {role}",
             f"give it to a role that may have them (ALTER {code.kind.upper()} … OWNER TO …); or read it, and "
             "accept it: then a change of it stops the feed until the next `cdc-daemon install`",
-            _place(context, code),
+            _location(context, code),
         )
 
 
-def _place(context: LintContext, code: ForeignCode) -> Place | None:
+def _location(context: LintContext, code: ForeignCode) -> Location | None:
     for view in context.catalogue.views.values():
         if view.oid == code.oid:
-            return context.place_of(view.name)
+            return context.location_of(view.name)
     for function in context.catalogue.functions:
         if function.oid == code.oid:
-            return next(context.places_of(function), None)
+            return next(context.locations_of(function), None)
     return None

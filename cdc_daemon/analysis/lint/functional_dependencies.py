@@ -87,8 +87,8 @@ def _equated(scope: Scope, q: Conjunct, known: frozenset[Ref]) -> frozenset[Ref]
         if column is None or column.source not in scope.sources or column in known:
             continue
         if q.join is not None:
-            arms = zip(q.join.nullable, q.join.sides, strict=True)
-            far = any(null and column.source in side for null, side in arms)
+            sides = zip(q.join.nullable, q.join.sides, strict=True)
+            far = any(null and column.source in side for null, side in sides)
             if not far or q.join.nullable == (True, True):
                 continue
         if _inside(scope, other.refs) <= known:

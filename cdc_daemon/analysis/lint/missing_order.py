@@ -37,7 +37,7 @@ class _Level:
 def orders(context: LintContext) -> Iterator[Verdict]:
     """Yield aggregates, LIMITs and DISTINCT ONs without an order, in the query and in its views."""
     for token, verdict in _unordered(context.text):
-        line, column = context.text.place(token)
+        line, column = context.text.location(token)
         yield replace(verdict, line=line, column=column)
     for view in context.catalogue.views.values():
         for _, verdict in _unordered(SqlText(view.definition)):
@@ -45,7 +45,7 @@ def orders(context: LintContext) -> Iterator[Verdict]:
                 verdict.name,
                 f"in view {view.name}: {verdict.what}",
                 verdict.hint,
-                context.place_of(view.name),
+                context.location_of(view.name),
             )
 
 

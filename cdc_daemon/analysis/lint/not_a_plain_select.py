@@ -19,7 +19,7 @@ def statements(text: SqlText) -> Iterator[Verdict]:
     """Yield verdicts that need no server. A refusal here keeps PostgreSQL from describing the query."""
 
     def found(name: str, what: str, hint: str, n: int) -> Verdict:
-        return Verdict(name, what, hint, *text.place_at(text.tokens[n].start))
+        return Verdict(name, what, hint, *text.location_at(text.tokens[n].start))
 
     for n, token in enumerate(text.tokens):
         word = "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else spelling(token)

@@ -42,8 +42,8 @@ def stars(context: LintContext) -> Iterator[Verdict]:
                 what = f"{shown} takes every column, also those that are added later"
                 hint = "name the columns that the documents need"
                 first = node.args.get("table") or node.this
-                place = context.text.place_at((node.this if star else first).meta["start"])
-                yield context.verdict("star", what, hint, place)
+                location = context.text.location_at((node.this if star else first).meta["start"])
+                yield context.verdict("star", what, hint, location)
 
 
 def _table_commands(context: LintContext) -> Iterator[Verdict]:
@@ -54,7 +54,7 @@ def _table_commands(context: LintContext) -> Iterator[Verdict]:
         if begins and token.token_type is TokenType.TABLE:
             what = "TABLE takes every column, also those that are added later"
             yield context.verdict(
-                "star", what, "SELECT the columns that the documents need", text.place(token)
+                "star", what, "SELECT the columns that the documents need", text.location(token)
             )
 
 

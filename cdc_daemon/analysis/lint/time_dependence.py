@@ -19,7 +19,7 @@ from cdc_daemon.analysis.lint.function_bodies import CLOCK_WORDS, CLOCKS, RUNNIN
 from cdc_daemon.analysis.model.catalogue import Function, TableName
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.plan import Verdict
-from cdc_daemon.analysis.source_text import Place
+from cdc_daemon.analysis.source_text import Location
 
 REFRESH_AT = "_refresh_at"
 
@@ -49,7 +49,7 @@ def is_clock_function(function: Function) -> bool:
 
 
 def clocks(context: LintContext) -> Iterator[Verdict]:
-    """Yield every place where the query reads the clock, unless `_refresh_at` allows it."""
+    """Yield every location where the query reads the clock, unless `_refresh_at` allows it."""
     allowed = any(output.name == REFRESH_AT for output in context.query.outputs)
     for function in context.catalogue.functions:
         own = function.schema != "pg_catalog" and function.body and reads_clock(function.body)
@@ -60,28 +60,28 @@ def clocks(context: LintContext) -> Iterator[Verdict]:
         if allowed and not running:
             continue
         hint = "use now(), which stands still within a transaction" if allowed else _OFFER
-        for place in _places(context, function):
-            yield context.verdict("clock", f"{shown} gives another value at every run", hint, place)
+        for location in _locations(context, function):
+            yield context.verdict("clock", f"{shown} gives another value at every run", hint, location)
     for word in sorted(CLOCK_WORDS) if not allowed else ():
-        for place in context.places_of_word(word):
+        for location in context.locations_of_word(word):
             what = f"{word.upper()} gives another value at every run"
-            yield context.verdict("clock", what, _OFFER, place)
+            yield context.verdict("clock", what, _OFFER, location)
     yield from _literals(context)
     if allowed:
         yield from _deciding(context)
 
 
-def _places(context: LintContext, function: Function) -> Iterator[Place | None]:
+def _locations(context: LintContext, function: Function) -> Iterator[Location | None]:
     if function.name != "age":
-        yield from context.places_of(function)
+        yield from context.locations_of(function)
         return
     calls = [call for call in context.calls(function) if len(call.expressions) == 1]
-    yield from (context.places.of_call(call) for call in calls)
+    yield from (context.locations.of_call(call) for call in calls)
 
 
 def _literals(context: LintContext) -> Iterator[Verdict]:
     """`'now'::timestamptz`: PostgreSQL replaces such a literal when it writes the definition."""
-    definition = context.places.definition
+    definition = context.locations.definition
     for word in _LITERALS:
         mine = context.text.literals(word)
         if len(mine) > len(definition.literals(word)):
@@ -105,20 +105,20 @@ def _deciding(context: LintContext) -> Iterator[Verdict]:
         node = depends.columns.get(names.index(name))
         found += [(node, f"decides over {name}")] if node is not None else []
     for node, what in {id(node): (node, what) for node, what in reversed(found)}.values():
-        shown, place = _shown(context, node)
-        yield context.verdict("clock-decides", f"{shown} {what}", _REWRITE, place)
+        shown, location = _shown(context, node)
+        yield context.verdict("clock-decides", f"{shown} {what}", _REWRITE, location)
 
 
 def _clock_is_read(context: LintContext) -> bool:
     called = any(is_clock_function(function) for function in context.catalogue.functions)
-    return called or any(any(context.places_of_word(word)) for word in CLOCK_WORDS)
+    return called or any(any(context.locations_of_word(word)) for word in CLOCK_WORDS)
 
 
-def _shown(context: LintContext, node: Tree) -> tuple[str, Place | None]:
+def _shown(context: LintContext, node: Tree) -> tuple[str, Location | None]:
     if isinstance(node, exp.Table):
-        return f"the clock in view {node.db}.{node.name}", context.place_of(TableName(node.db, node.name))
+        return f"the clock in view {node.db}.{node.name}", context.location_of(TableName(node.db, node.name))
     word = node.name if isinstance(node, exp.Anonymous) else node.key.replace("current", "current_")
     word = word.lower()
     if word in CLOCK_WORDS:
         return word.upper(), next(iter(context.text.keywords(word)), None)
-    return f"{word}()", context.places.of_call(node)
+    return f"{word}()", context.locations.of_call(node)

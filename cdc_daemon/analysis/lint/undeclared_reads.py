@@ -13,7 +13,7 @@ from cdc_daemon.analysis.lint.function_bodies import relation_read
 from cdc_daemon.analysis.model.catalogue import Function
 
 Told = tuple[str, str, str]
-"""A verdict without its place: name, what, hint."""
+"""A verdict without its location: name, what, hint."""
 
 # Functions in C that run the SQL given to them as text, by extension.
 _RUN_SQL = {"tablefunc": "a SELECT given as text", "xml2": "a table given as text"}

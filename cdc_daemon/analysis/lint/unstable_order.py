@@ -82,13 +82,13 @@ def _limits(context: LintContext, scope: Scope, select: exp.Select) -> Iterator[
 
 
 def _told(context: LintContext, select: exp.Select, node: Tree, what: str, hint: str) -> Verdict:
-    """A verdict about a call or an ORDER BY, at its place or that of its view."""
+    """A verdict about a call or an ORDER BY, at its location or that of its view."""
     view: TableName | None = select.meta.get("view")
     if view is not None:
-        return context.verdict("ties", f"in view {view}: {what}", hint, context.place_of(view))
-    places = context.places
-    place = places.of_order(node) if isinstance(node, exp.Order) else places.of_call(node)
-    return context.verdict("ties", what, hint, place)
+        return context.verdict("ties", f"in view {view}: {what}", hint, context.location_of(view))
+    locations = context.locations
+    location = locations.of_order(node) if isinstance(node, exp.Order) else locations.of_call(node)
+    return context.verdict("ties", what, hint, location)
 
 
 def _undetermined(scope: Scope, keys: Iterable[Tree], wanted: frozenset[Ref]) -> frozenset[Ref]:

@@ -33,7 +33,7 @@ def relations(context: LintContext) -> Iterator[Verdict]:
     """Yield a verdict for each relation that can't be watched or read."""
     for table in context.catalogue.tables.values():
         for name, what, hint in _verdicts(table, context.catalogue.role):
-            yield context.verdict(name, what, hint, context.place_of(table.name))
+            yield context.verdict(name, what, hint, context.location_of(table.name))
     yield from _views(context)
 
 
@@ -43,10 +43,12 @@ _AS_OWNER = "run the daemon as the table's owner"
 def _views(context: LintContext) -> Iterator[Verdict]:
     role = context.catalogue.role
     for view in context.catalogue.views.values():
-        place = context.places.of_relation(view.name)
-        if not view.readable and place is not None:  # a view behind another is read with its owner's rights
+        location = context.locations.of_relation(view.name)
+        if (
+            not view.readable and location is not None
+        ):  # a view behind another is read with its owner's rights
             hint = f"GRANT SELECT ON {view.name.quoted} TO {role}"
-            yield context.verdict("no-right", f"the role {role} may not read {view.name}", hint, place)
+            yield context.verdict("no-right", f"the role {role} may not read {view.name}", hint, location)
 
 
 def _verdicts(table: Table, role: str) -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from cdc_daemon.analysis.lint.time_dependence import is_clock_function
 from cdc_daemon.analysis.lint.undeclared_reads import Told, declare, reads
 from cdc_daemon.analysis.model.catalogue import Function
 from cdc_daemon.analysis.model.plan import Verdict
-from cdc_daemon.analysis.source_text import Place
+from cdc_daemon.analysis.source_text import Location
 
 # Extensions that are there to reach other servers, files or processes.
 _OUTSIDE = frozenset(
@@ -38,8 +38,8 @@ def functions(context: LintContext) -> Iterator[Verdict]:
             yield from _function(context, function)
     yield from _named_types(context)
     for word in _SESSION_WORDS:
-        for place in context.places_of_word(word):
-            yield _session(context, word.upper(), place)
+        for location in context.locations_of_word(word):
+            yield _session(context, word.upper(), location)
 
 
 def _function(context: LintContext, function: Function) -> Iterator[Verdict]:
@@ -62,8 +62,8 @@ def _function(context: LintContext, function: Function) -> Iterator[Verdict]:
         told = reads(context, function)
     if told is not None:
         name, what, hint = told
-        for place in context.places_of(function):
-            yield context.verdict(name, what, hint, place)
+        for location in context.locations_of(function):
+            yield context.verdict(name, what, hint, location)
 
 
 def _built_in(context: LintContext, function: Function) -> Told | None:
@@ -95,10 +95,10 @@ def _volatile(function: Function) -> str:
     )
 
 
-def _session(context: LintContext, what: str, place: Place | None) -> Verdict:
+def _session(context: LintContext, what: str, location: Location | None) -> Verdict:
     return context.verdict(
         "session-value",
         f"{what} tells about the daemon's session, not about a row",
         "leave it out, or write the value itself",
-        place,
+        location,
     )

@@ -72,7 +72,7 @@ class JoinFilter:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One place where the query reads a source table.
+    """One occurrence of a source table in the query.
 
     Attributes:
         alias: the name it has in the query, to tell two occurrences of one table apart; inside a view, that
@@ -80,8 +80,8 @@ class Occurrence:
         links: the link columns that its routes need, sorted.
         columns: every column whose change can change a document or its membership, sorted.
         routes: their union reaches every entity that a changed row touches.
-        line, column: 1-based place in the user's text, None where it can't be told. Of a table inside a view:
-            the view's.
+        line, column: 1-based location in the user's text; None where it can't be told. For a table inside a
+            view: the view's.
         row_filter: what a row fulfils that can matter here; None if any row can.
         join_filters: what it fulfils besides, each while a table beside it stands still.
     """
@@ -114,7 +114,7 @@ class Verdict:
 
     Attributes:
         name: one of `VERDICTS`.
-        line, column: 1-based place in the user's text, where known.
+        line, column: 1-based location in the user's text, where known.
         accepted: the feed's configuration allows it (`accept`).
     """
 

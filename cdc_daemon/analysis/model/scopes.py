@@ -59,9 +59,8 @@ class Source:
         real: the name in the catalogue of each of `columns`, if it is a table.
         body: its query, if it is a derived table, CTE, view or subquery.
         outer: the columns of other sources that it refers to (LATERAL, correlation).
-        origin: the number of its place in the definition. All copies of a CTE or view share it.
-        place: the origin of the place where the feed's query reads it. For a table in a view, that of the
-            view.
+        origin: the number of its occurrence in the definition. All copies of a CTE or view share it.
+        read_at: the origin of what the feed's query names: the table itself, or the view that reads it.
         membership, left: for `left IN (subquery)` and similar conditions.
         join: the outer join whose ON holds it, if it is a subquery in an ON.
         query: its tree, if it is a subquery in an expression.
@@ -78,7 +77,7 @@ class Source:
     body: Body | None = None
     outer: frozenset[Ref] = frozenset()
     origin: int = 0
-    place: int = 0
+    read_at: int = 0
     membership: Membership = Membership.NONE
     left: tuple[Tree, ...] = ()
     join: OuterJoin | None = None
@@ -150,7 +149,7 @@ class Conjunct:
         span: the sources of the join whose ON holds it; None for WHERE.
         null_guard: whether it may alone connect the changed row with a source: a NULL test of NOT IN.
         implied: whether it follows from the keys of the catalogue. It carries values and is never written.
-        loose: whether it compares its inner column for equality, so that an equal value will do.
+        by_equality: whether it compares its inner column for equality, so that an equal value will do.
         carries: whether the value of one side may replace the other side in other conditions.
     """
 
@@ -164,7 +163,7 @@ class Conjunct:
     span: frozenset[str] | None = None
     null_guard: bool = False
     implied: bool = False
-    loose: bool = False
+    by_equality: bool = False
     carries: bool = True
 
     @property
@@ -180,25 +179,25 @@ class Conjunct:
 
 
 @dataclass(eq=False)
-class Chosen:
+class SubqueryEquality:
     """A condition `x = (subquery)`: where it holds, x is the value of some row of the subquery.
 
     In `x = COALESCE((subquery), (subquery), y)` several may have chosen the value.
 
     Attributes:
         left: x, or the members of a row.
-        among: for each candidate the uid of a subquery, or an expression of this SELECT.
+        candidates: for each candidate the uid of a subquery, or an expression of this SELECT.
         condition: the condition. Its `refs` leave out what the subqueries read.
     """
 
     left: tuple[Tree, ...]
-    among: tuple[str | Tree, ...]
+    candidates: tuple[str | Tree, ...]
     condition: Conjunct
 
     @cached_property
     def subqueries(self) -> frozenset[str]:
         """The uids of the subqueries among the candidates."""
-        return frozenset(each for each in self.among if isinstance(each, str))
+        return frozenset(each for each in self.candidates if isinstance(each, str))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,9 +205,9 @@ class Construct:
     """A construct by which one row changes others, so that a route leads to all of them.
 
     Attributes:
-        what, remedy: the two parts of a sentence, between which its place is printed.
-        node: a call, or an expression behind one of the keywords `words`, by which its place is found. None
-            inside a view.
+        what, remedy: the two parts of a sentence, between which its location is printed.
+        node: a call, or an expression behind one of the keywords `words`, by which its location is found.
+            None inside a view.
     """
 
     what: str
@@ -233,13 +232,13 @@ class Scope:
         partitions: the partition keys of each window and of DISTINCT ON. The rows of a partition change
             together.
         windows: the construct of each of `partitions`.
-        chained: whether DISTINCT ON chooses among rows with windows, so that a row may change another
-            partition.
+        distinct_on_after_windows: whether DISTINCT ON chooses among rows with windows, so that a row may
+            change another partition.
         limit: its LIMIT, OFFSET or FETCH: any row may come or go with any other.
         grouped: whether GROUP BY or DISTINCT merges rows, so that an equal value may replace a row's own.
         used: for each source, the columns to which this SELECT or a subquery in it refers.
         select: its tree, with resolved columns.
-        chosen: the conditions that compare a value with one that a subquery chooses.
+        subquery_equalities: the conditions that compare a value with one that a subquery chooses.
     """
 
     sources: Mapping[str, Source]
@@ -250,13 +249,13 @@ class Scope:
     bindable: tuple[bool, ...]
     partitions: Sequence[tuple[Tree, ...]] = ()
     windows: Sequence[Construct] = ()
-    chained: bool = False
+    distinct_on_after_windows: bool = False
     limit: Construct | None = None
     grouped: bool = False
 
     used: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     select: exp.Select | None = None
-    chosen: Sequence[Chosen] = ()
+    subquery_equalities: Sequence[SubqueryEquality] = ()
 
     def correlated(self, source: Source) -> bool:
         """Whether a source is a query in FROM that refers to columns of outer queries and to none of this

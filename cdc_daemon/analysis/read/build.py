@@ -115,9 +115,9 @@ class Builder:
         group = tree.args.get("group")
         distinct = tree.args.get("distinct")
         partitions = list(self._partitions(tree))
-        chained = False
+        distinct_on_after_windows = False
         if distinct is not None and distinct.args.get("on") is not None:
-            chained = bool(partitions)
+            distinct_on_after_windows = bool(partitions)
             partitions.append(self._distinct_on(tuple(distinct.args["on"].expressions)))
         outputs = tuple(
             output.this if isinstance(output, exp.Alias) else output for output in tree.expressions
@@ -142,12 +142,12 @@ class Builder:
             bindable=tuple(self._context.functions.of_one_row(output) for output in outputs),
             partitions=[keys for keys, _ in partitions],
             windows=[window for _, window in partitions],
-            chained=chained,
+            distinct_on_after_windows=distinct_on_after_windows,
             limit=self._limit(tree),
             grouped=group is not None or distinct is not None,
             used=columns,
             select=tree,
-            chosen=select.chosen,
+            subquery_equalities=select.subquery_equalities,
         )
         sets = grouping_sets(group)
         if sets is None:
@@ -170,7 +170,7 @@ class Builder:
                 continue
             chosen = chosen_by(part, select.sources, self._context.functions, join, span)
             if chosen is not None:
-                select.chosen.append(chosen)
+                select.subquery_equalities.append(chosen)
 
     def resolve(
         self,

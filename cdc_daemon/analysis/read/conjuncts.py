@@ -140,11 +140,11 @@ def reduce_outer_joins(joins: Sequence[OuterJoin], conjuncts: Sequence[Conjunct]
     while changed:
         changed = False
         for join in list(remaining):
-            for arm in (0, 1):
-                if join.nullable[arm] and any(
-                    _always_holds(q, remaining) and q.strict & join.sides[arm] for q in conjuncts
+            for n in (0, 1):
+                if join.nullable[n] and any(
+                    _always_holds(q, remaining) and q.strict & join.sides[n] for q in conjuncts
                 ):
-                    join.nullable = (False, join.nullable[1]) if arm == 0 else (join.nullable[0], False)
+                    join.nullable = (False, join.nullable[1]) if n == 0 else (join.nullable[0], False)
                     changed = True
             if join.nullable == (False, False):
                 remaining.remove(join)
@@ -159,7 +159,7 @@ def _always_holds(q: Conjunct, joins: Sequence[OuterJoin]) -> bool:
     if q.join is not None:
         return False
     return q.span is None or not any(
-        join.nullable[arm] and q.span <= join.sides[arm] for join in joins for arm in (0, 1)
+        join.nullable[n] and q.span <= join.sides[n] for join in joins for n in (0, 1)
     )
 
 

@@ -1,4 +1,4 @@
-"""State that is gathered while a definition is read: unique aliases, places, the parts of a SELECT."""
+"""State that is gathered while a definition is read: unique aliases, occurrences, the parts of a SELECT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdc_daemon.analysis.model.catalogue import Catalogue, TableName, View
 from cdc_daemon.analysis.model.collations import mark_casts
 from cdc_daemon.analysis.model.dialect import Tree, Unreadable, parse_with_reading
 from cdc_daemon.analysis.model.plan import Reading
-from cdc_daemon.analysis.model.scopes import Body, Chosen, Conjunct, OuterJoin, Ref, Source
+from cdc_daemon.analysis.model.scopes import Body, Conjunct, OuterJoin, Ref, Source, SubqueryEquality
 from cdc_daemon.analysis.read.ctes import Cte, unread
 from cdc_daemon.analysis.read.functions import Functions
 from cdc_daemon.analysis.read.names import NameScope
@@ -34,7 +34,7 @@ class SelectBuilder:
     joins: list[OuterJoin] = field(default_factory=list[OuterJoin])
     conjuncts: list[Conjunct] = field(default_factory=list[Conjunct])
     used: set[Ref] = field(default_factory=set[Ref])
-    chosen: list[Chosen] = field(default_factory=list[Chosen])
+    subquery_equalities: list[SubqueryEquality] = field(default_factory=list[SubqueryEquality])
 
 
 class Bodies(Protocol):
@@ -64,8 +64,8 @@ class BuildContext:
 
     Attributes:
         readings: the text of each view's definition as it was understood.
-        places: for each number of a place, the relation that is named there.
-        unread: relations that only unused CTEs name here. Other places may read them.
+        occurrences: the relation of each, by its number.
+        unread: relations that only unused CTEs name here. Other occurrences may be read.
     """
 
     def __init__(self, feed: str, catalogue: Catalogue, functions: Functions) -> None:
@@ -73,18 +73,18 @@ class BuildContext:
         self.catalogue = catalogue
         self.functions = functions
         self.readings: dict[TableName, Reading] = {}
-        self.places: dict[int, TableName] = {}
+        self.occurrences: dict[int, TableName] = {}
         self.unread: set[TableName] = set()
         self._taken: set[str] = {"delta"}
         self._views: dict[TableName, exp.Query] = {}
-        self._places = 0
+        self._numbered = 0
         self._selects = 0
 
     def count_select(self) -> None:
         """Count another SELECT.
 
         Raises:
-            NotUnderstood: there are too many. A CTE or view is copied for each place that reads it, so CTEs
+            NotUnderstood: there are too many. A CTE or view is copied for each occurrence, so CTEs
                 that read each other twice double their number with each level.
         """
         self._selects += 1
@@ -104,22 +104,22 @@ class BuildContext:
         return uid
 
     def number(self, tree: exp.Query) -> None:
-        """Number the places where tables are read, and mark casts. Copies keep both."""
+        """Number the occurrences of tables, and mark casts. Copies keep both."""
         mark_casts(tree, self.catalogue.collated_domains)
         for node in tree.find_all(exp.Table):
-            node.meta["origin"] = self._places
+            node.meta["origin"] = self._numbered
             if node.db:
-                self.places[self._places] = TableName(node.db, node.name)
-            self._places += 1
+                self.occurrences[self._numbered] = TableName(node.db, node.name)
+            self._numbered += 1
         for cte in unread(tree):
             for node in cte.find_all(exp.Table):
-                name = self.places.pop(node.meta["origin"], None)
+                name = self.occurrences.pop(node.meta["origin"], None)
                 self.unread |= set() if name is None else {name}
 
     def view(self, view: View) -> exp.Query:
         """A copy of a view's definition, to be rewritten in place.
 
-        Its SELECTs are marked with the view's name, because places in them are not in the user's text.
+        Its SELECTs are marked with the view's name, because locations in them are not in the user's text.
 
         Raises:
             NotUnderstood: it can't be parsed.

@@ -30,7 +30,7 @@ from cdc_daemon.errors import FeedError
 
 
 @dataclass(frozen=True)
-class JoinArm:
+class FromPart:
     """An item of FROM, or a join of items.
 
     Attributes:
@@ -52,9 +52,9 @@ class FromItems:
     def __init__(self, context: BuildContext, bodies: Bodies) -> None:
         self._context = context
         self._bodies = bodies
-        # The view whose definition is being read, and the place where the feed's query reads it.
+        # The view whose definition is being read, and the origin by which the feed's query reads it.
         self._view: TableName | None = None
-        self._place: int | None = None
+        self._read_at: int | None = None
 
     @property
     def in_view(self) -> bool:
@@ -66,14 +66,14 @@ class FromItems:
         from_ = tree.args.get("from_")
         if from_ is None:
             return
-        arm = self._item(select, from_.this)
+        part = self._item(select, from_.this)
         for join in tree.args.get("joins") or ():
-            arm = self._join(select, arm, join)
-        select.names.merged.update(arm.merged)
+            part = self._join(select, part, join)
+        select.names.merged.update(part.merged)
 
     # Joins
 
-    def _join(self, select: SelectBuilder, left: JoinArm, join: exp.Join) -> JoinArm:
+    def _join(self, select: SelectBuilder, left: FromPart, join: exp.Join) -> FromPart:
         side = (join.side or "").upper()
         if join.args.get("method") or join.args.get("match_condition"):
             raise NotUnderstood("NATURAL JOIN: name the columns with USING")
@@ -93,50 +93,50 @@ class FromItems:
         if outer is not None and subqueries:
             # A subquery in ON decides what matches: it counts among the sources of each side that may be
             # NULL.
-            arms = tuple(
+            extended = tuple(
                 side | subqueries if null else side
                 for side, null in zip(outer.sides, outer.nullable, strict=True)
             )
-            outer.sides = (arms[0], arms[1])
+            outer.sides = (extended[0], extended[1])
         merged = {**left.merged, **right.merged}
-        for name in (spelled(part) for part in join.args.get("using") or ()):
-            a = self._in_arm(select, left, name)
-            b = self._in_arm(select, right, name)
+        for name in (spelled(name) for name in join.args.get("using") or ()):
+            a = self._in_part(select, left, name)
+            b = self._in_part(select, right, name)
             select.used |= refs_of(a) | refs_of(b)
             equal = exp.EQ(this=a.copy(), expression=b.copy())
             select.conjuncts.extend(conjunct(equal, outer, span, select.names.types()))
             coalesce = exp.Anonymous(this="COALESCE", expressions=[a.copy(), b.copy()])
             merged[name] = coalesce if side == "FULL" else b if side == "RIGHT" else a
-        return JoinArm(span | subqueries, merged)
+        return FromPart(span | subqueries, merged)
 
-    def _in_arm(self, select: SelectBuilder, arm: JoinArm, name: str) -> Tree:
-        if name in arm.merged:
-            return arm.merged[name]
-        arms = [select.sources[uid] for uid in sorted(arm.uids)]
-        having = [source for source in arms if not source.subquery and name in source.columns]
+    def _in_part(self, select: SelectBuilder, part: FromPart, name: str) -> Tree:
+        if name in part.merged:
+            return part.merged[name]
+        within = [select.sources[uid] for uid in sorted(part.uids)]
+        having = [source for source in within if not source.subquery and name in source.columns]
         if len(having) != 1:
             raise select.names.unresolved(name, "USING", len(having))
         return marked(column(having[0].uid, name), of_column(having[0], name))
 
     # Items
 
-    def _item(self, select: SelectBuilder, node: Tree) -> JoinArm:
+    def _item(self, select: SelectBuilder, node: Tree) -> FromPart:
         joins = list(node.args.get("joins") or ())
         if isinstance(node, exp.Subquery) and not isinstance(node.this, (*QUERY, exp.Subquery, exp.Values)):
             if node.alias:
                 raise NotUnderstood(
                     f"a join with an alias of its own ({node.alias}): drop it, or write a derived table"
                 )
-            arm = self._item(select, node.this)
+            part = self._item(select, node.this)
         elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Subquery) and not node.alias:
-            arm = self._item(select, node.this)
+            part = self._item(select, node.this)
         else:
-            arm = self._source(select, node)
+            part = self._source(select, node)
         for join in joins:
-            arm = self._join(select, arm, join)
-        return arm
+            part = self._join(select, part, join)
+        return part
 
-    def _source(self, select: SelectBuilder, node: Tree) -> JoinArm:
+    def _source(self, select: SelectBuilder, node: Tree) -> FromPart:
         alias = node.alias_or_name
         if node.args.get("sample") is not None:
             raise NotUnderstood(
@@ -162,7 +162,7 @@ class FromItems:
         item.set("alias", exp.TableAlias(this=quoted(source.uid), columns=names))
         select.sources[source.uid] = source
         select.names.sources[alias] = source
-        return JoinArm(frozenset({source.uid}), {})
+        return FromPart(frozenset({source.uid}), {})
 
     def _named(self, select: SelectBuilder, node: exp.Table) -> Source:
         cte = select.ctes.get(node.name) if not node.db else None
@@ -200,16 +200,16 @@ class FromItems:
             table=table,
             real=dict(zip(visible, real, strict=True)),
             origin=node.meta["origin"],
-            place=node.meta["origin"] if self._place is None else self._place,
+            read_at=node.meta["origin"] if self._read_at is None else self._read_at,
         )
 
     def _viewed(self, node: exp.Table, view: View) -> Source:
         """A view as a derived table that routes may visit by the view's name."""
-        outside = self._view, self._place
+        outside = self._view, self._read_at
         self._view = view.name
-        self._place = node.meta["origin"] if self._place is None else self._place
+        self._read_at = node.meta["origin"] if self._read_at is None else self._read_at
         body = self._bodies.body(self._context.view(view), None, {})
-        self._view, self._place = outside
+        self._view, self._read_at = outside
         renamed = alias_columns(node)
         return Source(
             uid=self._context.take(node.alias_or_name),

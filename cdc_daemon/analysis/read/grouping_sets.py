@@ -106,7 +106,7 @@ def _replace(scope: Scope, tree: Tree, present: set[str], keys: frozenset[str]) 
     for child in list(tree.iter_expressions()):
         if isinstance(child, exp.Anonymous) and child.name.lower() == "grouping":
             bits = [render(key.unnest()) not in present for key in child.expressions]
-            number = sum(absent << place for place, absent in enumerate(reversed(bits)))
+            number = sum(absent << bit for bit, absent in enumerate(reversed(bits)))
             child.replace(exp.Literal.number(number))
         elif (text := render(child.unnest())) in keys:
             if text not in present:

@@ -13,7 +13,7 @@ from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, OuterJoin, Ref
 from cdc_daemon.analysis.read.conjuncts import IDENTICAL
 from cdc_daemon.analysis.read.names import type_of
 
-_Place: TypeAlias = tuple[str, str, OuterJoin | None, frozenset[str] | None]
+_Where: TypeAlias = tuple[str, str, OuterJoin | None, frozenset[str] | None]
 _Pairs: TypeAlias = dict[tuple[str, str], Conjunct]
 
 
@@ -51,9 +51,9 @@ def implied(
                     yield _equality(x, y, mine, theirs, q, identical=False)
 
 
-def _equalities(tables: Mapping[str, Source], conjuncts: Sequence[Conjunct]) -> Mapping[_Place, _Pairs]:
-    """Pairs of equal columns, by the two sources and by the place of the condition, in both directions."""
-    found: dict[_Place, _Pairs] = {}
+def _equalities(tables: Mapping[str, Source], conjuncts: Sequence[Conjunct]) -> Mapping[_Where, _Pairs]:
+    """Pairs of equal columns in both directions, by the two sources and the join of the condition."""
+    found: dict[_Where, _Pairs] = {}
     for q in conjuncts:
         # Two rows that agree by a coarser collation than the key's may be two rows.
         both = q.equated if q.carries else None

@@ -19,7 +19,7 @@ def never_null(tree: Tree, sources: Mapping[str, Source], joins: Sequence[OuterJ
     source = sources.get(tree.table) if isinstance(tree, exp.Column) else None
     if source is None or tree.name not in source.columns:
         return isinstance(tree, exp.Literal)
-    if any(join.nullable[arm] and source.uid in join.sides[arm] for join in joins for arm in (0, 1)):
+    if any(join.nullable[n] and source.uid in join.sides[n] for join in joins for n in (0, 1)):
         return False
     if source.table is not None:
         return source.table.columns[source.real[tree.name]].not_null

@@ -15,7 +15,7 @@ from cdc_daemon.analysis.read.names import NameScope
 def read_recursion(
     context: BuildContext, bodies: Bodies, name: str, cte: Cte, around: NameScope | None
 ) -> tuple[Recursion, exp.Select]:
-    """The scopes of a recursive CTE, and a SELECT that yields its rows, for one place that reads it.
+    """The scopes of a recursive CTE, and a SELECT that yields its rows, for one occurrence of it.
 
     Raises:
         NotUnderstood: a step does more than join further rows to the row before.

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from cdc_daemon.analysis.model.dialect import Tree
-from cdc_daemon.analysis.model.scopes import Chosen, Conjunct, Membership, OuterJoin, Ref, Source, refs_of
+from cdc_daemon.analysis.model.scopes import (
+    Conjunct,
+    Membership,
+    OuterJoin,
+    Ref,
+    Source,
+    SubqueryEquality,
+    refs_of,
+)
 from cdc_daemon.analysis.read.conjuncts import members
 from cdc_daemon.analysis.read.functions import Functions
 
@@ -53,7 +61,7 @@ def chosen_by(
     functions: Functions,
     join: OuterJoin | None,
     span: frozenset[str] | None,
-) -> Chosen | None:
+) -> SubqueryEquality | None:
     """A condition `x = (subquery)` or `x IN (subquery)`; None for any other condition.
 
     Args:
@@ -68,29 +76,29 @@ def chosen_by(
         return None
     uids = {id(source.query): uid for uid, source in sources.items() if source.query is not None}
     for side, other in orders:
-        left, among = members(side), _among(other, uids, functions)
-        if among is None or not all(map(functions.of_one_row, left)):
+        left, candidates = members(side), _candidates(other, uids, functions)
+        if candidates is None or not all(map(functions.of_one_row, left)):
             continue
-        queries = [sources[each] for each in among if isinstance(each, str)]
+        queries = [sources[each] for each in candidates if isinstance(each, str)]
         if not queries or any(len(source.columns) != len(left) for source in queries):
             continue
         refs = frozenset[Ref]().union(
             *map(refs_of, left),
             *(source.outer for source in queries),
-            *(refs_of(each) for each in among if not isinstance(each, str)),
+            *(refs_of(each) for each in candidates if not isinstance(each, str)),
         )
-        return Chosen(left, among, Conjunct(tree, refs, join=join, span=span))
+        return SubqueryEquality(left, candidates, Conjunct(tree, refs, join=join, span=span))
     return None
 
 
-def _among(tree: Tree, uids: Mapping[int, str], functions: Functions) -> tuple[str | Tree, ...] | None:
+def _candidates(tree: Tree, uids: Mapping[int, str], functions: Functions) -> tuple[str | Tree, ...] | None:
     """The candidates for the value of an expression: its subqueries, and other arguments of COALESCE."""
     while isinstance(tree, (exp.Paren, exp.Subquery, exp.Any)):
         tree = tree.this
     if id(tree) in uids:
         return (uids[id(tree)],)
     if isinstance(tree, exp.Anonymous) and tree.name.lower() == "coalesce":
-        found = [_among(each, uids, functions) for each in tree.expressions]
+        found = [_candidates(each, uids, functions) for each in tree.expressions]
         if all(each is not None for each in found):
             return tuple(one for each in found if each is not None for one in each)
         return None

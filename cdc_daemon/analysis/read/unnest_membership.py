@@ -31,7 +31,7 @@ def elements(
         if source is None or source.item is None or not source.outer or _reads_tables(source):
             continue
         if not any(outer.source in sources for outer in source.outer):
-            yield _among(source, source.item, ref, take("elements"))
+            yield _as_membership(source, source.item, ref, take("elements"))
 
 
 def _reads_tables(source: Source) -> bool:
@@ -39,7 +39,7 @@ def _reads_tables(source: Source) -> bool:
     return any(each.table is not None for scope in within for each in scope.sources.values())
 
 
-def _among(source: Source, item: Tree, ref: Ref, alias: str) -> Conjunct:
+def _as_membership(source: Source, item: Tree, ref: Ref, alias: str) -> Conjunct:
     lateral = isinstance(item, exp.Lateral)
     item = exp.Table(this=item.this, ordinality=item.args.get("ordinality")) if lateral else item
     item = item.copy()
@@ -50,4 +50,4 @@ def _among(source: Source, item: Tree, ref: Ref, alias: str) -> Conjunct:
         expressions=[exp.Literal.number(1)], from_=exp.From(this=item), where=exp.Where(this=same)
     )
     refs = frozenset({ref, *source.outer})
-    return Conjunct(exp.Exists(this=query), refs, span=frozenset({source.uid}), loose=True)
+    return Conjunct(exp.Exists(this=query), refs, span=frozenset({source.uid}), by_equality=True)

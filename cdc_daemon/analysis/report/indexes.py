@@ -36,18 +36,18 @@ def create_index(visit: Visit, table: Table) -> str | None:
 def missing_indexes(analysis: Analysis, catalogue: Catalogue) -> Iterator[Verdict]:
     """Yield a warning for each lookup without an index, once for each index."""
     told: set[str] = set()
-    for visit, reader, place in _lookups(analysis, catalogue):
+    for visit, reader, location in _lookups(analysis, catalogue):
         create = _wanted(visit, catalogue)
         if create is None or create in told:
             continue
         told.add(create)
         by = ", ".join(visit.columns or visit.expressions)
         what = f"{reader} reads all of {visit.table}: no index begins with {by}"
-        yield Verdict("missing-index", what, create, *place)
+        yield Verdict("missing-index", what, create, *location)
 
 
 def _lookups(analysis: Analysis, catalogue: Catalogue) -> Iterator[tuple[Visit, str, _LineColumn]]:
-    """Yield each lookup that needs an index, its user, and its place in the user's text."""
+    """Yield each lookup that needs an index, its user, and its location in the user's text."""
     for occurrence in analysis.occurrences:
         for route in occurrence.routes:
             for visit in route.visits:
@@ -56,13 +56,13 @@ def _lookups(analysis: Analysis, catalogue: Catalogue) -> Iterator[tuple[Visit, 
     if all(_wanted(visit, catalogue) is not None for visit in analysis.lookups):
         yield from ((visit, _RECOMPUTATION, (None, None)) for visit in analysis.lookups[:1])
     for visit in analysis.joined_lookups:
-        yield visit, _RECOMPUTATION, _place(analysis, visit)
+        yield visit, _RECOMPUTATION, _location(analysis, visit)
 
 
-def _place(analysis: Analysis, visit: Visit) -> _LineColumn:
-    """The place where the query reads the table, if there is only one."""
-    places = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
-    return places.pop() if len(places) == 1 else (None, None)
+def _location(analysis: Analysis, visit: Visit) -> _LineColumn:
+    """The location where the query reads the table, if there is only one."""
+    locations = {(each.line, each.column) for each in analysis.occurrences if each.table == visit.table}
+    return locations.pop() if len(locations) == 1 else (None, None)
 
 
 def _wanted(visit: Visit, catalogue: Catalogue) -> str | None:

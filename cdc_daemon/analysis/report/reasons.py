@@ -1,4 +1,4 @@
-"""The reason why a route binds less than the entity: the construct, its place, and the remedy."""
+"""The reason why a route binds less than the entity: the construct, its location, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlglot import exp
 from cdc_daemon.analysis.derive.route_builder import Fragment
 from cdc_daemon.analysis.model.dialect import Tree, render
 from cdc_daemon.analysis.model.scopes import Body, Conjunct, Construct, Recursion, Scope, Source, fold
-from cdc_daemon.analysis.source_text import Place, Places
+from cdc_daemon.analysis.source_text import Location, Locations
 
 _LONGEST = 60
 
 
 def reason(
-    fragment: Fragment, body: Body, outputs: Sequence[int], missing: Sequence[str], places: Places
+    fragment: Fragment, body: Body, outputs: Sequence[int], missing: Sequence[str], locations: Locations
 ) -> str:
     """The reason why a route does not yield some columns of the entity.
 
@@ -25,7 +25,7 @@ def reason(
         missing: their names.
     """
     if fragment.notes:
-        return "; ".join(_told(note, places) for note in fragment.notes)
+        return "; ".join(_told(note, locations) for note in fragment.notes)
     computed = [name for n, name in zip(outputs, missing, strict=True) if not _bindable(body, n)]
     if computed:
         return (
@@ -35,20 +35,20 @@ def reason(
     return _unconnected(body, fragment.source, ", ".join(missing))
 
 
-def _told(note: Construct | str, places: Places) -> str:
+def _told(note: Construct | str, locations: Locations) -> str:
     if isinstance(note, str):
         return note
-    place = place_of(note, places)
-    return f"{note.what}{f' at {place.line}:{place.column}' if place else ''} {note.remedy}"
+    location = location_of(note, locations)
+    return f"{note.what}{f' at {location.line}:{location.column}' if location else ''} {note.remedy}"
 
 
-def place_of(construct: Construct, places: Places) -> Place | None:
+def location_of(construct: Construct, locations: Locations) -> Location | None:
     """The place of a construct in the user's text; None if it is unknown, or in a view."""
     if construct.node is None:
         return None
     if construct.words:
-        return places.of_keyword(construct.words, construct.node)
-    return places.of_call(construct.node)
+        return locations.of_keyword(construct.words, construct.node)
+    return locations.of_call(construct.node)
 
 
 def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0911 # one for each reason
@@ -79,7 +79,7 @@ def _unconnected(body: Body, changed: Source, wanted: str) -> str:  # noqa: PLR0
                 f"nothing where {source.alias} reads {changed.alias} refers to a row around it, so a change "
                 "concerns every one: compare a column there for equality with one of the query around"
             )
-        chosen = [each for each in scope.chosen if source.uid in each.condition.sources]
+        chosen = [each for each in scope.subquery_equalities if source.uid in each.condition.sources]
         if chosen and not tied:
             return (
                 f"no condition leads from {changed.alias} to {wanted} but one with a subquery, which chooses "

@@ -198,19 +198,19 @@ def _fields(document: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if document is None:
         return found
-    place = _skip(document, 1)
-    while document[place] != "}":
-        name, place = _DECODER.raw_decode(document, place)
-        start = _skip(document, _skip(document, place) + 1)
+    at = _skip(document, 1)
+    while document[at] != "}":
+        name, at = _DECODER.raw_decode(document, at)
+        start = _skip(document, _skip(document, at) + 1)
         _, end = _DECODER.raw_decode(document, start)
         found[name] = document[start:end]
-        place = _skip(document, end)
-        if document[place] == ",":
-            place = _skip(document, place + 1)
+        at = _skip(document, end)
+        if document[at] == ",":
+            at = _skip(document, at + 1)
     return found
 
 
-def _skip(text: str, place: int) -> int:
-    while text[place] in " \t\r\n":
-        place += 1
-    return place
+def _skip(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at

@@ -74,7 +74,7 @@ class Waiting:
 
     Attributes:
         route: `direct`, `join`, `partial` or `all`.
-        alias: the place in the query where the table is read.
+        alias: the occurrence of the table in the query.
         rows: number of changed rows that reach the document; None if all that waits in the table does.
         since: when the oldest unread entry of the table was written.
     """

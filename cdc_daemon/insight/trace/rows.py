@@ -33,7 +33,7 @@ class Way:
     """A route from the row to entities of a feed.
 
     Attributes:
-        alias: the place in the query where the table is read.
+        alias: the occurrence of the table in the query.
         route: `direct`, `join`, `partial` or `all`.
         entities: number of entities that it reaches, at most `MOST_ENTITIES`; None for all entities.
         failed: why it could not be followed.
@@ -177,14 +177,14 @@ def _delta(
         )
     if not set(links) <= set(where):
         return None
-    places = {column: n for n, column in enumerate(where, start=1)}
+    numbers = {column: n for n, column in enumerate(where, start=1)}
     return statement(
         "trace.given_row",
         links=sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(
                 collated(
                     sql.SQL("{}::{}").format(
-                        sql.Placeholder(f"row_{places[name]}"), type_name(table.columns[name].type)
+                        sql.Placeholder(f"row_{numbers[name]}"), type_name(table.columns[name].type)
                     ),
                     table.columns[name].collation,
                 ),

@@ -83,7 +83,7 @@ def read_unread(connection: Connection, plan: FeedPlan, cursor: str, entity: Seq
             raise
         return Unread(tuple(whole), failure(error))
     reached = [
-        _waiting(*legs[place], count, found[str(legs[place][0].table)]) for place, count in counts if count
+        _waiting(*legs[number], count, found[str(legs[number][0].table)]) for number, count in counts if count
     ]
     return Unread((*reached, *whole))
 
@@ -105,16 +105,18 @@ def _sources_with_entries(connection: Connection, plan: FeedPlan, cursor: str) -
     query = _UNION.join(
         statement(
             "trace.has_unread",
-            place=sql.Literal(place),
+            number=sql.Literal(number),
             unread=statement("changelog.unread", changelog=sql.Identifier(changelog)),
         )
-        for place, (_, changelog) in enumerate(tables)
+        for number, (_, changelog) in enumerate(tables)
     )
-    places: list[int] = [place for (place,) in connection.execute(query, {"since": cursor})]
-    if not places:
+    numbers: list[int] = [number for (number,) in connection.execute(query, {"since": cursor})]
+    if not numbers:
         return {}
     installed = read_installed(connection).sources
-    return {tables[place][0]: _as_captured(connection, plan, tables[place][0], installed) for place in places}
+    return {
+        tables[number][0]: _as_captured(connection, plan, tables[number][0], installed) for number in numbers
+    }
 
 
 def _as_captured(
@@ -139,13 +141,13 @@ def _count(
     cursor: str,
     entity: Sequence[str],
 ) -> list[tuple[int, int]]:
-    """Return the place of each leg with the number of changed rows that reach the entity by it."""
+    """Return the number of each leg with the number of changed rows that reach the entity by it."""
     feed = plan.definition
     few = sum(entries.rows for entries in found.values()) <= FEW_ROWS
     query = _UNION.join(
         statement(
             "trace.reached",
-            place=sql.Literal(place),
+            number=sql.Literal(number),
             routed=statement(
                 "feed.route",
                 delta=resolve.narrowed(
@@ -159,7 +161,7 @@ def _count(
                 equals(feed, name, "r", f"entity_{feed.entity.index(name) + 1}") for name in route.bound
             ),
         )
-        for place, (occurrence, route) in enumerate(legs)
+        for number, (occurrence, route) in enumerate(legs)
     )
     with connection.transaction():
         with names_found_in(connection, feed.definition_path):

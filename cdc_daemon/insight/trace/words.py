@@ -66,8 +66,8 @@ def _sink_fails(facts: Facts, sink: Sink) -> str:
 
 
 def _snapshot(_: Facts, sink: Sink) -> str:
-    place = "has not reached this key" if sink.snapshot == "under way" else "has not begun"
-    return f"Waiting: sink {sink.name} gets a full snapshot, which {place}"
+    progress = "has not reached this key" if sink.snapshot == "under way" else "has not begun"
+    return f"Waiting: sink {sink.name} gets a full snapshot, which {progress}"
 
 
 def _undelivered(facts: Facts, sink: Sink) -> str:
@@ -135,12 +135,12 @@ def _query_fails(facts: Facts) -> str:
 
 
 def _backlog(facts: Facts) -> str:
-    place = facts.backlog
-    if place is None:
+    waiting = facts.backlog
+    if waiting is None:
         return "Waiting: in the backlog"
-    when = f", its turn comes in about {duration(place.seconds)}" if place.seconds is not None else ""
-    ahead = counted(place.ahead, "entity", "entities")
-    return f"Waiting: in the backlog behind {ahead} ({place.reason}){when}"
+    when = f", its turn comes in about {duration(waiting.seconds)}" if waiting.seconds is not None else ""
+    ahead = counted(waiting.ahead, "entity", "entities")
+    return f"Waiting: in the backlog behind {ahead} ({waiting.reason}){when}"
 
 
 def _unread(facts: Facts) -> str:

@@ -265,8 +265,8 @@ class HttpSettings(FormattedSettings, TlsSettings, frozen=True):
         """Limits of batches and of the rate. The latency of the target is unknown."""
         return Limits(self.batch_records, self.batch_bytes, self.requests_per_second, ending_requests=1)
 
-    def place(self) -> tuple[str, ...]:
-        """Return the URL (see `SinkSettings.place`)."""
+    def address(self) -> tuple[str, ...]:
+        """Return the URL (see `SinkSettings.address`)."""
         return (self.url,)  # with its query, which may name the target
 
     def open(self, name: str) -> HttpSink:

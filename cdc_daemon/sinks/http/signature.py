@@ -21,15 +21,15 @@ def keys(secrets: str) -> Sequence[bytes]:
         ValueError: a secret has another form. The message has its position and does not repeat it.
     """
     found: list[bytes] = []
-    for place, secret in enumerate(secrets.split(), start=1):
+    for number, secret in enumerate(secrets.split(), start=1):
         if not secret.startswith(PREFIX):
-            raise ValueError(f"must begin with {PREFIX} (secret {place})")
+            raise ValueError(f"must begin with {PREFIX} (secret {number})")
         try:
             key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
         except (binascii.Error, ValueError):
-            raise ValueError(f"must go on in base64 after {PREFIX} (secret {place})") from None
+            raise ValueError(f"must go on in base64 after {PREFIX} (secret {number})") from None
         if not 24 <= len(key) <= 64:
-            raise ValueError(f"must have 24 to 64 bytes in base64 (secret {place} has {len(key)})")
+            raise ValueError(f"must have 24 to 64 bytes in base64 (secret {number} has {len(key)})")
         found.append(key)
     if not found:
         raise ValueError("must not be empty")

@@ -30,11 +30,11 @@ FILTERED = (
         "a condition above an outer join may see NULLs in place of the row: it is no filter of it",
         "keeps_out",
         """\
-if join.nullable[arm] and not within:
+if join.nullable[n] and not within:
     return False  # above the join: the condition may see NULLs instead of the row
 """,
         """\
-if join.nullable[arm] and not within:
+if join.nullable[n] and not within:
     pass  # above the join: the condition may see NULLs instead of the row
 """,
         killed_by=("test_filters",),
@@ -43,11 +43,11 @@ if join.nullable[arm] and not within:
         "the ON of an outer join filters no row of the side that it keeps",
         "keeps_out",
         """\
-if q.join is join and join.nullable[1 - arm]:
+if q.join is join and join.nullable[1 - n]:
     return False  # this join keeps the row without a match
 """,
         """\
-if q.join is join and join.nullable[1 - arm]:
+if q.join is join and join.nullable[1 - n]:
     pass  # this join keeps the row without a match
 """,
         killed_by=("test_filters",),
@@ -55,14 +55,14 @@ if q.join is join and join.nullable[1 - arm]:
     Mutation(
         "a condition inside of the nullable side filters it",
         "keeps_out",
-        "q.join is join or (q.span is not None and q.span <= join.sides[arm])",
+        "q.join is join or (q.span is not None and q.span <= join.sides[n])",
         "q.join is join",
         killed_by=("test_filters",),
     ),
     Mutation(
         "of an OR all is moved or nothing",
         "_Reader.implied",
-        "len(known) == len(arms)",
+        "len(known) == len(operands)",
         "known",
         killed_by=("test_filters",),
     ),

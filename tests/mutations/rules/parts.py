@@ -69,8 +69,8 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
     Mutation(
         "a table that the feed declares for a function means every entity",
         "completed",
-        "(*placed, *_declared(query, catalogue))",
-        "placed",
+        "(*located, *_declared(query, catalogue))",
+        "located",
         killed_by=("test_completed",),
     ),
     Mutation(
@@ -166,8 +166,8 @@ except Exception as error:  # whatever a defect raises, the feed must not be los
     ),
     Mutation(
         "a table of a query that is not understood has its first place",
-        "_placed",
-        "place is None",
+        "_located",
+        "location is None",
         "True",
         killed_by=("test_completed",),
     ),

@@ -45,8 +45,8 @@ PRECISE = (
     for state, holding in every
     if not any(never(q.tree) for q in holding)
     for path in _paths(plan, state, source.uid, start, extra, holding)
-    for further in _through_chosen(
-        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
+    for further in _through_subquery_equality(
+        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.subquery_equalities
     )
 ]
 """,
@@ -55,8 +55,8 @@ PRECISE = (
     further
     for state, holding in every
     for path in _paths(plan, state, source.uid, start, extra, holding)
-    for further in _through_chosen(
-        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.chosen
+    for further in _through_subquery_equality(
+        _Progress(plan, state, path, fragment, extra), source.uid, plan.scope.subquery_equalities
     )
 ]
 """,
@@ -106,7 +106,7 @@ PRECISE = (
     ),
     Mutation(
         "each subquery in a COALESCE may have chosen the row",
-        "_among",
+        "_candidates",
         'isinstance(tree, exp.Anonymous) and tree.name.lower() == "coalesce"',
         "False",
         killed_by=("latest_rows",),
@@ -142,9 +142,9 @@ PRECISE = (
     Mutation(
         "a condition outside of an outer join holds with the NULLs that it saw",
         "JoinState.null_sources",
-        "nulls |= side if state == arm else frozenset()",
+        "nulls |= side if state == n else frozenset()",
         """\
-if state == arm:
+if state == n:
     return None
 """,
         killed_by=("full_joins", "outer_joins"),

@@ -187,7 +187,7 @@ if table.unlogged:
     ),
     Mutation(
         "a keyword has its place",
-        "place_of",
+        "location_of",
         """\
 if construct.words:
     ...
@@ -200,7 +200,7 @@ if False:
     ),
     Mutation(
         "what a view wrote has no place",
-        "place_of",
+        "location_of",
         """\
 if construct.node is None:
     return None

@@ -129,14 +129,14 @@ if False:
     ),
     Mutation(
         "a table behind a view has the view's place",
-        "LintContext.place_of",
+        "LintContext.location_of",
         "waiting += readers",
         "pass",
         killed_by=("views",),
     ),
     Mutation(
         "a call in a view is told at the view",
-        "LintContext.places_of",
+        "LintContext.locations_of",
         "any(_calls(tree, function))",
         "False",
         killed_by=("views",),
@@ -215,37 +215,37 @@ if table.row_security:
     Mutation(
         "a view behind another is read with its owner's rights",
         "_views",
-        "not view.readable and place is not None",
+        "not view.readable and location is not None",
         "not view.readable",
         killed_by=("views",),
     ),
     Mutation(
         "a view that may be read is not told",
         "_views",
-        "not view.readable and place is not None",
-        "place is not None",
+        "not view.readable and location is not None",
+        "location is not None",
         killed_by=("views",),
     ),
     Mutation(
         "a call that the definition lacks is looked for by its name",
-        "LintContext.places_of",
-        "self.places.of_name(function.name, called=True)",
+        "LintContext.locations_of",
+        "self.locations.of_name(function.name, called=True)",
         "None",
         killed_by=("functions",),
     ),
     Mutation(
         "a call whose place is known is told there alone",
-        "LintContext.places_of",
+        "LintContext.locations_of",
         """\
 if known:
     yield from known
 else:
-    yield self.places.of_name(function.name, called=True)
+    yield self.locations.of_name(function.name, called=True)
 """,
         """\
 yield from known
 if True:
-    yield self.places.of_name(function.name, called=True)
+    yield self.locations.of_name(function.name, called=True)
 """,
         killed_by=("functions",),
     ),

@@ -32,7 +32,7 @@ if isinstance(tree, _STRICT) and true_of_none(tree):
     Mutation(
         "the case of a witness stands for that of a match, too",
         "JoinState.null_sources",
-        "state is None or (state == arm and self.changed in side and join not in self.also_matched)",
+        "state is None or (state == n and self.changed in side and join not in self.also_matched)",
         "state is None",
         killed_by=("where on the nullable side",),
     ),
@@ -86,7 +86,7 @@ if join.nullable[1 - own]:
     Mutation(
         "an entity that another join may leave NULL has a route for that case",
         "_options",
-        "yield from arms",
+        "yield from nullable",
         "pass",
         killed_by=(
             "entity beyond a left join",

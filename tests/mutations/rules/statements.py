@@ -17,9 +17,9 @@ STATED = (
     ),
     Mutation(
         "an aggregate that is taken apart yields several rows, or none",
-        "_Clocks._select",
-        "aggregates_all_rows(tree, tree.expressions) and not self._yields_several(tree)",
-        "aggregates_all_rows(tree, tree.expressions)",
+        "Clocks._select",
+        "aggregates_all_rows(select, scope.outputs) and not several",
+        "aggregates_all_rows(select, scope.outputs)",
         killed_by=("clocks",),
     ),
     Mutation(

@@ -76,7 +76,7 @@ if False:
     Mutation(
         "a construct has its place",
         "_told",
-        "f' at {place.line}:{place.column}' if place else ''",
+        "f' at {location.line}:{location.column}' if location else ''",
         "f' at {place.line}:{place.column}' if False else ''",
         killed_by=("test_reasons",),
     ),

@@ -35,7 +35,7 @@ TOLD = (
     ),
     Mutation(
         "a word of the session or the clock is told of views, too",
-        "LintContext.places_of_word",
+        "LintContext.locations_of_word",
         "SqlText(view.definition).keywords(word)",
         "False",
         killed_by=("views", "clocks"),

@@ -8,8 +8,8 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.model.scopes import Construct
-from cdc_daemon.analysis.report.reasons import place_of
-from cdc_daemon.analysis.source_text import Places, SqlText
+from cdc_daemon.analysis.report.reasons import location_of
+from cdc_daemon.analysis.source_text import Locations, SqlText
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 
@@ -163,7 +163,7 @@ def test_more_outer_joins_than_can_be_told_apart_are_to_blame_themselves() -> No
 def test_what_a_view_wrote_has_no_place_in_the_text_of_the_query() -> None:
     text = SqlText("SELECT p.id FROM shop.product p LIMIT 1")
 
-    assert place_of(Construct("LIMIT", "", None, ("limit",)), Places(text, text)) is None
+    assert location_of(Construct("LIMIT", "", None, ("limit",)), Locations(text, text)) is None
 
 
 @pytest.mark.parametrize(
