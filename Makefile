@@ -25,7 +25,7 @@ endif
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers bench bench-precision clean
+.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers bench bench-precision screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -74,6 +74,9 @@ test-containers: $(VENV)/installed-dev ## The integration tests on a server in D
 
 bench: $(VENV)/installed-dev ## Measure, and print the ratios
 	$(BIN)/python -m bench
+
+screenshots: $(VENV)/installed-dev test-servers ## Pictures of every page of the dashboard, in out/screenshots (SCREENSHOTS_SHOPS=living,crowded,empty)
+	$(BIN)/python -m tests.browser.screenshots
 
 bench-precision: $(VENV)/installed-dev ## How many entities are recomputed for one that changes, query by query
 	$(BIN)/python -m bench.precision

@@ -16,6 +16,7 @@ import psycopg
 from bench import (
     capture,
     commerce,
+    dashboard,
     dead_sink,
     first_sync,
     growth,
@@ -47,6 +48,7 @@ MEASUREMENTS: Mapping[str, Callable[[Place], Iterator[Figure]]] = {
     "sinks": sinks.measure,
     "growth": growth.measure,
     "commerce": commerce.measure,
+    "dashboard": dashboard.measure,
     "dead-sink": dead_sink.measure,
     "idle": idle.measure,
     "status": status.measure,

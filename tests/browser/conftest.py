@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.browser.browser import Viewer, viewer
 from tests.browser.living_shop import LivingShop, living_shop
 from tests.support import servers
 
 
 @pytest.fixture(scope="module")
 def shop(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingShop]:
-    """A shop with one of each trouble, and its daemon."""
-    folder: Path = tmp_path_factory.mktemp("shop")
-    with server.fresh_database() as dsn, living_shop(folder, dsn) as shop:
+    """A shop with one of each trouble, and its daemon, whose dashboard lets everybody act."""
+    with (
+        server.fresh_database() as dsn,
+        living_shop(tmp_path_factory.mktemp("shop"), dsn, http="actions = true") as shop,
+    ):
         yield shop
+
+
+@pytest.fixture(scope="module")
+def shown(shop: LivingShop) -> Iterator[Viewer]:
+    """A browser at the shop's daemon."""
+    with viewer(shop.address) as found:
+        yield found

@@ -28,6 +28,7 @@ function replace(fragment, html) {
   const scrolled = [...fragment.querySelectorAll(".wide")].map((each) => each.scrollLeft);
   fragment.replaceWith(fresh);
   [...fresh.querySelectorAll(".wide")].forEach((each, n) => (each.scrollLeft = scrolled[n] ?? 0));
+  letScroll(fresh);
   if (path) path.reduce((node, n) => node?.children[n], fresh)?.focus({ preventScroll: true });
   document.dispatchEvent(new CustomEvent("fragment", { detail: fresh }));
 }
@@ -39,6 +40,19 @@ function placeOf(fragment, node) {
   }
   return path;
 }
+
+// A table that is wider than the screen takes the focus, so that the arrow keys scroll it.
+function letScroll(around) {
+  for (const each of around.querySelectorAll(".wide")) {
+    if (each.scrollWidth <= each.clientWidth) continue;
+    each.tabIndex = 0;
+    each.setAttribute("role", "group");
+    each.setAttribute("aria-label", "Table that scrolls sideways");
+  }
+}
+
+letScroll(document);
+addEventListener("resize", () => letScroll(document));
 
 if (live && document.querySelector("[data-live][id]")) {
   const source = new EventSource(live);

@@ -1,0 +1,78 @@
+"""Each page of the route table, in a living shop, as persons look at it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.addresses import addresses
+from tests.browser.browser import (
+    NARROW,
+    Look,
+    Viewer,
+    barriers,
+    culprits,
+    focus_is_visible,
+    focused,
+    overflow,
+)
+
+EACH = pytest.mark.parametrize("address", [address for _, address in addresses()])
+
+LIGHT, DARK, TELEPHONE, PLAIN = Look(), Look("dark"), Look(width=NARROW), Look(scripts=False)
+
+_MOST_STOPS = 12
+"""How many stops of the Tab key are looked at on a page: the frame, and the first of its own."""
+
+
+@EACH
+def test_a_page_is_sound(shown: Viewer, address: str) -> None:
+    """No fault of a script, no request to another host, no markup from names; no barrier, in both themes."""
+    for look in (LIGHT, DARK):
+        page = shown.open(address, look)
+        assert barriers(page) == [], look
+        assert page.locator("h1").count() == 1
+        assert page.evaluate("typeof hacked") == "undefined", "a name or an answer runs as a script"
+        assert page.locator("[src=x], i:text-is('label'), b:text-is('shelf')").count() == 0
+        noted = shown.noted(look)
+        assert noted.foreign == []
+        assert noted.faults == []
+
+
+@EACH
+def test_a_page_fits_a_telephone(shown: Viewer, address: str) -> None:
+    page = shown.open(address, TELEPHONE)
+    assert overflow(page) <= 0, culprits(page)
+    assert barriers(page) == [], "targets of a finger, for example"
+
+
+@EACH
+def test_a_page_can_be_read_without_scripts(shown: Viewer, address: str) -> None:
+    page = shown.open(address, LIGHT)
+    with_scripts = _headings(page)
+    plain = shown.open(address, PLAIN)
+    assert _headings(plain) == with_scripts
+    assert plain.locator("a:text-is('Reload')").is_visible(), "a page that is not live can be loaded again"
+
+
+def _headings(page: Page) -> list[str]:
+    """What a page is made of: its headings, and the heads of its rows and columns."""
+    return page.locator("main :is(h1, h2, h3, th)").all_inner_texts()
+
+
+@EACH
+def test_a_page_is_used_by_keyboard(shown: Viewer, address: str) -> None:
+    page = shown.open(address, LIGHT)
+    page.keyboard.press("Tab")
+    assert focused(page).startswith("a Skip"), "the way past the menu comes first"
+    seen = [focused(page)]
+    for _ in range(_MOST_STOPS):
+        assert focus_is_visible(page), seen
+        page.keyboard.press("Tab")
+        if not focused(page):
+            break  # behind the last stop
+        seen.append(focused(page))
+    assert len(seen) > 2
+    page.locator("a:has-text('Skip')").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "MAIN"
