@@ -35,7 +35,7 @@ THEMES = (
     "orders",
     "views",
     "indexes",
-    *("strangers", "paths"),
+    *("foreign_code", "paths"),
 )
 
 

@@ -63,7 +63,7 @@ class Calls(Cursor):
     """Reads calls."""
 
     def call(self, names: list[exp.Identifier]) -> Tree:
-        """A function's call, from its first parenthesis on, with FILTER, WITHIN GROUP and OVER.
+        """Read a call from its first parenthesis on, with FILTER, WITHIN GROUP and OVER.
 
         Args:
             names: the function's name, with its schema in front.
@@ -71,7 +71,7 @@ class Calls(Cursor):
         return self.further_call(self.plain_call(names))
 
     def plain_call(self, names: list[exp.Identifier]) -> Tree:
-        """A function's call up to its closing parenthesis."""
+        """Read a call up to its closing parenthesis."""
         name = names[-1]
         plain = len(names) == 1 and not name.args.get("quoted")
         keywords = _KEYWORDS.get(name.name.upper()) if plain else None
@@ -179,7 +179,7 @@ class Calls(Cursor):
     # Aggregates and windows
 
     def further_call(self, call: Tree) -> Tree:
-        """A call with what may follow it."""
+        """Read the clauses after a call."""
         if self._take("WITHIN", "GROUP", "("):
             self._expect("ORDER", "BY")
             call = exp.WithinGroup(this=call, expression=self.order_by())

@@ -54,7 +54,7 @@ class Cursor:
     # What the grammar's parts need of each other
 
     def expression(self, least: int = 0, *, restricted: bool = False) -> Tree:
-        """An expression (a_expr) whose operators bind at least so tightly.
+        """Read an expression (a_expr) whose operators bind at least as tightly as level `least`.
 
         Args:
             restricted: a b_expr, which may be followed by AND.
@@ -62,19 +62,19 @@ class Cursor:
         raise NotImplementedError
 
     def primary(self) -> Tree:
-        """An operand (c_expr) with its subscripts, fields and casts."""
+        """Read an operand (c_expr) with its subscripts, fields and casts."""
         raise NotImplementedError
 
     def query(self) -> Tree:
-        """A SELECT, VALUES or set operation, without parentheses around it."""
+        """Read a SELECT, VALUES or set operation without parentheses around it."""
         raise NotImplementedError
 
     def type_name(self) -> exp.DataType:
-        """A type."""
+        """Read the name of a type."""
         raise NotImplementedError
 
     def order_by(self) -> exp.Order:
-        """What follows ORDER BY."""
+        """Read the keys of an ORDER BY."""
         raise NotImplementedError
 
     # Tokens

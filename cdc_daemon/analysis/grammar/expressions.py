@@ -53,7 +53,7 @@ class Expressions(Cursor):
     """Reads expressions."""
 
     def expression(self, least: int = 0, *, restricted: bool = False) -> Tree:
-        """An expression whose operators bind at least so tightly; see `Cursor`."""
+        """Read an expression whose operators bind at least as tightly as level `least`; see `Cursor`."""
         left = self._operand(restricted=restricted)
         while (found := self._further(left, least, restricted=restricted)) is not None:
             left = found

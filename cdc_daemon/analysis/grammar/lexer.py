@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 
 class SyntaxFault(Exception):
-    """The text is not what the grammar knows; `str()` says where and what stands there."""
+    """The grammar does not know the text. `str()` names the position and the token there."""
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kinds of tokens."""
 
     WORD = auto()
     """A keyword, or a name without quotes."""

@@ -1,4 +1,4 @@
-"""How tightly PostgreSQL's operators bind, from the loosest to the tightest (gram.y)."""
+"""The precedence of PostgreSQL's operators, from the lowest to the highest (gram.y)."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ _LEVELS: dict[type[exp.Expr], int] = {
 
 
 def level(tree: exp.Expr) -> int | None:
-    """How tightly the operator at the top of an expression binds; None for what is no operator."""
+    """Return the precedence of the operator at the root of an expression; None if it is no operator."""
     return _LEVELS.get(type(tree))

@@ -36,11 +36,11 @@ class Primaries(Cursor):
     _queries: dict[int, tuple[exp.Subquery, int] | None]
 
     def call(self, names: list[exp.Identifier]) -> Tree:
-        """A function's call, from its first parenthesis on."""
+        """Read a call from its first parenthesis on."""
         raise NotImplementedError
 
     def primary(self) -> Tree:
-        """An operand with its subscripts, fields and casts."""
+        """Read an operand with its subscripts, fields and casts."""
         found = self._base()
         while True:
             if self._take("::"):
@@ -95,7 +95,7 @@ class Primaries(Cursor):
     # Parentheses
 
     def parenthesised_query(self) -> exp.Subquery | None:
-        """A query in parentheses; None, and nothing read, where there is none.
+        """Read a query in parentheses; None, with nothing read, if there is none.
 
         Each is read once. Where the text goes on otherwise than a query does (`((SELECT 1) + 1)`), the outer
         parentheses are read again as an expression, and the inner query is taken from here: without this,

@@ -15,7 +15,7 @@ _SET_OPERATIONS = {"UNION": exp.Union, "EXCEPT": exp.Except, "INTERSECT": exp.In
 
 
 def read_query(text: str) -> Tree:
-    """The one statement of a text: a SELECT, VALUES or a set operation.
+    """Read the one statement of a text: a SELECT, VALUES or a set operation.
 
     Raises:
         SyntaxFault: the text holds something else.
@@ -42,7 +42,7 @@ class _Reader(Tables, Expressions, TypeNames):
     # Queries
 
     def query(self) -> Tree:
-        """A query with its WITH, ORDER BY and LIMIT."""
+        """Read a query with its WITH, ORDER BY and LIMIT."""
         clause = self._with() if self._is("WITH") else None
         found = self._set_operation(self._intersection(), {"UNION", "EXCEPT"})
         self._modifiers(found)
@@ -180,7 +180,7 @@ class _Reader(Tables, Expressions, TypeNames):
         return window
 
     def order_by(self) -> exp.Order:
-        """What follows ORDER BY."""
+        """Read the keys of an ORDER BY."""
         return exp.Order(expressions=self._list(self._ordered))
 
     def _ordered(self) -> exp.Ordered:

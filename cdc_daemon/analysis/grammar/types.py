@@ -34,7 +34,7 @@ class TypeNames(Cursor):
     """Reads the name of a type."""
 
     def type_name(self) -> exp.DataType:
-        """A type with its modifiers; `int[]`, `int[3]` and `int ARRAY` are arrays of any size."""
+        """Read a type with its modifiers. `int[]`, `int[3]` and `int ARRAY` are arrays of any size."""
         found = self._simple_type()
         while True:
             if self._take("ARRAY"):

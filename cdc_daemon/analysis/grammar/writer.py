@@ -1,4 +1,4 @@
-"""Trees as PostgreSQL's text (what gram.y reads as the same tree).
+"""Writes trees as PostgreSQL's text, which gram.y reads as the same tree.
 
 sqlglot's own writer translates between databases; here each node is written in the form that it was read
 from, with parentheses where its operator would bind otherwise.
@@ -28,7 +28,7 @@ _FREE = (Words, TableFunction, PrefixOperator, exp.Between)
 
 
 def write(tree: Tree, *, pretty: bool = False, explicit: bool = False) -> str:
-    """A tree as text.
+    """Return a tree as text.
 
     Args:
         explicit: put every operator in parentheses, also where PostgreSQL would read the same without them.
@@ -47,7 +47,7 @@ def write(tree: Tree, *, pretty: bool = False, explicit: bool = False) -> str:
 
 
 def text_of(value: str) -> str:
-    """A string as a constant that means the same with any setting of standard_conforming_strings."""
+    """Return a string constant that does not depend on standard_conforming_strings."""
     quoted = value.replace("'", "''")
     if "\\" not in quoted:
         return f"'{quoted}'"
@@ -320,7 +320,7 @@ class _Writer(PostgresGenerator):
     }
 
     def sql(self, expression: str | Tree | None, key: str | None = None, comment: bool = True) -> str:
-        """A node's text, in parentheses where it is an operand and needs them."""
+        """Return a node's text, in parentheses if it is an operand that needs them."""
         text: str = super().sql(expression, key, comment)
         if key is None and isinstance(expression, exp.Expr) and self._needs_parentheses(expression):
             return f"({text})"
@@ -341,14 +341,14 @@ class _Writer(PostgresGenerator):
         return own <= outer
 
     def join_sql(self, expression: exp.Join, join_op: str | None = None) -> str:
-        """With the name that USING gives to what it merged."""
+        """Write the alias of merged columns after USING."""
         join: str = super().join_sql(expression, join_op)
         columns: list[Tree] = expression.args.get("using") or []
         name = columns[-1].meta.get("joined_as") if columns else None
         return join if name is None else f"{join} AS {self.sql(name)}"
 
     def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
-        """WITH ORDINALITY and TABLESAMPLE before what is joined in the same parentheses."""
+        """Write WITH ORDINALITY and TABLESAMPLE before joins in the same parentheses."""
         alone = expression.copy()
         joins: list[Tree] = alone.args.pop("joins", None) or []
         sample: Tree | None = alone.args.pop("sample", None)
@@ -360,12 +360,12 @@ class _Writer(PostgresGenerator):
         return "".join([table, *(self.sql(each) for each in joins)])
 
     def values_sql(self, expression: exp.Values, values_as_table: bool = True) -> str:  # noqa: ARG002 # sqlglot's
-        """VALUES as a query; what stands in FROM has a Subquery around it."""
+        """Write VALUES as a query; in FROM it has a Subquery around it."""
         rows = f"VALUES {self.expressions(expression, flat=True)}"
         return self.query_modifiers(expression, self.prepend_ctes(expression, rows))
 
     def subquery_sql(self, expression: exp.Subquery, sep: str = " AS ") -> str:
-        """VALUES in one line with its parentheses; any other query as sqlglot writes it."""
+        """Write VALUES in one line with its parentheses, and any other query as sqlglot does."""
         if not isinstance(expression.this, exp.Values):
             subquery: str = super().subquery_sql(expression, sep)
             return subquery
@@ -374,12 +374,12 @@ class _Writer(PostgresGenerator):
         return self.query_modifiers(expression, self.prepend_ctes(expression, rows))
 
     def tablealias_sql(self, expression: exp.TableAlias) -> str:
-        """An alias; one of a function may give types to columns and have no name."""
+        """Write an alias. That of a function may give types to columns and have no name."""
         columns = self.expressions(expression, key="columns", flat=True)
         return f"{self.sql(expression, 'this')}{f'({columns})' if columns else ''}"
 
     def lateral_sql(self, expression: exp.Lateral) -> str:
-        """LATERAL with what is joined in the same parentheses."""
+        """Write LATERAL with the joins in the same parentheses."""
         ordinality = " WITH ORDINALITY" if expression.args.get("ordinality") else ""
         alias = self.sql(expression, "alias")
         joins = "".join(self.sql(each) for each in expression.args.get("joins") or ())

@@ -15,7 +15,7 @@ from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.lint.context import LintContext
 from cdc_daemon.analysis.lint.equal_spellings import equal_spellings
 from cdc_daemon.analysis.lint.float_sums import floats
-from cdc_daemon.analysis.lint.foreign_code import strangers
+from cdc_daemon.analysis.lint.foreign_code import foreign_code
 from cdc_daemon.analysis.lint.missing_order import orders
 from cdc_daemon.analysis.lint.not_a_plain_select import statements
 from cdc_daemon.analysis.lint.open_search_path import search_path
@@ -50,7 +50,7 @@ _REFUSING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (
     clocks,
     functions,
     relations,
-    strangers,
+    foreign_code,
     search_path,
 )
 _ADVISING: Sequence[Callable[[LintContext], Iterator[Verdict]]] = (

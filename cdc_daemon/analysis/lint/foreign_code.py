@@ -10,7 +10,7 @@ from cdc_daemon.analysis.model.plan import Verdict
 from cdc_daemon.analysis.source_text import Location
 
 
-def strangers(context: LintContext) -> Iterator[Verdict]:
+def foreign_code(context: LintContext) -> Iterator[Verdict]:
     """Yield a verdict for each object of the feed that has another owner than the trusted ones."""
     role = context.catalogue.role
     for code in context.catalogue.code.foreign:

@@ -1,4 +1,4 @@
-"""What the analysis must know of the database, as plain values that somebody else reads."""
+"""The analysis's view of the database, as plain values. `feeds.catalogue` reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 
 class TableName(NamedTuple):
-    """A table by its schema and name, both as the catalogue spells them (unquoted)."""
+    """The schema and name of a table, unquoted."""
 
     schema: str
     name: str
@@ -18,17 +18,17 @@ class TableName(NamedTuple):
 
     @property
     def quoted(self) -> str:
-        """As it stands in a statement."""
+        """The name as people write it in a statement."""
         return ".".join(map(quoted_name, self))
 
 
 def dotted(*names: str) -> str:
-    """Names as they are shown and stored together: `a` and `b.c` give another text than `a.b` and `c`."""
+    """Return a qualified name for people and storage. `a` and `b.c` give another text than `a.b` and `c`."""
     return ".".join(_quoted(name) if "." in name or '"' in name else name for name in names)
 
 
 def quoted_name(name: str) -> str:
-    """An identifier as it stands in a statement for people: quoted where it must be."""
+    """Return an identifier as people write it in a statement: quoted where it must be."""
     plain = name.isascii() and name.isidentifier() and name.islower() and name not in _RESERVED
     return name if plain else _quoted(name)
 
@@ -83,12 +83,12 @@ class Column:
 
     @property
     def as_text(self) -> bool:
-        """Entries carry the value's text."""
+        """Whether changelog entries hold the value's text."""
         return self.carried_as != self.type
 
     @property
     def comparison_type(self) -> str:
-        """The type by which the column compares with constants."""
+        """The type with which conditions compare the column."""
         return self.compared_as or self.type
 
 
@@ -142,12 +142,12 @@ class Table:
     numbered_keys: tuple[tuple[int, ...], ...] = ()
 
     def has_key_in(self, columns: Collection[str]) -> bool:
-        """Whether some unique key consists of these columns, by name, or of a part of them."""
+        """Whether these columns, by name, include a unique key."""
         return any(key and set(key) <= set(columns) for key in self.unique_keys)
 
     @property
     def watchable(self) -> bool:
-        """A trigger on it sees its changes."""
+        """Whether a trigger on the relation sees its changes."""
         return self.kind == "table"
 
 
@@ -204,13 +204,13 @@ class Function:
 
     @property
     def compiled(self) -> bool:
-        """Its source is not in the database."""
+        """Whether the source of the function is outside the database."""
         return self.language in ("c", "internal")
 
 
 @dataclass(frozen=True)
 class ForeignCode:
-    """Code in a feed's closure whose owner is a stranger.
+    """Code that a feed runs and that a role owns which is not trusted.
 
     Attributes:
         name: as people call it, a function with its arguments.
@@ -229,11 +229,11 @@ class ForeignCode:
 
 @dataclass(frozen=True)
 class Code:
-    """What users made of all that may run with the daemon's rights when documents are made.
+    """The objects of users that run with the daemon's rights when documents are computed.
 
     Attributes:
         functions, views, types, operators: by oid.
-        foreign: those of strangers.
+        foreign: those that a role owns which is not trusted.
         names, symbols: names, and names of operators, that stand in the query and in the bodies.
         schemas: where these names are looked for, whether they exist or not.
     """
@@ -250,7 +250,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the feed's query reads and calls.
+    """The relations that a feed's query reads, and the functions that it calls.
 
     Attributes:
         tables: every relation but views.
@@ -262,8 +262,8 @@ class Catalogue:
         named_types: types in the query whose values are written as names of the catalogue (`regclass`).
         collated_domains: domains that have a collation of their own, as in `Column.type`, with it and with
             whether it is deterministic.
-        creators: schemas of the search path in which strangers may create, with these roles, as they stand
-            in a statement.
+        creators: schemas of the search path in which untrusted roles may create, with these roles, as they
+            stand in a statement.
         makers: the same for schemas that are not there: roles that may make them.
     """
 
@@ -281,7 +281,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Output:
-    """A column that the feed's query yields.
+    """An output column of a feed's query.
 
     Attributes:
         type: as in `Column.type`.
@@ -302,7 +302,7 @@ class Output:
 
 @dataclass(frozen=True)
 class FeedQuery:
-    """One feed's query as the analysis takes it.
+    """The input of the analysis: one feed's query.
 
     Attributes:
         text: the user's SELECT, as in its file.

@@ -1,4 +1,4 @@
-"""Conditions on one row of a table that capture can check by itself: columns and constants, nothing else.
+"""Conditions that capture can check on one row of a table: columns compared with constants.
 
 A closed little form. What stands in it means the same wherever it is evaluated: built-in types whose
 operators are PostgreSQL's own, and no cast that depends on a session's settings.
@@ -84,12 +84,12 @@ Condition: TypeAlias = Comparison | NullTest | AllOf | AnyOf
 
 
 def all_of(parts: Iterable[Condition]) -> Condition:
-    """Conditions joined by AND, in an order of their own: the same however a query writes them."""
+    """Join conditions by AND in a canonical order, whatever order the query has."""
     return _joined(AllOf, parts)
 
 
 def any_of(parts: Iterable[Condition]) -> Condition:
-    """The same joined by OR; a part that implies another is left out (`a = 1 AND b = 2` beside `a = 1`)."""
+    """Join conditions by OR. A part that implies another is left out (`a = 1 AND b = 2` beside `a = 1`)."""
     parts = list(parts)
     needed = [part for part in parts if not any(_narrower(part, other) for other in parts)]
     return _joined(AnyOf, needed)
@@ -109,7 +109,7 @@ def _narrower(part: Condition, other: Condition) -> bool:
 
 
 def negated(condition: Condition) -> Condition:
-    """What is true exactly where the condition is false (and not where it is NULL)."""
+    """Return a condition that is true exactly where this one is false, but not where it is NULL."""
     match condition:
         case Comparison():
             return Comparison(condition.column, NEGATED[condition.operator], condition.type, condition.values)
@@ -122,9 +122,9 @@ def negated(condition: Condition) -> Condition:
 
 
 def comparable(column_type: str, type_: str) -> bool:
-    """Whether a column compares with constants as it is, so that nothing depends on settings of a session.
+    """Whether comparing a column with constants depends on no setting of a session.
 
-    A date, for one, does not with a timestamptz: what comes of it depends on the time zone.
+    A date and a timestamptz do not qualify: the result depends on the time zone.
 
     Args:
         column_type: see `Column.comparison_type`; `type_` is an internal name, or ENUM.
@@ -134,7 +134,7 @@ def comparable(column_type: str, type_: str) -> bool:
 
 
 def fits(condition: Condition, types: Mapping[str, str]) -> bool:
-    """Whether a table with columns of these types still has what the condition speaks of.
+    """Whether a table with columns of these types still has the columns of the condition.
 
     Args:
         types: see `Column.comparison_type`.
@@ -149,7 +149,7 @@ def fits(condition: Condition, types: Mapping[str, str]) -> bool:
 
 
 def columns_of(condition: Condition) -> Iterator[str]:
-    """The columns that it speaks of."""
+    """Return the columns of a condition."""
     if isinstance(condition, (AllOf, AnyOf)):
         for part in condition.parts:
             yield from columns_of(part)
@@ -158,7 +158,7 @@ def columns_of(condition: Condition) -> Iterator[str]:
 
 
 def text(condition: Condition) -> str:
-    """The condition as people write it."""
+    """Return the condition as people write it."""
     match condition:
         case Comparison():
             values = ", ".join(
@@ -188,7 +188,7 @@ _BARE = frozenset({"int2", "int4", "int8", "numeric", "bool"})
 
 
 def dumps(condition: Condition) -> str:
-    """The condition as JSON, always the same for the same condition: what an installation remembers it by."""
+    """Return the condition as canonical JSON, which an installation stores."""
     return json.dumps(_nested(condition), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -205,7 +205,7 @@ def _nested(condition: Condition) -> list[Any]:
 
 
 def loads(dumped: str) -> Condition:
-    """The condition that `dumps` wrote."""
+    """Return the condition that `dumps` wrote."""
     return _condition(json.loads(dumped))
 
 

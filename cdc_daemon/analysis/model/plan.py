@@ -1,4 +1,4 @@
-"""The analysis' answer: how a changed row of each source table reaches the feed's entities."""
+"""The result of the analysis: how a changed row of each source table reaches the feed's entities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RouteKind(StrEnum):
 
 @dataclass(frozen=True)
 class Visit:
-    """A table that is read on the way, and by what its rows are found.
+    """A table that a route reads, and the columns by which it finds rows.
 
     Attributes:
         columns: those that are compared for equality, sorted.
@@ -59,7 +59,7 @@ class Route:
 
 @dataclass(frozen=True)
 class JoinFilter:
-    """What a changed row that can matter fulfils, as long as no row of another table has changed.
+    """A condition that every relevant changed row fulfils while no row of another table changes.
 
     Attributes:
         table: that other table.
@@ -98,7 +98,7 @@ class Occurrence:
 
     @property
     def kind(self) -> RouteKind:
-        """The least precise of its routes: the one that decides what a change costs."""
+        """The kind of the least precise route, which decides what a change costs."""
         order = list(RouteKind)
         return max((route.kind for route in self.routes), key=order.index)
 
@@ -110,7 +110,7 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A construct that is refused or allowed with a warning.
+    """A refusal or a warning about a construct.
 
     Attributes:
         name: one of `VERDICTS`.
@@ -127,18 +127,18 @@ class Verdict:
 
     @property
     def refusal(self) -> bool:
-        """The feed can't be used as it is."""
+        """Whether the verdict keeps the feed from being installed."""
         return VERDICTS[self.name].refused and not self.accepted
 
     @property
     def unwatched(self) -> bool:
-        """It is accepted that changes of what it is about are not seen."""
+        """Whether the user accepted that some changes are not seen."""
         return self.accepted and VERDICTS[self.name].accepting is Accepting.UNWATCHED
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A view's definition, and what the analysis read in it, written anew."""
+    """A view's definition, and the same as the analysis understood it."""
 
     definition: str
     understood: str
@@ -151,8 +151,8 @@ class Analysis:
     Attributes:
         definition: the query as it was analysed (`FeedQuery.definition`).
         search_path: see `FeedQuery.search_path`; routes are run with it.
-        understood: the definition as the analysis read it, written anew: the referee has PostgreSQL compare
-        it with the definition, so that nothing is followed that was misread. None if it could not be read.
+        understood: the definition as the analysis read it, written anew; None if it could not be read. In the
+        cross-check PostgreSQL compares it with the definition, so that nothing misread is followed.
         views: the same for each view that was looked into.
         nullable: the entity columns that nothing in the catalogue or the query keeps from being NULL. A
         document with such a NULL has no entity: the feed must stop, not lose it.

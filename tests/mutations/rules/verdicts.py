@@ -63,7 +63,7 @@ TOLD = (
     clocks,
     functions,
     relations,
-    strangers,
+    foreign_code,
     search_path,
 )
 """,
@@ -72,7 +72,7 @@ TOLD = (
     lambda subject: statements(subject.text),
     functions,
     relations,
-    strangers,
+    foreign_code,
     search_path,
 )
 """,
@@ -136,7 +136,7 @@ TOLD = (
     clocks,
     functions,
     relations,
-    strangers,
+    foreign_code,
     search_path,
 )
 """,
@@ -145,7 +145,7 @@ TOLD = (
     lambda subject: statements(subject.text),
     clocks,
     functions,
-    strangers,
+    foreign_code,
     search_path,
 )
 """,
@@ -159,11 +159,11 @@ TOLD = (
         killed_by=("paths",),
     ),
     Mutation(
-        "code of strangers is refused",
-        "strangers",
+        "code of untrusted roles is refused",
+        "foreign_code",
         "subject.catalogue.code.foreign",
         "()",
-        killed_by=("strangers",),
+        killed_by=("foreign_code",),
     ),
     Mutation(
         "aggregates and LIMIT without an order are told",
