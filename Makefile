@@ -62,6 +62,7 @@ wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its c
 
 test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAMPLES=5000), every server, and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
+	CDC_TEST_EXAMPLES=500 $(BIN)/python -m pytest --hypothesis-profile nightly tests/dashboard/test_api_fuzz.py
 	CDC_TEST_VERIFY_SECONDS=3600 $(BIN)/python -m pytest --numprocesses 2 tests/integration/test_verify.py -k traffic
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --every-server -m any_server --ignore tests/integration/properties
 	$(BIN)/python -m tests.torture
