@@ -172,6 +172,11 @@ EVENTS: dict[str, Event] = {
         ("feed", "resync", "entities", "reason", "seconds"),
         advice="Nothing to do.",
     ),
+    "resync_interrupted": Event(
+        "A person paused, resumed or cancelled a resync (`act`). `done` of its `entities` are recomputed.",
+        ("act", "feed", "resync", "done", "entities"),
+        advice="Nothing to do. `audit` shows who did it; `resync FEED --resume` goes on with a paused one.",
+    ),
     "pass_finished": Event(
         "A pass moved a feed to a new snapshot, or recomputed a chunk of its backlog.",
         (

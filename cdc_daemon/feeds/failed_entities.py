@@ -110,9 +110,10 @@ class FailedEntities:
             )
         return [named(self.feed.entity, entity) for _, entity in rows]
 
-    def remove_unknown(self) -> None:
-        """Remove the item of unknown entities: every entity is known again."""
-        self.connection.execute(statement("failed_entity.remove_unknown"), {"feed": self.feed.name})
+    def remove_unknown(self) -> bool:
+        """Remove the item of unknown entities: every entity is known again. Return whether it was there."""
+        done = self.connection.execute(statement("failed_entity.remove_unknown"), {"feed": self.feed.name})
+        return done.rowcount > 0
 
     def due(self, *, limit: int) -> list[Entity | None]:
         """Return entities that are due without a change. None stands for unknown entities."""

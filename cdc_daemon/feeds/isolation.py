@@ -98,10 +98,9 @@ class Isolation:
         )
         self._any_failed = True
 
-    def find_entities(self) -> None:
-        """Record that all entities are known again."""
-        if self._any_failed:
-            self.failed.remove_unknown()
+    def find_entities(self) -> bool:
+        """Record that all entities are known again. Return whether some were unknown."""
+        return self._any_failed and self.failed.remove_unknown()
 
     def _compute(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -65,12 +65,14 @@ class Selection:
         since: only entities of documents that were stored or deleted since then.
         sample: this many entities, chosen at random.
         limit: at most this many.
+        where: only entities of documents with these values in key or entity columns.
     """
 
     after: Entity | None = None
     since: datetime | None = None
     sample: int | None = None
     limit: int | None = None
+    where: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,16 @@ class Verification:
             list its entities. Then the list has the stored ones alone.
         """
         failure = None
+        where = selection.where
+        listed = resolve.entities_where(self.feed, where) if where else resolve.every_entity(self.feed)
+        stored = resolve.stored_where(self.feed, where) if where else resolve.own_entities(self.feed)
         try:
-            self._declare(connection, selection, resolve.every_entity(self.feed))
+            self._declare(connection, selection, listed)
         except psycopg.Error as error:
             if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
             failure = str(error).partition("\n")[0]
-            self._declare(connection, selection, resolve.own_entities(self.feed))
+            self._declare(connection, selection, stored)
         total = connection.execute(statement("verification.count_walk")).rowcount
         connection.execute(statement("verification.begin_walk"))
         return total, failure
@@ -150,7 +155,9 @@ class Verification:
 
     def _entities(self, selection: Selection, every: Entities) -> tuple[sql.Composed, dict[str, object]]:
         feed = self.feed
-        parameters: dict[str, object] = {}
+        parameters: dict[str, object] = {
+            f"value_{n}": value for n, value in enumerate(selection.where.values(), start=1)
+        }
         select = every.select
         if selection.since is not None:
             select = statement(

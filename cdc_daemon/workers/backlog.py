@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import psycopg
-from psycopg import sql
 
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.counts import counts_after
@@ -30,8 +29,12 @@ from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
 from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.left_out import empty, next_span
 from cdc_daemon.workers.pass_history import record
 from cdc_daemon.workers.passes import Delta, Pass
+
+ASKED_FOR = "asked for"
+"""The reason of a resync that a person requested. Only such a resync can be paused or cancelled."""
 
 AIM_SECONDS = 0.2
 """Target duration of a chunk in seconds: fresh changes wait no longer than this."""
@@ -138,9 +141,10 @@ class Backlog:
     def recompute_chunk(self, locked: FeedState) -> Pass:
         """Recompute the next entities. Empty the backlog after the last one."""
         started = time.monotonic()
+        span = next_span(self._connection, self._feed.name, locked.backlog_position)
         rows = self._connection.execute(
             resolve.next_of_backlog(self._feed, limit=self._chunk_entities),
-            {"after": locked.backlog_position},
+            {"after": span.after, "before": span.before},
         ).fetchall()
         now = datetime.now(UTC)
         done = Recomputed()
@@ -152,7 +156,7 @@ class Backlog:
             done += self._recompute_shared(fresh, captured_at=now, force=force)
             done += self._isolation.retry(failed, captured_at=now, force=force)
         end = len(rows) < self._chunk_entities
-        position = locked.backlog_end if end else rows[-1][0]
+        position = min(locked.backlog_end, span.before - 1) if end else rows[-1][0]
         chunk = Pass(
             "backlog",
             Delta(),
@@ -176,13 +180,13 @@ class Backlog:
                 chunk,
                 every,
                 after_revision=locked.revision,
-                positions=(locked.backlog_position, position),
+                positions=(span.after, position),
             )
             if self._history
             else None,
         )
         if position >= locked.backlog_end:
-            self._empty()
+            empty(self._connection, self._feed.name, self._feed.backlog)
         self._adapt(chunk.seconds)
         return chunk
 
@@ -232,15 +236,6 @@ class Backlog:
         for part in parts:
             session.add_done_callback(part.end)
         return True
-
-    def _empty(self) -> None:
-        backlog = sql.Identifier(self._feed.backlog)
-        try:
-            with self._connection.transaction():
-                self._connection.execute(statement("feed.lock_backlog", backlog=backlog))
-                self._connection.execute(statement("feed.empty_backlog", backlog=backlog))
-        except psycopg.errors.LockNotAvailable:
-            return  # a dump or a status query reads the backlog: empty it after the next drain
 
     def _adapt(self, seconds: float) -> None:
         factor = min(2.0, max(0.5, AIM_SECONDS / max(seconds, 0.001)))

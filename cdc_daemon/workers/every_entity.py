@@ -15,8 +15,11 @@ from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.isolation import Isolation
 from cdc_daemon.feeds.resolve import Entities
 from cdc_daemon.pg.session import Session
-from cdc_daemon.workers.backlog import Added, Backlog
+from cdc_daemon.workers.backlog import ASKED_FOR, Added, Backlog
 from cdc_daemon.workers.planning import FeedPlan
+
+FOUND_OUT = "entities found out"
+"""The reason of a resync whose list has entities that were unknown."""
 
 
 class EveryEntity:
@@ -84,7 +87,7 @@ class EveryEntity:
         """Append every entity, if the query can list them again. They include all unknown entities."""
         try:
             with self._connection.transaction():
-                return self._put_all("entities found out", force=False)
+                return self._put_all(FOUND_OUT, force=False)
         except psycopg.Error as error:
             if cause_of(error) is ErrorCause.NOT_A_ROW:
                 raise
@@ -106,9 +109,10 @@ class EveryEntity:
 
     def _put_all(self, reason: str, *, force: bool) -> Added:
         every = resolve.every_entity(self._feed)
-        added = self._backlog.add(every, {}, reason=reason, force=force, keep_nulls=True)
-        self._isolation.find_entities()
-        return added
+        if self._isolation.find_entities() and reason == ASKED_FOR:
+            # The unknown entities are known by this resync alone, so it must not be cancelled.
+            reason = FOUND_OUT
+        return self._backlog.add(every, {}, reason=reason, force=force, keep_nulls=True)
 
     def _put_known(self, reason: str, *, force: bool) -> Added:
         *richer, last = self._known()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cdc_daemon.errors import FeedError
@@ -13,7 +13,8 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.audit import Act
-from cdc_daemon.workers.planning import plan_feed, plan_sources
+from cdc_daemon.workers.backlog import ASKED_FOR
+from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
 from cdc_daemon.workers.witness import Witness
 
@@ -59,13 +60,7 @@ class Resync:
         web_user: str | None = None,
     ) -> None:
         plan = plan_feed(connection, settings, feed)
-        for name in where:
-            if name not in plan.definition.identity:
-                raise FeedError(
-                    f"{name!r} is neither a key nor an entity column",
-                    where=f"feed {feed}",
-                    hint=f"use one of {', '.join(plan.definition.identity)}",
-                )
+        require_identity(plan, where)
         self._connection = connection
         self._feed = feed
         self._where = where
@@ -96,7 +91,7 @@ class Resync:
         while self._requested is None and not stop.is_set():
             try:
                 self._requested = self._sync.request(
-                    self._where, reason="asked for", force=self._force, act=self._act
+                    self._where, reason=ASKED_FOR, force=self._force, act=self._act
                 )
             except PASSING:
                 stop.wait(PAUSE_SECONDS)
@@ -113,9 +108,7 @@ class Resync:
                 where=f"feed {self._feed}",
                 hint="see that the value is spelled as in the document",
             )
-        log.info(
-            "resync_requested", feed=self._feed, entities=entities, reason="asked for", force=self._force
-        )
+        log.info("resync_requested", feed=self._feed, entities=entities, reason=ASKED_FOR, force=self._force)
         return entities
 
     def follow(self, stop: threading.Event) -> Iterator[Progress]:
@@ -126,7 +119,7 @@ class Resync:
         measured).
 
         Raises:
-            FeedError: the feed has stopped.
+            FeedError: the feed has stopped, or the resync was cancelled.
         """
         if self._requested is None:
             return
@@ -137,7 +130,13 @@ class Resync:
             row = self._connection.execute(statement("feed_state.resync_progress"), {"id": number}).fetchone()
             if row is None:
                 return
-            finished, done, reason = row
+            finished, done, reason, cancelled = row
+            if cancelled:
+                raise FeedError(
+                    f"resync {number} was cancelled",
+                    where=f"feed {self._feed}",
+                    hint="`cdc-daemon audit` shows who did it; request it again if you need it",
+                )
             yield Progress(total if finished else min(done, total), total)
             if done != seen and not worked:
                 seen, patience = done, time.monotonic() + PATIENCE_SECONDS
@@ -170,4 +169,20 @@ class Resync:
                 "had no first sync yet, which will recompute everything",
                 where=f"feed {self._feed}",
                 hint="start `cdc-daemon run`, or run `cdc-daemon run --once`",
+            )
+
+
+def require_identity(plan: FeedPlan, where: Iterable[str]) -> None:
+    """Check that these are key or entity columns of a feed.
+
+    Raises:
+        FeedError: one is not.
+    """
+    identity = plan.definition.identity
+    for name in where:
+        if name not in identity:
+            raise FeedError(
+                f"{name!r} is neither a key nor an entity column",
+                where=f"feed {plan.definition.name}",
+                hint=f"use one of {', '.join(identity)}",
             )

@@ -41,7 +41,7 @@ from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.affected_entities import AffectedEntities
 from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.backlog import Added, Backlog
-from cdc_daemon.workers.every_entity import EveryEntity
+from cdc_daemon.workers.every_entity import FOUND_OUT, EveryEntity
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.lease import THIS_PROCESS
 from cdc_daemon.workers.pass_history import record
@@ -229,7 +229,7 @@ class FeedSync:
             recomputed + retried,
             time.monotonic() - started,
             deferred.added.entities + found_again.entities,
-            deferred.reason or ("entities found out" if found_again.entities else None),
+            deferred.reason or (FOUND_OUT if found_again.entities else None),
             due,
             self._isolation.set_aside,
             self._isolation.recovered,

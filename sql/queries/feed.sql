@@ -365,10 +365,10 @@ WITH added AS (
 SELECT pg_catalog.count(*), pg_catalog.min(position), pg_catalog.max(position) FROM added
 
 -- name: next_of_backlog
--- The next entities of the backlog, as text.
+-- The next entities of the backlog, as text, up to those of a paused or cancelled resync.
 SELECT p.position, p.force, {texts}
 FROM cdc.{backlog} AS p
-WHERE p.position > %(after)s
+WHERE p.position > %(after)s AND p.position < %(before)s
 ORDER BY p.position
 LIMIT {limit}
 

@@ -111,21 +111,26 @@ RETURNING id
 -- Marks requests whose entities are all recomputed.
 UPDATE cdc.resync AS r SET finished_at = pg_catalog.clock_timestamp()
 FROM cdc.feed_state AS f
-WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND f.feed = r.feed AND r.last_position <= f.backlog_position
+WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND r.paused_at IS NULL AND f.feed = r.feed
+  AND r.last_position <= f.backlog_position
 RETURNING r.id, r.entities, r.reason,
           EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 
 -- name: unfinished_resyncs
 -- How far the unfinished resyncs of a feed are: id, entities, reason, entities done, seconds since the request.
-SELECT r.id, r.entities, r.reason, LEAST(GREATEST(f.backlog_position - r.first_position + 1, 0), r.entities),
+SELECT r.id, r.entities, r.reason,
+       r.done + LEAST(GREATEST(f.backlog_position - r.first_position + 1, 0), r.entities - r.done),
        EXTRACT(epoch FROM pg_catalog.clock_timestamp() - r.requested_at)::pg_catalog.float8
 FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
-WHERE r.feed = %(feed)s AND r.finished_at IS NULL
+WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND r.paused_at IS NULL
 ORDER BY r.id
 
 -- name: resync_progress
--- Whether a resync is finished, how many of its entities are done, and why its feed stopped.
-SELECT r.finished_at IS NOT NULL, GREATEST(f.backlog_position - r.first_position + 1, 0), f.stopped_reason
+-- Whether a resync is finished, how many of its entities are done, why its feed stopped, and whether it was cancelled.
+SELECT r.finished_at IS NOT NULL,
+       r.done + CASE WHEN r.finished_at IS NULL AND r.paused_at IS NULL
+                THEN GREATEST(f.backlog_position - r.first_position + 1, 0) ELSE 0 END,
+       f.stopped_reason, r.cancelled_at IS NOT NULL
 FROM cdc.resync AS r JOIN cdc.feed_state AS f USING (feed)
 WHERE r.id = %(id)s
 

@@ -66,7 +66,7 @@ WITH RECURSIVE request AS (
     SELECT r.id, r.reason, r.requested_at, GREATEST(r.first_position, f.backlog_position + 1) AS first_position,
            r.first_position AS begun, r.last_position
     FROM cdc.resync AS r JOIN cdc.feed_state AS f ON f.feed = r.feed
-    WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND r.last_position > f.backlog_position
+    WHERE r.feed = %(feed)s AND r.finished_at IS NULL AND r.paused_at IS NULL AND r.last_position > f.backlog_position
 ), step AS (
     SELECT q.id, q.first_position AS low, q.last_position + 1 AS high FROM request AS q
     UNION ALL

@@ -143,6 +143,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "feed.every_row": {"table": "public.item"},
     "feed.forget_times": {"feed": "feed_timed"},
     "feed.remember_obsolete_keys": {"keys": "f.sku"},
+    "resync.queue_again": {"columns": "sku"},
     "feed_state.forget": {"feed": "'items'"},
     "feed_state.forget_delivered_of": {"feed": "'items'"},
     "feed_state.forget_failures_of": {"feed": "'items'"},
@@ -196,6 +197,13 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "failed_item.discard": {"values": ["x"]},
     "feed.refused_documents": {"values": ["x"]},
     "payload_log.ask": {"key": None},
+    "resync.cancel": {"number": None},
+    "resync.entity_columns": {"backlog": "backlog_items"},
+    "resync.move_on": {"position": 1},
+    "resync.pause": {"number": None},
+    "resync.paused": {"number": None},
+    "resync.queue_again": {"first": 1, "last": 1},
+    "resync.resume": {"number": 0, "count": 0, "first": None, "last": None},
 }
 _VALUES: Mapping[str, object] = {
     "above": 1,
