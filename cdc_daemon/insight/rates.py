@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 from psycopg.rows import dict_row
 
@@ -16,6 +16,9 @@ from cdc_daemon.workers.samples import LIMITS_SECONDS
 
 MINUTE, TEN_MINUTES = 60, 600
 """Widths of samples in seconds. Minutes are kept for a day, tens of minutes for a week."""
+
+HOUR = 3600
+"""A week in tens of minutes would be a thousand points: it is summed up by the hour."""
 
 RECENT_SECONDS = 300.0
 """Rates are of the last so many seconds."""
@@ -73,6 +76,28 @@ class DeliverySample:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A time back from now, as charts show it.
+
+    Attributes:
+        seconds: its length.
+        stored: width of the stored samples, `MINUTE` or `TEN_MINUTES`.
+        width: width of the samples that are returned, a multiple.
+    """
+
+    seconds: int
+    stored: int
+    width: int
+
+
+SPANS: Mapping[str, Span] = {
+    "1h": Span(3600, MINUTE, MINUTE),
+    "24h": Span(86_400, TEN_MINUTES, TEN_MINUTES),
+    "7d": Span(7 * 86_400, TEN_MINUTES, HOUR),
+}
+
+
+@dataclass(frozen=True)
 class FeedRates:
     """A feed's work in the last minutes, per second; and how long its backlog will take at this pace."""
 
@@ -113,6 +138,26 @@ def delivery_samples(
     parameters = {"sink": sink, "feed": feed, "width": width, "ago": ago_seconds}
     rows = _rows(connection, "sample.deliveries", parameters)
     return [DeliverySample(**_with_percentiles(row, {"lag": "lag", "send_time": "send"})) for row in rows]
+
+
+def feed_samples_of(connection: Connection, feed: str, span: Span) -> list[FeedSample]:
+    """Return a feed's samples of a span, the oldest first. There is none while nothing happens."""
+    parameters = {"feed": feed, "width": span.stored, "ago": float(span.seconds)}
+    rows = _summed(_rows(connection, "sample.feeds", parameters), span.width)
+    return [FeedSample(**_with_percentiles(row, {"lag": "lag", "pass_time": "pass"})) for row in rows]
+
+
+def delivery_samples_of(connection: Connection, sink: str, feed: str, span: Span) -> list[DeliverySample]:
+    """Return a delivery's samples of a span, as `feed_samples_of` does."""
+    parameters = {"sink": sink, "feed": feed, "width": span.stored, "ago": float(span.seconds)}
+    rows = _summed(_rows(connection, "sample.deliveries", parameters), span.width)
+    return [DeliverySample(**_with_percentiles(row, {"lag": "lag", "send_time": "send"})) for row in rows]
+
+
+def begin_of(span: Span, now: datetime) -> datetime:
+    """Return when the first step of a span begins that ends with the present step."""
+    last = now.timestamp() // span.width * span.width
+    return datetime.fromtimestamp(last - span.seconds + span.width, UTC)
 
 
 def read_feed_rates(connection: Connection, feed: str, *, backlog: int) -> FeedRates:
@@ -171,6 +216,22 @@ def percentile(classes: Sequence[int], fraction: float) -> float | None:
 def _rows(connection: Connection, query: str, parameters: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as asked:
         yield from asked.execute(statement(query), parameters)
+
+
+def _summed(rows: Iterable[dict[str, Any]], width: int) -> list[dict[str, Any]]:
+    """Sum up rows that begin in the same `width` seconds."""
+    found: dict[datetime, dict[str, Any]] = {}
+    for row in rows:
+        begin = datetime.fromtimestamp(row["began_at"].timestamp() // width * width, UTC)
+        summed = found.setdefault(begin, {**row, "began_at": begin, "seconds": width})
+        if summed["age"] == row["age"]:
+            continue
+        for name, value in row.items():
+            if isinstance(value, list):
+                summed[name] = [a + b for a, b in zip(summed[name], cast("list[int]", value), strict=True)]
+            elif name not in {"age", "began_at", "seconds"}:
+                summed[name] += value
+    return list(found.values())
 
 
 def _with_percentiles(row: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

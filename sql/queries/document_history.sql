@@ -178,3 +178,12 @@ UPDATE cdc.history_segment SET began_at = pg_catalog.clock_timestamp()
 WHERE number = %(number)s AND began_at IS NULL
   AND NOT EXISTS (SELECT FROM cdc.history_segment AS s WHERE s.began_at > %(after)s)
 RETURNING true
+
+-- name: last_passes
+-- The last passes of a feed that recomputed something, the latest first: each segment has an index in this order.
+SELECT p.pass AS number, p.kind, p.captured_at, p.stored_at, p.entities, p.documents, p.upserts, p.deletes, p.causes,
+       p.transactions
+FROM cdc.history_pass AS p
+WHERE p.feed = %(feed)s
+ORDER BY p.last_revision DESC, p.pass DESC
+LIMIT %(limit)s

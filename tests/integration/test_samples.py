@@ -10,11 +10,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from cdc_daemon.insight.passes import last_passes
 from cdc_daemon.insight.rates import (
     MINUTE,
+    SPANS,
     TEN_MINUTES,
+    begin_of,
     delivery_samples,
+    delivery_samples_of,
     feed_samples,
+    feed_samples_of,
     percentile,
     read_delivery_rates,
     read_feed_rates,
@@ -53,6 +58,32 @@ def test_what_was_captured_recomputed_changed_and_delivered_can_be_drawn(feeds: 
         assert rates.caught_up_seconds == pytest.approx(10 / rates.recomputed, rel=0.1)
         assert read_delivery_rates(session, "file", "items", undelivered=0).delivered > 0
         assert read_feed_rates(session, "other", backlog=10).caught_up_seconds is None
+
+
+def test_a_week_is_drawn_in_hours_and_the_last_passes_are_named(feeds: Synced) -> None:
+    feeds.sync()
+    feeds.sync("UPDATE item SET price = 7 WHERE id <= 3")
+    insert = (
+        "INSERT INTO cdc.feed_sample"
+        " SELECT feed, 600, date_bin('1 hour', now(), 'epoch') - interval '{} minutes', 1, {}, {}, 1, {},"
+        " array_fill({}, ARRAY[19]), pass_time FROM cdc.feed_sample LIMIT 1"
+    )
+    execute(feeds.dsn, insert.format(40, 10, 20, 15, 2), insert.format(50, 1, 2, 1, 1))
+    with connect(feeds.dsn) as session:
+        before, *_ = feed_samples_of(session, "items", SPANS["7d"])
+        assert (before.seconds, before.passes, before.captured, before.changed) == (3600, 2, 11, 16)
+        assert (before.lag_p50, before.lag_p99) == (1.0, LIMITS_SECONDS[-1])
+        assert begin_of(SPANS["7d"], datetime.now(UTC)) <= before.began_at
+        minutes = feed_samples_of(session, "items", SPANS["1h"])
+        assert sum(sample.changed for sample in minutes) == 5 + 3
+        sent = delivery_samples_of(session, "file", "items", SPANS["24h"])
+        assert sum(sample.delivered for sample in sent) == 5 + 3
+        fresh, chunk = last_passes(session, "items")
+        assert (fresh.kind, fresh.entities, fresh.upserts, fresh.unchanged) == ("fresh", 3, 3, 0)
+        assert fresh.tables == {"public.item": 3}
+        assert fresh.lag_seconds is not None
+        assert (chunk.kind, chunk.upserts, chunk.lag_seconds) == ("backlog", 5, None)
+        assert len(last_passes(session, "items", limit=1)) == 1
 
 
 def test_sums_of_several_daemons_add_up_and_old_ones_go(feeds: Synced) -> None:

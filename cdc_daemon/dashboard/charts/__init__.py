@@ -1,0 +1,1 @@
+"""Pictures as SVG, made on the server from plain values. They know nothing of PostgreSQL or of requests."""
