@@ -14,7 +14,7 @@ from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.resync_text import interrupted_line, listed_lines, preview_lines
 from cdc_daemon.cli.terminal import echo
-from cdc_daemon.insight.resyncs import preview_resync, read_resyncs
+from cdc_daemon.insight.resyncs import ResyncPreview, preview_resync, read_resyncs
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.resync import Resync
@@ -150,7 +150,7 @@ def _preview(
     sample: int | None,
     as_json: bool,
 ) -> None:
-    found = {}
+    found: dict[str, ResyncPreview] = {}
     for name in names:
         with session(settings, f"resync {name}") as (connection, _):
             plan = plan_feed(connection, settings, name)

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from cdc_daemon.errors import FeedError
 from cdc_daemon.feeds.statistics import expected_entities
-from cdc_daemon.feeds.verification import Chosen, Difference
+from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.insight.rates import read_feed_rates
 from cdc_daemon.insight.verify import Answer, verify_feed
 from cdc_daemon.pg.session import Connection
@@ -135,9 +135,9 @@ def preview_resync(
     name = plan.definition.name
     require_identity(plan, where)
     answer = Answer(name, most=MOST_NAMED)
-    chosen = Chosen(sample=None if where else sample, where=where)
+    selection = Selection(sample=None if where else sample, where=where)
     total = 0
-    for step in verify_feed(connection, settings, plan, chosen, answer, patience_seconds=patience_seconds):
+    for step in verify_feed(connection, settings, plan, selection, answer, patience_seconds=patience_seconds):
         total = step.total
     if where and not total:
         raise FeedError(
@@ -148,7 +148,7 @@ def preview_resync(
     kinds = {kind: answer.counts[kind] for kind in sorted(answer.counts)}
     differ = answer.total - answer.counts["different"]
     entities = total
-    if chosen.sample is not None and total >= chosen.sample:
+    if selection.sample is not None and total >= selection.sample:
         entities = max(total, int(expected_entities(connection, plan.definition) or 0))
     return ResyncPreview(
         entities,
