@@ -47,6 +47,16 @@ EVENTS: dict[str, Event] = {
         ("address",),
         advice="Nothing to do.",
     ),
+    "dashboard_login": Event(
+        "A user logged in to the dashboard.",
+        ("user", "address"),
+        advice="Nothing to do.",
+    ),
+    "dashboard_login_failed": Event(
+        "Somebody tried to log in to the dashboard with a wrong name or password.",
+        ("user", "address"),
+        advice="If it is repeated and no user mistyped, find out who uses the address.",
+    ),
     "worker_failed": Event(
         "A worker ended with an error. The daemon starts it again after a pause.",
         ("worker", "error", "reason", "hint", "attempt", "next_try_seconds", "repeated"),

@@ -254,7 +254,10 @@ class Service:
             )
 
         require_extra()
+        from cdc_daemon.dashboard.access.guard import require_usable  # noqa: PLC0415 # needs the extra
         from cdc_daemon.web.of_daemon import application_of  # noqa: PLC0415 # needs the extra
+
+        require_usable(self._settings.http)
 
         return WebServer(
             self._settings.http.address,

@@ -17,7 +17,7 @@ from cdc_daemon.errors import CdcError
 
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "cost", "verify", "resync"),
-    *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs", "audit"),
+    *("trace", "failed", "retry", "replay", "pause", "resume", "sinks", "logs", "audit", "dashboard"),
     *("service", "uninstall", "commerce", "completion"),
 )
 """The commands, in the order in which a newcomer needs them. A module of the same name has each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +34,13 @@ class Invocation:
     log_level: str | None
     log_format: str | None
 
-    def settings(self, *, for_daemon: bool = False) -> Settings:
+    def settings(
+        self, *, for_daemon: bool = False, overrides: Mapping[str, object] | None = None
+    ) -> Settings:
         """Read the configuration and start the log.
 
         Args:
+            overrides: values of the command's own options by dotted field.
             for_daemon: the log goes to standard output (unless a sink writes there), with the configured
                 level. For other commands it goes to standard error and has warnings only.
 
@@ -45,9 +48,8 @@ class Invocation:
             ConfigurationError: the configuration is not valid. The error has every fault.
         """
         given = {"log.level": self.log_level, "log.format": self.log_format}
-        settings = load(
-            find(self.config), overrides={name: value for name, value in given.items() if value is not None}
-        )
+        set_ones = {name: value for name, value in given.items() if value is not None}
+        settings = load(find(self.config), overrides={**set_ones, **(overrides or {})})
         redaction.know(secret_texts(settings))
         taken = any(sink.type == "stdout" for sink in settings.sinks.values())
         log.configure(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from cdc_daemon.dashboard.access.viewer import Right, Viewer
 from cdc_daemon.dashboard.definitions import Action, Asked, Done, Forbidden, View
+from cdc_daemon.dashboard.questions import parsed
 from cdc_daemon.insight.status import Objects
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
@@ -27,23 +28,27 @@ class Sources:
     session: Callable[[], AbstractContextManager[Connection]]
     objects: Callable[[], Objects]
 
-    def read(self, view: View, viewer: Viewer, question: Any) -> Any:
-        """Return the answer of a view.
+    def read(self, view: View, viewer: Viewer, given: Mapping[str, object]) -> tuple[Any, Any]:
+        """Return the question that the given values make, and the answer of a view.
 
         Raises:
             Forbidden: the viewer lacks a right.
+            BadQuestion: the values make no question.
         """
-        _require(view.needs, viewer)
+        require(view.needs, viewer)
+        question = parsed(view, given)
         with self.session() as connection:
-            return view.function(self._asked(connection, viewer), question)
+            return question, view.function(self._asked(connection, viewer), question)
 
-    def perform(self, action: Action, viewer: Viewer, question: Any) -> Done:
-        """Do an action.
+    def perform(self, action: Action, viewer: Viewer, given: Mapping[str, object]) -> Done:
+        """Do an action with the given values.
 
         Raises:
             Forbidden: the viewer lacks a right.
+            BadQuestion: the values make no question.
         """
-        _require(action.all_needs, viewer)
+        require(action.all_needs, viewer)
+        question = parsed(action, given)
         with self.session() as connection:
             return action.function(self._asked(connection, viewer), question)
 
@@ -51,7 +56,12 @@ class Sources:
         return Asked(connection, self.settings, self.objects, viewer)
 
 
-def _require(needed: frozenset[Right], viewer: Viewer) -> None:
+def require(needed: frozenset[Right], viewer: Viewer) -> None:
+    """Check that a viewer has these rights.
+
+    Raises:
+        Forbidden: one is lacking.
+    """
     lacking = sorted(needed - viewer.rights)
     if lacking:
         raise Forbidden(

@@ -17,6 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from cdc_daemon.dashboard.failures import EXPECTED
+
 SHORTEST_SECONDS, LONGEST_SECONDS = 2.0, 10.0
 """Pause between two renderings of an open page."""
 
@@ -91,7 +93,10 @@ class Live:
         try:
             yield b"retry: 3000\n\n"
             while not await request.is_disconnected() and await run_in_threadpool(shown.is_welcome):
-                fragments = await run_in_threadpool(self._current, topic, shown.render)
+                try:
+                    fragments = await run_in_threadpool(self._current, topic, shown.render)
+                except EXPECTED:  # the browser says that it is not live, and asks again in a moment
+                    return
                 changed = [(name, html) for name, html in fragments.items() if known.get(name) != html]
                 known = dict(fragments)
                 for name, html in changed:

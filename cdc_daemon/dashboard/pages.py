@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from cdc_daemon.dashboard.access.doors import TurnedAway
 from cdc_daemon.dashboard.access.gate import is_still_welcome, visit_of
 from cdc_daemon.dashboard.access.origin import TOKEN_FIELD, require_form_of_ours
-from cdc_daemon.dashboard.access.sessions import Sessions
+from cdc_daemon.dashboard.access.sessions import Session, Sessions
 from cdc_daemon.dashboard.access.viewer import Viewer
-from cdc_daemon.dashboard.asking import Sources
+from cdc_daemon.dashboard.asking import Sources, require
 from cdc_daemon.dashboard.body import read_body
 from cdc_daemon.dashboard.definitions import Action, BadQuestion, Forbidden, View
 from cdc_daemon.dashboard.failures import EXPECTED, status_of, told
 from cdc_daemon.dashboard.live import Live, Shown
 from cdc_daemon.dashboard.notices import Notice, Notices
-from cdc_daemon.dashboard.questions import of_texts, parsed
+from cdc_daemon.dashboard.questions import of_texts
 from cdc_daemon.dashboard.rendering import Rendered, Renderer
 
 Endpoint = Callable[[Request], Response]
@@ -51,6 +51,12 @@ class Pages:
             *(Route(f"/live{view.path}", self._stream(view), methods=["GET"]) for view in views),
             *(Route(action.path, self._form(action), methods=["POST"]) for action in actions),
         ]
+
+    def with_frame(self, template: str, context: Mapping[str, object], session: Session) -> str:
+        """Return a page for a browser that nobody knows yet."""
+        frame = {"viewer": None, "notice": None, "logs_in": self.logs_in}
+        html = self.renderer.render(template, {**frame, **context}).text
+        return self.renderer.with_token(html, self.sessions.token(session))
 
     def refusal(self, _request: Request, turned: TurnedAway) -> Response:
         """Return the page for a request that is not let in."""
@@ -85,6 +91,10 @@ class Pages:
     def _stream(self, view: View) -> Endpoint:
         def stream(request: Request) -> Response:
             visit = visit_of(request)
+            try:
+                require(view.needs, visit.viewer)
+            except Forbidden as error:
+                return PlainTextResponse(str(error), 403)
             # No name: what is rendered is shown to everybody with these rights.
             nameless = Viewer("", visit.viewer.rights)
             token = self.sessions.token(visit.session) if visit.session else ""
@@ -123,17 +133,17 @@ class Pages:
             raise Forbidden("the form has no session", hint="load the page again, and repeat")
         require_form_of_ours(request, self.sessions, visit.session, token)
         values = of_texts(action, [pair for pair in pairs if pair[0] != TOKEN_FIELD])
-        question = parsed(action, {**values, **request.path_params})
-        return Notice(self.sources.perform(action, visit.viewer, question).told)
+        given = {**values, **request.path_params}
+        return Notice(self.sources.perform(action, visit.viewer, given).told)
 
     def _rendered(self, view: View, viewer: Viewer, request: Request, notice: Notice | None) -> Rendered:
         values = of_texts(view, request.query_params.multi_items())
-        question = parsed(view, {**values, **request.path_params})
+        question, answer = self.sources.read(view, viewer, {**values, **request.path_params})
         path = request.url.path.removeprefix("/live")
         return self.renderer.render(
             f"{view.name}.html",
             {
-                "answer": self.sources.read(view, viewer, question),
+                "answer": answer,
                 "question": question,
                 "view": view,
                 "viewer": viewer,

@@ -30,6 +30,7 @@ class WebServer:
         listen: host and port. Port 0: one that is free.
         application: makes the application when the server starts.
         tls: files of the certificate and its key; None: no TLS.
+        bound: is told the URL once the server listens.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class WebServer:
         application: Callable[[], Starlette],
         *,
         tls: tuple[Path, Path] | None = None,
+        bound: Callable[[str], None] | None = None,
     ) -> None:
         self.name = "http"
         self._listen = listen
         self._application = application
         self._tls = tls
+        self._tell_bound = bound
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Serve until stopped.
@@ -53,6 +56,9 @@ class WebServer:
         with closing(self._bound()) as bound:
             host, port = bound.getsockname()[:2]
             log.info("http_started", address=f"{host}:{port}")
+            if self._tell_bound:
+                shown = f"[{host}]" if ":" in host else host
+                self._tell_bound(f"{'https' if self._tls else 'http'}://{shown}:{port}/")
             asyncio.run(self._serve(bound, stop, heartbeat))
 
     def _bound(self) -> socket.socket:

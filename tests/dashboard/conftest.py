@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from starlette.testclient import TestClient
 
 from cdc_daemon.dashboard.application import dashboard
 from cdc_daemon.dashboard.asking import Sources
+from cdc_daemon.dashboard.definitions import Action, View
 from cdc_daemon.dashboard.live import Live
+from cdc_daemon.dashboard.routes import ACTIONS, VIEWS
 from cdc_daemon.insight.recent import Recent
 from cdc_daemon.insight.status import Objects, read_objects
-from cdc_daemon.pg.session import Connection, connect
+from cdc_daemon.pg.pool import Pool
+from cdc_daemon.pg.session import Connection, as_opened, connect
 from cdc_daemon.settings import Settings
 from cdc_daemon.settings.http import WebSettings
 from tests.support.servers import Server
@@ -34,17 +39,35 @@ def shop(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield bed
 
 
+@pytest.fixture(scope="module")
+def sources(shop: Synced) -> Iterator[Sources]:
+    """Where the answers about the shop come from."""
+    with closing(Pool(partial(connect, shop.dsn, purpose="dashboard"), 4)) as pool:
+        yield sources_of(shop.settings, partial(pool.session, "dashboard", as_opened))
+
+
 @pytest.fixture
-def serve(shop: Synced) -> Iterator[Serve]:
-    """Serves the dashboard of the shop with these settings of `[http]`."""
+def serve(sources: Sources) -> Iterator[Serve]:
+    """Serves the dashboard of the shop with these settings of `[http]`, and this route table."""
     opened: list[TestClient] = []
 
     def client(
-        *, address: str = HERE, client: tuple[str, int] = ("127.0.0.1", 50000), **http: object
+        *,
+        address: str = HERE,
+        client: tuple[str, int] = ("127.0.0.1", 50000),
+        views: Sequence[View] = VIEWS,
+        all_actions: Sequence[Action] = ACTIONS,
+        **http: object,
     ) -> TestClient:
-        settings = shop.settings.model_copy(update={"http": WebSettings.model_validate(http)})
+        changed = {"http": WebSettings.model_validate(http)}
+        settings = sources.settings.model_copy(update=changed)
         found = TestClient(
-            dashboard(sources_of(settings, shop.dsn), Live(shortest_seconds=0.05)),
+            dashboard(
+                replace(sources, settings=settings),
+                Live(shortest_seconds=0.05),
+                views=views,
+                actions=all_actions,
+            ),
             base_url=address,
             client=client,
             follow_redirects=False,
@@ -57,13 +80,8 @@ def serve(shop: Synced) -> Iterator[Serve]:
         each.close()
 
 
-def sources_of(settings: Settings, dsn: str) -> Sources:
+def sources_of(settings: Settings, session: Callable[[], AbstractContextManager[Connection]]) -> Sources:
     """Answers from a database of a test."""
-
-    @contextmanager
-    def session() -> Iterator[Connection]:
-        with connect(dsn, purpose="dashboard") as connection:
-            yield connection
 
     def objects() -> Objects:
         with session() as connection:

@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from cdc_daemon.dashboard.access.sessions import Session
 from cdc_daemon.dashboard.access.viewer import LOCAL, Right, Viewer
-from cdc_daemon.errors import CdcError, ConfigurationError
+from cdc_daemon.errors import CdcError
 from cdc_daemon.loopback import is_loopback
-from cdc_daemon.settings.http import EVERYBODY, WebSettings
+from cdc_daemon.settings.http import EVERYBODY
 
 LONGEST_NAME = 200
 """Largest length of a name that a proxy gives."""
@@ -121,21 +121,3 @@ def _unmapped(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
-
-
-def door_of(settings: WebSettings) -> Door:
-    """Return the door that the settings ask for.
-
-    Raises:
-        ConfigurationError: the users' file can't be used.
-    """
-    if settings.users:
-        raise ConfigurationError([("http.users", "is not supported yet", None)])
-    if settings.proxy_address:
-        return ProxyDoor(
-            settings.proxy_address,
-            settings.proxy_header,
-            settings.proxy_documents,
-            settings.proxy_actions,
-        )
-    return LocalDoor(settings.actions)

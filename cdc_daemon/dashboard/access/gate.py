@@ -8,17 +8,18 @@ from functools import partial
 from typing import cast
 from urllib.parse import quote
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cdc_daemon.dashboard.access.doors import Door, TurnedAway
 from cdc_daemon.dashboard.access.sessions import Session, Sessions
 from cdc_daemon.dashboard.access.viewer import Viewer
 
-OPEN = ("/static/", "/login")
-"""What is answered to everybody: paths of files of the program, and the log-in."""
+FILES, LOGIN = "/static/", "/login"
+"""What is answered to everybody: files of the program, and the log-in."""
 
 Refusal = Callable[[Request, TurnedAway], Response]
 
@@ -56,16 +57,15 @@ class Gate:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path.startswith(OPEN):
+        if request.url.path == LOGIN or request.url.path.startswith(FILES):
             await self._app(scope, receive, send)
             return
         try:
             visit = await run_in_threadpool(self._visit, request)
         except TurnedAway as turned:
             answer = self._refusal(request, turned)
-            if turned.may_log_in and not is_api(request):
-                wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                answer = RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
+            if turned.may_log_in and request.method == "GET" and not is_api(request):
+                answer = _to_login(request)
             await answer(scope, receive, send)
             return
         scope.setdefault("state", {}).update(visit=visit, visit_again=partial(self._visit, request))
@@ -79,6 +79,20 @@ class Gate:
         if is_api(request):
             return Visit(viewer, None)
         return Visit(viewer, Sessions.new(), is_new=True)
+
+
+def _to_login(request: Request) -> Response:
+    """Send a browser to the log-in.
+
+    When a person follows a link from another site, such as a chat, the browser does not send the session's
+    cookie (SameSite=Strict). So the first answer makes it load the same page once more, now from here.
+    """
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        return HTMLResponse(
+            Markup('<!doctype html><meta http-equiv="refresh" content="0; url={}">').format(wanted)
+        )
+    return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", 303)
 
 
 def visit_of(request: Request) -> Visit:

@@ -22,7 +22,7 @@ from cdc_daemon.dashboard.asking import Sources
 from cdc_daemon.dashboard.body import read_body
 from cdc_daemon.dashboard.definitions import Action, BadQuestion, NotThere, View
 from cdc_daemon.dashboard.failures import EXPECTED, status_of, told
-from cdc_daemon.dashboard.questions import of_texts, parsed
+from cdc_daemon.dashboard.questions import of_texts
 from cdc_daemon.redaction import hide_within
 
 Endpoint = Callable[[Request], Response]
@@ -64,8 +64,9 @@ class Api:
         def answer(request: Request) -> Response:
             try:
                 values = of_texts(view, request.query_params.multi_items())
-                question = parsed(view, {**values, **request.path_params})
-                return _json(asdict(self.sources.read(view, visit_of(request).viewer, question)))
+                given = {**values, **request.path_params}
+                _, answer = self.sources.read(view, visit_of(request).viewer, given)
+                return _json(asdict(answer))
             except EXPECTED as error:
                 return _failure(error)
 
@@ -84,8 +85,8 @@ class Api:
     def _done(self, action: Action, request: Request, body: bytes) -> Response:
         visit = visit_of(request)
         require_program_or_page_of_ours(request, self.sessions, visit.session)
-        question = parsed(action, {**_object(body), **request.path_params})
-        return _json(asdict(self.sources.perform(action, visit.viewer, question)))
+        given = {**_object(body), **request.path_params}
+        return _json(asdict(self.sources.perform(action, visit.viewer, given)))
 
 
 def _object(body: bytes) -> Mapping[str, object]:
