@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -20,10 +21,10 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from cdc_daemon.dashboard.api import PREFIX
 from cdc_daemon.dashboard.application import dashboard
+from cdc_daemon.dashboard.asking import Sources
 from cdc_daemon.dashboard.routes import ACTIONS, VIEWS
 from cdc_daemon.settings.http import WebSettings
-from tests.dashboard.conftest import HERE, sources_of
-from tests.support.synced import Synced
+from tests.dashboard.conftest import HERE
 
 CHECKS = [
     not_a_server_error,
@@ -40,10 +41,10 @@ KNOWN = {"feed": "items", "name": "items", "sink": "file", "key": '{"id":1}'}
 
 
 @pytest.fixture(scope="module")
-def schema(shop: Synced) -> OpenApiSchema:
+def schema(sources: Sources) -> OpenApiSchema:
     """The document of a small shop's dashboard, with every right; the dashboard is called in this process."""
-    settings = shop.settings.model_copy(update={"http": WebSettings(actions=True)})
-    served = dashboard(sources_of(settings, shop.dsn))
+    settings = sources.settings.model_copy(update={"http": WebSettings(actions=True)})
+    served = dashboard(replace(sources, settings=settings))
     return schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", served, headers=_HEADERS)
 
 
