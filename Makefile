@@ -60,6 +60,11 @@ wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its c
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 	cd dist && sha256sum *.whl > SHA256SUMS
 
+.PHONY: deb
+deb: wheel ## The Debian package, for the Python of .venv and this architecture, in dist/ (CDC_MAINTAINER='Name <address>')
+	@$(INSTALL) '.[deb]'
+	$(BIN)/python -m release.deb
+
 test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAMPLES=5000), every server, and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
 	CDC_TEST_EXAMPLES=500 $(BIN)/python -m pytest --hypothesis-profile nightly tests/dashboard/test_api_fuzz.py

@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-NOT_SHIPPED = frozenset({"audit", "dev"})
+NOT_SHIPPED = frozenset({"audit", "deb", "dev"})
 """Extras for those who work on cdc-daemon itself."""
 
 
