@@ -39,6 +39,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.sampler import Sampler
 from cdc_daemon.workers.samples import Samples
+from cdc_daemon.workers.status_line import status_line
 from cdc_daemon.workers.verifier import Verifier
 from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.watcher import Watcher
@@ -94,7 +95,9 @@ class Service:
         """
         # A sink may send until its time limit, and a statement of a feed may take minutes.
         longest = max((sink.timeout_seconds for sink in self._settings.sinks.values()), default=0.0)
-        supervisor = Supervisor(longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest)
+        supervisor = Supervisor(
+            longest_silence_seconds=LONGEST_SILENCE_SECONDS + longest, summary=self._status_line
+        )
         try:
             self._require_schema()
         except DatabaseUnavailable as error:
@@ -173,6 +176,11 @@ class Service:
                 except CdcError as error:
                     failures.append(error)
         return failures
+
+    def _status_line(self) -> str:
+        stopped = [worker.feed for worker in self._feed_workers if worker.has_stopped]
+        failing = [worker.name for worker in self._deliveries if worker.is_failing]
+        return status_line(len(self._feed_workers), stopped, len(self._deliveries), failing)
 
     def _started(self) -> None:
         log.info(

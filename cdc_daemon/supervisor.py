@@ -102,6 +102,8 @@ class Supervisor:
         jitter: returns a number from 0 to 1, so that many daemons do not restart at the same time.
         longest_silence_seconds: time without a heartbeat after which a worker hangs, and the watchdog gets no
             sign of life.
+        summary: what the workers do, in a few words, for the status that systemd shows. Without it: how many
+            workers run.
     """
 
     def __init__(
@@ -110,7 +112,9 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         longest_silence_seconds: float = LONGEST_SILENCE_SECONDS,
+        summary: Callable[[], str] | None = None,
     ) -> None:
+        self._summary = summary or (lambda: f"{len(self._posts)} workers run")
         self._longest_silence_seconds = longest_silence_seconds
         self._clock = clock
         self._jitter = jitter
@@ -187,17 +191,21 @@ class Supervisor:
         return [post for post in self._posts if post.beaten_at < oldest]
 
     def _look_after(self) -> None:
-        troubles = [f"{post.worker.name}: {post.trouble}" for post in self._posts if post.trouble]
+        # Every worker loses the database. Once is enough.
+        lost = ["the database can't be reached"] if self._lost_at is not None else []
+        troubles = [
+            f"{post.worker.name}: {post.trouble}"
+            for post in self._posts
+            if post.trouble and not post.lost_database
+        ]
         silent = self._silent()
         for post in silent:
             if not post.silence_told:
                 post.silence_told = True
                 seconds = round(self._clock() - post.beaten_at)
                 log.error("worker_hangs", worker=post.worker.name, seconds=seconds)
-        status = (
-            "; ".join([*troubles, *(f"{post.worker.name} hangs" for post in silent)])
-            or f"{len(self._posts)} workers run"
-        )
+        hanging = [f"{post.worker.name} hangs" for post in silent]
+        status = "; ".join([*lost, *troubles, *hanging, self._summary()])
         if status != self._status:
             self._status = status
             service_notify.notify(STATUS=status)

@@ -114,6 +114,11 @@ class DeliveryWorker:
             if not stop.is_set():
                 self._wake_ups.await_delivery(self._sink_name, self.feed, OPEN_SECONDS)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the sink took nothing at the last try."""
+        return self._failing
+
     def catch_up(self, stop: threading.Event, *, patience_seconds: float) -> None:
         """Deliver all changes until now; nothing while the delivery is paused.
 

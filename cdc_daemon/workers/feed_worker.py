@@ -128,6 +128,11 @@ class FeedWorker:
                 stop.wait(pause)
                 pause = min(pause * 2, REPAIR_SECONDS[1])
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the feed stands still for a reason that it has logged."""
+        return self._stopped
+
     def catch_up(self, stop: threading.Event) -> None:
         """Read all changes that were committed before this call, and empty the backlog.
 

@@ -346,6 +346,27 @@ def test_systemd_hears_of_start_life_and_stop(systemd: socket.socket) -> None:
         assert told(systemd, "STOPPING=").splitlines()[0] == "STOPPING=1"
 
 
+def test_systemd_hears_what_the_workers_do_once_for_each_change(systemd: socket.socket) -> None:
+    states = iter(["2 feeds", "2 feeds", "1 of 2 feeds stopped (prices)"])
+    made = Supervisor(summary=lambda: next(states, "1 of 2 feeds stopped (prices)"))
+    run = Running(made, PATIENCE_SECONDS, threading.Event())
+    try:
+        assert told(systemd, "STATUS=") == "STATUS=2 feeds"
+        assert told(systemd, "STATUS=") == "STATUS=1 of 2 feeds stopped (prices)"
+    finally:
+        run.end()
+
+
+def test_systemd_hears_once_that_the_database_is_lost(systemd: socket.socket) -> None:
+    made = Supervisor(summary=lambda: "2 feeds")
+    made.lose_database("no route to host")
+    run = Running(made, PATIENCE_SECONDS, threading.Event())
+    try:
+        assert told(systemd, "STATUS=") == "STATUS=the database can't be reached; 2 feeds"
+    finally:
+        run.end()
+
+
 def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) -> None:
     release = threading.Event()
 
@@ -362,7 +383,7 @@ def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) ->
     run = Running(made, PATIENCE_SECONDS, threading.Event())
     try:
         assert told(systemd, "") == "READY=1"
-        assert told(systemd, "") == "STATUS=hanging hangs"
+        assert told(systemd, "") == "STATUS=hanging hangs; 1 workers run"
         release.set()
         run.end()
         assert told(systemd, "").startswith("STOPPING=1"), "and no WATCHDOG=1 before it"
@@ -388,7 +409,7 @@ def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
     made.add(Hanging(), alone=True)
     run = Running(made, PATIENCE_SECONDS, threading.Event())
     try:
-        assert told(systemd, "STATUS=") == "STATUS=hanging hangs"
+        assert told(systemd, "STATUS=") == "STATUS=hanging hangs; 1 workers run"
         for _ in range(3):
             assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
     finally:
