@@ -27,13 +27,13 @@ from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor, Worker
 from cdc_daemon.tracing import spans_to
 from cdc_daemon.web.health import Health
 from cdc_daemon.web.server import WebServer, require_extra
-from cdc_daemon.workers import installation
 from cdc_daemon.workers.canary import Canary
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.delivery import DeliveryWorker
 from cdc_daemon.workers.feed_worker import FeedWorker
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.history_segments import HistoryBounds
+from cdc_daemon.workers.migrations import require_current
 from cdc_daemon.workers.presence import Presence
 from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
@@ -194,7 +194,7 @@ class Service:
 
     def _require_schema(self) -> None:
         with self._connect("start") as connection:
-            installation.require_current(connection)
+            require_current(connection)
 
     def _connect(self, purpose: str) -> Connection:
         return self._connect_for(purpose=purpose)

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from cdc_daemon.cli.deliveries import feed_option, place, sink_option
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.options import echo_json, json_option, moment
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.insight.audit import RecordedAct, read_acts
@@ -48,7 +48,7 @@ def audit(
     """
     settings = invocation().settings()
     after = moment(since, "--since") if since is not None else None
-    with session(settings, "audit") as (connection, _):
+    with installed_session(settings, "audit") as (connection, _):
         found = read_acts(connection, act=act, feed=feed, sink=sink, user=user, since=after, limit=limit)
     if as_json:
         echo_json([asdict(each) for each in found])

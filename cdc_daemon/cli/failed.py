@@ -12,7 +12,7 @@ import orjson
 
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
-from cdc_daemon.cli.invocation import chosen, invocation, session
+from cdc_daemon.cli.invocation import chosen, installed_session, invocation
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
@@ -95,7 +95,7 @@ def show(
     if where:
         require_key_columns(settings, names[0], where, or_entity=True)
     columns = {name: settings.feeds[name].entity for name in names}
-    with session(settings, "failed") as (connection, _):
+    with installed_session(settings, "failed") as (connection, _):
         found = control.failed_items(connection, names, sink=sink, where=where)
         entities = control.failed_entities(connection, names) if sink is None else []
         documents = _documents(connection, settings, found if document else [], where)
@@ -151,7 +151,7 @@ def discard(feed: str, key: tuple[str, ...], reason: str, sink: str | None) -> N
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=feed)
     require_key_columns(settings, feed, where)
-    with session(settings, "discard") as (connection, _):
+    with installed_session(settings, "discard") as (connection, _):
         count = control.discard(connection, feed, where, reason=reason, sink=sink)
     if not count:
         raise CdcError("no item failed with this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")

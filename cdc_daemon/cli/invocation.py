@@ -19,6 +19,7 @@ from cdc_daemon.pg.session import OWN_PATH, Connection, connect
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.faults import did_you_mean
 from cdc_daemon.settings.secret_texts import secret_texts
+from cdc_daemon.workers.migrations import require_current
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,19 @@ def session(
             patience=settings.database.patience,
         ) as connection,
     ):
+        yield connection, dsn
+
+
+@contextmanager
+def installed_session(settings: Settings, purpose: str) -> Generator[tuple[Connection, str]]:
+    """Open a session for a command that works on what `install` made (see `session`).
+
+    Raises:
+        DatabaseUnavailable: the server can't be reached.
+        InstallError: nothing is installed, or another version of cdc-daemon installed it.
+    """
+    with session(settings, purpose) as (connection, dsn):
+        require_current(connection)
         yield connection, dsn
 
 

@@ -14,7 +14,7 @@ import orjson
 from cdc_daemon import log
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import feed_option, pairs, require_key_columns, require_known, sink_option
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.events import EVENTS
@@ -159,7 +159,7 @@ def documents(feed: str, key: tuple[str, ...], minutes: float, off: bool) -> Non
     where = pairs(key, "--key")
     require_known(settings, sink=None, feed=feed)
     require_key_columns(settings, feed, where)
-    with session(settings, "logs") as (connection, _):
+    with installed_session(settings, "logs") as (connection, _):
         if off:
             control.end_payload_log(connection, feed)
             echo(f"feed {feed}: its documents are no longer logged.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers import control
 
@@ -28,6 +28,6 @@ def pause(sink: str | None, feed: str | None, reason: str | None) -> None:
     """
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=feed, one_of_them=True)
-    with session(settings, "pause") as (connection, _):
+    with installed_session(settings, "pause") as (connection, _):
         control.pause(connection, sink, feed, reason=reason)
     echo(f"{place(sink, feed)}: paused.")

@@ -8,7 +8,7 @@ import click
 
 from cdc_daemon.cli.completed_names import sink_names
 from cdc_daemon.cli.deliveries import feed_option, feeds_of, pairs, require_key_columns, require_known
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.options import moment
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
@@ -57,7 +57,7 @@ def replay(sink: str, feed: str | None, since: str | None, key: tuple[str, ...],
     require_known(settings, sink=sink, feed=feed)
     if feed is not None:
         require_key_columns(settings, feed, where)
-    with session(settings, "replay") as (connection, _):
+    with installed_session(settings, "replay") as (connection, _):
         for name in feeds_of(settings, sink, feed):
             echo(f"sink {sink}, feed {name}: {_replay(connection, settings, sink, name, where, after)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
@@ -23,7 +23,7 @@ def resume(sink: str | None, feed: str | None) -> None:
     """
     settings = invocation().settings()
     require_known(settings, sink=sink, feed=feed, one_of_them=True)
-    with session(settings, "resume") as (connection, _):
+    with installed_session(settings, "resume") as (connection, _):
         if not control.resume(connection, sink, feed):
             there = [place(each.sink, each.feed) for each in control.pauses(connection)]
             raise CdcError(

@@ -10,7 +10,7 @@ import click
 
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs
-from cdc_daemon.cli.invocation import chosen, invocation, session
+from cdc_daemon.cli.invocation import chosen, installed_session, invocation
 from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.resync_text import interrupted_line, listed_lines, preview_lines
 from cdc_daemon.cli.terminal import echo
@@ -126,7 +126,7 @@ def _require_fitting(act: str | None, options: Mapping[str, object]) -> None:
 
 def _resync(settings: Settings, name: str, where: dict[str, str], *, force: bool, wait: bool) -> None:
     stop = threading.Event()
-    with session(settings, f"resync {name}") as (connection, _):
+    with installed_session(settings, f"resync {name}") as (connection, _):
         request = Resync(connection, settings, name, where=where, force=force)
         entities = request.request(stop)
         count = f"{entities:,} {'entity' if entities == 1 else 'entities'}"
@@ -152,7 +152,7 @@ def _preview(
 ) -> None:
     found: dict[str, ResyncPreview] = {}
     for name in names:
-        with session(settings, f"resync {name}") as (connection, _):
+        with installed_session(settings, f"resync {name}") as (connection, _):
             plan = plan_feed(connection, settings, name)
             found[name] = preview_resync(connection, settings, plan, where=where, force=force, sample=sample)
     if as_json:
@@ -164,7 +164,7 @@ def _preview(
 
 
 def _list(settings: Settings, names: list[str], *, as_json: bool) -> None:
-    with session(settings, "resync") as (connection, _):
+    with installed_session(settings, "resync") as (connection, _):
         found = {name: read_resyncs(connection, name) for name in names}
     if as_json:
         echo_json({name: [asdict(each) for each in resyncs] for name, resyncs in found.items()})
@@ -176,7 +176,7 @@ def _list(settings: Settings, names: list[str], *, as_json: bool) -> None:
 
 def _interrupt(settings: Settings, name: str, act: str, number: int | None) -> None:
     stop = threading.Event()
-    with session(settings, f"resync {name}") as (connection, _):
+    with installed_session(settings, f"resync {name}") as (connection, _):
         interruption = ResyncInterruption(connection, name, number=number)
         acts = {"pause": interruption.pause, "resume": interruption.resume, "cancel": interruption.cancel}
         for each in acts[act](stop):

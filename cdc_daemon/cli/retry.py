@@ -6,7 +6,7 @@ import click
 
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
@@ -45,7 +45,7 @@ def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool)
     if feed is not None:
         require_key_columns(settings, feed, where, or_entity=True)
     feeds = [feed] if feed else list(settings.feeds)
-    with session(settings, "retry") as (connection, _):
+    with installed_session(settings, "retry") as (connection, _):
         columns = {name: settings.feeds[name].entity for name in feeds}
         count, entities = control.retry_failed(connection, columns, where, sink=sink)
     if where and not count and not entities:

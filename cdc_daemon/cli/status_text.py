@@ -12,7 +12,9 @@ from cdc_daemon.insight.daemons import Daemon, Daemons
 from cdc_daemon.insight.feeds import FeedStatus
 from cdc_daemon.insight.sinks import SinkStatus
 from cdc_daemon.insight.status import Status
+from cdc_daemon.pg import own_schema
 from cdc_daemon.workers.control import Pause
+from cdc_daemon.workers.migrations import Migration
 
 LARGEST = 3
 """Number of tables whose size is shown; `--json` has all."""
@@ -28,6 +30,8 @@ def lines(found: Status) -> Iterator[str]:
     yield from _lines_of_costs(found)
     for coverage in found.coverage:
         yield _line_of_coverage(coverage)
+    if found.schema:
+        yield _line_of_schema(found.schema)
     yield "drift: none" if not found.drift else "drift (`cdc-daemon install` mends it):"
     for difference in found.drift:
         yield f"  {difference}"
@@ -94,6 +98,11 @@ def _lines_of_feed_rates(feed: FeedStatus) -> Iterator[str]:
         + _percentiles(rates.lag_p50, rates.lag_p99)
         + (f", the backlog in {_duration(rates.caught_up_seconds)}" if rates.caught_up_seconds else "")
     )
+
+
+def _line_of_schema(last: Migration) -> str:
+    by = f" by cdc-daemon {last.version}" if last.version else ""
+    return f"{own_schema.shown()}: version {last.number}, made{by} at {_moment(last.applied_at)}"
 
 
 def _line_of_coverage(found: Coverage) -> str:

@@ -12,7 +12,7 @@ import click
 
 from cdc_daemon.cli.deliveries import place, require_known
 from cdc_daemon.cli.invocation import chosen as chosen_feeds
-from cdc_daemon.cli.invocation import invocation, session
+from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.feeds.verification import Difference, Selection
@@ -112,7 +112,7 @@ def _verify(
     stop = threading.Event()
     answer = Answer(name, sink, most=most)
     with ExitStack() as opened:
-        connection, _ = opened.enter_context(session(settings, f"verify {name}"))
+        connection, _ = opened.enter_context(installed_session(settings, f"verify {name}"))
         plan = plan_feed(connection, settings, name)
         repairing = Repair(connection, settings, plan) if repair else None
         if sink is None:

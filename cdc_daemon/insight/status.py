@@ -19,7 +19,8 @@ from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers import control
 from cdc_daemon.workers.coexistence import subscribed
-from cdc_daemon.workers.installation import require_current, wanted_steps
+from cdc_daemon.workers.installation import wanted_steps
+from cdc_daemon.workers.migrations import Migration, read_applied, require_current
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 
 
@@ -34,6 +35,8 @@ class Status:
         sizes: bytes of each table in schema cdc.
         write_costs: what capture adds to a statement, where the server measures it.
         coverage: how far the verification in the background has come.
+        schema: the last migration of schema cdc, whose number is the schema's version; None if nothing is
+            installed.
     """
 
     feeds: Sequence[FeedStatus]
@@ -44,6 +47,7 @@ class Status:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     write_costs: Sequence[WriteCost] = field(default=())
     coverage: Sequence[Coverage] = field(default=())
+    schema: Migration | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def read_status(
         objects: the result of an earlier `read_objects`, for a status that is read again and again.
 
     Raises:
-        InstallError: an earlier version installed what there is.
+        InstallError: another version installed what there is.
     """
     installed = schema_exists(connection)
     if installed:
@@ -112,6 +116,7 @@ def read_status(
         read_sizes(connection),
         read_write_costs(connection),
         [each for each in read_coverage(connection) if each.feed in deliveries],
+        read_applied(connection)[-1],
     )
 
 

@@ -24,6 +24,7 @@ def status_json(found: Status) -> dict[str, object]:
         "sizes": found.sizes,
         "write_costs": [asdict(each) for each in found.write_costs],
         "coverage": [asdict(each) for each in found.coverage],
+        "schema": asdict(found.schema) if found.schema else None,
         "drift": list(found.drift),
         "uncaptured": list(found.uncaptured),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,11 +17,12 @@ from cdc_daemon.feeds.definition import FeedDefinition
 from cdc_daemon.pg import ddl, own_schema
 from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive
-from cdc_daemon.pg.statements import migration, sql_directory, statement
+from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.configurations import read_ownership
 from cdc_daemon.workers.history_segments import segment_tables
+from cdc_daemon.workers.migrations import migration_steps, read_applied, require_known
 from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.owner_role import Left, default_owner, drop_owner, own_owner, owner_steps, read_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
@@ -53,7 +53,9 @@ def wanted_steps(
     installed = catalogue.read_installed(connection)
     ownership = read_ownership(connection, settings, installed)
     ownership.require_own(plan.definition.name for plan in plans)
-    found = list(_migrations(_last_migration(connection) if installed.schema else 0))
+    applied = read_applied(connection) if installed.schema else []
+    require_known(applied)
+    found = list(migration_steps(applied))
     upgrade = bool(found) and installed.schema
     if upgrade and not complete:
         raise InstallError(
@@ -240,6 +242,10 @@ def uninstall(
 def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool) -> list[Left]:
     require_own_schema(connection)
     installed = catalogue.read_installed(connection)
+    if installed.schema:
+        require_known(
+            read_applied(connection)
+        )  # a later version may have made objects that this one can't name
     ownership = read_ownership(connection, settings, installed)
     if ownership.others and not drop_others:
         raise InstallError(
@@ -276,40 +282,6 @@ def _uninstall(connection: Connection, settings: Settings, *, drop_others: bool)
 def _left(connection: Connection) -> list[Left]:
     remedy = "remove it as its owner, then look again"
     return [Left(what, remedy) for (what,) in connection.execute(statement("installation.left"))]
-
-
-def _migrations(after: int) -> Iterator[Step]:
-    """Yield steps for the files of sql/migrations with numbers above `after`, in their order."""
-    for path in sorted((sql_directory() / "migrations").glob("*.sql")):
-        number = int(path.stem.split("_", 1)[0])
-        if number <= after:
-            continue
-        text = re.sub(r"^\s*--.*$\n?", "", migration(path), flags=re.MULTILINE)
-        # PostgreSQL splits the statements: a semicolon may be within a text.
-        statements = sql.SQL(text.strip().removesuffix(";"))  # pyright: ignore[reportArgumentType] # our own file
-        recorded = statement(
-            "installation.record_migration", number=sql.Literal(number), name=sql.Literal(path.stem)
-        )
-        what = own_schema.shown() if number == 1 else f"migration {path.stem} of {own_schema.shown()}"
-        yield Step("create", what, (statements, recorded))
-
-
-def require_current(connection: Connection) -> None:
-    """Check that schema cdc exists in the form of this version.
-
-    Raises:
-        InstallError: the schema does not exist, or another version installed it.
-    """
-    catalogue.require_schema(connection)
-    if any(True for _ in _migrations(_last_migration(connection))):
-        raise InstallError(
-            "was installed by an earlier version", where=own_schema.shown(), hint="run `cdc-daemon install`"
-        )
-
-
-def _last_migration(connection: Connection) -> int:
-    row = connection.execute(statement("installation.last_migration")).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _removed_deliveries(

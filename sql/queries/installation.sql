@@ -55,14 +55,6 @@ SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
 FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.pg_roles AS r
 WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc' AND r.rolname OPERATOR(pg_catalog.=) %(owner)s
 
--- name: record_migration
--- Records a migration in the transaction that made it.
-INSERT INTO cdc.migration (number, name) VALUES ({number}, {name})
-
--- name: last_migration
--- The version of schema cdc.
-SELECT COALESCE(pg_catalog.max(number), 0) FROM cdc.migration
-
 -- name: use_schema
 -- Lets a role name objects of schema cdc.
 GRANT USAGE ON SCHEMA cdc TO {role}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from psycopg import sql
 
+from cdc_daemon import __version__
 from cdc_daemon.errors import InstallError
 from cdc_daemon.feeds.key_id import key_id
 from cdc_daemon.insight.status import read_status
@@ -89,3 +91,53 @@ def test_a_dba_gets_the_same_as_a_script(older: Bed) -> None:
 def _statements(script: str) -> list[str]:
     """What psql would send, a transaction each."""
     return [block.split("COMMIT;")[0] for block in script.split("BEGIN;")[1:]]
+
+
+@pytest.fixture
+def present(database: str, tmp_path: Path) -> Bed:
+    """Installed by this version."""
+    execute(database, "CREATE TABLE item (id int PRIMARY KEY, code text); INSERT INTO item VALUES (1, 'a')")
+    daemon = Bed(tmp_path, database)
+    daemon.add_feed("items", "SELECT id, code FROM item", key=["id"])
+    daemon.install()
+    return daemon
+
+
+def test_status_tells_the_version_of_the_schema_and_which_daemon_made_it(present: Bed) -> None:
+    last = max((sql_directory() / "migrations").glob("*.sql")).stem
+    schema = present.read_status().schema
+    assert schema is not None
+    assert (schema.number, schema.name, schema.version) == (int(last[:4]), last, __version__)
+    assert f"schema cdc: version {schema.number}, made by cdc-daemon {__version__} at" in present.call(
+        "status"
+    )
+    assert json.loads(present.call("status", "--json"))["schema"]["version"] == __version__
+
+
+def test_each_command_refuses_a_schema_that_a_later_version_changed(present: Bed) -> None:
+    execute(present.dsn, "INSERT INTO cdc.migration VALUES (9999, '9999_later', DEFAULT, '7.0.0')")
+    for refused in (
+        present.install,
+        present.run_once,
+        present.read_status,
+        present.uninstall,
+        present.script,
+    ):
+        with pytest.raises(
+            InstallError, match=r"changed by cdc-daemon 7\.0\.0 \(migration 9999_later"
+        ) as told:
+            refused()
+        assert "run cdc-daemon 7.0.0 or a later one" in str(told.value.hint)
+    # Commands that only read or write the daemon's own state, in one process each.
+    for arguments in (["failed"], ["resync", "items"], ["verify", "items"], ["trace", "items", "1"]):
+        present.call(*arguments, code=InstallError.exit_code)
+    with connect(present.dsn) as session:  # nothing was touched
+        assert session.execute("SELECT count(*) FROM cdc.feed_items").fetchone() == (0,)
+
+
+def test_a_migration_that_is_released_after_one_with_a_greater_number_runs_too(present: Bed) -> None:
+    execute(present.dsn, "DROP TABLE cdc.canary; DELETE FROM cdc.migration WHERE name = '0028_canary'")
+    assert [step.what for step in present.wanted()] == ["migration 0028_canary of schema cdc"]
+    present.install()
+    assert present.wanted() == []
+    present.assert_in_step()

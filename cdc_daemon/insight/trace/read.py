@@ -24,7 +24,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers.control import FailedEntity
-from cdc_daemon.workers.installation import require_current
+from cdc_daemon.workers.migrations import require_current
 
 QUERY_SECONDS = 5.0
 """Longest time of each statement of a question. It bounds the feed's query where the key has no index."""
