@@ -25,7 +25,7 @@ endif
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers bench bench-precision screenshots clean
+.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -77,6 +77,9 @@ torture: $(VENV)/installed-dev ## An hour of every fault at once (TORTURE_SECOND
 
 test-containers: $(VENV)/installed-dev ## The integration tests on a server in Docker (CDC_TEST_IMAGE=postgres:17)
 	$(BIN)/python -m tests.containers $(PYTEST_ARGS)
+
+test-versions: $(VENV)/installed-dev ## Each supported PostgreSQL, and each Python that is here (VERSIONS="16 python3.12")
+	$(BIN)/python -m tests.versions $(VERSIONS)
 
 bench: $(VENV)/installed-dev ## Measure, and print the ratios
 	$(BIN)/python -m bench

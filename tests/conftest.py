@@ -3,7 +3,8 @@
 `database` is the connection string of a fresh, empty database. Tests below `tests/integration` and
 `tests/security` run once on each chosen server; all others, and those marked `any_server`, on the first one
 alone. `--servers` (or CDC_TEST_SERVERS) chooses: `embedded` (the wheel), `machine` (PostgreSQL installed
-here), `external` (CDC_TEST_DSN). A chosen server that can't be had fails its tests: nothing is skipped.
+here), `external` (CDC_TEST_DSN), or a version such as `17` (Debian's, or a wheel's). A chosen server that
+can't be had fails its tests: nothing is skipped.
 """
 
 from __future__ import annotations

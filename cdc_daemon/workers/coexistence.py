@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cdc_daemon.errors import FeedError
+from cdc_daemon.pg.binaries import OLDEST_MAJOR
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
@@ -33,8 +34,14 @@ _RECODE = (
 )
 
 
+_UPGRADE = f"upgrade the server to PostgreSQL {OLDEST_MAJOR} or later"
+
+
 def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
     """Yield concerns that a person should know before an install. None of them prevents the daemon's work."""
+    if connection.info.server_version < OLDEST_MAJOR * 10_000:
+        version = connection.info.parameter_status("server_version")
+        yield ("database", f"PostgreSQL {version} is not supported: cdc-daemon is not tested on it", _UPGRADE)
     for name, through in _publications(connection):
         yield (f"publication {name}", _PUBLISHED.format(through=through), _UNPUBLISH)
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
@@ -45,7 +52,7 @@ def concerns(connection: Connection, settings: Settings) -> Iterator[Concern]:
 def _publications(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield publications that include the daemon's tables, with the clause that includes them."""
     yield from connection.execute(statement("coexistence.publications")).fetchall()
-    if connection.info.server_version >= 150000:
+    if connection.info.server_version >= 150000:  # older servers publish no schema
         yield from connection.execute(statement("coexistence.publications_of_schema")).fetchall()
 
 

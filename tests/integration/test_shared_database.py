@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.cli.group import main
 from cdc_daemon.errors import FeedError, InstallError
+from cdc_daemon.workers import coexistence
 from cdc_daemon.workers.coexistence import concerns
 from tests.conftest import Connect
 from tests.support.bed import Bed
@@ -221,6 +222,15 @@ def test_check_tells_which_limit_leaves_the_daemon_too_few_sessions(products: Be
     ((where, what, _),) = concerns(connect(), settings)
     assert where == "daemon.sessions"
     assert f"has up to 7 sessions; the limit of database {database} leaves" in what
+
+
+def test_check_tells_of_a_server_that_is_older_than_those_that_are_supported(
+    products: Bed, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coexistence, "OLDEST_MAJOR", 99)
+    found = concerns(connect(), products.settings)
+    told = [what for where, what, _ in found if where == "database"]
+    assert [what.partition(": ")[2] for what in told] == ["cdc-daemon is not tested on it"]
 
 
 def test_check_and_status_tell_of_a_table_that_a_subscription_fills(products: Bed, connect: Connect) -> None:

