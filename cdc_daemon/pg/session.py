@@ -170,16 +170,25 @@ def connect(
         # Otherwise the backend of a killed daemon locks the feed's row until its statement ends (measured:
         # 7.8 s).
         settings["client_connection_check_interval"] = "500"
-    for name, value in settings.items():
-        if connection.info.server_version < _SINCE.get(name, 0):
-            continue
-        try:
-            connection.execute(statement("session.pin"), {"name": name, "value": value})
-        except psycopg.errors.InvalidParameterValue:
-            if name not in _OPTIONAL:
-                raise
+    _pin(
+        connection,
+        {
+            name: value
+            for name, value in settings.items()
+            if connection.info.server_version >= _SINCE.get(name, 0)
+        },
+    )
     connection.watch(lookout(conninfo, patience))
     return connection
+
+
+def _pin(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Set the settings by one statement, and each alone that the server may lack."""
+    needed = {name: value for name, value in settings.items() if name not in _OPTIONAL}
+    connection.execute(statement("session.pin_all"), {"names": list(needed), "values": list(needed.values())})
+    for name in _OPTIONAL & settings.keys():
+        with suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute(statement("session.pin"), {"name": name, "value": settings[name]})
 
 
 def _password(used: pq.abc.PGconn) -> str | None:

@@ -2,6 +2,12 @@
 -- Sets one setting for the whole session, its value as a parameter.
 SELECT pg_catalog.set_config(%(name)s, %(value)s, false)
 
+-- name: pin_all
+-- Sets many settings at once: a session has thirty, and each statement of its own would be a round trip.
+SELECT pg_catalog.set_config(s.name, s.value, false)
+FROM ROWS FROM (pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[]))
+     AS s (name, value)
+
 -- name: pin_for_transaction
 -- The same until the transaction ends.
 SELECT pg_catalog.set_config(%(name)s, %(value)s, true)
@@ -25,8 +31,8 @@ SET TRANSACTION SNAPSHOT {snapshot}
 -- name: backend
 -- Identifies this session for the server. A process ID alone may belong to another server after a failover. libpq's
 -- process ID is a pooler's.
-SELECT a.pid, a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity AS a
-WHERE a.pid = pg_catalog.pg_backend_pid()
+SELECT a.pid, a.backend_start::pg_catalog.text
+FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) AS a
 
 -- name: activity
 -- Whether the server works on a session's statement; no row if it has no such session. A role may always see its own
