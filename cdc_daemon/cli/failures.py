@@ -9,6 +9,9 @@ import psycopg
 from cdc_daemon.errors import CdcError, ConfigurationError, DatabaseUnavailable
 from cdc_daemon.redaction import hide_passwords
 
+EXPECTED = (CdcError, psycopg.Error)
+"""Errors that a command reports in `Error:` and `Try:` lines. Any other exception is a defect of ours."""
+
 
 def lines_of(error: CdcError | psycopg.Error) -> Iterator[str]:
     """Yield the `Error:` and `Try:` lines of an error; for a configuration, a line for each fault."""

@@ -6,14 +6,10 @@ import importlib
 from pathlib import Path
 
 import click
-import psycopg
 
 from cdc_daemon import __version__
-from cdc_daemon.cli.failures import exit_code_of, lines_of
-from cdc_daemon.cli.invocation import Invocation
 from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo, hide_in_tracebacks
-from cdc_daemon.errors import CdcError
 
 COMMANDS = (
     *("init", "check", "plan", "estimate", "install", "run", "status", "cost", "verify", "resync"),
@@ -26,8 +22,8 @@ COMMANDS = (
 class CommandLine(SuggestingGroup):
     """Loads a command when it is called, and prints our errors as `Error:` and `Try:`.
 
-    Loading all commands takes half a second (the SQL parser, the database driver). `--version`, `init` and
-    completion don't need that.
+    Loading all commands takes half a second (the SQL parser, the database driver, the settings). `--version`
+    and completion don't need that. So no module that they import may import these.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -45,9 +41,11 @@ class CommandLine(SuggestingGroup):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Print an error of ours or of the server to standard error, and exit."""
+        from cdc_daemon.cli.failures import EXPECTED, exit_code_of, lines_of  # noqa: PLC0415 # see the class
+
         try:
             return super().invoke(ctx)
-        except (CdcError, psycopg.Error) as error:
+        except EXPECTED as error:
             for line in lines_of(error):
                 echo(line, err=True)
             ctx.exit(exit_code_of(error))
@@ -94,5 +92,7 @@ def main(context: click.Context, config: Path | None, log_level: str | None, log
     Environment variables override settings: CDC_DATABASE_DSN, CDC_DAEMON_POLL_SECONDS,
     CDC_SINKS_<NAME>_URL and so on. They can be the whole configuration: then no file is needed.
     """
+    from cdc_daemon.cli.invocation import Invocation  # noqa: PLC0415 # see CommandLine
+
     hide_in_tracebacks()
     context.obj = Invocation(config, log_level, log_format)

@@ -84,6 +84,14 @@ def test_the_version_is_told_without_a_configuration() -> None:
     assert CliRunner().invoke(main, ["--version"]).stdout == f"cdc-daemon, version {__version__}\n"
 
 
+def test_what_needs_no_configuration_loads_neither_the_driver_nor_the_parser_nor_the_settings() -> None:
+    code = (
+        "import sys, cdc_daemon.cli; print({'psycopg', 'sqlglot', 'pydantic', 'structlog'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_a_configuration_that_is_not_there_is_an_error_with_a_remedy_and_no_traceback(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "cdc_daemon", "--config", tmp_path / "absent.toml", "status"],
