@@ -16,6 +16,8 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from tests.support.analysis_fixtures import DIRECTORY as ANALYSIS
 from tests.support.delta import Connection, Followed, follow, outcome, quoted, remember
 
+pytestmark = pytest.mark.any_server
+
 DIRECTORY = ANALYSIS.parent / "corpus"
 FOLDERS = (*sorted(path for path in DIRECTORY.iterdir() if path.is_dir()), ANALYSIS / "generated")
 BATCHES = int(os.environ.get("CORPUS_BATCHES", "6"))

@@ -26,6 +26,8 @@ from tests.support.soundness.stacked import STACKED
 from tests.support.soundness.usual import USUAL
 from tests.support.soundness.whole_rows import WHOLE_ROWS
 
+pytestmark = pytest.mark.any_server
+
 BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
 
 

@@ -13,6 +13,8 @@ from cdc_daemon.settings import load
 from tests.support.command import Command, Feed, execute
 from tests.support.synced import ITEM_FEED, ITEMS
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def shop(tmp_path: Path, database: str) -> Iterator[Command]:

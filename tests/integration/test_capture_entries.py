@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.bed import Bed
 
+pytestmark = pytest.mark.any_server
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 

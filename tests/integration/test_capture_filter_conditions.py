@@ -13,6 +13,8 @@ from tests.support.filtered_shop import (
 )
 from tests.support.planted import plant
 
+pytestmark = pytest.mark.any_server
+
 TYPES = """
 CREATE TYPE mood AS ENUM ('calm', 'sad');
 CREATE DOMAIN whole AS int;

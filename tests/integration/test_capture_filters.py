@@ -20,6 +20,8 @@ from tests.support.filtered_shop import (
 )
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 __all__ = ["daemon", "shop"]
 
 

@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from cdc_daemon.capture.writers import Writers
 from tests.support.bed import Bed
 from tests.support.command import Feed
@@ -21,6 +23,8 @@ from tests.support.filtered_shop import (
     shop,
 )
 from tests.support.synced import Synced
+
+pytestmark = pytest.mark.any_server
 
 __all__ = ["daemon", "shop"]
 

@@ -13,6 +13,8 @@ import pytest
 from tests.support.bed import Bed
 from tests.support.planted import plant
 
+pytestmark = pytest.mark.any_server
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 

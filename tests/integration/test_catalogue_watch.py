@@ -13,6 +13,8 @@ from cdc_daemon.workers.planning import plan_feed
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.any_server
+
 OTHER = "CREATE TABLE other (id int PRIMARY KEY, code text);"
 
 

@@ -78,16 +78,7 @@ def test_it_ends_by_itself_and_proves_that_the_documents_are_right(start: Start)
     assert "Proven" in said
 
 
-def test_ctrl_c_ends_it_with_the_proof(start: Start) -> None:
-    process = start(seconds=600)
-    read_until_the_table(process)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert "Proven" in said
-
-
-def test_changed_bytes_in_what_was_delivered_end_it_with_1_and_name_the_keys(
+def test_ctrl_c_ends_it_with_the_proof_and_changed_bytes_in_what_was_delivered_with_1_and_their_keys(
     start: Start, folder: Path
 ) -> None:
     process = start(seconds=600)
@@ -104,6 +95,7 @@ def test_changed_bytes_in_what_was_delivered_end_it_with_1_and_name_the_keys(
     assert "scopesWebsite: delivered documents differ from the query" in said
     assert "missing" not in said
     assert 'first ["1"], ["2"]' in said
+    assert said.count("all equal") == len(FEEDS) - 1
     assert "Proven" not in said
 
 

@@ -14,6 +14,8 @@ from cdc_daemon.workers.history_segments import SEGMENTS, HistoryBounds
 from tests.support.command import Feed, eventually
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 WITH_STOCK = Feed(
     "SELECT i.id, i.code, i.price, s.n > 0 AS sold FROM item AS i LEFT JOIN stock AS s USING (id)"
 )

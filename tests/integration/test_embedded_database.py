@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.any_server
+
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
 

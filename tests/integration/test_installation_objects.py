@@ -16,6 +16,8 @@ from cdc_daemon.errors import InstallError
 from cdc_daemon.pg.binaries import find_binaries
 from tests.support.bed import Bed
 
+pytestmark = pytest.mark.any_server
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 

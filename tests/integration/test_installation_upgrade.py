@@ -18,6 +18,8 @@ from cdc_daemon.workers.owner_role import default_owner
 from tests.support.bed import Bed
 from tests.support.command import FILE_SINK, execute
 
+pytestmark = pytest.mark.any_server
+
 FIRST_VERSION = Path(__file__).parents[1] / "fixtures" / "installed" / "first_version.sql"
 
 

@@ -14,6 +14,8 @@ from tests.receivers.http import Target, answer, serving
 from tests.support.command import Feed
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.any_server
+
 MANY = ITEMS + "INSERT INTO item SELECT n, 'c' || n, n FROM generate_series(6, 200) AS n;"
 
 

@@ -20,6 +20,8 @@ from tests.conftest import Connect
 from tests.support.command import Feed, eventually, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 READ = 20_000
 """Entries that the feed has read, in one changelog."""
 

@@ -18,6 +18,8 @@ from tests.receivers.web import free_port
 from tests.support.command import Command, Feed, eventually, execute
 from tests.support.synced import ITEMS
 
+pytestmark = pytest.mark.any_server
+
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "config" / "prometheus" / "alerts.yml"
 BOARD = ROOT / "config" / "grafana" / "cdc-daemon.json"

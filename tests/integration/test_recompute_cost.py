@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import Feed, Record
 from tests.support.synced import ITEMS, Synced
+
+pytestmark = pytest.mark.any_server
 
 # Each call is counted, whatever becomes of the transaction.
 COUNTED = """

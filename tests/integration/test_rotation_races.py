@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from cdc_daemon.pg.session import connect as session_to
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.sink import Refusal, Sink
@@ -18,6 +20,8 @@ from tests.conftest import Connect
 from tests.support.command import FILE_SINK, eventually, execute
 from tests.support.delivering import opened_pool
 from tests.support.synced import Synced
+
+pytestmark = pytest.mark.any_server
 
 SINK = FILE_SINK.split("]", 1)[0].rpartition(".")[2]
 

@@ -31,6 +31,8 @@ from cdc_daemon.workers.witness import Witness
 from tests.support.command import execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def feeds(database: str, tmp_path: Path) -> Synced:

@@ -20,6 +20,8 @@ from tests.conftest import Connect
 from tests.support.bed import Bed
 from tests.support.servers import Server
 
+pytestmark = pytest.mark.any_server
+
 SHOP = """
 CREATE TABLE product (id int PRIMARY KEY, sku text UNIQUE, price int);
 CREATE TABLE stock (product_id int PRIMARY KEY, n int);

@@ -17,6 +17,8 @@ from cdc_daemon.workers import control
 from tests.support.command import execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SOURCE = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);
 INSERT INTO item SELECT n, 'c' || n, n + 0.50, '' FROM generate_series(1, 500) AS n;

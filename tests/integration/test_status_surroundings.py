@@ -25,6 +25,8 @@ from cdc_daemon.workers.presence import Presence
 from tests.support.command import Running, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def feeds(database: str, tmp_path: Path) -> Synced:

@@ -7,12 +7,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import cdc_daemon
 from cdc_daemon.feeds.definition import RESERVED
 from cdc_daemon.pg.statements import sql_directory
 from cdc_daemon.settings.loading import FEED_NAME
 from tests.support.command import Feed
 from tests.support.synced import Synced
+
+pytestmark = pytest.mark.any_server
 
 DERIVED = {
     "delta",

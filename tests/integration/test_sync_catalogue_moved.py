@@ -11,6 +11,8 @@ from cdc_daemon.workers.sync import DefinitionDiffers
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 ITEM = """
 CREATE SCHEMA shop;
 CREATE TABLE shop.item (id int PRIMARY KEY, code text);

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.bed import Bed
 from tests.support.command import execute
+
+pytestmark = pytest.mark.any_server
 
 
 def test_rows_whose_composite_key_holds_a_null_are_followed(database: str, tmp_path: Path) -> None:

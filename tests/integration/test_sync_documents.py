@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import FILE_SINK, Feed, execute, fold, key_of, loads
 from tests.support.synced import Synced
+
+pytestmark = pytest.mark.any_server
 
 
 def feed_of(query: str, options: str = "") -> dict[str, Feed]:

@@ -11,6 +11,8 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, value text, other int NOT NULL DEFAULT 0);
 INSERT INTO item SELECT n, n::text FROM generate_series(1, 60) AS n;

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 RESTORED = "UPDATE cdc.feed_state SET incarnation = 'another cluster/1/1'"
 
 

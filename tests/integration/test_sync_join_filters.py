@@ -9,6 +9,8 @@ import pytest
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 SCHEMA = """
 CREATE TABLE attribute (id int PRIMARY KEY, code text NOT NULL);
 CREATE TABLE product (id int PRIMARY KEY, sku text);

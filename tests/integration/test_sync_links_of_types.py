@@ -11,6 +11,8 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from tests.support.bed import Bed
 from tests.support.command import execute
 
+pytestmark = pytest.mark.any_server
+
 
 class Joined(NamedTuple):
     """How two tables are joined.

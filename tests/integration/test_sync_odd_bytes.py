@@ -15,6 +15,8 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, body text, note text);
 INSERT INTO item SELECT n, 'a', '' FROM generate_series(1, 20) AS n;

@@ -11,6 +11,8 @@ from cdc_daemon.pg.session import connect as pinned
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 CASELESS = """
 CREATE TYPE caseless;
 CREATE FUNCTION caseless_in(cstring) RETURNS caseless LANGUAGE internal IMMUTABLE STRICT AS 'textin';

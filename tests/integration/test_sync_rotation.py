@@ -14,6 +14,8 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEM_FEED, Synced
 
+pytestmark = pytest.mark.any_server
+
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 ENTRIES = "SELECT count(*) FROM cdc.changelog_public_item"
 LOG = "SELECT count(*) FROM cdc.feed_items_log"

@@ -15,6 +15,8 @@ from cdc_daemon.tracing import spans_to
 from tests.receivers.http import Target, serving
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 
 @pytest.fixture
 def collector() -> Iterator[Target]:

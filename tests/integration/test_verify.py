@@ -19,6 +19,8 @@ from cdc_daemon.cli import main
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 TRAFFIC_SECONDS = float(os.environ.get("CDC_TEST_VERIFY_SECONDS", "0"))
 """How long verifications run during traffic; `make test-nightly` gives them an hour."""
 

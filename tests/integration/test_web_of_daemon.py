@@ -6,11 +6,14 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.receivers.web import free_port, get
 from tests.support.command import Command, Feed, eventually, execute
 from tests.support.synced import ITEMS
+
+pytestmark = pytest.mark.any_server
 
 
 def test_a_daemon_serves_metrics_and_status_of_its_own_work(tmp_path: Path, database: str) -> None:

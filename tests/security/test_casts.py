@@ -15,6 +15,8 @@ from tests.support.command import Feed, execute
 from tests.support.helper_session import Helpers, recompute_all
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.any_server
+
 # The type, the columns that are the feed's key, and three values of the entity.
 KINDS = {
     "an enum": ("mood", ("kind",), ("calm", "sad", 'an "odd\\ one, {so}')),

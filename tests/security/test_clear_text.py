@@ -18,6 +18,8 @@ from cdc_daemon.sinks.record import Record
 from cdc_daemon.sinks.registry import SINKS
 from tests.receivers.recorder import Recorder
 
+pytestmark = pytest.mark.any_server
+
 SECRET = "Tr0ub4dor-and-3"  # noqa: S105 - it opens nothing
 FEED = "products"
 FAR = "far.example"

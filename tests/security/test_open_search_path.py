@@ -13,6 +13,8 @@ from cdc_daemon.pg.session import connect
 from tests.security.attacker import SCHEMA, Attacker, Session
 from tests.support.bed import Bed
 
+pytestmark = pytest.mark.any_server
+
 OPEN: Mapping[str, tuple[str, str]] = {
     "a right that everybody has": ("public", "GRANT CREATE ON SCHEMA public TO PUBLIC"),
     "a right": ("public", "GRANT CREATE ON SCHEMA public TO {stranger}"),

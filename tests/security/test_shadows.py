@@ -254,10 +254,21 @@ def test_a_shadow_is_called_by_a_session_that_is_not_careful(
     assert shadows.calls(shop)
 
 
-@pytest.mark.parametrize(
-    "path", [shadows.FIRST, "shadow, public"], ids=["before pg_catalog", "after pg_catalog"]
-)
 def test_no_shadow_is_called_where_the_tables_owner_installs_and_runs(
+    shop: psycopg.Connection[Any], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It executes every statement of `sql/`, on each server."""
+    _owners_life(shop, database, tmp_path, shadows.FIRST, monkeypatch)
+
+
+@pytest.mark.any_server
+def test_no_shadow_behind_pg_catalog_is_called_where_the_tables_owner_installs_and_runs(
+    shop: psycopg.Connection[Any], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _owners_life(shop, database, tmp_path, "shadow, public", monkeypatch)
+
+
+def _owners_life(
     shop: psycopg.Connection[Any], database: str, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolved = watch(monkeypatch, shop)
@@ -291,6 +302,7 @@ def test_no_shadow_is_called_where_the_tables_owner_installs_and_runs(
     assert resolved.wrong(shop, "shadow") == {}
 
 
+@pytest.mark.any_server
 def test_no_shadow_is_called_where_an_administrator_runs_the_script(
     shop: psycopg.Connection[Any], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

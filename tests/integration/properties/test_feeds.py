@@ -35,6 +35,8 @@ from tests.support.grammar.schemas import (
 )
 from tests.support.grammar.terms import View
 
+pytestmark = pytest.mark.any_server
+
 WRITERS = 3
 PASS = -1
 """As a step's writer: the daemon catches up."""

@@ -24,6 +24,8 @@ from tests.integration.properties.documented_queries import Library, libraries
 from tests.support import servers
 from tests.support.mutated_queries import UNWRITABLE, mutant
 
+pytestmark = pytest.mark.any_server
+
 _LIBRARIES = list(libraries())
 
 

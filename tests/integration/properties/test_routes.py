@@ -17,6 +17,8 @@ from tests.support.grammar.queries import Feed, Grammar
 from tests.support.grammar.schemas import CLEAN, SEARCH_PATH, Chance, Schema, prepare, schema
 from tests.support.grammar.terms import View
 
+pytestmark = pytest.mark.any_server
+
 _REFUSALS = (
     psycopg.IntegrityError,
     psycopg.errors.CardinalityViolation,  # MERGE, of a row that matches twice
