@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import orjson
 import psycopg
+from psycopg import sql
 
 from cdc_daemon.errors import CdcError
+from cdc_daemon.pg.ddl import Step
 from cdc_daemon.pg.session import Connection, Session, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.redaction import hide
@@ -59,6 +61,15 @@ class Act:
         """Record that the act failed, if the database takes the record: the error itself matters more."""
         with suppress(psycopg.Error):
             self.record(connection, f"failed: {first_line(error)}")
+
+
+def script_step(feeds: Sequence[str], steps: int) -> Step:
+    """Return the last step of an installer's script, which records who ran it."""
+    arguments = orjson.dumps({"feeds": feeds, "script": True}).decode()
+    record = statement(
+        "audit.script", arguments=sql.Literal(arguments), outcome=sql.Literal(f"{steps} steps by a script")
+    )
+    return Step("create", "record of this act", (record,))
 
 
 @dataclass

@@ -19,7 +19,7 @@ from cdc_daemon.pg.ddl import Step, TableBusy
 from cdc_daemon.pg.session import Connection, connect, first_line, kept_alive
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.audit import Act
+from cdc_daemon.workers.audit import Act, script_step
 from cdc_daemon.workers.configurations import read_ownership
 from cdc_daemon.workers.history_segments import segment_tables
 from cdc_daemon.workers.migrations import migration_steps, read_applied, require_known
@@ -81,6 +81,7 @@ def wanted_steps(
             found += _removed_deliveries(connection, settings, ownership.others)
     if for_script and found:
         found.append(_rights(connection, sources, [each.definition for each in wanted]))
+        found.append(script_step([feed.definition.name for feed in wanted], len(found)))
     return found
 
 

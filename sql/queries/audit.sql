@@ -3,6 +3,11 @@
 INSERT INTO cdc.audit (act, os_user, web_user, feed, sink, arguments, outcome)
 VALUES (%(act)s, %(os_user)s, %(web_user)s, %(feed)s, %(sink)s, %(arguments)s::jsonb, %(outcome)s)
 
+-- name: script
+-- The last statement of an installer's script records the act, with the role that runs the script.
+INSERT INTO cdc.audit (act, arguments, outcome)
+VALUES ('install', {arguments}::pg_catalog.jsonb, {outcome}::pg_catalog.text)
+
 -- name: acts
 -- Acts, the latest first. An act without a feed or sink was about all of them.
 SELECT a.at, a.act, a.role, a.os_user, a.web_user, a.feed, a.sink, a.arguments, a.outcome

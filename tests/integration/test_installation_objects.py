@@ -101,6 +101,8 @@ def test_the_script_run_by_psql_is_the_same_as_an_install(daemon: Bed, shop: Ses
         check=False,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    acts = shop.execute("SELECT act, role, arguments ->> 'script' FROM cdc.audit").fetchall()
+    assert acts == [("install", shop.info.user, "true")]
     assert daemon.install() == []
     daemon.assert_in_step()
     shop.execute("UPDATE item_low SET code = 'changed'")
