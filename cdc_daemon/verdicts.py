@@ -53,8 +53,8 @@ VERDICTS: dict[str, VerdictName] = {
     ),
     "clock-decides": VerdictName(
         "The clock decides whether a row exists, or its key. Refused also with `_refresh_at`, because a row "
-        "that does not exist can't say when it will. Also refused if the analysis does not understand the query, "
-        "because then it can't tell.",
+        "that does not exist can't say when it will. Also refused if the analysis does not understand the "
+        "query, because then it can't tell.",
         refused=True,
     ),
     "function-reads": VerdictName(
