@@ -11,6 +11,7 @@ from cdc_daemon.analysis.report.forecast import Forecast, about
 from cdc_daemon.analysis.report.indexes import create_index, served
 from cdc_daemon.analysis.stages import stages
 from cdc_daemon.feeds.explain import Explained
+from cdc_daemon.insight.feed_plan import entities, reached
 from cdc_daemon.verdicts import Accepting
 from cdc_daemon.workers.plan_costs import PlanCosts
 from cdc_daemon.workers.planning import FeedPlan
@@ -20,7 +21,7 @@ def lines_of_plan(costs: PlanCosts) -> Iterator[str]:
     """Yield the lines of one feed's plan."""
     definition, analysis, catalogue = costs.plan.definition, costs.plan.analysis, costs.plan.catalogue
     entity = "" if definition.entity == definition.key else f", entity ({', '.join(definition.entity)})"
-    number = "" if costs.entities is None else f", about {_entities(costs.entities)}"
+    number = "" if costs.entities is None else f", about {entities(costs.entities)}"
     yield f"feed {definition.name}, key ({', '.join(definition.key)}){entity}{number}"
     for occurrence, forecast in zip(analysis.occurrences, costs.forecasts, strict=True):
         explained = [each for each in costs.explained if each.occurrence is occurrence]
@@ -95,29 +96,6 @@ def _plan(explained: Explained) -> Iterator[str]:
     yield f"      explain: cost {explained.cost:,.0f}, about {rows} {'row' if rows == '1' else 'rows'}"
     for flag in explained.flags:
         yield f"      explain: {flag}"
-
-
-def reached(occurrence: Occurrence, forecast: Forecast) -> str:
-    """Return in words how many entities one changed row reaches."""
-    if occurrence.kind is RouteKind.ALL:
-        return (
-            "every entity" if forecast.worst is None else f"every entity, about {_entities(forecast.worst)}"
-        )
-    if forecast.not_analysed:
-        tables = ", ".join(table.quoted for table in forecast.not_analysed)
-        return f"a number that can't be told: no statistics; run ANALYZE {tables}"
-    if forecast.guessed and forecast.typical is not None:
-        return f"about {_entities(forecast.typical)}, as PostgreSQL's planner guesses"
-    if forecast.typical is None or forecast.worst is None:
-        return "a number that statistics don't tell (the route passes a subquery, a view or an expression)"
-    typical, worst = about(forecast.typical), about(forecast.worst)
-    more = "" if typical == worst else f", at worst {worst}"
-    return f"about {_entities(forecast.typical)}{more}"
-
-
-def _entities(number: float) -> str:
-    shown = about(number)
-    return f"{shown} entity" if shown == "1" else f"{shown} entities"
 
 
 def _verdict(verdict: Verdict) -> str:

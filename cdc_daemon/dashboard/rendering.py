@@ -18,6 +18,7 @@ from cdc_daemon import __version__
 from cdc_daemon.dashboard.access.origin import TOKEN_FIELD
 from cdc_daemon.dashboard.definitions import Action, View
 from cdc_daemon.dashboard.formats import FILTERS
+from cdc_daemon.dashboard.pictures import PICTURES
 from cdc_daemon.redaction import hide
 from cdc_daemon.visible import visible_lines
 
@@ -77,6 +78,7 @@ class Renderer:
             csrf=Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN_FIELD, self._token),
             csrf_token=self._token,
             version=__version__,
+            **PICTURES,
             menu=[view for view in views if view.menu],
         )
 

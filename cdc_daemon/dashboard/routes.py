@@ -7,9 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cdc_daemon.dashboard.access.viewer import Right
+from cdc_daemon.dashboard.actions.resyncs import cancel_resync, pause_resync, request_resync, resume_resync
 from cdc_daemon.dashboard.definitions import Action, View
+from cdc_daemon.dashboard.views.feed import feed
 from cdc_daemon.dashboard.views.overview import overview
+from cdc_daemon.dashboard.views.resync import estimate, preview
 
-VIEWS: Sequence[View] = (View("overview", "/", "Overview", overview, menu=True),)
+ACTING = frozenset({Right.ACTIONS})
+"""For views that cost the database much."""
 
-ACTIONS: Sequence[Action] = ()
+VIEWS: Sequence[View] = (
+    View("overview", "/", "Overview", overview, menu=True),
+    View("feed", "/feeds/{feed}", "Feed", feed),
+    View("resync_preview", "/feeds/{feed}/resync", "Dry run of a resync", preview, needs=ACTING),
+    View("feed_estimate", "/feeds/{feed}/estimate", "Estimate of a first sync", estimate),
+)
+
+ACTIONS: Sequence[Action] = (
+    Action("request_resync", "/feeds/{feed}/resync", "Start a resync", request_resync),
+    Action("pause_resync", "/feeds/{feed}/resyncs/{number:int}/pause", "Pause a resync", pause_resync),
+    Action("resume_resync", "/feeds/{feed}/resyncs/{number:int}/resume", "Resume a resync", resume_resync),
+    Action("cancel_resync", "/feeds/{feed}/resyncs/{number:int}/cancel", "Cancel a resync", cancel_resync),
+)

@@ -120,6 +120,28 @@ def read_status(
     )
 
 
+def read_status_of(connection: Connection, settings: Settings, name: str, objects: Objects) -> FeedStatus:
+    """How one feed stands now. It asks nothing about the others.
+
+    Raises:
+        InstallError: an earlier version installed what there is.
+    """
+    if not schema_exists(connection):
+        return FeedStatus(name, "missing")
+    require_current(connection)
+    sinks = settings.feeds[name].sinks
+    silent_seconds = max(SILENT_SECONDS, 3 * settings.daemon.idle_poll_seconds)
+    daemons = read_daemons(connection, {name: sinks}, silent_seconds=silent_seconds)
+    return read_feed(
+        connection,
+        name,
+        sinks,
+        objects.plans.get(name),
+        is_followed=daemons.follow(name),
+        pauses=control.pauses(connection),
+    )
+
+
 def _plans(
     connection: Connection, settings: Settings, names: Sequence[str]
 ) -> tuple[dict[str, FeedPlan], list[str]]:

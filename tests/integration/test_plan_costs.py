@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from cdc_daemon.cli.plan_text import reached
 from cdc_daemon.feeds.explain import Explained
+from cdc_daemon.insight.feed_plan import reached
 from cdc_daemon.pg.session import connect as open_session
 from cdc_daemon.settings import load
 from cdc_daemon.workers.plan_costs import PlanCosts, plan_costs

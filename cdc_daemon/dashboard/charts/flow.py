@@ -91,8 +91,14 @@ def flow(picture: Flow, *, name: str = "flow") -> Markup:
             element("text", words, x=x, y=14.0, class_="column")
             for words, x in (("Tables", 0.0), ("Feeds", middle), ("Sinks", right))
         ),
-        *(_line(each, (BOX, tables), (middle, feeds), words_at=0.8) for each in picture.captures),
-        *(_line(each, (middle + BOX, feeds), (right, sinks), words_at=0.2) for each in picture.deliveries),
+        *(
+            _line(each, (BOX, tables), (middle, feeds), kinds="table feed", words_at=0.8)
+            for each in picture.captures
+        ),
+        *(
+            _line(each, (middle + BOX, feeds), (right, sinks), kinds="feed sink", words_at=0.2)
+            for each in picture.deliveries
+        ),
         *(_box(node, 0.0, tables[node.name], "table") for node in picture.tables),
         *(_box(node, middle, feeds[node.name], "feed") for node in picture.feeds),
         *(_box(node, right, sinks[node.name], "sink") for node in picture.sinks),
@@ -164,6 +170,7 @@ def _line(
     source: tuple[float, Mapping[str, float]],
     target: tuple[float, Mapping[str, float]],
     *,
+    kinds: str,
     words_at: float,
 ) -> Markup:
     if line.source not in source[1] or line.target not in target[1]:
@@ -194,6 +201,7 @@ def _line(
         class_=f"link {line.tone}{flowing}",
         data_from=line.source,
         data_to=line.target,
+        data_kinds=kinds,
     )
 
 

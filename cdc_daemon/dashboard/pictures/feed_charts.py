@@ -1,0 +1,106 @@
+"""The charts of a feed, from its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from markupsafe import Markup
+
+from cdc_daemon.dashboard.charts.time_chart import Series, TimeChart, time_chart
+from cdc_daemon.dashboard.formats import rate, seconds
+from cdc_daemon.dashboard.views.feed import History
+from cdc_daemon.insight.rates import DeliverySample, FeedSample
+
+
+def feed_charts(history: History) -> Mapping[str, Markup]:
+    """Return the charts of a feed by their IDs."""
+    made = (
+        _of_feed(
+            "captured", "Changed rows captured", history, ("rows",), lambda s: (s.captured / s.seconds,)
+        ),
+        _of_feed(
+            "documents",
+            "Documents",
+            history,
+            ("recomputed", "changed", "unchanged"),
+            lambda s: tuple(n / s.seconds for n in (s.recomputed, s.changed, s.unchanged)),
+        ),
+        _delivered(history),
+        _of_feed(
+            "lag",
+            "Lag from capture to the end of the pass",
+            history,
+            ("half within", "99 % within"),
+            lambda s: (s.lag_p50, s.lag_p99),
+            durations=True,
+        ),
+        _of_feed(
+            "pass-time",
+            "Duration of a pass",
+            history,
+            ("half within", "99 % within"),
+            lambda s: (s.pass_p50, s.pass_p99),
+            durations=True,
+        ),
+        _delivery_lag(history),
+    )
+    return {chart.name: time_chart(chart) for chart in made}
+
+
+def _of_feed(
+    name: str,
+    title: str,
+    history: History,
+    names: Sequence[str],
+    values: Callable[[FeedSample], Sequence[float | None]],
+    *,
+    durations: bool = False,
+) -> TimeChart:
+    found = _aligned(history, {each.began_at: values(each) for each in history.samples}, len(names))
+    series = [
+        Series(each, column, filled=not durations and n < 2)
+        for n, (each, column) in enumerate(zip(names, found, strict=True))
+    ]
+    show = seconds if durations else rate
+    return TimeChart(
+        name, title, history.began_at, history.seconds, series, show, durations=durations, band=durations
+    )
+
+
+def _delivered(history: History) -> TimeChart:
+    return _of_sinks("delivered", "Records delivered", history, lambda s: s.delivered / s.seconds)
+
+
+def _delivery_lag(history: History) -> TimeChart:
+    title = "Lag from capture to delivery, 99 % within"
+    return _of_sinks("delivery-lag", title, history, lambda s: s.lag_p99, durations=True)
+
+
+def _of_sinks(
+    name: str,
+    title: str,
+    history: History,
+    value: Callable[[DeliverySample], float | None],
+    *,
+    durations: bool = False,
+) -> TimeChart:
+    series = [
+        Series(sink, _aligned(history, {each.began_at: (value(each),) for each in samples}, 1)[0])
+        for sink, samples in history.deliveries.items()
+    ]
+    show = seconds if durations else rate
+    return TimeChart(name, title, history.began_at, history.seconds, series, show, durations=durations)
+
+
+def _aligned(
+    history: History, found: Mapping[datetime, Sequence[float | None]], width: int
+) -> list[list[float | None]]:
+    """Return a column for each value, with one place for each step; None where there is no sample."""
+    columns: list[list[float | None]] = [[None] * history.steps for _ in range(width)]
+    for moment, values in found.items():
+        step = int((moment - history.began_at).total_seconds()) // history.seconds
+        if 0 <= step < history.steps:
+            for column, value in zip(columns, values, strict=True):
+                column[step] = value
+    return columns
