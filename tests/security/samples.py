@@ -203,6 +203,8 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "resync.pause": {"number": None},
     "resync.paused": {"number": None},
     "resync.queue_again": {"first": 1, "last": 1},
+    "sample.deliveries_by_step": {"step": 1800, "steps": 48},
+    "sample.feeds_by_step": {"step": 1800, "steps": 48},
     "resync.resume": {"number": 0, "count": 0, "first": None, "last": None},
 }
 _VALUES: Mapping[str, object] = {
