@@ -25,7 +25,7 @@ endif
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
+.PHONY: help demo test test-servers check audit notice man wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -56,7 +56,10 @@ audit: $(BIN)/python ## Known advisories about what constraints.txt names (asks 
 notice: $(VENV)/installed-dev ## Write NOTICE: the licences of what is installed
 	$(BIN)/python -m release.notice
 
-wheel: $(VENV)/installed-dev ## The wheel, with its bill of materials, and its checksum, in dist/
+man: $(VENV)/installed-dev ## A man page for each command, in build/man
+	$(BIN)/python -m release.man
+
+wheel: man ## The wheel, with its bill of materials and man pages, and its checksum, in dist/
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 	cd dist && sha256sum *.whl > SHA256SUMS
 

@@ -1,5 +1,7 @@
 """Puts a bill of materials into the wheel: what cdc-daemon needs, in the versions that were tested together.
 
+And the man pages, if `make man` made them: they come from the commands, which a build can't import.
+
 CycloneDX 1.6, as `<name>.dist-info/sboms/cdc-daemon.cdx.json` (PEP 770). It is made of `pyproject.toml` and
 `constraints.txt` alone, so that the same sources give the same bytes.
 """
@@ -22,7 +24,7 @@ NOT_SHIPPED = frozenset({"audit", "deb", "dev"})
 
 
 class CustomBuildHook(BuildHookInterface):
-    """Adds the bill of materials to the wheel."""
+    """Adds the bill of materials and the man pages to the wheel."""
 
     PLUGIN_NAME = "custom"
 
@@ -42,6 +44,8 @@ class CustomBuildHook(BuildHookInterface):
         )
         path.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", "utf-8")
         build_data["sbom_files"].append(str(path))
+        for page in sorted(Path(self.root, "build", "man").glob("*.1")):
+            build_data["shared_data"][str(page)] = f"share/man/man1/{page.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Take the file away again."""

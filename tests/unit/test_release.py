@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from release import man
 from release.notice import NOT_SHIPPED, NOTICE, packages
 
 ROOT = Path(__file__).parents[2]
@@ -36,12 +37,18 @@ def _pins() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel, built of these sources."""
+    """The wheel, built of these sources by `make wheel`."""
+    man.write(man.FOLDER)
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=100)
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
+
+
+def test_the_wheel_carries_the_man_pages(wheel: zipfile.ZipFile) -> None:
+    carried = {Path(name).name for name in wheel.namelist() if "/data/share/man/man1/" in name}
+    assert carried == set(man.pages())
 
 
 def test_what_was_tested_is_what_is_accepted() -> None:
