@@ -15,13 +15,14 @@ from email.utils import formatdate
 from pathlib import Path
 
 from cdc_daemon import __version__
-from release import wheelhouse
+from release import man, wheelhouse
 
 ROOT = wheelhouse.ROOT
 BUILD = ROOT / "build" / "deb"
 LIBRARIES = BUILD / "lib"
 UNITS = BUILD / "units"
 DOCUMENTS = BUILD / "doc"
+MAN_PAGES = BUILD / "man"
 
 NOBODY = "cdc-daemon contributors <cdc-daemon@localhost>"
 """The maintainer, unless CDC_MAINTAINER names one."""
@@ -57,6 +58,7 @@ def main() -> int:
     maintainer = os.environ.get("CDC_MAINTAINER") or NOBODY
     write_units()
     write_documents(version, maintainer, built_at)
+    write_man_pages()
     environment = {
         **os.environ,
         "CDC_VERSION": version,
@@ -103,6 +105,8 @@ def install_libraries(wheels: Path) -> None:
     )
     # Commands of the libraries, which name the interpreter that built them.
     shutil.rmtree(LIBRARIES / "bin", ignore_errors=True)
+    # The wheel's man pages: the package has them where man looks.
+    shutil.rmtree(LIBRARIES / "share", ignore_errors=True)
 
 
 def write_units() -> None:
@@ -135,6 +139,13 @@ def write_documents(version: str, maintainer: str, built_at: int) -> None:
     entry = _ENTRY.format(version=version, maintainer=maintainer, moment=formatdate(built_at))
     _compress(DOCUMENTS / "changelog.Debian.gz", entry.encode())
     shutil.copytree(ROOT / "config", DOCUMENTS / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def write_man_pages() -> None:
+    """Write the man page of each command, compressed as Debian wants it."""
+    MAN_PAGES.mkdir(parents=True)
+    for name, text in man.pages().items():
+        _compress(MAN_PAGES / f"{name}.gz", text.encode())
 
 
 def oldest_libc(libraries: Path) -> str:
