@@ -25,7 +25,7 @@ endif
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice man wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
+.PHONY: help demo test test-servers check audit notice man docs wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -58,6 +58,9 @@ notice: $(VENV)/installed-dev ## Write NOTICE: the licences of what is installed
 
 man: $(VENV)/installed-dev ## A man page for each command, in build/man
 	$(BIN)/python -m release.man
+
+docs: $(VENV)/installed-dev ## The documentation as a site of static pages, in dist/docs
+	$(BIN)/python -m release.site
 
 wheel: man ## The wheel, with its bill of materials and man pages, and its checksum, in dist/
 	$(BIN)/python -m hatchling build --target wheel --directory dist
