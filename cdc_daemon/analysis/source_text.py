@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -49,15 +49,21 @@ def without_last_semicolon(text: str) -> str:
     return f"{text[: last.start]} {text[last.end + 1 :]}"
 
 
+@lru_cache(maxsize=8)
+def _tokens(text: str) -> Sequence[Token]:
+    """The tokens of a text; none if it has no end of a literal. Every check of a query needs them."""
+    try:
+        return tuple(Postgres().tokenize(text))
+    except SqlglotError:
+        return ()
+
+
 class SqlText:
     """A SELECT as it was written: its tokens, and its tree if it can be parsed."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        try:
-            self.tokens: Sequence[Token] = Postgres().tokenize(text)
-        except SqlglotError:
-            self.tokens = ()
+        self.tokens = _tokens(text)
 
     def location(self, token: Token) -> Location:
         """The place of a token."""

@@ -11,7 +11,7 @@ from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.lint import statements
-from cdc_daemon.analysis.model.catalogue import Catalogue, Table, TableName, dotted
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Table, TableName, dotted
 from cdc_daemon.analysis.model.conditions import dumps, fits, loads
 from cdc_daemon.analysis.model.plan import Analysis, Verdict
 from cdc_daemon.analysis.source_text import SqlText, without_last_semicolon
@@ -135,7 +135,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         where = f"{feed.place}:{line}:{column}"
         raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
     require_undistributed(connection, name, [table.oid for table in catalogue.tables.values()])
-    analysis = cross_check(analyse(query, catalogue), catalogue.dependencies)
+    analysis = cross_check(_analysed(query, catalogue), catalogue.dependencies)
     _refuse(feed, accepting(analysis, feed.accept).verdicts)
     analysis = accepting(check_routes(connection, analysis, catalogue), feed.accept)
     definition = FeedDefinition(
@@ -152,6 +152,21 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
     )
     _check_columns(feed, definition)
     return FeedPlan(definition, analysis, catalogue)
+
+
+_latest: dict[str, tuple[FeedQuery, Catalogue, Analysis]] = {}
+"""By feed: what was analysed last, and the outcome."""
+
+
+def _analysed(query: FeedQuery, catalogue: Catalogue) -> Analysis:
+    """Return the analysis; the last one of the feed if neither the query nor the catalogue has changed.
+
+    The analysis of a long query takes more than a second. Each status and each start of a worker needs it.
+    """
+    known = _latest.get(query.feed)
+    if known is None or known[:2] != (query, catalogue):
+        known = _latest[query.feed] = (query, catalogue, analyse(query, catalogue))
+    return known[2]
 
 
 class QueryRefused(FeedError):

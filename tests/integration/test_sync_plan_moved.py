@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
+from cdc_daemon.analysis.model.plan import Analysis
+from cdc_daemon.workers import planning
 from cdc_daemon.workers.sync import DefinitionDiffers
 from tests.conftest import Connect
 from tests.support.command import execute
@@ -37,3 +41,23 @@ def test_a_partition_attached_while_old_writers_are_awaited_is_noticed(
     feeds.sync()
     feeds.sync("INSERT INTO item_high VALUES (100, 'c100', 3)")  # past the parent's triggers
     feeds.assert_equal_to_the_query()
+
+
+def test_a_query_is_analysed_again_only_when_the_catalogue_that_it_reads_has_changed(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysed: list[str] = []
+
+    def counted(query: FeedQuery, catalogue: Catalogue) -> Analysis:
+        analysed.append(query.feed)
+        return analyse(query, catalogue)
+
+    feeds = Synced(tmp_path, database)
+    monkeypatch.setattr(planning, "analyse", counted)
+    feeds.run_once()
+    feeds.read_status()
+    assert analysed == []
+    feeds.sync("ALTER TABLE item ADD extra text")
+    assert analysed == ["items"]
+    feeds.read_status()
+    assert analysed == ["items"]
