@@ -17,6 +17,7 @@ from tests.support import servers
 
 ROOT = Path(__file__).parents[2]
 FEEDS = tomllib.loads((ROOT / "config" / "commerce.toml").read_text("utf-8"))["feeds"]
+pytestmark = pytest.mark.timeout(300)  # thirteen feeds are planned by each command; a loaded machine takes long
 Start = Callable[..., "subprocess.Popen[str]"]
 TABLE = "second"
 """The first word of the table: from here on the daemon and the workload run."""
@@ -42,6 +43,8 @@ def start(folder: Path) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell that started the tests in the background has them ignore SIGINT, and their programs too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         started.append(process)
         return process
@@ -90,7 +93,7 @@ def test_ctrl_c_ends_it_with_the_proof_and_changed_bytes_in_what_was_delivered_w
         file.seek(0)
         file.write(held.replace(b'"store_', b'"Store_'))
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=100)
     assert process.returncode == 1, said
     assert "scopesWebsite: delivered documents differ from the query" in said
     assert "missing" not in said
