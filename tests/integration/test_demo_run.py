@@ -17,7 +17,8 @@ from tests.support import servers
 
 ROOT = Path(__file__).parents[2]
 FEEDS = tomllib.loads((ROOT / "config" / "commerce.toml").read_text("utf-8"))["feeds"]
-pytestmark = pytest.mark.timeout(300)  # thirteen feeds are planned by each command; a loaded machine takes long
+# Each command plans thirteen feeds. A loaded machine takes long for it.
+pytestmark = pytest.mark.timeout(300)
 Start = Callable[..., "subprocess.Popen[str]"]
 TABLE = "second"
 """The first word of the table: from here on the daemon and the workload run."""
