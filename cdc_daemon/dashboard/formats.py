@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import orjson
+from markupsafe import Markup, escape
+
+from cdc_daemon.redaction import hide
+from cdc_daemon.visible import visible_lines
 
 NONE = "–"
 """Stands where nothing is known."""
@@ -73,6 +77,14 @@ def json(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
+def inline(text: str) -> Markup:
+    """Return a text in which code stands between backquotes as HTML."""
+    pieces = visible_lines(hide(text)).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces)
+    )
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "rate": rate,
@@ -80,5 +92,6 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "size": size,
     "moment": moment,
     "ago": ago,
+    "inline": inline,
     "json": json,
 }

@@ -79,6 +79,7 @@ class Renderer:
             csrf_token=self._token,
             version=__version__,
             **PICTURES,
+            pages=set(self._paths),
             menu=[view for view in views if view.menu],
         )
 

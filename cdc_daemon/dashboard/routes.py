@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from cdc_daemon.dashboard.access.viewer import Right
 from cdc_daemon.dashboard.actions.resyncs import cancel_resync, pause_resync, request_resync, resume_resync
 from cdc_daemon.dashboard.definitions import Action, View
+from cdc_daemon.dashboard.views.audit import audit
+from cdc_daemon.dashboard.views.configuration import configuration
 from cdc_daemon.dashboard.views.feed import feed
+from cdc_daemon.dashboard.views.help import help_
 from cdc_daemon.dashboard.views.overview import overview
 from cdc_daemon.dashboard.views.resync import estimate, preview
 
@@ -22,6 +25,9 @@ VIEWS: Sequence[View] = (
     View("feed", "/feeds/{feed}", "Feed", feed),
     View("resync_preview", "/feeds/{feed}/resync", "Dry run of a resync", preview, needs=ACTING),
     View("feed_estimate", "/feeds/{feed}/estimate", "Estimate of a first sync", estimate),
+    View("audit", "/audit", "Audit", audit, menu=True),
+    View("configuration", "/configuration", "Configuration", configuration, menu=True),
+    View("help", "/help", "Help", help_, menu=True),
 )
 
 ACTIONS: Sequence[Action] = (
