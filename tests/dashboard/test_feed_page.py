@@ -136,7 +136,7 @@ def test_a_dry_run_tells_what_would_differ(shop: Synced, acting: TestClient) -> 
 
 def test_an_estimate_counts_the_documents_and_names_the_sinks(serve: Serve) -> None:
     assert "Estimate of a first sync" in serve().get(f"{ITEMS}/estimate").text
-    told = serve().get(f"{PREFIX}{ITEMS}/estimate").json()
+    told = serve().get(f"{PREFIX}{ITEMS}/estimate").json()["estimate"]
     assert (told["documents"], list(told["sinks"])) == (5, ["file"])
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from markupsafe import Markup
 
-from cdc_daemon.dashboard.charts.svg import element, number, shortened
+from cdc_daemon.dashboard.charts.svg import element, joined, number, shortened
 
 ROW, PAD, TOP = 26.0, 4.0, 26.0
 BOX = 176.0
 GAP = 210.0
 WIDTH = 3 * BOX + 2 * GAP
+
+FEW = 12
+"""Up to so many feeds each line to a sink has its words. Words of more lines would lie on each other.
+
+Then each feed has the sum at its end; the words of a line stand in the table and under the pointer.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Node:
         tone: `good`, `busy`, `held`, `bad` or `idle`.
         state: the word for its state; None for a table.
         address: of its page.
+        incoming, outgoing: what flows into it and out of it, in words, for the ends of its lines.
     """
 
     name: str
@@ -33,6 +40,8 @@ class Node:
     state: str | None = None
     address: str | None = None
     title: str | None = None
+    incoming: str = ""
+    outgoing: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ def flow(picture: Flow, *, name: str = "flow") -> Markup:
     sinks = _spread(_beside(picture.sinks, _ends(picture.deliveries, of_source=False), feeds), span)
     height = TOP + span + ROW / 2
     middle, right = BOX + GAP, 2 * (BOX + GAP)
+    few = len(picture.feeds) <= FEW
     drawn = element(
         "svg",
         element("title", "Flow from tables through feeds to sinks", id=f"{name}-title"),
@@ -91,14 +101,12 @@ def flow(picture: Flow, *, name: str = "flow") -> Markup:
             element("text", words, x=x, y=14.0, class_="column")
             for words, x in (("Tables", 0.0), ("Feeds", middle), ("Sinks", right))
         ),
+        *(_line(each, (BOX, tables), (middle, feeds), kinds="table feed") for each in picture.captures),
         *(
-            _line(each, (BOX, tables), (middle, feeds), kinds="table feed", words_at=0.8)
-            for each in picture.captures
+            _line(each, (middle + BOX, feeds), (right, sinks), kinds="feed sink", words_at=place)
+            for each, place in _with_places(picture)
         ),
-        *(
-            _line(each, (middle + BOX, feeds), (right, sinks), kinds="feed sink", words_at=0.2)
-            for each in picture.deliveries
-        ),
+        *(_ends_of(node, middle, feeds[node.name], named=few) for node in picture.feeds),
         *(_box(node, 0.0, tables[node.name], "table") for node in picture.tables),
         *(_box(node, middle, feeds[node.name], "feed") for node in picture.feeds),
         *(_box(node, right, sinks[node.name], "sink") for node in picture.sinks),
@@ -142,6 +150,28 @@ def _spread(nodes: Sequence[Node], span: float) -> Mapping[str, float]:
     return {node.name: TOP + n * step + (step - ROW) / 2 for n, node in enumerate(nodes)}
 
 
+def _with_places(picture: Flow) -> Iterator[tuple[Line, float | None]]:
+    """Yield each line to a sink, and where its words stand: those of one feed further and further along."""
+    several = len(picture.feeds) <= FEW
+    seen: dict[str, int] = {}
+    for line in picture.deliveries:
+        n = seen[line.source] = seen.get(line.source, -1) + 1
+        yield line, 0.22 + 0.17 * (n % 4) if several else None
+
+
+def _ends_of(node: Node, x: float, y: float, *, named: bool) -> Markup:
+    """Return what flows into a feed and out of it, beside its box."""
+    ends = [(node.incoming, x - 5, "end")]
+    if not named:
+        ends.append((node.outgoing, x + BOX + 5, "start"))
+    texts = [
+        element("text", words, x=at, y=y + (ROW - PAD) / 2 - 3, text_anchor=anchor, class_="rate")
+        for words, at, anchor in ends
+        if words
+    ]
+    return joined(texts)
+
+
 def _box(node: Node, x: float, y: float, kind: str) -> Markup:
     tone = f" {node.tone}"
     words = f"{node.name}, {node.state}" if node.state else node.name
@@ -171,7 +201,7 @@ def _line(
     target: tuple[float, Mapping[str, float]],
     *,
     kinds: str,
-    words_at: float,
+    words_at: float | None = None,
 ) -> Markup:
     if line.source not in source[1] or line.target not in target[1]:
         return Markup("")
@@ -190,10 +220,9 @@ def _line(
             stroke_width=width,
         ),
     ]
-    if line.words:
+    if line.words and words_at is not None:
         x, y = _along(words_at, (x1, y1), (x2, y2))
-        anchor = "start" if words_at < 0.5 else "end"
-        pieces.append(element("text", line.words, x=x, y=y - 3, text_anchor=anchor))
+        pieces.append(element("text", line.words, x=x, y=y - 3, text_anchor="middle", class_="rate"))
     flowing = " flowing" if line.rate else ""
     return element(
         "g",

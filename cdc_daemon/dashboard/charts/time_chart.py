@@ -151,11 +151,20 @@ def _grid(chart: TimeChart, axis: Axis) -> Markup:
         y = TOP + PLOT_HEIGHT * (1 - axis.place(tick))
         lines.append(element("path", d=f"M{number(LEFT)} {number(y)}h{number(PLOT_WIDTH)}"))
         lines.append(element("text", chart.show(tick), x=LEFT - 6, y=y + 4, text_anchor="end"))
-    for moment, words in axes.moments(chart.start, chart.end):
+    for n, (moment, words) in enumerate(axes.moments(chart.start, chart.end)):
         x = LEFT + PLOT_WIDTH * _share(chart, moment)
         lines.append(element("path", d=f"M{number(x)} {number(TOP + PLOT_HEIGHT)}v4"))
         anchor = "middle" if x < WIDTH - 20 else "end"
-        lines.append(element("text", words, x=x, y=HEIGHT - 6, text_anchor=anchor, class_="moment"))
+        lines.append(
+            element(
+                "text",
+                words,
+                x=x,
+                y=HEIGHT - 6,
+                text_anchor=anchor,
+                class_=f"moment{' second' if n % 2 else ''}",
+            )
+        )
     return element("g", *lines, class_="grid", aria_hidden="true")
 
 

@@ -34,7 +34,7 @@ def flow_picture(flow: Flow) -> Markup:
     return drawn.flow(
         drawn.Flow(
             [drawn.Node(table, title=table) for table in tables],
-            [_feed(each) for each in flow.feeds],
+            [_feed(each, flow) for each in flow.feeds],
             [_sink(sink, state) for sink, state in flow.sinks.items()],
             list(_captures(flow)),
             [_delivery(each) for each in flow.deliveries],
@@ -42,9 +42,18 @@ def flow_picture(flow: Flow) -> Markup:
     )
 
 
-def _feed(feed: FlowFeed) -> drawn.Node:
+def _feed(feed: FlowFeed, flow: Flow) -> drawn.Node:
     title = f"feed {feed.feed}: {feed.state}, lag {seconds(feed.lag_seconds)}"
-    return drawn.Node(feed.feed, _tone(feed.state), feed.state, f"/feeds/{_quoted(feed.feed)}", title)
+    delivered = sum(each.delivered for each in flow.deliveries if each.feed == feed.feed)
+    return drawn.Node(
+        feed.feed,
+        _tone(feed.state),
+        feed.state,
+        f"/feeds/{_quoted(feed.feed)}",
+        title,
+        rate(feed.captured) if feed.captured else "",
+        rate(delivered) if delivered else "",
+    )
 
 
 def _sink(sink: str, state: str) -> drawn.Node:
@@ -52,15 +61,12 @@ def _sink(sink: str, state: str) -> drawn.Node:
 
 
 def _captures(flow: Flow) -> Iterator[drawn.Line]:
-    """Yield the lines from tables. Nobody counts by table: a feed's rate stands on its first line alone."""
+    """Yield the lines from tables. Nobody counts by table: the rate is that of all tables of the feed."""
     rates = {each.feed: each.captured for each in flow.feeds}
-    told = set[str]()
     for each in flow.captures:
         captured = rates.get(each.feed, 0.0)
-        words = rate(captured) if captured and each.feed not in told else ""
-        told.add(each.feed)
         title = f"{each.feed} reads {each.table}; from all of its tables {rate(captured)}"
-        yield drawn.Line(each.table, each.feed, _tone(each.state), captured, words, title)
+        yield drawn.Line(each.table, each.feed, _tone(each.state), captured, title=title)
 
 
 def _delivery(each: Delivery) -> drawn.Line:

@@ -153,6 +153,7 @@ class Chart {
     if (range && range[0] === 0 && range[1] === this.steps - 1) range = null;
     if (range) zoomed.set(this.figure.id, range);
     else zoomed.delete(this.figure.id);
+    this.leave();
     this.zoom(range);
   }
 

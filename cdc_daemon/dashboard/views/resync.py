@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+import psycopg
 from pydantic import Field
 
 from cdc_daemon.dashboard.definitions import Asked, BadQuestion
 from cdc_daemon.errors import CdcError
 from cdc_daemon.estimate.feeds import FeedEstimate
 from cdc_daemon.estimate.feeds import estimate as estimate_feeds
+from cdc_daemon.feeds.error_cause import ErrorCause, cause_of, message_of
 from cdc_daemon.insight.resyncs import ResyncPreview, preview_resync
 from cdc_daemon.pg.session import Connection, as_opened
 from cdc_daemon.workers.planning import plan_feed
@@ -46,6 +48,19 @@ class EstimateQuestion:
     feed: str
 
 
+@dataclass(frozen=True)
+class EstimateAnswer:
+    """An estimate.
+
+    Attributes:
+        estimate: None if nobody can count the documents.
+        failure: PostgreSQL's message then: the query fails for a row.
+    """
+
+    estimate: FeedEstimate | None
+    failure: str | None = None
+
+
 def preview(asked: Asked, question: PreviewQuestion) -> ResyncPreview:
     """Return what a resync would change. Keys are told to those who may see documents."""
     asked.require_feed(question.feed)
@@ -62,12 +77,18 @@ def preview(asked: Asked, question: PreviewQuestion) -> ResyncPreview:
     return found if asked.viewer.documents else replace(found, first=())
 
 
-def estimate(asked: Asked, question: EstimateQuestion) -> FeedEstimate:
+def estimate(asked: Asked, question: EstimateQuestion) -> EstimateAnswer:
     """Return how long a first sync would take, from a sample. It counts the feed's documents."""
     asked.require_feed(question.feed)
     with _one_at_a_time(), restored(asked.connection) as connection:
         plan = plan_feed(connection, asked.settings, question.feed)
-        return estimate_feeds(connection, asked.settings, [plan.definition]).feeds[question.feed]
+        try:
+            found = estimate_feeds(connection, asked.settings, [plan.definition])
+        except psycopg.Error as error:
+            if cause_of(error) is ErrorCause.NOT_A_ROW:
+                raise
+            return EstimateAnswer(None, message_of(error))
+    return EstimateAnswer(found.feeds[question.feed])
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
