@@ -6,10 +6,11 @@ Playwright's own browsers are not downloaded: tests run without a network.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -35,11 +36,13 @@ class Look:
     Attributes:
         width: of the window in CSS pixels.
         scripts: whether the browser executes scripts.
+        user: name of the user who is logged in; None: nobody.
     """
 
     theme: Theme = "light"
     width: int = WIDE
     scripts: bool = True
+    user: str | None = "operator"
 
 
 @dataclass
@@ -60,11 +63,13 @@ class Viewer:
 
     Args:
         home: address of the daemon's server: the only host that pages may ask.
+        passwords: of users by name; a window logs its user in. Empty: the server asks nobody who they are.
     """
 
-    def __init__(self, browser: Browser, home: str) -> None:
+    def __init__(self, browser: Browser, home: str, passwords: Mapping[str, str]) -> None:
         self._browser = browser
         self._home = home
+        self._passwords = passwords
         self._windows: dict[Look, tuple[Page, Noted]] = {}
 
     def window(self, look: Look = Look()) -> Page:
@@ -102,7 +107,10 @@ class Viewer:
                 timezone_id="UTC",
             )
             context.set_default_timeout(20_000)
-            self._windows[look] = context.new_page(), self._listening(context)
+            self._windows[look] = page, noted = context.new_page(), self._listening(context)
+            if look.user is not None and look.user in self._passwords:
+                log_in(page, self._home, look.user, self._passwords[look.user])
+                assert noted.faults == []
         return self._windows[look]
 
     def _listening(self, context: BrowserContext) -> Noted:
@@ -122,8 +130,16 @@ class Viewer:
         return noted
 
 
+def log_in(page: Page, home: str, user: str, password: str) -> None:
+    """Log a user in by the form."""
+    page.goto(f"{home}/login")
+    page.get_by_label("User").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
 @contextlib.contextmanager
-def viewer(home: str) -> Generator[Viewer]:
+def viewer(home: str, passwords: Mapping[str, str] = MappingProxyType({})) -> Generator[Viewer]:
     """A browser for as long as the block lasts.
 
     No loop of asyncio can run in this thread meanwhile: Playwright's is in it.
@@ -134,7 +150,7 @@ def viewer(home: str) -> Generator[Viewer]:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
         )
-        found = Viewer(browser, home)
+        found = Viewer(browser, home, passwords)
         try:
             yield found
         finally:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 
+from cdc_daemon.dashboard.access.users import UsersFile
+from cdc_daemon.dashboard.access.viewer import Right
 from cdc_daemon.workers import control
 from cdc_daemon.workers.resync import Resync
 from tests.receivers.http import Request, Script, Target, answer
@@ -36,10 +38,10 @@ HOSTILE_TABLE = "<b>shelf</b>\"'"
 
 LONG_FEED = "a_feed_with_a_name_of_forty_letters_here"
 
-PAGES = 400
+PAGES = 300
 """Documents of the feed whose resync runs: each of them takes PAGE_SECONDS while it does."""
 
-PAGE_SECONDS = 0.2
+PAGE_SECONDS = 0.5
 
 _LOCK = 4711
 
@@ -102,6 +104,11 @@ GROUP BY b.id""",
     ),
 }
 
+RIGHTS = {"operator": frozenset(Right), "reader": frozenset[Right]()}
+"""The users: one with every right, and one who sees states and counts."""
+
+PASSWORDS = {name: f"the password of {name}" for name in RIGHTS}
+
 STATES = {
     "products": "live",
     "brands": "live",
@@ -132,7 +139,7 @@ class LivingShop(Bed):
             def is_so() -> bool:
                 return connection.execute(query.encode()).fetchall() == [(wanted,)]
 
-            eventually(what, is_so)
+            eventually(what, is_so, seconds=60)
 
     @property
     def address(self) -> str:
@@ -161,13 +168,12 @@ def _refuse_cheap(request: Request, _under_way: int) -> Script | None:
 
 
 @contextmanager
-def living_shop(folder: Path, dsn: str, *, http: str = "") -> Generator[LivingShop]:
+def living_shop(folder: Path, dsn: str) -> Generator[LivingShop]:
     """The shop, when each trouble has come.
 
     Args:
         folder: for configuration and files.
         dsn: of an empty database.
-        http: further lines of `[http]`.
     """
     execute(dsn, _SCHEMA)
     catalog = Target()
@@ -176,9 +182,12 @@ def living_shop(folder: Path, dsn: str, *, http: str = "") -> Generator[LivingSh
     shop = LivingShop(folder, dsn, FEEDS)
     shop.catalog, shop.port = catalog, free_port()
     shop.configure(
-        sinks=_sinks(catalog, down=free_port(), listen=f"127.0.0.1:{shop.port}", http=http),
+        sinks=_sinks(catalog, down=free_port(), listen=f"127.0.0.1:{shop.port}"),
         daemon={"batch_entities": 10},
     )
+    users = UsersFile(folder / "users.json")
+    for name, rights in RIGHTS.items():
+        users.add(name, PASSWORDS[name], rights)
     try:
         shop.install()
         with shop.session() as session:
@@ -230,7 +239,7 @@ def _slow_pages(dsn: str) -> Generator[None]:
         yield
 
 
-def _sinks(catalog: Target, *, down: int, listen: str, http: str) -> str:
+def _sinks(catalog: Target, *, down: int, listen: str) -> str:
     return f"""
 [sinks.catalog]
 type = "http"
@@ -248,5 +257,5 @@ path = "out/{{feed}}.ndjson"
 
 [http]
 listen = "{listen}"
-{http}
+users = "users.json"
 """

@@ -19,7 +19,7 @@ from cdc_daemon.dashboard.routes import VIEWS
 from tests.browser.addresses import addresses, filled, key
 from tests.browser.browser import NARROW, Look, Viewer, viewer
 from tests.browser.crowded_shop import crowded_shop
-from tests.browser.living_shop import LivingShop, living_shop
+from tests.browser.living_shop import PASSWORDS, LivingShop, living_shop
 from tests.receivers.web import free_port
 from tests.support import servers
 
@@ -39,8 +39,13 @@ def main() -> None:
         server = servers.start("embedded")
         for name in wanted:
             make, shown = SHOPS[name]
+            passwords = PASSWORDS if make is living_shop else {}
             folder = Path(tempfile.mkdtemp(prefix="screenshots-"))
-            with server.fresh_database() as dsn, make(folder, dsn) as shop, viewer(shop.address) as browser:
+            with (
+                server.fresh_database() as dsn,
+                make(folder, dsn) as shop,
+                viewer(shop.address, passwords) as browser,
+            ):
                 count = picture(browser, shown(), FOLDER / name)
             shutil.rmtree(folder)
             sys.stdout.write(f"{FOLDER / name}: {count} pictures\n")
@@ -63,10 +68,6 @@ def picture(browser: Viewer, paths: Iterable[str], folder: Path) -> int:
 
 def _crowded(folder: Path, dsn: str) -> AbstractContextManager[LivingShop]:
     return crowded_shop(folder, dsn, documents=DOCUMENTS)
-
-
-def _living(folder: Path, dsn: str) -> AbstractContextManager[LivingShop]:
-    return living_shop(folder, dsn, http="actions = true")
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def _plain() -> Sequence[str]:
 
 
 SHOPS: Mapping[str, tuple[Shop, Callable[[], Sequence[str]]]] = {
-    "living": (_living, _all),
+    "living": (living_shop, _all),
     "crowded": (_crowded, _few),
     "empty": (_empty, _plain),
 }

@@ -16,6 +16,7 @@ from tests.browser.browser import (
     focused,
     overflow,
 )
+from tests.browser.living_shop import STATES, LivingShop
 
 EACH = pytest.mark.parametrize("address", [address for _, address in addresses()])
 
@@ -23,6 +24,15 @@ LIGHT, DARK, TELEPHONE, PLAIN = Look(), Look("dark"), Look(width=NARROW), Look(s
 
 _MOST_STOPS = 12
 """How many stops of the Tab key are looked at on a page: the frame, and the first of its own."""
+
+
+def test_the_shop_has_one_of_each_trouble(shop: LivingShop) -> None:
+    status = shop.read_status()
+    assert {feed.feed: feed.state for feed in status.feeds} == STATES
+    sinks = {(feed.feed, sink.sink): sink for feed in status.feeds for sink in feed.sinks}
+    assert sinks["products", "catalog"].parked == 3
+    assert sinks["products", "warehouse"].failure
+    assert sinks["products", "archive"].paused
 
 
 @EACH
