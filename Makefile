@@ -25,7 +25,7 @@ endif
 
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-servers check audit notice man docs wheel test-nightly torture test-containers test-versions bench bench-precision screenshots clean
+.PHONY: help demo test test-servers check audit notice man docs wheel release test-nightly torture test-containers test-versions bench bench-precision screenshots clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do \
@@ -70,6 +70,12 @@ wheel: man ## The wheel, with its bill of materials and man pages, and its check
 deb: wheel ## The Debian package, for the Python of .venv and this architecture, in dist/ (CDC_MAINTAINER='Name <address>')
 	@$(INSTALL) '.[deb]'
 	$(BIN)/python -m release.deb
+
+release: $(VENV)/installed-dev ## Check, build and tag a release (VERSION=x.y.z DRY_RUN=1 CHECK='make check' WITHOUT=image)
+	@[ -n "$(VERSION)" ] || { echo "Which version? make release VERSION=x.y.z" >&2; exit 2; }
+	@$(INSTALL) '.[deb]'
+	$(BIN)/python -m release $(VERSION) $(if $(DRY_RUN),--dry-run) $(if $(CHECK),--check '$(CHECK)') \
+		$(foreach each,$(WITHOUT),--without $(each))
 
 test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAMPLES=5000), every server, and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
