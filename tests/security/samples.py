@@ -36,6 +36,7 @@ BESIDE_A_QUERY: Mapping[str, str] = {
 NO_STATEMENTS: Mapping[str, str] = {
     "capture.context": "a piece of the capture function",
     "document_history.segment": "a piece of document_history.pass and others",
+    "document_list.row": "a piece of document_list.by_key and others",
     "document_history.returned": "a piece of feed.recompute",
     "document_history.changes": "a piece of feed.recompute",
     "payload_log.keys": "a piece of sink_state.lease",
@@ -98,6 +99,15 @@ _TEXTS: Mapping[str, LiteralString] = {
     "key_object": "(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT s.sku) AS k)",
     "keys": "q.sku",
     "limit": "1",
+    "log_keys": "l.sku",
+    "matches": "s.sku = 'x'",
+    "numbered_keys": "n.sku",
+    "row": (
+        "pg_catalog.json_build_object('sku', s.sku)::pg_catalog.text,"
+        " pg_catalog.json_build_array(s.sku)::pg_catalog.text, s.revision, s.deleted, s.captured_at,"
+        " s.modified_at, 0"
+    ),
+    "stored_keys": "s.sku",
     "links": "t.sku",
     "logs": "cdc.feed_items_log",
     "max_bytes": "1",
@@ -132,6 +142,11 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "document_history.attempts": {"segment": "0::pg_catalog.int2"},
     "document_history.empty_segment": {"tables": "cdc.history_pass_0"},
     "document_history.lock_segment": {"tables": "cdc.history_pass_0"},
+    "document_list.by_key": {"after": "AND s.sku OPERATOR(pg_catalog.>) 'x'"},
+    "document_list.containing": {"after": "AND s.sku OPERATOR(pg_catalog.>) 'x'"},
+    "document_list.key_texts": {"key_texts": "k.sku::pg_catalog.text"},
+    "document_list.newest": {"same_key": "s.sku = p.sku"},
+    "document_list.oldest": {"same_key": "s.sku = p.sku"},
     "explain.planned_rows": {"table": "public.item AS t"},
     "failed_entity.others": {
         "stored_texts": "s.sku::pg_catalog.text",
@@ -194,6 +209,7 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "document_history.attempts": {"answers": ["x"], "kind": "taken"},
     "document_history.begin_segment": {"number": 0, "after": "2026-01-01"},
     "document_history.mark_empty": {"number": 0},
+    "document_list.refused": {"after": ""},
     "failed_item.discard": {"values": ["x"]},
     "feed.refused_documents": {"values": ["x"]},
     "payload_log.ask": {"key": None},
@@ -249,6 +265,7 @@ _VALUES: Mapping[str, object] = {
     "names": ["x"],
     "owner": "postgres",
     "path": ["public"],
+    "parked": True,
     "pause": 1.0,
     "pid": 1,
     "pids": [1],
@@ -267,6 +284,7 @@ _VALUES: Mapping[str, object] = {
     "status": "x",
     "statuses": ["x"],
     "table": "item",
+    "text": "x",
     "value": "1",
     "waits_for": b"x",
     "intact": "x",

@@ -64,7 +64,14 @@ def _sink(
     ahead: int | None = None
     if stored is not None:
         passed = scan_key is not None and not _comes_after(connection, feed, key, orjson.loads(scan_key))
-        has = _has(stored, revision, scan_until, passed=passed, tell_deletes=tell_deletes) and not wanted
+        has = not wanted and has_revision(
+            stored.revision,
+            revision,
+            scan_until,
+            deleted=stored.deleted,
+            passed=passed,
+            tell_deletes=tell_deletes,
+        )
         # An item of an earlier revision is superseded: the later one is delivered in the usual order.
         refusal = refusal if refusal and refusal.revision == stored.revision else None
         if refusal:
@@ -96,13 +103,21 @@ def _pause(
     return Pause(*every, reason, paused_at, *author)
 
 
-def _has(stored: Stored, revision: int, scan_until: int | None, *, passed: bool, tell_deletes: bool) -> bool:
-    """Whether a sink took a revision: from the log up to its cursor, or by a scan in the order of keys."""
-    if stored.revision <= revision:
+def has_revision(
+    stored: int, revision: int, scan_until: int | None, *, deleted: bool, passed: bool, tell_deletes: bool
+) -> bool:
+    """Whether a sink took a stored revision: from the log up to its cursor, or by a scan in key order.
+
+    Args:
+        stored, deleted: the document's revision, and whether it is a tombstone.
+        revision, scan_until, tell_deletes: of the sink (see `cdc.sink_state`).
+        passed: whether the scan has passed the document's key.
+    """
+    if stored <= revision:
         return True
-    if scan_until is None or stored.revision > scan_until:
+    if scan_until is None or stored > scan_until:
         return False
-    return passed or (stored.deleted and revision == 0 and not tell_deletes)
+    return passed or (deleted and revision == 0 and not tell_deletes)
 
 
 def _comes_after(

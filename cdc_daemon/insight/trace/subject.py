@@ -45,11 +45,23 @@ def read_subject(connection: Connection, settings: Settings, feed: str) -> Subje
         if connection.closed:
             raise
         told = error.message_for(feed) if isinstance(error, FeedError) else first_line(error)
-        outputs = _stored_outputs(connection, feed)
-        if not outputs:
+        stored = stored_definition(connection, settings, feed)
+        if stored is None:
             raise
-        return Subject(_definition(settings, feed, outputs), None, told)
+        return Subject(stored, None, told)
     return Subject(plan.definition, plan)
+
+
+def stored_definition(connection: Connection, settings: Settings, feed: str) -> FeedDefinition | None:
+    """Return what the stored table of a feed tells of its definition; None if the feed is not installed.
+
+    It knows the key and entity columns alone, and takes two short questions. A plan takes an analysis.
+
+    Raises:
+        FeedError: the stored table has other key or entity columns than the configuration names.
+    """
+    outputs = _stored_outputs(connection, feed)
+    return _definition(settings, feed, outputs) if outputs else None
 
 
 def _stored_outputs(connection: Connection, feed: str) -> tuple[Output, ...]:
@@ -66,9 +78,9 @@ def _definition(settings: Settings, feed: str, outputs: tuple[Output, ...]) -> F
     identity = dict.fromkeys((*configured.key, *configured.entity))
     if not identity.keys() <= stored.keys():
         raise FeedError(
-            "its stored documents have another key or entity, and its query can't be planned",
+            "its stored documents have another key or entity than the configuration names",
             where=f"feed {feed}",
-            hint="`cdc-daemon check` tells why",
+            hint="run `cdc-daemon check`, then `cdc-daemon install`",
         )
     return FeedDefinition(
         feed,
