@@ -21,7 +21,8 @@ from cdc_daemon.feeds.failed_entities import named
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers import control
-from cdc_daemon.workers.control import FailedEntity, FailedItem
+from cdc_daemon.workers.chosen_items import FailedItem
+from cdc_daemon.workers.control import FailedEntity
 from cdc_daemon.workers.planning import plan_feed
 
 

@@ -14,6 +14,7 @@ from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.audit import Act, audited, os_user
+from cdc_daemon.workers.chosen_items import FailedItem, ItemChoice, discard_items, list_items, retry_items
 
 EVERY = "*"
 """Means all sinks, or all feeds, of a pause."""
@@ -55,28 +56,6 @@ class FailedEntity:
     first_failed_at: datetime
     last_failed_at: datetime
     retry_at: datetime | None
-
-
-@dataclass(frozen=True)
-class FailedItem:
-    """A document that a sink refused.
-
-    Attributes:
-        key: a JSON object.
-        attempts: number of attempts of this revision; 0 after a retry or replay, before the next attempt.
-        status, reason: the target's own words.
-        next_attempt_at: None if the item is parked.
-    """
-
-    sink: str
-    feed: str
-    key: str
-    revision: int
-    attempts: int
-    status: str | None
-    reason: str
-    first_failed_at: datetime
-    next_attempt_at: datetime | None
 
 
 def pause(
@@ -151,12 +130,7 @@ def failed_items(
     Args:
         where: values of key columns, to select items.
     """
-    where = where or {}
-    rows = connection.execute(
-        statement("failed_item.list"),
-        {"feeds": list(feeds), "sink": sink, "names": list(where), "values": list(where.values())},
-    ).fetchall()
-    return [FailedItem(*row) for row in rows]
+    return list_items(connection, ItemChoice(feeds, sink, where or {}))
 
 
 def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[FailedEntity]:
@@ -173,7 +147,7 @@ def retry_failed(
     sink: str | None = None,
     web_user: str | None = None,
 ) -> tuple[int, int]:
-    """Try failed items and failed entities now (see `retry` and `retry_entities`).
+    """Try failed items and failed entities now (see `retry_items` and `retry_entities`).
 
     Args:
         columns: the entity columns of each feed.
@@ -184,7 +158,7 @@ def retry_failed(
     """
     feed = next(iter(columns)) if len(columns) == 1 else None
     with audited(connection, Act("retry", feed, sink, {"key": dict(where)}, web_user)) as outcome:
-        items = retry(connection, list(columns), where, sink=sink)
+        items = retry_items(connection, ItemChoice(list(columns), sink, where))
         entities = sum(
             retry_entities(connection, name, of_feed, where)
             for name, of_feed in columns.items()
@@ -203,23 +177,13 @@ def discard(
     sink: str | None = None,
     web_user: str | None = None,
 ) -> int:
-    """Remove failed items without delivering them. The next revisions of their documents go out as usual.
+    """Remove failed items of a feed by their key (see `discard_items`). Return their number.
 
     Args:
         where: values of key columns.
-        reason: the reason, for the audit.
-
-    Returns:
-        The number of items.
     """
-    act = Act("discard", feed, sink, {"key": dict(where), "reason": reason}, web_user)
-    with audited(connection, act) as outcome:
-        found = connection.execute(
-            statement("failed_item.discard"),
-            {"feed": feed, "sink": sink, "names": list(where), "values": list(where.values())},
-        ).fetchall()
-        outcome.text = f"{len(found)} items: revisions {', '.join(str(each) for (each,) in found)}"
-    return len(found)
+    choice = ItemChoice([feed], sink, where)
+    return discard_items(connection, choice, reason=reason, web_user=web_user)
 
 
 def retry_entities(
@@ -240,23 +204,6 @@ def retry_entities(
     return connection.execute(
         statement("failed_entity.retry"),
         {"feed": feed, "positions": positions, "values": list(where.values())},
-    ).rowcount
-
-
-def retry(
-    connection: Connection, feeds: Sequence[str], where: Mapping[str, str], *, sink: str | None = None
-) -> int:
-    """Make failed items due now, also parked ones, with all their attempts.
-
-    Args:
-        where: values of key columns, to select items.
-
-    Returns:
-        The number of items.
-    """
-    return connection.execute(
-        statement("failed_item.retry"),
-        {"feeds": list(feeds), "sink": sink, "names": list(where), "values": list(where.values())},
     ).rowcount
 
 

@@ -66,36 +66,68 @@ SELECT revision FROM cdc.failed_item
 WHERE sink = %(sink)s AND feed = %(feed)s AND attempts > 0
   AND revision = ANY (%(revisions)s::pg_catalog.int8[])
 
+-- name: chosen
+-- A part of the next ones: the condition that a person chose an item. A NULL asks for nothing. Items that are named one
+-- by one come as three arrays.
+i.feed = ANY (%(feeds)s::pg_catalog.text[]) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
+  AND (%(status)s::pg_catalog.text IS NULL OR i.status = %(status)s)
+  AND (%(parked)s::pg_catalog.bool IS NULL OR (i.next_attempt_at IS NULL) = %(parked)s)
+  AND (%(words)s::pg_catalog.text IS NULL
+       OR pg_catalog.strpos(pg_catalog.lower(i.reason), pg_catalog.lower(%(words)s)) > 0)
+  AND (%(item_ids)s::pg_catalog.text[] IS NULL OR EXISTS (
+    SELECT FROM UNNEST(
+        %(item_sinks)s::pg_catalog.text[], %(item_feeds)s::pg_catalog.text[], %(item_ids)s::pg_catalog.text[]
+    ) AS c (sink, feed, id)
+    WHERE c.sink = i.sink AND c.feed = i.feed AND pg_catalog.decode(c.id, 'hex') = i.id
+))
+  AND NOT EXISTS (
+    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
+    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
+)
+
 -- name: list
--- Failed items, the oldest first.
+-- Chosen failed items, the oldest first.
 SELECT i.sink, i.feed, i.key::pg_catalog.text, i.revision, i.attempts, i.status, i.reason, i.first_failed_at,
        i.next_attempt_at
 FROM cdc.failed_item AS i
-WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
-  AND NOT EXISTS (
-    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
-    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
-)
+WHERE {chosen}
 ORDER BY i.first_failed_at, i.sink, i.feed, i.key
 
+-- name: page
+-- The next chosen failed items, the newest first, each with the digest of its key. The place of the page before is the
+-- time and the digest of its last item.
+SELECT pg_catalog.encode(i.id, 'hex'), i.sink, i.feed, i.key::pg_catalog.text, i.revision, i.attempts, i.status, i.reason,
+       i.first_failed_at, i.next_attempt_at
+FROM cdc.failed_item AS i
+WHERE {chosen}
+  AND (%(before)s::pg_catalog.timestamptz IS NULL
+       OR (i.first_failed_at, i.sink, i.feed, i.id)
+          < (%(before)s, %(before_sink)s::pg_catalog.text, %(before_feed)s::pg_catalog.text,
+             pg_catalog.decode(%(before_id)s, 'hex')))
+ORDER BY i.first_failed_at DESC, i.sink DESC, i.feed DESC, i.id DESC
+LIMIT %(limit)s
+
+-- name: counts
+-- How many failed items each sink has of each feed, by the receiver's code. No more than `most` are counted.
+SELECT n.sink, n.feed, n.status, n.parked, pg_catalog.count(*), pg_catalog.min(n.first_failed_at)
+FROM (
+    SELECT i.sink, i.feed, i.status, i.next_attempt_at IS NULL AS parked, i.first_failed_at
+    FROM cdc.failed_item AS i WHERE i.feed = ANY (%(feeds)s::pg_catalog.text[])
+    LIMIT %(most)s
+) AS n
+GROUP BY n.sink, n.feed, n.status, n.parked
+ORDER BY n.sink, n.feed, n.status, n.parked
+
 -- name: retry
--- Makes failed items due now, also parked ones, with all their attempts.
+-- Makes chosen failed items due now, also parked ones, with all their attempts.
 UPDATE cdc.failed_item AS i
 SET attempts = 0, next_attempt_at = pg_catalog.clock_timestamp()
-WHERE i.feed = ANY (%(feeds)s) AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
-  AND NOT EXISTS (
-    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
-    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
-)
+WHERE {chosen}
 
 -- name: discard
--- Removes failed items without delivering them.
+-- Removes chosen failed items without delivering them.
 DELETE FROM cdc.failed_item AS i
-WHERE i.feed = %(feed)s AND (%(sink)s::pg_catalog.text IS NULL OR i.sink = %(sink)s)
-  AND NOT EXISTS (
-    SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)
-    WHERE (i.key OPERATOR(pg_catalog.->>) w.name) IS DISTINCT FROM w.value
-)
+WHERE {chosen}
 RETURNING i.revision
 
 -- name: forget

@@ -14,7 +14,7 @@ import pytest
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.log import Throttle
 from cdc_daemon.sinks.record import Record
-from cdc_daemon.workers import control, failed_items
+from cdc_daemon.workers import chosen_items, failed_items
 from cdc_daemon.workers.failed_items import FailedItems, Refused
 from tests.conftest import Connect
 from tests.support.delivering import Delivering, installed
@@ -152,13 +152,16 @@ def test_asked_to_retry_parked_ones_have_all_their_attempts_before_them(deliveri
     delivering.sink.refused = {"sku7", "sku8"}
     delivering.catch_up()
     with delivering.session() as session:
-        assert control.retry(session, ["products"], {"sku": "sku8"}) == 1
+        assert (
+            chosen_items.retry_items(session, chosen_items.ItemChoice(["products"], where={"sku": "sku8"}))
+            == 1
+        )
     assert delivering.failed() == [("sku7", 1, True), ("sku8", 0, False)]
     delivering.deliver()
     assert delivering.failed() == [("sku7", 1, True), ("sku8", 1, True)]
     delivering.sink.refused = set()
     with delivering.session() as session:
-        assert control.retry(session, ["products"], {}) == 2
+        assert chosen_items.retry_items(session, chosen_items.ItemChoice(["products"], where={})) == 2
     delivering.deliver()
     assert delivering.failed() == []
     assert len(delivering.sink.taken) == 50

@@ -42,6 +42,7 @@ NO_STATEMENTS: Mapping[str, str] = {
     "payload_log.keys": "a piece of sink_state.lease",
     "fingerprint.digest": "a piece of fingerprint.parts",
     "fingerprint.named": "a piece of fingerprint.parts",
+    "failed_item.chosen": "a piece of failed_item.list and others",
     "failed_item.id": "a piece of failed_item.refuse",
     "verification.counts": "a piece of verification.compare",
     "feed.respelled": "a piece of feed.recompute, for keys that may be respelled",
@@ -136,6 +137,10 @@ _TEXTS: Mapping[str, LiteralString] = {
     "values": "o.value_0",
 }
 _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
+    **{
+        f"failed_item.{name}": {"chosen": "i.feed = ANY (%(feeds)s::pg_catalog.text[])"}
+        for name in ("discard", "list", "page", "retry")
+    },
     "changelog.size": {"name": "'cdc.feed_items_log'"},
     "delivery_pause.forget": {"feed": "'items'"},
     "delivered_document.forget": {"feed": "'items'"},
@@ -209,8 +214,8 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "document_history.attempts": {"answers": ["x"], "kind": "taken"},
     "document_history.begin_segment": {"number": 0, "after": "2026-01-01"},
     "document_history.mark_empty": {"number": 0},
+    "document_list.key_texts": {"key": '{"sku": "x"}'},
     "document_list.refused": {"after": ""},
-    "failed_item.discard": {"values": ["x"]},
     "feed.refused_documents": {"values": ["x"]},
     "payload_log.ask": {"key": None},
     "resync.cancel": {"number": None},
@@ -233,6 +238,9 @@ _VALUES: Mapping[str, object] = {
     "waiting": 1,
     "base": 1.0,
     "before": None,
+    "before_feed": None,
+    "before_id": None,
+    "before_sink": None,
     "cap": 2.0,
     "mark": "a mark",
     "refill": True,

@@ -15,7 +15,7 @@ import pytest
 from cdc_daemon import log
 from cdc_daemon.errors import SinkUnavailable
 from cdc_daemon.feeds.changes import Changes
-from cdc_daemon.workers import control, failed_items
+from cdc_daemon.workers import chosen_items, control, failed_items
 from tests.conftest import Connect
 from tests.support.command import Feed
 from tests.support.delivering import Delivering, close_pools, installed
@@ -72,7 +72,9 @@ def test_a_refused_record_with_a_long_key_stands_aside(delivering: Delivering) -
     assert delivering.failed() == [(long, 3, True)]
     delivering.sink.refused = set()
     with delivering.session() as session:
-        assert control.retry(session, ["products"], {"sku": long}) == 1
+        assert (
+            chosen_items.retry_items(session, chosen_items.ItemChoice(["products"], where={"sku": long})) == 1
+        )
     delivering.deliver()
     assert delivering.failed() == []
     assert len(delivering.sink.taken) == 5

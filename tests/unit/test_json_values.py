@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from cdc_daemon.errors import CdcError
 from cdc_daemon.insight.json_values import found_in, masked_text, parse, written
 
-DOCUMENT = '{"sku": "A-1", "price": 1.00, "n": 12345678901234567890, "who": {"mail": "a@b.c", "tags": ["x\\ny", null]}}'
+DOCUMENT = (
+    '{"sku": "A-1", "price": 1.00, "n": 12345678901234567890,'
+    ' "who": {"mail": "a@b.c", "tags": ["x\\ny", null]}}'
+)
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),

@@ -26,7 +26,8 @@ from cdc_daemon.insight.trace.facts import (
 from cdc_daemon.insight.trace.remedies import hint
 from cdc_daemon.insight.trace.verdict import Standing, Verdict, judge
 from cdc_daemon.insight.trace.words import sentence
-from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
+from cdc_daemon.workers.chosen_items import FailedItem
+from cdc_daemon.workers.control import FailedEntity, Pause
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference.md"

@@ -17,7 +17,8 @@ from cdc_daemon.insight.trace.documents import numbered, typed
 from cdc_daemon.insight.trace.facts import Sink, Stored
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.control import EVERY, FailedItem, Pause
+from cdc_daemon.workers.chosen_items import FailedItem
+from cdc_daemon.workers.control import EVERY, Pause
 
 MOST_AHEAD = 10_000
 """How many changes before a document are counted."""

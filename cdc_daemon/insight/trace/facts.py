@@ -8,7 +8,8 @@ from datetime import datetime
 
 from cdc_daemon.insight.daemons import Daemons
 from cdc_daemon.insight.history import Recomputation, Revision, SinkDelivery
-from cdc_daemon.workers.control import FailedEntity, FailedItem, Pause
+from cdc_daemon.workers.chosen_items import FailedItem
+from cdc_daemon.workers.control import FailedEntity, Pause
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from cdc_daemon.insight.trace.facts import Facts, Holder, Waiting
-from cdc_daemon.workers.control import FailedItem
+from cdc_daemon.workers.chosen_items import FailedItem
 
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
