@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from cdc_daemon.insight.trace.ask import Answer, Answers
-from cdc_daemon.insight.trace.causes import reason
-from cdc_daemon.insight.trace.facts import Difference, Event, Facts, Sink
-from cdc_daemon.insight.trace.phrases import counted, duration, holder, moment, no_daemon, waiting
+from cdc_daemon.insight.trace.facts import Difference, Facts
+from cdc_daemon.insight.trace.lines import of_delivery, of_event, of_feed, of_places
+from cdc_daemon.insight.trace.phrases import counted, moment, waiting
 from cdc_daemon.insight.trace.rows import MOST_ENTITIES, MOST_ROWS, Reached, RowAnswer, Way
-from cdc_daemon.insight.trace.verdict import obstacle
-from cdc_daemon.insight.trace.words import of_sink
 
 LONGEST_VALUE, LONGEST_DOCUMENT = 100, 2000
 """Largest number of characters of a field's value and of a document. `--json` shows all of them."""
@@ -29,13 +26,13 @@ def lines_of(answer: Answer) -> Iterator[str]:
     yield from _stored(facts)
     yield from _now(facts)
     for sink in facts.sinks:
-        yield f"  sink {sink.name}: {_sink(facts, sink)}"
+        yield f"  sink {sink.name}: {of_delivery(facts, sink)}"
     for each in facts.waiting:
         yield f"  unread: {waiting(facts, each)}, read as {each.alias}"
     if facts.unread_unknown:
         yield f"  unread: nobody can tell which changes reach it: {facts.unread_unknown}"
-    yield from _places(facts)
-    yield from _of_feed(facts)
+    for line in (*of_places(facts), *of_feed(facts)):
+        yield f"  {line}"
     yield from _history(facts)
 
 
@@ -132,81 +129,8 @@ def _clipped(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _sink(facts: Facts, sink: Sink) -> str:
-    if sink.has is None:
-        told = "nothing to deliver"
-    elif sink.has:
-        told = f"delivered (revision {facts.stored.revision})" if facts.stored else "delivered"
-    else:
-        sentence = of_sink(facts, sink, obstacle(facts, sink))
-        return sentence[0].lower() + sentence[1:]
-    if sink.pause:
-        told += "; paused"
-    if sink.failure:
-        told += f"; takes nothing now: {sink.failure}"
-    return told
-
-
-def _places(facts: Facts) -> Iterator[str]:
-    if facts.backlog:
-        turn = facts.backlog.seconds
-        when = f", its turn in about {duration(turn)}" if turn is not None else ""
-        yield f"  backlog: {facts.backlog.ahead:,} before it ({facts.backlog.reason}){when}"
-    if facts.stored and facts.stored.refresh_at:
-        yield f"  due at {moment(facts, facts.stored.refresh_at)} (_refresh_at)"
-    if facts.set_aside:
-        failed = facts.set_aside
-        yield f"  set aside: {counted(failed.attempts, 'attempt')}, {failed.reason}"
-
-
 def _history(facts: Facts) -> Iterator[str]:
     if facts.history.events:
         yield "  history, the newest first:"
     for event in facts.history.events:
-        yield f"    {moment(facts, event.at)}  {_event(facts, event)}"
-
-
-def _event(facts: Facts, event: Event) -> str:
-    of = event.revision or event.unchanged
-    why = reason(of) if of else None
-    after = f", after {why}" if why else ""
-    if event.revision is None:
-        return f"recomputed without a change{after}"
-    fields = event.revision.changed_fields
-    what = (
-        "deleted" if event.revision.deleted else "new" if fields is None else f"changed {', '.join(fields)}"
-    )
-    return f"revision {event.revision.revision}: {what}{after}{''.join(_deliveries(facts, event))}"
-
-
-def _deliveries(facts: Facts, event: Event) -> Iterator[str]:
-    scans: dict[str, list[datetime]] = {}
-    for each in reversed(event.deliveries):
-        if each.kind == "scan":
-            scans.setdefault(each.sink, []).append(each.delivered_at)
-        elif each.kind == "refused":
-            yield f"; {each.sink} refused it at {moment(facts, each.delivered_at)}: {each.answer}"
-        else:
-            yield f"; {each.sink} took it at {moment(facts, each.delivered_at)}"
-    for sink, times in scans.items():
-        yield f"; {sink} got it by a scan that began to deliver at {moment(facts, times[0])}"
-    for sink in event.superseded:
-        yield f"; {sink} got a newer revision instead"
-
-
-def _of_feed(facts: Facts) -> Iterator[str]:
-    state = facts.state
-    if not state.followed:
-        yield f"  daemon: {no_daemon(facts)}"
-    if state.stopped:
-        yield f"  feed: stopped: {state.stopped}"
-    if state.unplanned and state.unplanned != state.stopped:
-        yield f"  feed: can't be planned: {state.unplanned}"
-    if not state.begun:
-        yield "  feed: its first sync, or one from its beginning, has not begun"
-    if state.uncaptured:
-        yield f"  feed: not captured yet: {state.uncaptured}"
-    if state.disabled:
-        yield f"  feed: not captured: {'; '.join(state.disabled)}"
-    for each in state.holders:
-        yield f"  open: {holder(facts, each)}"
+        yield f"    {moment(facts, event.at)}  {of_event(facts, event)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
@@ -133,6 +134,39 @@ def verify_feed(
         yield step
     answer.waiting = len(undecided)
     answer.end()
+
+
+def verify_entities(
+    connection: Connection,
+    plan: FeedPlan,
+    entities: Sequence[Entity],
+    *,
+    patience_seconds: float | None = None,
+) -> Answer:
+    """Compare the stored documents of some entities with the query, as `verify_feed` does.
+
+    Args:
+        connection: a session for this verification alone.
+        entities: values of the entity columns, as texts.
+
+    Raises:
+        FeedError: the installed definition is not the configured one.
+    """
+    answer = Answer(plan.definition.name)
+    verification = FeedVerification(for_sync(connection), plan, plan_sources(connection, [plan]))
+    verified = verification.verify(entities)
+    undecided = Undecided(verification)
+    undecided.add(verified.waiting)
+    undecided.add([each.entity for each in verified.changed_catalogue])
+    answer.failing = len(verified.failing)
+    answer.notes += verified.failing.values()
+    answer.add(Step(len(entities), len(entities), verified.documents, verified.differences))
+    patience = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
+    for difference in undecided.decide(seconds=patience, page=len(entities)):
+        answer.add(Step(len(entities), len(entities), 0, (difference,)))
+    answer.waiting = len(undecided)
+    answer.end()
+    return answer
 
 
 def verify_receiver(

@@ -8,6 +8,10 @@ SELECT pg_catalog.set_config(s.name, s.value, false)
 FROM ROWS FROM (pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[]))
      AS s (name, value)
 
+-- name: waits
+-- How long a statement of this session may last, and how long it may wait for a lock.
+SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('lock_timeout')
+
 -- name: pin_for_transaction
 -- The same until the transaction ends.
 SELECT pg_catalog.set_config(%(name)s, %(value)s, true)

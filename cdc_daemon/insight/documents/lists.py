@@ -20,7 +20,7 @@ from cdc_daemon.feeds.comparison import same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.insight.documents.rows import DocumentRow, after_key, read_row, row
 from cdc_daemon.insight.documents.sink_states import STATES, SinkPlace, places, with_states
-from cdc_daemon.insight.trace.read import one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import one_snapshot, short_waits
 from cdc_daemon.insight.trace.subject import stored_definition
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
@@ -70,7 +70,7 @@ def list_documents(
     """Return a page of the documents of a feed.
 
     Args:
-        connection: session in autocommit mode, outside of a transaction; it is for questions from then on.
+        connection: session in autocommit mode, outside of a transaction.
         sink, state: only documents of which the sink has this (see `STATES`); give both or neither.
         after: `next` of the page before.
         limit: largest number of documents.
@@ -84,8 +84,7 @@ def list_documents(
         raise CdcError(f"{state!r} is no state", where="documents", hint=f"use one of {', '.join(STATES)}")
     if (sink is None) != (state is None):
         raise CdcError("a state and a sink are needed together", where="documents", hint="name both")
-    with_short_waits(connection)
-    with one_snapshot(connection):
+    with short_waits(connection), one_snapshot(connection):
         definition = require_stored(connection, settings, feed)
         sinks = places(connection, feed, settings.feeds[feed].sinks)
         lists = _Lists(connection, definition, sinks, limit)

@@ -23,7 +23,7 @@ from cdc_daemon.insight.documents.lists import encoded, key_place, no_place, req
 from cdc_daemon.insight.documents.rows import COLUMNS, DocumentRow, after_key, read_row, row
 from cdc_daemon.insight.documents.sink_states import places, with_states
 from cdc_daemon.insight.json_values import found_in, parse
-from cdc_daemon.insight.trace.read import one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import one_snapshot, short_waits
 from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
@@ -58,19 +58,19 @@ def documents_by_key(
     spaces, or one value of the first key column that may have spaces.
 
     Args:
-        connection: session in autocommit mode, outside of a transaction; it is for questions from then on.
+        connection: session in autocommit mode, outside of a transaction.
 
     Raises:
         InstallError: nothing is installed, or by an earlier version.
         FeedError: the feed is not installed.
     """
-    with_short_waits(connection)
-    definition = require_stored(connection, settings, feed)
-    rows: dict[int, DocumentRow] = {}
-    for where in _meanings(definition, text):
-        rows |= {each.revision: each for each in _having(connection, definition, where, limit)}
-    sinks = places(connection, feed, settings.feeds[feed].sinks)
-    return with_states(connection, definition, sinks, list(rows.values())[:limit])
+    with short_waits(connection):
+        definition = require_stored(connection, settings, feed)
+        rows: dict[int, DocumentRow] = {}
+        for where in _meanings(definition, text):
+            rows |= {each.revision: each for each in _having(connection, definition, where, limit)}
+        sinks = places(connection, feed, settings.feeds[feed].sinks)
+        return with_states(connection, definition, sinks, list(rows.values())[:limit])
 
 
 def documents_by_value(
@@ -104,10 +104,9 @@ def documents_by_value(
         raise CdcError("there is nothing to search for", where="documents", hint="give a part of a value")
     if of is not None and of in mask:
         raise CdcError(f"the values of {of!r} are hidden", where="[log] mask", hint="search in another field")
-    with_short_waits(connection)
     # In the document a string has JSON's escapes.
     needle = json.dumps(text, ensure_ascii=False)[1:-1]
-    with one_snapshot(connection):
+    with short_waits(connection), one_snapshot(connection):
         definition = require_stored(connection, settings, feed)
         last: Sequence[str] | None = None if after is None else key_place(after)
         rows: list[DocumentRow] = []

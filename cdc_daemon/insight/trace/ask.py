@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdc_daemon.insight.trace.facts import Facts
-from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, short_waits
 from cdc_daemon.insight.trace.remedies import hint
-from cdc_daemon.insight.trace.subject import read_subject
+from cdc_daemon.insight.trace.subject import Subject, read_subject
 from cdc_daemon.insight.trace.verdict import Verdict, judge
 from cdc_daemon.insight.trace.words import sentence
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.planning import FeedPlan
 
 MOST_DOCUMENTS = 20
 """How many documents one question answers for."""
@@ -45,34 +46,49 @@ class Answers:
     more: bool = False
 
 
-def ask_key(connection: Connection, settings: Settings, feed: str, key: Sequence[str]) -> Answer:
+def ask_key(
+    connection: Connection,
+    settings: Settings,
+    feed: str,
+    key: Sequence[str],
+    *,
+    plan: FeedPlan | None = None,
+) -> Answer:
     """Return what became of the document with this key.
 
     Args:
-        connection: session in autocommit mode, outside of a transaction; it is for questions from then on.
+        connection: session in autocommit mode, outside of a transaction.
         key: values of the key columns, in their order, as text.
+        plan: the feed's plan, if it is known; otherwise the feed is planned for this question.
 
     Raises:
         InstallError: nothing is installed, or by an earlier version.
         FeedError: the feed is not installed.
         CdcError: a value is none of its column's type.
     """
-    with_short_waits(connection)
-    subject = read_subject(connection, settings, feed)
-    with one_snapshot(connection):
-        reader = Reader(connection, subject, settings.feeds[feed].sinks, daemons_of(connection, settings))
-        return answered(reader.of_key(key))
+    with short_waits(connection):
+        subject = Subject(plan.definition, plan) if plan else read_subject(connection, settings, feed)
+        with one_snapshot(connection):
+            reader = Reader(connection, subject, settings.feeds[feed].sinks, daemons_of(connection, settings))
+            return answered(reader.of_key(key))
 
 
 def ask_entity(connection: Connection, settings: Settings, feed: str, entity: Sequence[str]) -> Answers:
     """Return what became of the documents of this entity. Arguments and errors are those of `ask_key`."""
-    with_short_waits(connection)
-    subject = read_subject(connection, settings, feed)
-    with one_snapshot(connection):
-        reader = Reader(connection, subject, settings.feeds[feed].sinks, daemons_of(connection, settings))
-        keys = reader.keys_of(entity, limit=MOST_DOCUMENTS + 1)
-        found = [answered(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
-        return Answers(found, more=len(keys) > MOST_DOCUMENTS)
+    with short_waits(connection):
+        subject = read_subject(connection, settings, feed)
+        with one_snapshot(connection):
+            return _of_entity(connection, settings, subject, entity)
+
+
+def _of_entity(
+    connection: Connection, settings: Settings, subject: Subject, entity: Sequence[str]
+) -> Answers:
+    sinks = settings.feeds[subject.definition.name].sinks
+    reader = Reader(connection, subject, sinks, daemons_of(connection, settings))
+    keys = reader.keys_of(entity, limit=MOST_DOCUMENTS + 1)
+    found = [answered(reader.of_key(key)) for key in keys[:MOST_DOCUMENTS]]
+    return Answers(found, more=len(keys) > MOST_DOCUMENTS)
 
 
 def answered(facts: Facts) -> Answer:

@@ -33,16 +33,31 @@ LOCK_SECONDS = 1.0
 """Longest time that a question waits for a table that a transaction holds."""
 
 
-def with_short_waits(connection: Connection) -> None:
-    """Set the limits of a session that asks questions.
+@contextmanager
+def short_waits(connection: Connection) -> Generator[None]:
+    """Run the block with the limits of a session that asks questions. The session may do other work then.
+
+    Args:
+        connection: session in autocommit mode, outside of a transaction.
 
     Raises:
         InstallError: nothing is installed, or an earlier version installed what there is.
     """
     require_schema(connection)
     require_current(connection)
-    for name, seconds in (("lock_timeout", LOCK_SECONDS), ("statement_timeout", QUERY_SECONDS)):
-        connection.execute(statement("session.pin"), {"name": name, "value": f"{seconds * 1000:.0f}"})
+    usual = connection.execute(statement("session.waits")).fetchall()[0]
+    short = (f"{QUERY_SECONDS * 1000:.0f}", f"{LOCK_SECONDS * 1000:.0f}")
+    _limit(connection, short)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            _limit(connection, usual)
+
+
+def _limit(connection: Connection, limits: Sequence[str]) -> None:
+    for name, value in zip(("statement_timeout", "lock_timeout"), limits, strict=True):
+        connection.execute(statement("session.pin"), {"name": name, "value": value})
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from cdc_daemon.feeds import resolve
 from cdc_daemon.feeds.hashed_documents import Entity
 from cdc_daemon.insight.trace.ask import Answer, answered
 from cdc_daemon.insight.trace.documents import failure, numbered
-from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, with_short_waits
+from cdc_daemon.insight.trace.read import Reader, daemons_of, one_snapshot, short_waits
 from cdc_daemon.insight.trace.subject import Subject, read_subject
 from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import Connection, collated, type_name
@@ -80,14 +80,18 @@ def ask_row(connection: Connection, settings: Settings, table: str, where: Mappi
     """Return which documents a row of a source table reaches, and what became of each.
 
     Args:
-        connection: session in autocommit mode, outside of a transaction; it is for questions from then on.
+        connection: session in autocommit mode, outside of a transaction.
         table: `schema.table`, or a table's name alone if only one schema has it.
         where: values of columns, as text.
 
     Raises:
         CdcError: no feed reads the table, it has no such column, or a value is none of its column's type.
     """
-    with_short_waits(connection)
+    with short_waits(connection):
+        return _of_row(connection, settings, table, where)
+
+
+def _of_row(connection: Connection, settings: Settings, table: str, where: Mapping[str, str]) -> RowAnswer:
     subjects = [read_subject(connection, settings, feed) for feed in settings.feeds]
     named = _find_table(subjects, table)
     for column in where:
