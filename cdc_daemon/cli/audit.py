@@ -15,7 +15,7 @@ from cdc_daemon.cli.options import echo_json, json_option, moment
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.insight.audit import RecordedAct, read_acts
 
-ACTS = ("pause", "resume", "replay", "resync", "retry", "discard", "install", "uninstall")
+ACTS = ("pause", "resume", "replay", "resync", "retry", "discard", "install", "uninstall", "verify", "test")
 
 
 @click.command(short_help="Show who did what, and when.")
@@ -37,8 +37,9 @@ def audit(
 ) -> None:
     """Show the acts of persons, the latest first: who, when, with which arguments, and the outcome.
 
-    The acts are pause, resume, replay, resync, retry, discard and install, by a command or the dashboard. An
-    uninstall removes the record itself, so only one that failed is shown. The daemon removes acts that are
+    The acts are pause, resume, replay, resync, retry, discard and install, by a command or the dashboard;
+    verify (of one document) and test (of a sink) by the dashboard alone. An uninstall removes the record
+    itself, so only one that failed is shown. The daemon removes acts that are
     older than `[history] audit_days`.
 
     \b

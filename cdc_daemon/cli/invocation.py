@@ -57,6 +57,7 @@ class Invocation:
             settings.log.level if for_daemon or self.log_level else "warning",
             settings.log.format,
             sys.stdout if for_daemon and not taken else sys.stderr,
+            recent=log.RecentLines() if for_daemon and settings.http.listen else None,
         )
         return settings
 

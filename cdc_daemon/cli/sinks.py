@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from functools import partial
 
 import click
 
@@ -15,8 +14,7 @@ from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError, SinkUnavailable
-from cdc_daemon.settings import Settings
-from cdc_daemon.sinks.sink import ProbeStep
+from cdc_daemon.sinks.timed_probe import timed_probe
 
 
 @click.group(cls=SuggestingGroup, short_help="Test the connection to a sink.")
@@ -53,7 +51,8 @@ def test(name: str, feed: str | None, as_json: bool) -> None:
     for each in feeds:
         say(f"sink {name}, feed {each}")
         steps = found.setdefault(each, [])
-        for step, seconds in _timed(settings, name, each):
+        for timed in timed_probe(partial(settings.sinks[name].open, name), each):
+            step, seconds = timed.step, timed.seconds
             failure = None if step.failure is None else " ".join(lines_of(step.failure))
             steps.append({"step": step.name, "seconds": seconds, "said": step.said, "failure": failure})
             passed = "ok" if step.failure is None else "failed"
@@ -75,15 +74,3 @@ def test(name: str, feed: str | None, as_json: bool) -> None:
 def _nothing(line: str) -> None:
     """Print nothing: JSON comes at the end."""
     _ = line
-
-
-def _timed(settings: Settings, name: str, feed: str) -> Iterator[tuple[ProbeStep, float]]:
-    """Yield each step of a probe with its duration in seconds."""
-    sink = settings.sinks[name].open(name)
-    try:
-        started = time.monotonic()
-        for step in sink.probe(feed):
-            yield step, time.monotonic() - started
-            started = time.monotonic()
-    finally:
-        sink.close()

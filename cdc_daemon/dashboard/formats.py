@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from markupsafe import Markup, escape
 
+from cdc_daemon.dashboard.json_tree import tree
 from cdc_daemon.redaction import hide
 from cdc_daemon.visible import visible_lines
 
@@ -85,7 +86,7 @@ def inline(text: str) -> Markup:
     )
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {
+FILTERS: Mapping[str, Callable[..., object]] = {
     "number": number,
     "rate": rate,
     "seconds": seconds,
@@ -94,4 +95,5 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "ago": ago,
     "inline": inline,
     "json": json,
+    "tree": tree,
 }

@@ -107,7 +107,12 @@ def in_file(
 
 
 def in_journal(
-    search: Search, *, unit: str | None = None, namespace: str | None = None, follow: bool = False
+    search: Search,
+    *,
+    unit: str | None = None,
+    namespace: str | None = None,
+    follow: bool = False,
+    newest: int | None = None,
 ) -> Generator[Event]:
     """Yield events of systemd's journal, oldest first. The journal's index does a part of the search.
 
@@ -115,6 +120,7 @@ def in_journal(
         unit: only this unit; default: every cdc-daemon.
         namespace: of the journal, if the unit has one (LogNamespace=).
         follow: go on with new events until the caller closes the generator.
+        newest: look at this many of the newest entries alone.
 
     Raises:
         CdcError: there is no journalctl, or it fails.
@@ -122,6 +128,7 @@ def in_journal(
     command = ["journalctl", "--output=json", "--all", "--no-pager", "--quiet", "--output-fields=MESSAGE"]
     command += [f"--namespace={namespace}"] if namespace else []
     command += [f"--since=@{search.since.timestamp():.6f}"] if search.since else []
+    command += [f"--lines={newest}"] if newest else []
     # --follow alone shows ten lines of the past.
     command += ["--follow", "--no-tail"] if follow else []
     whose = f"_SYSTEMD_UNIT={_unit(unit)}" if unit else f"SYSLOG_IDENTIFIER={IDENTIFIER}"

@@ -17,11 +17,12 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from cdc_daemon.log.journal import SOCKET, Journal
+from cdc_daemon.log.recent import RecentLines
 from cdc_daemon.log.throttle import Throttle
 from cdc_daemon.redaction import hide_within
 from cdc_daemon.visible import visible, visible_json, visible_lines
 
-__all__ = ["Format", "Throttle", "configure", "for_people", "get_logger"]
+__all__ = ["Format", "RecentLines", "Throttle", "configure", "for_people", "get_logger", "recent_lines"]
 
 Format = Literal["auto", "json", "console"]
 
@@ -40,6 +41,7 @@ def configure(
     *,
     environ: Mapping[str, str] = os.environ,
     journal: str = SOCKET,
+    recent: RecentLines | None = None,
 ) -> None:
     """Send the log of this process, and of the libraries in it, to one stream.
 
@@ -49,7 +51,11 @@ def configure(
         stream: default standard output; standard error when a sink writes to standard output.
         environ: tells whether this is a service of systemd.
         journal: socket of systemd's journal.
+        recent: gets each event too, as a line of JSON.
     """
+    _recent.clear()
+    if recent is not None:
+        _recent.append(recent)
     target: TextIO = stream or sys.stdout
     as_json = format == "json" or (format == "auto" and not _for_people(target, environ))
     renderer: Processor = (
@@ -65,6 +71,7 @@ def configure(
             structlog.processors.format_exc_info,
             _hidden,
             _event_first,
+            *([_kept(recent)] if recent is not None else []),
             _with_fields(renderer) if to_journal else renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -77,6 +84,14 @@ def configure(
     root.handlers[:] = [_Libraries()]
     # Libraries log each request at INFO and below. An operator does not need that.
     root.setLevel(max(logging.WARNING, _LEVELS[level]))
+
+
+_recent: list[RecentLines] = []
+
+
+def recent_lines() -> RecentLines | None:
+    """Return what keeps the newest events of this process; None if nothing does."""
+    return _recent[0] if _recent else None
 
 
 class _Libraries(logging.Handler):
@@ -188,6 +203,16 @@ def _shown(value: object) -> object:
         with suppress(orjson.JSONEncodeError):
             text = orjson.dumps(cast("object", value), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return visible(text)
+
+
+def _kept(recent: RecentLines) -> Processor:
+    """The processor that keeps each event."""
+
+    def keep(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        recent.add(_serialised(event).encode())
+        return event
+
+    return keep
 
 
 def _event_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

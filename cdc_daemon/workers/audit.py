@@ -26,7 +26,8 @@ class Act:
     """An act of a person.
 
     Attributes:
-        name: `pause`, `resume`, `replay`, `resync`, `retry`, `discard`, `install` or `uninstall`.
+        name: `pause`, `resume`, `replay`, `resync`, `retry`, `discard`, `install`, `uninstall`; of the
+            dashboard alone `verify` (one document) and `test` (a sink).
         feed, sink: what it is about; None means all.
         arguments: further arguments by name.
         web_user: the user of the dashboard; None for a command.

@@ -24,13 +24,14 @@ SET passes = s.passes + EXCLUDED.passes, captured = s.captured + EXCLUDED.captur
 -- name: add_deliveries
 -- The same for deliveries.
 INSERT INTO cdc.delivery_sample AS s (
-    sink, feed, seconds, began_at, batches, delivered, bytes, failures, lag, send_time
+    sink, feed, seconds, began_at, batches, delivered, bytes, failures, lag, send_time, kinds
 )
 SELECT n.sink, n.feed, w.seconds,
        pg_catalog.date_bin(pg_catalog.make_interval(secs => w.seconds), pg_catalog.clock_timestamp(), 'epoch'),
-       n.batches, n.delivered, n.bytes, n.failures, n.lag, n.send_time
+       n.batches, n.delivered, n.bytes, n.failures, n.lag, n.send_time, n.kinds
 FROM pg_catalog.jsonb_to_recordset(%(samples)s::pg_catalog.jsonb) AS n (
-    sink text, feed text, batches int8, delivered int8, bytes int8, failures int8, lag int8[], send_time int8[]
+    sink text, feed text, batches int8, delivered int8, bytes int8, failures int8, lag int8[], send_time int8[],
+    kinds jsonb
 )
 CROSS JOIN (VALUES (60), (600)) AS w (seconds)
 ORDER BY n.sink, n.feed, w.seconds
@@ -40,6 +41,17 @@ SET batches = s.batches + EXCLUDED.batches, delivered = s.delivered + EXCLUDED.d
     lag = ARRAY(SELECT x.a + x.b FROM UNNEST(s.lag, EXCLUDED.lag) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n),
     send_time = ARRAY(
         SELECT x.a + x.b FROM UNNEST(s.send_time, EXCLUDED.send_time) WITH ORDINALITY AS x (a, b, n) ORDER BY x.n
+    ),
+    kinds = (
+        SELECT COALESCE(pg_catalog.jsonb_object_agg(k.kind, k.number), '{{}}')
+        FROM (
+            SELECT e.key AS kind, pg_catalog.sum(e.value::pg_catalog.int8) AS number
+            FROM (
+                SELECT * FROM pg_catalog.jsonb_each_text(s.kinds)
+                UNION ALL SELECT * FROM pg_catalog.jsonb_each_text(EXCLUDED.kinds)
+            ) AS e
+            GROUP BY e.key
+        ) AS k
     )
 
 -- name: forget_feeds
@@ -98,3 +110,19 @@ WHERE s.seconds = 600
   AND n.step BETWEEN 0 AND %(steps)s::int4 - 1
 GROUP BY s.sink, s.feed, n.step
 ORDER BY s.sink, s.feed, n.step
+
+-- name: kinds
+-- Tries at which a sink took nothing since so many seconds ago, by feed and kind.
+SELECT s.feed, k.key, pg_catalog.sum(k.value::pg_catalog.int8)::pg_catalog.int8
+FROM cdc.delivery_sample AS s CROSS JOIN LATERAL pg_catalog.jsonb_each_text(s.kinds) AS k
+WHERE s.sink = %(sink)s AND s.seconds = %(width)s
+  AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => %(ago)s)
+GROUP BY s.feed, k.key
+ORDER BY s.feed, k.key
+
+-- name: work_of_sink
+-- A sink's work since so many seconds ago, by feed.
+SELECT s.feed, s.batches, s.delivered, s.bytes, s.failures, s.lag, s.send_time
+FROM cdc.delivery_sample AS s
+WHERE s.sink = %(sink)s AND s.seconds = %(width)s
+  AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => %(ago)s)

@@ -187,6 +187,13 @@ SET revision = LEAST(s.revision, %(revision)s::int8), caught_up = LEAST(s.caught
 FROM cdc.feed_state AS f
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND f.feed = s.feed AND NOT s.snapshot AND NOT s.snapshot_wanted
 
+-- name: leases
+-- Which process may deliver each feed to a sink now, and until when. A daemon describes itself in cdc.daemon.
+SELECT s.feed, s.leased_by, s.leased_until, d.name, d.host, d.pid
+FROM cdc.sink_state AS s
+LEFT JOIN cdc.daemon AS d ON d.process = s.leased_by
+WHERE s.sink = %(sink)s AND s.leased_by IS NOT NULL AND s.leased_until > pg_catalog.clock_timestamp()
+
 -- name: deliveries
 -- The sinks and feeds for which the database has state.
 SELECT sink, feed FROM cdc.sink_state

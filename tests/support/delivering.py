@@ -113,7 +113,9 @@ class Delivering(Bed):
         stop: ends a delivery.
     """
 
-    def __init__(self, folder: Path, dsn: str, feed: Feed, sink: SelectiveSink) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, feed: Feed, sink: SelectiveSink, *, history: bool = False
+    ) -> None:
         super().__init__(folder, dsn, {"products": feed}, sinks=SINK)
         self.sink = sink
         self.max_attempts = MAX_ATTEMPTS
@@ -129,6 +131,7 @@ class Delivering(Bed):
             written=self.wake_ups.wake_feed,
             batch_entities=1000,
             max_pass_entities=5000,
+            history=history,
         )
 
     def session(self) -> Connection:
@@ -215,8 +218,11 @@ def installed(
     folder: Path,
     query: str = "SELECT id, sku, name FROM product",
     key: tuple[str, ...] = ("sku",),
+    *,
+    history: bool = False,
 ) -> Delivering:
-    """The feed, installed and ready, nothing synced."""
-    delivering = Delivering(folder, dsn, Feed(query, key, 'entity = ["id"]'), SelectiveSink())
+    """The feed, installed and ready, nothing synced; `history`: its passes go into the history."""
+    feed = Feed(query, key, 'entity = ["id"]')
+    delivering = Delivering(folder, dsn, feed, SelectiveSink(), history=history)
     delivering.install()
     return delivering
