@@ -82,6 +82,10 @@ class InstallError(CdcError):
     """Capture could not be installed or removed (rights, locks, another installer)."""
 
 
+class DefinitionDiffers(CdcError):
+    """The objects on which a feed depends changed since its cursor began: plan, install and resync."""
+
+
 class DatabaseUnavailable(CdcError):
     """The database can't be reached; retried with growing pauses."""
 

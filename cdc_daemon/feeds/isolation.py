@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import psycopg
 
@@ -24,6 +25,23 @@ FIND_AGAIN_SECONDS = 60.0
 
 ASKED = 20
 """Number of other entities to try, at random."""
+
+
+_Done = TypeVar("_Done")
+
+
+def in_two_tries(act: Callable[[bool], _Done]) -> _Done:
+    """Execute a transaction. After an error of a row, repeat it with savepoints.
+
+    Args:
+        act: the transaction; it is told whether it is guarded (see `Isolation`).
+    """
+    try:
+        return act(False)
+    except psycopg.Error as error:
+        if cause_of(error) is ErrorCause.NOT_A_ROW:
+            raise
+    return act(True)
 
 
 @dataclass
@@ -84,6 +102,21 @@ class Isolation:
         if self.guarded:
             return self._by_index(entities, captured_at, force=force, known=False)
         return self._compute(entities, captured_at, force=force, remote=remote)
+
+    def batches(self, entities: Sequence[Entity], size: int, *, captured_at: datetime | None) -> Recomputed:
+        """Recompute entities in batches of this size; those that are set aside apart.
+
+        Args:
+            captured_at: when the oldest change of them was captured; None if nobody knows: now.
+        """
+        done = Recomputed()
+        moment = captured_at or datetime.now(UTC)
+        fresh, failed = self.divide(entities)
+        for start in range(0, len(fresh), size):
+            done += self.batch(fresh[start : start + size], captured_at=moment)
+        for start in range(0, len(failed), size):
+            done += self.retry(failed[start : start + size], captured_at=moment)
+        return done
 
     def retry(self, entities: Sequence[Entity], *, captured_at: datetime, force: bool = False) -> Recomputed:
         """Recompute entities that are set aside."""

@@ -31,7 +31,7 @@ from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
 from cdc_daemon.workers.lease import THIS_PROCESS
 from cdc_daemon.workers.left_out import empty, next_span
 from cdc_daemon.workers.pass_history import record
-from cdc_daemon.workers.passes import Delta, Pass
+from cdc_daemon.workers.passes import Delta, Pass, ResyncUnderWay
 
 ASKED_FOR = "asked for"
 """The reason of a resync that a person requested. Only such a resync can be paused or cancelled."""
@@ -91,6 +91,20 @@ class Backlog:
         self._helpers = helpers
         self._chunk_entities = batch_entities
         self._most_entities = 5 * batch_entities
+
+    def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
+        """Mark finished requests. Return (id, entities, reason, seconds) of each."""
+        rows = self._connection.execute(
+            statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
+        ).fetchall()
+        return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
+
+    def unfinished_resyncs(self) -> list[ResyncUnderWay]:
+        """Return how far each unfinished request is, the oldest first."""
+        rows = self._connection.execute(
+            statement("feed_state.unfinished_resyncs"), {"feed": self._feed.name}
+        ).fetchall()
+        return [ResyncUnderWay(*row) for row in rows]
 
     def add(
         self,

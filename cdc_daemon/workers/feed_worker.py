@@ -13,7 +13,7 @@ import psycopg
 
 from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers
-from cdc_daemon.errors import CdcError, DatabaseUnavailable, FeedError, InstallError
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, DefinitionDiffers, FeedError, InstallError
 from cdc_daemon.feeds import state
 from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.recompute import DuplicateKey
@@ -26,7 +26,7 @@ from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.samples import Samples
-from cdc_daemon.workers.sync import PASSING, DefinitionDiffers, FeedSync, for_sync
+from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
 from cdc_daemon.workers.wake_ups import WakeUps
 from cdc_daemon.workers.witness import Witness
 
@@ -251,7 +251,7 @@ class FeedWorker:
         return "worked" if chunk is not None or done.delta.entries or done.due.more else "idle"
 
     def _finish_resyncs(self, sync: FeedSync) -> None:
-        for number, entities, reason, seconds in sync.finished_resyncs():
+        for number, entities, reason, seconds in sync.backlog.finished_resyncs():
             log.info(
                 "resync_finished",
                 feed=self.feed,
@@ -269,7 +269,7 @@ class FeedWorker:
         if now < self._progress_at:
             return
         self._progress_at = now + PROGRESS_SECONDS
-        for resync in sync.unfinished_resyncs():
+        for resync in sync.backlog.unfinished_resyncs():
             before, at = self._progress.get(resync.number, (0, now - resync.seconds))
             self._progress[resync.number] = (resync.done, now)
             rate = (resync.done - before) / max(now - at, 0.001)

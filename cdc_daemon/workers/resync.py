@@ -159,7 +159,7 @@ class Resync:
             worked = self._sync.drain() is not None
         except PASSING:
             return False
-        self._sync.finished_resyncs()
+        self._sync.backlog.finished_resyncs()
         return worked
 
     def _require_cursor(self) -> None:

@@ -7,34 +7,24 @@ snapshot never goes back; every commit is covered within one pass of becoming vi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import psycopg
-from psycopg import IsolationLevel, sql
+from psycopg import IsolationLevel
 
-from cdc_daemon.capture.causes import Cause
-from cdc_daemon.capture.delta import summary
-from cdc_daemon.capture.fingerprint import Fingerprint, what_changed
 from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers, await_old_writers
-from cdc_daemon.errors import CdcError, FeedError
+from cdc_daemon.errors import DefinitionDiffers
 from cdc_daemon.feeds import resolve, state
 from cdc_daemon.feeds.counts import counts_after
-from cdc_daemon.feeds.error_cause import ErrorCause, cause_of
 from cdc_daemon.feeds.failed_entities import FailedEntities, SetAside
 from cdc_daemon.feeds.hashed_documents import Entity, entity_arrays
-from cdc_daemon.feeds.incarnation import Incarnation, readable_parts
-from cdc_daemon.feeds.isolation import Isolation
+from cdc_daemon.feeds.isolation import Isolation, in_two_tries
 from cdc_daemon.feeds.recompute import Recompute, Recomputed
 from cdc_daemon.feeds.renamed import remember_renamed
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.feeds.stored import StoredDocuments
-from cdc_daemon.log import get_logger
-from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.arrays import take_arrays
 from cdc_daemon.pg.session import Connection, Session, plan_once
 from cdc_daemon.pg.statements import statement
@@ -42,11 +32,16 @@ from cdc_daemon.workers.affected_entities import AffectedEntities
 from cdc_daemon.workers.audit import Act
 from cdc_daemon.workers.backlog import Added, Backlog
 from cdc_daemon.workers.every_entity import FOUND_OUT, EveryEntity
+from cdc_daemon.workers.feed_snapshot import FeedSnapshot
 from cdc_daemon.workers.helper_sessions import HelperSessions
+from cdc_daemon.workers.incarnation_check import IncarnationCheck
 from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.pace import Pace
 from cdc_daemon.workers.pass_history import record
-from cdc_daemon.workers.passes import Delta, Due, Pass, ResyncUnderWay
+from cdc_daemon.workers.passes import Delta, Due, Pass
+from cdc_daemon.workers.plan_check import PlanCheck
 from cdc_daemon.workers.planning import FeedPlan
+from cdc_daemon.workers.unread import Unread
 from cdc_daemon.workers.witness import Witness
 
 # Errors that pass by themselves within moments. People need not know of them.
@@ -57,20 +52,6 @@ PASSING = (
     psycopg.errors.QueryCanceled,
 )
 
-_Done = TypeVar("_Done")
-
-PASS_SECONDS = 0.5
-"""Longest time of a pass in seconds.
-
-Larger changes go to the backlog, whose chunks let fresh changes through.
-"""
-
-FEWEST_TIMED, FEWEST_TOO_MANY = 20, 100
-"""Smallest sample to estimate the time for each entity; smallest number of entities to defer."""
-
-
-log = get_logger()
-
 
 def for_sync(connection: Connection) -> Connection:
     """Prepare a session for the transactions of `FeedSync`."""
@@ -78,10 +59,6 @@ def for_sync(connection: Connection) -> Connection:
     plan_once(connection)
     take_arrays(connection)
     return connection
-
-
-class DefinitionDiffers(CdcError):
-    """The objects on which a feed depends changed since its cursor began: plan, install and resync."""
 
 
 class FeedSync:
@@ -111,21 +88,19 @@ class FeedSync:
     ) -> None:
         self._connection = connection
         self._keeps_history = history
-        self._witness = witness or Witness(None)
-        self._readable_parts = readable_parts(connection)
-        self._incarnation = Incarnation()
-        self._revision = 0
-        self._plan = plan
         self._feed = plan.definition
-        self._sources = {source.table: source for source in sources if source.table in plan.columns}
+        self._incarnation = IncarnationCheck(connection, plan.definition, witness or Witness(None))
+        self._check_plan = PlanCheck(connection, plan)
+        sources = [source for source in sources if source.table in plan.columns]
+        self._snapshot = FeedSnapshot(connection, sources, self._incarnation)
+        self._sources = {source.table: source for source in sources}
         self._failed = FailedEntities(connection, plan.definition)
         self._isolation = Isolation(connection, Recompute(plan.definition, history=history), self._failed)
         self._batch_entities = batch_entities
-        self._max_pass_entities = max_pass_entities
+        self._pace = Pace(max_pass_entities)
         self._backlog = Backlog(
             connection, self._feed, self._isolation, helpers, batch_entities=batch_entities, history=history
         )
-        self._seconds_an_entity: float | None = None
         by_name = {str(table): source for table, source in self._sources.items()}
         self._every = EveryEntity(connection, plan, by_name, self._backlog, self._isolation)
         self._affected = AffectedEntities(
@@ -137,48 +112,7 @@ class FeedSync:
             self._isolation,
             max_pass_entities=max_pass_entities,
         )
-        self._lock_sources = statement(
-            "sync.lock_sources", tables=sql.SQL(", ").join(sql.Identifier(*table) for table in self._sources)
-        ).as_bytes()
-        self._lock_changelogs = statement(
-            "sync.lock_sources",
-            tables=sql.SQL(", ").join(
-                sql.Identifier(own_schema.name(), source.changelog) for source in self._sources.values()
-            ),
-        ).as_bytes()
-        self._fingerprint = Fingerprint(plan.dependencies)
-        self._planned = self._fingerprint.read(connection)
-        self._planned_parts = self._fingerprint.parts(connection)
-        self._tolerated: str | None = None
-        self._summary = summary(
-            ((source, plan.links.get(table, ())) for table, source in self._sources.items()),
-            causes=history,
-        ).as_bytes()
-        self._due = resolve.due(self._feed, limit=batch_entities).as_bytes() if self._feed.refreshes else b""
-
-    @contextmanager
-    def _snapshot(self, *, keep_entries: bool = False) -> Generator[tuple[str, FeedState | None]]:
-        """Open a transaction whose snapshot can be a cursor. Yields the snapshot and the locked row, or None.
-
-        Args:
-            keep_entries: whether to keep the rotator from emptying changelogs meanwhile. A cursor protects a
-                feed's unread entries from the rotator; a feed that takes its first cursor has no such
-                protection.
-        """
-        with self._connection.transaction():
-            if self._sources:
-                self._connection.execute(self._lock_sources)
-                if keep_entries:
-                    self._connection.execute(self._lock_changelogs)
-            until, incarnation = state.snapshot_and_incarnation(self._connection, self._readable_parts)
-            locked = state.lock(self._connection, self._feed.name)
-            if locked is not None:
-                self._incarnation = replace(incarnation, table=locked.table)
-                self._revision = locked.revision
-            yield until, locked
-        # Note it after the commit, so that the database has every noted revision.
-        if locked is not None and (locked.cursor is not None or keep_entries):
-            self._witness.note(self._incarnation, self._feed.name, self._revision)
+        self._unread = Unread(connection, plan, self._sources, batch_entities=batch_entities, history=history)
 
     def run_pass(self) -> Pass | None:
         """Bring the feed to a new snapshot.
@@ -190,16 +124,16 @@ class FeedSync:
             DefinitionDiffers: the feed must be planned and installed anew. The cursor has not moved.
             FeedError: a key is NULL or not unique.
         """
-        return self._in_two_tries(self._run_pass)
+        return in_two_tries(self._run_pass)
 
     def _run_pass(self, guarded: bool) -> Pass | None:
         started = time.monotonic()
-        with self._snapshot() as (until, locked):
+        with self._snapshot.open() as (until, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
-            found, due = self._read_delta(locked.cursor), self._read_due()
+            found, due = self._unread.delta(locked.cursor), self._unread.due()
             if not found.entries and not due.entities and not locked.failed_due:
                 if locked.cursor_is_old or not locked.counted:
                     state.advance(
@@ -214,12 +148,14 @@ class FeedSync:
 
     def _follow(self, found: Delta, due: Due, locked: FeedState, until: str, started: float) -> Pass:
         since = locked.cursor or ""
-        entities, deferred = self._affected.divide(found, since, most=self._most_entities(locked))
+        entities, deferred = self._affected.divide(
+            found, since, most=self._pace.most_entities(locked.backlog_entities)
+        )
         touched = frozenset(entities)
         rest = [entity for entity in due.entities if entity not in touched]
         recomputing = time.monotonic()
-        recomputed = self._recompute_all(entities, found.captured_at)
-        recomputed += self._recompute_all(rest, due.since)
+        recomputed = self._isolation.batches(entities, self._batch_entities, captured_at=found.captured_at)
+        recomputed += self._isolation.batches(rest, self._batch_entities, captured_at=due.since)
         self._remember_pace(len(touched) + len(rest), time.monotonic() - recomputing)
         retried, found_again = self._retry_failed() if locked.failed_due else (Recomputed(), Added())
         done = Pass(
@@ -235,7 +171,7 @@ class FeedSync:
             self._isolation.recovered,
             number=locked.pass_number,
         )
-        self._revision = max(self._revision, done.recomputed.revision)
+        self._incarnation.reach(done.recomputed.revision)
         state.advance(
             self._connection,
             self._feed.name,
@@ -280,36 +216,22 @@ class FeedSync:
         relations = [source.relation for source in self._sources.values()]
         if not await_old_writers(self._connection, relations, pause=given_up, waiting=waiting):
             return None
-        return self._in_two_tries(self._begin)
+        return in_two_tries(self._begin)
 
     def _begin(self, guarded: bool) -> int | None:
-        with self._snapshot(keep_entries=True) as (until, locked):
+        with self._snapshot.open(keep_entries=True) as (until, locked):
             if locked is None or locked.cursor is not None:
                 return None
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
-            self._check_definition(locked)
-            found = self._fingerprint.read(self._connection)
-            if found != self._planned:
-                # The wait may have lasted hours. If this took the present fingerprint, it would confirm a
-                # plan that lacks a partition, for example, which was attached meanwhile and has no triggers.
-                parts = self._fingerprint.parts(self._connection)
-                raise DefinitionDiffers(
-                    f"before the first sync began: {what_changed(self._planned_parts, parts)}"
-                )
-            former = Incarnation.read(locked.incarnation or "")
-            restored = locked.incarnation is not None and (
-                self._incarnation.difference(locked.incarnation) != "none" or self._is_behind(locked)
-            )
+            self._check_plan.require_installed(locked)
+            fingerprint = self._check_plan.confirmed()
+            restored = self._incarnation.is_restored(locked)
             renamed = remember_renamed(self._connection, self._feed)
             if restored or renamed:
                 # Receivers hold documents of lost changes, or under a former key, without a delete for them.
                 self._connection.execute(statement("sink_state.want_snapshots"), {"feed": self._feed.name})
             if restored:
-                self._restart_revisions(locked.revision)
-                if self._incarnation.is_upgrade_of(former):
-                    # After a return to the old cluster, its database is behind this note. (If this
-                    # transaction fails, such a return costs an unneeded full snapshot.)
-                    self._witness.note(former, self._feed.name, self._revision)
+                self._incarnation.restart_revisions(locked)
             self._every.require()
             added = self._every.put(
                 reason="incarnation changed"
@@ -325,11 +247,11 @@ class FeedSync:
                 self._connection,
                 self._feed.name,
                 cursor=until,
-                fingerprint=found,
-                parts=self._fingerprint.parts(self._connection),
-                incarnation=str(self._incarnation),
+                fingerprint=fingerprint,
+                parts=self._check_plan.parts(),
+                incarnation=str(self._incarnation.current),
                 backlog_end=added.last,
-                revision=self._revision,
+                revision=self._incarnation.revision,
             )
         return added.entities
 
@@ -338,16 +260,16 @@ class FeedSync:
 
         The size of a chunk follows the duration of the last one, so that fresh changes never wait long.
         """
-        return self._in_two_tries(self._drain)
+        return in_two_tries(self._drain)
 
     def _drain(self, guarded: bool) -> Pass | None:
-        with self._snapshot() as (_, locked):
+        with self._snapshot.open() as (_, locked):
             if locked is None or locked.cursor is None or not locked.has_backlog:
                 return None
             self._check(locked)
             self._isolation.begin(guarded=guarded, any_failed=locked.any_failed)
             chunk = self._backlog.recompute_chunk(locked)
-            self._revision = max(self._revision, chunk.recomputed.revision)
+            self._incarnation.reach(chunk.recomputed.revision)
         self._remember_pace(chunk.entities, chunk.seconds)
         return chunk
 
@@ -363,7 +285,7 @@ class FeedSync:
             The number of the request (cdc.resync.id; 0 if there is nothing to do), and its number of
             entities; None if another daemon works on the feed now, or if the feed has no cursor yet.
         """
-        return self._in_two_tries(lambda guarded: self._request(where, reason, force, act, guarded=guarded))
+        return in_two_tries(lambda guarded: self._request(where, reason, force, act, guarded=guarded))
 
     def _request(
         self,
@@ -374,7 +296,7 @@ class FeedSync:
         *,
         guarded: bool,
     ) -> tuple[int, int] | None:
-        with self._snapshot() as (_, locked):
+        with self._snapshot.open() as (_, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
@@ -398,7 +320,7 @@ class FeedSync:
             The number of the request (cdc.resync.id); None if another daemon works on the feed now, or if the
             feed has no cursor yet.
         """
-        with self._snapshot() as (_, locked):
+        with self._snapshot.open() as (_, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
@@ -423,32 +345,23 @@ class FeedSync:
             The number of documents; None if another daemon works on the feed now, or if the feed has no
             cursor yet.
         """
-        with self._snapshot() as (_, locked):
+        with self._snapshot.open() as (_, locked):
             if locked is None or locked.cursor is None:
                 return None
             self._check(locked)
             count, revision = StoredDocuments(self._feed).renew(self._connection, keys)
-            self._revision = max(self._revision, revision)
+            self._incarnation.reach(revision)
         return count
+
+    @property
+    def backlog(self) -> Backlog:
+        """The feed's backlog, and what people asked for."""
+        return self._backlog
 
     @property
     def set_aside(self) -> Sequence[SetAside]:
         """Return the entities that failed in the last transaction."""
         return self._isolation.set_aside
-
-    def finished_resyncs(self) -> list[tuple[int, int, str, float]]:
-        """Mark finished requests. Return (id, entities, reason, seconds) of each."""
-        rows = self._connection.execute(
-            statement("feed_state.finish_resyncs"), {"feed": self._feed.name}
-        ).fetchall()
-        return [(number, entities, reason, seconds) for number, entities, reason, seconds in rows]
-
-    def unfinished_resyncs(self) -> list[ResyncUnderWay]:
-        """Return how far each unfinished request is, the oldest first."""
-        rows = self._connection.execute(
-            statement("feed_state.unfinished_resyncs"), {"feed": self._feed.name}
-        ).fetchall()
-        return [ResyncUnderWay(*row) for row in rows]
 
     def tolerate(self) -> None:
         """Go on with this plan although the catalogue changed: the changed tables can't be captured yet.
@@ -456,7 +369,7 @@ class FeedSync:
         The feed follows the captured tables as before. The resync after the next plan finds the other
         changes.
         """
-        self._tolerated = self._fingerprint.read(self._connection)
+        self._check_plan.tolerate()
 
     def _has_cursor(self) -> bool:
         row = self._connection.execute(
@@ -467,93 +380,13 @@ class FeedSync:
         return bool(row[0])
 
     def _check(self, locked: FeedState) -> None:
-        self._check_definition(locked)
-        self._check_incarnation(locked)
-        found = self._fingerprint.read(self._connection)
-        if found not in {locked.fingerprint, self._tolerated}:
-            before = state.fingerprint_parts(self._connection, self._feed.name)
-            raise DefinitionDiffers(what_changed(before, self._fingerprint.parts(self._connection)))
-
-    def _check_incarnation(self, locked: FeedState) -> None:
-        stored = locked.incarnation or ""
-        difference = self._incarnation.difference(stored)
-        if self._is_behind(locked):
-            raise DefinitionDiffers("the database is another incarnation: it is behind what was delivered")
-        if difference == "none":
-            return
-        if (
-            difference == "timeline"
-            and self._witness.vouches(self._incarnation, self._feed.name, stored, locked.revision)
-            and self._witness.is_alone(self._connection)
-        ):
-            # A failover that lost nothing: the new primary has everything that receivers have.
-            self._connection.execute(
-                statement("incarnation.adopt"),
-                {"feed": self._feed.name, "incarnation": str(self._incarnation)},
-            )
-            log.info("incarnation_continued", feed=self._feed.name, incarnation=str(self._incarnation))
-            return
-        raise DefinitionDiffers("the database is another incarnation: restored, copied or promoted")
-
-    def _is_behind(self, locked: FeedState) -> bool:
-        """Whether the database lacks a revision that was committed there before."""
-        seen = self._witness.seen(self._incarnation.identity, self._feed.name)
-        return seen is not None and locked.revision < seen.revision
-
-    def _check_definition(self, locked: FeedState) -> None:
-        if locked.definition != self._feed.digest:
-            raise FeedError(
-                "the installed definition is not the configured one",
-                where=f"feed {self._feed.name}",
-                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
-            )
-
-    def _read_delta(self, since: str) -> Delta:
-        rows = self._connection.execute(self._summary, {"since": since}).fetchall() if self._sources else []
-        return Delta(
-            {table: changed for table, _, changed, *_ in rows},
-            sum(entries for _, entries, *_ in rows),
-            any(unknown for _, _, _, unknown, *_ in rows),
-            min((changed_at for _, _, _, _, changed_at, *_ in rows), default=None),
-            sum(row[5] for row in rows if self._keeps_history),
-            [Cause.read([row[0], *cause]) for row in rows if self._keeps_history for cause in row[6]],
-        )
-
-    def _read_due(self) -> Due:
-        """Return due entities: those that wait longest, as many as one statement recomputes."""
-        if not self._feed.refreshes:
-            return Due()
-        rows = self._connection.execute(self._due).fetchall()
-        return Due(
-            tuple(row[:-2] for row in rows),
-            min((since for *_, since, _ in rows), default=None),
-            more=sum(documents for *_, documents in rows) == self._batch_entities,
-        )
-
-    def _most_entities(self, locked: FeedState) -> int:
-        """Return the largest number of entities for one pass.
-
-        Entities of a larger delta wait in the backlog, where chunks let fresh changes through. But no delta
-        waits there behind more entities than it has itself.
-        """
-        if self._seconds_an_entity is None:
-            return self._max_pass_entities
-        quick = int(PASS_SECONDS / self._seconds_an_entity)
-        return min(max(quick, FEWEST_TOO_MANY, locked.backlog_entities), self._max_pass_entities)
+        self._check_plan.require_installed(locked)
+        self._incarnation.require_same(locked)
+        self._check_plan.require_unchanged(locked)
 
     def _remember_pace(self, entities: int, seconds: float) -> None:
-        if entities >= FEWEST_TIMED and not self._isolation.set_aside:
-            self._seconds_an_entity = seconds / entities
-
-    def _recompute_all(self, entities: Sequence[Entity], captured_at: datetime | None) -> Recomputed:
-        done = Recomputed()
-        moment = captured_at or datetime.now(UTC)
-        fresh, failed = self._isolation.divide(entities)
-        for start in range(0, len(fresh), self._batch_entities):
-            done += self._isolation.batch(fresh[start : start + self._batch_entities], captured_at=moment)
-        for start in range(0, len(failed), self._batch_entities):
-            done += self._isolation.retry(failed[start : start + self._batch_entities], captured_at=moment)
-        return done
+        if not self._isolation.set_aside:  # a failed entity takes many tries
+            self._pace.remember(entities, seconds)
 
     def _retry_failed(self) -> tuple[Recomputed, Added]:
         """Try due entities that are set aside, and try to list unknown entities."""
@@ -561,24 +394,3 @@ class FeedSync:
         entities = [each for each in due if each is not None]
         done = self._isolation.retry(entities, captured_at=datetime.now(UTC))
         return done, self._every.find_again() if None in due else Added()
-
-    def _in_two_tries(self, act: Callable[[bool], _Done]) -> _Done:
-        """Execute a transaction. After an error of a row, repeat it with savepoints."""
-        try:
-            return act(False)
-        except psycopg.Error as error:
-            if cause_of(error) is ErrorCause.NOT_A_ROW:
-                raise
-        return act(True)
-
-    def _restart_revisions(self, above: int) -> None:
-        seen = self._witness.seen(self._incarnation.identity, self._feed.name)
-        name = sql.Literal(f"{own_schema.name()}.{sql.Identifier(self._feed.revision).as_string()}")
-        row = self._connection.execute(
-            statement("sync.restart_revisions", revision=name, sequence=sql.Identifier(self._feed.revision)),
-            {"above": max(above, seen.revision if seen else 0)},
-        ).fetchone()
-        self._revision = int(row[0]) if row else above
-        self._connection.execute(
-            statement("sync.renew_tombstones", revision=name, feed=sql.Identifier(self._feed.table))
-        )

@@ -104,9 +104,9 @@ def test_a_large_change_names_its_causes_although_chunks_store_it(
     items: Synced, session: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cdc_daemon.workers.affected_entities.MANY_ROWS", 3)
-    monkeypatch.setattr("cdc_daemon.workers.sync.FEWEST_TOO_MANY", 2)
-    monkeypatch.setattr("cdc_daemon.workers.sync.PASS_SECONDS", 0.0)
-    monkeypatch.setattr("cdc_daemon.workers.sync.FEWEST_TIMED", 1)
+    monkeypatch.setattr("cdc_daemon.workers.pace.FEWEST_TOO_MANY", 2)
+    monkeypatch.setattr("cdc_daemon.workers.pace.PASS_SECONDS", 0.0)
+    monkeypatch.setattr("cdc_daemon.workers.pace.FEWEST_TIMED", 1)
     items.sync("UPDATE item SET price = price + 1")
     items.sync("UPDATE item SET price = price + 1")
     newest = revisions(session, 1)[0]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.workers import affected_entities
-from cdc_daemon.workers import sync as sync_module
-from cdc_daemon.workers.sync import FEWEST_TOO_MANY, FeedSync
+from cdc_daemon.workers import affected_entities, pace
+from cdc_daemon.workers.pace import FEWEST_TOO_MANY
+from cdc_daemon.workers.sync import FeedSync
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEMS, Synced
 
@@ -21,7 +21,7 @@ LARGE = FEWEST_TOO_MANY + 50
 @pytest.fixture
 def items(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Synced:
     """Any entity takes longer than a pass should, once it is known how long one takes."""
-    monkeypatch.setattr(sync_module, "PASS_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "PASS_SECONDS", 0.0)
     items = Synced(tmp_path, database, schema=MANY, daemon="batch_entities = 200\nmax_pass_entities = 400")
     items.sync()
     return items

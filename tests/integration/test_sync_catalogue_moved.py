@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.workers.sync import DefinitionDiffers
+from cdc_daemon.errors import DefinitionDiffers
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 

@@ -9,8 +9,8 @@ import pytest
 from cdc_daemon.analysis import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.plan import Analysis
+from cdc_daemon.errors import DefinitionDiffers
 from cdc_daemon.workers import planning
-from cdc_daemon.workers.sync import DefinitionDiffers
 from tests.conftest import Connect
 from tests.support.command import execute
 from tests.support.synced import Synced

@@ -272,7 +272,7 @@ def test_who_is_due_is_found_by_index(database: str, tmp_path: Path, connect: Co
     session = connect()
     session.execute("ANALYZE cdc.feed_products")
     with shop.feed_sync("products") as sync:
-        plan = session.execute(b"EXPLAIN " + sync._due).fetchall()
+        plan = session.execute(b"EXPLAIN " + sync._unread.due_query).fetchall()
     assert any("feed_products_refresh_at" in line for (line,) in plan), plan
 
 

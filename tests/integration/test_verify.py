@@ -147,7 +147,7 @@ def test_documents_that_wait_for_a_change_are_no_difference(feeds: Synced) -> No
 def test_entities_in_the_backlog_and_those_that_are_set_aside_are_no_difference(feeds: Synced) -> None:
     execute(feeds.dsn, "UPDATE item SET price = 0")
     with feeds.feed_sync("items") as sync:
-        sync._max_pass_entities = 1  # pyright: ignore[reportPrivateUsage]
+        sync._pace.most = 1  # pyright: ignore[reportPrivateUsage]
         sync._affected._limit = 2  # pyright: ignore[reportPrivateUsage]
         assert sync.run_pass()
     assert feeds.value("SELECT backlog_end > backlog_position FROM cdc.feed_state WHERE feed = 'items'")
