@@ -67,7 +67,7 @@ wheel: man ## The wheel, with its bill of materials and man pages, and its check
 	cd dist && sha256sum *.whl > SHA256SUMS
 
 .PHONY: deb
-deb: wheel ## The Debian package, for the Python of .venv and this architecture, in dist/ (CDC_MAINTAINER='Name <address>')
+deb: wheel ## The Debian package for this release of Debian or Ubuntu, in dist/ (CDC_MAINTAINER='Name <address>')
 	@$(INSTALL) '.[deb]'
 	$(BIN)/python -m release.deb
 
@@ -76,6 +76,26 @@ release: $(VENV)/installed-dev ## Check, build and tag a release (VERSION=x.y.z 
 	@$(INSTALL) '.[deb]'
 	$(BIN)/python -m release $(VERSION) $(if $(DRY_RUN),--dry-run) $(if $(CHECK),--check '$(CHECK)') \
 		$(foreach each,$(WITHOUT),--without $(each))
+
+.PHONY: image test-systemd test-image test-manifests
+image: wheel ## The container image cdc-daemon, by docker (IMAGE_BASE=debian:bookworm-slim)
+	$(BIN)/python -m release.wheelhouse
+	docker build $(if $(IMAGE_BASE),--build-arg BASE=$(IMAGE_BASE)) --tag cdc-daemon \
+		--file deploy/container/Dockerfile build/wheels
+
+# Whole machines. They need root, a Docker engine and debootstrap, and fail without: they are no part of `make test`.
+test-systemd: deb ## The Debian package and pipx under a real systemd, by the commands of docs/deploying.md
+	$(BIN)/python -m pytest --numprocesses 0 --timeout 900 tests/machines/test_debian_package.py \
+		tests/machines/test_pipx.py
+
+test-image: deb ## The image, and compose.yaml with all its services
+	$(BIN)/python -m pytest --numprocesses 0 --timeout 900 tests/machines/test_image.py
+
+test-manifests: $(VENV)/installed-dev ## The manifests of Kubernetes against the published schemas
+	@$(INSTALL) '.[manifests]'
+	@$(BIN)/python -m pip install --quiet --upgrade --target build/schemas --constraint constraints.txt \
+		cloudcoil-models-prometheus-operator
+	$(BIN)/python -m pytest --numprocesses 0 tests/machines/test_manifests.py
 
 test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAMPLES=5000), every server, and torture
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties

@@ -19,7 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-NOT_SHIPPED = frozenset({"audit", "deb", "dev"})
+NOT_SHIPPED = frozenset({"audit", "deb", "dev", "manifests"})
 """Extras for those who work on cdc-daemon itself."""
 
 

@@ -1,6 +1,6 @@
 """`python -m release.deb`: builds the Debian package of the wheel in dist/, by `deploy/deb/nfpm.yaml`.
 
-The package is for the Python version that runs this command, and for this machine's architecture.
+The package is for the system's Python (CDC_TARGET_PYTHON names another one) and this machine's architecture.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def main() -> int:
     """
     shutil.rmtree(BUILD, ignore_errors=True)
     built_at = commit_time()
+    major, minor = wheelhouse.target_version()
     install_libraries(wheelhouse.collect())
-    version = debian_version(__version__, sys.version_info[:2])
+    version = debian_version(__version__, (major, minor))
     maintainer = os.environ.get("CDC_MAINTAINER") or NOBODY
     write_units()
     write_documents(version, maintainer, built_at)
@@ -64,8 +65,8 @@ def main() -> int:
         "CDC_VERSION": version,
         "CDC_MAINTAINER": maintainer,
         "CDC_ARCHITECTURE": _output("dpkg", "--print-architecture"),
-        "CDC_PYTHON": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        "CDC_NEXT_PYTHON": f"{sys.version_info[0]}.{sys.version_info[1] + 1}",
+        "CDC_PYTHON": f"{major}.{minor}",
+        "CDC_NEXT_PYTHON": f"{major}.{minor + 1}",
         "CDC_LIBC": oldest_libc(LIBRARIES),
         "SOURCE_DATE_EPOCH": str(built_at),
     }
@@ -98,7 +99,7 @@ def install_libraries(wheels: Path) -> None:
     """Install cdc-daemon and what it needs into `LIBRARIES`, from a folder of wheels."""
     subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-index"),
+            *(*wheelhouse.pip(), "install", "--quiet", "--no-compile", "--no-index"),
             *("--find-links", wheels, "--target", LIBRARIES, wheelhouse.requirement()),
         ],
         check=True,

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 NOTICE = Path(__file__).parent.parent / "NOTICE"
 
-NOT_SHIPPED = frozenset({"audit", "deb", "dev"})
+NOT_SHIPPED = frozenset({"audit", "deb", "dev", "manifests"})
 """Extras for those who work on cdc-daemon itself."""
 
 _HEAD = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,27 @@ def extras() -> list[str]:
     return sorted(set(project["optional-dependencies"]) - LEFT_OUT)
 
 
+def target_python() -> str:
+    """Return the interpreter for which packages and images are made: CDC_TARGET_PYTHON, else the system's.
+
+    It is seldom the one of this environment, and a library may need another one with 3.11.2 than with 3.11.7.
+    """
+    return os.environ.get("CDC_TARGET_PYTHON") or shutil.which("python3", path="/usr/bin") or sys.executable
+
+
+def pip() -> list[str]:
+    """Return the command of pip that works for `target_python`."""
+    return [sys.executable, "-m", "pip", "--python", target_python()]
+
+
+def target_version() -> tuple[int, int]:
+    """Return the version of `target_python`: major, minor."""
+    program = "import sys; print(sys.version_info[0], sys.version_info[1])"
+    told = subprocess.run([target_python(), "-c", program], capture_output=True, text=True, check=True).stdout
+    major, minor = map(int, told.split())
+    return major, minor
+
+
 def own_wheel() -> Path:
     """Return the wheel of this version in dist/.
 
@@ -44,12 +66,12 @@ def requirement() -> str:
 def collect() -> Path:
     """Put every wheel that the package needs into `WHEELHOUSE`, in the versions of constraints.txt.
 
-    They are for the Python version and the machine that call this.
+    They are for `target_python` and this machine.
     """
     shutil.rmtree(WHEELHOUSE, ignore_errors=True)
     subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"),
+            *(*pip(), "download", "--quiet", "--only-binary", ":all:"),
             *("--dest", WHEELHOUSE, "--constraint", ROOT / "constraints.txt"),
             f"{own_wheel()}[{','.join(extras())}]",
         ],

@@ -1,0 +1,179 @@
+"""The Debian package under a real systemd, installed by the commands of docs/deploying.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machines.machine import Machine, eventually, running
+from tests.machines.pages import commands
+
+OUT = "/var/lib/cdc-daemon/out/products.ndjson"
+PRICES = """
+cat > /etc/cdc-daemon/feeds/prices.sql <<'END'
+SELECT sku, price FROM product
+END
+cat >> /etc/cdc-daemon/cdc.toml <<'END'
+
+[feeds.prices]
+query = "feeds/prices.sql"
+key = ["sku"]
+END
+runuser -u cdc-daemon -- cdc-daemon install
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(containers: None, package: Path) -> Iterator[Machine]:
+    """A machine on which the page's commands have installed the service, and a second feed was added."""
+    with running() as made:
+        made.copy(package)
+        made.sh(commands("docs/deploying.md", "debian-package"))
+        made.sh(PRICES)
+        made.sh("systemctl restart cdc-daemon")
+        yield made
+
+
+def price_of(machine: Machine, sku: str) -> object:
+    """The price that was delivered last."""
+    lines = machine.sh(f"grep '\"{sku}\"' {OUT} | tail -n 1", check=False).strip()
+    return json.loads(lines)["data"]["price"] if lines.startswith("{") else None
+
+
+def change(machine: Machine, sku: str, price: int) -> None:
+    machine.sql(f"UPDATE product SET price = {price} WHERE sku = '{sku}'")
+
+
+def journal(machine: Machine, arguments: str) -> list[dict[str, str]]:
+    text = machine.sh(
+        f"journalctl --sync && journalctl --unit cdc-daemon --output json --no-pager {arguments}"
+    )
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_the_commands_of_the_page_give_a_service_that_delivers(machine: Machine) -> None:
+    assert machine.shows("ActiveState") == "active"
+    assert machine.sh("systemctl is-enabled cdc-daemon").strip() == "enabled"
+    change(machine, "A-1", 100)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 100)
+
+
+def test_the_service_runs_as_its_user_and_keeps_the_secret_out_of_its_environment(machine: Machine) -> None:
+    pid = machine.shows("MainPID")
+    assert machine.sh(f"stat --format %U /proc/{pid}").strip() == "cdc-daemon"
+    environment = machine.sh(f"tr '\\0' '\\n' < /proc/{pid}/environ")
+    assert "CREDENTIALS_DIRECTORY=/run/credentials/cdc-daemon.service" in environment
+    assert "host=/run/postgresql" not in environment
+
+
+def test_the_credential_needs_to_be_readable_by_root_alone(machine: Machine) -> None:
+    machine.sh("chown root: /etc/cdc-daemon/dsn; chmod 600 /etc/cdc-daemon/dsn; systemctl restart cdc-daemon")
+    change(machine, "A-1", 101)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 101)
+    machine.sh("chown root:cdc-daemon /etc/cdc-daemon/dsn; chmod 640 /etc/cdc-daemon/dsn")
+
+
+def test_the_service_starts_before_its_database_and_says_so(machine: Machine) -> None:
+    machine.sh("systemctl stop cdc-daemon postgresql; systemctl start cdc-daemon")
+    assert machine.shows("ActiveState") == "active"
+    eventually(
+        "the status line tells it",
+        lambda: machine.shows("StatusText") == "the database can't be reached; 2 feeds, 2 deliveries",
+    )
+    machine.sh("systemctl start postgresql")
+    eventually("the daemon is back", lambda: machine.shows("StatusText") == "2 feeds, 2 deliveries")
+    change(machine, "A-1", 102)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 102)
+
+
+def test_the_status_line_and_the_journal_tell_which_feed_stopped(machine: Machine) -> None:
+    machine.sql("ALTER TABLE product RENAME COLUMN name TO title")
+    eventually(
+        "the status line tells it",
+        lambda: machine.shows("StatusText") == "1 of 2 feeds stopped (products), 2 deliveries",
+    )
+    [entry, *_] = journal(machine, "--priority warning CDC_FEED=products CDC_EVENT=feed_stopped")
+    assert entry["PRIORITY"] == "3"
+    assert entry["SYSLOG_IDENTIFIER"] == "cdc-daemon"
+    assert json.loads(entry["MESSAGE"])["feed"] == "products"
+    assert journal(machine, "--priority warning CDC_FEED=prices CDC_EVENT=feed_stopped") == []
+    machine.sql("ALTER TABLE product RENAME COLUMN title TO name")
+    eventually("it is live again", lambda: machine.shows("StatusText") == "2 feeds, 2 deliveries")
+
+
+def test_a_killed_daemon_comes_back_and_misses_nothing(machine: Machine) -> None:
+    before = machine.shows("MainPID")
+    machine.sh("systemctl kill --signal KILL cdc-daemon")
+    change(machine, "A-1", 103)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 103)
+    assert machine.shows("MainPID") != before
+    assert int(machine.shows("NRestarts")) >= 1
+
+
+def test_the_watchdog_ends_a_daemon_that_hangs(machine: Machine) -> None:
+    machine.sh(
+        "mkdir -p /run/systemd/system/cdc-daemon.service.d\n"
+        "printf '[Service]\\nWatchdogSec=4\\n' > /run/systemd/system/cdc-daemon.service.d/watchdog.conf\n"
+        "systemctl daemon-reload && systemctl restart cdc-daemon\n"
+        "systemctl kill --kill-who main --signal STOP cdc-daemon"
+    )
+    change(machine, "A-1", 104)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 104)
+    assert "Watchdog timeout" in machine.sh("journalctl --unit cdc-daemon --output cat --no-pager")
+    machine.sh("rm -r /run/systemd/system/cdc-daemon.service.d; systemctl daemon-reload")
+    machine.sh("systemctl restart cdc-daemon")
+
+
+def test_a_stop_under_load_is_clean_and_loses_nothing(machine: Machine) -> None:
+    machine.sql("INSERT INTO product SELECT 'L-' || n, 'Load', 0 FROM generate_series(1, 2000) AS n")
+    eventually("they are delivered", lambda: price_of(machine, "L-2000") == 0)
+    update = "UPDATE product SET price = n WHERE sku LIKE 'L-%'"
+    machine.sql(f"DO $$ BEGIN FOR n IN 1..30 LOOP {update}; COMMIT; END LOOP; END $$")
+    machine.sh("systemctl stop cdc-daemon")
+    assert machine.shows("Result") == "success"
+    machine.sh("systemctl start cdc-daemon")
+    eventually("the last state is delivered", lambda: price_of(machine, "L-2000") == 30)
+    machine.sh("runuser -u cdc-daemon -- cdc-daemon verify products")  # fails if a document differs
+
+
+def test_a_fault_in_the_configuration_is_told_and_leads_to_no_restart(machine: Machine) -> None:
+    machine.sh("echo 'nonsense = 1' >> /etc/cdc-daemon/cdc.toml")
+    machine.sh("systemctl restart cdc-daemon", check=False)
+    assert machine.shows("ActiveState") == "failed"
+    assert machine.shows("ExecMainStatus") == "2"
+    assert machine.shows("NRestarts") == "0"
+    assert "nonsense" in machine.sh("journalctl --unit cdc-daemon --output cat --no-pager | tail -n 5")
+    machine.sh("sed -i '/^nonsense/d' /etc/cdc-daemon/cdc.toml; systemctl reset-failed cdc-daemon")
+    machine.sh("systemctl start cdc-daemon")
+
+
+def test_systemd_finds_the_service_well_confined(machine: Machine) -> None:
+    told = machine.sh("systemd-analyze security --no-pager cdc-daemon").splitlines()[-1]
+    assert float(told.split("cdc-daemon.service:")[1].split()[0]) <= 1.5, told
+
+
+def test_an_upgrade_restarts_what_runs_and_leaves_your_files_alone(machine: Machine) -> None:
+    before = machine.shows("MainPID")
+    config = machine.sh("sha256sum /etc/cdc-daemon/cdc.toml")
+    machine.sh("dpkg --install --force-confold ./cdc-daemon_*.deb")
+    assert machine.shows("ActiveState") == "active"
+    assert machine.shows("MainPID") != before
+    assert machine.sh("sha256sum /etc/cdc-daemon/cdc.toml") == config
+
+
+def test_removing_stops_the_service_and_purging_leaves_only_what_you_wrote(machine: Machine) -> None:
+    machine.sh("systemctl stop cdc-daemon; runuser -u cdc-daemon -- cdc-daemon uninstall --yes")
+    machine.sh("apt-get remove --yes cdc-daemon")
+    assert machine.shows("ActiveState") == "inactive"
+    assert machine.sh("ls /usr/bin/cdc-daemon /usr/lib/cdc-daemon 2>/dev/null || true") == ""
+    assert "cdc.toml" in machine.sh("ls /etc/cdc-daemon")
+    machine.sh("apt-get purge --yes cdc-daemon")
+    assert machine.sh("ls -d /var/lib/cdc-daemon 2>/dev/null || true") == ""
+    assert machine.sh("cd /etc/cdc-daemon && find . -type f | sort").split() == [
+        "./dsn",
+        "./feeds/prices.sql",
+        "./feeds/products.sql",
+    ]
