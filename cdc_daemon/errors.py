@@ -30,6 +30,10 @@ class CdcError(Exception):
         return f"{self.where}: {self.what}" if self.where else self.what
 
 
+class UnusableValue(CdcError):
+    """A value of a question can't be used, such as a key that is no JSON."""
+
+
 class ConfigurationError(CdcError):
     """The configuration can't be used. `faults` holds every one found, each a (where, what, hint)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from cdc_daemon.dashboard.definitions import BadQuestion, Forbidden, NotThere
-from cdc_daemon.errors import CdcError, DatabaseUnavailable
+from cdc_daemon.errors import CdcError, DatabaseUnavailable, UnusableValue
 from cdc_daemon.pg.session import first_line
 
 EXPECTED = (CdcError, psycopg.Error)
@@ -19,7 +19,7 @@ def status_of(error: Exception) -> int:
             return 403
         case NotThere():
             return 404
-        case BadQuestion():
+        case BadQuestion() | UnusableValue():
             return 422
         case DatabaseUnavailable() | psycopg.OperationalError():
             return 503

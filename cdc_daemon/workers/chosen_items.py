@@ -9,7 +9,7 @@ from datetime import datetime
 import orjson
 from psycopg import sql
 
-from cdc_daemon.errors import CdcError
+from cdc_daemon.errors import UnusableValue
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.audit import Act, audited
@@ -161,7 +161,7 @@ def page_of_items(
         limit: largest number of items.
 
     Raises:
-        CdcError: `after` is no place.
+        UnusableValue: `after` is no place.
     """
     place = _place(after)
     rows = connection.execute(_chosen("page"), {**choice.parameters, **place, "limit": limit + 1}).fetchall()
@@ -240,6 +240,6 @@ def _place(after: str | None) -> dict[str, object]:
             )
         )
     except (ValueError, TypeError):
-        raise CdcError(
+        raise UnusableValue(
             f"{after!r} is no place in this list", where="failed items", hint="begin at its first page"
         ) from None

@@ -169,7 +169,7 @@ def test_a_document_that_the_query_yields_otherwise_has_its_differences(shop: Sh
 
 @pytest.mark.parametrize("key", ["x", "[]", '{"sku":null}', '{"name":"x"}', "{}", '{"sku":"x","name":"y"}'])
 def test_what_is_no_key_is_refused(client: TestClient, key: str) -> None:
-    assert client.get(PREFIX + address(key)).status_code == 409
+    assert client.get(PREFIX + address(key)).status_code == 422
 
 
 def test_without_the_right_to_documents_no_page_shows_any_part_of_one(shop: Shop) -> None:

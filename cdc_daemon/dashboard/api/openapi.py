@@ -93,7 +93,7 @@ def _view(view: View, schemas: _Schemas) -> dict[str, Any]:
         "operationId": view.name,
         "summary": view.title,
         "parameters": list(_parameters(view, schemas)),
-        "responses": _responses(view, schemas, (401, 403, 404, 422, 503)),
+        "responses": _responses(view, schemas, (401, 403, 404, 409, 422, 503)),
     }
 
 

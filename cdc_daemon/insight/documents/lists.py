@@ -15,7 +15,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.errors import CdcError, FeedError
+from cdc_daemon.errors import FeedError, UnusableValue
 from cdc_daemon.feeds.comparison import same
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.insight.documents.rows import DocumentRow, after_key, read_row, row
@@ -78,12 +78,14 @@ def list_documents(
     Raises:
         InstallError: nothing is installed, or by an earlier version.
         FeedError: the feed is not installed.
-        CdcError: `state` or `after` is none.
+        UnusableValue: `state` or `after` is none.
     """
     if state is not None and state not in STATES:
-        raise CdcError(f"{state!r} is no state", where="documents", hint=f"use one of {', '.join(STATES)}")
+        raise UnusableValue(
+            f"{state!r} is no state", where="documents", hint=f"use one of {', '.join(STATES)}"
+        )
     if (sink is None) != (state is None):
-        raise CdcError("a state and a sink are needed together", where="documents", hint="name both")
+        raise UnusableValue("a state and a sink are needed together", where="documents", hint="name both")
     with short_waits(connection), one_snapshot(connection):
         definition = require_stored(connection, settings, feed)
         sinks = places(connection, feed, settings.feeds[feed].sinks)
@@ -92,7 +94,9 @@ def list_documents(
             return lists.by_update(after) if order == "update" else lists.by_key(after)
         chosen = next((each for each in sinks if each.sink == sink), None)
         if chosen is None:
-            raise CdcError(f"does not go to sink {sink}", where=f"feed {feed}", hint="name one of its sinks")
+            raise UnusableValue(
+                f"does not go to sink {sink}", where=f"feed {feed}", hint="name one of its sinks"
+            )
         if state in {"refused", "parked"}:
             return lists.refused(sink, parked=state == "parked", after=after)
 
@@ -268,7 +272,7 @@ def key_place(text: str) -> list[str]:
     """Return the values of the key columns at which a page by key begins.
 
     Raises:
-        CdcError: the text is no such place.
+        UnusableValue: the text is no such place.
     """
     try:
         place = orjson.loads(text[1:]) if text.startswith("k") else None
@@ -299,6 +303,8 @@ def _digest(text: str) -> str:
     raise no_place(text)
 
 
-def no_place(text: str | None) -> CdcError:
+def no_place(text: str | None) -> UnusableValue:
     """Return the error of an `after` that is no place in a list."""
-    return CdcError(f"{text!r} is no place in this list", where="documents", hint="begin at its first page")
+    return UnusableValue(
+        f"{text!r} is no place in this list", where="documents", hint="begin at its first page"
+    )

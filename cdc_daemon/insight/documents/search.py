@@ -15,7 +15,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.errors import CdcError
+from cdc_daemon.errors import UnusableValue
 from cdc_daemon.feeds.comparison import equals
 from cdc_daemon.feeds.definition import FeedDefinition, columns
 from cdc_daemon.feeds.text_form import texts
@@ -98,12 +98,16 @@ def documents_by_value(
     Raises:
         InstallError: nothing is installed, or by an earlier version.
         FeedError: the feed is not installed.
-        CdcError: the text is empty, the field is masked, or `after` is no place.
+        UnusableValue: the text is empty, the field is masked, or `after` is no place.
     """
     if not text:
-        raise CdcError("there is nothing to search for", where="documents", hint="give a part of a value")
+        raise UnusableValue(
+            "there is nothing to search for", where="documents", hint="give a part of a value"
+        )
     if of is not None and of in mask:
-        raise CdcError(f"the values of {of!r} are hidden", where="[log] mask", hint="search in another field")
+        raise UnusableValue(
+            f"the values of {of!r} are hidden", where="[log] mask", hint="search in another field"
+        )
     # In the document a string has JSON's escapes.
     needle = json.dumps(text, ensure_ascii=False)[1:-1]
     with short_waits(connection), one_snapshot(connection):
@@ -137,26 +141,26 @@ def key_texts(connection: Connection, feed: FeedDefinition, key: str) -> tuple[s
         key: a JSON object with a value for each key column.
 
     Raises:
-        CdcError: it is no such object, or a value is none of its column's type.
+        UnusableValue: it is no such object, or a value is none of its column's type.
     """
     where = f"feed {feed.name}, key {key}"
     hint = f"name each of {', '.join(feed.key)}, as in the document"
     try:
         named = orjson.loads(key)
     except orjson.JSONDecodeError:
-        raise CdcError("is no JSON", where=where, hint=hint) from None
+        raise UnusableValue("is no JSON", where=where, hint=hint) from None
     if not isinstance(named, dict) or set(named) != set(feed.key):  # pyright: ignore[reportUnknownArgumentType]
-        raise CdcError("has other columns than the feed's key", where=where, hint=hint)
+        raise UnusableValue("has other columns than the feed's key", where=where, hint=hint)
     query = statement(
         "document_list.key_texts", key_texts=texts(feed, feed.key, of="k"), feed=sql.Identifier(feed.table)
     )
     try:
         found = connection.execute(query, {"key": key}).fetchone()
     except psycopg.DataError as error:
-        raise CdcError(first_line(error), where=where, hint=hint) from error
+        raise UnusableValue(first_line(error), where=where, hint=hint) from error
     values: list[str | None] = orjson.loads(found[0]) if found else []
     if None in values:
-        raise CdcError("a value of the key is null", where=where, hint=hint)
+        raise UnusableValue("a value of the key is null", where=where, hint=hint)
     return tuple(each for each in values if each is not None)
 
 
