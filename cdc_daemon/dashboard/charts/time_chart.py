@@ -255,18 +255,14 @@ def _table(chart: TimeChart) -> Markup:
         element("th", "From (UTC)", scope="col"),
         *(element("th", each.name, scope="col", class_="n") for each in chart.series),
     )
+    # One template for each row: a week has a thousand cells, and an element for each took 60 ms.
+    template = Markup('<tr><th scope="row">{}</th>') + Markup('<td class="n">{}</td>') * len(chart.series)
     rows: list[Markup] = []
     for n in reversed(range(chart.steps)):
         values = [each.values[n] for each in chart.series]
         if any(value is not None for value in values):
             moment = chart.start + timedelta(seconds=n * chart.seconds)
-            rows.append(
-                element(
-                    "tr",
-                    element("th", _moment(moment), scope="row"),
-                    *(element("td", chart.show(value), class_="n") for value in values),
-                )
-            )
+            rows.append((template + Markup("</tr>")).format(_moment(moment), *map(chart.show, values)))
     table = element(
         "table",
         element("caption", f"{chart.title}, in steps of {_width(chart.seconds)}"),

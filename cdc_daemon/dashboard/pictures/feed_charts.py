@@ -17,14 +17,18 @@ def feed_charts(history: History) -> Mapping[str, Markup]:
     """Return the charts of a feed by their IDs."""
     made = (
         _of_feed(
-            "captured", "Changed rows captured", history, ("rows",), lambda s: (s.captured / s.seconds,)
+            "captured",
+            "Changed rows captured",
+            history,
+            ("rows",),
+            lambda s: (s.captured / history.elapsed(s),),
         ),
         _of_feed(
             "documents",
             "Documents",
             history,
             ("recomputed", "changed", "unchanged"),
-            lambda s: tuple(n / s.seconds for n in (s.recomputed, s.changed, s.unchanged)),
+            lambda s: tuple(n / history.elapsed(s) for n in (s.recomputed, s.changed, s.unchanged)),
         ),
         _delivered(history),
         _of_feed(
@@ -69,7 +73,7 @@ def _of_feed(
 
 
 def _delivered(history: History) -> TimeChart:
-    return _of_sinks("delivered", "Records delivered", history, lambda s: s.delivered / s.seconds)
+    return _of_sinks("delivered", "Records delivered", history, lambda s: s.delivered / history.elapsed(s))
 
 
 def _delivery_lag(history: History) -> TimeChart:

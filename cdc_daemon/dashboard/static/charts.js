@@ -34,6 +34,7 @@ class Chart {
     const listen = (name, act) => this.picture.addEventListener(name, act);
     listen("pointermove", (event) => this.move(event));
     listen("pointerleave", () => this.leave());
+    listen("mouseleave", () => this.leave()); // Chromium sends this one alone when a shape appears meanwhile
     listen("pointerdown", (event) => this.begin(event));
     listen("pointerup", (event) => this.end(event));
     listen("keydown", (event) => this.key(event));

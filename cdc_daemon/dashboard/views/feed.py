@@ -13,6 +13,7 @@ from cdc_daemon.insight.feed_plan import PlannedFeed, planned_feed
 from cdc_daemon.insight.feeds import FeedStatus
 from cdc_daemon.insight.passes import PassStatus, last_passes
 from cdc_daemon.insight.rates import (
+    SHORTEST_SECONDS,
     SPANS,
     DeliverySample,
     FeedSample,
@@ -49,6 +50,7 @@ class History:
 
     Attributes:
         began_at, seconds, steps: when the first step begins, the width of a step, and their number.
+        until: now, to ten seconds: the last step is not over.
         samples: what the feed did; there is none for a step in which nothing happened.
         deliveries: what each sink took, by sink.
     """
@@ -57,8 +59,13 @@ class History:
     began_at: datetime
     seconds: int
     steps: int
+    until: datetime
     samples: Sequence[FeedSample]
     deliveries: Mapping[str, Sequence[DeliverySample]]
+
+    def elapsed(self, sample: FeedSample | DeliverySample) -> float:
+        """Return the seconds of a sample that are over, at least ten: daemons store their sums so often."""
+        return min(max((self.until - sample.began_at).total_seconds(), SHORTEST_SECONDS), sample.seconds)
 
 
 @dataclass(frozen=True)
@@ -117,12 +124,14 @@ def feed(asked: Asked, question: FeedQuestion) -> FeedAnswer:
 
 
 def _history(asked: Asked, name: str, span_name: SpanName) -> History:
-    span = SPANS[span_name]
+    span, now = SPANS[span_name], datetime.now(UTC)
     return History(
         span_name,
-        begin_of(span, datetime.now(UTC)),
+        begin_of(span, now),
         span.width,
         span.seconds // span.width,
+        # An open page would be sent anew every second otherwise.
+        now.replace(second=now.second // 10 * 10, microsecond=0),
         feed_samples_of(asked.connection, name, span),
         {
             sink: delivery_samples_of(asked.connection, sink, name, span)
