@@ -18,7 +18,7 @@ from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import migration, sql_directory, statement
 
 _RECORDS_VERSION = 37
-"""Number of the migration since which a migration is recorded with the version of cdc-daemon that ran it."""
+"""Number of the migration that made the table in which migrations are recorded with a version."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Migration:
 
 def read_applied(connection: Connection) -> list[Migration]:
     """Return the migrations that ran, in their order; schema cdc must exist."""
-    return [Migration(*row) for row in connection.execute(statement("migration.applied")).fetchall()]
+    row = connection.execute(statement("migration.records_version")).fetchone()
+    name = "migration.applied" if row and row[0] else "migration.applied_before_versions"
+    return [Migration(*each) for each in connection.execute(statement(name)).fetchall()]
 
 
 def migration_steps(applied: Sequence[Migration]) -> Iterator[Step]:
@@ -48,6 +50,7 @@ def migration_steps(applied: Sequence[Migration]) -> Iterator[Step]:
     A migration may have a lower number than one that ran: it was written earlier and released later.
     """
     done = {each.name for each in applied}
+    records_version = any(each.number == _RECORDS_VERSION for each in applied)
     for path in sorted((sql_directory() / "migrations").glob("*.sql")):
         if path.stem in done:
             continue
@@ -56,14 +59,16 @@ def migration_steps(applied: Sequence[Migration]) -> Iterator[Step]:
         # PostgreSQL splits the statements: a semicolon may be within a text.
         statements = sql.SQL(text.strip().removesuffix(";"))  # pyright: ignore[reportArgumentType] # our own file
         what = own_schema.shown() if number == 1 else f"migration {path.stem} of {own_schema.shown()}"
-        yield Step("create", what, (statements, _recorded(number, path.stem)))
+        records_version = records_version or number == _RECORDS_VERSION
+        recorded = _recorded(number, path.stem, with_version=records_version)
+        yield Step("create", what, (statements, recorded))
 
 
-def _recorded(number: int, name: str) -> sql.Composed:
+def _recorded(number: int, name: str, *, with_version: bool) -> sql.Composed:
     pieces = {"number": sql.Literal(number), "name": sql.Literal(name)}
-    if number < _RECORDS_VERSION:  # the column does not exist yet
-        return statement("migration.record", **pieces)
-    return statement("migration.record_with_version", version=sql.Literal(__version__), **pieces)
+    if with_version:
+        return statement("migration.record", version=sql.Literal(__version__), **pieces)
+    return statement("migration.record_before_versions", **pieces)
 
 
 def require_known(applied: Sequence[Migration]) -> None:

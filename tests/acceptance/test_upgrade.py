@@ -130,17 +130,21 @@ def test_an_upgrade_loses_nothing_and_repeats_only_what_a_sink_may_not_have_take
     new.call("retry", "items", "--sink", "web")
     new.run_once()
     assert _folded(upgraded.sent()["web"]) == wanted
-    # The old version does not know this schema: its feeds stop. This version mends what it did.
-    old.write()
-    before = upgraded.sent()
-    execute(old.dsn, "DELETE FROM item WHERE id = 8")
-    old.call("run", "--once", code=2)
-    assert upgraded.sent() == before
-    execute(old.dsn, "DELETE FROM item WHERE id = 9")
+
+
+def test_the_old_version_refuses_the_new_schema_with_the_reason_and_touches_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    execute(database, SCHEMA)
+    new = Bed(tmp_path, database, FEEDS)
+    new.install()
+    old = Released(tmp_path, database, FEEDS)
+    for arguments in (("run", "--once"), ("install",)):
+        done = old.finish(*arguments)
+        assert done.returncode == 1, arguments
+        assert "a later version of cdc-daemon changed this schema: run 0.2.0 or later" in done.stderr
     new.write()
-    new.run_once()
     assert new.wanted() == []
-    assert _folded(upgraded.sent()["web"]) == upgraded.queried()
 
 
 def _refuse_one_and_hold_some(target: Target) -> Callable[[Request, int], Script | None]:

@@ -117,7 +117,7 @@ def test_status_tells_the_version_of_the_schema_and_which_daemon_made_it(present
 
 
 def test_each_command_refuses_a_schema_that_a_later_version_changed(present: Bed) -> None:
-    execute(present.dsn, "INSERT INTO cdc.migration VALUES (9999, '9999_later', DEFAULT, '7.0.0')")
+    execute(present.dsn, "INSERT INTO cdc.applied_migration VALUES (9999, '9999_later', DEFAULT, '7.0.0')")
     for refused in (
         present.install,
         present.run_once,
@@ -138,7 +138,9 @@ def test_each_command_refuses_a_schema_that_a_later_version_changed(present: Bed
 
 
 def test_a_migration_that_is_released_after_one_with_a_greater_number_runs_too(present: Bed) -> None:
-    execute(present.dsn, "DROP TABLE cdc.canary; DELETE FROM cdc.migration WHERE name = '0028_canary'")
+    execute(
+        present.dsn, "DROP TABLE cdc.canary", "DELETE FROM cdc.applied_migration WHERE name = '0028_canary'"
+    )
     assert [step.what for step in present.wanted()] == ["migration 0028_canary of schema cdc"]
     present.install()
     assert present.wanted() == []

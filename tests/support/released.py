@@ -60,6 +60,12 @@ class Released(Command):
         renamed = self.config.read_text("utf-8").replace("[log]\nformat = 'json'\n", "")
         self.config.write_text(renamed.replace("[daemon]\n", "[daemon]\nlog_format = 'json'\n"), "utf-8")
 
+    def finish(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever its exit code is."""
+        return subprocess.run(
+            self.arguments(*arguments), capture_output=True, text=True, timeout=60, check=False
+        )
+
     def arguments(self, *arguments: str) -> list[str]:
         """The command line of a call."""
         # -P: the folder that the tests run in has another cdc_daemon.
