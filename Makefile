@@ -116,7 +116,7 @@ test-versions: $(VENV)/installed-dev ## Each supported PostgreSQL, and each Pyth
 bench: $(VENV)/installed-dev ## Measure, and print the ratios
 	$(BIN)/python -m bench
 
-screenshots: $(VENV)/installed-dev test-servers ## Pictures of every page of the dashboard, in out/screenshots (SCREENSHOTS_SHOPS=living,crowded,empty)
+screenshots: $(VENV)/installed-dev test-servers ## Pictures of every page of the dashboard, in out/screenshots (SCREENSHOTS_SHOPS=living,crowded,small,empty)
 	$(BIN)/python -m tests.browser.screenshots
 
 bench-precision: $(VENV)/installed-dev ## How many entities are recomputed for one that changes, query by query

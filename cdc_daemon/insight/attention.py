@@ -90,8 +90,9 @@ def _degraded_feed(feed: FeedStatus) -> Iterator[Finding]:
         remedy = "look at what waits and at the time of a pass"
         yield finding(f"feed {name}: the lag is {feed.lag_seconds:.0f} s", remedy)
     if feed.failed_entities:
+        entities = "entity" if feed.failed_entities == 1 else "entities"
         yield finding(
-            f"feed {name}: {feed.failed_entities:,} entities failed",
+            f"feed {name}: {feed.failed_entities:,} {entities} failed",
             f"`cdc-daemon failed {name}` shows PostgreSQL's messages; correct the rows or the query",
         )
     for sink in feed.sinks:
@@ -110,7 +111,8 @@ def _degraded_delivery(feed: FeedStatus, sink: SinkStatus) -> Iterator[Finding]:
         yield finding("paused", "resume it when the reason is gone")
     if sink.failed_items:
         remedy = "look at what the sink says of each; then retry or discard them"
-        yield finding(f"{sink.failed_items:,} failed items", remedy)
+        items = "failed item" if sink.failed_items == 1 else "failed items"
+        yield finding(f"{sink.failed_items:,} {items}", remedy)
 
 
 def _notes(found: Status) -> Iterator[Finding]:

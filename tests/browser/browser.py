@@ -84,10 +84,17 @@ class Viewer:
         noted.foreign.clear()
         return taken
 
-    def open(self, path: str, look: Look = Look()) -> Page:
-        """Go to a page, and wait until it is shown; live fragments keep one request open."""
+    def open(self, path: str, look: Look = Look(), *, whatever: bool = False) -> Page:
+        """Go to a page, and wait until it is shown and, with scripts, live.
+
+        Args:
+            whatever: the page may be a refusal.
+        """
         page = self.window(look)
-        page.goto(self._home + path, wait_until="load")
+        answer = page.goto(self._home + path, wait_until="load")
+        assert whatever or (answer is not None and answer.ok), page.inner_text("main")
+        if look.scripts and page.locator("section[data-live]").count():
+            page.locator("[data-connection]:text-is('Live')").wait_for()
         return page
 
     def close(self) -> None:
@@ -175,6 +182,12 @@ def barriers(page: Page) -> list[str]:
         for violation in found["violations"]
         for node in violation["nodes"]
     ]
+
+
+def repeated_ids(page: Page) -> list[str]:
+    """IDs that several elements have: a live fragment would replace the wrong one."""
+    ids = cast("list[str]", page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)"))
+    return sorted({each for each in ids if ids.count(each) > 1})
 
 
 def overflow(page: Page) -> int:

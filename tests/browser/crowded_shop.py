@@ -6,7 +6,7 @@ import json
 import math
 import random
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,21 +63,23 @@ ANALYZE cdc.feed_products
 
 
 @contextmanager
-def crowded_shop(folder: Path, dsn: str, *, documents: int) -> Generator[LivingShop]:
+def crowded_shop(
+    folder: Path, dsn: str, *, documents: int, names: Sequence[str] = NAMES
+) -> Generator[LivingShop]:
     """The house with its daemon, and a writer who changes some rows a second.
 
     Args:
         documents: how many the largest feed has.
+        names: of the feeds; the fifth one is joined by others.
     """
-    assert len(NAMES) == 40
-    for name in NAMES:
+    for name in names:
         execute(
             dsn,
-            f"CREATE TABLE {name} (id int PRIMARY KEY, name text, note text, supplier int);"
+            f"CREATE TABLE {name} (id int PRIMARY KEY, name text, note text, brand int);"
             f"INSERT INTO {name} SELECT n, '{name} ' || n, 'as good as new', n % 7"
             f" FROM generate_series(1, {_ROWS}) AS n",
         )
-    shop = LivingShop(folder, dsn, {name: _feed(number, name) for number, name in enumerate(NAMES)})
+    shop = LivingShop(folder, dsn, {name: _feed(number, name) for number, name in enumerate(names)})
     shop.port = free_port()
     shop.configure(
         sinks=(
@@ -88,12 +90,12 @@ def crowded_shop(folder: Path, dsn: str, *, documents: int) -> Generator[LivingS
         )
     )
     stop = threading.Event()
-    writer = threading.Thread(target=_write, args=(dsn, stop), daemon=True)
+    writer = threading.Thread(target=_write, args=(dsn, names[:12], stop), daemon=True)
     try:
         shop.install()
         shop.run_once()
         execute(dsn, *_FILL.format(first=_ROWS + 1, documents=documents).split(";"))
-        store_samples(dsn, NAMES)
+        store_samples(dsn, names)
         shop.daemon = shop.start()
         shop.daemon.await_event("http_started")
         writer.start()
@@ -112,25 +114,25 @@ def _feed(number: int, name: str) -> Feed:
     query = f"SELECT t.id, t.name, t.note FROM {name} AS t"
     if joined:
         query = (
-            f"SELECT t.id, t.name, t.note, s.name AS supplier FROM {name} AS t\n"
-            "LEFT JOIN suppliers AS s ON s.id = t.supplier"
+            f"SELECT t.id, t.name, t.note, b.name AS brand\nFROM {name} AS t\n"
+            "LEFT JOIN brands AS b ON b.id = t.brand"
         )
     sinks = sorted({_SINKS[number % 4], _SINKS[number * 7 % 3]})
     return Feed(query, ("id",), f"sinks = {json.dumps(sinks)}")
 
 
-def _write(dsn: str, stop: threading.Event) -> None:
+def _write(dsn: str, names: Sequence[str], stop: threading.Event) -> None:
     chance = random.Random(4)  # noqa: S311 # chooses rows
     with psycopg.connect(dsn, autocommit=True) as connection:
         while not stop.wait(0.1):
-            name = chance.choice(NAMES[:12])
+            name = chance.choice(names)
             connection.execute(
                 f"UPDATE {name} SET note = 'changed ' || clock_timestamp() WHERE id = %s".encode(),
                 (chance.randint(1, _ROWS),),
             )
 
 
-def store_samples(dsn: str, feeds: tuple[str, ...]) -> None:
+def store_samples(dsn: str, feeds: Sequence[str]) -> None:
     """A week of samples as a daemon keeps them, with days and nights, and a gap of an hour."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("TRUNCATE cdc.feed_sample, cdc.delivery_sample")

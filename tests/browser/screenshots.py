@@ -1,7 +1,7 @@
 """`make screenshots`: every page of three shops, light, dark and on a telephone, for people to look at.
 
 Variables: SCREENSHOTS (out/screenshots), SCREENSHOTS_DOCUMENTS (1000000), SCREENSHOTS_SHOPS
-(living,crowded,empty).
+(living,crowded,small,empty).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from cdc_daemon.dashboard.routes import VIEWS
 from tests.browser.addresses import addresses, filled, key
 from tests.browser.browser import NARROW, Look, Viewer, viewer
-from tests.browser.crowded_shop import crowded_shop
+from tests.browser.crowded_shop import NAMES, crowded_shop
 from tests.browser.living_shop import PASSWORDS, LivingShop, living_shop
 from tests.receivers.web import free_port
 from tests.support import servers
@@ -33,7 +33,7 @@ Shop = Callable[[Path, str], AbstractContextManager[LivingShop]]
 
 def main() -> None:
     """Make the pictures, and print their folder."""
-    wanted = os.environ.get("SCREENSHOTS_SHOPS", "living,crowded,empty").split(",")
+    wanted = os.environ.get("SCREENSHOTS_SHOPS", "living,crowded,small,empty").split(",")
     directory = servers.make_directory()
     try:
         server = servers.start("embedded")
@@ -70,6 +70,11 @@ def _crowded(folder: Path, dsn: str) -> AbstractContextManager[LivingShop]:
     return crowded_shop(folder, dsn, documents=DOCUMENTS)
 
 
+def _small(folder: Path, dsn: str) -> AbstractContextManager[LivingShop]:
+    """Seven feeds: what the documentation shows."""
+    return crowded_shop(folder, dsn, documents=DOCUMENTS, names=NAMES[:7])
+
+
 @contextmanager
 def _empty(folder: Path, dsn: str) -> Generator[LivingShop]:
     """A configuration without a feed: the first thing that a newcomer sees."""
@@ -102,6 +107,7 @@ def _plain() -> Sequence[str]:
 SHOPS: Mapping[str, tuple[Shop, Callable[[], Sequence[str]]]] = {
     "living": (living_shop, _all),
     "crowded": (_crowded, _few),
+    "small": (_small, _few),
     "empty": (_empty, _plain),
 }
 

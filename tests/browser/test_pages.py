@@ -15,6 +15,7 @@ from tests.browser.browser import (
     focus_is_visible,
     focused,
     overflow,
+    repeated_ids,
 )
 from tests.browser.living_shop import STATES, LivingShop
 
@@ -41,6 +42,7 @@ def test_a_page_is_sound(shown: Viewer, address: str) -> None:
     for look in (LIGHT, DARK):
         page = shown.open(address, look)
         assert barriers(page) == [], look
+        assert repeated_ids(page) == []
         assert page.locator("h1").count() == 1
         assert page.evaluate("typeof hacked") == "undefined", "a name or an answer runs as a script"
         assert page.locator("[src=x], i:text-is('label'), b:text-is('shelf')").count() == 0

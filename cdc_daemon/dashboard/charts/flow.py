@@ -110,7 +110,7 @@ def flow(picture: Flow, *, name: str = "flow") -> Markup:
         *(_box(node, 0.0, tables[node.name], "table") for node in picture.tables),
         *(_box(node, middle, feeds[node.name], "feed") for node in picture.feeds),
         *(_box(node, right, sinks[node.name], "sink") for node in picture.sinks),
-        viewBox=f"0 0 {number(WIDTH)} {number(height)}",
+        viewBox=f"-1 0 {number(WIDTH + 2)} {number(height)}",
         width=WIDTH,
         height=height,
         role="group",
