@@ -132,12 +132,23 @@ def _write(dsn: str, names: Sequence[str], stop: threading.Event) -> None:
             )
 
 
+_COPY_PASSES = """
+COPY cdc.feed_sample
+(feed, seconds, began_at, passes, captured, recomputed, unchanged, changed, lag, pass_time) FROM STDIN
+"""
+
+_COPY_DELIVERIES = """
+COPY cdc.delivery_sample
+(sink, feed, seconds, began_at, batches, delivered, bytes, failures, lag, send_time) FROM STDIN
+"""
+
+
 def store_samples(dsn: str, feeds: Sequence[str]) -> None:
     """A week of samples as a daemon keeps them, with days and nights, and a gap of an hour."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("TRUNCATE cdc.feed_sample, cdc.delivery_sample")
         pairs = connection.execute("SELECT sink, feed FROM cdc.sink_state").fetchall()
-        with connection.cursor().copy("COPY cdc.feed_sample FROM STDIN") as copy:
+        with connection.cursor().copy(_COPY_PASSES) as copy:
             for number, feed in enumerate(feeds):
                 for seconds, at, load in _times(number):
                     changed = int(load * 40)
@@ -147,7 +158,7 @@ def store_samples(dsn: str, feeds: Sequence[str]) -> None:
                             *(changed * 2, changed, _classes(changed, 0.03), _classes(changed, 0.008)),
                         )
                     )
-        with connection.cursor().copy("COPY cdc.delivery_sample FROM STDIN") as copy:
+        with connection.cursor().copy(_COPY_DELIVERIES) as copy:
             for number, (sink, feed) in enumerate(pairs):
                 for seconds, at, load in _times(number):
                     changed = int(load * 40)

@@ -178,7 +178,7 @@ def test_a_marked_failed_item_is_discarded_with_a_reason(hands: Viewer, acted: L
     page.get_by_label("Reason to discard").fill("the catalog refuses it")
     with recorded(acted, "discard"):
         page.get_by_role("button", name="Discard marked").click()
-        assert "1 item discarded" in told(page)
+        assert told(page) == "1 failed item is discarded."
     assert acted.value(left) == 0
 
 
