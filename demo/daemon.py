@@ -65,15 +65,24 @@ class Daemon:
             "CDC_DATABASE_DSN": dsn,
             "CDC_DAEMON_STATE_DIR": str(state),
             "CDC_LOG_FORMAT": "json",
+            # Port 0: one that is free.
+            "CDC_HTTP_LISTEN": os.environ.get("DEMO_LISTEN", "127.0.0.1:0"),
+            "CDC_HTTP_ACTIONS": "true",
         }
         self._environment = {**os.environ, **settings}
         self._by_feed: dict[str, Figures] = {}
         self._lock = threading.Lock()
         self._ready = threading.Event()
+        self._served = threading.Event()
+        self._address = ""
         self._unplanned: set[str] = set()
         self._said: deque[str] = deque(maxlen=20)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+
+    def dashboard(self, *, seconds: float = 10.0) -> str | None:
+        """Return the URL of the daemon's dashboard; None if it serves none within so many seconds."""
+        return f"http://{self._address}/" if self._served.wait(seconds) else None
 
     def figures(self) -> Figures:
         """Return the sums of all feeds since the start. The greatest lag counts from the last call."""
@@ -189,7 +198,10 @@ class Daemon:
             self._by_feed[event["feed"]] = self._by_feed.get(event["feed"], Figures()) + found
 
     def _note(self, event: dict[str, Any]) -> None:
-        if event.get("event") == "daemon_started":
+        if event.get("event") == "http_started":
+            self._address = event["address"]
+            self._served.set()
+        elif event.get("event") == "daemon_started":
             self._unplanned = set(event["feeds"])
         elif event.get("event") == "feed_planned":
             self._unplanned.discard(event["feed"])
