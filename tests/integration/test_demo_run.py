@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -86,7 +87,9 @@ def test_ctrl_c_ends_it_with_the_proof_and_changed_bytes_in_what_was_delivered_w
     start: Start, folder: Path
 ) -> None:
     process = start(seconds=600)
-    read_until_the_table(process)
+    address = read_until_the_table(process).partition("Its dashboard is at ")[2].split()[0]
+    with urllib.request.urlopen(address) as page:  # noqa: S310 # of the demo itself
+        assert b"products" in page.read()
     with (folder / "out" / "scopesWebsite.ndjson").open("r+b") as file:
         # Every record: a single one might be followed by a newer one of its key, which would be right.
         held = file.read()

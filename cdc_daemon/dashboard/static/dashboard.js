@@ -60,7 +60,7 @@ if (live && document.querySelector("[data-live][id]")) {
   source.onerror = () => told("Reload");
   source.onmessage = (event) => {
     const { id, html } = JSON.parse(event.data);
-    const fragment = document.getElementById(id);
+    const fragment = document.querySelector(`[data-live][id="${CSS.escape(id)}"]`);
     if (fragment) replace(fragment, html);
   };
   addEventListener("pagehide", () => source.close());
