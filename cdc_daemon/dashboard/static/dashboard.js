@@ -41,13 +41,13 @@ function placeOf(fragment, node) {
   return path;
 }
 
-// A table that is wider than the screen takes the focus, so that the arrow keys scroll it.
+// A table or a text that is wider than the screen takes the focus, so that the arrow keys scroll it.
 function letScroll(around) {
-  for (const each of around.querySelectorAll(".wide")) {
+  for (const each of around.querySelectorAll(".wide, pre")) {
     if (each.scrollWidth <= each.clientWidth) continue;
     each.tabIndex = 0;
     each.setAttribute("role", "group");
-    each.setAttribute("aria-label", "Table that scrolls sideways");
+    each.setAttribute("aria-label", "Scrolls sideways");
   }
 }
 
