@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from cdc_daemon.loopback import is_loopback
-from cdc_daemon.settings.section import Names, Section
+from cdc_daemon.settings.section import PRIVATE_FILE, Names, Section
 
 EVERYBODY = "*"
 """In a list of users: each one that the proxy names."""
@@ -36,6 +36,7 @@ class WebSettings(Section):
     )
     users: Path | None = Field(
         default=None,
+        json_schema_extra=PRIVATE_FILE,
         description="File of the users who may log in to the dashboard; `cdc-daemon dashboard user` writes "
         "it. The path is relative to the configuration file.",
     )
@@ -60,9 +61,14 @@ class WebSettings(Section):
     )
     certificate_file: Path | None = Field(
         default=None,
+        json_schema_extra=PRIVATE_FILE,
         description="Certificate, with its chain, as PEM. The server then speaks TLS only.",
     )
-    key_file: Path | None = Field(default=None, description="Private key of the certificate, as PEM.")
+    key_file: Path | None = Field(
+        default=None,
+        json_schema_extra=PRIVATE_FILE,
+        description="Private key of the certificate, as PEM.",
+    )
     allow_cleartext: bool = Field(
         default=False,
         description="Whether users may log in without TLS on an address that other machines reach. Set it "

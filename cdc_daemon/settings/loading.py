@@ -18,6 +18,7 @@ from cdc_daemon.settings import environment
 from cdc_daemon.settings.canary import FEED, CanarySettings
 from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
 from cdc_daemon.settings.model import DatabaseSettings, FeedSettings, Settings
+from cdc_daemon.settings.section import PRIVATE_FILE
 from cdc_daemon.settings.sections import FILE_ENDING, MOVED, SINGLE, Sections, keys
 from cdc_daemon.sinks.registry import SINKS
 from cdc_daemon.sinks.settings import RELATIVE_PATH, SinkSettings
@@ -167,7 +168,8 @@ class _Loading:
         below: dict[str, object] = {}
         for name, value in dict(valid).items():
             if isinstance(value, Path):
-                below[name] = self._folder / value
+                is_private = model.model_fields[name].json_schema_extra == PRIVATE_FILE
+                below[name] = self._found(str(value)) if is_private else self._folder / value
             elif isinstance(value, str) and model.model_fields[name].json_schema_extra == RELATIVE_PATH:
                 below[name] = str(self._folder / value)
         if isinstance(valid, SinkSettings):
@@ -198,15 +200,19 @@ class _Loading:
     def _read_secret(self, file: object) -> str:
         if not isinstance(file, str) or not file:
             raise ValueError("it should be the path of a file")
-        found = self._folder / file
-        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
-        if credentials and (Path(credentials) / file).is_file():
-            found = Path(credentials) / file
+        found = self._found(file)
         # Editors add a line end to a file. It is not part of the secret.
         text = found.read_text("utf-8").rstrip("\r\n")
         if not text:
             raise ValueError("it is empty")
         return text
+
+    def _found(self, file: str) -> Path:
+        """Return the path of a private file: among the credentials, or in the configuration's folder."""
+        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / file).is_file():
+            return Path(credentials) / file
+        return self._folder / file
 
     def _sink(self, name: str) -> SinkSettings | None:
         place = ("sinks", name)

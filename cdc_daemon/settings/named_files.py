@@ -11,6 +11,7 @@ from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.settings import environment
 from cdc_daemon.settings.faults import Faults
 from cdc_daemon.settings.loading import read_toml
+from cdc_daemon.settings.section import PRIVATE_FILE
 from cdc_daemon.settings.sections import FILE_ENDING, Sections
 
 
@@ -43,7 +44,9 @@ def named_files(path: Path, environ: Mapping[str, str] = os.environ) -> NamedFil
         for key, value in table.items():
             if not isinstance(value, str):
                 continue  # reported by a command that reads the settings
-            if key.endswith(FILE_ENDING) and key not in sections.model(place).model_fields:
+            known = sections.model(place).model_fields
+            is_private = key in known and known[key].json_schema_extra == PRIVATE_FILE
+            if is_private or (key.endswith(FILE_ENDING) and key not in known):
                 secrets[value] = None
             elif place[0] == "feeds" and key == "query":
                 queries[value] = None

@@ -12,6 +12,9 @@ from cdc_daemon.sinks.settings import MAY_HOLD_SECRET
 
 NOT_SETTABLE: JsonDict = {"settable": False}
 
+PRIVATE_FILE: JsonDict = {"private_file": True}
+"""Marks the path of a file that only the daemon's user may read. systemd may hand it over as a credential."""
+
 
 def _without_repetition(names: tuple[str, ...]) -> tuple[str, ...]:
     for position, name in enumerate(names):

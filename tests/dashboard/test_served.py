@@ -17,7 +17,9 @@ from cdc_daemon.cli import main
 from cdc_daemon.dashboard.access.guard import require_usable
 from cdc_daemon.dashboard.access.users import UsersFile, UsersUnusable
 from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.settings import load
 from cdc_daemon.settings.http import WebSettings
+from cdc_daemon.settings.named_files import named_files
 from tests.receivers.certificates import Certificates
 from tests.support.command import Command, Running, eventually
 
@@ -168,6 +170,25 @@ def test_nothing_starts_with_a_certificate_that_can_not_be_used(
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "http.certificate_file: can't be used with key_file" in done.stderr
+
+
+def test_a_service_finds_its_users_and_certificate_among_its_credentials(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(command, users="users.json", certificate_file="c.pem", key_file="k.pem")
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for name in ("users.json", "c.pem"):
+        (credentials / name).write_text("")
+    found = load(command.config, {"CREDENTIALS_DIRECTORY": str(credentials)}).http
+    assert (found.users, found.certificate_file) == (credentials / "users.json", credentials / "c.pem")
+    assert found.key_file == tmp_path / "k.pem"
+    assert named_files(command.config, {}).secrets == ("users.json", "c.pem", "k.pem")
+    (credentials / "users.json").unlink()
+    UsersFile(credentials / "users.json").add("anna", PASSWORD, frozenset())
+    (credentials / "users.json").chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert list(UsersFile(credentials / "users.json").read().users) == ["anna"]
 
 
 @pytest.mark.parametrize(
