@@ -10,19 +10,17 @@ import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import redis
-from pydantic import AfterValidator, Field, SecretStr
 
 from cdc_daemon.bounds import MOST_ANSWER_BYTES, AnswerTooLarge, Bounds, most_answer
 from cdc_daemon.errors import NotAuthorized, SinkUnavailable
 from cdc_daemon.sinks import placeholders
-from cdc_daemon.sinks.cleartext import clear_host
 from cdc_daemon.sinks.decode import Decoder
-from cdc_daemon.sinks.formats import Format, FormattedSettings
+from cdc_daemon.sinks.formats import Format
 from cdc_daemon.sinks.key_text import joined
 from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed, user_and_password
@@ -31,99 +29,15 @@ from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.redis_connection import opened
 from cdc_daemon.sinks.redis_errors import explained
 from cdc_daemon.sinks.redis_scripts import APPEND_RECORDS, KEEP_DOCUMENTS, SWEEP
-from cdc_daemon.sinks.settings import without_user
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
-from cdc_daemon.sinks.tls import TlsSettings
+
+if TYPE_CHECKING:
+    from cdc_daemon.sinks.redis_settings import RedisSettings
 
 _MOST_KEYS_BYTES = 1 << 30
 """Largest size of the names of keys that the sink reads at the end of a full snapshot, in bytes."""
 
 _FAILURES: tuple[type[Exception], ...] = (redis.RedisError, OSError, *MALFORMED_ANSWER)
-
-
-_PARAMETERS = ("client_name", "db", "protocol")
-
-
-def _checked_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
-    # Parameters of a URL override our options in the client: unverified TLS, other time limits.
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in _PARAMETERS:
-            raise ValueError(
-                f"must not have the parameter {name}: of all, {', '.join(_PARAMETERS)} are taken"
-            )
-    return url
-
-
-def _checked_key(template: str) -> str:
-    if "{key}" not in placeholders.checked_with_key(template):
-        raise ValueError("must hold {key}: each document needs a hash of its own")
-    return template
-
-
-class RedisSettings(FormattedSettings, TlsSettings, frozen=True):
-    """`type = "redis"`."""
-
-    type: Literal["redis"] = Field(default="redis", description="Kind of sink.")
-    url: Annotated[SecretStr, AfterValidator(_checked_url)] = Field(
-        description="Address of the server: `redis://user:password@host:6379/0`, with TLS `rediss://…`. A "
-        "secret: if it holds a password, use `url_file`."
-    )
-    mode: Literal["hash", "stream"] = Field(
-        default="hash",
-        description="`hash`: a hash for each document, with its latest state. `stream`: a stream for each "
-        "feed, with every change, in the configured `format`.",
-    )
-    key: Annotated[str, AfterValidator(_checked_key)] = Field(
-        default="{feed}:{key}",
-        description="Name of a document's hash. `{feed}` and `{sink}` stand for their names; `{key}` stands "
-        "for the values of the key, separated by `:`.",
-    )
-    stream: Annotated[str, AfterValidator(placeholders.checked)] = Field(
-        default="{feed}",
-        description="Name of a feed's stream. `{feed}` and `{sink}` stand for their names. Two more keys "
-        "have the same name with `:revisions` and `:deleted` at the end.",
-    )
-    max_entries: int = Field(
-        default=0, ge=0, description="Approximate number of entries that a stream keeps. 0: all."
-    )
-    tombstone_seconds: int = Field(
-        default=7 * 86400,
-        ge=3600,
-        description="How long the target remembers the revision of a deleted document, in seconds, so that "
-        "a late record does not bring the document back.",
-    )
-    replicas: int = Field(
-        default=0,
-        ge=0,
-        description="Number of replicas that must have a batch before it counts as delivered.",
-    )
-
-    def in_clear(self) -> Iterator[tuple[str, str]]:
-        """Yield user and password of `url` (see `CleartextSettings.in_clear`)."""
-        url = self.url.get_secret_value()
-        host, parts = clear_host(url, "redis"), urlsplit(url)
-        if host and (parts.username or parts.password):
-            yield f"user and password to {host}", "begin url with rediss://"
-
-    def address(self) -> tuple[str, ...]:
-        """Return server, database, mode and name (see `SinkSettings.address`)."""
-        name = self.key if self.mode == "hash" else self.stream
-        url = self.url.get_secret_value()
-        return (without_user(url), dict(parse_qsl(urlsplit(url).query)).get("db", ""), self.mode, name)
-
-    def open(self, name: str) -> RedisSink:
-        """Return the sink, not yet connected. `name` is its name in the settings."""
-        return RedisSink(
-            name,
-            self.batch_records,
-            self.batch_bytes,
-            self.timeout_seconds,
-            settings=self,
-            format=self.format_for(name),
-        )
 
 
 @dataclass

@@ -24,12 +24,12 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "file": "cdc_daemon.sinks.file:FileSettings",
         "http": "cdc_daemon.sinks.http:HttpSettings",
         "kafka": "cdc_daemon.sinks.kafka_settings:KafkaSettings",
-        "nats": "cdc_daemon.sinks.nats:NatsSettings",
+        "nats": "cdc_daemon.sinks.nats_settings:NatsSettings",
         "opensearch": "cdc_daemon.sinks.opensearch:OpensearchSettings",
         "postgres": "cdc_daemon.sinks.postgres:PostgresSettings",
         "rabbitmq": "cdc_daemon.sinks.rabbitmq:RabbitmqSettings",
-        "redis": "cdc_daemon.sinks.redis:RedisSettings",
-        "s3": "cdc_daemon.sinks.s3:S3Settings",
+        "redis": "cdc_daemon.sinks.redis_settings:RedisSettings",
+        "s3": "cdc_daemon.sinks.s3_settings:S3Settings",
         "stdout": "cdc_daemon.sinks.stdout:StdoutSettings",
     }
 )
