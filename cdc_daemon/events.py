@@ -269,10 +269,46 @@ EVENTS: dict[str, Event] = {
         advice="Read `reason`. Remove documents that the snapshot did not name by hand, if the receiver "
         "must not keep them.",
     ),
+    "configuration_reloaded": Event(
+        "The daemon has read its configuration again, after SIGHUP. It started, replaced and ended these "
+        "workers. Those in `unstopped` still finish their work; their successors wait for that.",
+        ("started", "replaced", "ended", "unstopped", "seconds"),
+        advice="Nothing to do.",
+    ),
+    "reload_failed": Event(
+        "The daemon has read its configuration again, and it has this fault. The former configuration stays "
+        "in force.",
+        ("reason", "hint"),
+        advice="Correct what `reason` names, then reload again. `cdc-daemon check` finds faults before a "
+        "reload.",
+    ),
     "reload_ignored": Event(
-        "The daemon got SIGHUP. It can't reload its configuration: restart it to use a changed one.",
+        "`run --once` got SIGHUP. It ends by itself, and reads its configuration once.",
         (),
-        advice="Restart the daemon to use a changed configuration.",
+        advice="Nothing to do.",
+    ),
+    "restart_needed": Event(
+        "After a reload these settings differ. The daemon applies them after a restart, and all others now.",
+        ("settings",),
+        advice="Restart the daemon at a time that suits.",
+    ),
+    "feeds_left": Event(
+        "The reloaded configuration does not have these feeds any more. Nobody follows them. Their "
+        "documents stay, in the database and at the sinks.",
+        ("feeds",),
+        advice="`cdc-daemon install --drop-feeds` drops them. A feed that comes back is synced anew.",
+    ),
+    "feed_left_to_others": Event(
+        "Another definition of a feed is installed than this daemon has, and another daemon follows it. "
+        "This daemon leaves the feed alone.",
+        ("feed", "reason", "hint"),
+        advice="Reload the daemon that has the older configuration.",
+    ),
+    "sink_left_to_others": Event(
+        "The settings of a sink name another target than before, and another daemon still delivers to the "
+        "former one. This daemon waits.",
+        ("sink", "feed", "host", "pid"),
+        advice="Reload the other daemon, `pid` on `host`.",
     ),
     "record_refused": Event(
         "A sink refused a record. The daemon sets it aside as a failed item and tries it again after a "

@@ -1,4 +1,4 @@
-"""The supervisor runs each worker in a thread, restarts failed workers, and stops all of them together.
+"""The supervisor runs each worker in a thread, restarts failed workers, and stops one or all of them.
 
 The contract (after River's startstop): a worker is a loop around blocking work. `run` returns soon after
 `stop` is set, and never otherwise. Only the supervisor reports an error that it raises, once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -43,6 +43,9 @@ _PASSING = (
     psycopg.errors.IdleInTransactionSessionTimeout,
     OSError,
 )
+
+FORMER_SECONDS = 0.2
+"""Pause between two looks at a worker that has to end before its successor begins."""
 
 GONE_HINT = "schema cdc was removed or changed meanwhile: run `cdc-daemon install`, then start the daemon"
 log = get_logger()
@@ -81,6 +84,8 @@ class _Post:
         told: whether a failure was logged for this worker since it last worked.
         alone: whether nothing else waits for it. If it hangs, the watchdog does not end the daemon.
         silence_told: whether the log has an event that it hangs.
+        stop: event at which this worker ends.
+        former: thread of the worker in whose place it came. It may still finish its work.
     """
 
     worker: Worker
@@ -91,6 +96,8 @@ class _Post:
     told: bool = False
     alone: bool = False
     silence_told: bool = False
+    stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    former: threading.Thread | None = field(default=None, repr=False)
     thread: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -115,11 +122,14 @@ class Supervisor:
         summary: Callable[[], str] | None = None,
     ) -> None:
         self._summary = summary or (lambda: f"{len(self._posts)} workers run")
-        self._longest_silence_seconds = longest_silence_seconds
+        self.longest_silence_seconds = longest_silence_seconds
         self._clock = clock
         self._jitter = jitter
-        self._posts: list[_Post] = []
-        self._stop = threading.Event()
+        # Replaced, never changed: a reload adds and removes workers while other threads look at the list.
+        self._posts: tuple[_Post, ...] = ()
+        self._leaving: dict[str, threading.Thread] = {}
+        self._runs = False
+        self._stops = False
         self._leave = threading.Event()
         self._lock = threading.Lock()
         self._lost_at: float | None = None
@@ -127,15 +137,50 @@ class Supervisor:
         self._given_up: WorkerGivenUp | None = None
         self._throttle = Throttle()
         self._status = ""
+        self.note = ""
 
     def add(self, worker: Worker, *, alone: bool = False) -> None:
-        """Add a worker, which `run` starts.
+        """Add a worker. It starts at once, or when `run` is called.
+
+        If a worker of this name was removed and has not ended yet, the new one waits for its end.
 
         Args:
             alone: whether nothing else waits for it. Then the watchdog does not end the daemon if it hangs;
                 otherwise all other workers would restart, again and again.
         """
-        self._posts.append(_Post(worker, self._clock(), alone=alone))
+        with self._lock:
+            former = self._leaving.pop(worker.name, None)
+            post = _Post(worker, self._clock(), alone=alone, former=former)
+            self._posts = (*self._posts, post)
+            if self._runs and not self._stops:
+                self._start(post)
+
+    def remove(self, names: Collection[str], *, seconds: float, wake: Callable[[], None]) -> list[str]:
+        """Stop workers while the others run on.
+
+        Args:
+            seconds: longest wait for their work in progress.
+            wake: ends waits of these workers that don't end by `stop`.
+
+        Returns:
+            Names of those that did not stop in time. They end when their work is done.
+        """
+        with self._lock:
+            removed = [post for post in self._posts if post.worker.name in names]
+            self._posts = tuple(post for post in self._posts if post not in removed)
+        for post in removed:
+            post.stop.set()
+        wake()
+        until = self._clock() + seconds
+        left: dict[str, threading.Thread] = {}
+        for post in removed:
+            if post.thread is not None:
+                post.thread.join(max(0.0, until - self._clock()))
+                if post.thread.is_alive():
+                    left[post.worker.name] = post.thread
+        with self._lock:
+            self._leaving |= left
+        return list(left)
 
     def lose_database(self, reason: str) -> None:
         """Note that the database can't be reached, before or while the workers run."""
@@ -146,13 +191,17 @@ class Supervisor:
         self._throttle.log(log.warning, "database_lost", about="", reason=reason)
 
     def run(
-        self, leave: threading.Event, *, drain_seconds: float, wake: Callable[[], None] = lambda: None
+        self,
+        leave: threading.Event,
+        *,
+        drain_seconds: Callable[[], float],
+        wake: Callable[[], None] = lambda: None,
     ) -> list[str]:
         """Run every worker until `leave` is set, then stop all of them.
 
         Args:
             leave: event that a signal sets, or the supervisor when a worker has given up.
-            drain_seconds: longest wait for work in progress, in seconds.
+            drain_seconds: returns the longest wait for work in progress, in seconds.
             wake: ends waits of workers that don't end by `stop`.
 
         Returns:
@@ -162,20 +211,30 @@ class Supervisor:
             WorkerGivenUp: a worker failed with a lasting error. All others are stopped.
         """
         self._leave = leave
-        for post in self._posts:
-            post.thread = threading.Thread(
-                target=self._keep_running, args=(post,), name=post.worker.name, daemon=True
-            )
-            post.thread.start()
+        with self._lock:
+            self._runs = True
+            for post in self._posts:
+                self._start(post)
         service_notify.notify(READY=1)
         patience = service_notify.watchdog_seconds()
         # Half of systemd's interval, so that a late sign of life is still in time.
         while not leave.wait(1.0 if patience is None else min(1.0, patience / 2)):
             self._look_after()
-        unstopped = self._stop_all(drain_seconds, wake)
+        unstopped = self._stop_all(drain_seconds(), wake)
         if self._given_up:
             raise self._given_up
         return unstopped
+
+    def _start(self, post: _Post) -> None:
+        post.thread = threading.Thread(
+            target=self._keep_running, args=(post,), name=post.worker.name, daemon=True
+        )
+        post.thread.start()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers that it runs now."""
+        return [post.worker for post in self._posts]
 
     def silent(self) -> list[str]:
         """Return names of the workers without a heartbeat: none, if all is well."""
@@ -187,7 +246,7 @@ class Supervisor:
         return self._lost_at is not None
 
     def _silent(self) -> list[_Post]:
-        oldest = self._clock() - self._longest_silence_seconds
+        oldest = self._clock() - self.longest_silence_seconds
         return [post for post in self._posts if post.beaten_at < oldest]
 
     def _look_after(self) -> None:
@@ -205,7 +264,8 @@ class Supervisor:
                 seconds = round(self._clock() - post.beaten_at)
                 log.error("worker_hangs", worker=post.worker.name, seconds=seconds)
         hanging = [f"{post.worker.name} hangs" for post in silent]
-        status = "; ".join([*lost, *troubles, *hanging, self._summary()])
+        notes = [self.note] if self.note else []
+        status = "; ".join([*notes, *lost, *troubles, *hanging, self._summary()])
         if status != self._status:
             self._status = status
             service_notify.notify(STATUS=status)
@@ -217,7 +277,10 @@ class Supervisor:
         log.info("daemon_stopping", drain_seconds=drain_seconds)
         # drain_seconds may be longer than the unit's TimeoutStopSec.
         service_notify.notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int((drain_seconds + 5) * 1_000_000))
-        self._stop.set()
+        with self._lock:
+            self._stops = True
+        for post in self._posts:
+            post.stop.set()
         wake()
         for post in self._posts:
             if post.thread is not None:
@@ -229,10 +292,14 @@ class Supervisor:
         return unstopped
 
     def _keep_running(self, post: _Post) -> None:
-        while not self._stop.is_set():
+        while post.former is not None and post.former.is_alive() and not post.stop.is_set():
+            # Two deliveries of one feed to one sink at a time would mix their records.
+            post.former.join(FORMER_SECONDS)
+            post.beaten_at = self._clock()
+        while not post.stop.is_set():
             started = self._clock()
             error = self._run_once(post, started)
-            if error is None or (self._stop.is_set() and isinstance(error, _PASSING)):
+            if error is None or (post.stop.is_set() and isinstance(error, _PASSING)):
                 return  # stopped, perhaps because its connection was closed
             if self._clock() - started >= SETTLED_SECONDS:
                 post.attempts = 0
@@ -242,15 +309,15 @@ class Supervisor:
                 return
             pause = self._pause(post.attempts)
             self._tell(post, error, pause, started)
-            self._stop.wait(pause)
+            post.stop.wait(pause)
             post.beaten_at = self._clock()
 
     def _run_once(self, post: _Post, started: float) -> Exception | None:
         try:
-            post.worker.run(self._stop, partial(self._heartbeat, post, started))
+            post.worker.run(post.stop, partial(self._heartbeat, post, started))
         except Exception as error:  # any error: only the supervisor handles errors of a worker
             return error
-        return None if self._stop.is_set() else RuntimeError("the loop ended without being asked to")
+        return None if post.stop.is_set() else RuntimeError("the loop ended without being asked to")
 
     def _heartbeat(self, post: _Post, started: float) -> None:
         post.beaten_at = self._clock()

@@ -16,7 +16,7 @@ from cdc_daemon.cli.configuration_file import find
 from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.session import OWN_PATH, Connection, connect
-from cdc_daemon.settings import Settings, load
+from cdc_daemon.settings import Settings, load, read
 from cdc_daemon.settings.faults import did_you_mean
 from cdc_daemon.settings.secret_texts import secret_texts
 from cdc_daemon.workers.migrations import require_current
@@ -48,18 +48,38 @@ class Invocation:
         Raises:
             ConfigurationError: the configuration is not valid. The error has every fault.
         """
-        given = {"log.level": self.log_level, "log.format": self.log_format}
-        set_ones = {name: value for name, value in given.items() if value is not None}
-        settings = load(find(self.config), overrides={**set_ones, **(overrides or {})})
+        settings = load(find(self.config), overrides={**self._overrides, **(overrides or {})})
         redaction.know(secret_texts(settings))
+        if for_daemon:
+            self.start_log(settings)
+        else:
+            log.configure(
+                settings.log.level if self.log_level else "warning", settings.log.format, sys.stderr
+            )
+        return settings
+
+    def reread(self) -> Settings:
+        """Read the configuration again, and change nothing in the process.
+
+        Raises:
+            ConfigurationError: the configuration is not valid.
+        """
+        return read(find(self.config), overrides=self._overrides)
+
+    def start_log(self, settings: Settings) -> None:
+        """Make the log of a daemon follow the configuration."""
         taken = any(sink.type == "stdout" for sink in settings.sinks.values())
         log.configure(
-            settings.log.level if for_daemon or self.log_level else "warning",
+            settings.log.level,
             settings.log.format,
-            sys.stdout if for_daemon and not taken else sys.stderr,
-            recent=log.RecentLines() if for_daemon and settings.http.listen else None,
+            sys.stderr if taken else sys.stdout,
+            recent=(log.recent_lines() or log.RecentLines()) if settings.http.listen else None,
         )
-        return settings
+
+    @property
+    def _overrides(self) -> dict[str, object]:
+        given = {"log.level": self.log_level, "log.format": self.log_format}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def invocation() -> Invocation:

@@ -20,6 +20,9 @@ def run(once: bool) -> None:
     a second signal it stops at once. Nothing is lost either way, nor by kill -9. Any number of daemons may
     run on one database; they share the feeds.
 
+    After SIGHUP (`systemctl reload cdc-daemon`) the daemon reads its configuration again. Feeds and sinks
+    that changed start anew, and the others notice nothing. After a fault it goes on with the former one.
+
     Run `cdc-daemon install` once before. Later the daemon installs by itself what a changed table needs. It
     logs to standard output (to standard error if a sink writes to standard output), as JSON unless that is
     a terminal.
@@ -30,9 +33,10 @@ def run(once: bool) -> None:
       cdc-daemon run --once
       cdc-daemon --log-level debug --log-format console run
     """
-    settings = invocation().settings(for_daemon=True)
+    command = invocation()
+    settings = command.settings(for_daemon=True)
     with database(settings) as dsn:
-        service = Service(settings, dsn)
+        service = Service(settings, dsn, read=command.reread, start_log=command.start_log)
         if once:
             service.run_once()
         else:

@@ -172,10 +172,12 @@ def begin(
     incarnation: str,
     backlog_end: int,
     revision: int,
+    process: str,
 ) -> None:
     """Set a first cursor. All entities are in the backlog.
 
     Args:
+        process: name of this process, which follows the feed from now on.
         revision: the feed's next revisions are above this one.
     """
     connection.execute(
@@ -188,6 +190,7 @@ def begin(
             "incarnation": incarnation,
             "backlog_end": backlog_end,
             "revision": revision,
+            "process": process,
         },
     )
 

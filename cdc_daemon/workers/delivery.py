@@ -22,6 +22,7 @@ from cdc_daemon.workers.batch_sender import BatchSender, SinkFault
 from cdc_daemon.workers.delivered_documents import DeliveredDocuments
 from cdc_daemon.workers.delivery_pass import DeliveryPass
 from cdc_daemon.workers.failed_items import FailedItems
+from cdc_daemon.workers.other_configuration import delivers_elsewhere
 from cdc_daemon.workers.payload_log import PayloadLog
 from cdc_daemon.workers.samples import Samples
 from cdc_daemon.workers.sink_cursor import SinkCursor
@@ -92,7 +93,7 @@ class DeliveryWorker:
         self._mask = frozenset(mask)
         self._history = history
         self._samples = samples or Samples()
-        self._failing = False
+        self._failing = self._left = False
         self._failures = 0
         self._throttle = Throttle()
         self._look_at = time.monotonic() + BEAT_SECONDS * random.random()  # noqa: S311 # no secret
@@ -109,6 +110,8 @@ class DeliveryWorker:
                     self._work(sink, stop, heartbeat)
             except psycopg.Error as error:
                 if not is_loss(error):
+                    # If another daemon replaced the feed's tables, the feed's worker finds that out.
+                    self._wake_ups.wake_feed(self.feed)
                     raise
                 raise DatabaseUnavailable(first_line(error), where=self.name) from error
             if not stop.is_set():
@@ -207,10 +210,28 @@ class DeliveryWorker:
             self._wake_ups.await_delivery(self._sink_name, self.feed, IDLE_SECONDS)
 
     def _pass(self, sink: Sink, cursor: SinkCursor, heartbeat: Callable[[], None]) -> DeliveryPass | None:
-        """Return the pass for this sink; None until the feed is planned."""
+        """Return the pass for this sink.
+
+        Returns:
+            None until the feed is planned, and while another daemon delivers to the former target: after a
+            change of the configuration, each of the two would else send the whole feed to its own target.
+        """
         definition = self._definition()
         if definition is None or not cursor.register():
             return None
+        other = delivers_elsewhere(self._seat, self._sink_name, self.feed, self._target)
+        if other is not None:
+            if not self._left:
+                log.warning(
+                    "sink_left_to_others",
+                    sink=self._sink_name,
+                    feed=self.feed,
+                    host=other.host,
+                    pid=other.pid,
+                )
+            self._left = True
+            return None
+        self._left = False
         if cursor.aim(self._target):
             log.warning("sink_moved", sink=self._sink_name, feed=self.feed)
         if not sink.wants_previous:

@@ -23,6 +23,7 @@ from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessions
+from cdc_daemon.workers.other_configuration import OtherDefinition, is_followed
 from cdc_daemon.workers.passes import Pass
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.samples import Samples
@@ -61,6 +62,8 @@ class FeedWorker:
         samples: sums up its passes.
         plan_captured: plans the feed anew without installing; returns None if a needed table is not captured.
         written: called with the feed when documents changed, to wake the sinks.
+        forget: called with the feed when another definition of it is installed, so that nothing uses its
+            objects any more.
         history: whether the history of documents keeps the passes.
     """
 
@@ -73,6 +76,7 @@ class FeedWorker:
         plan_and_install: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]]],
         plan_captured: Callable[[Connection, str], tuple[FeedPlan, Sequence[Source]] | None],
         written: Callable[[str], None],
+        forget: Callable[[str], None] = lambda _: None,
         batch_entities: int,
         max_pass_entities: int,
         helpers: HelperSessions | None = None,
@@ -88,13 +92,14 @@ class FeedWorker:
         self._plan_and_install = plan_and_install
         self._plan_captured = plan_captured
         self._written = written
+        self._forget = forget
         self._batch_entities = batch_entities
         self._max_pass_entities = max_pass_entities
         self._helpers = helpers
         self._history = history
         self._witness = witness or Witness(None)
         self._samples = samples or Samples()
-        self._stopped = False
+        self._stopped = self._left = False
         self._must_resync = False
         # While a new table can't be locked: the former plan, and the time of the next try.
         self._former: FeedSync | None = None
@@ -122,7 +127,7 @@ class FeedWorker:
                 if done != "again":
                     pause = REPAIR_SECONDS[0]
             except (CdcError, psycopg.Error) as error:
-                self._stop_feed(self._reason(error), retry_seconds=pause)
+                self._stop_or_leave(error, retry_seconds=pause)
                 heartbeat()
                 sync = None
                 stop.wait(pause)
@@ -354,6 +359,20 @@ class FeedWorker:
         row = self._seat.execute(statement("feed_state.is_drained"), {"feed": self.feed}).fetchone()
         return bool(row and row[0])
 
+    def _stop_or_leave(self, error: CdcError | psycopg.Error, *, retry_seconds: float) -> None:
+        """Stop the feed; or leave it to another daemon, if only this one has another definition of it.
+
+        If this daemon stopped the feed, `status` would call it stopped although the other daemon follows it.
+        """
+        reason = self._reason(error)
+        if isinstance(error, OtherDefinition):
+            self._forget(self.feed)
+        if not isinstance(error, OtherDefinition) or not is_followed(self._seat, self.feed):
+            self._stop_feed(reason, retry_seconds=retry_seconds)
+        elif not self._left:
+            self._left = True
+            log.warning("feed_left_to_others", feed=self.feed, reason=error.what, hint=error.hint)
+
     def _stop_feed(self, reason: str, *, retry_seconds: float | None) -> None:
         if not self._stopped:
             log.error("feed_stopped", feed=self.feed, reason=reason)
@@ -362,9 +381,9 @@ class FeedWorker:
             state.stop(self._seat, self.feed, reason, retry_seconds=retry_seconds)
 
     def _repaired(self) -> None:
-        if self._stopped:
+        if self._stopped or self._left:
             log.info("feed_repaired", feed=self.feed)
-        self._stopped = False
+        self._stopped = self._left = False
 
     def _reason(self, error: CdcError | psycopg.Error) -> str:
         """Return the reason why the feed stops, in one line.

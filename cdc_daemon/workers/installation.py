@@ -23,6 +23,7 @@ from cdc_daemon.workers.audit import Act, script_step
 from cdc_daemon.workers.configurations import read_ownership
 from cdc_daemon.workers.history_segments import segment_tables
 from cdc_daemon.workers.migrations import migration_steps, read_applied, require_known
+from cdc_daemon.workers.other_configuration import OtherDefinition
 from cdc_daemon.workers.own_objects import drop_all, require_nothing_foreign, require_own_schema
 from cdc_daemon.workers.owner_role import Left, default_owner, drop_owner, own_owner, owner_steps, read_owner
 from cdc_daemon.workers.planning import FeedPlan, plan_sources
@@ -86,22 +87,29 @@ def wanted_steps(
 
 
 def install(
-    connection: Connection, dsn: str, settings: Settings, plans: Sequence[FeedPlan], *, complete: bool = True
+    connection: Connection,
+    dsn: str,
+    settings: Settings,
+    plans: Sequence[FeedPlan],
+    *,
+    complete: bool = True,
+    redefines: bool = False,
 ) -> list[Step]:
     """Execute the needed steps (see `wanted_steps`). A second call does nothing.
 
     Args:
         complete: whether `plans` has all feeds. Otherwise no feed may get another definition.
+        redefines: whether a person has agreed to other definitions of these feeds, although they are not all.
 
     Returns:
         The executed steps.
 
     Raises:
-        FeedError: some feed would get another definition, and `plans` are not complete.
+        FeedError: some feed would get another definition, to which nobody has agreed.
         InstallError: a lock was not granted, or a right is missing. Earlier steps stay and work.
     """
     if not complete:
-        refuse_other_definitions(connection, plans)
+        refuse_other_definitions(connection, plans, redefines=redefines)
         # Any role may hold the installer's lock. If there is nothing to do, the daemon needs no lock.
         if not wanted_steps(connection, settings, plans, complete=False):
             return []
@@ -109,7 +117,7 @@ def install(
     act = Act("install", arguments={"feeds": [plan.definition.name for plan in plans]})
     with one_installer(dsn, settings, patient=complete):
         if not complete:
-            refuse_other_definitions(connection, plans)
+            refuse_other_definitions(connection, plans, redefines=redefines)
         found = wanted_steps(connection, settings, plans, complete=complete)
         patient = settings.database.lock_timeout_seconds
         try:
@@ -146,17 +154,23 @@ def drop_strays(connection: Connection, dsn: str, settings: Settings) -> list[St
     return found
 
 
-def refuse_other_definitions(connection: Connection, plans: Sequence[FeedPlan]) -> None:
-    """Refuse to change a feed's definition: a daemon with an older query would restore that query."""
+def refuse_other_definitions(
+    connection: Connection, plans: Sequence[FeedPlan], *, redefines: bool = False
+) -> None:
+    """Refuse to change a feed's definition: a daemon with an older query would restore that query.
+
+    Args:
+        redefines: whether the feeds may get other definitions; then only code of others is refused.
+
+    Raises:
+        OtherDefinition: the configuration has another definition than the one that is installed.
+        FeedError: code of another role that a feed runs was changed, or is new.
+    """
     stored = feed_steps.read_installed(connection) if catalogue.schema_exists(connection) else {}
     for feed in (plan.wanted for plan in plans):
         name = feed.definition.name
-        if name in stored and stored[name].definition != feed.definition.digest:
-            raise FeedError(
-                "the installed definition is not the configured one",
-                where=f"feed {name}",
-                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
-            )
+        if not redefines and name in stored and stored[name].definition != feed.definition.digest:
+            raise OtherDefinition(name)
         known = stored[name].foreign_code if name in stored else feed.foreign_code
         other = sorted(code for code, state in feed.foreign_code.items() if known.get(code) != state)
         if other:

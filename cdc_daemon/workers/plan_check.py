@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from cdc_daemon.capture.fingerprint import Fingerprint, Parts, what_changed
-from cdc_daemon.errors import DefinitionDiffers, FeedError
+from cdc_daemon.errors import DefinitionDiffers
 from cdc_daemon.feeds import state
 from cdc_daemon.feeds.state import FeedState
 from cdc_daemon.pg.session import Session
+from cdc_daemon.workers.other_configuration import OtherDefinition
 from cdc_daemon.workers.planning import FeedPlan
 
 
@@ -29,14 +30,10 @@ class PlanCheck:
         """Check that the installed definition is the configured one.
 
         Raises:
-            FeedError: it is not.
+            OtherDefinition: it is not.
         """
         if locked.definition != self._feed.digest:
-            raise FeedError(
-                "the installed definition is not the configured one",
-                where=f"feed {self._feed.name}",
-                hint="run `cdc-daemon install`, or restart a daemon that has an older configuration",
-            )
+            raise OtherDefinition(self._feed.name)
 
     def require_unchanged(self, locked: FeedState) -> None:
         """Check that the catalogue is the one of the feed's cursor.

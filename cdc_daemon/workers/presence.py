@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import orjson
 
 from cdc_daemon import __version__
 from cdc_daemon.pg.session import Connection
@@ -22,12 +24,14 @@ class Presence:
         id: name of this process for `cdc.daemon` (see `Witness`).
         name: the configuration's name.
         feeds, sinks: names of those that are configured.
+        targets: digest of the target of each sink that has one.
     """
 
     id: Callable[[], str]
     name: str
     feeds: tuple[str, ...]
     sinks: tuple[str, ...]
+    targets: Mapping[str, str] = field(default_factory=dict[str, str])
     _started: float = field(default_factory=time.monotonic)
 
     def show(self, connection: Connection) -> None:
@@ -51,5 +55,6 @@ class Presence:
                 "seconds": time.monotonic() - self._started,
                 "feeds": list(self.feeds),
                 "sinks": list(self.sinks),
+                "targets": orjson.dumps(self.targets).decode(),
             },
         )

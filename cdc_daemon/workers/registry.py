@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.capture.catalogue import Captured, read_installed, schema_exists
@@ -39,8 +39,27 @@ class Registry:
         self._sources: dict[TableName, Source] = {}
         # Feeds that were stored before: the daemon does not create them again after they were dropped.
         self._known: set[str] = set()
+        # Feeds of a reloaded configuration that may replace the installed definition, once.
+        self._redefined: set[str] = set()
         # The watcher asks up to fifty times a second: over 200 feeds and tables it took 5 ms to make.
         self._readers: Mapping[str, Sequence[str]] | None = None
+
+    def reconfigure(
+        self, settings: Settings, dsn: str, *, former: Collection[str], redefined: Collection[str]
+    ) -> None:
+        """Use another configuration from now on.
+
+        Args:
+            former: feeds that are forgotten, until their workers plan them anew.
+            redefined: feeds that may replace the installed definition, once. A daemon must not do this by
+                itself: two daemons with different configurations would take turns.
+        """
+        for feed in former:
+            self.forget(feed)
+        with self._lock:
+            self._settings, self._dsn = settings, dsn
+            self._known -= set(former)
+            self._redefined = (self._redefined - set(former)) | set(redefined)
 
     def plan_and_install(self, connection: Connection, feed: str) -> tuple[FeedPlan, Sequence[Source]]:
         """Plan a feed anew and install its missing objects. Objects of other feeds stay as they are.
@@ -49,7 +68,7 @@ class Registry:
             FeedError, InstallError: the feed can't be used now.
         """
         if feed in self._known and not _is_stored(connection, feed):
-            self._forget(feed)
+            self.forget(feed)
             raise FeedError(
                 "is not installed any more: an `uninstall`, or an `install` without it, has dropped it",
                 where=f"feed {feed}",
@@ -58,10 +77,14 @@ class Registry:
             )
         plan = plan_feed(connection, self._settings, feed)
         with self._lock:
-            for step in install(connection, self._dsn, self._settings, [plan], complete=False):
+            redefines = feed in self._redefined
+            for step in install(
+                connection, self._dsn, self._settings, [plan], complete=False, redefines=redefines
+            ):
                 log.info("source_installed", feed=feed, action=step.action, what=step.what)
             self._drop_strays(connection, feed)
             sources = plan_sources(connection, [plan])
+            self._redefined.discard(feed)
             self._register(plan, sources)
         return plan, sources
 
@@ -109,7 +132,7 @@ class Registry:
         except InstallError as error:  # the feed does not need this: `install` tries again
             log.warning("triggers_left", feed=feed, reason=str(error), hint=error.hint)
 
-    def _forget(self, feed: str) -> None:
+    def forget(self, feed: str) -> None:
         """Forget a feed, so that no worker reads its objects."""
         with self._lock:
             self._plans.pop(feed, None)

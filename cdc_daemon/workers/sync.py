@@ -252,6 +252,7 @@ class FeedSync:
                 incarnation=str(self._incarnation.current),
                 backlog_end=added.last,
                 revision=self._incarnation.revision,
+                process=THIS_PROCESS,
             )
         return added.entities
 

@@ -18,9 +18,17 @@ class WakeUps:
         self._feeds = {name: threading.Event() for name in feeds}
         self._deliveries = {pair: threading.Event() for pair in deliveries}
 
+    def add(self, feeds: Iterable[str], deliveries: Iterable[tuple[str, str]]) -> None:
+        """Add workers of a changed configuration. Events of former workers stay, and harm nothing."""
+        for name in feeds:
+            self._feeds.setdefault(name, threading.Event())
+        for pair in deliveries:
+            self._deliveries.setdefault(pair, threading.Event())
+
     def wake_feed(self, name: str) -> None:
-        """Wake the worker of a feed."""
-        self._feeds[name].set()
+        """Wake the worker of a feed, if this process has it."""
+        if name in self._feeds:
+            self._feeds[name].set()
 
     def wake_delivery(self, sink: str, feed: str) -> None:
         """Wake a delivery, if this process has it."""
@@ -29,7 +37,7 @@ class WakeUps:
 
     def wake_all(self) -> None:
         """Wake all workers, to stop."""
-        for event in (*self._feeds.values(), *self._deliveries.values()):
+        for event in (*list(self._feeds.values()), *list(self._deliveries.values())):
             event.set()
 
     def await_feed(self, name: str, seconds: float) -> bool:

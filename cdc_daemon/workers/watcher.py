@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
@@ -24,16 +25,32 @@ MOST_LOOKING = 0.1
 """Largest fraction of time for polls. Over a hundred changelogs a poll takes 3 ms and more."""
 
 
+@dataclass(frozen=True)
+class Configured:
+    """What the watcher watches.
+
+    Attributes:
+        feeds, sinks: names.
+        targets: digest of the target of each sink that has one.
+    """
+
+    feeds: tuple[str, ...]
+    sinks: tuple[str, ...]
+    targets: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 class Watcher:
     """Polls for unread entries, backlogs, undelivered revisions, due failed items; wakes workers.
 
     It takes no lock and no xid, so an idle database stays idle. One query serves all feeds and sinks.
 
     Args:
-        show: tells that this daemon runs as long as the watcher's session lives.
+        show: tells that this daemon runs as long as the watcher's session lives, and with which feeds and
+            sinks.
         catalogue: finds catalogue changes, which fire no trigger.
         changelogs: returns the feeds that read each changelog.
         refreshing: returns the feeds with `_refresh_at`.
+        configured: returns the feeds and the sinks; others after a reload.
         poll_seconds: pause between polls while there are changes.
         idle_poll_seconds: longest pause, reached by doubling while there are no changes.
     """
@@ -49,8 +66,7 @@ class Watcher:
         catalogue: CatalogueWatch,
         changelogs: Callable[[], Mapping[str, Sequence[str]]],
         refreshing: Callable[[], Sequence[str]],
-        feeds: Sequence[str],
-        sinks: Sequence[str],
+        configured: Callable[[], Configured],
         poll_seconds: float,
         idle_poll_seconds: float,
     ) -> None:
@@ -60,8 +76,7 @@ class Watcher:
         self._catalogue = catalogue
         self._changelogs = changelogs
         self._refreshing = refreshing
-        self._feeds = feeds
-        self._sinks = sinks
+        self._configured = configured
         self._poll_seconds = poll_seconds
         self._idle_poll_seconds = idle_poll_seconds
         # The snapshot of a full poll that found no work; empty if it found some.
@@ -74,6 +89,7 @@ class Watcher:
             InstallError: schema cdc no longer exists.
         """
         watched: tuple[Mapping[str, Sequence[str]], Sequence[str]] | None = None
+        configured = self._configured()
         everything = by_the_clock = b""
         pause, last_work = self._poll_seconds, time.monotonic()
         with self._connect() as connection:
@@ -82,15 +98,18 @@ class Watcher:
             except psycopg.errors.UndefinedTable:
                 require_schema(connection)
                 raise
-            for feed in self._feeds:
+            for feed in configured.feeds:
                 # The last session may have been lost with its server. An idle feed must check at once whether
                 # the database is another incarnation.
                 self._wake_ups.wake_feed(feed)
             while not stop.is_set():
                 heartbeat()
+                if configured != (wanted := self._configured()):
+                    configured, watched = wanted, None
+                    self._show(connection)
                 if watched != (now := (self._changelogs(), self._refreshing())):
                     watched, self._quiet = now, ""
-                    everything, by_the_clock = self._queries(*now)
+                    everything, by_the_clock = self._queries(*now, configured)
                 started = time.monotonic()
                 try:
                     snapshot = self._snapshot(connection) if pause > self._poll_seconds else ""
@@ -134,7 +153,10 @@ class Watcher:
         return min((seconds for *_, seconds in found), default=math.inf)
 
     def _queries(
-        self, changelogs: Mapping[str, Sequence[str]], refreshing: Sequence[str]
+        self,
+        changelogs: Mapping[str, Sequence[str]],
+        refreshing: Sequence[str],
+        configured: Configured,
     ) -> tuple[bytes, bytes]:
         """Return a query for all work, and a query for work that only the time makes due."""
         unread = [
@@ -145,11 +167,12 @@ class Watcher:
             statement("watcher.due", feed=sql.Literal(name), table=sql.Identifier(f"feed_{name}"))
             for name in refreshing
         ]
+        followed, delivered_to = _texts(configured.feeds), _texts(configured.sinks)
         planned = sorted({feed for feeds in changelogs.values() for feed in feeds})
         timed = [
             *due,
-            statement("watcher.waiting", feeds=_texts(self._feeds)),
-            statement("watcher.behind", sinks=_texts(self._sinks), feeds=_texts(self._feeds)),
+            statement("watcher.waiting", feeds=followed),
+            statement("watcher.behind", sinks=delivered_to, feeds=followed),
         ]
         dropped = statement("watcher.dropped", feeds=_texts(planned))
         # Cache it as bytes: over a hundred tables, composing it takes longer than PostgreSQL's answer.

@@ -37,15 +37,16 @@ WITH gone AS (
           WHERE a.pid = d.backend_pid AND a.application_name = 'cdc-daemon: watcher'
       )
 )
-INSERT INTO cdc.daemon AS d (id, name, host, pid, version, process, started_at, feeds, sinks, backend_pid, backend_start)
+INSERT INTO cdc.daemon AS d
+    (id, name, host, pid, version, process, started_at, feeds, sinks, targets, backend_pid, backend_start)
 SELECT %(id)s, %(name)s, %(host)s, %(pid)s, %(version)s, %(process)s,
        pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s), %(feeds)s, %(sinks)s,
-       a.pid, a.backend_start
+       %(targets)s::jsonb, a.pid, a.backend_start
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.pid = pg_catalog.pg_backend_pid()
 ON CONFLICT (id) DO UPDATE
 SET seen_at = pg_catalog.clock_timestamp(), name = EXCLUDED.name, host = EXCLUDED.host, pid = EXCLUDED.pid,
-    version = EXCLUDED.version, process = EXCLUDED.process, feeds = EXCLUDED.feeds, sinks = EXCLUDED.sinks,
+    version = EXCLUDED.version, process = EXCLUDED.process, feeds = EXCLUDED.feeds, sinks = EXCLUDED.sinks, targets = EXCLUDED.targets,
     started_at = COALESCE(d.started_at, EXCLUDED.started_at),
     backend_pid = EXCLUDED.backend_pid, backend_start = EXCLUDED.backend_start
 
@@ -66,6 +67,19 @@ LEFT JOIN pg_catalog.pg_stat_activity AS a
 CROSS JOIN LATERAL (SELECT GREATEST(d.seen_at, a.query_start, a.state_change) AS beat_at) AS h
 WHERE d.backend_pid IS NOT NULL
 ORDER BY d.started_at, d.id
+
+-- name: delivers_elsewhere
+-- Another daemon that runs and whose configuration has the target to which the sink is delivered now, if this target is
+-- not the given one.
+SELECT d.host, d.pid
+FROM cdc.sink_state AS s
+JOIN cdc.daemon AS d ON d.targets ->> s.sink = s.target
+JOIN pg_catalog.pg_stat_activity AS a
+  ON a.pid = d.backend_pid AND a.datname = pg_catalog.current_database() AND a.application_name = 'cdc-daemon: watcher'
+ AND (a.backend_start IS NULL OR a.backend_start = d.backend_start)
+WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND s.target <> %(target)s AND d.process <> %(process)s
+ORDER BY d.started_at
+LIMIT 1
 
 -- name: others
 -- Sessions that work on these feeds and belong to no daemon that has described itself: of `run --once`, of `resync`, or

@@ -29,6 +29,13 @@ FOR UPDATE SKIP LOCKED
 -- Whether a feed is installed.
 SELECT EXISTS (SELECT FROM cdc.feed_state WHERE feed = %(feed)s)
 
+-- name: is_followed
+-- Whether another process has passed the feed by the installed definition in the last minutes: a changed definition takes
+-- the cursor away, and the cursor of an idle feed moves every minute.
+SELECT f.cursor IS NOT NULL AND f.passed_by <> %(process)s AND f.cursor_at > pg_catalog.now() - interval '3 minutes'
+FROM cdc.feed_state AS f
+WHERE f.feed = %(feed)s
+
 -- name: advance
 -- Ends a pass. Always an UPDATE, never the lock alone (see feed_state in the migration).
 UPDATE cdc.feed_state
@@ -67,7 +74,7 @@ SET cursor = %(cursor)s::pg_snapshot, cursor_at = pg_catalog.now(), generation =
     fingerprint = %(fingerprint)s, fingerprint_parts = %(parts)s::jsonb,
     incarnation = %(incarnation)s, revision = GREATEST(revision, %(revision)s::int8),
     counted_revision = CASE WHEN counted_revision = revision THEN GREATEST(revision, %(revision)s::int8) END,
-    backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8),
+    backlog_end = GREATEST(backlog_end, %(backlog_end)s::int8), passed_by = %(process)s,
     stopped_reason = NULL, stopped_at = NULL
 WHERE feed = %(feed)s
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from functools import partial
 
 import psycopg
 
@@ -105,20 +104,6 @@ def test_a_torn_last_line_of_the_file_is_repaired(command: Command) -> None:
     content = command.file("products").read_bytes()
     assert content.startswith(whole)
     assert len(content[len(whole) :].splitlines()) == 1
-    assert_all_is_right(command)
-
-
-def test_sighup_is_told_in_the_log_and_the_daemon_goes_on(command: Command) -> None:
-    # What started the tests may ignore the signal (nohup), and its children would, too.
-    daemon = command.start(preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL))
-    daemon.await_event("batch_delivered", feed="products")
-
-    daemon.process.send_signal(signal.SIGHUP)
-
-    told = daemon.await_event("reload_ignored")
-    execute(command.dsn, "UPDATE product SET price = price + 1 WHERE id = 1")
-    daemon.await_event("batch_delivered", feed="products", after=told)
-    assert daemon.end() == 0
     assert_all_is_right(command)
 
 

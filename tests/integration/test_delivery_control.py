@@ -107,13 +107,13 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
     feeds = Synced(tmp_path, database, daemon="idle_poll_seconds = 0.1\nhelper_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
-    closed_later(service._pool)
-    service._feed_workers[0].catch_up(threading.Event())
-    (delivery,) = service._deliveries
+    closed_later(service._workload.pool)
+    service.feed_workers[0].catch_up(threading.Event())
+    (delivery,) = service.deliveries
     stop, pauses = threading.Event(), Pauses()
     threads = [
         threading.Thread(target=delivery.run, args=(stop, lambda: None)),
-        threading.Thread(target=service._watcher().run, args=(pauses, lambda: None)),
+        threading.Thread(target=service._workload.watcher().run, args=(pauses, lambda: None)),
     ]
     with feeds._connect() as session:
         control.pause(session, None, "items", reason=None)
@@ -121,7 +121,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
             thread.start()
         try:
             execute(database, "UPDATE item SET price = 3 WHERE id = 1")
-            service._feed_workers[0].catch_up(threading.Event())
+            service.feed_workers[0].catch_up(threading.Event())
             looks = len(pauses.seconds)
             eventually("the database was looked at", lambda: len(pauses.seconds) > looks + 2)
             assert len(feeds.records("items")) == 5
@@ -130,7 +130,7 @@ def test_a_running_delivery_is_paused_and_resumed(database: str, tmp_path: Path,
         finally:
             stop.set()
             pauses.set()
-            service._wake_ups.wake_all()
+            service._workload.wake_ups.wake_all()
             for thread in threads:
                 thread.join(30)
 
@@ -141,26 +141,26 @@ def test_the_next_look_at_the_database_sees_a_resume_and_the_longest_pause_betwe
     feeds = Synced(tmp_path, database, daemon="helper_sessions = 0")
     feeds.sync()
     service = Service(feeds.settings, database)
-    closed_later(service._pool)
-    service._feed_workers[0].catch_up(threading.Event())
+    closed_later(service._workload.pool)
+    service.feed_workers[0].catch_up(threading.Event())
 
     def is_rung_by_one_look() -> bool:
-        service._watcher().run(Pauses(1, sleeps=False), lambda: None)
-        return service._wake_ups.await_delivery("file", "items", 0)
+        service._workload.watcher().run(Pauses(1, sleeps=False), lambda: None)
+        return service._workload.wake_ups.await_delivery("file", "items", 0)
 
     with feeds._connect() as session:
         control.pause(session, None, "items", reason=None)
         execute(database, "UPDATE item SET price = 3 WHERE id = 1")
-        service._feed_workers[0].catch_up(threading.Event())
-        service._wake_ups.await_delivery("file", "items", 0)  # the feed has rung for what it wrote
+        service.feed_workers[0].catch_up(threading.Event())
+        service._workload.wake_ups.await_delivery("file", "items", 0)  # the feed has rung for what it wrote
         assert not is_rung_by_one_look()
         control.resume(session, None, "items")
         assert is_rung_by_one_look()
-    (delivery,) = service._deliveries
+    (delivery,) = service.deliveries
     delivery.catch_up(threading.Event(), patience_seconds=0)
     monkeypatch.setattr(watcher, "BUSY_SECONDS", 0.0)
     pauses = Pauses(20, sleeps=False)
-    service._watcher().run(pauses, lambda: None)
+    service._workload.watcher().run(pauses, lambda: None)
     assert max(pauses.seconds) == 1.0
 
 

@@ -241,9 +241,9 @@ def test_a_feed_that_hangs_delays_no_other_feed_of_its_sink(delivering: Deliveri
             plans = [plan_feed(session, settings, name) for name in settings.feeds]
             install(session, delivering.dsn, settings, plans)
         service = Service(settings, delivering.dsn)
-        closed_later(service._pool)
-        (feed,) = [each for each in service._feed_workers if each.name == "feed names"]
-        (names,) = [each for each in service._deliveries if each.name.endswith("names")]
+        closed_later(service._workload.pool)
+        (feed,) = [each for each in service.feed_workers if each.name == "feed names"]
+        (names,) = [each for each in service.deliveries if each.name.endswith("names")]
         feed.catch_up(threading.Event())
         names.catch_up(threading.Event(), patience_seconds=5)
         lines = (tmp_path / "names").read_bytes().splitlines()

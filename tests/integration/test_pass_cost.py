@@ -15,7 +15,7 @@ from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.workers import watcher
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.wake_ups import WakeUps
-from cdc_daemon.workers.watcher import Watcher
+from cdc_daemon.workers.watcher import Configured, Watcher
 from tests.conftest import Connect
 from tests.support.command import Feed, eventually, execute
 from tests.support.synced import Synced
@@ -101,8 +101,7 @@ def test_a_look_of_the_watcher_reads_no_entry_that_every_feed_has_read(shop: Syn
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_maker": ["items"], "changelog_public_item": ["items"]},
         refreshing=list,
-        feeds=["items"],
-        sinks=["out"],
+        configured=lambda: Configured(("items",), ("out",)),
         poll_seconds=0.01,
         idle_poll_seconds=0.01,
     )
@@ -143,8 +142,7 @@ def test_a_watcher_at_rest_asks_only_what_a_time_may_have_changed(
         catalogue=CatalogueWatch(dict),
         changelogs=lambda: {"changelog_public_item": ["items"]},
         refreshing=list,
-        feeds=["items"],
-        sinks=["out"],
+        configured=lambda: Configured(("items",), ("out",)),
         poll_seconds=0.01,
         idle_poll_seconds=0.02,
     )

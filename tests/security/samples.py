@@ -253,6 +253,8 @@ _VALUES: Mapping[str, object] = {
     "process": "x",
     "samples": "[]",
     "sinks": ["x"],
+    "target": "x",
+    "targets": "{}",
     "until": 1,
     "version": "x",
     "width": 60,

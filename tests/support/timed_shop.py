@@ -12,7 +12,7 @@ import pytest
 from cdc_daemon.pg.session import connect as pinned
 from cdc_daemon.workers.catalogue_watch import CatalogueWatch
 from cdc_daemon.workers.wake_ups import WakeUps
-from cdc_daemon.workers.watcher import Watcher
+from cdc_daemon.workers.watcher import Configured, Watcher
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
@@ -86,8 +86,7 @@ def watching(shop: Synced, *, idle_poll_seconds: float) -> Iterator[WakeUps]:
         catalogue=CatalogueWatch(dict),
         changelogs=dict,
         refreshing=lambda: ["products"],
-        feeds=[],
-        sinks=[],
+        configured=lambda: Configured((), ()),
         poll_seconds=idle_poll_seconds,
         idle_poll_seconds=idle_poll_seconds,
     )

@@ -32,10 +32,10 @@ def test_no_worker_gives_a_sign_of_life_while_the_database_is_away(tmp_path: Pat
     settings = load(tmp_path / "cdc.toml", {})
     service = Service(settings, settings.database.conninfo)
     workers: list[Worker] = [
-        *service._feed_workers,
-        *service._deliveries,
-        service._watcher(),
-        service._rotator(),
+        *service.feed_workers,
+        *service.deliveries,
+        service._workload.watcher(),
+        service._workload.rotator(settings),
     ]
     heartbeats: list[str] = []
     for worker in workers:

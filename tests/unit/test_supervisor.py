@@ -64,7 +64,7 @@ class Running:
     def _run(self) -> None:
         try:
             self.unstopped = self.supervisor.run(
-                self.leave, drain_seconds=self._drain_seconds, wake=self._woken.set
+                self.leave, drain_seconds=lambda: self._drain_seconds, wake=self._woken.set
             )
         except WorkerGivenUp as error:
             self.error = error
@@ -416,3 +416,53 @@ def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
         release.set()
         run.end()
     assert [event["worker"] for event in events(stream) if event["event"] == "worker_hangs"] == ["hanging"]
+
+
+class Hanging:
+    """A worker that ends when `released` is set, whatever the supervisor asks for."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.works = threading.Event()
+        self.released = threading.Event()
+
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+        heartbeat()
+        self.works.set()
+        self.released.wait(PATIENCE_SECONDS)
+
+
+def test_a_worker_ends_and_another_one_starts_while_the_rest_goes_on() -> None:
+    stays, ends, starts = Scripted(name="stays"), Scripted(name="ends"), Scripted(name="starts")
+    with running(stays, ends) as run:
+        assert stays.works.wait(PATIENCE_SECONDS)
+        assert ends.works.wait(PATIENCE_SECONDS)
+        woken = threading.Event()
+        assert run.supervisor.remove(["ends"], seconds=PATIENCE_SECONDS, wake=woken.set) == []
+        assert woken.is_set()
+        run.supervisor.add(starts)
+        assert starts.works.wait(PATIENCE_SECONDS)
+        assert {thread.name for thread in threading.enumerate()} & {"stays", "ends", "starts"} == {
+            "stays",
+            "starts",
+        }
+
+
+def test_a_successor_waits_for_a_worker_that_still_finishes_its_work() -> None:
+    former, successor = Hanging(), Scripted()
+    with running(former) as run:
+        assert former.works.wait(PATIENCE_SECONDS)
+        assert run.supervisor.remove(["scripted"], seconds=0.0, wake=lambda: None) == ["scripted"]
+        run.supervisor.add(successor)
+        assert not successor.works.wait(0.05)
+        former.released.set()
+        assert successor.works.wait(PATIENCE_SECONDS)
+
+
+def test_a_worker_that_is_added_while_the_daemon_stops_does_not_start() -> None:
+    late = Scripted(name="late")
+    with running(Scripted()) as run:
+        run.end()
+        run.supervisor.add(late)
+        assert not late.works.is_set()
