@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.jobs import difference
+from cdc_daemon.jobs import Job, difference
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.changes import applicable, of_another_daemon
 from cdc_daemon.supervisor import Supervisor
@@ -50,11 +50,13 @@ def read(folder: Path, *edits: tuple[str, str]) -> Settings:
     return load(folder / "cdc.toml", {})
 
 
-def concerned(folder: Path, present: Settings, *edits: tuple[str, str]) -> tuple[set[str], set[str]]:
+def jobs(settings: Settings) -> dict[str, Job]:
+    return Workload(settings, settings.database.conninfo).jobs(settings, Supervisor())
+
+
+def concerned(folder: Path, before: dict[str, Job], *edits: tuple[str, str]) -> tuple[set[str], set[str]]:
     """The workers that end and those that start, when the configuration is edited."""
-    workload, supervisor = Workload(present, present.database.conninfo), Supervisor()
-    before = workload.jobs(present, supervisor)
-    found = difference(before, workload.jobs(read(folder, *edits), supervisor))
+    found = difference(before, jobs(read(folder, *edits)))
     return set(found.ending), set(found.starting)
 
 
@@ -63,22 +65,22 @@ VERIFIER = {"verifier"}
 
 
 def test_the_same_configuration_concerns_nobody(folder: Path) -> None:
-    assert concerned(folder, read(folder)) == (set(), set())
+    assert concerned(folder, jobs(read(folder))) == (set(), set())
 
 
 def test_another_query_concerns_the_feed_and_its_deliveries(folder: Path) -> None:
-    present = read(folder)
+    present = jobs(read(folder))
     (folder / "a.sql").write_text("SELECT 2 AS id")
     assert concerned(folder, present) == (A | VERIFIER, A | VERIFIER)
 
 
 def test_another_sink_of_a_feed_concerns_that_delivery_alone(folder: Path) -> None:
     more = ('sinks = ["web"]', 'sinks = ["web", "out"]')
-    assert concerned(folder, read(folder), more) == (VERIFIER, {"sink out, feed b"} | VERIFIER)
+    assert concerned(folder, jobs(read(folder)), more) == (VERIFIER, {"sink out, feed b"} | VERIFIER)
 
 
 def test_a_renewed_certificate_concerns_the_deliveries_of_its_sink(folder: Path) -> None:
-    present = read(folder)
+    present = jobs(read(folder))
     (folder / "ca.pem").write_text("second")
     both = {"sink web, feed a", "sink web, feed b"}
     assert concerned(folder, present) == (both, both)
@@ -97,13 +99,13 @@ def test_a_setting_of_the_daemon_concerns_the_workers_that_are_made_of_it(
     folder: Path, line: str, workers: set[str]
 ) -> None:
     edit = ('state_dir = "state"', f'state_dir = "state"\n{line}')
-    assert concerned(folder, read(folder), edit) == (workers, workers)
+    assert concerned(folder, jobs(read(folder)), edit) == (workers, workers)
 
 
 def test_a_rotated_password_of_the_database_concerns_no_worker_and_is_the_same_daemon(folder: Path) -> None:
     present = read(folder)
     edit = ("old-password", "new-password")
-    assert concerned(folder, present, edit) == (set(), set())
+    assert concerned(folder, jobs(present), edit) == (set(), set())
     assert list(of_another_daemon(present, read(folder, edit))) == []
 
 
