@@ -37,6 +37,9 @@ IDLE_SECONDS = 60.0
 REPAIR_SECONDS = (1.0, 30.0)
 """First and longest pause between two tries of a stopped feed, in seconds."""
 
+TAKING_SECONDS = 15.0
+"""How long a daemon that installs another definition may take to begin; then others call the feed stopped."""
+
 PROGRESS_SECONDS = 30.0
 """Pause between two lines about the progress of a resync, in seconds."""
 
@@ -100,6 +103,8 @@ class FeedWorker:
         self._witness = witness or Witness(None)
         self._samples = samples or Samples()
         self._stopped = self._left = False
+        # When another definition was first seen installed; before the first pass: long ago.
+        self._differs_since = -math.inf
         self._must_resync = False
         # While a new table can't be locked: the former plan, and the time of the next try.
         self._former: FeedSync | None = None
@@ -365,13 +370,17 @@ class FeedWorker:
         If this daemon stopped the feed, `status` would call it stopped although the other daemon follows it.
         """
         reason = self._reason(error)
-        if isinstance(error, OtherDefinition):
-            self._forget(self.feed)
-        if not isinstance(error, OtherDefinition) or not is_followed(self._seat, self.feed):
+        if not isinstance(error, OtherDefinition):
             self._stop_feed(reason, retry_seconds=retry_seconds)
-        elif not self._left:
+            return
+        self._forget(self.feed)
+        self._differs_since = min(self._differs_since, time.monotonic())
+        if is_followed(self._seat, self.feed):
+            if not self._left:
+                log.warning("feed_left_to_others", feed=self.feed, reason=error.what, hint=error.hint)
             self._left = True
-            log.warning("feed_left_to_others", feed=self.feed, reason=error.what, hint=error.hint)
+        elif time.monotonic() >= self._differs_since + TAKING_SECONDS:
+            self._stop_feed(reason, retry_seconds=retry_seconds)
 
     def _stop_feed(self, reason: str, *, retry_seconds: float | None) -> None:
         if not self._stopped:
@@ -384,6 +393,7 @@ class FeedWorker:
         if self._stopped or self._left:
             log.info("feed_repaired", feed=self.feed)
         self._stopped = self._left = False
+        self._differs_since = math.inf
 
     def _reason(self, error: CdcError | psycopg.Error) -> str:
         """Return the reason why the feed stops, in one line.

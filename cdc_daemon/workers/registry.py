@@ -37,6 +37,8 @@ class Registry:
         self._lock = threading.Lock()
         self._plans: dict[str, FeedPlan] = {}
         self._sources: dict[TableName, Source] = {}
+        # As each feed reads them: two feeds may need other links of one table.
+        self._sources_of: dict[str, Sequence[Source]] = {}
         # Feeds that were stored before: the daemon does not create them again after they were dropped.
         self._known: set[str] = set()
         # Feeds of a reloaded configuration that may replace the installed definition, once.
@@ -115,6 +117,7 @@ class Registry:
     def _register(self, plan: FeedPlan, sources: Sequence[Source]) -> None:
         feed = plan.definition.name
         self._plans[feed] = plan
+        self._sources_of[feed] = sources
         self._known.add(feed)
         self._sources.update({source.table: source for source in sources})
         self._readers = None
@@ -144,9 +147,7 @@ class Registry:
         """Return a feed's plan and its captured source tables; None until the feed is planned."""
         with self._lock:
             plan = self._plans.get(feed)
-            if plan is None:
-                return None
-            return plan, [source for table, source in self._sources.items() if table in plan.columns]
+            return None if plan is None else (plan, self._sources_of[feed])
 
     def definition(self, feed: str) -> FeedDefinition | None:
         """Return a feed's definition; None if it is not planned yet."""
