@@ -84,6 +84,8 @@ def _lines_of_feed(feed: FeedStatus) -> Iterator[str]:
             f"  failed entities {_number(feed, 'failed_entities')}: their documents stay as they were "
             f"(`cdc-daemon failed {feed.feed}`)"
         )
+    if feed.left_out:
+        yield f"  entities of paused resyncs {feed.left_out:,} (`cdc-daemon resync {feed.feed} --resume`)"
     for sink in feed.sinks:
         yield from _lines_of_sink(sink)
 

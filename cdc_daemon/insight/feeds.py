@@ -35,6 +35,7 @@ class FeedStatus:
         unread: entries that it has not read.
         due: documents whose time (`_refresh_at`) has come.
         failed_entities: those that can't be computed; their documents stay as they were.
+        left_out: entities that paused resyncs leave out until they are resumed.
         lag_seconds: age of the oldest of these entries, or how long a document has been due; 0.0 when there
             is none. None: nobody has measured it.
         lag_unknown: why nobody has.
@@ -53,6 +54,7 @@ class FeedStatus:
     unread: int = 0
     due: int = 0
     failed_entities: int = 0
+    left_out: int = 0
     lag_seconds: float | None = None
     lag_unknown: str | None = None
     reason: str | None = None
@@ -122,6 +124,7 @@ def read_feed(
         unread=min(unread, MOST_COUNTED),
         due=min(due, MOST_COUNTED),
         failed_entities=min(row["failed"], MOST_COUNTED),
+        left_out=row["left_out"],
         lag_seconds=None if unknown else lag,
         lag_unknown=unknown,
         reason=reason or uncaptured,

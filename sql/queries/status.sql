@@ -2,7 +2,8 @@
 -- A feed's state row, with the changelogs that it reads, whether its documents may have times of their own, and how
 -- many entities are set aside (no more than `most` are counted), the fingerprint that belongs to the cursor, for how
 -- many seconds the cursor has rested, since when the feed has stopped and when it is tried again, and which table can't
--- be captured yet. The counts of documents are NULL while they don't hold.
+-- be captured yet. The counts of documents are NULL while they don't hold. At the end: how many entities paused resyncs
+-- leave out.
 SELECT f.cursor::pg_catalog.text AS cursor, GREATEST(f.backlog_end - f.backlog_position, 0) AS backlog, f.synced_at,
        f.stopped_reason, f.last_pass, f.last_pass_at,
        ARRAY(SELECT s.changelog FROM cdc.source AS s
@@ -14,7 +15,9 @@ SELECT f.cursor::pg_catalog.text AS cursor, GREATEST(f.backlog_end - f.backlog_p
        f.fingerprint, COALESCE(EXTRACT(epoch FROM pg_catalog.now() - f.cursor_at), 0)::pg_catalog.float8 AS rested,
        f.stopped_at, f.retry_at, f.uncaptured, f.uncaptured_since,
        CASE WHEN f.counted_revision = f.revision THEN f.documents END AS documents,
-       CASE WHEN f.counted_revision = f.revision THEN f.tombstones END AS tombstones
+       CASE WHEN f.counted_revision = f.revision THEN f.tombstones END AS tombstones,
+       (SELECT COALESCE(pg_catalog.sum(r.entities - r.done), 0)::pg_catalog.int8 FROM cdc.resync AS r
+        WHERE r.feed = f.feed AND r.finished_at IS NULL AND r.paused_at IS NOT NULL) AS left_out
 FROM cdc.feed_state AS f
 WHERE f.feed = %(feed)s
 

@@ -79,6 +79,8 @@ def test_a_paused_resync_is_left_out_until_it_is_resumed(feeds: Synced) -> None:
     paused = interrupt(feeds, "pause")
     assert (paused.done, paused.entities) == (50, 300)
     assert (latest(feeds).state, latest(feeds).done, latest(feeds).interruptible) == ("paused", 50, True)
+    (status,) = feeds.read_status().feeds
+    assert (status.backlog, status.left_out) == (0, 250)
     # Fresh changes and large ones, which go to the backlog, go on.
     feeds.sync("UPDATE item SET price = price + 1 WHERE id > 100", "UPDATE item SET price = 0 WHERE id = 70")
     assert delivered_again(feeds, before) == {*range(1, 51), 70, *range(101, 301)}
