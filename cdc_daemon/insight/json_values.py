@@ -101,8 +101,7 @@ def _value(parsed: Any) -> Value:
     if isinstance(parsed, Fields):
         return Fields(tuple((name, _value(inner)) for name, inner in parsed.fields))
     if isinstance(parsed, list):
-        inners: list[Any] = parsed
-        return [_value(inner) for inner in inners]
+        return [_value(inner) for inner in parsed]  # pyright: ignore[reportUnknownVariableType]
     if parsed is None or isinstance(parsed, bool):
         return Literal(json.dumps(parsed))
     return cast("str", parsed)

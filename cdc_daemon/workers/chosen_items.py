@@ -227,9 +227,10 @@ def _chosen(name: str) -> sql.Composed:
 
 
 def _place(after: str | None) -> dict[str, object]:
-    names = ("before", "before_sink", "before_feed", "before_id")
+    names: Sequence[str] = ("before", "before_sink", "before_feed", "before_id")
+    place: dict[str, object] = dict.fromkeys(names)
     if after is None:
-        return dict.fromkeys(names)
+        return place
     try:
         moment, sink, feed, digest = orjson.loads(after)
         return dict(

@@ -239,7 +239,7 @@ class _Lists:
         rows: list[DocumentRow] = []
         lines = 0
         # One line more than the page needs tells whether there is a next page.
-        step = self.limit + 1 if wanted is _every and not of_log else STEP
+        step = self.limit + 1 if wanted is _every else STEP
         while True:
             found = read(place, step)
             documents = with_states(
