@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,9 @@ def _deb(tree: Path, _version: str) -> None:
 def _image(tree: Path, version: str) -> None:
     tag = f"cdc-daemon:{version}"
     _python(tree, "release.wheelhouse")
-    _run(tree, "docker", "build", "--tag", tag, "--file", DOCKERFILE, "build/wheels")
+    base = os.environ.get("IMAGE_BASE")
+    options = ["--build-arg", f"BASE={base}"] if base else []
+    _run(tree, "docker", "build", *options, "--tag", tag, "--file", DOCKERFILE, "build/wheels")
     path = tree / "dist" / f"cdc-daemon-{version}-image.tar"
     _run(tree, "docker", "save", "--output", str(path), tag)
     with path.open("rb") as image, gzip.open(f"{path}.gz", "wb") as packed:

@@ -138,7 +138,7 @@ def _run(name: str, command: list[str]) -> bool:
     started = time.monotonic()
     with _log(name).open("w", encoding="utf-8") as log:
         code = subprocess.run(
-            [*command, "--quiet"], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
+            [*command, "--verbose"], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False
         ).returncode
     print(f"{name}: {_last_line(name)}, after {time.monotonic() - started:.0f} s", flush=True)
     return code == 0
