@@ -22,7 +22,6 @@ BUILD = ROOT / "build" / "deb"
 LIBRARIES = BUILD / "lib"
 UNITS = BUILD / "units"
 DOCUMENTS = BUILD / "doc"
-MANUALS = BUILD / "man"
 MAN_PAGES = BUILD / "man"
 
 NOBODY = "cdc-daemon contributors <cdc-daemon@localhost>"
@@ -59,7 +58,6 @@ def main() -> int:
     version = debian_version(__version__, (major, minor))
     maintainer = os.environ.get("CDC_MAINTAINER") or NOBODY
     write_units()
-    move_manuals()
     write_documents(version, maintainer, built_at)
     write_man_pages()
     environment = {
@@ -125,21 +123,6 @@ def write_units() -> None:
                 raise ValueError(f"{template} should have {before!r} once")
             text = text.replace(before, after)
         (UNITS / template.name).write_text(text, "utf-8")
-
-
-def move_manuals() -> None:
-    """Move the man pages, which the wheel brings, to where Debian has them, compressed.
-
-    Raises:
-        FileNotFoundError: the wheel has none.
-    """
-    MANUALS.mkdir(parents=True)
-    pages = sorted((LIBRARIES / "share" / "man" / "man1").glob("*.1"))
-    if not pages:
-        raise FileNotFoundError("the wheel has no man pages: run `make wheel`")
-    for page in pages:
-        _compress(MANUALS / f"{page.name}.gz", page.read_bytes())
-    shutil.rmtree(LIBRARIES / "share")
 
 
 def write_documents(version: str, maintainer: str, built_at: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import subprocess
 from pathlib import Path
@@ -67,24 +66,11 @@ def test_the_package_brings_every_kind_of_sink_and_no_tool_of_ours() -> None:
     assert not {"audit", "deb", "dev", "embedded"} & set(wheelhouse.extras())
 
 
-def test_the_man_pages_of_the_wheel_stand_where_debian_looks_for_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deb, "LIBRARIES", tmp_path / "lib")
-    monkeypatch.setattr(deb, "MANUALS", tmp_path / "man")
-    pages = tmp_path / "lib" / "share" / "man" / "man1"
-    pages.mkdir(parents=True)
-    (pages / "cdc-daemon-run.1").write_text(".TH run 1\n", "utf-8")
-    deb.move_manuals()
-    assert gzip.decompress((tmp_path / "man" / "cdc-daemon-run.1.gz").read_bytes()) == b".TH run 1\n"
-    assert not (tmp_path / "lib" / "share").exists()
-
-
 def test_each_file_that_the_recipe_names_exists() -> None:
     sources = re.findall(r"(?:src|postinstall|preremove|postremove): (\S+)", RECIPE)
     made = [source for source in sources if source.startswith("build/")]
     assert [source for source in sources if source not in made and not (ROOT / source).exists()] == []
-    assert {ROOT / source for source in made} == {deb.LIBRARIES, deb.UNITS, deb.MANUALS, deb.DOCUMENTS}
+    assert {ROOT / source for source in made} == {deb.LIBRARIES, deb.UNITS, deb.DOCUMENTS}
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
