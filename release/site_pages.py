@@ -25,7 +25,7 @@ MORE = {
 }
 """Pages that stand elsewhere in the repository than in the site."""
 
-_LINK = re.compile(r"(?<!!)\[(?P<text>[^][]*(?:\[[^][]*\][^][]*)*)\]\((?P<target>[^()\s]+)\)")
+_LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^][]*(?:\[[^][]*\][^][]*)*)\]\((?P<target>[^()\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} (?P<title>.+)$", re.MULTILINE)
 _LISTED = re.compile(r"^(?:-|\d+\.) \[(?P<title>[^]]+)\]\((?P<target>[^)#]+\.md)\)", re.MULTILINE)
@@ -70,10 +70,10 @@ def _page(root: Path, source: str, pages: dict[str, str], folder: Path) -> str:
         if name in pages:
             to = os.path.relpath(pages[name], here)
         elif Path(wanted).is_file():
-            to = os.path.relpath(_copied(root, name, folder), here)
+            to = os.path.relpath(_copied(root, name, folder, as_text=not link["picture"]), here)
         else:  # a folder: the site has no listings
             return link["text"]
-        return f"[{link['text']}]({to}{hash_}{anchor})"
+        return f"{link['picture']}[{link['text']}]({to}{hash_}{anchor})"
 
     seen: Counter[str] = Counter()
 
@@ -104,9 +104,9 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
-def _copied(root: Path, name: str, folder: Path) -> str:
+def _copied(root: Path, name: str, folder: Path, *, as_text: bool) -> str:
     """Copy a file that is no page; return its path in the site. As text, a browser shows it."""
-    copy = f"files/{name}.txt"
+    copy = f"files/{name}.txt" if as_text else f"files/{name}"
     (folder / copy).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(root / name, folder / copy)
     return copy

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from cdc_daemon.workers import control
 from cdc_daemon.workers.samples import LIMITS_SECONDS
 from tests.browser.living_shop import LivingShop
 from tests.receivers.web import free_port
@@ -96,6 +97,8 @@ def crowded_shop(
         shop.run_once()
         execute(dsn, *_FILL.format(first=_ROWS + 1, documents=documents).split(";"))
         store_samples(dsn, names)
+        with shop.session() as session:
+            control.pause(session, "analytics", "stock", reason="moves to another cluster")
         shop.daemon = shop.start()
         shop.daemon.await_event("http_started")
         writer.start()

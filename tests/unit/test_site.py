@@ -36,6 +36,12 @@ def test_a_file_that_a_page_links_to_is_in_the_site_as_text(built: Path) -> None
     assert copy.read_text("utf-8") == (site.ROOT / "config" / "cdc.toml").read_text("utf-8")
 
 
+def test_pictures_are_in_the_site(built: Path) -> None:
+    assert 'src="files/docs/pictures/overview.png"' in (built / "index.html").read_text("utf-8")
+    copy = built / "files" / "docs" / "pictures" / "overview.png"
+    assert copy.read_bytes() == (site.ROOT / "docs" / "pictures" / "overview.png").read_bytes()
+
+
 def test_links_and_headings_move_and_code_stays(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "README.md").write_text("1. [Other](other.md)\n", "utf-8")

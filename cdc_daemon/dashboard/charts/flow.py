@@ -16,8 +16,8 @@ BOX = 176.0
 GAP = 210.0
 WIDTH = 3 * BOX + 2 * GAP
 
-FEW = 12
-"""Up to so many feeds each line to a sink has its words. Words of more lines would lie on each other.
+FEW = 6
+"""Up to so many lines to sinks each has its words. Words of more lines would lie on each other.
 
 Then each feed has the sum at its end; the words of a line stand in the table and under the pointer.
 """
@@ -93,7 +93,7 @@ def flow(picture: Flow, *, name: str = "flow") -> Markup:
     sinks = _spread(_beside(picture.sinks, _ends(picture.deliveries, of_source=False), feeds), span)
     height = TOP + span + ROW / 2
     middle, right = BOX + GAP, 2 * (BOX + GAP)
-    few = len(picture.feeds) <= FEW
+    few = len(picture.deliveries) <= FEW
     drawn = element(
         "svg",
         element("title", "Flow from tables through feeds to sinks", id=f"{name}-title"),
@@ -152,7 +152,7 @@ def _spread(nodes: Sequence[Node], span: float) -> Mapping[str, float]:
 
 def _with_places(picture: Flow) -> Iterator[tuple[Line, float | None]]:
     """Yield each line to a sink, and where its words stand: those of one feed further and further along."""
-    several = len(picture.feeds) <= FEW
+    several = len(picture.deliveries) <= FEW
     seen: dict[str, int] = {}
     for line in picture.deliveries:
         n = seen[line.source] = seen.get(line.source, -1) + 1
