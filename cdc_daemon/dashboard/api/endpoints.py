@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, cast
 
 import orjson
@@ -38,10 +39,11 @@ class Api:
 
     def routes(self, views: Sequence[View], actions: Sequence[Action]) -> list[Route]:
         """Return a route for each view and each action, and one for the OpenAPI document."""
-        described = document(views, actions)
+        # Its schemas take half a second, and few ask for it.
+        described = cache(lambda: document(views, actions))
 
         def openapi(_request: Request) -> Response:
-            return _json(described)
+            return _json(described())
 
         return [
             Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]),
