@@ -227,20 +227,14 @@ def _chosen(name: str) -> sql.Composed:
 
 
 def _place(after: str | None) -> dict[str, object]:
-    names: Sequence[str] = ("before", "before_sink", "before_feed", "before_id")
-    place: dict[str, object] = dict.fromkeys(names)
-    if after is None:
-        return place
-    try:
-        moment, sink, feed, digest = orjson.loads(after)
-        return dict(
-            zip(
-                names,
-                (datetime.fromisoformat(moment), str(sink), str(feed), bytes.fromhex(digest).hex()),
-                strict=True,
-            )
-        )
-    except (ValueError, TypeError):
-        raise UnusableValue(
-            f"{after!r} is no place in this list", where="failed items", hint="begin at its first page"
-        ) from None
+    moment: datetime | None = None
+    sink = feed = digest = None
+    if after is not None:
+        try:
+            told, sink, feed, digest = map(str, orjson.loads(after))
+            moment, digest = datetime.fromisoformat(told), bytes.fromhex(digest).hex()
+        except (ValueError, TypeError):
+            raise UnusableValue(
+                f"{after!r} is no place in this list", where="failed items", hint="begin at its first page"
+            ) from None
+    return {"before": moment, "before_sink": sink, "before_feed": feed, "before_id": digest}
