@@ -13,6 +13,7 @@ import orjson
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import chosen, installed_session, invocation
+from cdc_daemon.cli.item_options import parked_option, status_option, words_option
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
@@ -21,7 +22,7 @@ from cdc_daemon.feeds.failed_entities import named
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
 from cdc_daemon.workers import control
-from cdc_daemon.workers.chosen_items import FailedItem
+from cdc_daemon.workers.chosen_items import FailedItem, ItemChoice, list_items
 from cdc_daemon.workers.control import FailedEntity
 from cdc_daemon.workers.planning import plan_feed
 
@@ -67,19 +68,30 @@ def failed() -> None:
 )
 @click.option("--document", is_flag=True, help="Also show the refused document of each failed item.")
 @sink_option
+@status_option
+@words_option
+@parked_option
 @json_option
 def show(
-    feeds: tuple[str, ...], key: tuple[str, ...], document: bool, sink: str | None, as_json: bool
+    feeds: tuple[str, ...],
+    key: tuple[str, ...],
+    document: bool,
+    sink: str | None,
+    status: str | None,
+    words: str | None,
+    parked: bool,
+    as_json: bool,
 ) -> None:
     """Show failed entities and failed items (default: of every feed), the oldest first.
 
     The command first shows the entities for which a feed's query fails, with PostgreSQL's message. Their
     documents stay as they were. The daemon tries an entity again when a change reaches it.
 
-    Then it shows the documents that sinks refused (with --sink only these), with the receiver's answer. The
-    daemon sends each of them again after a pause that grows to an hour, until the sink takes it. After the
-    sink's `max_attempts` it parks the document. It also sends a document again when it changes. With
-    --document the command shows what was sent; if the document has changed since, only the new one is stored.
+    Then it shows the documents that sinks refused, with the receiver's answer. With --sink, --status, --words
+    or --parked it shows only these. The daemon sends each of them again after a pause that grows to an hour,
+    until the sink takes it. After the sink's `max_attempts` it parks the document. It also sends a document
+    again when it changes. With --document the command shows what was sent; if the document has changed since,
+    only the new one is stored.
 
     \b
     Examples:
@@ -97,8 +109,10 @@ def show(
         require_key_columns(settings, names[0], where, or_entity=True)
     columns = {name: settings.feeds[name].entity for name in names}
     with installed_session(settings, "failed") as (connection, _):
-        found = control.failed_items(connection, names, sink=sink, where=where)
-        entities = control.failed_entities(connection, names) if sink is None else []
+        choice = ItemChoice(names, sink, where, status, words, True if parked else None)
+        found = list_items(connection, choice)
+        of_items = parked or any(each is not None for each in (sink, status, words))
+        entities = [] if of_items else control.failed_entities(connection, names)
         documents = _documents(connection, settings, found if document else [], where)
     entities = [each for each in entities if _has(each, columns[each.feed], where)]
     if as_json:

@@ -7,9 +7,11 @@ import click
 from cdc_daemon.cli.completed_names import feed_names
 from cdc_daemon.cli.deliveries import pairs, require_key_columns, require_known, sink_option
 from cdc_daemon.cli.invocation import installed_session, invocation
+from cdc_daemon.cli.item_options import parked_option, status_option, words_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
 from cdc_daemon.workers import control
+from cdc_daemon.workers.chosen_items import ItemChoice, retry_chosen
 
 
 @click.command(short_help="Try failed entities and items now.")
@@ -21,18 +23,31 @@ from cdc_daemon.workers import control
     help="Only those with this value in a key or entity column. Several are combined by AND.",
 )
 @sink_option
+@status_option
+@words_option
+@parked_option
 @click.option("--all", "every", is_flag=True, help="Failed entities and items of every feed.")
-def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool) -> None:
+def retry(
+    feed: str | None,
+    key: tuple[str, ...],
+    sink: str | None,
+    status: str | None,
+    words: str | None,
+    parked: bool,
+    every: bool,
+) -> None:
     """Try the failed entities and failed items of FEED now.
 
     Failed entities are those that the query could not compute; failed items are documents that a sink
     refused. Use the command after you have removed the cause. Failed items, also parked ones, get all their
-    attempts again. The running daemon does the work. With --sink only the items of that sink are tried.
+    attempts again. The running daemon does the work. With --sink, --status, --words or --parked only such
+    items are tried.
 
     \b
     Examples:
       cdc-daemon retry products
       cdc-daemon retry products --key sku=A-1
+      cdc-daemon retry products --sink catalog --status 422
       cdc-daemon retry --all
     """
     if (feed is None) != every:
@@ -47,7 +62,11 @@ def retry(feed: str | None, key: tuple[str, ...], sink: str | None, every: bool)
     feeds = [feed] if feed else list(settings.feeds)
     with installed_session(settings, "retry") as (connection, _):
         columns = {name: settings.feeds[name].entity for name in feeds}
-        count, entities = control.retry_failed(connection, columns, where, sink=sink)
+        if status is None and words is None and not parked:
+            count, entities = control.retry_failed(connection, columns, where, sink=sink)
+        else:
+            choice = ItemChoice(feeds, sink, where, status, words, True if parked else None)
+            count, entities = retry_chosen(connection, choice), 0
     if where and not count and not entities:
         raise CdcError("nothing failed with this key", where=f"feed {feed}", hint="see `cdc-daemon failed`")
     if entities:

@@ -139,6 +139,22 @@ def test_a_probe_does_not_change_the_target(line: Line) -> None:
     assert line.feeds.file("items").read_bytes() == before
 
 
+def test_failed_items_are_chosen_by_status_words_and_state(line: Line) -> None:
+    execute(line.feeds.dsn, ITEM)
+    chosen = {
+        ("--parked",): True,
+        ("--status", "422"): True,
+        ("--words", "MUST BE"): True,
+        ("--status", "500"): False,
+        ("--words", "nothing of this"): False,
+    }
+    for options, found in chosen.items():
+        assert (line("failed", "items", *options) != "No failed items.\n") is found, options
+        count = "1 failed item is" if found else "0 failed items are"
+        assert line("retry", "items", *options) == f"{count} due now.\n"
+        execute(line.feeds.dsn, "UPDATE cdc.failed_item SET next_attempt_at = NULL")
+
+
 def test_failed_items_are_found_by_key_and_shown_with_the_document(line: Line) -> None:
     execute(
         line.feeds.dsn,

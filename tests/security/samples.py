@@ -143,6 +143,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
         f"failed_item.{name}": {"chosen": "i.feed = ANY (%(feeds)s::pg_catalog.text[])"}
         for name in ("discard", "list", "page", "retry")
     },
+    "audit.script": {"arguments": "'{}'", "outcome": "'done'"},
     "changelog.size": {"name": "'cdc.feed_items_log'"},
     "delivery_pause.forget": {"feed": "'items'"},
     "delivered_document.forget": {"feed": "'items'"},

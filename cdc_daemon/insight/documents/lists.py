@@ -31,7 +31,7 @@ Order = Literal["update", "key"]
 MOST_SORTED = 20_000
 """A feed with no more documents and tombstones than this is sorted as a whole."""
 
-MOST_READ = 2_000
+MOST_READ = 1_000
 """How many lines one page reads at most until it is full. A filter may take few of them."""
 
 STEP = 200
