@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
@@ -12,6 +12,7 @@ from pydantic import Field
 from cdc_daemon.dashboard.definitions import Asked
 from cdc_daemon.insight.audit import RecordedAct, read_acts
 from cdc_daemon.redaction import HIDDEN
+from cdc_daemon.workers.payload_log import masked
 
 SHOWN_TO_ALL = frozenset({"all", "dry_run", "force", "limit", "reason", "revision", "since"})
 """Arguments that hold nothing of a document. A key does."""
@@ -53,7 +54,14 @@ def audit(asked: Asked, question: AuditQuestion) -> Audit:
         since=question.since,
         limit=question.limit,
     )
-    return Audit(found if asked.viewer.documents else [_without_keys(each) for each in found])
+    if not asked.viewer.documents:
+        return Audit([_without_keys(each) for each in found])
+    mask = asked.settings.log.mask
+    return Audit([replace(each, arguments=_masked(each.arguments, mask)) for each in found])
+
+
+def _masked(arguments: Mapping[str, object], mask: Collection[str]) -> Mapping[str, object]:
+    return {name: masked(value, mask) for name, value in arguments.items()}
 
 
 def _without_keys(act: RecordedAct) -> RecordedAct:
