@@ -18,15 +18,21 @@ from cdc_daemon.settings import Settings
 from cdc_daemon.visible import visible_lines
 from cdc_daemon.workers import installation, retirement
 from cdc_daemon.workers.coexistence import concerns
+from cdc_daemon.workers.reader_role import reader_grants
 
 
 @click.command(short_help="Install the triggers and tables that the feeds need.")
 @click.option("--dry-run", is_flag=True, help="Only show the steps.")
 @click.option("--script", is_flag=True, help="Only print the steps as plain SQL, for a DBA to run with psql.")
+@click.option(
+    "--grants", metavar="ROLE", help="Only print the grants for a role that may look, and change nothing."
+)
 @json_option
 @click.option("--drop-feeds", is_flag=True, help="Drop the feeds that the configuration no longer has.")
 @click.option("--keep-delivered", is_flag=True, help="Leave the documents of dropped feeds at their sinks.")
-def install(dry_run: bool, script: bool, as_json: bool, drop_feeds: bool, keep_delivered: bool) -> None:
+def install(
+    dry_run: bool, script: bool, grants: str | None, as_json: bool, drop_feeds: bool, keep_delivered: bool
+) -> None:
     """Install the objects that the feeds need in the database, and remove objects that no feed needs.
 
     These are the schema cdc and triggers on the tables that the feeds read. You may run the command at any
@@ -44,7 +50,10 @@ def install(dry_run: bool, script: bool, as_json: bool, drop_feeds: bool, keep_d
       cdc-daemon install --dry-run
       cdc-daemon install
       cdc-daemon install --script > cdc.sql; psql -X --file cdc.sql shop
+      cdc-daemon install --grants reader | psql -X shop
     """
+    if grants is not None and (dry_run or script or as_json or drop_feeds or keep_delivered):
+        raise click.UsageError("--grants only prints SQL: give no other option with it.")
     if dry_run and script:
         raise click.UsageError("--dry-run and --script both only show: give one of them.")
     if script and as_json:
@@ -53,6 +62,9 @@ def install(dry_run: bool, script: bool, as_json: bool, drop_feeds: bool, keep_d
     with session(settings, "install") as (connection, dsn):
         # One feed that can't be planned stops the command: without its plan, its objects would look unneeded.
         found = plans.plan_feeds(connection, settings, list(settings.feeds))
+        if grants is not None:
+            _print_script(reader_grants(connection, grants, found))
+            return
         if script:
             _confirm_drops(installation.dropped_feeds(connection, settings), agreed=drop_feeds)
             steps = installation.wanted_steps(connection, settings, found, for_script=True)

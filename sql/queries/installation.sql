@@ -68,6 +68,26 @@ REVOKE TRIGGER, REFERENCES ON ALL TABLES IN SCHEMA cdc FROM {role}
 -- Lets a role read schema cdc.
 GRANT SELECT ON ALL TABLES IN SCHEMA cdc TO {role}
 
+-- name: read_later
+-- Lets a role read the tables that this role creates later in schema cdc: those of a new feed.
+ALTER DEFAULT PRIVILEGES IN SCHEMA cdc GRANT SELECT ON TABLES TO {role}
+
+-- name: plan_queries
+-- Lets a role plan feeds: the analysis creates a temporary view, and rolls back.
+GRANT TEMPORARY ON DATABASE {database} TO {role}
+
+-- name: see_sessions
+-- Lets a role see when sessions of other roles asked, so that it knows which daemons run, and for whom a lock waits.
+GRANT pg_read_all_stats TO {role}
+
+-- name: enter_schemas
+-- Lets a role name tables of these schemas.
+GRANT USAGE ON SCHEMA {schemas} TO {role}
+
+-- name: read_sources
+-- Lets a role run the feeds' queries.
+GRANT SELECT ON {tables} TO {role}
+
 -- name: write_state
 -- The right to write the state tables. Only an installer writes what is installed (migration, source) and former
 -- sinks.
