@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.addresses import addresses
+from tests.browser.addresses import addresses, key
 from tests.browser.browser import (
     NARROW,
     Look,
@@ -88,3 +88,36 @@ def test_a_page_is_used_by_keyboard(shown: Viewer, address: str) -> None:
     page.locator("a:has-text('Skip')").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.tagName") == "MAIN"
+
+
+def test_the_overview_tells_what_the_database_holds(shown: Viewer, shop: LivingShop) -> None:
+    page = shown.open("/", LIGHT)
+    rows = page.locator("#feeds tbody tr").all()
+    told = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows}
+    documents = dict(shop.rows("SELECT feed, documents FROM cdc.feed_state"))
+    states = {feed.feed: feed.state for feed in shop.read_status().feeds}
+    assert told.keys() == shop.feeds.keys()
+    for feed, cells in told.items():
+        assert (cells[0], cells[2]) == (states[feed], str(documents[feed])), feed
+    attention = page.inner_text("#health")
+    for words in ("listings is stopped", "1 entity failed", "3 failed items", "warehouse", "paused"):
+        assert words in attention
+
+
+def test_documents_are_listed_and_shown_as_they_are_stored(shown: Viewer, shop: LivingShop) -> None:
+    page = shown.open("/feeds/products/documents", LIGHT)
+    latest = shop.rows("SELECT sku FROM cdc.feed_products ORDER BY revision DESC LIMIT 5")
+    assert page.locator("tbody th").all_inner_texts()[:5] == [f'{{"sku":"{sku}"}}' for (sku,) in latest]
+    page.get_by_role("link", name='{"sku":"sku-7"}').click()
+    stored = shop.value("SELECT document::text FROM cdc.feed_products WHERE sku = 'sku-7'")
+    assert page.text_content("#document-text") == stored
+
+
+def test_an_open_page_follows_a_change(shown: Viewer, shop: LivingShop) -> None:
+    """Without a reload; what a person folded stays so."""
+    page = shown.open(f"/feeds/brands/documents/{key(id=3)}", LIGHT)
+    assert "Brand 3" in page.inner_text("main")
+    page.evaluate("window.notReloaded = true")
+    shop.execute("UPDATE brand SET name = 'Another name' WHERE id = 3")
+    page.get_by_text("Another name").first.wait_for()
+    assert page.evaluate("window.notReloaded") is True
