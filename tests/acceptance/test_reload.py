@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -164,6 +166,29 @@ def test_secrets_are_rotated_by_a_reload(command: Command) -> None:
         assert daemon.end() == 0
     finally:
         target.stop()
+
+
+def test_systemd_hears_of_a_reload_and_the_server_starts_anew(command: Command) -> None:
+    # An address of the abstract namespace: a path may be too long for a socket.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind("")
+        notified.settimeout(30)
+        address = "@" + notified.getsockname().decode()[1:]
+        listening = "[http]\nlisten = '127.0.0.1:0'\ndashboard = false\n"
+        command.configure(sinks=FILE_SINK + listening)
+        daemon = command.start(preexec_fn=HEEDING, env={**os.environ, "NOTIFY_SOCKET": address})
+        daemon.await_event("http_started")
+        command.configure(sinks=FILE_SINK.replace("out/", "elsewhere/") + listening)
+        at = len(daemon.events)
+        assert "'http'" in str(reloaded(daemon)["replaced"])
+        daemon.await_event("http_started", after=at)
+        assert daemon.end() == 0
+        told: list[str] = []
+        while "STOPPING=1" not in told:
+            told += notified.recv(4096).decode().splitlines()
+    states = [line for line in told if line in {"READY=1", "RELOADING=1", "STOPPING=1"}]
+    assert states == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+    assert any(line.startswith("MONOTONIC_USEC=") for line in told)
 
 
 def test_a_daemon_with_an_older_configuration_tells_it_and_fights_for_nothing(command: Command) -> None:
