@@ -14,7 +14,14 @@ from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.audit import Act, audited, os_user
-from cdc_daemon.workers.chosen_items import FailedItem, ItemChoice, discard_items, list_items, retry_items
+from cdc_daemon.workers.chosen_items import (
+    MOST_COUNTED,
+    FailedItem,
+    ItemChoice,
+    discard_items,
+    list_items,
+    retry_items,
+)
 
 EVERY = "*"
 """Means all sinks, or all feeds, of a pause."""
@@ -133,10 +140,22 @@ def failed_items(
     return list_items(connection, ItemChoice(feeds, sink, where or {}))
 
 
-def failed_entities(connection: Connection, feeds: Sequence[str]) -> list[FailedEntity]:
-    """Return the failed entities of some feeds, the oldest first."""
-    rows = connection.execute(statement("failed_entity.list"), {"feeds": list(feeds)}).fetchall()
-    return [FailedEntity(*row) for row in rows]
+def failed_entities(
+    connection: Connection, feeds: Sequence[str], *, limit: int | None = None
+) -> list[FailedEntity]:
+    """Return the failed entities of some feeds, the oldest first.
+
+    Args:
+        limit: largest number of entities; None: all of them.
+    """
+    parameters = {"feeds": list(feeds), "limit": limit}
+    return [FailedEntity(*row) for row in connection.execute(statement("failed_entity.list"), parameters)]
+
+
+def count_failed_entities(connection: Connection, feeds: Sequence[str]) -> dict[str, int]:
+    """Return the number of failed entities of each of some feeds, counted up to `MOST_COUNTED`."""
+    parameters = {"feeds": list(feeds), "most": MOST_COUNTED}
+    return dict(connection.execute(statement("failed_entity.counts"), parameters).fetchall())
 
 
 def retry_failed(

@@ -69,6 +69,16 @@ SELECT e.feed, e.entity, e.attempts, e.status, e.reason, e.first_failed_at, e.la
 FROM cdc.failed_entity AS e
 WHERE e.feed = ANY (%(feeds)s)
 ORDER BY e.first_failed_at, e.feed, e.id
+LIMIT %(limit)s
+
+-- name: counts
+-- How many entities of each feed are set aside. No more than `most` are counted.
+SELECT n.feed, pg_catalog.count(*)
+FROM (
+    SELECT e.feed FROM cdc.failed_entity AS e WHERE e.feed = ANY (%(feeds)s::pg_catalog.text[]) LIMIT %(most)s
+) AS n
+GROUP BY n.feed
+ORDER BY n.feed
 
 -- name: retry
 -- Lets the next pass try entities that are set aside.

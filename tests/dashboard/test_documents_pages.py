@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,9 @@ from cdc_daemon.dashboard.routes import ACTIONS, VIEWS
 from cdc_daemon.errors import CdcError, SinkUnavailable
 from cdc_daemon.insight.audit import read_acts
 from cdc_daemon.log import RecentLines, get_logger
+from cdc_daemon.workers.sampler import Sampler
+from cdc_daemon.workers.samples import Delivered, Samples
+from cdc_daemon.workers.witness import Witness
 from tests.dashboard.conftest import HERE, sources_of
 from tests.support.command import execute
 from tests.support.delivering import Delivering, close_pools, installed
@@ -348,3 +351,42 @@ def test_the_memory_of_the_log_is_bounded() -> None:
     assert (lines.lines(), lines.dropped) == ([b"b" * 4, b"c" * 4], 1)
     lines.add(b"d" * 100)
     assert (lines.lines(), lines.dropped) == ([b"d" * 100], 3)
+
+
+def test_without_a_daemon_and_a_journal_the_page_says_where_the_log_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    found = shop.see("logs", READER)
+    assert (found.source, found.lines) == ("none", [])
+    assert "journalctl can't be run" in found.failure
+
+
+def test_failed_entities_are_counted_for_everybody_and_shown_with_the_right(shop: Shop) -> None:
+    shop.bed.execute(
+        "INSERT INTO cdc.failed_entity (feed, id, entity, status, reason)"
+        " SELECT 'products', sha256(n::text::bytea), ARRAY[n::text], '22012', 'division by zero'"
+        " FROM generate_series(100, 199) AS n"
+    )
+    assert shop.see("failed", READER).entities == {"products": 100}
+    found = shop.see("failed")
+    assert (found.entities, len(found.failed_entities)) == ({"products": 100}, 50)
+    assert shop.masking("id").see("failed").failed_entities[0].entity == {"id": "***"}
+    assert "100 entities" in shop.do("retry_entities", feed="products")
+    shop.bed.execute("DELETE FROM cdc.failed_entity")
+
+
+def test_a_sink_tells_the_kinds_of_its_failures_and_the_sizes_of_its_batches(shop: Shop) -> None:
+    samples = Samples()
+    for kind in ("unreachable", "unreachable", "pushback"):
+        samples.add_failure("target", "products", kind)
+    samples.add_page(Delivered("target", "products", 30, 3000, 0.04, 1, 30))
+    samples.add_page(Delivered("target", "products", 10, 1000, 0.04, 31, 40))
+    with shop.bed.session() as session:
+        here = nullcontext(session)
+        Sampler(lambda: here, samples, Witness(None)).store()
+        samples.add_failure("target", "products", "pushback")
+        Sampler(lambda: here, samples, Witness(None)).store()
+    (found,) = shop.see("sink", READER, sink="target").deliveries
+    assert (found.failures, found.kinds) == (4, {"unreachable": 2, "pushback": 2})
+    assert (found.batches, found.batch_records, found.batch_bytes, found.send_p50) == (2, 20, 2000, 0.05)

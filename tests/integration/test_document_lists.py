@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cdc_daemon.errors import CdcError, FeedError
+from cdc_daemon.errors import CdcError, FeedError, UnusableValue
 from cdc_daemon.insight.documents import lists
 from cdc_daemon.insight.documents.lists import DocumentPage, Order, list_documents
 from cdc_daemon.insight.documents.rows import DocumentRow
@@ -243,3 +243,15 @@ def test_a_masked_field_is_not_searched(shop: Shop) -> None:
     assert by_value(shop, "x12@", mask={"origin"}) == []
     with pytest.raises(CdcError, match="are hidden"):
         documents_by_value(shop.session, shop.settings, "products", "x", of="e-mail", mask={"e-mail"})
+
+
+def test_a_question_gives_the_session_back_with_the_limits_that_it_had(shop: Shop) -> None:
+    def limits() -> list[tuple[Any, ...]]:
+        return shop.rows("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+
+    shop.session.execute("SELECT set_config('lock_timeout', '7s', false)")
+    before = limits()
+    assert pages(shop)
+    with pytest.raises(UnusableValue):
+        list_documents(shop.session, shop.settings, "products", order="key", after='k["a", "b"]')
+    assert limits() == before == [("0", "7s")]

@@ -109,7 +109,7 @@ class Failed:
         counts: of all items, whatever was asked for; `more` if not all were counted.
         items: a page of those that were asked for, the newest first; None without the right to documents.
         next: the value of `after` for the next page; None if this page is the last one.
-        entities: number of failed entities by feed.
+        entities: number of failed entities by feed, counted up to 10,000.
         failed_entities: the oldest of them; None without the right to documents.
         feeds, sinks: names, for the filters.
     """
@@ -128,10 +128,7 @@ def failed(asked: Asked, question: FailedQuestion) -> Failed:
     """Return what failed."""
     choice = choice_of(asked, question.feed, question.sink, question.state, question.status, question.words)
     counts, more = count_items(asked.connection, list(asked.settings.feeds))
-    found = control.failed_entities(asked.connection, choice.feeds)
-    entities: dict[str, int] = {}
-    for each in found:
-        entities[each.feed] = entities.get(each.feed, 0) + 1
+    entities = control.count_failed_entities(asked.connection, choice.feeds)
     told = _counts(counts, with_status=asked.viewer.documents)
     names = (list(asked.settings.feeds), list(asked.settings.sinks))
     if not asked.viewer.documents:
@@ -139,7 +136,8 @@ def failed(asked: Asked, question: FailedQuestion) -> Failed:
             raise Forbidden("the receiver's words may quote documents", hint="ask for the right to documents")
         return Failed(told, more, None, None, entities, None, *names)
     page = page_of_items(asked.connection, choice, after=question.after, limit=LIMIT)
-    shown = found[:LIMIT] if question.sink is None and question.state is None else []
+    of_items = question.sink is not None or question.state is not None
+    shown = [] if of_items else control.failed_entities(asked.connection, choice.feeds, limit=LIMIT)
     mask = set(asked.settings.log.mask)
     return Failed(
         told,
