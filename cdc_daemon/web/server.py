@@ -64,13 +64,18 @@ class WebServer:
     def _bound(self) -> socket.socket:
         try:
             family = socket.AF_INET6 if ":" in self._listen[0] else socket.AF_INET
-            return socket.create_server(self._listen, family=family)
+            bound = socket.create_server(self._listen, family=family)
         except OSError as error:
             raise AddressUnavailable(
                 f"can't listen on {self._listen[0]}:{self._listen[1]}: {error.strerror or error}",
                 where="[http]",
                 hint="set another address, or stop the program that uses it",
             ) from error
+        # The head and the body of an answer are two writes. The kernel would keep the second one back until
+        # the client acknowledges the first, which a client may put off for 40 ms. asyncio sets this only for
+        # sockets that it makes itself. Accepted connections inherit it.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return bound
 
     async def _serve(
         self, bound: socket.socket, stop: threading.Event, heartbeat: Callable[[], None]
