@@ -18,6 +18,7 @@ from cdc_daemon.settings.changes import applicable, of_another_daemon
 from cdc_daemon.settings.secret_texts import secret_texts
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor
 from cdc_daemon.workers.configurations import read_ownership
+from cdc_daemon.workers.installation import refuse_other_definitions
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workload import Workload, definition, require_served
 
@@ -160,11 +161,12 @@ def longest_silence(settings: Settings) -> float:
 
 
 def _require_plans(connection: Connection, settings: Settings, feeds: Collection[str]) -> None:
-    """Check that feeds can be planned, and belong to no other configuration.
+    """Check that feeds can be planned, belong to no other configuration, and run accepted code only.
 
     Raises:
-        FeedError: one can't be planned.
+        FeedError: one can't be used.
     """
     read_ownership(connection, settings, read_installed(connection)).require_own(feeds)
-    for name in feeds:
-        plan_feed(connection, settings, name)
+    plans = [plan_feed(connection, settings, name) for name in feeds]
+    # A reload is no consent to code of other roles: `cdc-daemon install` asks for that.
+    refuse_other_definitions(connection, plans, redefines=True)
