@@ -88,6 +88,16 @@ def test_the_wheel_carries_a_bill_of_materials(wheel: zipfile.ZipFile) -> None:
     }
 
 
+def test_the_wheel_carries_what_the_dashboard_shows(wheel: zipfile.ZipFile) -> None:
+    carried = set(wheel.namelist())
+    folder = ROOT / "cdc_daemon" / "dashboard"
+    shown = [
+        path for part in ("templates", "static") for path in (folder / part).rglob("*") if path.is_file()
+    ]
+    assert {path.relative_to(ROOT).as_posix() for path in shown} <= carried
+    assert {"cdc_daemon/_docs/concepts.md", "cdc_daemon/_docs/operating.md"} <= carried
+
+
 def test_the_wheel_carries_the_licences(wheel: zipfile.ZipFile) -> None:
     carried = {name.rpartition("/")[2] for name in wheel.namelist() if ".dist-info/licenses/" in name}
     assert carried == {"LICENSE", "NOTICE"}
