@@ -139,6 +139,31 @@ def test_a_stop_under_load_is_clean_and_loses_nothing(machine: Machine) -> None:
     machine.sh("runuser -u cdc-daemon -- cdc-daemon verify products")  # fails if a document differs
 
 
+def test_a_reload_follows_a_new_feed_in_the_same_process(machine: Machine) -> None:
+    before = machine.shows("MainPID")
+    machine.sh(
+        'printf \'\\n[feeds.names]\\nquery_text = "SELECT sku, name FROM product"\\nkey = ["sku"]\\n\' '
+        ">> /etc/cdc-daemon/cdc.toml; systemctl reload cdc-daemon"
+    )
+    eventually("it is followed", lambda: machine.shows("StatusText") == "3 feeds, 3 deliveries")
+    machine.sql("UPDATE product SET name = 'Stool' WHERE sku = 'A-2'")
+    eventually(
+        "its documents are delivered",
+        lambda: "Stool" in machine.sh("cat /var/lib/cdc-daemon/out/names.ndjson", check=False),
+    )
+    assert machine.shows("MainPID") == before
+
+
+def test_a_reload_of_a_fault_is_told_and_the_former_configuration_goes_on(machine: Machine) -> None:
+    before = machine.shows("MainPID")
+    machine.sh("sed -i '1i nonsense = 1' /etc/cdc-daemon/cdc.toml; systemctl reload cdc-daemon")
+    eventually("it is told", lambda: journal(machine, "CDC_EVENT=reload_failed") != [])
+    machine.sh("sed -i '/^nonsense/d' /etc/cdc-daemon/cdc.toml")
+    change(machine, "A-1", 105)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 105)
+    assert machine.shows("MainPID") == before
+
+
 def test_a_fault_in_the_configuration_is_told_and_leads_to_no_restart(machine: Machine) -> None:
     machine.sh("echo 'nonsense = 1' >> /etc/cdc-daemon/cdc.toml")
     machine.sh("systemctl restart cdc-daemon", check=False)
