@@ -255,7 +255,7 @@ def _table(chart: TimeChart) -> Markup:
         element("th", "From (UTC)", scope="col"),
         *(element("th", each.name, scope="col", class_="n") for each in chart.series),
     )
-    # One template for each row: a week has a thousand cells, and an element for each took 60 ms.
+    # One template for each row: a week has a thousand cells, and an element for each takes much longer.
     template = Markup('<tr><th scope="row">{}</th>') + Markup('<td class="n">{}</td>') * len(chart.series)
     rows: list[Markup] = []
     for n in reversed(range(chart.steps)):
