@@ -178,7 +178,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     "installation.create_owner": {"name": "'postgres'"},
     "installation.enter_schemas": {"schemas": "public"},
     "installation.read_sources": {"tables": "public.item"},
-    "installation.see_sessions": {"role": "cdc_reader"},
+    "installation.plan_queries": {"database": "postgres"},
     "obsolete_key.discard_stored": {"table": "feed_items"},
     "log.last_revision": {"segment": "feed_items_log_0"},
     "postgres_sink.add_feed": {"feed": "'items'"},
