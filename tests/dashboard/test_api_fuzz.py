@@ -36,7 +36,7 @@ CHECKS = [
 EXAMPLES = hypothesis.settings().max_examples // 20
 """Requests of each kind; `make test-nightly` makes many more."""
 
-KNOWN = {"feed": "items", "name": "items", "sink": "file", "key": '{"id":1}'}
+KNOWN = {"feed": "items", "sink": "file", "key": '{"id":1}', "number": "1"}
 """Parts of paths that exist: a random name finds a feed hardly ever."""
 
 
