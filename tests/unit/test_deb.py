@@ -70,7 +70,7 @@ def test_each_file_that_the_recipe_names_exists() -> None:
     sources = re.findall(r"(?:src|postinstall|preremove|postremove): (\S+)", RECIPE)
     made = [source for source in sources if source.startswith("build/")]
     assert [source for source in sources if source not in made and not (ROOT / source).exists()] == []
-    assert {ROOT / source for source in made} == {deb.LIBRARIES, deb.UNITS, deb.DOCUMENTS}
+    assert {ROOT / source for source in made} == {deb.LIBRARIES, deb.UNITS, deb.MAN_PAGES, deb.DOCUMENTS}
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
