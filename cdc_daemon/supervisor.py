@@ -72,11 +72,11 @@ class WorkerGivenUp(CdcError):
 
 
 @dataclass
-class _Post:
+class _WorkerState:
     """The state of one worker.
 
     Attributes:
-        beaten_at: time of the last heartbeat. A pause before a restart counts as one.
+        heartbeat_at: time of the last heartbeat. A pause before a restart counts as one.
         attempts: failures in a row.
         trouble: reason of the last failure, until the next heartbeat.
         lost_database: whether this failure was the loss of the database, which is logged once for all
@@ -89,7 +89,7 @@ class _Post:
     """
 
     worker: Worker
-    beaten_at: float
+    heartbeat_at: float
     attempts: int = 0
     trouble: str | None = None
     lost_database: bool = False
@@ -121,12 +121,12 @@ class Supervisor:
         longest_silence_seconds: float = LONGEST_SILENCE_SECONDS,
         summary: Callable[[], str] | None = None,
     ) -> None:
-        self._summary = summary or (lambda: f"{len(self._posts)} workers run")
+        self._summary = summary or (lambda: f"{len(self._states)} workers run")
         self.longest_silence_seconds = longest_silence_seconds
         self._clock = clock
         self._jitter = jitter
         # Replaced, never changed: a reload adds and removes workers while other threads look at the list.
-        self._posts: tuple[_Post, ...] = ()
+        self._states: tuple[_WorkerState, ...] = ()
         self._leaving: dict[str, threading.Thread] = {}
         self._runs = False
         self._stops = False
@@ -150,10 +150,10 @@ class Supervisor:
         """
         with self._lock:
             former = self._leaving.pop(worker.name, None)
-            post = _Post(worker, self._clock(), alone=alone, former=former)
-            self._posts = (*self._posts, post)
+            state = _WorkerState(worker, self._clock(), alone=alone, former=former)
+            self._states = (*self._states, state)
             if self._runs and not self._stops:
-                self._start(post)
+                self._start(state)
 
     def remove(self, names: Collection[str], *, seconds: float, wake: Callable[[], None]) -> list[str]:
         """Stop workers while the others run on.
@@ -166,18 +166,18 @@ class Supervisor:
             Names of those that did not stop in time. They end when their work is done.
         """
         with self._lock:
-            removed = [post for post in self._posts if post.worker.name in names]
-            self._posts = tuple(post for post in self._posts if post not in removed)
-        for post in removed:
-            post.stop.set()
+            removed = [state for state in self._states if state.worker.name in names]
+            self._states = tuple(state for state in self._states if state not in removed)
+        for state in removed:
+            state.stop.set()
         wake()
         until = self._clock() + seconds
         left: dict[str, threading.Thread] = {}
-        for post in removed:
-            if post.thread is not None:
-                post.thread.join(max(0.0, until - self._clock()))
-                if post.thread.is_alive():
-                    left[post.worker.name] = post.thread
+        for state in removed:
+            if state.thread is not None:
+                state.thread.join(max(0.0, until - self._clock()))
+                if state.thread.is_alive():
+                    left[state.worker.name] = state.thread
         with self._lock:
             self._leaving |= left
         return list(left)
@@ -213,8 +213,8 @@ class Supervisor:
         self._leave = leave
         with self._lock:
             self._runs = True
-            for post in self._posts:
-                self._start(post)
+            for state in self._states:
+                self._start(state)
         service_notify.notify(READY=1)
         patience = service_notify.watchdog_seconds()
         # Half of systemd's interval, so that a late sign of life is still in time.
@@ -225,51 +225,51 @@ class Supervisor:
             raise self._given_up
         return unstopped
 
-    def _start(self, post: _Post) -> None:
-        post.thread = threading.Thread(
-            target=self._keep_running, args=(post,), name=post.worker.name, daemon=True
+    def _start(self, state: _WorkerState) -> None:
+        state.thread = threading.Thread(
+            target=self._keep_running, args=(state,), name=state.worker.name, daemon=True
         )
-        post.thread.start()
+        state.thread.start()
 
     @property
     def workers(self) -> list[Worker]:
         """The workers that it runs now."""
-        return [post.worker for post in self._posts]
+        return [state.worker for state in self._states]
 
     def silent(self) -> list[str]:
         """Return names of the workers without a heartbeat: none, if all is well."""
-        return [post.worker.name for post in self._silent()]
+        return [state.worker.name for state in self._silent()]
 
     @property
     def has_lost_database(self) -> bool:
         """Whether the database is lost, as far as the workers know."""
         return self._lost_at is not None
 
-    def _silent(self) -> list[_Post]:
+    def _silent(self) -> list[_WorkerState]:
         oldest = self._clock() - self.longest_silence_seconds
-        return [post for post in self._posts if post.beaten_at < oldest]
+        return [state for state in self._states if state.heartbeat_at < oldest]
 
     def _look_after(self) -> None:
         # Every worker loses the database. Once is enough.
         lost = ["the database can't be reached"] if self._lost_at is not None else []
         troubles = [
-            f"{post.worker.name}: {post.trouble}"
-            for post in self._posts
-            if post.trouble and not post.lost_database
+            f"{state.worker.name}: {state.trouble}"
+            for state in self._states
+            if state.trouble and not state.lost_database
         ]
         silent = self._silent()
-        for post in silent:
-            if not post.silence_told:
-                post.silence_told = True
-                seconds = round(self._clock() - post.beaten_at)
-                log.error("worker_hangs", worker=post.worker.name, seconds=seconds)
-        hanging = [f"{post.worker.name} hangs" for post in silent]
+        for state in silent:
+            if not state.silence_told:
+                state.silence_told = True
+                seconds = round(self._clock() - state.heartbeat_at)
+                log.error("worker_hangs", worker=state.worker.name, seconds=seconds)
+        hanging = [f"{state.worker.name} hangs" for state in silent]
         notes = [self.note] if self.note else []
         status = "; ".join([*notes, *lost, *troubles, *hanging, self._summary()])
         if status != self._status:
             self._status = status
             service_notify.notify(STATUS=status)
-        if all(post.alone for post in silent):
+        if all(state.alone for state in silent):
             service_notify.notify(WATCHDOG=1)
 
     def _stop_all(self, drain_seconds: float, wake: Callable[[], None]) -> list[str]:
@@ -279,88 +279,90 @@ class Supervisor:
         service_notify.notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int((drain_seconds + 5) * 1_000_000))
         with self._lock:
             self._stops = True
-        for post in self._posts:
-            post.stop.set()
+        for state in self._states:
+            state.stop.set()
         wake()
-        for post in self._posts:
-            if post.thread is not None:
-                post.thread.join(max(0.0, started + drain_seconds - self._clock()))
+        for state in self._states:
+            if state.thread is not None:
+                state.thread.join(max(0.0, started + drain_seconds - self._clock()))
         unstopped = [
-            post.worker.name for post in self._posts if post.thread is not None and post.thread.is_alive()
+            state.worker.name
+            for state in self._states
+            if state.thread is not None and state.thread.is_alive()
         ]
         log.info("daemon_stopped", seconds=round(self._clock() - started, 3), unstopped=unstopped)
         return unstopped
 
-    def _keep_running(self, post: _Post) -> None:
-        while post.former is not None and post.former.is_alive() and not post.stop.is_set():
+    def _keep_running(self, state: _WorkerState) -> None:
+        while state.former is not None and state.former.is_alive() and not state.stop.is_set():
             # Two deliveries of one feed to one sink at a time would mix their records.
-            post.former.join(FORMER_SECONDS)
-            post.beaten_at = self._clock()
-        while not post.stop.is_set():
+            state.former.join(FORMER_SECONDS)
+            state.heartbeat_at = self._clock()
+        while not state.stop.is_set():
             started = self._clock()
-            error = self._run_once(post, started)
-            if error is None or (post.stop.is_set() and isinstance(error, _PASSING)):
+            error = self._run_once(state, started)
+            if error is None or (state.stop.is_set() and isinstance(error, _PASSING)):
                 return  # stopped, perhaps because its connection was closed
             if self._clock() - started >= SETTLED_SECONDS:
-                post.attempts = 0
-            post.attempts += 1
-            if post.attempts >= MOST_QUICK_FAILURES and not isinstance(error, _PASSING):
-                self._give_up(post, error)
+                state.attempts = 0
+            state.attempts += 1
+            if state.attempts >= MOST_QUICK_FAILURES and not isinstance(error, _PASSING):
+                self._give_up(state, error)
                 return
-            pause = self._pause(post.attempts)
-            self._tell(post, error, pause, started)
-            post.stop.wait(pause)
-            post.beaten_at = self._clock()
+            pause = self._pause(state.attempts)
+            self._tell(state, error, pause, started)
+            state.stop.wait(pause)
+            state.heartbeat_at = self._clock()
 
-    def _run_once(self, post: _Post, started: float) -> Exception | None:
+    def _run_once(self, state: _WorkerState, started: float) -> Exception | None:
         try:
-            post.worker.run(post.stop, partial(self._heartbeat, post, started))
+            state.worker.run(state.stop, partial(self._heartbeat, state, started))
         except Exception as error:  # any error: only the supervisor handles errors of a worker
             return error
-        return None if post.stop.is_set() else RuntimeError("the loop ended without being asked to")
+        return None if state.stop.is_set() else RuntimeError("the loop ended without being asked to")
 
-    def _heartbeat(self, post: _Post, started: float) -> None:
-        post.beaten_at = self._clock()
-        post.silence_told = False
-        if self._lost_at is None and post.trouble is None and not post.attempts:
+    def _heartbeat(self, state: _WorkerState, started: float) -> None:
+        state.heartbeat_at = self._clock()
+        state.silence_told = False
+        if self._lost_at is None and state.trouble is None and not state.attempts:
             return
-        post.trouble = None
-        post.lost_database = False
+        state.trouble = None
+        state.lost_database = False
         # One event for the daemon: while a worker lacks its session, the database is not back.
-        if self._lost_at is not None and not any(one.lost_database for one in self._posts):
+        if self._lost_at is not None and not any(one.lost_database for one in self._states):
             self._database_is_back()
-        if post.attempts and post.beaten_at - started >= SETTLED_SECONDS:
-            if post.told:
-                log.info("worker_restarted", worker=post.worker.name, attempts=post.attempts)
-            post.attempts, post.told = 0, False
+        if state.attempts and state.heartbeat_at - started >= SETTLED_SECONDS:
+            if state.told:
+                log.info("worker_restarted", worker=state.worker.name, attempts=state.attempts)
+            state.attempts, state.told = 0, False
 
     def _pause(self, attempts: int) -> float:
         longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
         return longest * (0.5 + self._jitter() / 2)
 
-    def _tell(self, post: _Post, error: Exception, pause: float, started: float) -> None:
+    def _tell(self, state: _WorkerState, error: Exception, pause: float, started: float) -> None:
         reason = _reason(error)
-        post.trouble = reason
-        post.lost_database = is_loss(error)
-        if post.lost_database:
+        state.trouble = reason
+        state.lost_database = is_loss(error)
+        if state.lost_database:
             # A worker that was idle during an outage notices it after the others have reconnected. If the
             # database is lost again, the worker's next try reports it.
             if started > self._back_at:
                 self.lose_database(reason)
             return
-        post.told = True
+        state.told = True
         fields: dict[str, object] = {
-            "worker": post.worker.name,
+            "worker": state.worker.name,
             "error": type(error).__name__,
             "reason": reason,
             "hint": getattr(error, "hint", None),
-            "attempt": post.attempts,
+            "attempt": state.attempts,
             "next_try_seconds": round(pause, 3),
         }
         if not isinstance(error, CdcError | psycopg.OperationalError | OSError):
             fields["exc_info"] = error  # a bug: its traceback is needed
         self._throttle.log(
-            log.error, "worker_failed", about=f"{post.worker.name} {type(error).__name__}", **fields
+            log.error, "worker_failed", about=f"{state.worker.name} {type(error).__name__}", **fields
         )
 
     def _database_is_back(self) -> None:
@@ -372,14 +374,14 @@ class Supervisor:
             log.info("database_reconnected", seconds=round(self._clock() - lost_at, 3))
             self._throttle.reset("database_lost", about="")
 
-    def _give_up(self, post: _Post, error: Exception) -> None:
+    def _give_up(self, state: _WorkerState, error: Exception) -> None:
         log.error(
             "worker_given_up",
-            worker=post.worker.name,
+            worker=state.worker.name,
             error=type(error).__name__,
             reason=_reason(error),
             hint=getattr(error, "hint", None),
-            attempts=post.attempts,
+            attempts=state.attempts,
             exc_info=None if isinstance(error, CdcError) else error,
         )
         hint = (
@@ -390,7 +392,7 @@ class Supervisor:
             else "the log has the place of the fault; please report it"
         )
         given_up = WorkerGivenUp(
-            f"failed {post.attempts} times in a row: {_reason(error)}", where=post.worker.name, hint=hint
+            f"failed {state.attempts} times in a row: {_reason(error)}", where=state.worker.name, hint=hint
         )
         given_up.__cause__ = error
         with self._lock:

@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 import orjson
 
-from cdc_daemon.cli.deliveries import feed_option, place, sink_option
+from cdc_daemon.cli.deliveries import delivery_name, feed_option, sink_option
 from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.options import echo_json, json_option, moment
 from cdc_daemon.cli.terminal import echo
@@ -65,7 +65,7 @@ def _lines(each: RecordedAct) -> Iterator[str]:
     users = [f"{each.web_user} (dashboard)"] if each.web_user else []
     users += [each.os_user] if each.os_user else []
     by = f"role {each.role}" + (f", user {', '.join(users)}" if users else "")
-    about = place(each.sink, each.feed)
+    about = delivery_name(each.sink, each.feed)
     yield f"{_moment(each.at)}  {each.act}{f'  {about}' if about else ''}  by {by}"
     arguments = {name: value for name, value in each.arguments.items() if value not in (None, False, {}, [])}
     told = f"{orjson.dumps(arguments).decode()}  " if arguments else ""

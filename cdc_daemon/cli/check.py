@@ -116,7 +116,7 @@ def _check(connection: Connection, settings: Settings, name: str, found: _Found,
 
 def _told(feed: FeedSettings, verdict: Verdict) -> Fault:
     what = f"{verdict.what}; {Accepting.UNWATCHED}" if verdict.unwatched else verdict.what
-    return Fault(location_of(feed.place, verdict), what, verdict.hint, verdict.name)
+    return Fault(location_of(feed.query_location, verdict), what, verdict.hint, verdict.name)
 
 
 def _whole_feeds(feed: FeedSettings, analysis: Analysis) -> Iterator[Verdict]:

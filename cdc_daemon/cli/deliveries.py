@@ -43,7 +43,7 @@ def feeds_of(settings: Settings, sink: str, feed: str | None = None) -> list[str
     return [name for name, each in settings.feeds.items() if sink in each.sinks and feed in {None, name}]
 
 
-def place(sink: str | None, feed: str | None) -> str:
+def delivery_name(sink: str | None, feed: str | None) -> str:
     """Return the named sink and feed as text: `sink s, feed f`."""
     named = [f"sink {sink}"] if sink else []
     return ", ".join([*named, *([f"feed {feed}"] if feed else [])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
+from cdc_daemon.cli.deliveries import delivery_name, feed_option, require_known, sink_option
 from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.workers import control
@@ -30,4 +30,4 @@ def pause(sink: str | None, feed: str | None, reason: str | None) -> None:
     require_known(settings, sink=sink, feed=feed, one_of_them=True)
     with installed_session(settings, "pause") as (connection, _):
         control.pause(connection, sink, feed, reason=reason)
-    echo(f"{place(sink, feed)}: paused.")
+    echo(f"{delivery_name(sink, feed)}: paused.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cdc_daemon.cli.deliveries import feed_option, place, require_known, sink_option
+from cdc_daemon.cli.deliveries import delivery_name, feed_option, require_known, sink_option
 from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import CdcError
@@ -25,10 +25,10 @@ def resume(sink: str | None, feed: str | None) -> None:
     require_known(settings, sink=sink, feed=feed, one_of_them=True)
     with installed_session(settings, "resume") as (connection, _):
         if not control.resume(connection, sink, feed):
-            there = [place(each.sink, each.feed) for each in control.pauses(connection)]
+            there = [delivery_name(each.sink, each.feed) for each in control.pauses(connection)]
             raise CdcError(
                 "is not paused",
-                where=place(sink, feed),
+                where=delivery_name(sink, feed),
                 hint=f"paused are: {'; '.join(there)}" if there else "nothing is paused",
             )
-    echo(f"{place(sink, feed)}: resumed.")
+    echo(f"{delivery_name(sink, feed)}: resumed.")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from cdc_daemon.cli.deliveries import place, require_known
+from cdc_daemon.cli.deliveries import delivery_name, require_known
 from cdc_daemon.cli.invocation import chosen as chosen_feeds
 from cdc_daemon.cli.invocation import installed_session, invocation
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
@@ -137,7 +137,7 @@ def _verify(
 
 def _lines(answer: Answer) -> Iterator[str]:
     rate = answer.documents / max(answer.seconds, 0.001)
-    where, documents = place(answer.sink, answer.feed), _counted(answer.documents, "document")
+    where, documents = delivery_name(answer.sink, answer.feed), _counted(answer.documents, "document")
     yield (
         f"{where}: {documents} verified in {answer.seconds:.1f} s "
         f"({rate:,.0f}/s), {_counted(answer.total, 'difference')}"

@@ -47,7 +47,7 @@ class PlannedRoute:
 
 
 @dataclass(frozen=True)
-class PlannedPlace:
+class PlannedOccurrence:
     """A place where the query reads a table.
 
     Attributes:
@@ -104,7 +104,7 @@ class PlannedFeed:
     entity: Sequence[str]
     entities: float | None
     query: str
-    places: Sequence[PlannedPlace]
+    occurrences: Sequence[PlannedOccurrence]
     lookups: Sequence[PlannedVisit]
     verdicts: Sequence[PlannedVerdict]
     missing_indexes: Sequence[str]
@@ -113,19 +113,19 @@ class PlannedFeed:
 def planned_feed(costs: PlanCosts) -> PlannedFeed:
     """Return a plan with its costs as plain values."""
     definition, analysis, catalogue = costs.plan.definition, costs.plan.analysis, costs.plan.catalogue
-    places = [
-        _place(occurrence, forecast, catalogue)
+    occurrences = [
+        _occurrence(occurrence, forecast, catalogue)
         for occurrence, forecast in zip(analysis.occurrences, costs.forecasts, strict=True)
     ]
     lookups = [_visit(visit, catalogue) for visit in analysis.lookups]
-    visits = [*(visit for place in places for route in place.routes for visit in route.visits), *lookups]
+    visits = [*(visit for place in occurrences for route in place.routes for visit in route.visits), *lookups]
     missing = dict.fromkeys(visit.create_index for visit in visits if visit.create_index is not None)
     return PlannedFeed(
         definition.key,
         definition.entity,
         costs.entities,
         definition.text,
-        places,
+        occurrences,
         lookups,
         [_verdict(verdict) for verdict in analysis.verdicts],
         list(missing),
@@ -154,8 +154,8 @@ def entities(number: float) -> str:
     return f"{shown} entity" if shown == "1" else f"{shown} entities"
 
 
-def _place(occurrence: Occurrence, forecast: Forecast, catalogue: Catalogue) -> PlannedPlace:
-    return PlannedPlace(
+def _occurrence(occurrence: Occurrence, forecast: Forecast, catalogue: Catalogue) -> PlannedOccurrence:
+    return PlannedOccurrence(
         str(occurrence.table),
         occurrence.alias,
         occurrence.line or None,

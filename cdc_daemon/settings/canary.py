@@ -37,7 +37,7 @@ class CanarySettings(Section):
             schema: the schema of the daemon's own objects.
         """
         return {
-            "place": Path(FEED),
+            "query_location": Path(FEED),
             "text": own_schema.named_in(_QUERY, schema),
             "key": ("id",),
             "sinks": self.sinks,

@@ -49,7 +49,9 @@ def of_another_daemon(present: Settings, other: Settings) -> Iterator[str]:
     """Yield the settings that differ and say which daemon this is. None of the rest may be applied then."""
     if _target(present) != _target(other):
         yield "database.dsn"
-    yield from (".".join(place) for place in _IDENTITY if _value(present, place) != _value(other, place))
+    yield from (
+        ".".join(key_path) for key_path in _IDENTITY if _value(present, key_path) != _value(other, key_path)
+    )
 
 
 def applicable(present: Settings, other: Settings) -> Applicable:
@@ -60,14 +62,14 @@ def applicable(present: Settings, other: Settings) -> Applicable:
     same = {
         name: sink for name, sink in present.sinks.items() if dict(sink) == dict(other.sinks.get(name, ()))
     }
-    kept = [place for place in _FIXED if _value(present, place) != _value(other, place)]
+    kept = [key_path for key_path in _FIXED if _value(present, key_path) != _value(other, key_path)]
     # Deliveries of a sink share its pace and its token by the object of its settings.
     settings = other.model_copy(update={"sinks": {**other.sinks, **same}})
     for section, field in kept:
         table = cast("BaseModel", getattr(settings, section))
         held = table.model_copy(update={field: _value(present, (section, field))})
         settings = settings.model_copy(update={section: held})
-    return Applicable(settings, [".".join(place) for place in kept])
+    return Applicable(settings, [".".join(key_path) for key_path in kept])
 
 
 def contents(section: BaseModel) -> tuple[object, ...]:
@@ -97,5 +99,5 @@ def _target(settings: Settings) -> object:
     return [found.get(name) for name in _TARGET]
 
 
-def _value(settings: Settings, place: tuple[str, str]) -> object:
-    return getattr(getattr(settings, place[0]), place[1])
+def _value(settings: Settings, key_path: tuple[str, str]) -> object:
+    return getattr(getattr(settings, key_path[0]), key_path[1])

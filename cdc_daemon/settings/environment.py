@@ -43,12 +43,12 @@ def apply(sections: Sections, environ: Mapping[str, str], faults: Faults) -> Non
     given = _given(environ)
     _declare(sections, given)
     for variable, text in given.items():
-        places = dict(_places(sections))
-        place = places.get(variable)
-        if place is not None:
-            sections.put(place, _value(sections.annotation(place), text), origin=variable)
+        key_paths = dict(_key_paths(sections))
+        key_path = key_paths.get(variable)
+        if key_path is not None:
+            sections.put(key_path, _value(sections.annotation(key_path), text), origin=variable)
         elif not _KUBERNETES.fullmatch(variable):
-            near = nearest(variable, places)
+            near = nearest(variable, key_paths)
             hint = f"`{near}`, the nearest known name" if near else _UNKNOWN
             faults.add_at(variable, "is no setting of cdc-daemon", hint)
 
@@ -75,7 +75,7 @@ def _declare(sections: Sections, given: Mapping[str, str]) -> None:
     """
     for variable in sorted(given, key=lambda each: (len(each), each)):
         match = _DECLARING.fullmatch(variable)
-        if match is None or variable in dict(_places(sections)):
+        if match is None or variable in dict(_key_paths(sections)):
             continue
         if sink := match["sink"]:
             # The kind of a sink says which other variables are settings of it.
@@ -84,10 +84,10 @@ def _declare(sections: Sections, given: Mapping[str, str]) -> None:
             sections.declare(("feeds", match["feed"].lower()), {})
 
 
-def _places(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield every variable that this configuration can use, with the place that it sets."""
-    for place in sections.settable_places():
-        yield PREFIX + "_".join(place).replace("-", "_").upper(), place
+def _key_paths(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every variable that this configuration can use, with the key that it sets."""
+    for key_path in sections.settable_keys():
+        yield PREFIX + "_".join(key_path).replace("-", "_").upper(), key_path
 
 
 def _value(annotation: Any, text: str) -> object:

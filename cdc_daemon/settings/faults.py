@@ -1,4 +1,4 @@
-"""Collects the faults of a configuration: the place, what is wrong, and what to do."""
+"""Collects the faults of a configuration: where, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdc_daemon.settings.section import holds_secret
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """Path of a value: section, name (of a feed or sink), field."""
 
 _LONGEST_VALUE = 80
@@ -29,24 +29,24 @@ class Faults:
 
     def __init__(self, file: str) -> None:
         self.found: list[tuple[str, str, str | None]] = []
-        self.origins: dict[Place, str] = {}
+        self.origins: dict[KeyPath, str] = {}
         self._file = file
 
-    def add(self, place: Place, what: str, hint: str | None = None) -> None:
-        """Add a fault of the value at `place`."""
-        self.add_at(self.where(place), what, hint)
+    def add(self, key_path: KeyPath, what: str, hint: str | None = None) -> None:
+        """Add a fault of the value at `key_path`."""
+        self.add_at(self.where(key_path), what, hint)
 
     def add_at(self, where: str, what: str, hint: str | None = None) -> None:
         """Add a fault that belongs to no value of the configuration."""
         self.found.append((where, what, hint))
 
-    def where(self, place: Place) -> str:
-        """Return the place in a person's words: the variable or option that set it, else file and field."""
-        return self.origins.get(place) or f"{self._file}: {'.'.join(place)}"
+    def where(self, key_path: KeyPath) -> str:
+        """Return the key in a person's words: the variable or option that set it, else file and field."""
+        return self.origins.get(key_path) or f"{self._file}: {'.'.join(key_path)}"
 
     def add_invalid(
         self,
-        place: Place,
+        key_path: KeyPath,
         model: type[BaseModel],
         error: ValidationError,
         *,
@@ -62,10 +62,10 @@ class Faults:
         for detail in error.errors(include_url=False, include_context=False):
             if detail["type"] == "default_factory_not_called" or set(detail["loc"][:1]) & set(leaving_out):
                 continue  # a consequence of a fault that is already added
-            self._add_detail(place, model, detail, hiding)
+            self._add_detail(key_path, model, detail, hiding)
 
     def _add_detail(
-        self, place: Place, model: type[BaseModel], detail: ErrorDetails, hiding: Collection[str]
+        self, key_path: KeyPath, model: type[BaseModel], detail: ErrorDetails, hiding: Collection[str]
     ) -> None:
         path = [str(part) for part in detail["loc"]]
         name = path[0] if path else ""
@@ -73,7 +73,7 @@ class Faults:
         hint = f"set {name} ({field.description.rstrip('.')})" if field and field.description else None
         # The path below the field has positions in a list and keys of a table. They belong to the message.
         inner = f"{'.'.join(path[1:])}: " if len(path) > 1 else ""
-        at = (*place, name) if name else place
+        at = (*key_path, name) if name else key_path
         if detail["type"] == "missing":
             self.add(at, "is missing", hint)
             return

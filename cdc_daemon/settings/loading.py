@@ -16,7 +16,7 @@ from cdc_daemon.errors import ConfigurationError, UnknownSinkKind
 from cdc_daemon.pg import own_schema
 from cdc_daemon.settings import environment
 from cdc_daemon.settings.canary import FEED, CanarySettings
-from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
+from cdc_daemon.settings.faults import Faults, KeyPath, did_you_mean, shown
 from cdc_daemon.settings.model import DatabaseSettings, FeedSettings, Settings
 from cdc_daemon.settings.section import PRIVATE_FILE
 from cdc_daemon.settings.sections import FILE_ENDING, MOVED, SINGLE, Sections, keys
@@ -70,8 +70,8 @@ def read(
     sections = Sections(read_toml(path) if path else {}, faults)
     environment.apply(sections, environ, faults)
     for dotted, value in (overrides or {}).items():
-        place = tuple(dotted.split("."))
-        sections.put(place, value, origin="--" + "-".join(place).replace("_", "-"))
+        key_path = tuple(dotted.split("."))
+        sections.put(key_path, value, origin="--" + "-".join(key_path).replace("_", "-"))
     settings = _Loading(sections, faults, path or ENVIRONMENT, environ).settings()
     if settings is None or faults.found:
         raise ConfigurationError(faults.found)
@@ -100,7 +100,7 @@ def read_toml(path: Path) -> Mapping[str, object]:
 
 
 def _syntax_fault(path: Path, text: str, message: str) -> tuple[str, str]:
-    """Return place and reason from tomllib's message, which ends with the place in brackets."""
+    """Return location and reason from tomllib's message, which ends with the location in brackets."""
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     if found is None:
         return str(path), message
@@ -151,19 +151,19 @@ class _Loading:
         self._check_sinks(list(canary.sinks), self._sections.names("sinks"), ("canary", "sinks"))
         return {FEED: FeedSettings.model_validate(canary.feed(database.own_schema))}
 
-    def _table(self, model: type[Model], place: Place) -> Model | None:
-        given = dict(self._sections.tables[place])
+    def _table(self, model: type[Model], key_path: KeyPath) -> Model | None:
+        given = dict(self._sections.tables[key_path])
         known = keys(model)
         for key in [key for key in given if key not in known]:
-            hint = MOVED.get((*place, key)) or did_you_mean(key, known)
-            self._faults.add((*place, key), "is no known setting", hint)
+            hint = MOVED.get((*key_path, key)) or did_you_mean(key, known)
+            self._faults.add((*key_path, key), "is no known setting", hint)
             del given[key]
-        unread, read = self._read_secrets(model, place, given)
+        unread, read = self._read_secrets(model, key_path, given)
         try:
             # Strict validation of JSON: a list becomes a tuple and text a path, but "5" is no number.
             valid = model.model_validate_json(json.dumps(given, default=str), strict=True)
         except ValidationError as error:
-            self._faults.add_invalid(place, model, error, leaving_out=unread, hiding=read)
+            self._faults.add_invalid(key_path, model, error, leaving_out=unread, hiding=read)
             return None
         below: dict[str, object] = {}
         for name, value in dict(valid).items():
@@ -177,14 +177,14 @@ class _Loading:
         return valid.model_copy(update=below)
 
     def _read_secrets(
-        self, model: type[BaseModel], place: Place, given: dict[str, object]
+        self, model: type[BaseModel], key_path: KeyPath, given: dict[str, object]
     ) -> tuple[set[str], set[str]]:
         """Replace each `<secret>_file` by the secret. Return the secrets not read, and those read."""
         unread, read = set[str](), set[str]()
         for key in [key for key in given if key.endswith(FILE_ENDING) and key not in model.model_fields]:
             secret, file = key.removesuffix(FILE_ENDING), given.pop(key)
             if secret in given:
-                self._faults.add((*place, key), f"is set together with `{secret}`", "keep one of the two")
+                self._faults.add((*key_path, key), f"is set together with `{secret}`", "keep one of the two")
                 continue
             try:
                 given[secret] = self._read_secret(file)
@@ -193,7 +193,7 @@ class _Loading:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 # Don't show the value: a person may have put the secret itself there.
                 hint = "name the file that holds the secret, in the configuration's folder or as a credential"
-                self._faults.add((*place, key), f"names a file that can't be used: {reason}", hint)
+                self._faults.add((*key_path, key), f"names a file that can't be used: {reason}", hint)
                 unread.add(secret)
         return unread, read
 
@@ -215,66 +215,68 @@ class _Loading:
         return self._folder / file
 
     def _sink(self, name: str) -> SinkSettings | None:
-        place = ("sinks", name)
-        given = self._sections.tables[place]
+        key_path = ("sinks", name)
+        given = self._sections.tables[key_path]
         kind = given.get("type")
         if kind is None:
             self._faults.add(
-                (*place, "type"), "is missing", f"one of {', '.join(f'`{one}`' for one in SINKS)}"
+                (*key_path, "type"), "is missing", f"one of {', '.join(f'`{one}`' for one in SINKS)}"
             )
         elif kind not in SINKS:
             self._faults.add(
-                (*place, "type"),
+                (*key_path, "type"),
                 f"is {shown(kind)}, which is no kind of sink",
                 did_you_mean(str(kind), SINKS),
             )
         else:
             try:
-                return self._table(SINKS[str(kind)], place)
+                return self._table(SINKS[str(kind)], key_path)
             except UnknownSinkKind as error:
-                self._faults.add((*place, "type"), f"can't be used: {error}", error.hint)
+                self._faults.add((*key_path, "type"), f"can't be used: {error}", error.hint)
         return None
 
     def _feed(self, name: str) -> FeedSettings | None:
-        place = ("feeds", name)
-        given = dict(self._sections.tables[place])
-        feed = self._table(FeedSettings, place)
+        key_path = ("feeds", name)
+        given = dict(self._sections.tables[key_path])
+        feed = self._table(FeedSettings, key_path)
         # Check these even if other fields are wrong, so that a person sees all faults at once.
-        text = self._query(given, place)
+        text = self._query(given, key_path)
         sinks = self._sections.names("sinks")
-        self._check_sinks(given.get("sinks"), sinks, (*place, "sinks"))
-        self._check_verdicts(given.get("accept"), (*place, "accept"))
+        self._check_sinks(given.get("sinks"), sinks, (*key_path, "sinks"))
+        self._check_verdicts(given.get("accept"), (*key_path, "accept"))
         if feed is None or text is None:
             return None
         return feed.model_copy(
             update={
                 "text": text,
-                "place": feed.query or Path(self._faults.where((*place, "query_text"))),
+                "query_location": feed.query or Path(self._faults.where((*key_path, "query_text"))),
                 "sinks": feed.sinks if "sinks" in given else tuple(sinks),
             }
         )
 
-    def _check_sinks(self, given: object, known: list[str], place: Place) -> None:
+    def _check_sinks(self, given: object, known: list[str], key_path: KeyPath) -> None:
         for sink in cast("list[object]", given) if isinstance(given, list) else []:
             if isinstance(sink, str) and sink not in known:
-                self._faults.add(place, f"names {shown(sink)}, which is no sink", did_you_mean(sink, known))
+                self._faults.add(
+                    key_path, f"names {shown(sink)}, which is no sink", did_you_mean(sink, known)
+                )
 
-    def _check_verdicts(self, given: object, place: Place) -> None:
+    def _check_verdicts(self, given: object, key_path: KeyPath) -> None:
         for name in cast("list[object]", given) if isinstance(given, list) else []:
             if not isinstance(name, str):
                 continue
             if name not in VERDICTS:
                 self._faults.add(
-                    place, f"names {shown(name)}, which is no verdict", did_you_mean(name, VERDICTS)
+                    key_path, f"names {shown(name)}, which is no verdict", did_you_mean(name, VERDICTS)
                 )
             elif VERDICTS[name].accepting is Accepting.NEVER:
                 self._faults.add(
-                    place,
+                    key_path,
                     f"names {shown(name)}: {Accepting.NEVER}",
                     "leave it out here, and change the query",
                 )
 
-    def _query(self, given: Mapping[str, object], feed: Place) -> str | None:
+    def _query(self, given: Mapping[str, object], feed: KeyPath) -> str | None:
         """Return the SELECT of a feed; None after a fault."""
         path, text = given.get("query"), given.get("query_text")
         if path is not None and text is not None:
@@ -284,50 +286,54 @@ class _Loading:
             hint = "name the file that holds the feed's SELECT, or set query_text to the SELECT itself"
             self._faults.add((*feed, "query"), "is missing", hint)
             return None
-        place = (*feed, "query" if text is None else "query_text")
+        key_path = (*feed, "query" if text is None else "query_text")
         told = ""
         if text is None:
-            told, text = f"is {shown(path)}, which ", self._query_file(path, place)
+            told, text = f"is {shown(path)}, which ", self._query_file(path, key_path)
         if not isinstance(text, str):
             return None  # the fault is added already, or pydantic adds it
         if not _COMMENT.sub("", text).strip():
-            self._faults.add(place, f"{told}holds no query", "write one SELECT into it")
+            self._faults.add(key_path, f"{told}holds no query", "write one SELECT into it")
         return text
 
-    def _query_file(self, path: object, place: Place) -> str | None:
+    def _query_file(self, path: object, key_path: KeyPath) -> str | None:
         if not isinstance(path, str):
             return None  # pydantic reports it: not a path
         given, file = shown(path), self._folder / path
         try:
             return file.read_bytes().decode("utf-8-sig")
         except FileNotFoundError:
-            self._faults.add(place, f"is {given}, which does not exist", f"write the feed's SELECT to {file}")
+            self._faults.add(
+                key_path, f"is {given}, which does not exist", f"write the feed's SELECT to {file}"
+            )
         except UnicodeDecodeError:
-            self._faults.add(place, f"is {given}, which is not UTF-8", "save the file as UTF-8")
+            self._faults.add(key_path, f"is {given}, which is not UTF-8", "save the file as UTF-8")
         except OSError as error:
-            self._faults.add(place, f"is {given}, which can't be read: {error.strerror or error}")
+            self._faults.add(key_path, f"is {given}, which can't be read: {error.strerror or error}")
         return None
 
     def _check_feed_names(self) -> None:
         names = self._sections.names("feeds")
         seen: dict[str, str] = {}
         for name in names:
-            place = ("feeds", name)
+            key_path = ("feeds", name)
             first = seen.setdefault(name.lower(), name)
             if first != name:
                 self._faults.add(
-                    place,
+                    key_path,
                     f"differs from {shown(first)} by small and capital letters only",
                     "rename one: variables CDC_FEEDS_…, and files on some systems, would mean both",
                 )
             if not FEED_NAME.fullmatch(name):
                 self._faults.add(
-                    place,
+                    key_path,
                     f"{shown(name)} can't be the name of a feed",
                     "a small letter, then at most 39 letters, digits and _ (a table is named after it)",
                 )
             elif name == "state":
-                self._faults.add(place, "is a name that cdc-daemon uses itself", "the table cdc.feed_state")
+                self._faults.add(
+                    key_path, "is a name that cdc-daemon uses itself", "the table cdc.feed_state"
+                )
             for other in names:
                 # cdc.feed_<name> must not have the name of cdc.feed_<other>_log or of its segments, sequence
                 # or indexes; cdc.backlog_<name> must not have that of the sequence of cdc.backlog_<other>.
@@ -338,23 +344,25 @@ class _Loading:
                     f"{other}_refresh_at",
                 }:
                     self._faults.add(
-                        place, f"would share a table's name with feed {shown(other)}", "rename one of the two"
+                        key_path,
+                        f"would share a table's name with feed {shown(other)}",
+                        "rename one of the two",
                     )
 
     def _check_sink_names(self) -> None:
         seen: dict[str, str] = {}
         for name in self._sections.names("sinks"):
-            place = ("sinks", name)
+            key_path = ("sinks", name)
             if not SINK_NAME.fullmatch(name):
                 self._faults.add(
-                    place,
+                    key_path,
                     f"{shown(name)} can't be the name of a sink",
                     "a small letter, then at most 39 small letters, digits, - and _",
                 )
             other = seen.setdefault(name.replace("-", "_"), name)
             if other != name:
                 self._faults.add(
-                    place,
+                    key_path,
                     f"differs from {shown(other)} by - and _ only",
                     "rename one: variables CDC_SINKS_… would mean both",
                 )

@@ -281,7 +281,7 @@ class FeedSettings(Section):
     # Not a setting: the SELECT. It is read once, so that a later edit of the file needs a reload.
     text: str = Field(default="", repr=False, json_schema_extra=NOT_SETTABLE)
     # Not a setting: the file, or the setting that holds the SELECT. Messages begin with it.
-    place: Path = Field(default=Path(), json_schema_extra=NOT_SETTABLE)
+    query_location: Path = Field(default=Path(), json_schema_extra=NOT_SETTABLE)
     key: SomeNames = Field(description="Output columns that identify a document.")
     entity: SomeNames = Field(
         default_factory=_key_of,
@@ -346,5 +346,6 @@ class Settings(Section):
     def effective(self) -> dict[str, Any]:
         """All values in force, ready for JSON, with secrets hidden and without the queries' text."""
         return self.model_dump(
-            mode="json", exclude={"file": True, "feeds": {"__all__": {"text", "query_text", "place"}}}
+            mode="json",
+            exclude={"file": True, "feeds": {"__all__": {"text", "query_text", "query_location"}}},
         )

@@ -40,14 +40,14 @@ def named_files(path: Path, environ: Mapping[str, str] = os.environ) -> NamedFil
     if faults.found:
         raise ConfigurationError(faults.found)
     secrets, queries = dict[str, None](), dict[str, None]()
-    for place, table in sections.tables.items():
+    for key_path, table in sections.tables.items():
         for key, value in table.items():
             if not isinstance(value, str):
                 continue  # reported by a command that reads the settings
-            known = sections.model(place).model_fields
+            known = sections.model(key_path).model_fields
             is_private = key in known and known[key].json_schema_extra == PRIVATE_FILE
             if is_private or (key.endswith(FILE_ENDING) and key not in known):
                 secrets[value] = None
-            elif place[0] == "feeds" and key == "query":
+            elif key_path[0] == "feeds" and key == "query":
                 queries[value] = None
     return NamedFiles(tuple(secrets), tuple(queries))

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from cdc_daemon.errors import UnknownSinkKind
 from cdc_daemon.settings.canary import CanarySettings
-from cdc_daemon.settings.faults import Faults, Place, did_you_mean, shown
+from cdc_daemon.settings.faults import Faults, KeyPath, did_you_mean, shown
 from cdc_daemon.settings.http import WebSettings
 from cdc_daemon.settings.log import LogSettings
 from cdc_daemon.settings.model import (
@@ -40,7 +40,7 @@ SINGLE: Mapping[str, type[BaseModel]] = {
 NAMED = ("feeds", "sinks")
 """Sections with a table for each name."""
 
-MOVED: Mapping[Place, str] = {
+MOVED: Mapping[KeyPath, str] = {
     ("daemon", "log_level"): "it is now `level` below [log]",
     ("daemon", "log_format"): "it is now `format` below [log]",
 }
@@ -59,7 +59,7 @@ class Sections:
 
     def __init__(self, tree: Mapping[str, object], faults: Faults) -> None:
         self._faults = faults
-        self.tables: dict[Place, dict[str, object]] = {(section,): {} for section in SINGLE}
+        self.tables: dict[KeyPath, dict[str, object]] = {(section,): {} for section in SINGLE}
         for section, content in tree.items():
             self._add_section(section, content)
 
@@ -84,15 +84,15 @@ class Sections:
                         f"each of {section} has a table of its own: [{section}.<name>]",
                     )
 
-    def declare(self, place: Place, table: dict[str, object]) -> None:
+    def declare(self, key_path: KeyPath, table: dict[str, object]) -> None:
         """Add the table of a feed or sink that the file does not have."""
-        self.tables[place] = table
+        self.tables[key_path] = table
 
     def names(self, section: str) -> list[str]:
         """Return the names that `feeds` or `sinks` declares, in the order of the file."""
-        return [place[1] for place in self.tables if place[0] == section and len(place) > 1]
+        return [key_path[1] for key_path in self.tables if key_path[0] == section and len(key_path) > 1]
 
-    def model(self, table: Place) -> type[BaseModel]:
+    def model(self, table: KeyPath) -> type[BaseModel]:
         """Return the model that validates a table: for a sink of an unknown kind, `SinkSettings`."""
         if table[0] in SINGLE:
             return SINGLE[table[0]]
@@ -103,18 +103,18 @@ class Sections:
         except UnknownSinkKind:  # reported when the table itself is validated
             return SinkSettings
 
-    def settable_places(self) -> Iterator[Place]:
-        """Yield every place that can have a value."""
+    def settable_keys(self) -> Iterator[KeyPath]:
+        """Yield every key that can have a value."""
         for table in self.tables:
             for field in keys(self.model(table)):
                 yield *table, field
 
-    def annotation(self, place: Place) -> Any:
-        """Return the type of the field at a place; `str` for the file of a secret."""
-        field = self.model(place[:-1]).model_fields.get(place[-1])
+    def annotation(self, key_path: KeyPath) -> Any:
+        """Return the type of the field of a key; `str` for the file of a secret."""
+        field = self.model(key_path[:-1]).model_fields.get(key_path[-1])
         return field.annotation if field else str
 
-    def put(self, place: Place, value: object, *, origin: str) -> None:
+    def put(self, key_path: KeyPath, value: object, *, origin: str) -> None:
         """Set a value, overriding that of an earlier layer.
 
         A secret and its file are two forms of one setting. The later layer wins, whichever form it uses.
@@ -122,13 +122,13 @@ class Sections:
         Args:
             origin: name of the variable or option, for messages.
         """
-        table, field = self.tables[place[:-1]], place[-1]
+        table, field = self.tables[key_path[:-1]], key_path[-1]
         other = field.removesuffix(FILE_ENDING) if field.endswith(FILE_ENDING) else field + FILE_ENDING
-        known = keys(self.model(place[:-1]))
-        if other in known and (*place[:-1], other) not in self._faults.origins:
+        known = keys(self.model(key_path[:-1]))
+        if other in known and (*key_path[:-1], other) not in self._faults.origins:
             table.pop(other, None)
         table[field] = value
-        self._faults.origins[place] = origin
+        self._faults.origins[key_path] = origin
 
 
 def keys(model: type[BaseModel]) -> list[str]:

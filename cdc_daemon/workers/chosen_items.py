@@ -161,10 +161,12 @@ def page_of_items(
         limit: largest number of items.
 
     Raises:
-        UnusableValue: `after` is no place.
+        UnusableValue: `after` is no position.
     """
-    place = _place(after)
-    rows = connection.execute(_chosen("page"), {**choice.parameters, **place, "limit": limit + 1}).fetchall()
+    position = _position(after)
+    rows = connection.execute(
+        _chosen("page"), {**choice.parameters, **position, "limit": limit + 1}
+    ).fetchall()
     found = [
         ListedItem(ItemId(sink, feed, digest), FailedItem(sink, feed, *rest))
         for digest, sink, feed, *rest in rows[:limit]
@@ -226,7 +228,7 @@ def _chosen(name: str) -> sql.Composed:
     return statement(f"failed_item.{name}", chosen=statement("failed_item.chosen"))
 
 
-def _place(after: str | None) -> dict[str, object]:
+def _position(after: str | None) -> dict[str, object]:
     moment: datetime | None = None
     sink = feed = digest = None
     if after is not None:
@@ -235,6 +237,6 @@ def _place(after: str | None) -> dict[str, object]:
             moment, digest = datetime.fromisoformat(told), bytes.fromhex(digest).hex()
         except (ValueError, TypeError):
             raise UnusableValue(
-                f"{after!r} is no place in this list", where="failed items", hint="begin at its first page"
+                f"{after!r} is no position in this list", where="failed items", hint="begin at its first page"
             ) from None
     return {"before": moment, "before_sink": sink, "before_feed": feed, "before_id": digest}

@@ -18,8 +18,8 @@ def require_none(connection: Connection) -> None:
     found = connection.execute(statement("daemon.running")).fetchall()
     if found:
         shown = "; ".join(
-            f"{count} sessions of role {role} from {place}, among them pid {pid}"
-            for pid, role, place, count in found
+            f"{count} sessions of role {role} from {address}, among them pid {pid}"
+            for pid, role, address, count in found
         )
         raise InstallError(
             f"a daemon works on it ({shown})",

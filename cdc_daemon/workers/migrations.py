@@ -26,7 +26,7 @@ class Migration:
     """A migration that ran in this database.
 
     Attributes:
-        number: its place in the order; the greatest one is the version of schema cdc.
+        number: its position in the order; the greatest one is the version of schema cdc.
         name: its file, without the ending.
         version: the version of cdc-daemon that ran it; None if that version did not record it.
     """

@@ -132,7 +132,7 @@ def plan_feed(connection: Connection, settings: Settings, name: str) -> FeedPlan
         if error.at is None:
             raise
         line, column = error.at
-        where = f"{feed.place}:{line}:{column}"
+        where = f"{feed.query_location}:{line}:{column}"
         raise FeedError(error.what, where=where, hint=error.hint, at=error.at) from error
     require_undistributed(connection, name, [table.oid for table in catalogue.tables.values()])
     analysis = cross_check(_analysed(query, catalogue), catalogue.dependencies)
@@ -192,7 +192,7 @@ def location_of(query: Path, verdict: Verdict) -> str:
 def _refuse(feed: FeedSettings, verdicts: Iterable[Verdict]) -> None:
     refused = [verdict for verdict in verdicts if verdict.refusal]
     if refused:
-        raise QueryRefused(feed.place, refused)
+        raise QueryRefused(feed.query_location, refused)
 
 
 def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
@@ -214,7 +214,7 @@ def _check_columns(feed: FeedSettings, definition: FeedDefinition) -> None:
     if type_ != "timestamp with time zone":
         raise FeedError(
             f"{REFRESH_AT} is a {type_}, which is another moment in each time zone",
-            where=str(feed.place),
+            where=str(feed.query_location),
             hint=f"say where: (…)::timestamp AT TIME ZONE 'Europe/Berlin' AS {REFRESH_AT}",
         )
     for name in feed.hash_exclude:

@@ -67,7 +67,7 @@ def test_its_twin_tells_the_figures_of_each_span(serve: Serve, span: str, steps:
     assert sum(sample["changed"] for sample in history["samples"]) == 5
     assert sum(sample["delivered"] for sample in history["deliveries"]["file"]) == 5
     assert answer["feed"]["rows"] == 5
-    assert answer["plan"]["places"][0]["routes"][0]["kind"] == "direct"
+    assert answer["plan"]["occurrences"][0]["routes"][0]["kind"] == "direct"
     assert answer["resyncs"][-1]["reason"] == "first sync"
 
 

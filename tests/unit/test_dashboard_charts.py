@@ -47,7 +47,7 @@ def test_an_axis_of_amounts_has_round_ticks(greatest: float, ticks: tuple[float,
 
 def test_an_axis_of_durations_spans_milliseconds_to_hours() -> None:
     assert durations([0.02, 30.0]).ticks == (0.01, 0.1, 1.0, 10.0, 60.0)
-    assert durations([0.02, 30.0]).place(0.01) == 0.0
+    assert durations([0.02, 30.0]).fraction(0.01) == 0.0
     assert durations([1.0]).ticks == (1.0, 10.0)
     assert durations([7200.0 * 20]).ticks == (3600.0, 36_000.0)
     assert len(durations([0.0001]).ticks) == 2

@@ -56,7 +56,7 @@ def test_a_feed_of_variables_may_have_its_query_in_a_file(
         {"CDC_DATABASE_DSN": "dbname=x", "CDC_FEEDS_A_QUERY": "products.sql", "CDC_FEEDS_A_KEY": "sku"},
     )
     assert settings.feeds["a"].text == "SELECT 1 AS sku"
-    assert settings.feeds["a"].place == tmp_path / "products.sql"
+    assert settings.feeds["a"].query_location == tmp_path / "products.sql"
 
 
 def test_secrets_of_variables_may_be_in_files(tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_silent_until_it_does() -> None:
     assert made.silent() == []
     now = 10.5
     assert made.silent() == ["scripted"]
-    made._heartbeat(made._posts[0], started=0.0)
+    made._heartbeat(made._states[0], started=0.0)
     assert made.silent() == []
 
 

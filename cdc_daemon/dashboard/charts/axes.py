@@ -24,7 +24,7 @@ class Axis:
     ticks: Sequence[float]
     logarithmic: bool = False
 
-    def place(self, value: float) -> float:
+    def fraction(self, value: float) -> float:
         """Return where a value stands: 0.0 at the least tick, 1.0 at the greatest."""
         least, greatest = self.ticks[0], self.ticks[-1]
         value = min(max(value, least), greatest)

@@ -148,7 +148,7 @@ def _summary(chart: TimeChart) -> str:
 def _grid(chart: TimeChart, axis: Axis) -> Markup:
     lines: list[Markup] = []
     for tick in axis.ticks:
-        y = TOP + PLOT_HEIGHT * (1 - axis.place(tick))
+        y = TOP + PLOT_HEIGHT * (1 - axis.fraction(tick))
         lines.append(element("path", d=f"M{number(LEFT)} {number(y)}h{number(PLOT_WIDTH)}"))
         lines.append(element("text", chart.show(tick), x=LEFT - 6, y=y + 4, text_anchor="end"))
     for n, (moment, words) in enumerate(axes.moments(chart.start, chart.end)):
@@ -211,7 +211,7 @@ def _band(chart: TimeChart, axis: Axis, low: Sequence[float | None], high: Seque
     for start, run in _runs(both):
         pieces.append(_steps(chart, axis, [upper for _, upper in run], start))
         for n in reversed(range(len(run))):
-            y = number(PLOT_HEIGHT * (1 - axis.place(run[n][0])))
+            y = number(PLOT_HEIGHT * (1 - axis.fraction(run[n][0])))
             pieces.append(f"V{y}H{number(_x(chart, start + n))}")
         pieces.append("Z")
     return "".join(pieces)
@@ -219,7 +219,7 @@ def _band(chart: TimeChart, axis: Axis, low: Sequence[float | None], high: Seque
 
 def _steps(chart: TimeChart, axis: Axis, run: Sequence[float], start: int) -> str:
     """Return a line in steps: a sample holds for its whole width, so that a lone one is seen as well."""
-    ys = [number(PLOT_HEIGHT * (1 - axis.place(value))) for value in run]
+    ys = [number(PLOT_HEIGHT * (1 - axis.fraction(value))) for value in run]
     path = f"M{number(_x(chart, start))} {ys[0]}"
     for n, y in enumerate(ys):
         path += ("" if n == 0 or y == ys[n - 1] else f"V{y}") + f"H{number(_x(chart, start + n + 1))}"

@@ -18,7 +18,7 @@ class Piece:
 
     Attributes:
         note: what is said of it; None for the text around.
-        tone: `busy` for a place that is read, `held` for a warning, `bad` for a refusal.
+        tone: `busy` for a occurrence that is read, `held` for a warning, `bad` for a refusal.
     """
 
     text: str
@@ -29,9 +29,12 @@ class Piece:
 def marked_query(plan: PlannedFeed) -> list[list[Piece]]:
     """Return the lines of the query, in pieces; those that are read, and those of verdicts, have notes."""
     notes: dict[tuple[int, int], tuple[str, str]] = {}
-    for place in plan.places:
-        if place.line and place.column:
-            notes[place.line, place.column] = ("busy", f"reads {place.table}: {place.kind}; {place.reach}")
+    for occurrence in plan.occurrences:
+        if occurrence.line and occurrence.column:
+            notes[occurrence.line, occurrence.column] = (
+                "busy",
+                f"reads {occurrence.table}: {occurrence.kind}; {occurrence.reach}",
+            )
     for verdict in plan.verdicts:
         if verdict.line and verdict.column:
             tone = {"refused": "bad", "accepted": "busy"}.get(verdict.level, "held")
