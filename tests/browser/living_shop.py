@@ -67,7 +67,11 @@ INSERT INTO listing SELECT n, 'L' || n FROM generate_series(1, 20) AS n;
 INSERT INTO page SELECT n, '/page/' || n FROM generate_series(1, {PAGES}) AS n;
 CREATE FUNCTION paced(url text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objid = {_LOCK}) THEN
+    -- Other tests use this lock in their own databases of the same server.
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_database AS d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND l.objid = {_LOCK} AND d.datname = pg_catalog.current_database()
+    ) THEN
         PERFORM pg_catalog.pg_sleep({PAGE_SECONDS});
     END IF;
     RETURN url;

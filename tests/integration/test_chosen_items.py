@@ -135,6 +135,6 @@ def test_the_counts_tell_what_waits_for_a_person(session: Connection) -> None:
 
 
 @pytest.mark.parametrize("after", ["", "x", "[1]", '["2026-01-01", "a", "b", "zz"]', "[1, 2, 3, 4]"])
-def test_a_place_that_is_none_is_refused(session: Connection, after: str) -> None:
-    with pytest.raises(CdcError, match="is no place in this list"):
+def test_a_position_that_is_none_is_refused(session: Connection, after: str) -> None:
+    with pytest.raises(CdcError, match="is no position in this list"):
         page_of_items(session, EVERY, after=after)
