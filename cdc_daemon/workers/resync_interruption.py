@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -24,7 +25,9 @@ from cdc_daemon.workers.left_out import empty, next_span
 
 log = get_logger()
 
-PAUSE_SECONDS = 0.05
+WAIT_MILLISECONDS = "1000"
+"""How long one statement waits for a feed's state row. It is repeated, so a request to stop is heard."""
+
 PATIENCE_SECONDS = 60.0
 """How long to wait for the feed's state row, which a daemon locks for each pass."""
 
@@ -105,19 +108,20 @@ class ResyncInterruption:
     ) -> Sequence[Interrupted]:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and not stop.is_set():
-            with self._connection.transaction():
+            with suppress(psycopg.errors.LockNotAvailable), self._connection.transaction():
+                self._connection.execute(statement("ddl.lock_timeout"), {"milliseconds": WAIT_MILLISECONDS})
                 row = self._connection.execute(statement("resync.lock_feed"), {"feed": self._feed}).fetchone()
-                if row is not None:
-                    done = act(row[0])
-                    if not done:
-                        raise self._nothing(name)
-                    self._move_on(*row)
-                    told = ", ".join(
-                        f"resync {each.number}: {each.done} of {each.entities} entities" for each in done
-                    )
-                    recorded.record(self._connection, told)
-                    return done
-            stop.wait(PAUSE_SECONDS)
+                if row is None:
+                    break
+                done = act(row[0])
+                if not done:
+                    raise self._nothing(name)
+                self._move_on(*row)
+                told = ", ".join(
+                    f"resync {each.number}: {each.done} of {each.entities} entities" for each in done
+                )
+                recorded.record(self._connection, told)
+                return done
         raise FeedError(
             "could not be locked within a minute: another process holds it, or it is not installed",
             where=f"feed {self._feed}",

@@ -1,6 +1,8 @@
 -- name: lock_feed
--- Locks a feed's state row as a pass does. No row: a pass holds it, or the feed is not installed.
-SELECT f.backlog_position, f.backlog_end FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE SKIP LOCKED
+-- Locks a feed's state row as a pass does, after the pass that holds it. No row: the feed is not installed.
+-- Naive: SKIP LOCKED, again and again. Passes of a large resync follow each other within milliseconds, so a try would
+-- hardly ever come between two of them. A waiting session is woken when the pass ends.
+SELECT f.backlog_position, f.backlog_end FROM cdc.feed_state AS f WHERE f.feed = %(feed)s FOR UPDATE
 
 -- name: left_out
 -- Ranges of the backlog above a position that chunks leave out, because their resyncs are paused or cancelled.
