@@ -177,13 +177,15 @@ def test_systemd_hears_of_a_reload_and_the_server_starts_anew(command: Command) 
         listening = "[http]\nlisten = '127.0.0.1:0'\ndashboard = false\n"
         command.configure(sinks=FILE_SINK + listening)
         daemon = command.start(preexec_fn=HEEDING, env={**os.environ, "NOTIFY_SOCKET": address})
+        told: list[str] = []
+        while "READY=1" not in told:  # a reload may not overtake the start
+            told += notified.recv(4096).decode().splitlines()
         daemon.await_event("http_started")
         command.configure(sinks=FILE_SINK.replace("out/", "elsewhere/") + listening)
         at = len(daemon.events)
         assert "'http'" in str(reloaded(daemon)["replaced"])
         daemon.await_event("http_started", after=at)
         assert daemon.end() == 0
-        told: list[str] = []
         while "STOPPING=1" not in told:
             told += notified.recv(4096).decode().splitlines()
     states = [line for line in told if line in {"READY=1", "RELOADING=1", "STOPPING=1"}]
