@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from release import man
@@ -19,6 +21,8 @@ from release.notice import NOT_SHIPPED, NOTICE, packages
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+PYTHON_OF_DEBIAN_12 = "3.11.2"
 
 # The last release with an advisory, of what the daemon needs in any case.
 WITH_ADVISORY = {"click": "8.3.2", "orjson": "3.11.5", "urllib3": "2.6.3"}
@@ -55,6 +59,19 @@ def test_what_was_tested_is_what_is_accepted() -> None:
     pins = _pins()
     for requirement in _requirements():
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+
+
+def test_what_was_tested_runs_on_the_python_of_debian_12() -> None:
+    # A package that demands 3.11.5 can't be installed there, and pip tells no reason.
+    refusing = {}
+    for name in _pins():
+        try:
+            demanded = metadata(name)["Requires-Python"]
+        except PackageNotFoundError:  # of an extra that the tests do not install
+            continue
+        if demanded and not SpecifierSet(demanded).contains(PYTHON_OF_DEBIAN_12):
+            refusing[name] = demanded
+    assert refusing == {}
 
 
 @pytest.mark.parametrize(("name", "version"), WITH_ADVISORY.items())
