@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cache
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -25,6 +26,10 @@ from psycopg.generators import send
 from cdc_daemon.bounds import current_if_any
 from cdc_daemon.pg.bounded import bounded
 from cdc_daemon.pg.statements import statement
+
+if TYPE_CHECKING:
+    from psycopg._pipeline_base import PendingResult
+    from psycopg.pq.abc import PGresult
 
 DOUBT_SECONDS = 1.0
 """Seconds that an answer may take to arrive after the server has finished."""
@@ -128,7 +133,37 @@ class _SyncedPipeline(psycopg.Pipeline):
     psycopg sends a Flush after the Sync. PostgreSQL starts its timer for idle transactions when it answers
     the Sync, and stops it at the Flush without starting it again. A frozen client would then keep its locks
     for ever.
+
+    It also reports a failed statement once. The server skips the statements behind a failed one, and psycopg
+    reports each of these as "pipeline aborted". If the error arrives while a later statement is being sent,
+    it leaves the block, and psycopg would log a warning about the skipped ones at the end.
     """
+
+    # Whether an error leaves the block; None inside of the block.
+    _fails: bool | None = None
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._fails = exc_val is not None
+        try:
+            super().__exit__(exc_type, exc_val, exc_tb)
+        finally:
+            self._fails = None
+
+    def _process_results(self, queued: PendingResult, results: list[PGresult]) -> None:
+        try:
+            super()._process_results(queued, results)
+        except psycopg.errors.PipelineAborted:
+            if not self._fails:
+                raise
+        except psycopg.Error:
+            if self._fails is not None:
+                self._fails = True
+            raise
 
     def _exit_gen(self) -> PQGen[None]:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -150,6 +150,11 @@ class LivingShop(Bed):
         """Where a browser finds the daemon."""
         return f"http://127.0.0.1:{self.port}"
 
+    def other_faults(self) -> list[str]:
+        """Warnings and errors in the daemon's log that none of the shop's troubles makes."""
+        events = list(self.daemon.events)
+        return [str(each) for each in events if each["level"] in _FAULTS and not _is_trouble(each)]
+
     def execute(self, *statements: str) -> None:
         """Each statement committed by itself."""
         execute(self.dsn, *statements)
@@ -163,6 +168,22 @@ class LivingShop(Bed):
         """The one value of a query."""
         ((value,),) = self.rows(query, *values)
         return value
+
+
+_FAULTS = frozenset({"warning", "error", "critical"})
+
+_TROUBLES: Mapping[str, tuple[str, object]] = {
+    "sink_failed": ("sink", "warehouse"),
+    "feed_stopped": ("feed", "listings"),
+    "entity_failed": ("entity", {"sku": "sku-5"}),
+    "record_parked": ("sink", "catalog"),
+}
+"""The event of each trouble, and a field that says that it is this one."""
+
+
+def _is_trouble(event: Mapping[str, object]) -> bool:
+    name, value = _TROUBLES.get(str(event["event"]), ("event", None))
+    return event.get(name) == value
 
 
 def _refuse_cheap(request: Request, _under_way: int) -> Script | None:

@@ -37,8 +37,11 @@ def test_the_shop_has_one_of_each_trouble(shop: LivingShop) -> None:
 
 
 @EACH
-def test_a_page_is_sound(shown: Viewer, address: str) -> None:
-    """No fault of a script, no request to another host, no markup from names; no barrier, in both themes."""
+def test_a_page_is_sound(shown: Viewer, shop: LivingShop, address: str) -> None:
+    """No fault of a script, no request to another host, no markup from names; no barrier, in both themes.
+
+    The daemon logs no warning but those about the shop's troubles.
+    """
     for look in (LIGHT, DARK):
         page = shown.open(address, look)
         assert barriers(page) == [], look
@@ -49,6 +52,7 @@ def test_a_page_is_sound(shown: Viewer, address: str) -> None:
         noted = shown.noted(look)
         assert noted.foreign == []
         assert noted.faults == []
+    assert shop.other_faults() == []
 
 
 @EACH
