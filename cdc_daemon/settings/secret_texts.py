@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -26,6 +26,9 @@ _USERS: Mapping[str, str] = {
 _SCHEMES = frozenset({"bearer", "basic", "digest", "apikey", "token", "negotiate"})
 _SHORTEST_PIECE = 4
 _SHORTEST_SEGMENT = 6
+_CONNECTION_URL = re.compile(r"\s*\w+://(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@?")
+_PARAMETER = re.compile(r"[?&](\w+)=([^&]+)")
+_IN_QUOTES = re.compile(r"[\\']")
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
@@ -35,7 +38,7 @@ def secret_texts(settings: Settings) -> Iterator[str]:
     These are the secrets themselves and their parts: the password of a URL, the words of a header.
     """
     if not settings.database.embedded:
-        yield from _of_secret(settings.database.conninfo)
+        yield from _of_connection_string(settings.database.conninfo)
     for sink in settings.sinks.values():
         yield from _of_sink(sink)
     for name in _IN_THE_ENVIRONMENT:
@@ -47,7 +50,7 @@ def _of_sink(sink: SinkSettings) -> Iterator[str]:
     for name, value in dict(cast("BaseModel", sink)).items():
         if isinstance(value, SecretStr):
             secret = value.get_secret_value()
-            yield from _of_secret(secret)
+            yield from _of_connection_string(secret) if name == "dsn" else _of_secret(secret)
             if user := getattr(sink, _USERS.get(name, ""), None):
                 yield f"{user}:{secret}"
         elif isinstance(value, dict):
@@ -63,9 +66,6 @@ def _of_secret(secret: str) -> Iterator[str]:
     if "://" in secret:
         for url in secret.split(","):
             yield from _of_url(url, is_secret=False)
-    if "=" in secret or "://" in secret:
-        yield from _of_connection_string(secret)
-    if "://" in secret or "password=" in secret:
         return
     yield secret
     for piece in secret.split():  # parts of `Bearer …`, or several secrets that are valid at the same time
@@ -75,14 +75,27 @@ def _of_secret(secret: str) -> Iterator[str]:
 
 
 def _of_connection_string(text: str) -> Iterator[str]:
+    """Yield the secret parts of a connection string. Host, user and database may be shown.
+
+    The string may spell a value in another way than libpq passes it: encoded in a URL, with backslashes
+    between quotes.
+    """
     try:
         found = conninfo_to_dict(text)
-    except psycopg.ProgrammingError:  # no connection string
+    except psycopg.ProgrammingError:  # which part is secret is unknown
+        yield text
         return
+    users = {"", str(found.get("user", ""))}
+    if url := _CONNECTION_URL.match(text):  # urlsplit refuses several hosts
+        users.add(url["user"])
+        written = {"password": url["password"] or "", **dict(_PARAMETER.findall(text))}
+    else:
+        written = {name: _IN_QUOTES.sub(r"\\\g<0>", str(value)) for name, value in found.items()}
     for name in _IN_CONNECTION_STRINGS:
-        if value := found.get(name):
-            yield str(value)
-            yield f"{found.get('user', '')}:{value}"
+        value = str(found.get(name) or "")
+        for secret in {value, quote(value, safe=""), written.get(name, "")} - {""}:
+            yield secret
+            yield from (f"{user}:{secret}" for user in users if user)
 
 
 def _of_url(url: str, *, is_secret: bool) -> Iterator[str]:

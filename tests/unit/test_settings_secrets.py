@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from cdc_daemon.errors import ConfigurationError
-from cdc_daemon.redaction import hide_passwords
+from cdc_daemon.redaction import forget, hide, hide_passwords, know
 from cdc_daemon.settings import Settings, load
 from cdc_daemon.settings.secret_texts import secret_texts
 from cdc_daemon.sinks.http import HttpSettings
@@ -52,6 +55,50 @@ def test_no_representation_of_the_settings_shows_a_secret(write: Write) -> None:
 
 def test_every_secret_is_known_to_whoever_hides_them(write: Write) -> None:
     assert set(secret_texts(load(write(CONFIGURATION), {}))) == {SECRET, f"cdc:{SECRET}"}
+
+
+@pytest.mark.parametrize("given", ["literal", "in a file", "in the environment"])
+@pytest.mark.parametrize(
+    ("dsn", "secrets"),
+    [
+        ("host=db1.test dbname=shop20261130 user=cdc", ()),
+        (
+            "host=db1.test dbname=shop20261130 user=cdc password = '1t\\'s geheim' sslmode=verify-full",
+            ("1t's geheim", "1t\\'s geheim"),
+        ),
+        ("postgresql://cdc@db1.test,[::1]:5433/shop20261130", ()),
+        (
+            "postgresql://cdc:p%40ss%2Fwort@db1.test/shop20261130?sslmode=verify-full",
+            ("p@ss/wort", "p%40ss%2Fwort"),
+        ),
+        (
+            "postgresql://db1.test/shop20261130?user=cdc&password=ge%2Bheim&sslpassword=schl%C3%BCssel&sslmode=verify-full",
+            ("ge+heim", "ge%2Bheim", "schlüssel", "schl%C3%BCssel"),
+        ),
+    ],
+)
+def test_of_a_connection_string_only_the_passwords_are_hidden(
+    write: Write, tmp_path: Path, dsn: str, secrets: tuple[str, ...], given: str
+) -> None:
+    (tmp_path / "dsn").write_text(f"{dsn}\n")
+    lines = {"literal": f"dsn = {json.dumps(dsn)}", "in a file": 'dsn_file = "dsn"', "in the environment": ""}
+    environ = {"CDC_DATABASE_DSN": dsn} if given == "in the environment" else {}
+    settings = load(write(f"[database]\n{lines[given]}\n"), environ)
+    know(secret_texts(settings))
+    try:
+        shown = hide(settings.database.shown)
+        assert all(part in shown for part in ("db1.test", "shop20261130", "cdc"))
+        for secret in secrets:
+            for text in (
+                secret,
+                f"cdc:{secret}",
+                b64encode(secret.encode()).decode(),
+                quote(secret, safe=""),
+            ):
+                assert text not in hide(f"the server said: {text}.")
+            assert secret not in shown
+    finally:
+        forget()
 
 
 @pytest.mark.parametrize(
