@@ -37,10 +37,10 @@ def audit(
 ) -> None:
     """Show the acts of persons, the latest first: who, when, with which arguments, and the outcome.
 
-    The acts are pause, resume, replay, resync, retry, discard and install, by a command or the dashboard;
-    verify (of one document) and test (of a sink) by the dashboard alone. An uninstall removes the record
-    itself, so only one that failed is shown. The daemon removes acts that are
-    older than `[history] audit_days`.
+    The acts are pause, resume, replay, resync, retry, discard, install and verify (with --repair), by a
+    command or the dashboard; verify of one document and test (of a sink) by the dashboard alone. An act that
+    failed is shown, too. An uninstall removes the record itself, so only one that failed is shown. The
+    daemon removes acts that are older than `[history] audit_days`.
 
     \b
     Examples:

@@ -18,6 +18,7 @@ from cdc_daemon.cli.terminal import echo
 from cdc_daemon.feeds.verification import Difference, Selection
 from cdc_daemon.insight.verify import Answer, verify_feed, verify_receiver
 from cdc_daemon.settings import Settings
+from cdc_daemon.workers.audit import Act, Outcome, recorded
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workers.repair import Repair
 from cdc_daemon.workers.sync import for_sync
@@ -113,6 +114,10 @@ def _verify(
     answer = Answer(name, sink, most=most)
     with ExitStack() as opened:
         connection, _ = opened.enter_context(installed_session(settings, f"verify {name}"))
+        outcome = Outcome()
+        if repair:
+            arguments = {"repair": True, "sample": selection.sample, "since": selection.since}
+            outcome = opened.enter_context(recorded(connection, Act("verify", name, sink, arguments)))
         plan = plan_feed(connection, settings, name)
         repairing = Repair(connection, settings, plan) if repair else None
         if sink is None:
@@ -132,6 +137,10 @@ def _verify(
                         if sink is None
                         else repairing.send([each.key for each in step.differences], stop)
                     )
+                outcome.text = (
+                    f"{_counted(answer.documents, 'document')}, {_counted(answer.total, 'difference')}, "
+                    f"{answer.repaired:,} repaired"
+                )
     return answer
 
 

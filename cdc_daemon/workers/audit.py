@@ -26,8 +26,8 @@ class Act:
     """An act of a person.
 
     Attributes:
-        name: `pause`, `resume`, `replay`, `resync`, `retry`, `discard`, `install`, `uninstall`; of the
-            dashboard alone `verify` (one document) and `test` (a sink).
+        name: `pause`, `resume`, `replay`, `resync`, `retry`, `discard`, `install`, `uninstall`, `verify`
+            (with `--repair`); of the dashboard alone also `verify` of one document, and `test` of a sink.
         feed, sink: what it is about; None means all.
         arguments: further arguments by name.
         web_user: the user of the dashboard; None for a command.
@@ -58,10 +58,15 @@ class Act:
             },
         )
 
-    def record_failure(self, connection: Connection, error: Exception) -> None:
-        """Record that the act failed, if the database takes the record: the error itself matters more."""
+    def record_failure(self, connection: Connection, error: BaseException, done: str = "") -> None:
+        """Record that the act failed, if the database takes the record: the error itself matters more.
+
+        Args:
+            done: what was done before.
+        """
+        told = "interrupted" if isinstance(error, KeyboardInterrupt) else first_line(error)
         with suppress(psycopg.Error):
-            self.record(connection, f"failed: {first_line(error)}")
+            self.record(connection, f"failed: {told}" + (f" (before: {done})" if done else ""))
 
 
 def script_step(feeds: Sequence[str], steps: int) -> Step:
@@ -84,12 +89,30 @@ class Outcome:
 def audited(connection: Connection, act: Act) -> Generator[Outcome]:
     """Do an act in a transaction that also records it. If the act fails, only the failure is recorded."""
     outcome = Outcome()
+    with failure_recorded(connection, act), connection.transaction():
+        yield outcome
+        act.record(connection, outcome.text)
+
+
+@contextmanager
+def recorded(connection: Connection, act: Act) -> Generator[Outcome]:
+    """Do an act of several transactions, and record it at its end, also if it fails half-way.
+
+    The outcome's text tells at every moment how much is done.
+    """
+    outcome = Outcome("")
+    with failure_recorded(connection, act, outcome):
+        yield outcome
+    act.record(connection, outcome.text)
+
+
+@contextmanager
+def failure_recorded(connection: Connection, act: Act, outcome: Outcome | None = None) -> Generator[None]:
+    """Record the act if it fails or a person interrupts it. Something else records its success."""
     try:
-        with connection.transaction():
-            yield outcome
-            act.record(connection, outcome.text)
-    except (CdcError, psycopg.Error) as error:
-        act.record_failure(connection, error)
+        yield
+    except (CdcError, psycopg.Error, KeyboardInterrupt) as error:
+        act.record_failure(connection, error, outcome.text if outcome else "")
         raise
 
 

@@ -12,7 +12,7 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.settings import Settings
-from cdc_daemon.workers.audit import Act
+from cdc_daemon.workers.audit import Act, failure_recorded
 from cdc_daemon.workers.backlog import ASKED_FOR
 from cdc_daemon.workers.planning import FeedPlan, plan_feed, plan_sources
 from cdc_daemon.workers.sync import PASSING, FeedSync, for_sync
@@ -59,8 +59,10 @@ class Resync:
         force: bool,
         web_user: str | None = None,
     ) -> None:
-        plan = plan_feed(connection, settings, feed)
-        require_identity(plan, where)
+        self._act = Act("resync", feed, arguments={"by_key": where, "force": force}, web_user=web_user)
+        with failure_recorded(connection, self._act):
+            plan = plan_feed(connection, settings, feed)
+            require_identity(plan, where)
         self._connection = connection
         self._feed = feed
         self._where = where
@@ -73,7 +75,6 @@ class Resync:
             max_pass_entities=settings.daemon.max_pass_entities,
             witness=Witness(settings.daemon.state_dir),
         )
-        self._act = Act("resync", feed, arguments={"by_key": where, "force": force}, web_user=web_user)
         self._requested: tuple[int, int] | None = None
 
     def request(self, stop: threading.Event) -> int:
@@ -88,17 +89,18 @@ class Resync:
         Raises:
             FeedError: no document has these values, or the feed has had no first sync yet.
         """
-        while self._requested is None and not stop.is_set():
-            try:
-                self._requested = self._sync.request(
-                    self._where, reason=ASKED_FOR, force=self._force, act=self._act
-                )
-            except PASSING:
-                stop.wait(PAUSE_SECONDS)
-                continue
-            if self._requested is None:
-                self._require_cursor()
-                stop.wait(PAUSE_SECONDS)
+        with failure_recorded(self._connection, self._act):
+            while self._requested is None and not stop.is_set():
+                try:
+                    self._requested = self._sync.request(
+                        self._where, reason=ASKED_FOR, force=self._force, act=self._act
+                    )
+                except PASSING:
+                    stop.wait(PAUSE_SECONDS)
+                    continue
+                if self._requested is None:
+                    self._require_cursor()
+                    stop.wait(PAUSE_SECONDS)
         if self._requested is None:
             return 0
         entities = self._requested[1]

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.errors import CdcError, FeedError
+from cdc_daemon.errors import FeedError
 from cdc_daemon.log import get_logger
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.audit import Act
+from cdc_daemon.workers.audit import Act, failure_recorded
 from cdc_daemon.workers.backlog import ASKED_FOR
 from cdc_daemon.workers.left_out import empty, next_span
 
@@ -93,11 +93,8 @@ class ResyncInterruption:
         self, name: str, act: Callable[[int], list[Interrupted]], stop: threading.Event
     ) -> Sequence[Interrupted]:
         recorded = Act("resync", self._feed, None, {name: self._number or True}, self._web_user)
-        try:
+        with failure_recorded(self._connection, recorded):
             done = self._persist(name, act, recorded, stop)
-        except (CdcError, psycopg.Error) as error:
-            recorded.record_failure(self._connection, error)
-            raise
         for each in done:
             fields = {"feed": self._feed, "resync": each.number, "done": each.done, "entities": each.entities}
             log.info("resync_interrupted", act=name, **fields)

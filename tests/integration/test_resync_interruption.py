@@ -236,3 +236,16 @@ def test_the_command_pauses_resumes_cancels_lists_and_previews(feeds: Synced) ->
     feeds.call("resync", "items", "--cancel", code=2)  # there is none
     feeds.call("resync", "items", "--pause", "--cancel", code=2)
     feeds.call("resync", "items", "--pause", "--force", code=2)
+
+
+def test_a_resync_that_fails_leaves_a_record_of_it(database: str, tmp_path: Path) -> None:
+    feeds = Synced(tmp_path, database, schema=MANY)
+    feeds.install()
+    with pytest.raises(FeedError, match="had no first sync yet"):
+        request(feeds)
+    with pytest.raises(FeedError, match="neither a key nor an entity column"):
+        request(feeds, where={"note": "x"})
+    with feeds.session() as session:
+        outcomes = [each.outcome for each in read_acts(session, act="resync", feed="items")]
+    assert ["neither a key" in outcomes[0], "had no first sync" in outcomes[1]] == [True, True]
+    assert all(outcome.startswith("failed: ") for outcome in outcomes)

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from cdc_daemon.cli import main
+from cdc_daemon.insight.audit import read_acts
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
@@ -104,6 +105,23 @@ def test_rows_of_the_stored_feed_that_somebody_changed_are_found_and_repaired(fe
     assert sent[99]["op"] == "delete"
     assert sent[3]["data"]["code"] == "c3"
     assert set(sent) >= {1, 3, 4, 5, 6, 99}
+
+
+def test_a_repair_leaves_a_record_of_what_it_did_and_one_of_its_failure(feeds: Synced) -> None:
+    execute(feeds.dsn, "UPDATE cdc.feed_items SET deleted = true, document = NULL, hash = NULL WHERE id = 1")
+    verify(feeds, "items", code=1)
+    verify(feeds, "items", "--repair", code=1)
+    execute(feeds.dsn, "ALTER TABLE item RENAME price TO amount")
+    done = CliRunner().invoke(main, ["--config", str(feeds.config), "verify", "items", "--repair"])
+    assert done.exit_code == 2
+    with feeds.session() as session:
+        failed, repaired = read_acts(session, act="verify")
+    assert (repaired.feed, repaired.arguments["repair"]) == ("items", True)
+    assert repaired.outcome == "40 documents, 1 difference, 1 repaired"
+    assert failed.outcome.startswith("failed: ")
+    assert "price" in failed.outcome
+    assert failed.role
+    assert failed.os_user
 
 
 def test_a_change_that_no_trigger_told_is_found_and_repaired(feeds: Synced) -> None:
