@@ -9,6 +9,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.database import database
 from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.insight.recent_log import LogPlace
 from cdc_daemon.pg.pool import Pool
 from cdc_daemon.pg.session import as_opened, connect
 from cdc_daemon.settings import Settings
@@ -43,8 +45,24 @@ MOST_SESSIONS = 4
     "--listen", metavar="HOST:PORT", help=f"Address. Default: `listen` below [http], else {LISTEN}."
 )
 @click.option("--actions", is_flag=True, help="Let everybody act. Only on a loopback address without users.")
+@click.option(
+    "--log-file", type=click.Path(path_type=Path), help="Show the log from this file. Default: the journal."
+)
+@click.option(
+    "--log-unit", metavar="UNIT", help="Only the log of this unit of systemd. Default: every cdc-daemon."
+)
+@click.option(
+    "--log-namespace", metavar="NAME", help="Namespace of the journal, if the unit has one (LogNamespace=)."
+)
 @click.pass_context
-def dashboard(context: click.Context, listen: str | None, actions: bool) -> None:
+def dashboard(
+    context: click.Context,
+    listen: str | None,
+    actions: bool,
+    log_file: Path | None,
+    log_unit: str | None,
+    log_namespace: str | None,
+) -> None:
     """Serve the dashboard until Ctrl-C. It needs the database only; the daemon need not run.
 
     A running daemon serves the same dashboard at the address that `listen` below [http] names.
@@ -53,6 +71,7 @@ def dashboard(context: click.Context, listen: str | None, actions: bool) -> None
     Examples:
       cdc-daemon dashboard
       cdc-daemon dashboard --listen 127.0.0.1:8080 --actions
+      cdc-daemon dashboard --log-file /var/log/cdc-daemon.log
       cdc-daemon dashboard user add anna --documents --actions
     """
     if context.invoked_subcommand is not None:
@@ -62,7 +81,7 @@ def dashboard(context: click.Context, listen: str | None, actions: bool) -> None
     overrides["http.listen"] = listen or configured or LISTEN
     if actions:
         overrides["http.actions"] = True
-    _serve(invocation().settings(overrides=overrides))
+    _serve(invocation().settings(overrides=overrides), LogPlace(log_file, log_unit, log_namespace))
 
 
 @dashboard.group(short_help="Keep the file of the users who may log in.")
@@ -144,7 +163,7 @@ def _users() -> UsersFile:
     return UsersFile(path)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, log: LogPlace) -> None:
     """Serve until SIGINT or SIGTERM."""
     require_extra()
     from cdc_daemon.dashboard.access.guard import require_usable  # noqa: PLC0415 # of an extra
@@ -157,7 +176,7 @@ def _serve(settings: Settings) -> None:
         )
         server = WebServer(
             settings.http.address,
-            partial(application_alone, settings, partial(pool.session, "dashboard", as_opened)),
+            partial(application_alone, settings, partial(pool.session, "dashboard", as_opened), log),
             tls=settings.http.tls,
             bound=lambda url: echo(f"The dashboard is at {url} (Ctrl-C ends it)."),
         )

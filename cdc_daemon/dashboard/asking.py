@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cdc_daemon.dashboard.access.viewer import Right, Viewer
 from cdc_daemon.dashboard.definitions import Action, Asked, Done, Forbidden, View
 from cdc_daemon.dashboard.questions import parsed
+from cdc_daemon.insight.recent_log import LogPlace
 from cdc_daemon.insight.status import Objects
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
@@ -22,11 +23,13 @@ class Sources:
     Attributes:
         session: opens a session for one question.
         objects: the plans of the feeds, and how installed objects differ from them; at most a minute old.
+        log: where the log is if this process is no daemon.
     """
 
     settings: Settings
     session: Callable[[], AbstractContextManager[Connection]]
     objects: Callable[[], Objects]
+    log: LogPlace = field(default_factory=LogPlace)
 
     def read(self, view: View, viewer: Viewer, given: Mapping[str, object]) -> tuple[Any, Any]:
         """Return the question that the given values make, and the answer of a view.
@@ -53,7 +56,7 @@ class Sources:
             return action.function(self._asked(connection, viewer), question)
 
     def _asked(self, connection: Connection, viewer: Viewer) -> Asked:
-        return Asked(connection, self.settings, self.objects, viewer)
+        return Asked(connection, self.settings, self.objects, viewer, self.log)
 
 
 def require(needed: frozenset[Right], viewer: Viewer) -> None:

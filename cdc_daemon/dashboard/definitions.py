@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from cdc_daemon.dashboard.access.viewer import Right, Viewer
 from cdc_daemon.errors import CdcError
+from cdc_daemon.insight.recent_log import LogPlace
 from cdc_daemon.insight.status import Objects
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.settings import Settings
@@ -37,12 +38,14 @@ class Asked:
         connection: a session on which each statement is its own transaction.
         objects: the plans of the feeds, and how installed objects differ from them; at most a minute old.
         viewer: the person who asks.
+        log: where the log is if this process is no daemon.
     """
 
     connection: Connection
     settings: Settings
     objects: Callable[[], Objects]
     viewer: Viewer
+    log: LogPlace = field(default_factory=LogPlace)
 
     def require_feed(self, name: str) -> None:
         """Check that a feed is configured.

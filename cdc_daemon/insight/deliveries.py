@@ -23,12 +23,14 @@ class Lease:
 
     Attributes:
         daemon, host, pid: of the process; None if it does not describe itself, as `run --once`.
+        retries: whether failed items are due, which it sends again.
     """
 
     until: datetime
     daemon: str | None = None
     host: str | None = None
     pid: int | None = None
+    retries: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Delivery:
 
     Attributes:
         state: `paused`, `failing`, `full snapshot`, `delivering`, `waiting`, `up to date` or `not begun`.
-        in_flight: whether a page may be on its way now. It is at most one, of the sink's batches.
+        in_flight: whether a page, or a failed item, may be on its way now. It is at most one page, of the
+            sink's batches.
         lease: who delivers; None if nobody holds the right now.
         hour: its work in the last hour.
     """
@@ -92,10 +95,8 @@ def read_deliveries(
     """
     pauses = control.pauses(connection)
     leases = {
-        feed: Lease(until, daemon, host, pid)
-        for feed, _, until, daemon, host, pid in connection.execute(
-            statement("sink_state.leases"), {"sink": sink}
-        )
+        feed: Lease(*lease)
+        for feed, *lease in connection.execute(statement("sink_state.leases"), {"sink": sink})
     }
     work = _work(connection, sink)
     known = {feed for name, feed in connection.execute(statement("sink_state.deliveries")) if name == sink}
@@ -103,8 +104,9 @@ def read_deliveries(
     for feed in feeds:
         (status,) = read_sinks(connection, feed, [sink], definitions.get(feed), pauses)
         lease = leases.get(feed)
+        can_send = lease is not None and not status.paused and status.failure is None
         behind = bool(status.undelivered) or status.snapshot
-        in_flight = behind and lease is not None and not status.paused and status.failure is None
+        in_flight = can_send and (behind or (lease is not None and lease.retries))
         found.append(
             Delivery(
                 feed,

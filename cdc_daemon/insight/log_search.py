@@ -84,12 +84,17 @@ def events_of(lines: Iterable[bytes | str]) -> Iterator[Event]:
 
 
 def in_file(
-    path: Path, *, follow: bool = False, pause: Callable[[float], object] = time.sleep
+    path: Path,
+    *,
+    follow: bool = False,
+    newest_bytes: int | None = None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Iterator[Event]:
     """Yield the events of a file.
 
     Args:
         follow: go on when the file grows, and with the new file when it is replaced (logrotate).
+        newest_bytes: begin at the first line within so many bytes of the end.
         pause: waits for so many seconds.
 
     Raises:
@@ -98,6 +103,9 @@ def in_file(
     try:
         while True:
             with path.open("rb") as file:
+                if newest_bytes is not None and path.stat().st_size > newest_bytes:
+                    file.seek(-newest_bytes, os.SEEK_END)
+                    file.readline()  # a part of a line
                 yield from events_of(file)
                 if not follow:
                     return

@@ -1,19 +1,38 @@
-"""The newest events of the log, for a page: from this process if it is a daemon, else from the journal."""
+"""The newest events of the log, for a page: from this process if it is a daemon, else from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from cdc_daemon import log
 from cdc_daemon.errors import CdcError
-from cdc_daemon.insight.log_search import Event, Search, events_of, in_journal
+from cdc_daemon.insight.log_search import Event, Search, events_of, in_file, in_journal
 
-Source = Literal["process", "journal", "none"]
+Source = Literal["process", "journal", "file", "none"]
 
 MOST_ENTRIES = 5_000
 """How many of the newest entries of the journal are looked at."""
+
+MOST_BYTES = 4 << 20
+"""How much of the end of a file is looked at."""
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """Where a process that is no daemon finds the log of daemons.
+
+    Attributes:
+        file: a file; None: the journal of this machine.
+        unit: only this unit of the journal; None: every cdc-daemon.
+        namespace: of the journal, if the unit has one (LogNamespace=).
+    """
+
+    file: Path | None = None
+    unit: str | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,7 @@ class RecentLog:
     Attributes:
         events: the newest first.
         source: `process` (the memory of this process, which is a daemon), `journal` (every daemon of this
-            machine that writes there), or `none`.
+            machine that writes there), `file`, or `none`.
         looked_at: how many events were looked at.
         dropped: how many older events this process has had and keeps no longer.
         failure: why there is no source.
@@ -36,10 +55,11 @@ class RecentLog:
     failure: str | None = None
 
 
-def recent_log(search: Search, *, limit: int = 200) -> RecentLog:
+def recent_log(search: Search, place: LogPlace = LogPlace(), *, limit: int = 200) -> RecentLog:
     """Return the newest events.
 
     Args:
+        place: where to look if this process is no daemon.
         limit: largest number of events.
     """
     kept = log.recent_lines()
@@ -47,9 +67,16 @@ def recent_log(search: Search, *, limit: int = 200) -> RecentLog:
         lines = kept.lines()
         found = [event for event in events_of(lines) if search.finds(event)]
         return RecentLog(found[: -limit - 1 : -1], "process", len(lines), kept.dropped)
+    source: Source = "file" if place.file else "journal"
     try:
-        entries = list(in_journal(search, newest=MOST_ENTRIES))
+        entries = list(_entries(search, place))
     except CdcError as error:
-        return RecentLog((), "none", failure=error.what)
+        return RecentLog((), "none", failure=str(error))
     found = [event for event in entries if search.finds(event)]
-    return RecentLog(found[: -limit - 1 : -1], "journal", len(entries))
+    return RecentLog(found[: -limit - 1 : -1], source, len(entries))
+
+
+def _entries(search: Search, place: LogPlace) -> Iterable[Event]:
+    if place.file:
+        return in_file(place.file, newest_bytes=MOST_BYTES)
+    return in_journal(search, unit=place.unit, namespace=place.namespace, newest=MOST_ENTRIES)

@@ -188,8 +188,11 @@ FROM cdc.feed_state AS f
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND f.feed = s.feed AND NOT s.snapshot AND NOT s.snapshot_wanted
 
 -- name: leases
--- Which process may deliver each feed to a sink now, and until when. A daemon describes itself in cdc.daemon.
-SELECT s.feed, s.leased_by, s.leased_until, d.name, d.host, d.pid
+-- Which process may deliver each feed to a sink now, and until when; and whether failed items are due, which it sends
+-- again. A daemon describes itself in cdc.daemon.
+SELECT s.feed, s.leased_until, d.name, d.host, d.pid,
+    EXISTS (SELECT FROM cdc.failed_item AS i
+        WHERE i.sink = s.sink AND i.feed = s.feed AND i.next_attempt_at <= pg_catalog.clock_timestamp())
 FROM cdc.sink_state AS s
 LEFT JOIN cdc.daemon AS d ON d.process = s.leased_by
 WHERE s.sink = %(sink)s AND s.leased_by IS NOT NULL AND s.leased_until > pg_catalog.clock_timestamp()

@@ -293,6 +293,31 @@ def test_a_sink_that_takes_nothing_tells_why_and_when_it_is_tried_again(shop: Sh
         shop.bed.catch_up()
 
 
+def test_a_page_of_records_is_in_flight_while_the_sink_works_on_it(shop: Shop, client: TestClient) -> None:
+    shown: list[str] = []
+    during: list[Any] = []
+
+    def look() -> None:
+        during.append(shop.see("sink", READER, sink="target").deliveries[0])
+        shown.append(client.get("/sinks/target").text)
+
+    shop.bed.sink.during = look
+    try:
+        shop.bed.make_due()
+        shop.bed.catch_up("UPDATE product SET name = name || '?' WHERE id = 6")
+    finally:
+        shop.bed.sink.during = lambda: None
+    assert [(each.state, each.in_flight, each.undelivered) for each in during] == [
+        ("delivering", True, 1),
+        ("up to date", True, 0),
+    ], "first a page with the document, then an item that is tried again"
+    assert during[0].lease_of is not None
+    assert "<dt>In flight<dd>a page may be on its way" in shown[0]
+    (after,) = shop.see("sink", READER, sink="target").deliveries
+    assert (after.state, after.in_flight, after.undelivered) == ("up to date", False, 0)
+    assert "<dt>In flight<dd>nothing" in client.get("/sinks/target").text
+
+
 def test_a_form_of_the_page_pauses_the_sink(client: TestClient, shop: Shop) -> None:
     page = client.get("/sinks/target").text
     token = re.search(r'name="(\w+)" value="([^"]{20,})"', page)

@@ -70,7 +70,7 @@ class Logs:
 
     Attributes:
         source: `process` (the memory of the daemon that serves this), `journal` (every daemon of this machine
-            that writes there), or `none`.
+            that writes there), `file` (the one that `cdc-daemon dashboard --log-file` names), or `none`.
         looked_at: how many events were looked at.
         dropped: how many older events the daemon keeps no longer.
         failure: why there is no log here.
@@ -90,7 +90,7 @@ def logs(asked: Asked, question: LogsQuestion) -> Logs:
     """Return the newest events."""
     if question.key is not None and not asked.viewer.documents:
         raise Forbidden("a key is a part of a document", hint="ask for the right to documents")
-    found = recent_log(_search(question), limit=LIMIT)
+    found = recent_log(_search(question), asked.log, limit=LIMIT)
     return Logs(
         [_line(event, asked.viewer, asked.settings.log.mask) for event in found.events],
         found.source,

@@ -71,7 +71,8 @@ class DeliveryTold:
         state: `paused`, `failing`, `full snapshot`, `delivering`, `waiting`, `up to date` or `not begun`.
         undelivered: documents and deletes that it lacks; `at_least` if no more were counted.
         caught_up_seconds: how long the rest will take at the present pace.
-        in_flight: whether a page may be on its way now. It is at most one, of the sink's batches.
+        in_flight: whether a page, or a failed item, may be on its way now. It is at most one page, of the
+            sink's batches.
         lease_of, lease_until: the process that delivers, and until when another daemon waits for it.
         failure, failing_since, attempts, retry_at: why and since when it takes nothing, and the next try.
         ignored: records that it ignored because the target holds something newer.
