@@ -18,7 +18,8 @@ from cdc_daemon.settings.changes import applicable, of_another_daemon
 from cdc_daemon.settings.secret_texts import secret_texts
 from cdc_daemon.supervisor import LONGEST_SILENCE_SECONDS, Supervisor
 from cdc_daemon.workers.configurations import read_ownership
-from cdc_daemon.workers.installation import refuse_other_definitions
+from cdc_daemon.workers.install_rights import require_rights
+from cdc_daemon.workers.installation import refuse_other_definitions, wanted_steps
 from cdc_daemon.workers.planning import plan_feed
 from cdc_daemon.workload import Workload, definition, require_served
 
@@ -104,7 +105,7 @@ class Reloader:
         feeds = [name for name in changed.feeds if definition(present, name) != definition(changed, name)]
         if feeds:
             with self._workload.connect("reload") as connection:
-                _require_plans(connection, changed, feeds)
+                _require_installable(connection, changed, feeds)
         return changed
 
     def _apply(self, changed: Settings) -> None:
@@ -160,13 +161,15 @@ def longest_silence(settings: Settings) -> float:
     )
 
 
-def _require_plans(connection: Connection, settings: Settings, feeds: Collection[str]) -> None:
-    """Check that feeds can be planned, belong to no other configuration, and run accepted code only.
+def _require_installable(connection: Connection, settings: Settings, feeds: Collection[str]) -> None:
+    """Check that feeds can be planned and installed, belong to no other configuration, and run accepted code.
 
     Raises:
         FeedError: one can't be used.
+        InstallError: the daemon's role lacks a right to install one.
     """
     read_ownership(connection, settings, read_installed(connection)).require_own(feeds)
     plans = [plan_feed(connection, settings, name) for name in feeds]
     # A reload is no consent to code of other roles: `cdc-daemon install` asks for that.
     refuse_other_definitions(connection, plans, redefines=True)
+    require_rights(connection, wanted_steps(connection, settings, plans, complete=False))

@@ -152,7 +152,7 @@ def _feed(wanted: WantedFeed, installed: InstalledFeed | None) -> Iterator[Step]
         # The column stays, because a daemon with the older query may still read it. Its times are obsolete.
         lost = installed.refreshes and not feed.refreshes
         forget = [rendered("feed.forget_times", feed=sql.Identifier(feed.table))] if lost else []
-        yield Step("replace", f"definition of feed {feed.name}", (*forget, _register(wanted)))
+        yield Step("replace", f"definition of feed {feed.name}", (*forget, _register(wanted)), rows_only=True)
 
 
 def _register(wanted: WantedFeed) -> sql.Composed:

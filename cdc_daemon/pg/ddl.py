@@ -31,12 +31,14 @@ class Step:
     Attributes:
         what: kind and name of the object, such as `trigger cdc_capture_insert on public.product`.
         locks: the user's table that the step locks while writers may use it, or None.
+        rows_only: whether it only writes rows of state tables, which a daemon's role may do.
     """
 
     action: Literal["create", "replace", "drop"]
     what: str
     statements: tuple[sql.Composed | sql.SQL, ...]
     locks: TableName | None = None
+    rows_only: bool = False
 
 
 def apply(

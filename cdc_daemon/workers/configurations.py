@@ -61,6 +61,7 @@ class Ownership:
                     "create",
                     f"record that feed {feed} is of {self.name}",
                     (statement("feed_state.own", feed=sql.Literal(feed), daemon=sql.Literal(self.name)),),
+                    rows_only=True,
                 )
 
     def told(self) -> str:

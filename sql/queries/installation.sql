@@ -55,6 +55,26 @@ SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
 FROM pg_catalog.pg_namespace AS n CROSS JOIN pg_catalog.pg_roles AS r
 WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc' AND r.rolname OPERATOR(pg_catalog.=) %(owner)s
 
+-- name: tables_of_others
+-- The tables among these whose owner's rights this session does not have, and their owners.
+SELECT n.nspname, c.relname, pg_catalog.pg_get_userbyid(c.relowner)
+FROM ROWS FROM (
+    pg_catalog.unnest(%(schemas)s::pg_catalog.text[]), pg_catalog.unnest(%(names)s::pg_catalog.text[])
+) AS w (schema, name)
+JOIN pg_catalog.pg_namespace AS n ON n.nspname OPERATOR(pg_catalog.=) w.schema
+JOIN pg_catalog.pg_class AS c
+  ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname OPERATOR(pg_catalog.=) w.name
+WHERE NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+ORDER BY n.nspname, c.relname
+
+-- name: may_create
+-- Whether this session may create the objects of feeds and captures, and schema cdc if it does not exist.
+SELECT COALESCE(
+    (SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+     FROM pg_catalog.pg_namespace AS n WHERE n.nspname OPERATOR(pg_catalog.=) 'cdc'),
+    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+)
+
 -- name: use_schema
 -- Lets a role name objects of schema cdc.
 GRANT USAGE ON SCHEMA cdc TO {role}

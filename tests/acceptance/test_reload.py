@@ -13,6 +13,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.receivers.http import Target
 from tests.support.command import FILE_SINK, Command, Feed, Running, eventually, execute
@@ -142,6 +143,52 @@ def test_a_fault_is_told_and_the_former_configuration_goes_on(command: Command) 
     command.write()
     assert reloaded(daemon)["replaced"] == [], "the configuration is the former one again"
     assert daemon.end() == 0
+
+
+def test_a_feed_that_the_role_may_not_install_is_refused_and_the_others_go_on(
+    database: str, tmp_path: Path
+) -> None:
+    # The daemon's role owns two of the tables, and may read the third one. The DBA owns that.
+    role = f"keeper_{conninfo_to_dict(database)['dbname']}"
+    execute(
+        database,
+        SCHEMA,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT CREATE, USAGE ON SCHEMA public TO {role}",
+        f"GRANT CREATE, TEMPORARY ON DATABASE {conninfo_to_dict(database)['dbname']} TO {role}",
+        f"GRANT SELECT ON stock TO {role}",
+        *(f"ALTER TABLE {table} OWNER TO {role}" for table in ("product", "category")),
+    )
+    command = Command(tmp_path, make_conninfo(database, user=role), {"categories": FEEDS["categories"]})
+    try:
+        command.call("install")
+        daemon = started(command)
+        command.feeds["stock"] = STOCK
+        command.feeds["categories"] = Feed("SELECT c.id, upper(c.name) AS name FROM category AS c")
+        command.write()
+        daemon.process.send_signal(signal.SIGHUP)
+        event = daemon.events[daemon.await_event("reload_failed") - 1]
+        assert f"the role {role} may not install" in str(event["reason"])
+        owner = conninfo_to_dict(database)["user"]
+        assert f"it does not own public.stock, {owner} does" in str(event["reason"])
+        assert "GRANT <owner> TO <role>" in str(event["hint"])
+        at = len(daemon.events)
+        command.feeds = {"categories": FEEDS["categories"]}
+        execute(database, "UPDATE category SET name = name || '!'")
+        in_step(command)
+        assert row(database, "SELECT 1 FROM cdc.feed_state WHERE feed = 'stock'") is None
+
+        # Once it has the right, the same reload succeeds.
+        execute(database, f"ALTER TABLE stock OWNER TO {role}")
+        command.feeds["stock"] = STOCK
+        command.write()
+        assert "feed stock" in str(reloaded(daemon)["started"])
+        in_step(command)
+        assert not {"feed_stopped", "reload_failed"} & {event["event"] for event in daemon.events[at:]}
+        assert daemon.end() == 0
+    finally:
+        command.close()
+        execute(database, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
 
 
 def test_secrets_are_rotated_by_a_reload(command: Command) -> None:
