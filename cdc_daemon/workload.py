@@ -138,7 +138,7 @@ class Workload:
         if settings.http.listen:
             yield Job(
                 "http",
-                (settings.http, contents(settings.http), settings.feeds, sinks),
+                (settings.http, contents(settings.http)),
                 partial(self._web, settings, supervisor),
                 alone=True,
             )
@@ -239,7 +239,7 @@ class Workload:
             return Health(
                 silent=supervisor.silent(),
                 database_lost=supervisor.has_lost_database,
-                unplanned=[name for name in settings.feeds if name not in planned],
+                unplanned=[name for name in self.settings.feeds if name not in planned],
             )
 
         require_served(settings)
@@ -249,7 +249,7 @@ class Workload:
             settings.http.address,
             partial(
                 application_of,
-                settings,
+                lambda: self.settings,
                 session=partial(self.pool.session, "http", as_opened),
                 registry=self.registry,
                 samples=self._samples,

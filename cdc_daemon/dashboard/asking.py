@@ -21,15 +21,21 @@ class Sources:
     """Where the dashboard's answers come from.
 
     Attributes:
+        current: returns the settings in force; a reload of the daemon changes them.
         session: opens a session for one question.
         objects: the plans of the feeds, and how installed objects differ from them; at most a minute old.
         log: where the log is if this process is no daemon.
     """
 
-    settings: Settings
+    current: Callable[[], Settings]
     session: Callable[[], AbstractContextManager[Connection]]
     objects: Callable[[], Objects]
     log: LogPlace = field(default_factory=LogPlace)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force now."""
+        return self.current()
 
     def read(self, view: View, viewer: Viewer, given: Mapping[str, object]) -> tuple[Any, Any]:
         """Return the question that the given values make, and the answer of a view.

@@ -33,4 +33,4 @@ def application_alone(
         with session() as connection:
             return read_objects(connection, settings)
 
-    return dashboard(Sources(settings, session, Recent(objects, OBJECTS_SECONDS), log))
+    return dashboard(Sources(lambda: settings, session, Recent(objects, OBJECTS_SECONDS), log))

@@ -29,7 +29,7 @@ OBJECTS_SECONDS = 60.0
 
 
 def application_of(
-    settings: Settings,
+    settings: Callable[[], Settings],
     *,
     session: Callable[[], AbstractContextManager[Connection]],
     registry: Registry,
@@ -39,13 +39,14 @@ def application_of(
     """Return the application that tells of this daemon.
 
     Args:
+        settings: returns those in force. The server outlives a reload that does not change `[http]`.
         session: opens a session for one question.
     """
 
     def status() -> Status | None:
         try:
             with session() as connection:
-                return read_status(connection, settings, objects=Objects(registry.plans(), (), ()))
+                return read_status(connection, settings(), objects=Objects(registry.plans(), (), ()))
         except (CdcError, psycopg.Error):
             return None  # the metric cdc_database_answers says so; the workers log it
 
@@ -58,12 +59,16 @@ def application_of(
 
     def objects() -> Objects:
         with session() as connection:
-            return compare_objects(connection, settings, registry.plans())
+            return compare_objects(connection, settings(), registry.plans())
 
-    pages = Sources(settings, session, Recent(objects, OBJECTS_SECONDS))
+    def planned() -> object:
+        # A feed that was added is planned a moment after the reload.
+        return settings(), sorted(registry.plans())
+
+    pages = Sources(settings, session, Recent(objects, OBJECTS_SECONDS, about=planned))
     return application(
         Answers(
             health, samples.since_start, Recent(status, RECENT_SECONDS), Recent(coverage, RECENT_SECONDS)
         ),
-        dashboard(pages) if settings.http.dashboard else None,
+        dashboard(pages) if settings().http.dashboard else None,
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.receivers.http import Target
+from tests.receivers.web import free_port
 from tests.support.command import FILE_SINK, Command, Feed, Running, eventually, execute
 from tests.support.shop import FEEDS, SCHEMA, writers
 
@@ -215,23 +218,51 @@ def test_secrets_are_rotated_by_a_reload(command: Command) -> None:
         target.stop()
 
 
-def test_systemd_hears_of_a_reload_and_the_server_starts_anew(command: Command) -> None:
+def test_an_open_page_outlives_a_reload_and_shows_what_is_in_force(command: Command) -> None:
+    home = f"http://127.0.0.1:{(port := free_port())}"
+    command.configure(sinks=f"{FILE_SINK}[http]\nlisten = '127.0.0.1:{port}'\n")
+    daemon = started(command)
+    daemon.await_event("http_started")
+    document = f"{home}/api/v1/feeds/products/documents/%7B%22id%22%3A1%7D"
+    name = _json(document)["stored"]["document"]
+    with urllib.request.urlopen(f"{home}/live/", timeout=30) as stream:  # noqa: S310 # of the test itself
+        lines = iter(stream.readline, b"")
+        next(line for line in lines if b"categories" in line)
+        command.feeds["stock"] = STOCK
+        command.write()
+        command.config.write_text(command.config.read_text().replace("[log]\n", "[log]\nmask = ['name']\n"))
+        told = reloaded(daemon)
+        assert "http" not in [*cast("list[str]", told["replaced"]), *cast("list[str]", told["ended"])]
+        next(line for line in lines if b"/feeds/stock" in line)
+    masked = _json(document)["stored"]["document"]
+    assert (name == masked, '"name":"***"' in masked.replace(" ", "")) == (False, True)
+    eventually("the new feed is planned", lambda: _json(f"{home}/api/v1/feeds/stock")["plan"] is not None)
+
+    # Another address: the server starts anew.
+    command.configure(sinks=f"{FILE_SINK}[http]\nlisten = '127.0.0.1:0'\n")
+    at = len(daemon.events)
+    assert "http" in cast("list[str]", reloaded(daemon)["replaced"])
+    daemon.await_event("http_started", after=at)
+    assert daemon.end() == 0
+
+
+def _json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 # of the test itself
+        return json.load(answer)
+
+
+def test_systemd_hears_of_a_reload(command: Command) -> None:
     # An address of the abstract namespace: a path may be too long for a socket.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind("")
         notified.settimeout(30)
         address = "@" + notified.getsockname().decode()[1:]
-        listening = "[http]\nlisten = '127.0.0.1:0'\ndashboard = false\n"
-        command.configure(sinks=FILE_SINK + listening)
         daemon = command.start(preexec_fn=HEEDING, env={**os.environ, "NOTIFY_SOCKET": address})
         told: list[str] = []
         while "READY=1" not in told:  # a reload may not overtake the start
             told += notified.recv(4096).decode().splitlines()
-        daemon.await_event("http_started")
-        command.configure(sinks=FILE_SINK.replace("out/", "elsewhere/") + listening)
-        at = len(daemon.events)
-        assert "'http'" in str(reloaded(daemon)["replaced"])
-        daemon.await_event("http_started", after=at)
+        command.configure(sinks=FILE_SINK.replace("out/", "elsewhere/"))
+        assert reloaded(daemon)["replaced"]
         assert daemon.end() == 0
         while "STOPPING=1" not in told:
             told += notified.recv(4096).decode().splitlines()

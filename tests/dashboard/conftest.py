@@ -63,7 +63,7 @@ def serve(sources: Sources) -> Iterator[Serve]:
         settings = sources.settings.model_copy(update=changed)
         found = TestClient(
             dashboard(
-                replace(sources, settings=settings),
+                replace(sources, current=lambda: settings),
                 Live(shortest_seconds=0.05),
                 views=views,
                 actions=all_actions,
@@ -87,4 +87,4 @@ def sources_of(settings: Settings, session: Callable[[], AbstractContextManager[
         with session() as connection:
             return read_objects(connection, settings)
 
-    return Sources(settings, session, Recent(objects, 60))
+    return Sources(lambda: settings, session, Recent(objects, 60))

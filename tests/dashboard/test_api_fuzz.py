@@ -44,7 +44,7 @@ KNOWN = {"feed": "items", "sink": "file", "key": '{"id":1}', "number": "1"}
 def schema(sources: Sources) -> OpenApiSchema:
     """The document of a small shop's dashboard, with every right; the dashboard is called in this process."""
     settings = sources.settings.model_copy(update={"http": WebSettings(actions=True)})
-    served = dashboard(replace(sources, settings=settings))
+    served = dashboard(replace(sources, current=lambda: settings))
     return schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", served, headers=_HEADERS)
 
 

@@ -57,7 +57,7 @@ def client_of(sources: Sources, user: str, *, mask: tuple[str, ...] = ()) -> Tes
     log = sources.settings.log.model_copy(update={"mask": mask})
     settings = sources.settings.model_copy(update={"http": http, "log": log})
     return TestClient(
-        dashboard(replace(sources, settings=settings)),
+        dashboard(replace(sources, current=lambda: settings)),
         client=("10.0.0.7", 1),
         headers={"X-Forwarded-User": user},
     )
