@@ -104,7 +104,9 @@ class Extent:
 class Reading:
     """Reads a topic once, to the end that it has at the beginning.
 
-    The end of a full snapshot stands in each partition. It counts when every partition has it.
+    The end of a full snapshot stands in each partition. It counts when every partition has it. The partitions
+    are read in any order, so changes after the snapshot may come before its end in another partition. They
+    bear the number of the last snapshot that ended in their own partition, so that this end keeps them.
     """
 
     feed: str
@@ -112,6 +114,7 @@ class Reading:
     consumer: Consumer
     extent: Extent
     _ended: dict[int, set[int]] = field(default_factory=dict[int, set[int]], init=False)
+    _last_ended: dict[int, int] = field(default_factory=dict[int, int], init=False)
 
     def pages(self, seconds: float) -> Iterator[list[Held | HeldEnd]]:
         """Yield documents, and ends of full snapshots.
@@ -125,7 +128,7 @@ class Reading:
         )
         until = time.monotonic() + seconds
         while unread:
-            messages = self.consumer.consume(_PAGE, timeout=1.0)
+            messages = _consumed(self.consumer, _PAGE, 1.0)
             if messages:
                 until = time.monotonic() + seconds
             elif time.monotonic() > until:
@@ -152,9 +155,11 @@ class Reading:
         if headers.get("op") == b"snapshot_end":
             ended = self._ended.setdefault(snapshot, set())
             ended.add(number)
+            self._last_ended[number] = max(snapshot, self._last_ended.get(number, 0))
             return [HeldEnd(snapshot)] if len(ended) == len(self.extent.partitions) else []
         document = None if value is None else _bytes(value)
         text = _bytes(key).decode("utf-8", "replace")
+        snapshot = max(snapshot, self._last_ended.get(number, 0))
         return [Held(canonical(text), revision or None, document, value is None, snapshot=snapshot, key=text)]
 
 
@@ -192,7 +197,7 @@ class Sweep:
             left = until - time.monotonic()
             if left <= 0:
                 return False
-            for message in self.consumer.consume(_MESSAGES_AT_ONCE, timeout=min(left, 1.0)):
+            for message in _consumed(self.consumer, _MESSAGES_AT_ONCE, min(left, 1.0)):
                 self._note(message)
         return True
 
@@ -230,6 +235,15 @@ class Sweep:
     def close(self) -> None:
         """Close the consumer."""
         self.consumer.close()
+
+
+def _consumed(consumer: Consumer, most: int, seconds: float) -> list[Message]:
+    """Wait for one message, and return it with those that have come, too.
+
+    `consume` alone waits the whole time unless the most messages come, so it would wait at the end of a topic.
+    """
+    first = consumer.consume(1, timeout=seconds)
+    return [*first, *consumer.consume(most - 1, timeout=0)] if first else []
 
 
 def _headers(message: Message) -> dict[str, bytes]:

@@ -162,13 +162,17 @@ class S3Sink(Sink, ReadBack):
     @contextlib.contextmanager
     def _asked(self, where: str, most_bytes: int = 4 * MOST_ANSWER_BYTES) -> Generator[S3Client]:
         """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
+        # boto3 reads its description of the service to create a client. On a busy machine that takes a second,
+        # which is not the service's.
+        try:
+            client = self._client = self._client or self._connected(where)
+        except _FAILURES as error:
+            raise explained(error, where) from error
         # The longest answer is a page of a list with a thousand names.
         with Bounds(time.monotonic() + self.timeout_seconds, most_bytes) as bounds:
             try:
-                if self._client is None:
-                    self._client = self._connected(where)
                 self._half_time = time.monotonic() + self.timeout_seconds / 2
-                yield self._client
+                yield client
             except RecursionError as error:
                 # After a redirect, boto3 asks for the bucket's region. It does not stop if the service
                 # redirects this request too.

@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from cdc_daemon.errors import RecordsRefused, TargetFault
+from cdc_daemon.sinks.read_back import ReadBack, canonical
 from cdc_daemon.sinks.record import Record, SnapshotEnd
 from cdc_daemon.sinks.sink import Sink
+from cdc_daemon.workers.held_documents import HeldDocuments
 from tests.receivers.kafka import KAFKA, KafkaReceiver
 from tests.receivers.kinds import unique
 from tests.receivers.nats import NATS, NatsReceiver
@@ -220,6 +222,26 @@ def test_a_topic_that_is_larger_than_may_be_read_is_said_and_gets_its_end(kafka:
     assert "sweep_messages" in str(raised.value.hint)
     assert kafka.documents(FEED) == {}
     assert len(kafka.compacted(FEED)) == 5
+
+
+def test_a_change_behind_the_end_in_one_partition_is_not_lost_to_the_end_in_another(
+    kafka: KafkaReceiver,
+) -> None:
+    sink = kafka.sink()
+    # More than is fetched of a partition at once, so that its end is read after all of the others.
+    bulky = [upsert("p1", EARLIER + number, b'{"t":"%s"}' % (b"x" * 900_000)) for number in range(1, 4)]
+    changes = [upsert(f"p{number}", SNAPSHOT + number) for number in range(1, 31)]
+    deliver(sink, full([*bulky, *(upsert(f"p{number}", EARLIER + number) for number in range(2, 21))]))
+    end(sink)
+    deliver(sink, [after(change) for change in changes])
+    held = HeldDocuments()
+    assert isinstance(sink, ReadBack)
+    for page in sink.read_back(FEED, ["sku"]):
+        held.add(page)
+    sink.close()
+    found = [held.take(canonical(change.key)) for change in changes]
+    assert [each.revision for each in found if each] == [change.revision for change in changes]
+    held.close()
 
 
 def test_a_topic_that_begins_at_0_again_is_another_one(kafka: KafkaReceiver) -> None:
