@@ -240,7 +240,7 @@ class Sweep:
 def _consumed(consumer: Consumer, most: int, seconds: float) -> list[Message]:
     """Wait for one message, and return it with those that have come, too.
 
-    `consume` alone waits the whole time unless the most messages come, so it would wait at the end of a topic.
+    `consume` alone waits for the most messages all the time, also at the end of a topic.
     """
     first = consumer.consume(1, timeout=seconds)
     return [*first, *consumer.consume(most - 1, timeout=0)] if first else []

@@ -162,8 +162,8 @@ class S3Sink(Sink, ReadBack):
     @contextlib.contextmanager
     def _asked(self, where: str, most_bytes: int = 4 * MOST_ANSWER_BYTES) -> Generator[S3Client]:
         """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
-        # boto3 reads its description of the service to create a client. On a busy machine that takes a second,
-        # which is not the service's.
+        # boto3 reads its description of the service to create a client. On a busy machine that takes a
+        # second, which is not the service's.
         try:
             client = self._client = self._client or self._connected(where)
         except _FAILURES as error:

@@ -234,6 +234,14 @@ _SYNCED = (
 )
 
 
+_FOLLOWED = f"""
+SELECT (SELECT count(*) FROM cdc.feed_products WHERE document::jsonb ->> 'brand' = {_literal(HOSTILE)})
+     + (SELECT count(*) FROM cdc.feed_products WHERE document::jsonb ->> 'name' = {_literal(HOSTILE)})
+     + (SELECT count(*) FROM cdc.feed_{LONG_FEED})
+"""
+"""Their revisions are the newest ones, so they come first in a list of documents."""
+
+
 def _bring_trouble(shop: LivingShop) -> None:
     shop.execute(
         "UPDATE product SET name = 'cheap, ' || name WHERE id IN (1, 2, 3)",
@@ -244,6 +252,7 @@ def _bring_trouble(shop: LivingShop) -> None:
         f"INSERT INTO {_quoted(HOSTILE_TABLE)} VALUES (1, {_literal(HOSTILE)}), (2, 'a/b?c#d%2F e'), (3, '')",
     )
     shop.await_value("a query that fails", 1, "SELECT count(*) FROM cdc.failed_entity")
+    shop.await_value("documents that follow the changes", 15 + 1 + 3, _FOLLOWED)
     shop.await_value("items that were refused", 3, "SELECT count(*) FROM cdc.failed_item")
     shop.await_value(
         "a feed that stopped", "listings", "SELECT feed FROM cdc.feed_state WHERE stopped_reason <> ''"
