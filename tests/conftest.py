@@ -125,8 +125,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test: as the last one, it would keep one worker busy while others have none."""
-    items.sort(key=lambda item: "tests/torture/" not in item.nodeid)
+    """Begin with the longest test: as the last one, it would keep one worker busy while others have none.
+
+    Next come those of the browser. A worker takes tests in their order, and others steal from the end, so one
+    worker takes them all: each one would start a living shop of its own, with a browser.
+    """
+    first = ("tests/torture/", "tests/browser/")
+    items.sort(
+        key=lambda item: next((at for at, name in enumerate(first) if name in item.nodeid), len(first))
+    )
 
 
 @pytest.fixture(scope="session")
