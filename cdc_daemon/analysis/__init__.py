@@ -1,5 +1,4 @@
-"""From a changed row to the entities it touches: pure passes over a feed's query, one a file."""
+"""From a changed row to the entities it touches: pure passes over a feed's query, one a file.
 
-from cdc_daemon.analysis.analyse import analyse
-
-__all__ = ["analyse"]
+This file imports nothing: `model` has plain values, and importing them must not load the SQL parser.
+"""

@@ -22,7 +22,8 @@ from cdc_daemon.settings import FeedSettings, Settings
 from cdc_daemon.verdicts import Accepting
 from cdc_daemon.workers.coexistence import concerns, subscribed
 from cdc_daemon.workers.own_objects import require_own_schema
-from cdc_daemon.workers.planning import FeedPlan, QueryRefused, location_of, plan_feed
+from cdc_daemon.workers.planning import FeedPlan, plan_feed
+from cdc_daemon.workers.query_planning import QueryRefused, location_of
 
 
 class Fault(NamedTuple):

@@ -8,8 +8,7 @@ from functools import cached_property
 
 from psycopg import sql
 
-from cdc_daemon.analysis.model.catalogue import Output
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS
+from cdc_daemon.analysis.model.catalogue import IDENTICAL, TEXTS, Output
 from cdc_daemon.pg.session import OWN_PATH, type_name
 
 # Raise it if the same definition gives other documents or hashes. Then every feed is recomputed once.

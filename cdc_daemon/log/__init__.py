@@ -10,17 +10,19 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import orjson
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from cdc_daemon.log.journal import SOCKET, Journal
+from cdc_daemon.log.plain_structlog import structlog
 from cdc_daemon.log.recent import RecentLines
 from cdc_daemon.log.throttle import Throttle
 from cdc_daemon.redaction import hide_within
 from cdc_daemon.visible import visible, visible_json, visible_lines
+
+if TYPE_CHECKING:  # this import would load structlog with rich
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 __all__ = ["Format", "RecentLines", "Throttle", "configure", "for_people", "get_logger", "recent_lines"]
 

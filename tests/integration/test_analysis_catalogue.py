@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, TableName
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.errors import FeedError

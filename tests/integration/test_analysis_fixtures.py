@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.feeds.catalogue import describe

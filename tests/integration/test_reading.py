@@ -20,7 +20,7 @@ import pytest
 from psycopg import sql
 from sqlglot import exp
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.grammar import read_query, write
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.feeds.cross_check import check_routes

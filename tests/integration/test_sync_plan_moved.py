@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.plan import Analysis
 from cdc_daemon.errors import DefinitionDiffers
-from cdc_daemon.workers import planning
+from cdc_daemon.workers import query_planning
 from tests.conftest import Connect
 from tests.support.command import execute
 from tests.support.synced import Synced
@@ -53,7 +53,7 @@ def test_a_query_is_analysed_again_only_when_the_catalogue_that_it_reads_has_cha
         return analyse(query, catalogue)
 
     feeds = Synced(tmp_path, database)
-    monkeypatch.setattr(planning, "analyse", counted)
+    monkeypatch.setattr(query_planning, "analyse", counted)
     feeds.run_once()
     feeds.read_status()
     assert analysed == []

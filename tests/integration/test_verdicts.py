@@ -17,7 +17,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.lint import statements
 from cdc_daemon.analysis.model.plan import Verdict

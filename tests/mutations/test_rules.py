@@ -15,7 +15,7 @@ from types import ModuleType
 import psycopg
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.errors import FeedError
 from tests.integration import test_verdicts

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 
 PACKAGE = Path(analyse.__code__.co_filename).parent
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.conditions import text
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind

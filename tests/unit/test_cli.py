@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cdc_daemon import __version__
 from cdc_daemon.cli import main
+from cdc_daemon.cli.group import COMMANDS
 
 SHOP = """
 CREATE TABLE product (id integer PRIMARY KEY, sku text NOT NULL UNIQUE, name text);
@@ -90,6 +91,36 @@ def test_what_needs_no_configuration_loads_neither_the_driver_nor_the_parser_nor
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+_OF_PLANS = {"sqlglot", "cdc_daemon.analysis.analyse", "cdc_daemon.workers.query_planning"}
+_OF_DAEMONS = {"h11", "jinja2", "opentelemetry", "prometheus_client", "starlette", "uvicorn"}
+_OF_SINKS = {"aio_pika", "boto3", "confluent_kafka", "nats", "opensearchpy", "redis", "urllib3"}
+_HEAVY = _OF_PLANS | _OF_DAEMONS | _OF_SINKS | {"rich"}  # structlog imports rich if it is installed
+
+
+def _heavy_after(code: str, *arguments: str) -> set[str]:
+    """The heavy modules that a process has loaded at its end. Its last line of output tells all modules."""
+    code = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return _HEAVY & {*done.stdout.splitlines()[-1].split()}
+
+
+def test_a_command_loads_the_analysis_when_it_plans_a_feed_and_a_library_when_it_is_used() -> None:
+    plans_always = {"check", "plan"}
+    names = [f"cdc_daemon.cli.{name}" for name in COMMANDS if name not in plans_always]
+    assert _heavy_after(f"import {', '.join(names)}") == set()
+
+
+def test_a_command_that_ran_has_loaded_nothing_that_it_did_not_need(call: Call, folder: Path) -> None:
+    assert call("install").exit_code == 0
+    run = "from cdc_daemon.cli import main\nmain(sys.argv[1:], standalone_mode=False)"
+    config = ("--config", str(folder / "cdc.toml"))
+    assert _heavy_after(run, *config, "audit") == set()
+    assert _heavy_after(run, *config, "failed") == set()
+    assert _heavy_after(run, *config, "status") == _OF_PLANS  # it compares what is installed with the plans
 
 
 def test_a_configuration_that_is_not_there_is_an_error_with_a_remedy_and_no_traceback(tmp_path: Path) -> None:

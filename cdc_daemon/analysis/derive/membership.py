@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
 from cdc_daemon.analysis.derive.route_builder import DELTA
+from cdc_daemon.analysis.model.catalogue import IDENTICAL, TEXTS
 from cdc_daemon.analysis.model.collations import alike, one_collation
 from cdc_daemon.analysis.model.dialect import Tree, column, enclosed, quoted
 from cdc_daemon.analysis.model.scopes import (
@@ -22,7 +23,7 @@ from cdc_daemon.analysis.model.scopes import (
     Source,
     refs_of,
 )
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS, strict_in
+from cdc_daemon.analysis.read.conjuncts import strict_in
 from cdc_daemon.analysis.read.nullability import never_null, output_never_null
 
 _MOST_COLUMNS = 3

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from cdc_daemon.analysis.derive.equivalences import Value
 from cdc_daemon.analysis.derive.route_builder import Fragment
+from cdc_daemon.analysis.model.catalogue import IDENTICAL, TEXTS
 from cdc_daemon.analysis.model.collations import FOLDING, collations_of
 from cdc_daemon.analysis.model.scopes import Conjunct
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL, TEXTS
 
 Values: TypeAlias = Mapping[int, Value]
 """What a route knows of a query's rows: by the position of an output, an expression that yields it."""

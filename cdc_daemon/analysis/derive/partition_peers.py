@@ -13,10 +13,10 @@ from sqlglot import exp
 
 from cdc_daemon.analysis.derive.equivalences import Value
 from cdc_daemon.analysis.derive.membership import Branch, is_null
+from cdc_daemon.analysis.model.catalogue import IDENTICAL
 from cdc_daemon.analysis.model.collations import alike, one_collation
 from cdc_daemon.analysis.model.dialect import Tree, enclosed, quoted
 from cdc_daemon.analysis.model.scopes import Conjunct, Identity, OuterJoin, Ref, Scope, Side, Source, refs_of
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL
 from cdc_daemon.analysis.read.names import type_of
 from cdc_daemon.analysis.read.nullability import never_null
 

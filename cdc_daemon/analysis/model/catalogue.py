@@ -58,6 +58,26 @@ RelationKind = Literal[
 into."""
 
 
+IDENTICAL = frozenset(
+    {
+        "smallint",
+        "integer",
+        "bigint",
+        "oid",
+        "uuid",
+        "boolean",
+        "date",
+        "timestamp without time zone",
+        "timestamp with time zone",
+    }
+)
+"""Types whose values are identical when `=` says that they are equal, so that any function of them is, too.
+Not: numeric (1.0 = 1.00), float8 (-0 = 0), interval, citext, text under a nondeterministic collation."""
+
+TEXTS = frozenset({"text", "character varying"})
+"""Types of text; whether equal ones are identical depends on their collation."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a source table.

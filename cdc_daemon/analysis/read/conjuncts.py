@@ -7,26 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlglot import exp
 
 from cdc_daemon.analysis.grammar.nodes import PrefixOperator
+from cdc_daemon.analysis.model.catalogue import IDENTICAL, TEXTS
 from cdc_daemon.analysis.model.collations import alike, one_collation
 from cdc_daemon.analysis.model.dialect import Tree
 from cdc_daemon.analysis.model.scopes import Conjunct, OuterJoin, Ref, Side, refs_of
 
-# Types whose values are identical when `=` says that they are equal, so that any function of them is, too.
-# Not: numeric (1.0 = 1.00), float8 (-0 = 0), interval, citext, text under a nondeterministic collation.
-IDENTICAL = frozenset(
-    {
-        "smallint",
-        "integer",
-        "bigint",
-        "oid",
-        "uuid",
-        "boolean",
-        "date",
-        "timestamp without time zone",
-        "timestamp with time zone",
-    }
-)
-TEXTS = frozenset({"text", "character varying"})
 _STRICT = (
     exp.EQ,
     exp.NEQ,

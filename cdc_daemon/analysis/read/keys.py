@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
+from cdc_daemon.analysis.model.catalogue import IDENTICAL
 from cdc_daemon.analysis.model.collations import alike, marked, of_column
 from cdc_daemon.analysis.model.dialect import column
 from cdc_daemon.analysis.model.scopes import WHOLE_ROW, Conjunct, OuterJoin, Ref, Side, Source
-from cdc_daemon.analysis.read.conjuncts import IDENTICAL
 from cdc_daemon.analysis.read.names import type_of
 
 _Where: TypeAlias = tuple[str, str, OuterJoin | None, frozenset[str] | None]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.dialect import Unreadable
 from cdc_daemon.analysis.model.plan import Analysis

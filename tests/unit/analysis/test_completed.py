@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.completed import accepting
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind, Verdict

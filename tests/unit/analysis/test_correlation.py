@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 UNDER = "(SELECT c.id AS k FROM shop.category c WHERE c.parent_id = p.category_id) v"

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.failure import attempted
 from cdc_daemon.analysis.model.catalogue import FeedQuery, TableName
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind
@@ -84,7 +84,7 @@ def test_an_error_of_the_query_stays_one() -> None:
 
 def test_too_deep_an_expression_reads_all() -> None:
     deep = " AND ".join(f"p.id <> {n}" for n in range(1500))
-    analysis = importlib.import_module("cdc_daemon.analysis").analyse(
+    analysis = importlib.import_module("cdc_daemon.analysis.analyse").analyse(
         feed_query(f"{QUERY} WHERE {deep}"), CATALOGUE
     )
     assert {each.kind for each in analysis.occurrences} == {RouteKind.ALL}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 
 ORDERED = "SELECT p.id, c.name FROM shop.product p LEFT JOIN shop.orders o ON o.id = p.id"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output
 from cdc_daemon.analysis.model.conditions import text
 from tests.support.analysis_fixtures import CATALOGUE

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Occurrence
 from tests.support.analysis_fixtures import CATALOGUE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, Column, FeedQuery, Output, Table, TableName
 from cdc_daemon.analysis.model.plan import Occurrence
 from tests.support.analysis_fixtures import CATALOGUE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import FeedQuery, Output, TableName
 from cdc_daemon.analysis.model.plan import Visit
 from tests.support.analysis_fixtures import CATALOGUE

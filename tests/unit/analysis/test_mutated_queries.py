@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.dialect import Unreadable
 from cdc_daemon.errors import FeedError
 from tests.support.analysis_fixtures import CATALOGUE, feed_query, fixtures

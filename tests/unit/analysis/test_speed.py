@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Catalogue, Column, FeedQuery, Output, Table, TableName
 
 TABLES = 40

@@ -12,7 +12,7 @@ import pytest
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import TableName
 from cdc_daemon.analysis.model.dialect import parse
 from tests.support.analysis_fixtures import CATALOGUE, Fixture, feed_query, fixtures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.dialect import parse
 from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.analysis.model.scopes import Ref

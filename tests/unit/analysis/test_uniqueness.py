@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import Column, Table, TableName
 from tests.support.analysis_fixtures import CATALOGUE, feed_query
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.model.catalogue import (
     Catalogue,
     Column,

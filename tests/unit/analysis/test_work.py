@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdc_daemon.analysis import analyse
+from cdc_daemon.analysis.analyse import analyse
 from cdc_daemon.analysis.derive.scope_plan import Demand
 from cdc_daemon.analysis.derive.walk import walk
 from cdc_daemon.analysis.derive.work_limit import Work
