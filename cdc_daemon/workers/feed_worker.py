@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -15,13 +15,13 @@ from cdc_daemon.capture.source import Source
 from cdc_daemon.capture.writers import Writers
 from cdc_daemon.errors import CdcError, DatabaseUnavailable, DefinitionDiffers, FeedError, InstallError
 from cdc_daemon.feeds import state
-from cdc_daemon.feeds.failed_entities import Named, SetAside
 from cdc_daemon.feeds.recompute import DuplicateKey
-from cdc_daemon.log import Throttle, get_logger
+from cdc_daemon.log import get_logger
 from cdc_daemon.pg.ddl import TableBusy
 from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import Connection, as_opened, first_line, is_loss
 from cdc_daemon.pg.statements import statement
+from cdc_daemon.workers.feed_log import FeedLog
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.other_configuration import OtherDefinition, is_followed
 from cdc_daemon.workers.passes import Pass
@@ -39,12 +39,6 @@ REPAIR_SECONDS = (1.0, 30.0)
 
 TAKING_SECONDS = 15.0
 """How long a daemon that installs another definition may take to begin; then others call the feed stopped."""
-
-PROGRESS_SECONDS = 30.0
-"""Pause between two lines about the progress of a resync, in seconds."""
-
-MOST_NAMED = 20
-"""Largest number of failed or recovered entities of a pass that the log names."""
 
 Step = Literal["worked", "idle", "busy", "again"]
 """The result of a step: it had work, it had none, another daemon works on the feed, or try again."""
@@ -109,10 +103,7 @@ class FeedWorker:
         # While a new table can't be locked: the former plan, and the time of the next try.
         self._former: FeedSync | None = None
         self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
-        self._throttle = Throttle()
-        # When the next line about resyncs is due; entities done and the time of the last line, by resync.
-        self._progress_at = time.monotonic() + PROGRESS_SECONDS
-        self._progress: dict[int, tuple[int, float]] = {}
+        self._log = FeedLog(name)
 
     def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
         """Work until stopped.
@@ -256,43 +247,14 @@ class FeedWorker:
         if chunk is not None:
             self._tell(chunk)
             self._finish_resyncs(sync)
-            self._tell_progress(sync)
+            self._log.tell_progress(sync.backlog.unfinished_resyncs)
         # Entities that are due again and again wait for the watcher's next poll.
         return "worked" if chunk is not None or done.delta.entries or done.due.more else "idle"
 
     def _finish_resyncs(self, sync: FeedSync) -> None:
         for number, entities, reason, seconds in sync.backlog.finished_resyncs():
-            log.info(
-                "resync_finished",
-                feed=self.feed,
-                resync=number,
-                entities=entities,
-                reason=reason,
-                seconds=round(seconds, 3),
-            )
-            self._progress.pop(number, None)
+            self._log.tell_finished(number, entities, reason, seconds)
             self._written(self.feed)  # a full snapshot may have waited for the end of the backlog
-
-    def _tell_progress(self, sync: FeedSync) -> None:
-        """Log the progress of resyncs, each at most once in `PROGRESS_SECONDS`."""
-        now = time.monotonic()
-        if now < self._progress_at:
-            return
-        self._progress_at = now + PROGRESS_SECONDS
-        for resync in sync.backlog.unfinished_resyncs():
-            before, at = self._progress.get(resync.number, (0, now - resync.seconds))
-            self._progress[resync.number] = (resync.done, now)
-            rate = (resync.done - before) / max(now - at, 0.001)
-            log.info(
-                "resync_progressed",
-                feed=self.feed,
-                resync=resync.number,
-                reason=resync.reason,
-                done=resync.done,
-                entities=resync.entities,
-                entities_per_second=round(rate, 1),
-                remaining_seconds=round((resync.entities - resync.done) / rate, 1) if rate else None,
-            )
 
     def _begin(self, sync: FeedSync, stop: threading.Event, heartbeat: Callable[[], None]) -> bool:
         def waiting(writers: Writers) -> None:
@@ -309,47 +271,17 @@ class FeedWorker:
 
         started = time.monotonic()
         count = sync.begin(pause=pause, waiting=waiting)
-        self._tell_of_failed(sync.set_aside, (), {})
+        self._log.tell_failed(sync.set_aside)
         if count is not None:
             seconds = round(time.monotonic() - started, 3)
             log.info("first_sync_started", feed=self.feed, entities=count, seconds=seconds)
         return count is not None
 
     def _tell(self, done: Pass) -> None:
-        number = {"pass": done.number}  # on every line of one pass
         self._samples.add_pass(self.feed, done)
-        log.info("pass_finished", feed=self.feed, **done.fields())
-        if done.deferred:
-            log.info("backlog_added", feed=self.feed, **number, entities=done.deferred, reason=done.reason)
-        self._tell_of_failed(done.set_aside, done.recovered, number)
+        self._log.tell_pass(done)
         if done.recomputed.upserts or done.recomputed.deletes:
             self._written(self.feed)
-
-    def _tell_of_failed(
-        self, set_aside: Sequence[SetAside], recovered: Sequence[Named], number: Mapping[str, int]
-    ) -> None:
-        unnamed = len(set_aside) - MOST_NAMED
-        for each in set_aside[:MOST_NAMED]:
-            self._throttle.log(
-                log.warning,
-                "entity_failed",
-                about=repr(each.entity),  # an entity that fails at every change is logged now and then
-                feed=self.feed,
-                **number,
-                entity=each.entity,
-                status=each.status,
-                reason=each.reason,
-                attempts=each.attempts,
-                unnamed=max(unnamed, 0),
-            )
-        if recovered:
-            log.info(
-                "entities_recovered",
-                feed=self.feed,
-                **number,
-                count=len(recovered),
-                entities=list(recovered[:MOST_NAMED]),
-            )
 
     def _duplicates(self, error: DuplicateKey) -> str:
         try:

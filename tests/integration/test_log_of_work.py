@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cdc_daemon.workers import feed_worker
+from cdc_daemon.workers import feed_log
 from tests.receivers.http import Target, answer, serving
 from tests.support.command import Feed
 from tests.support.synced import ITEMS, Synced
@@ -31,7 +31,7 @@ def of(events: Iterable[Any], name: str) -> list[Any]:
 def test_a_first_sync_tells_its_progress_until_it_is_finished(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_worker, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(feed_log, "PROGRESS_SECONDS", 0.0)
     synced = Synced(tmp_path, database, schema=MANY, daemon="batch_entities = 10")
     with capture_logs() as events:
         synced.sync()
