@@ -360,6 +360,11 @@ EVENTS: dict[str, Event] = {
         advice="`cdc-daemon verify` lists them, and `--repair` repairs them. Find out what wrote past the "
         "triggers, or changed the copy.",
     ),
+    "verification_waits": Event(
+        "The verification in the background has met a locked table, and waits for its next turn.",
+        ("feed", "sink", "reason"),
+        advice="Nothing to do.",
+    ),
     "verification_failed": Event(
         "The verification in the background could not go on with a feed or a receiver. It tries again later.",
         ("feed", "sink", "reason"),

@@ -120,7 +120,13 @@ class Workload:
             yield Job(
                 "verifier",
                 (settings.verify, settings.feeds, sinks),
-                partial(self._verifier, settings),
+                partial(self._verifier, settings, settings.verify.documents_per_second),
+            )
+        if settings.verify.records_per_second:
+            yield Job(
+                "verifier of logs",
+                (settings.verify, settings.feeds, sinks),
+                partial(self._verifier, settings, settings.verify.records_per_second, of_logs=True),
             )
         # Sinks may be of another distribution, so that nothing of ours waits for them.
         for sink, feed in deliveries(settings):
@@ -222,15 +228,16 @@ class Workload:
             ),
         )
 
-    def _verifier(self, settings: Settings) -> Verifier:
+    def _verifier(self, settings: Settings, per_second: float, *, of_logs: bool = False) -> Verifier:
         return Verifier(
             pool=self.pool,
-            feeds=list(settings.feeds),
+            feeds=() if of_logs else list(settings.feeds),
             planned=self.registry.planned,
             deliveries=[
                 (sink, feed, partial(settings.sinks[sink].open, sink)) for sink, feed in deliveries(settings)
             ],
-            documents_per_second=settings.verify.documents_per_second,
+            documents_per_second=per_second,
+            of_logs=of_logs,
         )
 
     def _web(self, settings: Settings, supervisor: Supervisor) -> WebServer:

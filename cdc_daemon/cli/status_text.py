@@ -109,9 +109,13 @@ def _line_of_schema(last: Migration) -> str:
 
 def _line_of_coverage(found: Coverage) -> str:
     what = f"documents of {found.feed}" + (f" in the receiver of {found.sink}" if found.sink else "")
+    if found.not_covered:
+        return f"{what} are not verified in the background: {found.not_covered}"
     if found.failure:
         return f"{what} can't be verified: {found.failure}"
     if found.finished_at is None or found.last_seconds is None:
+        if found.records and not found.documents:
+            return f"{what}: {found.records:,} records read in the first round"
         return f"{what}: {found.documents:,} verified in the first round, {found.differences:,} differ"
     return (
         f"all {what} verified within {_duration(found.last_seconds)}, at {_moment(found.finished_at)}: "

@@ -115,7 +115,7 @@ def read_status(
         read_blockers(connection, beginning),
         read_sizes(connection),
         read_write_costs(connection),
-        [each for each in read_coverage(connection) if each.feed in deliveries],
+        [each for each in read_coverage(connection, settings) if each.feed in deliveries],
         read_applied(connection)[-1],
     )
 

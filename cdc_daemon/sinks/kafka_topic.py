@@ -129,10 +129,10 @@ class Reading:
         until = time.monotonic() + seconds
         while unread:
             messages = _consumed(self.consumer, _PAGE, 1.0)
-            if messages:
-                until = time.monotonic() + seconds
-            elif time.monotonic() > until:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as in kafka.py
+            if not messages:
+                if time.monotonic() > until:
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as in kafka.py
+                continue
             page: list[Held | HeldEnd] = []
             for message in messages:
                 number, offset, error = message.partition() or 0, message.offset() or 0, message.error()
@@ -146,6 +146,7 @@ class Reading:
                 if error is None and offset < self.extent.partitions[number][1]:
                     page += self._said(number, message)
             yield page
+            until = time.monotonic() + seconds  # the caller may have paused
 
     def _said(self, number: int, message: Message) -> list[Held | HeldEnd]:
         key, headers, value = message.key(), _headers(message), message.value()

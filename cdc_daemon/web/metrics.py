@@ -162,11 +162,17 @@ COVERAGE_GAUGES: dict[str, CoverageGauge] = {
     ),
     "cdc_verify_differences": CoverageGauge(
         "Differences that the last whole round found, and the present one so far.",
-        lambda coverage: coverage.differences + (coverage.last_differences or 0),
+        lambda coverage: (
+            None if coverage.not_covered else coverage.differences + (coverage.last_differences or 0)
+        ),
     ),
     "cdc_verify_failing": CoverageGauge(
         "Whether the verification could not go on the last time: 0 or 1.",
-        lambda coverage: coverage.failure is not None,
+        lambda coverage: None if coverage.not_covered else coverage.failure is not None,
+    ),
+    "cdc_verify_covered": CoverageGauge(
+        "Whether the verification in the background covers it: 0 or 1. `status` says why it does not.",
+        lambda coverage: coverage.not_covered is None,
     ),
 }
 

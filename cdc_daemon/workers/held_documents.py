@@ -52,9 +52,14 @@ class HeldDocuments:
     """The documents of a receiver, in a temporary file that is deleted when this is closed.
 
     Millions of documents need no memory. SQLite's temporary database lies in the folder for temporary files.
+
+    Args:
+        whole: whether to keep the documents, and not only their digests. A digest tells that a document
+            differs, unless the receiver writes JSON in its own way; it does not tell in which fields.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
+        self._whole = whole
         self._database = sqlite3.connect("", check_same_thread=False)
         self._database.executescript(_TABLES)
         self._stamp = 0
@@ -82,7 +87,7 @@ class HeldDocuments:
                     max(held.snapshot, self._stamp),
                     held.hash,
                     None if document is None else hashlib.sha256(on_one_line(document)).digest(),
-                    document,
+                    document if self._whole else None,
                     held.deleted,
                 )
             )

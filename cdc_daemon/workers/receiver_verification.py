@@ -21,7 +21,7 @@ from cdc_daemon.feeds.verification import Difference, Kind
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.sinks.decode import key_in
-from cdc_daemon.sinks.read_back import ReadBack, fields_that_differ
+from cdc_daemon.sinks.read_back import HeldEnd, ReadBack, fields_that_differ
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.held_documents import HeldDocuments, Kept
 
@@ -50,6 +50,7 @@ class ReceiverVerification:
 
     Args:
         pause: called after each page with its number of documents, to keep a pace.
+        whole: whether to keep the receiver's documents while they are compared (see `HeldDocuments`).
 
     Attributes:
         tells_missing: whether a document that the receiver does not hold is a difference. A log with limits
@@ -60,7 +61,10 @@ class ReceiverVerification:
     feed: FeedDefinition
     sink: Sink
     pause: Callable[[int], object] = lambda _: None
+    whole: bool = True
     tells_missing: bool = field(default=True, init=False)
+    _snapshot: int = field(default=0, init=False)
+    _ended: int = field(default=0, init=False)
 
     def run(self, since: datetime | None = None) -> Iterator[Compared]:
         """Read the receiver, then compare.
@@ -79,16 +83,19 @@ class ReceiverVerification:
                 where=f"sink {sink.name}",
                 hint="docs/sinks.md says which kinds can be verified",
             )
-        held = HeldDocuments()
+        held = HeldDocuments(whole=self.whole)
         try:
-            cursor = self._cursor()
+            cursor = self.delivered_up_to()
             held.except_names(self._undelivered(sink))
             self.tells_missing = sink.keeps_all(self.feed.name)
             for page in sink.read_back(self.feed.name, self.feed.key):
                 held.add(page)
+                ends = [each.snapshot for each in page if isinstance(each, HeldEnd)]
+                self._ended = max([self._ended, *ends])
                 yield Compared(read=len(page))
                 self.pause(len(page))
             held.except_names(self._undelivered(sink))
+            self.tells_missing = self.tells_missing and self._has_beginning(sink)
             for rows in StoredDocuments(self.feed).pages(self.connection, limit=PAGE, since=since):
                 yield self._compare(rows, held, sink, cursor)
                 self.pause(len(rows))
@@ -97,13 +104,22 @@ class ReceiverVerification:
         finally:
             held.close()
 
-    def _cursor(self) -> int:
+    def _has_beginning(self, sink: ReadBack) -> bool:
+        """Whether a log still has its beginning, now that it is read. It may forget some meanwhile.
+
+        Every delivery begins with a full snapshot. A log without the end of the last one has lost what was
+        before it: logrotate has moved the file to another folder, for example.
+        """
+        return sink.keeps_all(self.feed.name) and not (sink.is_log and self._ended < self._snapshot)
+
+    def delivered_up_to(self) -> int:
         """Return the revision up to which the sink has everything; 0 during a full snapshot."""
         row = self.connection.execute(
             statement("verification.delivery"), {"sink": self.sink.name, "feed": self.feed.name}
         ).fetchone()
         if row is None or row[1] or row[2]:
             return 0
+        self._snapshot = int(row[3] or 0)
         return int(row[0])
 
     def _undelivered(self, sink: ReadBack) -> list[str]:
@@ -139,7 +155,7 @@ class ReceiverVerification:
             return "missing" if self.tells_missing or kept is not None else None
         if kept.revision is not None and kept.revision < stored.revision:
             return "stale"
-        if kept.document is None:
+        if kept.digest is None:
             return None if kept.hash == stored.hash else "different"
         return None if kept.digest == stored.digest else "different"
 

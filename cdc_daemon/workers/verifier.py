@@ -19,11 +19,11 @@ from cdc_daemon.pg.pool import Pool, Seat
 from cdc_daemon.pg.session import first_line, is_loss
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.redaction import hide
-from cdc_daemon.sinks.read_back import ReadBack
+from cdc_daemon.sinks.read_back import PAGE, ReadBack
 from cdc_daemon.sinks.sink import Sink
 from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.receiver_verification import Pace, ReceiverVerification
-from cdc_daemon.workers.sync import for_sync
+from cdc_daemon.workers.sync import PASSING, for_sync
 from cdc_daemon.workers.verification import FeedVerification, Undecided
 
 LISTED = 5_000
@@ -52,16 +52,16 @@ class _StoppedError(Exception):
 class Verifier:
     """Verifies each feed, then each receiver, one after the other.
 
-    Receivers that keep records, and not only the state of each document, are left to the command `verify`: a
-    round would read their whole history.
+    Receivers that keep records, and not only the state of each document, have a verifier of their own: a
+    round reads their whole history, and nothing else should wait for that.
 
     Args:
+        feeds: feeds whose stored documents it verifies.
         planned: returns a feed's plan and captured sources; None until the feed is planned.
         deliveries: pairs of sink and feed, each with a function that opens the sink.
-        documents_per_second: the budget.
+        documents_per_second: the budget; for logs, records per second.
+        of_logs: whether it verifies the receivers that keep records; otherwise all others.
     """
-
-    name = "verifier"
 
     def __init__(
         self,
@@ -72,13 +72,18 @@ class Verifier:
         deliveries: Sequence[tuple[str, str, Callable[[], Sink]]],
         documents_per_second: float,
         rest_seconds: float = REST_SECONDS,
+        of_logs: bool = False,
     ) -> None:
+        self.name = "verifier of logs" if of_logs else "verifier"
+        self._of_logs = of_logs
         self._seat = Seat(pool, self.name, for_sync)
         self._feeds = feeds
         self._planned = planned
         self._deliveries = deliveries
         self._rate = documents_per_second
         self._rest_seconds = rest_seconds
+        # A page of a receiver may take longer than that at a low rate.
+        self._claim_seconds = max(CLAIM_SECONDS, 4 * PAGE / documents_per_second)
         self._daemon = uuid4().hex
         self._stop = threading.Event()
         self._heartbeat: Callable[[], None] = lambda: None
@@ -148,16 +153,22 @@ class Verifier:
         if found is None:
             return False
         with closing(open_sink()) as opened:
-            if not isinstance(opened, ReadBack) or opened.is_log or not opened.can_read_back:
+            if not isinstance(opened, ReadBack) or not opened.can_read_back or opened.is_log != self._of_logs:
                 return False
+            verification = ReceiverVerification(
+                self._seat, found[0].definition, opened, self._pace, whole=not self._of_logs
+            )
+            if self._of_logs and not verification.delivered_up_to():
+                return False  # during a full snapshot everything waits, so nothing could be compared
             if self._claim(feed, sink) is None:
                 return False
-            verification = ReceiverVerification(self._seat, found[0].definition, opened, self._pace)
             waiting = 0
             try:
                 for part in verification.run():
                     waiting += part.waiting
-                    self._found(feed, sink, None, part.documents, waiting, part.differences)
+                    self._found(
+                        feed, sink, None, part.documents, waiting, part.differences, records=part.read
+                    )
             except (CdcError, psycopg.Error) as error:
                 self._fail(feed, sink, error)
                 return False
@@ -171,7 +182,7 @@ class Verifier:
                 "feed": feed,
                 "sink": sink,
                 "daemon": self._daemon,
-                "seconds": CLAIM_SECONDS,
+                "seconds": self._claim_seconds,
                 "rest_seconds": self._rest_seconds,
             },
         ).fetchone()
@@ -186,6 +197,8 @@ class Verifier:
         documents: int,
         waiting: int,
         differences: Iterable[Difference],
+        *,
+        records: int = 0,
     ) -> None:
         some = list(differences)
         row = self._seat.execute(
@@ -196,9 +209,10 @@ class Verifier:
                 "daemon": self._daemon,
                 "position": None if position is None else list(position),
                 "documents": documents,
+                "records": records,
                 "differences": len(some),
                 "waiting": waiting,
-                "seconds": CLAIM_SECONDS,
+                "seconds": self._claim_seconds,
             },
         ).fetchone()
         if row is None:
@@ -234,16 +248,21 @@ class Verifier:
         if isinstance(error, psycopg.Error) and is_loss(error):
             raise error
         reason = hide(str(error) if isinstance(error, CdcError) else first_line(error))
+        # A slow pass or an ALTER TABLE holds a table. That is no fault, and the next turn comes soon.
+        waits = isinstance(error, PASSING)
         self._seat.execute(
             statement("verification.fail_round"),
             {
                 "feed": feed,
                 "sink": sink,
                 "daemon": self._daemon,
-                "failure": reason,
-                "rest_seconds": self._rest_seconds,
+                "failure": None if waits else reason,
+                "rest_seconds": min(IDLE_SECONDS, self._rest_seconds) if waits else self._rest_seconds,
             },
         )
+        if waits:
+            log.debug("verification_waits", feed=feed, sink=sink or None, reason=reason)
+            return
         log.warning("verification_failed", feed=feed, sink=sink or None, reason=reason)
 
     def _wait(self, seconds: float) -> None:

@@ -107,8 +107,9 @@ SELECT DISTINCT {texts} FROM (
 SELECT {names} FROM UNNEST({arrays}) AS w ({names})
 
 -- name: delivery
--- How far a sink has a feed, before its receiver is read; whether a full snapshot is wanted or under way.
-SELECT s.revision, s.snapshot_wanted, s.snapshot FROM cdc.sink_state AS s
+-- How far a sink has a feed, before its receiver is read; whether a full snapshot is wanted or under way; the number of
+-- the last one that began.
+SELECT s.revision, s.snapshot_wanted, s.snapshot, s.snapshot_number FROM cdc.sink_state AS s
 WHERE s.sink = %(sink)s AND s.feed = %(feed)s
 
 -- name: undelivered_keys
@@ -181,7 +182,7 @@ ON CONFLICT (feed, sink) DO UPDATE
 SET claimed_by = EXCLUDED.claimed_by, claimed_until = EXCLUDED.claimed_until,
     began_at = COALESCE(v.began_at, EXCLUDED.began_at),
     -- A receiver is read from its beginning again.
-    documents = CASE WHEN v.sink = '' THEN v.documents ELSE 0 END,
+    documents = CASE WHEN v.sink = '' THEN v.documents ELSE 0 END, records = 0,
     differences = CASE WHEN v.sink = '' THEN v.differences ELSE 0 END
 WHERE (v.claimed_by = EXCLUDED.claimed_by OR v.claimed_until IS NULL OR v.claimed_until < pg_catalog.clock_timestamp())
   AND (v.began_at IS NOT NULL OR v.finished_at IS NULL
@@ -192,6 +193,7 @@ RETURNING v.position
 -- Notes how far a round has come; no row if another daemon has taken it over.
 UPDATE cdc.verification
 SET position = COALESCE(%(position)s::pg_catalog.text[], position), documents = documents + %(documents)s,
+    records = records + %(records)s,
     differences = differences + %(differences)s, waiting = %(waiting)s,
     claimed_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
 WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
@@ -202,14 +204,16 @@ RETURNING true
 UPDATE cdc.verification
 SET position = NULL, began_at = NULL, finished_at = pg_catalog.clock_timestamp(), failure = NULL,
     last_seconds = EXTRACT(epoch FROM pg_catalog.clock_timestamp() - began_at), last_documents = documents,
-    last_differences = differences, documents = 0, differences = 0, claimed_by = NULL, claimed_until = NULL
+    last_differences = differences, documents = 0, records = 0, differences = 0, claimed_by = NULL,
+    claimed_until = NULL
 WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
 RETURNING last_documents, last_differences, waiting, last_seconds
 
 -- name: fail_round
--- Gives a feed or receiver up for a while, for every daemon. Its round goes on from the same place.
+-- Gives a feed or receiver up for a while, for every daemon. The round over a feed goes on from the same place. Without a
+-- failure it only waits for its next turn.
 UPDATE cdc.verification
-SET failure = %(failure)s, documents = CASE WHEN sink = '' THEN documents ELSE 0 END,
+SET failure = %(failure)s, documents = CASE WHEN sink = '' THEN documents ELSE 0 END, records = 0,
     differences = CASE WHEN sink = '' THEN differences ELSE 0 END, claimed_by = NULL,
     claimed_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(rest_seconds)s)
 WHERE feed = %(feed)s AND sink = %(sink)s AND claimed_by = %(daemon)s
@@ -220,7 +224,7 @@ UPDATE cdc.verification SET claimed_by = NULL, claimed_until = NULL WHERE claime
 
 -- name: coverage
 -- What was verified when, by feed and receiver.
-SELECT v.feed, NULLIF(v.sink, ''), v.documents, v.differences, v.waiting, v.began_at, v.finished_at, v.last_seconds,
+SELECT v.feed, NULLIF(v.sink, ''), v.documents, v.records, v.differences, v.waiting, v.began_at, v.finished_at, v.last_seconds,
        v.last_documents, v.last_differences, v.failure
 FROM cdc.verification AS v
 ORDER BY v.feed, v.sink

@@ -214,7 +214,7 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
 _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "daemon.is_alone": {"id": "x"},
     "daemon.show": {"id": "x"},
-    "verification.go_on_from": {"documents": 1},
+    "verification.go_on_from": {"documents": 1, "records": 1},
     "audit.acts": {"act": None, "since": None, "user": None},
     "audit.forget": {"days": 365},
     "document_history.attempts": {"answers": ["x"], "kind": "taken"},

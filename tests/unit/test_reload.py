@@ -61,7 +61,7 @@ def concerned(folder: Path, before: dict[str, Job], *edits: tuple[str, str]) -> 
 
 
 A = {"feed a", "sink web, feed a", "sink out, feed a"}
-VERIFIER = {"verifier"}
+VERIFIER = {"verifier", "verifier of logs"}
 
 
 def test_the_same_configuration_concerns_nobody(folder: Path) -> None:

@@ -14,8 +14,9 @@ from cdc_daemon.cli import main
 from cdc_daemon.sinks.record import Record
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Receiver
-from tests.support.command import Feed, execute
+from tests.support.command import Feed, eventually, execute
 from tests.support.synced import Synced
+from tests.support.verifying import has_found, verifying
 
 pytestmark = pytest.mark.any_server
 
@@ -109,6 +110,8 @@ def test_every_planted_difference_is_found_and_repaired(feeds: Synced, receiver:
         99: "left over",
     }
     assert found[1][1] == ["code", "price", "tags"]  # 2.5 is not 2.50
+    with verifying(feeds, 100_000):
+        eventually("the same in the background", lambda: has_found(feeds, "target", 4, documents=30))
     assert verify(feeds, "--repair", code=1)["repaired"] == 4
     feeds.sync()
     assert verify(feeds)["differences"] == 0
