@@ -53,7 +53,7 @@ def application_of(
     def coverage() -> Sequence[Coverage]:
         try:
             with session() as connection:
-                return read_coverage(connection, settings)
+                return read_coverage(connection, settings())
         except (CdcError, psycopg.Error):
             return ()
 
