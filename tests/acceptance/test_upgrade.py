@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.receivers.http_faults import never
 from tests.receivers.postgres import PostgresReceiver
 from tests.support.bed import Bed
 from tests.support.command import Feed, Values, eventually, execute, toml
-from tests.support.released import Released
+from tests.support.released import ROOT, Released, unpacked
 
 SCHEMA = (
     "CREATE TABLE item (id int PRIMARY KEY, code text, amount int);"
@@ -145,6 +146,13 @@ def test_the_old_version_refuses_the_new_schema_with_the_reason_and_touches_noth
         assert "a later version of cdc-daemon changed this schema: run 0.2.0 or later" in done.stderr
     new.write()
     assert new.wanted() == []
+
+
+def test_a_shallow_clone_tells_what_the_tests_of_upgrades_need(tmp_path: Path) -> None:
+    clone = ["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(tmp_path / "clone")]
+    subprocess.run(clone, check=True, timeout=60)
+    with pytest.raises(pytest.fail.Exception, match="git fetch --unshallow"):
+        unpacked("0.1.0", tmp_path / "clone")
 
 
 def _refuse_one_and_hold_some(target: Target) -> Callable[[Request, int], Script | None]:

@@ -9,6 +9,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import Command
 
 ROOT = Path(__file__).parents[2]
@@ -16,24 +18,32 @@ ROOT = Path(__file__).parents[2]
 COMMITS = {"0.1.0": "c600e34ae3588ad4b3b1223eab7c9525cb2e66b0"}
 """The last commit of each released version."""
 
-_CACHE = ROOT / "build" / "released"
+_MISSING = """\
+The tests of upgrades build version {version} from commit {commit}, which is not here ({told}).
+A shallow clone gets it by: git fetch --unshallow
+A downloaded archive of the sources has no commits: clone the repository.
+"""
 
 
-def unpacked(version: str) -> Path:
-    """Return the folder with the content of a version's wheel. The first call builds it, in some seconds."""
+def unpacked(version: str, repository: Path = ROOT) -> Path:
+    """Return the folder with the content of a version's wheel. The first call builds it, in some seconds.
+
+    It stays in `build/released` of the repository. A test fails, and says why, if the commit is not there.
+    """
     commit = COMMITS[version]
-    kept = _CACHE / f"{version}-{commit[:12]}"
+    cache = repository / "build" / "released"
+    kept = cache / f"{version}-{commit[:12]}"
     if kept.is_dir():
         return kept
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
         sources, unfinished = Path(folder, "sources"), Path(folder, "wheel")
         sources.mkdir()
         archive = subprocess.run(
-            ["git", "archive", commit], cwd=ROOT, capture_output=True, check=False, timeout=60
+            ["git", "archive", commit], cwd=repository, capture_output=True, check=False, timeout=60
         )
-        # A shallow clone does not have it.
-        assert archive.returncode == 0, f"git fetch --unshallow: {archive.stderr.decode()}"
+        if archive.returncode:
+            pytest.fail(_MISSING.format(version=version, commit=commit, told=archive.stderr.decode().strip()))
         subprocess.run(["tar", "-x", "-C", str(sources)], input=archive.stdout, check=True, timeout=60)
         build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
         subprocess.run(build, cwd=sources, capture_output=True, check=True, timeout=120)
