@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def price_of(machine: Machine, sku: str) -> object:
     """The price that was delivered last."""
     lines = machine.sh(f"grep '\"{sku}\"' {OUT} | tail -n 1", check=False).strip()
     return json.loads(lines)["data"]["price"] if lines.startswith("{") else None
+
+
+def delivered_total(machine: Machine) -> int:
+    """The sum of the prices that were delivered last, of all products."""
+    program = (
+        f"import json\nlast = {{}}\nfor line in open({OUT!r}):\n"
+        "    record = json.loads(line) if line.endswith('\\n') else {}\n"
+        "    if record.get('op') in ('upsert', 'delete'):\n"
+        "        last[record['key']['sku']] = record['data']\n"
+        "print(sum(document['price'] for document in last.values() if document))"
+    )
+    return int(machine.sh(f"python3 <<'END'\n{program}\nEND\n"))
 
 
 def change(machine: Machine, sku: str, price: int) -> None:
@@ -137,6 +150,111 @@ def test_a_stop_under_load_is_clean_and_loses_nothing(machine: Machine) -> None:
     machine.sh("systemctl start cdc-daemon")
     eventually("the last state is delivered", lambda: price_of(machine, "L-2000") == 30)
     machine.sh("runuser -u cdc-daemon -- cdc-daemon verify products")  # fails if a document differs
+
+
+def test_a_stop_while_others_write_is_clean_and_loses_nothing(machine: Machine) -> None:
+    machine.sql(
+        "INSERT INTO product SELECT 'L-' || n, 'Load', 0 FROM generate_series(1, 2000) AS n"
+        " ON CONFLICT DO NOTHING"
+    )
+    machine.sh(
+        "cat > /srv/write.sql <<'END'\n"
+        "\\set n random(1, 2000)\n"
+        "UPDATE product SET price = price + 1 WHERE sku = 'L-' || :n;\n"
+        "END\n"
+        "systemd-run --quiet --unit writer --uid postgres"
+        " pgbench --no-vacuum --file /srv/write.sql --client 2 --time 600 shop"
+    )
+    size = f"stat --format %s {OUT}"
+    before = int(machine.sh(size))
+    eventually("changes are delivered under load", lambda: int(machine.sh(size)) > before + 100_000)
+    began = time.monotonic()
+    machine.sh("systemctl stop cdc-daemon")
+    assert (machine.shows("TimeoutStopUSec"), time.monotonic() - began < 45) == ("45s", True)
+    assert (machine.shows("Result"), machine.shows("ExecMainStatus")) == ("success", "0")
+    assert machine.shows("ActiveState", "writer") == "active"
+    written = delivered_total(machine)
+    machine.sh("systemctl start cdc-daemon; systemctl stop writer")
+    total = int(machine.sql("SELECT sum(price) FROM product"))
+    assert total > written, "others wrote while the daemon did not run"
+    eventually("all that was written is delivered", lambda: delivered_total(machine) == total)
+    machine.sh("runuser -u cdc-daemon -- cdc-daemon verify products")
+
+
+RECEIVER = """
+cat > /srv/receiver.py <<'END'
+import http.server
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with open("/srv/authorizations", "a") as seen:
+            print(self.headers["Authorization"], file=seen)
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", 8080), Receiver).serve_forever()
+END
+systemd-run --quiet --unit receiver python3 /srv/receiver.py
+"""
+
+
+def authorization_of_the_next_delivery(machine: Machine) -> str:
+    machine.sh("rm -f /srv/authorizations")
+    machine.sql("UPDATE product SET price = price + 1 WHERE sku = 'A-2'")
+    seen = "head -n 1 /srv/authorizations"
+    eventually("it is delivered", lambda: machine.sh(seen, check=False).startswith("Bearer"))
+    return machine.sh(seen).strip()
+
+
+def reload(machine: Machine) -> None:
+    at = len(journal(machine, "CDC_EVENT=configuration_reloaded"))
+    machine.sh("systemctl reload cdc-daemon")
+    eventually("it is reloaded", lambda: len(journal(machine, "CDC_EVENT=configuration_reloaded")) > at)
+
+
+@pytest.fixture
+def web(machine: Machine) -> Iterator[None]:
+    """A sink that shows the secret in `/etc/cdc-daemon/token` to its receiver. It goes with the test."""
+    machine.sh(
+        "cp /etc/cdc-daemon/cdc.toml /srv/before.toml\n"
+        "install -m 640 -g cdc-daemon /dev/null /etc/cdc-daemon/token; echo first > /etc/cdc-daemon/token\n"
+        'printf \'\\n[sinks.web]\\ntype = "http"\\nurl = "http://127.0.0.1:8080/"\\n'
+        'token_file = "token"\\n\' >> /etc/cdc-daemon/cdc.toml\n' + RECEIVER
+    )
+    yield
+    machine.sh(
+        "systemctl stop receiver; cp /srv/before.toml /etc/cdc-daemon/cdc.toml; rm /etc/cdc-daemon/token\n"
+        "rm -rf /run/systemd/system/cdc-daemon.service.d\n"
+        "systemctl daemon-reload; systemctl restart cdc-daemon"
+    )
+
+
+def test_a_reload_rotates_a_secret_if_the_service_reads_its_file_itself(machine: Machine, web: None) -> None:
+    reload(machine)
+    assert authorization_of_the_next_delivery(machine) == "Bearer first"
+    pid = machine.shows("MainPID")
+    machine.sh("echo second > /etc/cdc-daemon/token")
+    reload(machine)
+    assert authorization_of_the_next_delivery(machine) == "Bearer second"
+    assert machine.shows("MainPID") == pid
+
+
+def test_a_credential_and_an_environment_file_are_read_at_a_restart(machine: Machine, web: None) -> None:
+    machine.sh(
+        "mkdir -p /run/systemd/system/cdc-daemon.service.d\n"
+        "printf '[Service]\\nLoadCredential=token:/etc/cdc-daemon/token\\nEnvironmentFile=/srv/environment\\n"
+        "' > /run/systemd/system/cdc-daemon.service.d/secrets.conf\n"
+        "echo CDC_DAEMON_POLL_SECONDS=0.5 > /srv/environment\n"
+        "systemctl daemon-reload && systemctl restart cdc-daemon"
+    )
+    assert authorization_of_the_next_delivery(machine) == "Bearer first"
+    machine.sh("echo second > /etc/cdc-daemon/token; echo CDC_SINKS_WEB_MAX_ATTEMPTS=x > /srv/environment")
+    reload(machine)  # the process has the former environment, so it does not see the fault
+    machine.sh("systemctl restart cdc-daemon", check=False)
+    assert machine.shows("ExecMainStatus") == "2", "it sees the fault now"
+    machine.sh("echo > /srv/environment; systemctl reset-failed cdc-daemon; systemctl restart cdc-daemon")
+    assert authorization_of_the_next_delivery(machine) == "Bearer second"
 
 
 def test_a_reload_follows_a_new_feed_in_the_same_process(machine: Machine) -> None:
