@@ -18,6 +18,12 @@ SELECT w.key, d.documents
 FROM sent AS w
 JOIN cdc.delivered_document AS d ON d.sink = %(sink)s AND d.feed = %(feed)s AND d.id = w.id
 
+-- name: of_key
+-- What each sink may have of one document, for sinks that get patches.
+SELECT d.sink, d.documents
+FROM (SELECT %(key)s::pg_catalog.text AS key) AS w
+JOIN cdc.delivered_document AS d ON d.sink = ANY (%(sinks)s) AND d.feed = %(feed)s AND d.id = {id}
+
 -- name: taken
 -- After the answer: the target has exactly these documents.
 UPDATE cdc.delivered_document AS d

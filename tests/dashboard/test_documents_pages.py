@@ -170,6 +170,44 @@ def test_a_document_that_the_query_yields_otherwise_has_its_differences(shop: Sh
     shop.bed.catch_up()
 
 
+def test_the_version_that_a_target_has_is_compared_with_the_stored_one(
+    shop: Shop, client: TestClient
+) -> None:
+    """A sink that gets patches: the daemon keeps which version its target has."""
+    sink, key = shop.bed.sink, '{"sku":"sku8"}'
+
+    def held() -> list[tuple[bool, list[tuple[str, str | None, str | None]]]]:
+        found = shop.see("document", feed="products", key=key).held
+        return [
+            (each.certain, [(field.field, field.held, field.stored) for field in each.differences])
+            for each in found
+        ]
+
+    sink.wants_previous = True
+    try:
+        shop.bed.catch_up("UPDATE product SET name = 'first' WHERE id = 8")
+        assert held() == [], "the target has what is stored"
+        shop.do("pause_sink", sink="target", reason="a test")
+        shop.bed.catch_up("UPDATE product SET name = 'second' WHERE id = 8")
+        assert held() == [(True, [("name", '"first"', '"second"')])]
+        page = client.get(address(key)).text
+        assert "What target has" in page
+        assert "<td><code>&#34;first&#34;</code><td><code>&#34;second&#34;</code>" in page
+        (masked,) = shop.masking("name").see("document", feed="products", key=key).held
+        assert [(each.held, each.stored) for each in masked.differences] == [('"***"', '"***"')]
+        shop.do("resume_sink", sink="target")
+        sink.is_down = True
+        with pytest.raises(SinkUnavailable):
+            shop.bed.catch_up()
+        assert held() == [(False, [("name", '"first"', '"second"')])], "nobody knows whether it arrived"
+    finally:
+        sink.wants_previous = sink.is_down = False
+        shop.bed.execute("UPDATE cdc.sink_state SET retry_at = now(), leased_until = now()")
+        shop.bed.catch_up()
+    assert held() == []
+    assert "keeps a former version only for a sink that gets patches" in client.get(address(key)).text
+
+
 @pytest.mark.parametrize("key", ["x", "[]", '{"sku":null}', '{"name":"x"}', "{}", '{"sku":"x","name":"y"}'])
 def test_what_is_no_key_is_refused(client: TestClient, key: str) -> None:
     assert client.get(PREFIX + address(key)).status_code == 422

@@ -209,6 +209,8 @@ def test_a_parked_document_waits_for_a_person(shop: TracedShop) -> None:
     execute(shop.dsn, "UPDATE product SET stock = 4 WHERE id = 8")
     found = shop.ask_until("parked", "strict", "sku-8")
     assert "refused revision" in found["sentence"]
+    newest = found["history"]["events"][0]["deliveries"]
+    assert [each["kind"] for each in newest if each["sink"] == "strict"] == ["refused"], "no page took it"
     assert "`cdc-daemon retry strict --sink strict --key sku=sku-8`" in found["hint"]
     assert "Unprocessable Entity: price must be positive\n" in shop.line("failed", "strict")
 

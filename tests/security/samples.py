@@ -220,6 +220,7 @@ _VALUES_OF_ONE: Mapping[str, Mapping[str, object]] = {
     "document_history.attempts": {"answers": ["x"], "kind": "taken"},
     "document_history.begin_segment": {"number": 0, "after": "2026-01-01"},
     "document_history.mark_empty": {"number": 0},
+    "delivered_document.of_key": {"key": '{"sku": "x"}'},
     "document_list.key_texts": {"key": '{"sku": "x"}'},
     "document_list.refused": {"after": ""},
     "feed.refused_documents": {"values": ["x"]},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cdc_daemon.dashboard.definitions import Asked
+from cdc_daemon.insight.documents.held_versions import HeldVersion, held_versions
 from cdc_daemon.insight.documents.lists import require_stored
 from cdc_daemon.insight.documents.search import key_texts
 from cdc_daemon.insight.json_values import masked_text
@@ -66,6 +67,28 @@ class FieldDifference:
 
 
 @dataclass(frozen=True)
+class HeldField:
+    """A field that a target has otherwise than it is stored: JSON, or None for no such field."""
+
+    field: str
+    held: str | None
+    stored: str | None
+
+
+@dataclass(frozen=True)
+class HeldByTarget:
+    """The version that a target has, if it differs from the stored document. Kept for sinks that get patches.
+
+    Attributes:
+        certain: whether the target has it. Otherwise a send got no answer: it has this one, or a later one.
+    """
+
+    sink: str
+    certain: bool
+    differences: Sequence[HeldField]
+
+
+@dataclass(frozen=True)
 class SinkOfDocument:
     """What a sink has of the document.
 
@@ -112,6 +135,7 @@ class DocumentAnswer:
         now: `same`, `another`, `none` (the query yields no row) or `unknown`.
         unknown: why nobody knows.
         differences: fields that differ between the stored document and the one that the query yields now.
+        held: the versions that targets have and that differ from the stored one, as far as they are kept.
         waits: what it waits for, in words.
         timeline: what happened to it, the newest first, as far as the history knows.
         history_since: since when the history has rows; None if it has none.
@@ -127,6 +151,7 @@ class DocumentAnswer:
     unknown: str | None
     differences: Sequence[FieldDifference]
     sinks: Sequence[SinkOfDocument]
+    held: Sequence[HeldByTarget]
     waits: Sequence[str]
     timeline: Sequence[TimelineEntry]
     history_since: datetime | None
@@ -139,10 +164,16 @@ def document(asked: Asked, question: DocumentQuestion) -> DocumentAnswer:
     definition = require_stored(connection, settings, question.feed)
     key = key_texts(connection, definition, question.key)
     plan = asked.objects().plans.get(question.feed)
-    return _answer(ask_key(connection, settings, question.feed, key, plan=plan), settings.log.mask)
+    found = ask_key(connection, settings, question.feed, key, plan=plan)
+    facts = found.facts
+    held: Sequence[HeldVersion] = ()
+    if facts.stored:
+        sinks = settings.feeds[question.feed].sinks
+        held = list(held_versions(connection, definition, sinks, facts.key, facts.stored.document))
+    return _answer(found, held, settings.log.mask)
 
 
-def _answer(found: Answer, mask: Collection[str]) -> DocumentAnswer:
+def _answer(found: Answer, held: Sequence[HeldVersion], mask: Collection[str]) -> DocumentAnswer:
     facts = found.facts
     return DocumentAnswer(
         facts.feed,
@@ -165,6 +196,7 @@ def _answer(found: Answer, mask: Collection[str]) -> DocumentAnswer:
         if facts.stored and not facts.stored.deleted and facts.yielded.document
         else [],
         [_sink(facts, each) for each in facts.sinks],
+        [_held(each, mask) for each in held],
         list(_waits(facts)),
         list(_timeline(facts)),
         facts.history.since,
@@ -192,6 +224,17 @@ def _now(facts: Facts) -> str:
     if facts.yielded.document is None:
         return "none"
     return "same" if facts.is_current else "another"
+
+
+def _held(version: HeldVersion, mask: Collection[str]) -> HeldByTarget:
+    return HeldByTarget(
+        version.sink,
+        version.certain,
+        [
+            HeldField(each.name, _value(each.name, each.stored, mask), _value(each.name, each.now, mask))
+            for each in version.differences
+        ],
+    )
 
 
 def _value(name: str, text: str | None, mask: Collection[str]) -> str | None:

@@ -64,7 +64,15 @@ def _events(
 def _sent(own: Sequence[SinkDelivery], newer: Sequence[SinkDelivery]) -> tuple[SinkDelivery, ...]:
     """Return the deliveries of a revision itself.
 
-    A page of the log that has two revisions of a document sends the newer one.
+    A page of the log that has two revisions of a document sends the newer one. A page is taken without the
+    records that the sink refused.
     """
     pages = {(each.sink, each.delivered_at) for each in newer if each.kind == "page"}
-    return tuple(each for each in own if (each.sink, each.delivered_at) not in pages)
+    refused = {(each.sink, each.delivered_at) for each in own if each.kind == "refused"}
+
+    def is_without(page: SinkDelivery) -> bool:
+        return page.kind == "page" and any(
+            sink == page.sink and refused_at <= page.delivered_at for sink, refused_at in refused
+        )
+
+    return tuple(each for each in own if (each.sink, each.delivered_at) not in pages and not is_without(each))
