@@ -28,6 +28,7 @@ class Finding:
         what: a sentence.
         remedy: what to do.
         feed, sink: what it is about, or None.
+        failed: whether failed items or entities are the trouble, which a page lists.
     """
 
     grade: Grade
@@ -35,6 +36,7 @@ class Finding:
     remedy: str
     feed: str | None = None
     sink: str | None = None
+    failed: bool = False
 
 
 def attention(found: Status) -> list[Finding]:
@@ -75,8 +77,8 @@ def _degraded(found: Status) -> Iterator[Finding]:
 def _degraded_feed(feed: FeedStatus) -> Iterator[Finding]:
     name = feed.feed
 
-    def finding(what: str, remedy: str) -> Finding:
-        return Finding("degraded", what, remedy, name)
+    def finding(what: str, remedy: str, *, failed: bool = False) -> Finding:
+        return Finding("degraded", what, remedy, name, failed=failed)
 
     if feed.state == "partial":
         remedy = "end the transaction that holds the table, if it stays; the daemon goes on by itself"
@@ -94,6 +96,7 @@ def _degraded_feed(feed: FeedStatus) -> Iterator[Finding]:
         yield finding(
             f"feed {name}: {feed.failed_entities:,} {entities} failed",
             f"`cdc-daemon failed {name}` shows PostgreSQL's messages; correct the rows or the query",
+            failed=True,
         )
     for sink in feed.sinks:
         yield from _degraded_delivery(feed, sink)
@@ -102,8 +105,8 @@ def _degraded_feed(feed: FeedStatus) -> Iterator[Finding]:
 def _degraded_delivery(feed: FeedStatus, sink: SinkStatus) -> Iterator[Finding]:
     where = f"sink {sink.sink}, feed {feed.feed}"
 
-    def finding(what: str, remedy: str) -> Finding:
-        return Finding("degraded", f"{where}: {what}", remedy, feed.feed, sink.sink)
+    def finding(what: str, remedy: str, *, failed: bool = False) -> Finding:
+        return Finding("degraded", f"{where}: {what}", remedy, feed.feed, sink.sink, failed)
 
     if sink.failure:
         yield finding("takes nothing", f"{sink.failure}. The daemon tries again by itself")
@@ -112,7 +115,7 @@ def _degraded_delivery(feed: FeedStatus, sink: SinkStatus) -> Iterator[Finding]:
     if sink.failed_items:
         remedy = "look at what the sink says of each; then retry or discard them"
         items = "failed item" if sink.failed_items == 1 else "failed items"
-        yield finding(f"{sink.failed_items:,} {items}", remedy)
+        yield finding(f"{sink.failed_items:,} {items}", remedy, failed=True)
 
 
 def _notes(found: Status) -> Iterator[Finding]:

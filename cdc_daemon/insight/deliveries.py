@@ -121,15 +121,7 @@ def read_deliveries(
 
 
 def _state(status: SinkStatus, *, in_flight: bool) -> str:
-    if status.paused:
-        return "paused"
-    if status.failure is not None:
-        return "failing"
-    if status.snapshot:
-        return "full snapshot"
-    if status.undelivered:
-        return "delivering" if in_flight else "waiting"
-    return "up to date"
+    return "waiting" if status.state == "delivering" and not in_flight else status.state
 
 
 def _work(connection: Connection, sink: str) -> dict[str, Work]:

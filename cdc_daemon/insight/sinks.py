@@ -20,6 +20,10 @@ MOST_COUNTED = 10_000
 """Numbers are counted up to this one, so that no question grows with a feed."""
 
 
+DELIVERY_STATES = ("failing", "paused", "full snapshot", "delivering", "up to date")
+"""How a sink stands with a feed, the worst first."""
+
+
 @dataclass(frozen=True)
 class SinkStatus:
     """How far one sink has one feed.
@@ -52,6 +56,17 @@ class SinkStatus:
     pauses: Sequence[Pause] = ()
     rates: DeliveryRates = field(default=DeliveryRates())
     at_least: Sequence[str] = ()
+
+    @property
+    def state(self) -> str:
+        """One of `DELIVERY_STATES`."""
+        if self.paused:
+            return "paused"
+        if self.failure is not None:
+            return "failing"
+        if self.snapshot:
+            return "full snapshot"
+        return "delivering" if self.undelivered else "up to date"
 
 
 def read_sinks(

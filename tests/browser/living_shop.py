@@ -36,6 +36,8 @@ HOSTILE = "</script></title><script>hacked=1</script><img src=x onerror=hacked=1
 
 HOSTILE_TABLE = "<b>shelf</b>\"'"
 
+SECRET = "a-secret-of-the-warehouse"  # noqa: S105 # of a test
+
 LONG_FEED = "a_feed_with_a_name_of_forty_letters_here"
 
 PAGES = 300
@@ -283,7 +285,7 @@ max_attempts = 1
 [sinks.warehouse]
 type = "http"
 url = "http://127.0.0.1:{down}/{{feed}}"
-headers = {{ X-Token = "a-secret-of-the-warehouse" }}
+headers = {{ X-Token = "{SECRET}" }}
 
 [sinks.archive]
 type = "file"

@@ -151,6 +151,6 @@ def test_the_last_day_of_every_feed_and_sink_is_one_question(shop: Synced) -> No
     flow = flow_of(shop.read_status().feeds, objects.plans)
     assert [(each.table, each.feed) for each in flow.captures] == [("public.item", "items")]
     assert [(each.feed, each.sink, each.state) for each in flow.deliveries] == [
-        ("items", "file", "delivering")
+        ("items", "file", "up to date")
     ]
-    assert flow.sinks == {"file": "delivering"}
+    assert flow.sinks == {"file": "up to date"}

@@ -19,9 +19,9 @@ TONES: Mapping[str, str] = {
     "stopped": "bad",
     "missing": "bad",
     "not followed": "bad",
-    "delivering": "good",
-    "behind": "busy",
-    "snapshot": "busy",
+    "up to date": "good",
+    "delivering": "busy",
+    "full snapshot": "busy",
     "paused": "held",
     "failing": "bad",
 }
