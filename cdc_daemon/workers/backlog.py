@@ -28,7 +28,7 @@ from cdc_daemon.pg.search_path import names_found_in
 from cdc_daemon.pg.session import SIGN_OF_LIFE_SECONDS, Session
 from cdc_daemon.pg.statements import statement
 from cdc_daemon.workers.helper_sessions import HelperSessionLost, HelperSessions
-from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.lease import this_process
 from cdc_daemon.workers.left_out import empty, next_span
 from cdc_daemon.workers.pass_history import record
 from cdc_daemon.workers.passes import Delta, Pass, ResyncUnderWay
@@ -186,7 +186,7 @@ class Backlog:
             self._feed.name,
             position=position,
             revision=done.revision,
-            process=THIS_PROCESS,
+            process=this_process(),
             counts=counts_after(self._connection, self._feed, locked, done),
             last_pass=chunk.fields(),
             history=record(

@@ -48,6 +48,28 @@ def _started(pid: int) -> str:
     return text.rpartition(")")[2].split()[19]
 
 
+def _name() -> str:
+    return f"{_boot()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
+
+
+class _Process:
+    """Holds the name of this process. A fork is another process, so it gets another name."""
+
+    def __init__(self) -> None:
+        self.rename()
+        os.register_at_fork(after_in_child=self.rename)
+
+    def rename(self) -> None:
+        self.name = _name()
+
+
 # Made once, before threads start: if two threads made different names, they would exclude each other.
-THIS_PROCESS = f"{_boot()} {os.getpid()} {_started(os.getpid())} {secrets.token_hex(8)}"
-"""A name that no other process has, on any machine: boot, namespace, PID, start time, random digits."""
+_process = _Process()
+
+
+def this_process() -> str:
+    """Return a name that no other process has, on any machine.
+
+    It has the boot, the PID namespace, the PID, the start time, and random digits.
+    """
+    return _process.name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cdc_daemon.errors import FeedError
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.lease import this_process
 
 
 class OtherDefinition(FeedError):
@@ -36,7 +36,7 @@ class OtherDaemon:
 def is_followed(session: Session, feed: str) -> bool:
     """Whether another daemon follows the feed by the installed definition, as of the last minutes."""
     row = session.execute(
-        statement("feed_state.is_followed"), {"feed": feed, "process": THIS_PROCESS}
+        statement("feed_state.is_followed"), {"feed": feed, "process": this_process()}
     ).fetchone()
     return bool(row and row[0])
 
@@ -51,6 +51,6 @@ def delivers_elsewhere(session: Session, sink: str, feed: str, target: str) -> O
         return None
     row = session.execute(
         statement("daemon.delivers_elsewhere"),
-        {"sink": sink, "feed": feed, "target": target, "process": THIS_PROCESS},
+        {"sink": sink, "feed": feed, "target": target, "process": this_process()},
     ).fetchone()
     return OtherDaemon(*row) if row else None

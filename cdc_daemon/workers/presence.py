@@ -13,7 +13,7 @@ import orjson
 from cdc_daemon import __version__
 from cdc_daemon.pg.session import Connection
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.lease import this_process
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Presence:
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "version": __version__,
-                "process": THIS_PROCESS,
+                "process": this_process(),
                 "seconds": time.monotonic() - self._started,
                 "feeds": list(self.feeds),
                 "sinks": list(self.sinks),

@@ -159,7 +159,7 @@ class SinkCursor:
         dead = holder[0] if holder and holder[0] and lease.is_dead(holder[0]) else None
         row = self.connection.execute(
             statement("sink_state.lease", payloads=statement("payload_log.keys")),
-            {**self._keys, "owner": lease.THIS_PROCESS, "dead": dead, "seconds": self._lease_seconds},
+            {**self._keys, "owner": lease.this_process(), "dead": dead, "seconds": self._lease_seconds},
         ).fetchone()
         if row is None:
             raise LeaseTaken
@@ -266,7 +266,7 @@ class SinkCursor:
         """Release the lease, so that another daemon can go on at once."""
         if not self.connection.broken:
             self.connection.execute(
-                statement("sink_state.release"), {**self._keys, "owner": lease.THIS_PROCESS}
+                statement("sink_state.release"), {**self._keys, "owner": lease.this_process()}
             )
 
     def _require_held(self) -> None:

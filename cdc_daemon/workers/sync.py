@@ -35,7 +35,7 @@ from cdc_daemon.workers.every_entity import FOUND_OUT, EveryEntity
 from cdc_daemon.workers.feed_snapshot import FeedSnapshot
 from cdc_daemon.workers.helper_sessions import HelperSessions
 from cdc_daemon.workers.incarnation_check import IncarnationCheck
-from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.lease import this_process
 from cdc_daemon.workers.pace import Pace
 from cdc_daemon.workers.pass_history import record
 from cdc_daemon.workers.passes import Delta, Due, Pass
@@ -140,7 +140,7 @@ class FeedSync:
                         self._connection,
                         self._feed.name,
                         cursor=until,
-                        process=THIS_PROCESS,
+                        process=this_process(),
                         counts=counts_after(self._connection, self._feed, locked),
                     )
                 return Pass("fresh", found, 0, Recomputed(), time.monotonic() - started)
@@ -176,7 +176,7 @@ class FeedSync:
             self._connection,
             self._feed.name,
             cursor=until,
-            process=THIS_PROCESS,
+            process=this_process(),
             counts=counts_after(self._connection, self._feed, locked, done.recomputed),
             revision=done.recomputed.revision,
             backlog_end=max(deferred.added.last, found_again.last),
@@ -252,7 +252,7 @@ class FeedSync:
                 incarnation=str(self._incarnation.current),
                 backlog_end=added.last,
                 revision=self._incarnation.revision,
-                process=THIS_PROCESS,
+                process=this_process(),
             )
         return added.entities
 

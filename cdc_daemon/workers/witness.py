@@ -21,7 +21,7 @@ from cdc_daemon.log import get_logger
 from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.session import Session
 from cdc_daemon.pg.statements import statement
-from cdc_daemon.workers.lease import THIS_PROCESS
+from cdc_daemon.workers.lease import this_process
 
 log = get_logger()
 
@@ -96,7 +96,7 @@ class Witness:
 
     def process_id(self) -> str:
         """Return a name that is unique for this process: containers may share a state_dir and process IDs."""
-        return f"{self.id}/{THIS_PROCESS.rpartition(' ')[2]}"
+        return f"{self.id}/{this_process().rpartition(' ')[2]}"
 
     def arrive(self, connection: Session) -> None:
         """Record that this daemon runs. Call it again every few minutes."""

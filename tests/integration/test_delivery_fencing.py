@@ -27,7 +27,7 @@ def taken_over(delivering: Delivering, monkeypatch: pytest.MonkeyPatch) -> Calla
         )
         other.sink.wants_previous = delivering.sink.wants_previous
         with monkeypatch.context() as patch:
-            patch.setattr(lease, "THIS_PROCESS", "another daemon")
+            patch.setattr(lease, "this_process", lambda: "another daemon")
             other.catch_up(*statements)
 
     def set_up(*statements: str) -> None:

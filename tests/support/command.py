@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from cdc_daemon.pg.session import connect as connect_pinned
+from tests.support import starts
 
 DEADLINE_SECONDS = 30.0
 """How long anything that must happen may take; only a failing test waits for so long."""
@@ -50,9 +50,7 @@ class Running:
     """A command that was started, with everything that it logged."""
 
     def __init__(self, arguments: list[str], **options: Any) -> None:
-        self.process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-        )
+        self.process = starts.start(arguments, **options)
         self.events: list[Record] = []
         self.said: list[str] = []
         self._more = threading.Condition()
@@ -152,9 +150,7 @@ class Command:
 
     def call(self, *arguments: str, code: int = 0) -> str:
         """Run a command to its end, which must have this exit code; returns standard output."""
-        done = subprocess.run(
-            self.arguments(*arguments), capture_output=True, text=True, timeout=60, check=False
-        )
+        done = starts.run(self.arguments(*arguments), timeout=60)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
