@@ -166,6 +166,8 @@ class Changes:
             "feed.refused_documents",
             feed=sql.Identifier(self.feed.table),
             same_key=same(self.feed, self.feed.key, "s", "k"),
+            key_object=self.key_object,
+            former_key=self._key_object_of("k"),
         )
         values = {"name": self.feed.name, "names": list(where), "values": list(where.values())}
         rows = _read(connection, query.as_bytes(), values)
@@ -221,8 +223,11 @@ class Changes:
     @property
     def key_object(self) -> sql.Composed:
         """Return the expression of the key (json) of the stored row `s`."""
-        return sql.SQL("(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT {}) AS k)").format(
-            columns(self.feed.key, of="s")
+        return self._key_object_of("s")
+
+    def _key_object_of(self, row: str) -> sql.Composed:
+        return sql.SQL("(SELECT pg_catalog.row_to_json(o.*) FROM (SELECT {}) AS o)").format(
+            columns(self.feed.key, of=row)
         )
 
     @cached_property
@@ -244,6 +249,7 @@ class Changes:
         return statement(
             "feed.due_failed_items",
             key_object=sql.SQL("CASE WHEN s.revision IS NOT NULL THEN {} END").format(self.key_object),
+            former_key=self._key_object_of("k"),
             feed=sql.Identifier(feed.table),
             max_bytes=sql.Literal(feed.max_document_bytes),
             same_key=same(feed, feed.key, "s", "k"),

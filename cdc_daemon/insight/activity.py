@@ -47,11 +47,16 @@ class Activity:
 def read_activity(connection: Connection) -> Activity:
     """Return what happened in the last day."""
     parameters = {"step": STEP_SECONDS, "steps": STEPS}
+    of_steps = statement("sample.of_steps")
     changed: dict[str, list[int | None]] = {}
-    for feed, step, number in connection.execute(statement("sample.feeds_by_step"), parameters):
+    for feed, step, number in connection.execute(
+        statement("sample.feeds_by_step", of_steps=of_steps), parameters
+    ):
         changed.setdefault(feed, [None] * STEPS)[step] = number
     delivered: dict[tuple[str, str], list[int | None]] = {}
-    for sink, feed, step, number in connection.execute(statement("sample.deliveries_by_step"), parameters):
+    for sink, feed, step, number in connection.execute(
+        statement("sample.deliveries_by_step", of_steps=of_steps), parameters
+    ):
         delivered.setdefault((sink, feed), [None] * STEPS)[step] = number
     return Activity(changed, delivered)
 

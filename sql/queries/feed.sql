@@ -471,26 +471,39 @@ ORDER BY t.place
 -- Documents whose next attempt is due, in their present state. A document with a later revision than the refused one
 -- is left to the normal order. A document that is no longer stored comes without a revision. The stored feed's row
 -- type converts the JSON key into values, because a cast from text does not convert composite types or arrays.
-SELECT s.revision, pg_catalog.convert_to(COALESCE({key_object}::pg_catalog.text, i.key::pg_catalog.text), 'UTF8'),
-       s.deleted, pg_catalog.encode(s.hash, 'hex'),
-       CASE WHEN z.bytes <= {max_bytes} THEN pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8') END,
-       s.captured_at, NULL, z.bytes::pg_catalog.int8
+-- A key that has another spelling now (`o`) is gone from the feed, although it equals the present one: it is deleted under
+-- the spelling and the revision of the item. The same session writes both as text, so no setting makes a difference.
+SELECT CASE WHEN o.respelled THEN i.revision ELSE s.revision END,
+       pg_catalog.convert_to(CASE WHEN o.respelled THEN o.former ELSE COALESCE(o.present, i.key::pg_catalog.text) END, 'UTF8'),
+       s.deleted OR o.respelled, CASE WHEN NOT o.respelled THEN pg_catalog.encode(s.hash, 'hex') END,
+       CASE WHEN z.bytes <= {max_bytes} AND NOT o.respelled
+            THEN pg_catalog.convert_to(s.document::pg_catalog.text, 'UTF8') END,
+       s.captured_at, NULL, CASE WHEN o.respelled THEN 0 ELSE z.bytes END::pg_catalog.int8
 FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
 LEFT JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s ON true
 CROSS JOIN LATERAL (SELECT COALESCE(pg_catalog.octet_length(s.document::pg_catalog.text), 0) AS bytes) AS z
+CROSS JOIN LATERAL (SELECT {key_object}::pg_catalog.text AS present, {former_key}::pg_catalog.text AS former OFFSET 0) AS t
+CROSS JOIN LATERAL (
+    SELECT t.present, t.former, COALESCE(s.revision > i.revision AND t.present <> t.former, false) AS respelled
+) AS o
 WHERE i.sink = %(sink)s AND i.feed = %(name)s AND i.next_attempt_at <= pg_catalog.clock_timestamp()
-  AND (s.revision IS NULL OR s.revision <= i.revision)
+  AND (s.revision IS NULL OR s.revision <= i.revision OR o.respelled)
 ORDER BY i.next_attempt_at
 LIMIT %(limit)s
 
 -- name: refused_documents
--- The stored documents of failed items. The key as JSON is turned into values as in `due_failed_items`.
-SELECT DISTINCT i.key::pg_catalog.text, s.revision,
-       pg_catalog.convert_to(COALESCE(s.document::pg_catalog.text, 'null'), 'UTF8')
+-- The stored documents of failed items. The key as JSON is turned into values as in `due_failed_items`. An item whose key
+-- has another spelling now is a delete.
+SELECT DISTINCT i.key::pg_catalog.text, CASE WHEN o.respelled THEN i.revision ELSE s.revision END,
+       pg_catalog.convert_to(CASE WHEN NOT o.respelled AND s.document IS NOT NULL THEN s.document::pg_catalog.text
+                             ELSE 'null' END, 'UTF8')
 FROM cdc.failed_item AS i
 CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::cdc.{feed}, i.key) AS k
 CROSS JOIN LATERAL (SELECT s.* FROM cdc.{feed} AS s WHERE {same_key} OFFSET 0) AS s
+CROSS JOIN LATERAL (
+    SELECT s.revision > i.revision AND {key_object}::pg_catalog.text <> {former_key}::pg_catalog.text AS respelled
+) AS o
 WHERE i.feed = %(name)s
   AND NOT EXISTS (
     SELECT FROM UNNEST(%(names)s::pg_catalog.text[], %(values)s::pg_catalog.text[]) AS w (name, value)

@@ -82,11 +82,9 @@ WHERE s.sink = %(sink)s AND s.feed = %(feed)s AND s.seconds = %(width)s
   AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => %(ago)s)
 ORDER BY s.began_at
 
--- name: feeds_by_step
--- The changed documents of every feed in the last steps of the clock, the present one included. Steps are numbered, the
--- oldest is 0.
-SELECT s.feed, n.step, pg_catalog.sum(s.changed)::pg_catalog.int8
-FROM cdc.feed_sample AS s
+-- name: of_steps
+-- A part of the next ones: samples of the last steps of the clock, the present one included. Steps are numbered, the oldest
+-- is 0.
 CROSS JOIN LATERAL (
     SELECT (%(steps)s::int4 - 1 - pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.now()) / %(step)s::int4)
             + pg_catalog.floor(EXTRACT(epoch FROM s.began_at) / %(step)s::int4))::int4 AS step
@@ -94,6 +92,12 @@ CROSS JOIN LATERAL (
 WHERE s.seconds = 600
   AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => (%(step)s::int4 * %(steps)s::int4)::float8)
   AND n.step BETWEEN 0 AND %(steps)s::int4 - 1
+
+-- name: feeds_by_step
+-- The changed documents of every feed, by step.
+SELECT s.feed, n.step, pg_catalog.sum(s.changed)::pg_catalog.int8
+FROM cdc.feed_sample AS s
+{of_steps}
 GROUP BY s.feed, n.step
 ORDER BY s.feed, n.step
 
@@ -101,13 +105,7 @@ ORDER BY s.feed, n.step
 -- The same of deliveries.
 SELECT s.sink, s.feed, n.step, pg_catalog.sum(s.delivered)::pg_catalog.int8
 FROM cdc.delivery_sample AS s
-CROSS JOIN LATERAL (
-    SELECT (%(steps)s::int4 - 1 - pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.now()) / %(step)s::int4)
-            + pg_catalog.floor(EXTRACT(epoch FROM s.began_at) / %(step)s::int4))::int4 AS step
-) AS n
-WHERE s.seconds = 600
-  AND s.began_at > pg_catalog.now() - pg_catalog.make_interval(secs => (%(step)s::int4 * %(steps)s::int4)::float8)
-  AND n.step BETWEEN 0 AND %(steps)s::int4 - 1
+{of_steps}
 GROUP BY s.sink, s.feed, n.step
 ORDER BY s.sink, s.feed, n.step
 

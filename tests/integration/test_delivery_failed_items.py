@@ -9,9 +9,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cdc_daemon.errors import SinkUnavailable
+from cdc_daemon.feeds.changes import Changes
 from cdc_daemon.log import Throttle
 from cdc_daemon.sinks.record import Record
 from cdc_daemon.workers import chosen_items, failed_items
@@ -229,3 +231,52 @@ def test_an_attempt_while_the_sink_is_down_does_not_count(delivering: Delivering
     assert delivering.failed() == [("sku7", 1, False)]
     (waits,) = delivering.failed("next_attempt_at > now() + interval '10 seconds'")
     assert waits == (True,)
+
+
+SPELLED = {
+    # Type of the key, its values, and what two of them become.
+    "a number": ("numeric", "1.50, 2.5, 3.5", "1.5", "2.50"),
+    "a text": ("text COLLATE ci", "'a', 'b', 'c'", "'A'", "'B'"),
+}
+
+
+@pytest.mark.parametrize("kind", SPELLED)
+def test_a_refused_delete_of_an_old_spelling_is_an_item_beside_the_document_under_the_new_one(
+    connect: Connect, database: str, tmp_path: Path, kind: str
+) -> None:
+    type_, values, first, second = SPELLED[kind]
+    with connect() as session:
+        if kind == "a text":
+            if not session.execute("SELECT FROM pg_collation WHERE collname = 'und-x-icu'").fetchall():
+                pytest.skip("this server has no ICU")
+            session.execute(
+                "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+            )
+        session.execute(f"CREATE TABLE t (id int PRIMARY KEY, k {type_}, v int)".encode())
+        session.execute(
+            f"INSERT INTO t SELECT n, k, n FROM unnest(ARRAY[{values}]) WITH ORDINALITY AS u (k, n)".encode()
+        )
+    delivering = installed(database, tmp_path, "SELECT id, k, v FROM t", ("k",))
+    delivering.catch_up()
+    old = [record.key for record in delivering.sink.taken]
+    sink = delivering.sink
+    sink.named = {"k"}  # which every key has
+    delivering.catch_up(f"UPDATE t SET k = {first} WHERE id = 1; UPDATE t SET k = {second} WHERE id = 2")
+    assert len(delivering.failed("id")) == 4
+    with connect() as session:
+        shown = Changes(delivering.registry.definition("products")).refused_documents(session, {})
+    assert sorted(document == b"null" for _, document in shown.values()) == [False, False, True, True]
+    sink.named = set()
+    before = len(sink.taken)
+    delivering.make_due()
+    delivering.deliver()
+    assert delivering.failed("id") == []
+    taken = sink.taken[before:]
+    deletes = {record.key: record.revision for record in taken if record.op == "delete"}
+    upserts = {orjson.loads(record.data)["id"]: record for record in taken if record.data}
+    assert set(deletes) == set(old[:2])
+    assert set(upserts) == {1, 2}
+    for number, record in upserts.items():
+        assert record.key not in old
+        # A receiver for which both spellings are one key ends with the document.
+        assert deletes[old[number - 1]] < record.revision

@@ -43,6 +43,7 @@ NO_STATEMENTS: Mapping[str, str] = {
     "fingerprint.digest": "a piece of fingerprint.parts",
     "fingerprint.named": "a piece of fingerprint.parts",
     "failed_item.chosen": "a piece of failed_item.list and others",
+    "sample.of_steps": "a piece of sample.feeds_by_step and others",
     "failed_item.id": "a piece of failed_item.refuse",
     "verification.counts": "a piece of verification.compare",
     "feed.respelled": "a piece of feed.recompute, for keys that may be respelled",
@@ -97,6 +98,7 @@ _TEXTS: Mapping[str, LiteralString] = {
     "entries": "(SELECT * FROM cdc.changelog_public_item)",
     "failed_entities": "e.entity[1]::pg_catalog.varchar",
     "feeds": "ARRAY['items']",
+    "former_key": "(SELECT pg_catalog.row_to_json(o.*) FROM (SELECT k.sku) AS o)",
     "groups": "d.sku",
     "hash": "'x'::pg_catalog.bytea",
     "key_object": "(SELECT pg_catalog.row_to_json(k.*) FROM (SELECT s.sku) AS k)",
@@ -142,6 +144,10 @@ _OF_ONE: Mapping[str, Mapping[str, LiteralString]] = {
     **{
         f"failed_item.{name}": {"chosen": "i.feed = ANY (%(feeds)s::pg_catalog.text[])"}
         for name in ("discard", "list", "page", "retry")
+    },
+    **{
+        f"sample.{name}_by_step": {"of_steps": "CROSS JOIN LATERAL (SELECT %(step)s::int4 AS step) AS n"}
+        for name in ("feeds", "deliveries")
     },
     "audit.script": {"arguments": "'{}'", "outcome": "'done'"},
     "changelog.size": {"name": "'cdc.feed_items_log'"},

@@ -128,7 +128,7 @@ def test_what_is_longer_than_an_index_entry_is_set_aside_alone(
     feeds.assert_equal_to_the_query()
 
 
-def test_an_item_is_known_by_its_key_however_numbers_are_written(
+def test_an_item_is_known_by_its_key_as_it_is_spelled(
     connect: Connect, database: str, tmp_path: Path
 ) -> None:
     connect().execute("""CREATE TABLE product (id int PRIMARY KEY, sku numeric[] NOT NULL, name text);
@@ -139,9 +139,13 @@ def test_an_item_is_known_by_its_key_however_numbers_are_written(
     before = delivering.rows("SELECT id FROM cdc.failed_item ORDER BY id")
     assert len(set(before)) == 3
     delivering.catch_up("UPDATE product SET sku = ARRAY[id, 1.05, 100.00]")
-    assert delivering.rows("SELECT id FROM cdc.failed_item ORDER BY id") == before
+    after = delivering.rows("SELECT id FROM cdc.failed_item ORDER BY id")
+    assert len(after) == 6  # deletes of the old spellings are refused beside the documents under the new ones
+    assert set(before) < set(after)
     delivering.sink.refused = set()
     delivering.catch_up("UPDATE product SET sku = ARRAY[id + 0.0, 1.0500, 100]")
+    delivering.make_due()
+    delivering.deliver()
     assert delivering.failed() == []
     close_pools()
 
