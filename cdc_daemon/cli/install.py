@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
+import psycopg
 
+from cdc_daemon.capture.catalogue import schema_exists
 from cdc_daemon.cli import plans
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import invocation, session
@@ -13,11 +16,13 @@ from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.errors import InstallError
 from cdc_daemon.pg import ddl
-from cdc_daemon.pg.session import Connection
+from cdc_daemon.pg.ddl import Step
+from cdc_daemon.pg.session import Connection, first_line
 from cdc_daemon.settings import Settings
 from cdc_daemon.visible import visible_lines
 from cdc_daemon.workers import installation, retirement
 from cdc_daemon.workers.coexistence import concerns
+from cdc_daemon.workers.planning import FeedPlan
 from cdc_daemon.workers.reader_role import reader_grants
 
 
@@ -67,7 +72,7 @@ def install(
             return
         if script:
             _confirm_drops(installation.dropped_feeds(connection, settings), agreed=drop_feeds)
-            steps = installation.wanted_steps(connection, settings, found, for_script=True)
+            steps = _script_steps(connection, settings, found)
             timeout = settings.database.lock_timeout_seconds
             _print_script(ddl.script(steps, connection, lock_timeout_seconds=timeout))
             return
@@ -93,6 +98,22 @@ def install(
     echo(f"{verb}:" if steps else "Nothing to do: all stands as wanted.")
     for line in plans.lines_of_steps(steps):
         echo(line)
+
+
+def _script_steps(connection: Connection, settings: Settings, found: Sequence[FeedPlan]) -> list[Step]:
+    # The table of the canary is missing.
+    if len(found) < len(settings.feeds) and not schema_exists(connection):
+        try:
+            return installation.first_script(
+                connection,
+                settings,
+                lambda: plans.plan_feeds(connection, settings, list(settings.feeds)),
+            )
+        except psycopg.errors.InsufficientPrivilege as error:
+            what = f"the script leaves the canary out, which this role can't plan: {first_line(error)}"
+            hint = "print it as a role that may create schemas, or print and run another one after this one"
+            echo(fault_line("install --script", what, hint, label="Warning"), err=True)
+    return installation.wanted_steps(connection, settings, found, for_script=True)
 
 
 def _retire(connection: Connection, settings: Settings, feed: str, *, to_stderr: bool) -> None:

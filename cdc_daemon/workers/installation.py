@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -84,6 +84,29 @@ def wanted_steps(
         found.append(_rights(connection, sources, [each.definition for each in wanted]))
         found.append(script_step([feed.definition.name for feed in wanted], len(found)))
     return found
+
+
+def first_script(
+    connection: Connection, settings: Settings, plan: Callable[[], Sequence[FeedPlan]]
+) -> list[Step]:
+    """Return the steps of a DBA's first script, also of a feed that reads a table of schema cdc: the canary.
+
+    Such a feed can be planned only if the table exists. So the migrations run here, in a transaction that is
+    rolled back.
+
+    Args:
+        plan: plans the feeds.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: this role may not create a schema.
+    """
+    require_own_schema(connection)
+    migrations = list(migration_steps(()))
+    with connection.transaction(force_rollback=True):
+        for step in migrations:
+            for each in step.statements:
+                connection.execute(each)
+        return [*migrations, *wanted_steps(connection, settings, plan(), for_script=True)]
 
 
 def install(

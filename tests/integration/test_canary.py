@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from cdc_daemon.errors import ConfigurationError
+from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.settings import load
 from tests.support.command import Command, Feed, execute
 from tests.support.synced import ITEM_FEED, ITEMS
@@ -43,6 +48,43 @@ def test_its_document_reaches_the_sink_again_and_again_and_its_lag_is_known(shop
     with psycopg.connect(shop.dsn) as session:
         [(delivered,)] = session.execute(told).fetchall()
     assert delivered >= 1
+
+
+def test_one_script_installs_it_with_everything_else(shop: Command) -> None:
+    canary(shop, 'every_seconds = 0.1\nsinks = ["file"]')
+    script = shop.call("install", "--script")
+    psql = find_binaries("machine") / "psql"
+    with psycopg.connect(shop.dsn) as session:
+        assert session.execute("SELECT to_regnamespace('cdc')").fetchall() == [(None,)]
+    command = [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", shop.dsn]
+    subprocess.run(command, input=script, capture_output=True, text=True, check=True)
+    assert "Nothing to do" in shop.call("install", "--dry-run")
+    daemon = shop.start()
+    daemon.await_event("batch_delivered", feed="canary")
+    assert daemon.end() == 0
+
+
+def test_a_role_that_may_create_no_schema_is_told_to_print_another_script(shop: Command) -> None:
+    canary(shop, 'every_seconds = 0.1\nsinks = ["file"]')
+    role = f"printer_{uuid4().hex[:8]}"
+    with psycopg.connect(shop.dsn) as session:
+        session.execute(
+            f"CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}".encode()
+        )
+    try:
+        dsn = make_conninfo(shop.dsn, user=role)
+        done = subprocess.run(
+            shop.arguments("install", "--script"),
+            env={**os.environ, "CDC_DATABASE_DSN": dsn},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Warning: install --script: the script leaves the canary out" in done.stderr
+        assert "cdc_capture_update" in done.stdout
+    finally:
+        with psycopg.connect(shop.dsn) as session:
+            session.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 def test_without_it_there_is_no_such_feed(shop: Command) -> None:
