@@ -30,6 +30,7 @@ def measure(place: Place) -> Iterator[Figure]:
         yield from _single_rows(place, shop, connection)
         yield from _one_statement(place, shop, connection)
         yield _context(place, shop, connection)
+        yield _operation(place, shop, connection)
     own = {"colors": "product_id"}
     with place.shop("filters", products, (), own=own, delivering=False) as shop, shop.connect() as connection:
         shop.cdc.call("install")
@@ -38,7 +39,7 @@ def measure(place: Place) -> Iterator[Figure]:
 
 def _context(place: Place, shop: Shop, connection: Connection) -> Figure:
     """Measure what the application_name and the session user of the writer cost a single-row UPDATE."""
-    seconds = place.rounds(5, 2)
+    seconds = place.rounds(2, 1)
     connection.execute(query("enable_capture"))
 
     def throughput(context: str) -> float:
@@ -47,7 +48,7 @@ def _context(place: Place, shop: Shop, connection: Connection) -> Figure:
         return _pgbench(place, shop, "update_price", clients=1, seconds=seconds, synchronous="off")[1]
 
     pairs = Pairs.taken(
-        place.rounds(9, 2), below=lambda: throughput("false"), above=lambda: throughput("true")
+        place.rounds(7, 2), below=lambda: throughput("false"), above=lambda: throughput("true")
     )
     return pairs.ratio(
         "capture: throughput of single-row UPDATEs with ÷ without [capture] context, synchronous_commit off",
@@ -57,9 +58,34 @@ def _context(place: Place, shop: Shop, connection: Connection) -> Figure:
     )
 
 
+def _operation(place: Place, shop: Shop, connection: Connection) -> Figure:
+    """Measure what the operation in an entry costs a single-row UPDATE, beside entries without it."""
+    seconds = place.rounds(2, 1)
+    connection.execute(query("enable_capture"))
+
+    def throughput() -> float:
+        settled(connection)
+        return _pgbench(place, shop, "update_price", clients=1, seconds=seconds, synchronous="off")[1]
+
+    def without() -> float:
+        connection.execute(query("capture_without_operation"))
+        return throughput()
+
+    def with_operation() -> float:
+        shop.cdc.call("install")  # it replaces the function, for its body differs
+        return throughput()
+
+    return Pairs.taken(place.rounds(7, 2), below=without, above=with_operation).ratio(
+        "capture: throughput of single-row UPDATEs with ÷ without the operation, synchronous_commit off",
+        aim=None,
+        unit="a second",
+        scale=f"{shop.products:,} products, {seconds} s each",
+    )
+
+
 def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
     """Measure rows of an EAV table: of the attribute that a feed reads, and of another attribute."""
-    seconds = place.rounds(5, 2)
+    seconds = place.rounds(2, 1)
     for kind, script, aim in (
         ("that no feed wants", "update_season", _LEAST_THROUGHPUT_UNWANTED),
         ("beside them", "update_color", None),
@@ -78,7 +104,7 @@ def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figu
             return run()
 
         connection.execute("VACUUM attribute_value")
-        yield Pairs.taken(place.rounds(9, 2), below=plain, above=captured).ratio(
+        yield Pairs.taken(place.rounds(7, 2), below=plain, above=captured).ratio(
             f"capture: throughput of single-row UPDATEs of rows {kind}, synchronous_commit off",
             aim=aim,
             unit="a second",
@@ -88,7 +114,7 @@ def _filtered(place: Place, shop: Shop, connection: Connection) -> Iterator[Figu
 
 def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[Figure]:
     """Measure single-row UPDATEs, each its own transaction, by pgbench with prepared statements."""
-    seconds = place.rounds(5, 2)
+    seconds = place.rounds(2, 1)
     scale = f"{shop.products:,} products, {seconds} s each"
     kinds = (
         ("1 client", 1, "on"),
@@ -120,7 +146,7 @@ def _single_rows(place: Place, shop: Shop, connection: Connection) -> Iterator[F
             return run()[1]
 
         connection.execute("VACUUM price")
-        pairs = Pairs.taken(place.rounds(9, 2), below=plain, above=captured)
+        pairs = Pairs.taken(place.rounds(7, 2), below=plain, above=captured)
         yield pairs.ratio(
             f"capture: throughput of single-row UPDATEs with ÷ without triggers, {kind}",
             aim=_LEAST_THROUGHPUT if synchronous == "on" else None,

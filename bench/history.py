@@ -39,7 +39,7 @@ def measure(place: Place) -> Iterator[Figure]:
             spent[cdc].append(microseconds)
             return documents_a_second
 
-        rates = Pairs.taken(place.rounds(7, 1), below=lambda: rate(without), above=lambda: rate(shop.cdc))
+        rates = Pairs.taken(place.rounds(5, 1), below=lambda: rate(without), above=lambda: rate(shop.cdc))
         scale = f"{sum(expected.values()):,} documents of two feeds through to the file sink"
         yield rates.ratio(
             "history: changed documents a second with ÷ without",
@@ -54,7 +54,7 @@ def measure(place: Place) -> Iterator[Figure]:
             unit="µs",
             scale=scale,
         )
-        seconds = place.rounds(20, 5)
+        seconds = place.rounds(8, 5)
         median = partial(_median_milliseconds, shop, seconds=seconds)
         delays = Pairs.taken(
             place.rounds(5, 1), below=lambda: median(without), above=lambda: median(shop.cdc)
