@@ -53,7 +53,7 @@ def test_its_document_reaches_the_sink_again_and_again_and_its_lag_is_known(shop
 def test_one_script_installs_it_with_everything_else(shop: Command) -> None:
     canary(shop, 'every_seconds = 0.1\nsinks = ["file"]')
     script = shop.call("install", "--script")
-    psql = find_binaries("machine") / "psql"
+    psql = str(find_binaries("machine") / "psql")
     with psycopg.connect(shop.dsn) as session:
         assert session.execute("SELECT to_regnamespace('cdc')").fetchall() == [(None,)]
     command = [psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-", shop.dsn]
