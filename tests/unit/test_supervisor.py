@@ -3,116 +3,30 @@
 from __future__ import annotations
 
 import io
-import logging
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-import orjson
 import psycopg
 import pytest
-import structlog
 
-from cdc_daemon import log, supervisor
+from cdc_daemon import supervisor
 from cdc_daemon.errors import DatabaseUnavailable, FeedError
 from cdc_daemon.supervisor import Supervisor, WorkerGivenUp
-
-PATIENCE_SECONDS = 10.0
-
-
-class Scripted:
-    """A worker that does one thing after the other, a call of `run` each; then it works until stopped."""
-
-    def __init__(self, *script: Callable[[Callable[[], None]], None], name: str = "scripted") -> None:
-        self.name = name
-        self.works = threading.Event()
-        self._script = iter(script)
-
-    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-        step = next(self._script, None)
-        if step is not None:
-            return step(heartbeat)
-        heartbeat()
-        self.works.set()
-        stop.wait()
-        return None
-
-
-def failing(error: Exception) -> Callable[[Callable[[], None]], None]:
-    def fail(_heartbeat: Callable[[], None]) -> None:
-        raise error
-
-    return fail
-
-
-class Running:
-    """A supervisor in a thread of its own, as the main thread would run it."""
-
-    def __init__(self, made: Supervisor, drain_seconds: float, woken: threading.Event) -> None:
-        self.supervisor = made
-        self.leave = threading.Event()
-        self.error: Exception | None = None
-        self.unstopped: list[str] = []
-        self._woken = woken
-        self._drain_seconds = drain_seconds
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.unstopped = self.supervisor.run(
-                self.leave, drain_seconds=lambda: self._drain_seconds, wake=self._woken.set
-            )
-        except WorkerGivenUp as error:
-            self.error = error
-
-    def end(self) -> None:
-        self.leave.set()
-        self.join()
-
-    def join(self) -> None:
-        self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive()
-
-
-@contextmanager
-def running(
-    *workers: supervisor.Worker,
-    drain_seconds: float = PATIENCE_SECONDS,
-    woken: threading.Event | None = None,
-) -> Iterator[Running]:
-    made = Supervisor(jitter=lambda: 0.0)
-    for worker in workers:
-        made.add(worker)
-    run = Running(made, drain_seconds, woken or threading.Event())
-    try:
-        yield run
-    finally:
-        run.end()
+from tests.support.supervised import (
+    PATIENCE_SECONDS,
+    Scripted,
+    events,
+    failing,
+    logged,
+    names,
+    running,
+)
 
 
 @pytest.fixture(autouse=True)
 def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.002)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    log.configure("info", "json", written)
-    yield written
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-
-
-def events(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
-
-
-def names(stream: io.StringIO) -> list[str]:
-    return [event["event"] for event in events(stream)]
+    with logged(monkeypatch) as written:
+        yield written
 
 
 def test_a_worker_that_fails_is_started_again_and_told_with_reason_and_remedy(stream: io.StringIO) -> None:
@@ -317,105 +231,6 @@ def test_a_worker_that_gives_no_sign_of_life_is_silent_until_it_does() -> None:
     assert made.silent() == ["scripted"]
     made._heartbeat(made._states[0], started=0.0)
     assert made.silent() == []
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
-        channel.settimeout(PATIENCE_SECONDS)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "20000")
-        yield channel
-
-
-def told(channel: socket.socket, wanted: str) -> str:
-    """The first datagram that begins so; others are passed over."""
-    while True:
-        found = channel.recv(4096).decode()
-        if found.startswith(wanted):
-            return found
-
-
-def test_systemd_hears_of_start_life_and_stop(systemd: socket.socket) -> None:
-    with running(Scripted()) as run:
-        assert told(systemd, "") == "READY=1"
-        assert told(systemd, "STATUS=") == "STATUS=1 workers run"
-        assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
-        run.end()
-        assert told(systemd, "STOPPING=").splitlines()[0] == "STOPPING=1"
-
-
-def test_systemd_hears_what_the_workers_do_once_for_each_change(systemd: socket.socket) -> None:
-    states = iter(["2 feeds", "2 feeds", "1 of 2 feeds stopped (prices)"])
-    made = Supervisor(summary=lambda: next(states, "1 of 2 feeds stopped (prices)"))
-    run = Running(made, PATIENCE_SECONDS, threading.Event())
-    try:
-        assert told(systemd, "STATUS=") == "STATUS=2 feeds"
-        assert told(systemd, "STATUS=") == "STATUS=1 of 2 feeds stopped (prices)"
-    finally:
-        run.end()
-
-
-def test_systemd_hears_once_that_the_database_is_lost(systemd: socket.socket) -> None:
-    made = Supervisor(summary=lambda: "2 feeds")
-    made.lose_database("no route to host")
-    run = Running(made, PATIENCE_SECONDS, threading.Event())
-    try:
-        assert told(systemd, "STATUS=") == "STATUS=the database can't be reached; 2 feeds"
-    finally:
-        run.end()
-
-
-def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) -> None:
-    release = threading.Event()
-
-    class Hanging:
-        name = "hanging"
-
-        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-            release.wait(PATIENCE_SECONDS)
-            heartbeat()
-            stop.wait()
-
-    made = Supervisor(longest_silence_seconds=0.0)
-    made.add(Hanging())
-    run = Running(made, PATIENCE_SECONDS, threading.Event())
-    try:
-        assert told(systemd, "") == "READY=1"
-        assert told(systemd, "") == "STATUS=hanging hangs; 1 workers run"
-        release.set()
-        run.end()
-        assert told(systemd, "").startswith("STOPPING=1"), "and no WATCHDOG=1 before it"
-    finally:
-        release.set()
-        run.end()
-
-
-def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
-    systemd: socket.socket, stream: io.StringIO
-) -> None:
-    release = threading.Event()
-
-    class Hanging:
-        name = "hanging"
-
-        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-            release.wait(PATIENCE_SECONDS)
-            heartbeat()
-            stop.wait()
-
-    made = Supervisor(longest_silence_seconds=0.0)
-    made.add(Hanging(), alone=True)
-    run = Running(made, PATIENCE_SECONDS, threading.Event())
-    try:
-        assert told(systemd, "STATUS=") == "STATUS=hanging hangs; 1 workers run"
-        for _ in range(3):
-            assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
-    finally:
-        release.set()
-        run.end()
-    assert [event["worker"] for event in events(stream) if event["event"] == "worker_hangs"] == ["hanging"]
 
 
 class Hanging:
