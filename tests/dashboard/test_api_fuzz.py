@@ -33,7 +33,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-EXAMPLES = hypothesis.settings().max_examples // 20
+EXAMPLES = hypothesis.settings().max_examples // 10
 """Requests of each kind; `make test-nightly` makes many more."""
 
 KNOWN = {"feed": "items", "sink": "file", "key": '{"id":1}', "number": "1"}
