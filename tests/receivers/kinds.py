@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -20,18 +21,23 @@ from tests.receivers.redis import REDIS, RedisReceiver, RedisStreamReceiver
 from tests.receivers.s3 import S3, S3Receiver
 
 
+def _folder(request: pytest.FixtureRequest) -> Path:
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    return factory.mktemp("receiver")
+
+
 def _stdout(request: pytest.FixtureRequest) -> StdoutReceiver:
     capture: pytest.CaptureFixture[bytes] = request.getfixturevalue("capfdbinary")
     return StdoutReceiver(lambda: capture.readouterr().out)
 
 
 RECEIVERS: dict[str, Callable[[pytest.FixtureRequest], Receiver]] = {
-    "archive": lambda request: ArchiveReceiver(request.getfixturevalue("tmp_path")),
+    "archive": lambda request: ArchiveReceiver(_folder(request)),
     "http": lambda _: HttpReceiver(),
     "http-parallel": lambda _: HttpReceiver(
         in_flight=4, batch_records=3, framing="ndjson", format="merge-patch"
     ),
-    "file": lambda request: FileReceiver(request.getfixturevalue("tmp_path")),
+    "file": lambda request: FileReceiver(_folder(request)),
     "kafka": lambda _: KafkaReceiver(shared(KAFKA), unique()),
     "nats": lambda _: NatsReceiver(shared(NATS), unique()),
     "opensearch": lambda _: OpensearchReceiver(shared(OPENSEARCH), unique()),
