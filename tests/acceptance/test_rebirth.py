@@ -71,7 +71,10 @@ class Shop(Synced):
             self.call("install", "--drop-feeds")
         elif self.config.read_text() != before:
             self.install()
-        self.sync("DELETE FROM product", ROWS, "UPDATE product SET name = 'b' WHERE id < 4")
+        self.sync(
+            *("DELETE FROM product", ROWS, "UPDATE product SET name = 'b' WHERE id < 4"),
+            "UPDATE product SET name = 'c' WHERE id IN (1, 9)",
+        )
         assert self.is_delivered()
 
     def change(self, key: tuple[str, ...], entity: str = "") -> None:
