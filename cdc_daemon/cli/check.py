@@ -10,6 +10,7 @@ import click
 import psycopg
 
 from cdc_daemon.analysis.model.plan import Analysis, RouteKind, Verdict
+from cdc_daemon.cli import plans
 from cdc_daemon.cli.failures import fault_line
 from cdc_daemon.cli.invocation import chosen, invocation, session
 from cdc_daemon.cli.options import echo_json, feeds_argument, json_option
@@ -81,6 +82,8 @@ def check(feeds: tuple[str, ...], counting: bool, as_json: bool) -> None:
                 found.faults.append(Fault(error.where or "database", error.what, error.hint))
             found.warnings += (Fault(*concern) for concern in concerns(connection, settings))
             for name in names:
+                if plans.awaits_install(connection, name):
+                    continue
                 _check(connection, settings, name, found, counting=counting)
     except ConfigurationError as error:
         found.faults += (Fault(*fault) for fault in error.faults)

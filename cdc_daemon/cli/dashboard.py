@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc_daemon.cli.invocation import invocation
+from cdc_daemon.cli.options import echo_json, json_option
 from cdc_daemon.cli.suggesting import SuggestingGroup
 from cdc_daemon.cli.terminal import echo
 from cdc_daemon.database import database
@@ -124,7 +125,8 @@ def add(name: str, documents: bool, actions: bool) -> None:
 
 
 @user.command("list", short_help="Show the users and their rights.")
-def list_() -> None:
+@json_option
+def list_(as_json: bool) -> None:
     """Show the users and their rights.
 
     \b
@@ -132,6 +134,9 @@ def list_() -> None:
       cdc-daemon dashboard user list
     """
     found = _users().read().users
+    if as_json:
+        echo_json([{"name": each.name, "rights": sorted(each.rights)} for each in found.values()])
+        return
     for each in found.values():
         echo(f"{each.name}  {', '.join(sorted(each.rights)) or 'reads states and counts'}")
     if not found:

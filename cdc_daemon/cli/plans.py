@@ -23,7 +23,7 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
     plans: list[FeedPlan] = []
     faults: list[tuple[str, str, str | None]] = []
     for name in names:
-        if name == canary.FEED and not _has_canary(connection):
+        if awaits_install(connection, name):
             continue
         try:
             plans.append(plan_feed(connection, settings, name))
@@ -34,9 +34,12 @@ def plan_feeds(connection: Connection, settings: Settings, names: Sequence[str])
     return plans
 
 
-def _has_canary(connection: Connection) -> bool:
+def awaits_install(connection: Connection, name: str) -> bool:
+    """Whether a feed can't be planned before the first install: the canary, whose table the install makes."""
+    if name != canary.FEED:
+        return False
     row = connection.execute(statement("canary.exists")).fetchone()
-    return bool(row and row[0])
+    return not (row and row[0])
 
 
 def lines_of_steps(steps: Sequence[Step]) -> Iterator[str]:

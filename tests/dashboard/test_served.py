@@ -106,6 +106,8 @@ def test_users_are_kept_in_a_private_file_and_log_in_over_tls(command: Command, 
     assert PASSWORD not in file.read_text()
     call(command, "dashboard", "user", "remove", "ben")
     assert call(command, "dashboard", "user", "list") == "anna  documents\n"
+    listed = json.loads(call(command, "dashboard", "user", "list", "--json"))
+    assert listed == [{"name": "anna", "rights": ["documents"]}]
     running = command.start("dashboard")
     try:
         url = url_of(running)

@@ -52,6 +52,7 @@ def test_its_document_reaches_the_sink_again_and_again_and_its_lag_is_known(shop
 
 def test_one_script_installs_it_with_everything_else(shop: Command) -> None:
     canary(shop, 'every_seconds = 0.1\nsinks = ["file"]')
+    shop.call("check")  # no feed is wrong for want of a table that the install makes
     script = shop.call("install", "--script")
     psql = str(find_binaries("machine") / "psql")
     with psycopg.connect(shop.dsn) as session:
