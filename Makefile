@@ -101,7 +101,7 @@ test-nightly: $(VENV)/installed-dev ## Random schemas and queries (CDC_TEST_EXAM
 	$(BIN)/python -m pytest --hypothesis-profile nightly --numprocesses 2 tests/integration/properties
 	CDC_TEST_EXAMPLES=500 $(BIN)/python -m pytest --hypothesis-profile nightly tests/dashboard/test_api_fuzz.py
 	CDC_TEST_VERIFY_SECONDS=3600 $(BIN)/python -m pytest --numprocesses 2 tests/integration/test_verify.py -k traffic
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --every-server -m any_server --ignore tests/integration/properties
+	ANALYSIS_BATCHES=400 $(BIN)/python -m pytest $(PYTEST_ARGS) --every-server -m any_server --ignore tests/integration/properties
 	$(BIN)/python -m tests.torture
 
 torture: $(VENV)/installed-dev ## An hour of every fault at once (TORTURE_SECONDS=3600 TORTURE_SEED=… TORTURE_SINKS=http,redis)

@@ -30,7 +30,7 @@ Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 # test-nightly`) takes others each time.
 hypothesis.settings.register_profile(
     "ci",
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     database=None,
@@ -125,12 +125,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test: as the last one, it would keep one worker busy while others have none.
+    """Begin with the longest tests: as the last ones, they would keep one worker busy while others have none.
 
-    Next come those of the browser. A worker takes tests in their order, and others steal from the end, so one
-    worker takes them all: each one would start a living shop of its own, with a browser.
+    Next come tests that share what is slow to make: a living shop with a browser, the feeds of the commerce
+    pack. A worker takes tests in their order, and others steal from the end, so one worker takes them all.
     """
-    first = ("tests/torture/", "tests/browser/")
+    first = ("tests/torture/", "tests/precision/", "tests/browser/", "tests/commerce/")
     items.sort(
         key=lambda item: next((at for at, name in enumerate(first) if name in item.nodeid), len(first))
     )

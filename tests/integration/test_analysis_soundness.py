@@ -28,7 +28,9 @@ from tests.support.soundness.whole_rows import WHOLE_ROWS
 
 pytestmark = pytest.mark.any_server
 
-BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "80"))
+BATCHES = int(os.environ.get("ANALYSIS_BATCHES", "40"))
+MOST_BATCHES = 4 * BATCHES
+"""For queries whose documents have not changed until then: random changes hardly ever hit upon some."""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,10 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
         for _ in range(12):
             for table in COLUMNS:
                 connection.execute(insertion(chance, table).encode())
-        for batch in range(BATCHES):
+        still = [name for name, case in cases.items() if not case.change]
+        for batch in range(MOST_BATCHES):
+            if batch >= BATCHES and not still:
+                break
             remember(connection, list(followed.values()), again=batch > 0)
             script = change(connection, chance)
             for number, (name, each) in enumerate(followed.items()):
@@ -75,7 +80,7 @@ def test_every_changed_entity_is_named(cases: Mapping[str, Case], database: str)
                     f"{name}: batch {batch} misses {seen.missed}\n{chr(10).join(script)}\n{each.analysis}"
                 )
                 changed[name] += seen.changed
-        still = [name for name, case in cases.items() if not changed[name] and not case.change]
+            still = [name for name in still if not changed[name]]
         assert not still, f"nothing changes in {still}: they show nothing"
 
 

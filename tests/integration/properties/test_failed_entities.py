@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from cdc_daemon.pg.session import connect
@@ -48,7 +49,7 @@ NEW = """
 INSERT INTO item SELECT n, '1', 1, 'a', 'one', 'short', 1, 0 FROM generate_series(1, 420) AS n
 WHERE random() < 0.1 ON CONFLICT DO NOTHING
 """
-ROUNDS = 6
+ROUNDS = min(max(hypothesis.settings().max_examples // 12, 4), 40)
 
 
 @pytest.mark.parametrize("seed", range(3))
