@@ -148,7 +148,7 @@ class Life:
             assert wrong == (0,), name
 
     def live(self, writer: psycopg.Connection[Any]) -> None:
-        """Everything after the installation."""
+        """What the daemon does after the installation: each kind of change and of fault, and its trace."""
         self.assert_in_step()
         for changes in CHANGES:
             for change in changes:
@@ -171,6 +171,9 @@ class Life:
         self.assert_in_step()
         unknown = "SELECT count(*) FROM cdc.changelog_public_item WHERE rows IS NULL"
         assert self.administrator.execute(unknown).fetchone() == (0,)
+
+    def ask_and_order(self, writer: psycopg.Connection[Any]) -> None:
+        """What an operator does with the feeds later."""
         self.call("plan", "--explain")
         self.call("status")
         self.call("verify")
@@ -292,8 +295,10 @@ def _owners_life(
         life.call("install")
         with psycopg.connect(writer, autocommit=True) as session:
             life.live(session)
-        if path == shadows.FIRST:
-            samples.send(database, resolved.missing())
+            # The orders are the same sentences whatever the configured path: they run once.
+            if path == shadows.FIRST:
+                life.ask_and_order(session)
+                samples.send(database, resolved.missing())
         life.call("uninstall", "--yes")
     if path == shadows.FIRST:
         pieces = {f"{folder}/{name}" for folder in ("queries", "objects") for name in samples.NO_STATEMENTS}
