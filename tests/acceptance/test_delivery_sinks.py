@@ -14,7 +14,8 @@ from tests.acceptance.dying import STEPS
 from tests.acceptance.self_killing_sink import register
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
-from tests.support.command import Command, Feed, eventually, execute
+from tests.support.bed import Bed
+from tests.support.command import Feed, eventually, execute
 
 SELECT = "SELECT sku, name, price, note FROM product"
 KINDS = sorted(set(RECEIVERS) - {"stdout"})  # it is the daemon's own output there, not a target that stays
@@ -47,13 +48,16 @@ def test_nothing_is_lost_wherever_the_daemon_is_killed(
     of = json.dumps({"type": receiver.kind, "timeout_seconds": 10.0, **receiver.settings()})
     of = of.replace('": ', '" = ')  # an inline table of TOML
     sink = f'[sinks.target]\ntype = "dying"\ntold = "dies"\nbatch_records = 9\nof = {of}\n'
-    command = Command(tmp_path, database, {"products": Feed(SELECT, key=("sku",))}, sinks=sink)
-    command.call("install")
-    command.call("run", "--once")
-    assert receiver.documents("products") == expected(database)
+    command = Bed(tmp_path, database, {"products": Feed(SELECT, key=("sku",))})
+    command.install()
+    command.configure(sinks=sink)  # a kind that this process does not know
     for number, step in enumerate(STEPS):
+        (tmp_path / "dies").unlink(missing_ok=True)
         daemon = command.start()
         daemon.await_event("feed_planned")
+        if number == 0:
+            daemon.await_event("snapshot_ended")
+            assert receiver.documents("products") == expected(database)
         (tmp_path / "dies").write_text(step)
         execute(
             database,
