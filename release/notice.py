@@ -25,6 +25,9 @@ constraints.txt. Made by `make notice`.
 
 """
 
+_OLDEST = {"python_version": "3.11", "python_full_version": "3.11.2"}
+"""The Python of Debian 12, for which some packages need others."""
+
 _CLASSIFIERS = {
     "License :: OSI Approved :: Apache Software License": "Apache-2.0",
     "License :: OSI Approved :: BSD License": "BSD",
@@ -78,11 +81,21 @@ def _closure(name: str, extra: str) -> set[str]:
     return found
 
 
-def _needs(name: str, extra: str) -> Iterator[tuple[str, set[str]]]:
-    for line in metadata.requires(name) or []:
+def _needs(distribution: str, extra: str) -> Iterator[tuple[str, set[str]]]:
+    for line in metadata.requires(distribution) or []:
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-            yield str(canonicalize_name(requirement.name)), requirement.extras
+        marker, name = requirement.marker, str(canonicalize_name(requirement.name))
+        here = marker is None or marker.evaluate({"extra": extra})
+        if here or (marker and marker.evaluate({"extra": extra, **_OLDEST}) and _is_installed(name)):
+            yield name, requirement.extras
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _package(name: str, extras: tuple[str, ...]) -> Package:
