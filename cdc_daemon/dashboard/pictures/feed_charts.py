@@ -12,6 +12,9 @@ from cdc_daemon.dashboard.formats import rate, seconds
 from cdc_daemon.dashboard.views.feed import History
 from cdc_daemon.insight.rates import DeliverySample, FeedSample
 
+NOTHING = "Nothing happened in this time."
+NO_LAG = "No captured change in this time. First syncs and resyncs have no lag."
+
 
 def feed_charts(history: History) -> Mapping[str, Markup]:
     """Return the charts of a feed by their IDs."""
@@ -38,6 +41,7 @@ def feed_charts(history: History) -> Mapping[str, Markup]:
             ("half within", "99 % within"),
             lambda s: (s.lag_p50, s.lag_p99),
             durations=True,
+            empty=NO_LAG,
         ),
         _of_feed(
             "pass-time",
@@ -60,6 +64,7 @@ def _of_feed(
     values: Callable[[FeedSample], Sequence[float | None]],
     *,
     durations: bool = False,
+    empty: str = NOTHING,
 ) -> TimeChart:
     found = _aligned(history, {each.began_at: values(each) for each in history.samples}, len(names))
     series = [
@@ -68,7 +73,15 @@ def _of_feed(
     ]
     show = seconds if durations else rate
     return TimeChart(
-        name, title, history.began_at, history.seconds, series, show, durations=durations, band=durations
+        name,
+        title,
+        history.began_at,
+        history.seconds,
+        series,
+        show,
+        durations=durations,
+        band=durations,
+        empty=empty,
     )
 
 
@@ -78,7 +91,7 @@ def _delivered(history: History) -> TimeChart:
 
 def _delivery_lag(history: History) -> TimeChart:
     title = "Lag from capture to delivery, 99 % within"
-    return _of_sinks("delivery-lag", title, history, lambda s: s.lag_p99, durations=True)
+    return _of_sinks("delivery-lag", title, history, lambda s: s.lag_p99, durations=True, empty=NO_LAG)
 
 
 def _of_sinks(
@@ -88,13 +101,16 @@ def _of_sinks(
     value: Callable[[DeliverySample], float | None],
     *,
     durations: bool = False,
+    empty: str = NOTHING,
 ) -> TimeChart:
     series = [
         Series(sink, _aligned(history, {each.began_at: (value(each),) for each in samples}, 1)[0])
         for sink, samples in history.deliveries.items()
     ]
     show = seconds if durations else rate
-    return TimeChart(name, title, history.began_at, history.seconds, series, show, durations=durations)
+    return TimeChart(
+        name, title, history.began_at, history.seconds, series, show, durations=durations, empty=empty
+    )
 
 
 def _aligned(
