@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from cdc_daemon.dashboard.access.address import address_of, path_of
 from cdc_daemon.dashboard.access.doors import TurnedAway
 from cdc_daemon.dashboard.access.gate import is_still_welcome, visit_of
 from cdc_daemon.dashboard.access.origin import TOKEN_FIELD, require_form_of_ours
@@ -27,6 +28,9 @@ from cdc_daemon.dashboard.rendering import Rendered, Renderer
 
 Endpoint = Callable[[Request], Response]
 AsyncEndpoint = Callable[[Request], Awaitable[Response]]
+
+LIVE = "/live"
+"""Below it, each page has its stream."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Pages:
         """Return a page and a stream for each view, and a form's target for each action."""
         return [
             *(Route(view.path, self._page(view), methods=["GET"]) for view in views),
-            *(Route(f"/live{view.path}", self._stream(view), methods=["GET"]) for view in views),
+            *(Route(f"{LIVE}{view.path}", self._stream(view), methods=["GET"]) for view in views),
             *(Route(action.path, self._form(action), methods=["POST"]) for action in actions),
         ]
 
@@ -64,7 +68,7 @@ class Pages:
 
     def not_found(self, request: Request, _error: Exception) -> Response:
         """Return the page for an address that does not exist."""
-        error = BadQuestion("there is no such page", where=request.url.path)
+        error = BadQuestion("there is no such page", where=path_of(request))
         return HTMLResponse(self._failed(error, 404, None), 404)
 
     def _page(self, view: View) -> Endpoint:
@@ -103,7 +107,7 @@ class Pages:
                 lambda html: self.renderer.with_token(html, token),
                 lambda: is_still_welcome(request),
             )
-            key = (view.name, request.url.path, request.url.query, visit.viewer.rights)
+            key = (view.name, address_of(request), visit.viewer.rights)
             return self.live.answer(request, key, shown)
 
         return stream
@@ -139,7 +143,6 @@ class Pages:
     def _rendered(self, view: View, viewer: Viewer, request: Request, notice: Notice | None) -> Rendered:
         values = of_texts(view, request.query_params.multi_items())
         question, answer = self.sources.read(view, viewer, {**values, **request.path_params})
-        path = request.url.path.removeprefix("/live")
         return self.renderer.render(
             f"{view.name}.html",
             {
@@ -148,7 +151,7 @@ class Pages:
                 "view": view,
                 "viewer": viewer,
                 "notice": notice,
-                "address": f"{path}?{request.url.query}" if request.url.query else path,
+                "address": address_of(request, below=LIVE),
                 "logs_in": self.logs_in,
             },
         )

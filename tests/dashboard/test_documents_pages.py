@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import io
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from cdc_daemon import log
+from cdc_daemon.dashboard.access.address import address_of
 from cdc_daemon.dashboard.access.viewer import Right, Viewer
 from cdc_daemon.dashboard.api import PREFIX
 from cdc_daemon.dashboard.application import dashboard
@@ -147,6 +151,27 @@ def test_a_document_is_shown_as_it_is_spelled_and_folds(client: TestClient) -> N
     page = client.get(address()).text
     assert '<span class="number">1.00</span>' in page
     assert page.count("<details open") == 3
+
+
+@pytest.mark.parametrize("sign", ["?", "#", "%", "a/b", " ", "\u00e9"])
+def test_the_stream_of_a_page_is_that_of_its_own_document(client: TestClient, sign: str) -> None:
+    key = json.dumps({"sku": f"x{sign}y"}, ensure_ascii=False, separators=(",", ":"))
+    page = client.get(address(key)).text
+    (live,) = re.findall(r'data-live="([^"]+)"', page)
+    assert unquote(html.unescape(live)) == f"/live/feeds/products/documents/{key}"
+    (reload,) = re.findall(r'class="reload" href="([^"]+)"', page)
+    for each in (page, client.get(html.unescape(reload)).text):
+        (title,) = re.findall(r'<h1 class="key">([^<]+)</h1>', each)
+        assert html.unescape(title) == key
+
+
+def test_a_key_that_looks_quoted_keeps_its_own_address() -> None:
+    """Not through the test client, which decodes twice."""
+    for key in ("x%2Fy", "x%3Fy", "x?y", "x/y", "x#y"):
+        path = f"/live/feeds/products/documents/{key}"
+        request = Request({"type": "http", "path": path, "query_string": b"a=%3F", "headers": []})
+        asked, _, query = address_of(request, below="/live").partition("?")
+        assert (unquote(asked), query) == (f"/feeds/products/documents/{key}", "a=%3F")
 
 
 def test_the_timeline_tells_which_fields_changed(shop: Shop) -> None:

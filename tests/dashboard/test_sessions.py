@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from cdc_daemon.dashboard.access.users import UsersFile
 from cdc_daemon.dashboard.access.viewer import Right
 from cdc_daemon.dashboard.api import PREFIX
-from tests.dashboard.conftest import Serve
+from tests.dashboard.conftest import HERE, Serve
 from tests.dashboard.persons import (
     ALL_ACTIONS,
     PASSWORD,
@@ -142,6 +142,17 @@ def test_guessing_one_name_from_many_addresses_is_slowed_down(serve: Serve, user
 def test_a_log_in_never_leads_to_another_site(serve: Serve, users: Path, wanted: str) -> None:
     assert log_in(serve(users=str(users)), "both", next=wanted).headers["location"] == "/"
     assert log_in(serve(users=str(users)), "both", next="/?x=1").headers["location"] == "/?x=1"
+
+
+def test_an_address_like_another_host_is_not_led_to(serve: Serve, users: Path) -> None:
+    came = {"sec-fetch-site": "cross-site"}
+    answer = serve(users=str(users)).get(f"{HERE}//evil.example/x", headers=came)
+    assert 'url=/evil.example/x"' in answer.text
+
+
+def test_a_host_header_that_spells_the_log_in_opens_no_page(serve: Serve, users: Path) -> None:
+    for host in ("127.0.0.1:9464/login?", "127.0.0.1:9464/static/?", "127.0.0.1:9464/login#"):
+        assert serve(users=str(users)).get("/", headers={"host": host}).status_code != 200
 
 
 def test_a_link_from_another_site_finds_the_session_again(serve: Serve, users: Path) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cdc_daemon.dashboard.access.address import address_of, path_of
 from cdc_daemon.dashboard.access.doors import Door, TurnedAway
 from cdc_daemon.dashboard.access.sessions import Session, Sessions
 from cdc_daemon.dashboard.access.viewer import Viewer
@@ -57,7 +58,8 @@ class Gate:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path == LOGIN or request.url.path.startswith(FILES):
+        path = path_of(request)
+        if path == LOGIN or path.startswith(FILES):
             await self._app(scope, receive, send)
             return
         try:
@@ -87,7 +89,7 @@ def _to_login(request: Request) -> Response:
     When a person follows a link from another site, such as a chat, the browser does not send the session's
     cookie (SameSite=Strict). So the first answer makes it load the same page once more, now from here.
     """
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = address_of(request)
     if request.headers.get("sec-fetch-site") == "cross-site":
         return HTMLResponse(
             Markup('<!doctype html><meta http-equiv="refresh" content="0; url={}">').format(wanted)
@@ -110,4 +112,4 @@ def is_still_welcome(request: Request) -> bool:
 
 def is_api(request: Request) -> bool:
     """Whether a program asks, which wants JSON."""
-    return request.url.path.startswith("/api/")
+    return path_of(request).startswith("/api/")

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cdc_daemon.dashboard.access.address import path_of
 from cdc_daemon.dashboard.access.doors import TurnedAway
 from cdc_daemon.dashboard.access.gate import visit_of
 from cdc_daemon.dashboard.access.origin import require_program_or_page_of_ours
@@ -60,7 +61,7 @@ class Api:
 
     def not_found(self, request: Request, _error: Exception) -> Response:
         """Return the answer for an address that does not exist."""
-        return _failure(NotThere("there is nothing", where=request.url.path), 404)
+        return _failure(NotThere("there is nothing", where=path_of(request)), 404)
 
     def _view(self, view: View) -> Endpoint:
         def answer(request: Request) -> Response:
