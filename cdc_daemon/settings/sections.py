@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -131,7 +132,8 @@ class Sections:
         self._faults.origins[key_path] = origin
 
 
-def keys(model: type[BaseModel]) -> list[str]:
+@cache
+def keys(model: type[BaseModel]) -> Sequence[str]:
     """Return the keys that a table may have: its fields, and the `*_file` keys of its secrets."""
     fields = settable(model)
     files = [name + FILE_ENDING for name, field in fields.items() if may_stand_in_a_file(field)]

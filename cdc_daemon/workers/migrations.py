@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from psycopg import sql
 
@@ -44,6 +46,12 @@ def read_applied(connection: Connection) -> list[Migration]:
     return [Migration(*each) for each in connection.execute(statement(name)).fetchall()]
 
 
+@cache
+def _files() -> Mapping[str, Path]:
+    """Return the file of each migration by its name, in their order. Every command and every page asks."""
+    return {path.stem: path for path in sorted((sql_directory() / "migrations").glob("*.sql"))}
+
+
 def migration_steps(applied: Sequence[Migration]) -> Iterator[Step]:
     """Yield a step for each file of sql/migrations that did not run yet, in the order of their numbers.
 
@@ -51,16 +59,16 @@ def migration_steps(applied: Sequence[Migration]) -> Iterator[Step]:
     """
     done = {each.name for each in applied}
     records_version = any(each.number == _RECORDS_VERSION for each in applied)
-    for path in sorted((sql_directory() / "migrations").glob("*.sql")):
-        if path.stem in done:
+    for name, path in _files().items():
+        if name in done:
             continue
-        number = int(path.stem.split("_", 1)[0])
+        number = int(name.split("_", 1)[0])
         text = re.sub(r"^\s*--.*$\n?", "", migration(path), flags=re.MULTILINE)
         # PostgreSQL splits the statements: a semicolon may be within a text.
         statements = sql.SQL(text.strip().removesuffix(";"))  # pyright: ignore[reportArgumentType] # our own file
-        what = own_schema.shown() if number == 1 else f"migration {path.stem} of {own_schema.shown()}"
+        what = own_schema.shown() if number == 1 else f"migration {name} of {own_schema.shown()}"
         records_version = records_version or number == _RECORDS_VERSION
-        recorded = _recorded(number, path.stem, with_version=records_version)
+        recorded = _recorded(number, name, with_version=records_version)
         yield Step("create", what, (statements, recorded))
 
 
@@ -80,8 +88,7 @@ def require_known(applied: Sequence[Migration]) -> None:
     Raises:
         InstallError: a migration ran that this version does not have.
     """
-    known = {path.stem for path in (sql_directory() / "migrations").glob("*.sql")}
-    unknown = [each for each in applied if each.name not in known]
+    unknown = [each for each in applied if each.name not in _files()]
     if not unknown:
         return
     last = unknown[-1]
