@@ -92,7 +92,7 @@ def test_what_changed_starts_anew_and_nothing_else_notices(command: Command) -> 
         daemon.await_event("resync_finished", feed="products", after=at)
     in_step(command)
 
-    assert told["replaced"] == ["feed products", "verifier", "sink file, feed products"]
+    assert told["replaced"] == ["feed products", "verifier", "verifier of logs", "sink file, feed products"]
     assert told["started"] == ["feed stock", "sink file, feed stock"]
     assert (told["ended"], told["unstopped"]) == ([], [])
     after = sessions(command.dsn)
@@ -207,7 +207,7 @@ def test_secrets_are_rotated_by_a_reload(command: Command) -> None:
         eventually("a request came", lambda: bool(target.requests))
         (command.folder / "token").write_text("second-token")
         told = reloaded(daemon)
-        assert told["replaced"] == ["verifier", "sink web, feed products"]
+        assert told["replaced"] == ["verifier", "verifier of logs", "sink web, feed products"]
         before = len(target.requests)
         execute(command.dsn, "UPDATE product SET price = price + 1 WHERE id = 1")
         eventually("a request came", lambda: len(target.requests) > before)
