@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from cdc_daemon.cli import main
 from cdc_daemon.sinks.record import Record
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Receiver
+from tests.support import servers
 from tests.support.command import Feed, eventually, execute
 from tests.support.synced import Synced
 from tests.support.verifying import has_found, verifying
@@ -29,28 +29,32 @@ INSERT INTO item SELECT n, 'ü"' || n, n + 0.50, '{"b": [1.10, 2],
 """
 
 
-@pytest.fixture(params=READABLE)
+@pytest.fixture(scope="module", params=READABLE)
 def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
     made = RECEIVERS[request.param](request)
     yield made
     made.close()
 
 
-@pytest.fixture
-def feeds(database: str, tmp_path: Path, receiver: Receiver) -> Iterator[Synced]:
+@pytest.fixture(scope="module")
+def feeds(
+    server: servers.Server, tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
+) -> Iterator[Synced]:
+    """Thirty items that the receiver has, for both tests: each leaves it in step with them."""
     given = {"type": receiver.kind, "timeout_seconds": 20.0, **receiver.settings()}
     lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
-    synced = Synced(
-        tmp_path,
-        database,
-        schema=SCHEMA,
-        feeds={"items": Feed("SELECT id, code, price, tags FROM item")},
-        sinks="\n".join(["[sinks.target]", *lines, ""]),
-    )
-    synced.sync()
-    synced.sync("UPDATE item SET price = price + 1")
-    yield synced
-    synced.close()
+    with server.fresh_database() as dsn:
+        synced = Synced(
+            tmp_path_factory.mktemp("feeds"),
+            dsn,
+            schema=SCHEMA,
+            feeds={"items": Feed("SELECT id, code, price, tags FROM item")},
+            sinks="\n".join(["[sinks.target]", *lines, ""]),
+        )
+        synced.sync()
+        synced.sync("UPDATE item SET price = price + 1")
+        yield synced
+        synced.close()
 
 
 def verify(feeds: Synced, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -124,3 +128,6 @@ def test_documents_that_wait_for_delivery_are_no_difference(feeds: Synced) -> No
         assert sync.run_pass()
     said = verify(feeds)
     assert (said["differences"], said["waiting"]) == (0, 5)
+    feeds.sync("INSERT INTO item VALUES (9, 'again', 1, 'null')")
+    said = verify(feeds)
+    assert (said["documents"], said["differences"], said["waiting"]) == (30, 0, 0)
