@@ -179,6 +179,8 @@ _TROUBLES: Mapping[str, tuple[str, object]] = {
     "feed_stopped": ("feed", "listings"),
     "entity_failed": ("entity", {"sku": "sku-5"}),
     "record_parked": ("sink", "catalog"),
+    # The slow passes of the resync hold the lock for which the verification waits.
+    "worker_failed": ("error", "LockNotAvailable"),
 }
 """The event of each trouble, and a field that says that it is this one."""
 
