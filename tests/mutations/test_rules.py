@@ -65,7 +65,6 @@ _WITHOUT_RULES = {
         f"{room}.__init__": "says what the room is for"
         for room in ("model", "read", "derive", "capture_filters", "report")
     },
-    "model.catalogue": "dataclasses: what was read of the catalogue",
     "grammar.__init__": "names what the package offers",
     "grammar.nodes": "classes of nodes",
     "model.plan": "dataclasses: what the analysis tells",

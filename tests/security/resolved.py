@@ -118,10 +118,12 @@ def watch(monkeypatch: pytest.MonkeyPatch, administrator: Session) -> Resolved:
     monkeypatch.setattr(psycopg.Connection, "__init__", begun)
     monkeypatch.setattr(psycopg.Cursor, "execute", sent)
     monkeypatch.setattr(statements, "_texts", _marked)
+    monkeypatch.setattr(statements, "_whole", _whole.__wrapped__)  # what is cached has no mark
     return found
 
 
 _texts = statements._texts  # pyright: ignore[reportPrivateUsage] # what the marks are put into
+_whole = statements._whole  # pyright: ignore[reportPrivateUsage] # a cache in front of them
 
 
 @cache
