@@ -76,8 +76,8 @@ def test_a_page_can_be_read_without_scripts(shown: Viewer, address: str) -> None
 
 
 def _headings(page: Page) -> list[str]:
-    """What a page is made of: its headings, and the heads of its rows and columns."""
-    return page.locator("main :is(h1, h2, h3, th)").all_inner_texts()
+    """What a page is made of: its headings, and the heads of its rows and columns, also of what is folded."""
+    return [text.strip() for text in page.locator("main :is(h1, h2, h3, th)").all_text_contents()]
 
 
 @EACH
