@@ -89,7 +89,7 @@ def crowded_shop(
             )
             + f'\n[http]\nlisten = "127.0.0.1:{shop.port}"\nactions = true\n'
             # Its documents are filled in behind the daemon's back.
-            + "[verify]\ndocuments_per_second = 0\n"
+            + "[verify]\ndocuments_per_second = 0\nrecords_per_second = 0\n"
         )
     )
     stop = threading.Event()
