@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cdc_daemon.dashboard.api import PREFIX
+from cdc_daemon.dashboard.asking import Sources
 from cdc_daemon.insight.activity import RECENT_STEPS, STEPS, read_activity
 from cdc_daemon.insight.flow import flow_of
 from cdc_daemon.insight.status import read_objects
@@ -87,6 +88,41 @@ def test_a_resync_of_some_documents_is_started_from_the_page(shop: Synced, actin
     shop.run_once()
     assert len(shop.records("items")) == before + 1
     assert "no document has id=99" in posted(acting, f"{ITEMS}/resync", by_key="id=99")
+
+
+@pytest.mark.parametrize(("force", "sent"), [({}, 0), ({"force": "true"}, 5)])
+def test_a_resync_of_all_documents_is_started_from_the_page(
+    shop: Synced, acting: TestClient, force: dict[str, str], sent: int
+) -> None:
+    """Documents that did not change are sent only by force."""
+    before = len(shop.records("items"))
+    assert "5 entities of items queued" in posted(acting, f"{ITEMS}/resync", **force)
+    shop.run_once()
+    assert len(shop.records("items")) == before + sent
+
+
+def test_drift_is_what_an_install_would_do(
+    shop: Synced, serve: Serve, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources.objects, "_seconds", 0.0)  # instead of a minute
+    execute(shop.dsn, "DROP TRIGGER cdc_capture_update ON item")
+    try:
+        page = serve().get(ITEMS).text
+        assert "<code>cdc-daemon install</code> would:" in page
+        [drift] = serve().get(PREFIX + ITEMS).json()["drift"]
+        assert "public.item" in drift
+    finally:
+        shop.install()
+        shop.run_once()  # the feed notices the new trigger
+    assert "None: every installed object" in serve().get(ITEMS).text
+
+
+def test_the_help_tells_what_each_state_and_each_word_means(serve: Serve) -> None:
+    answer = serve().get(f"{PREFIX}/help").json()
+    page = serve().get("/help").text
+    assert {"feed", "changelog, entry", "revision"} <= {each["word"] for each in answer["words"]}
+    assert page.count("<dt>") == len(answer["words"]) + len(answer["states"])
+    assert all(each["meaning"] for each in (*answer["words"], *answer["states"]))
 
 
 def test_a_resync_is_paused_resumed_and_cancelled_from_the_page(
