@@ -69,6 +69,7 @@ def test_a_running_resync_is_paused_resumed_and_cancelled(hands: Viewer, acted: 
         "SELECT CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled' WHEN paused_at IS NOT NULL THEN 'paused'"
         " ELSE 'running' END FROM cdc.resync WHERE feed = 'pages' ORDER BY id DESC LIMIT 1"
     )
+    acted.keep_resync()
     assert acted.value(state) == "running"
     for button, wanted in (("Pause", "paused"), ("Resume", "running"), ("Cancel", "cancelled")):
         page = hands.open("/feeds/pages")
