@@ -245,7 +245,7 @@ class HistorySettings(Section):
     enabled: bool = Field(
         default=True,
         description="Whether the daemon records the history of documents: their revisions, the causes, and "
-        "the deliveries.",
+        "the deliveries. It costs about 1 % of the throughput and some 4 ms of latency.",
     )
     days: float = Field(
         default=7.0, gt=0, le=365, description="How long the daemon keeps the history, in days."
