@@ -67,12 +67,13 @@ def _operation(place: Place, shop: Shop, connection: Connection) -> Figure:
         settled(connection)
         return _pgbench(place, shop, "update_price", clients=1, seconds=seconds, synchronous="off")[1]
 
-    def without() -> float:
-        connection.execute(query("capture_without_operation"))
+    def with_operation() -> float:
+        shop.cdc.call("install")  # it replaces the function if its body differs
         return throughput()
 
-    def with_operation() -> float:
-        shop.cdc.call("install")  # it replaces the function, for its body differs
+    def without() -> float:
+        shop.cdc.call("install")  # two rounds without it may follow each other
+        connection.execute(query("capture_without_operation"))
         return throughput()
 
     return Pairs.taken(place.rounds(7, 2), below=without, above=with_operation).ratio(
