@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psycopg
-import structlog
 from click.testing import CliRunner, Result
 
 from cdc_daemon.cli import main
@@ -29,16 +26,6 @@ LEFT JOIN stock AS s ON s.product_id = p.id
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 Call = Callable[..., Result]
-
-
-@contextmanager
-def log_as_before() -> Iterator[None]:
-    """A command sets the log up: afterwards it is as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def shop_in(folder: Path, dsn: str, connection: psycopg.Connection[Any]) -> Path:

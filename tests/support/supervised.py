@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +10,10 @@ from typing import Any
 
 import orjson
 import pytest
-import structlog
 
-from cdc_daemon import log, supervisor
+from cdc_daemon import supervisor
 from cdc_daemon.supervisor import Supervisor, WorkerGivenUp
+from tests.support.logged import written_log
 
 PATIENCE_SECONDS = 10.0
 
@@ -95,13 +94,8 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What is logged as JSON; the supervisor's pauses are short meanwhile."""
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.002)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    log.configure("info", "json", written)
-    yield written
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    with written_log() as written:
+        yield written
 
 
 def events(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from cdc_daemon import __version__
 from cdc_daemon.cli import main
 from cdc_daemon.cli.group import COMMANDS
-from tests.support.called import Call, Connect, calling, delivered, log_as_before, shop_in
+from tests.support.called import Call, Connect, calling, delivered, shop_in
+from tests.support.logged import log_as_before
 
 
 @pytest.fixture(autouse=True)

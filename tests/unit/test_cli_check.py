@@ -10,7 +10,8 @@ import orjson
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.support.called import QUERY, Call, Connect, calling, delivered, log_as_before, shop_in
+from tests.support.called import QUERY, Call, Connect, calling, delivered, shop_in
+from tests.support.logged import log_as_before
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,20 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         yield channel
 
 
+class Hanging:
+    """A worker that gives no sign of life until it is released."""
+
+    name = "hanging"
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
+        self.release.wait(PATIENCE_SECONDS)
+        heartbeat()
+        stop.wait()
+
+
 def told(channel: socket.socket, wanted: str) -> str:
     """The first datagram that begins so; others are passed over."""
     while True:
@@ -69,51 +83,33 @@ def test_systemd_hears_once_that_the_database_is_lost(systemd: socket.socket) ->
 
 
 def test_the_watchdog_is_not_fed_while_a_worker_hangs(systemd: socket.socket) -> None:
-    release = threading.Event()
-
-    class Hanging:
-        name = "hanging"
-
-        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-            release.wait(PATIENCE_SECONDS)
-            heartbeat()
-            stop.wait()
-
+    hanging = Hanging()
     made = Supervisor(longest_silence_seconds=0.0)
-    made.add(Hanging())
+    made.add(hanging)
     run = Running(made, PATIENCE_SECONDS, threading.Event())
     try:
         assert told(systemd, "") == "READY=1"
         assert told(systemd, "") == "STATUS=hanging hangs; 1 workers run"
-        release.set()
+        hanging.release.set()
         run.end()
         assert told(systemd, "").startswith("STOPPING=1"), "and no WATCHDOG=1 before it"
     finally:
-        release.set()
+        hanging.release.set()
         run.end()
 
 
 def test_a_worker_that_hangs_alone_is_told_once_and_the_watchdog_is_fed(
     systemd: socket.socket, stream: io.StringIO
 ) -> None:
-    release = threading.Event()
-
-    class Hanging:
-        name = "hanging"
-
-        def run(self, stop: threading.Event, heartbeat: Callable[[], None]) -> None:
-            release.wait(PATIENCE_SECONDS)
-            heartbeat()
-            stop.wait()
-
+    hanging = Hanging()
     made = Supervisor(longest_silence_seconds=0.0)
-    made.add(Hanging(), alone=True)
+    made.add(hanging, alone=True)
     run = Running(made, PATIENCE_SECONDS, threading.Event())
     try:
         assert told(systemd, "STATUS=") == "STATUS=hanging hangs; 1 workers run"
         for _ in range(3):
             assert told(systemd, "WATCHDOG=") == "WATCHDOG=1"
     finally:
-        release.set()
+        hanging.release.set()
         run.end()
     assert [event["worker"] for event in events(stream) if event["event"] == "worker_hangs"] == ["hanging"]
