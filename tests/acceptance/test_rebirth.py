@@ -1,15 +1,18 @@
 """A feed's store is made anew, in one way or another: every target ends with the feed and nothing else.
 
-The target of a kind, and its shop, live through all of it: each test begins with what the last one left.
+One shop delivers to a target of each kind, and lives through all of it: each test begins with what the last
+one left. A test that fails names the kinds that it fails for.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,7 +26,7 @@ from tests.receivers.kafka import KafkaReceiver
 from tests.receivers.kinds import RECEIVERS
 from tests.receivers.receiver import Documents, Receiver, key_of, meaning
 from tests.support import servers
-from tests.support.command import Feed, execute
+from tests.support.command import Feed, execute, toml
 from tests.support.synced import Synced
 
 # The output of the daemon itself is no target that stays, and the parallel receiver takes patches alone.
@@ -34,23 +37,24 @@ ROWS = "INSERT INTO product SELECT n, 'p:' || n, 'Größe ' || n FROM generate_s
 PRODUCTS = f"CREATE TABLE product (id int PRIMARY KEY, sku text UNIQUE, name text); {ROWS}"
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
-    made = RECEIVERS[request.param](request)
-    yield made
-    made.close()
+Receivers = Mapping[str, Receiver]
+"""By the name of the sink."""
+
+
+@pytest.fixture(scope="module")
+def receivers(request: pytest.FixtureRequest) -> Iterator[Receivers]:
+    with ExitStack() as opened:
+        yield {kind: opened.enter_context(closing(RECEIVERS[kind](request))) for kind in KINDS}
 
 
 class Shop(Synced):
-    """Products that go to one target."""
+    """Products that go to one target of each kind."""
 
-    def __init__(self, folder: Path, dsn: str, receiver: Receiver, *, name: str = "target") -> None:
-        settings = {"type": receiver.kind, "timeout_seconds": 10.0, "batch_records": 9}
-        of = json.dumps({**settings, **receiver.settings()})[1:-1]
-        self.target = f"[sinks]\n{name} = {{ {of.replace(': ', ' = ')} }}\n".replace('" = ', '" = ')
-        self.receiver = receiver
+    def __init__(self, folder: Path, dsn: str, receivers: Receivers) -> None:
+        self.targets = "[sinks]\n" + "".join(_sink(name, each) for name, each in receivers.items())
+        self.receivers = receivers
         folder.mkdir(exist_ok=True)
-        super().__init__(folder, dsn, schema=PRODUCTS, feeds=FEEDS, sinks=self.target)
+        super().__init__(folder, dsn, schema=PRODUCTS, feeds=FEEDS, sinks=self.targets)
 
     def call(self, *arguments: str, code: int = 0) -> str:
         """In this process: to start one takes a second of CPU."""
@@ -66,7 +70,7 @@ class Shop(Synced):
         """The first feed over rows of which some have changed, whatever was here before."""
         before, others = self.config.read_text(), self.feeds.keys() - FEEDS.keys()
         self.feeds = dict(FEEDS)
-        self.configure(sinks=self.target)
+        self.configure(sinks=self.targets)
         if others:
             self.call("install", "--drop-feeds")
         elif self.config.read_text() != before:
@@ -75,13 +79,13 @@ class Shop(Synced):
             *("DELETE FROM product", ROWS, "UPDATE product SET name = 'b' WHERE id < 4"),
             "UPDATE product SET name = 'c' WHERE id IN (1, 9)",
         )
-        assert self.is_delivered()
+        assert self.behind() == set()
 
     def change(self, key: tuple[str, ...], entity: str = "") -> None:
         """Give the feed another key or entity."""
         options = f"entity = [{json.dumps(entity)}]" if entity else ""
         self.feeds["products"] = Feed(SELECT, key=key, options=options)
-        self.configure(sinks=self.target)
+        self.configure(sinks=self.targets)
         self.install()
 
     def expected(self) -> Documents:
@@ -92,22 +96,47 @@ class Shop(Synced):
             ).fetchall()
         return {key_of(key): meaning(document) for key, document in rows}
 
-    def is_delivered(self) -> bool:
-        held, expected = self.receiver.documents("products"), self.expected()
-        if isinstance(self.receiver, KafkaReceiver) and self.receiver.compacted("products") != expected:
-            return False
-        if self.receiver.kind in {"redis", "opensearch"}:
-            # The name of a document there holds the key's values and not its columns.
-            return sorted(map(str, held.values())) == sorted(map(str, expected.values()))
-        return held == expected
+    def behind(self) -> set[str]:
+        """The sinks whose targets hold anything else than the feed."""
+        expected = self.expected()
+        return {name for name, receiver in self.receivers.items() if not _holds(receiver, expected)}
+
+    def ignored(self) -> dict[str, int]:
+        """How many records the targets ignored as stale, by sink."""
+        with psycopg.connect(self.dsn) as connection:
+            return dict(connection.execute("SELECT sink, ignored FROM cdc.sink_state").fetchall())
+
+
+def _sink(name: str, receiver: Receiver) -> str:
+    settings = {"type": receiver.kind, "timeout_seconds": 10.0, "batch_records": 9, **receiver.settings()}
+    return f"{name} = {{ {', '.join(toml(settings).splitlines())} }}\n"
+
+
+def _holds(receiver: Receiver, expected: Documents) -> bool:
+    held = receiver.documents("products")
+    if isinstance(receiver, KafkaReceiver) and receiver.compacted("products") != expected:
+        return False
+    if receiver.kind in {"redis", "opensearch"}:
+        # The name of a document there holds the key's values and not its columns.
+        return sorted(map(str, held.values())) == sorted(map(str, expected.values()))
+    return held == expected
+
+
+def of_sinks(told: list[MutableMapping[str, Any]], event: str, field: str) -> dict[str, list[object]]:
+    """What these events of the log say in one field, by sink."""
+    found: defaultdict[str, list[object]] = defaultdict(list)
+    for each in told:
+        if each["event"] == event:
+            found[each["sink"]].append(each[field])
+    return dict(found)
 
 
 @pytest.fixture(scope="module")
 def lasting_shop(
-    server: servers.Server, tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
+    server: servers.Server, tmp_path_factory: pytest.TempPathFactory, receivers: Receivers
 ) -> Iterator[Shop]:
     with server.fresh_database() as dsn:
-        yield Shop(tmp_path_factory.mktemp("shop"), dsn, receiver)
+        yield Shop(tmp_path_factory.mktemp("shop"), dsn, receivers)
 
 
 @pytest.fixture
@@ -128,22 +157,22 @@ def test_uninstalled_and_installed_again(shop: Shop) -> None:
     execute(shop.dsn, *CHANGES)
     shop.install()
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
     shop.sync("UPDATE product SET name = 'after' WHERE id = 1", "DELETE FROM product WHERE id = 2")
-    assert shop.is_delivered()
+    assert shop.behind() == set()
 
 
 def test_a_key_that_changes_and_changes_back(shop: Shop) -> None:
     execute(shop.dsn, *CHANGES)  # not delivered yet
     shop.change(("id",))
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
     shop.change(("sku",), entity="id")
     execute(shop.dsn, "DELETE FROM product WHERE id = 7", "UPDATE product SET sku = 'p:8a' WHERE id = 8")
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
     shop.sync("INSERT INTO product VALUES (7, 'p:7', 'again')", "DELETE FROM product WHERE id = 1")
-    assert shop.is_delivered()
+    assert shop.behind() == set()
 
 
 def test_a_sink_that_is_taken_out_and_put_back(shop: Shop) -> None:
@@ -152,7 +181,7 @@ def test_a_sink_that_is_taken_out_and_put_back(shop: Shop) -> None:
     shop.sync(*CHANGES)
     shop.change(("id",))  # which puts it back
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
 
 
 def test_a_sink_whose_target_changes_under_the_same_name(database: str, tmp_path: Path) -> None:
@@ -173,84 +202,96 @@ def test_a_sink_whose_target_changes_under_the_same_name(database: str, tmp_path
 def test_a_feed_that_is_dropped_is_deleted_at_its_sinks_unless_they_keep_it(shop: Shop) -> None:
     other = {"others": Feed("SELECT id FROM product")}
     kept, shop.feeds = shop.feeds, other
-    shop.configure(sinks=shop.target)
+    shop.configure(sinks=shop.targets)
     shop.call("install", "--drop-feeds", "--keep-delivered")
-    assert len(shop.receiver.documents("products")) == 30
+    held = {name: len(receiver.documents("products")) for name, receiver in shop.receivers.items()}
+    assert held == dict.fromkeys(shop.receivers, 30)
     shop.feeds = kept
-    shop.configure(sinks=shop.target)
+    shop.configure(sinks=shop.targets)
     shop.call("install", "--drop-feeds")
     shop.sync(*CHANGES)
-    assert shop.is_delivered()
+    assert shop.behind() == set()
     shop.feeds = other
-    shop.configure(sinks=shop.target)
-    assert "feed products: sink target took" in shop.call("install", "--drop-feeds")
-    assert shop.receiver.documents("products") == {}
+    shop.configure(sinks=shop.targets)
+    said = shop.call("install", "--drop-feeds")
+    for name, receiver in shop.receivers.items():
+        assert f"feed products: sink {name} took" in said
+        assert receiver.documents("products") == {}, name
 
 
 def test_another_database_with_the_same_target(shop: Shop, tmp_path: Path) -> None:
     with servers.start("embedded").fresh_database() as other:
-        second = Shop(tmp_path / "second", other, shop.receiver)
+        second = Shop(tmp_path / "second", other, shop.receivers)
         second.sync(*CHANGES)
-        assert second.is_delivered()
+        assert second.behind() == set()
     shop.sync("UPDATE product SET name = 'back' WHERE id = 1")
-    assert not shop.is_delivered()  # two databases that deliver to one target at a time can't both be right
+    # Two databases that deliver to one target at a time can't both be right.
+    assert shop.behind() == shop.receivers.keys()
     assert shop.uninstall() == []
     shop.install()
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
 
 
-@pytest.mark.parametrize("receiver", ["opensearch", "postgres", "redis", "redis-stream"], indirect=True)
 def test_a_delivery_that_the_target_ignores_as_stale_is_told_and_counted(shop: Shop) -> None:
+    names = {"opensearch", "postgres", "redis", "redis-stream"}
     newer = Record(
         *("products", b'{"sku":"p:1"}', "upsert", 1 << 52, "0" * 64, ()),
         captured_at="2099-01-02T03:04:05Z",
         data=b'{"id":1,"sku":"p:1","name":"of another database"}',
     )
-    before = shop.value("SELECT ignored FROM cdc.sink_state")
-    assert isinstance(before, int)
-    with closing(shop.receiver.sink()) as other:
-        other.deliver("products", [newer])
+    before = shop.ignored()
+    for name in names:
+        with closing(shop.receivers[name].sink()) as other:
+            other.deliver("products", [newer])
     with capture_logs() as told:
         shop.sync("UPDATE product SET name = 'b' WHERE id = 1")
         shop.sync("UPDATE product SET name = 'c' WHERE id < 3")
-    ignored = [(event["event"], event.get("ignored")) for event in told if "records" in event]
-    assert ignored == [("batch_delivered", 1), ("records_ignored", None), ("batch_delivered", 1)]
-    assert shop.value("SELECT ignored FROM cdc.sink_state") == before + 2
-    if shop.receiver.kind == "opensearch":  # versions there never go down
-        shop.receiver.losses("products")["index dropped"]()
-    else:
-        shop.call("replay", "target", "--all")
+    for name in names:
+        ignored = [(e["event"], e.get("ignored")) for e in told if "records" in e and e.get("sink") == name]
+        assert ignored == [("batch_delivered", 1), ("records_ignored", None), ("batch_delivered", 1)], name
+    assert shop.ignored() == {name: count + 2 * (name in names) for name, count in before.items()}
+    assert shop.behind() == names
+    shop.receivers["opensearch"].losses("products")["index dropped"]()  # versions there never go down
+    for name in names - {"opensearch"}:
+        shop.call("replay", name, "--all")
     shop.sync()
-    assert shop.is_delivered()
+    assert shop.behind() == set()
 
 
 def test_a_target_that_is_lost_gets_everything_back(shop: Shop) -> None:
     """By itself where the loss can be noticed, else by a replay."""
-    receiver = shop.receiver
-    for number, lose in enumerate(receiver.losses("products").values()):
-        lose()
+    losses = {name: [*receiver.losses("products").values()] for name, receiver in shop.receivers.items()}
+    for number in range(max(map(len, losses.values()))):
+        lost = {name: shop.receivers[name] for name, ways in losses.items() if number < len(ways)}
+        for name in lost:
+            losses[name][number]()
         with capture_logs() as told:
             shop.sync(f"UPDATE product SET name = 'change {number}' WHERE id = 1")
-        lost = [event["refilled"] for event in told if event["event"] == "target_lost"]
-        assert lost == {"refilled": [True], "told": [False], "unnoticed": []}[receiver.loss_is]
-        if receiver.loss_is != "refilled":
-            assert not shop.is_delivered()
-            shop.call("replay", "target", "--all")
-            shop.sync()
-        assert shop.is_delivered()
+        assert of_sinks(told, "target_lost", "refilled") == {
+            name: [receiver.loss_is == "refilled"]
+            for name, receiver in lost.items()
+            if receiver.loss_is != "unnoticed"
+        }
+        unhealed = {name for name, receiver in lost.items() if receiver.loss_is != "refilled"}
+        assert shop.behind() == unhealed
+        for name in unhealed:
+            shop.call("replay", name, "--all")
+        shop.sync()
+        assert shop.behind() == set()
         with capture_logs() as told:
             shop.sync(f"UPDATE product SET name = 'after {number}' WHERE id = 2")
-        assert [event["records"] for event in told if event["event"] == "batch_delivered"] == [1]
-        assert shop.is_delivered()
+        assert of_sinks(told, "batch_delivered", "records") == {name: [1] for name in shop.receivers}
+        assert shop.behind() == set()
 
 
 def test_a_target_that_is_lost_while_nothing_changes_is_noticed_too(shop: Shop) -> None:
     """And one that has everything gets nothing again when the daemon is restarted."""
-    if shop.receiver.loss_is == "refilled" and (losses := shop.receiver.losses("products")):
-        next(iter(losses.values()))()
-        shop.sync()
-        assert shop.is_delivered()
+    for receiver in shop.receivers.values():
+        if receiver.loss_is == "refilled" and (losses := receiver.losses("products")):
+            next(iter(losses.values()))()
+    shop.sync()
+    assert shop.behind() == set()
     with capture_logs() as told:
         shop.sync()
     assert not [event for event in told if event["event"] in {"batch_delivered", "snapshot_ended"}]
@@ -260,4 +301,4 @@ def test_a_target_that_lost_everything_gets_it_back_by_a_replay(shop: Shop) -> N
     """With the same documents as before, twice: whatever drops repetitions must not drop these."""
     for _ in range(2):
         shop.sync("UPDATE cdc.sink_state SET snapshot_wanted = true")
-        assert shop.is_delivered()
+        assert shop.behind() == set()

@@ -31,7 +31,7 @@ INSERT INTO item SELECT n, 'ü"' || n, n + 0.50, '{"b": [1.10, 2],
 
 @pytest.fixture(scope="module", params=READABLE)
 def receiver(request: pytest.FixtureRequest, server: servers.Server) -> Iterator[Receiver]:
-    """A receiver for each server: two databases that write one feed to one topic would delete each other's."""
+    """One for each server: two databases that write one feed to one topic would delete each other's."""
     del server  # pytest makes a receiver anew for each
     made = RECEIVERS[request.param](request)
     yield made
