@@ -1,9 +1,8 @@
-"""Any sink of the package, in a process that ends at a step of a delivery that a test chose."""
+"""Any sink of the package, which stops at a step of a delivery that a test chose, and waits to be killed."""
 
 from __future__ import annotations
 
-import os
-import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,10 @@ class DyingSettings(SinkSettings, frozen=True):
     """`type = "dying"`."""
 
     type: Literal["dying"] = Field(default="dying", description="Kind of sink.")
-    told: str = Field(description="File that names the step.", json_schema_extra=RELATIVE_PATH)
+    told: str = Field(
+        description="Folder with a file `step` that names the step. A sink there makes a file of its name.",
+        json_schema_extra=RELATIVE_PATH,
+    )
     of: dict[str, Any] = Field(description="Settings of the sink that sends.")
 
     def open(self, name: str) -> DyingSink:
@@ -35,7 +37,7 @@ class DyingSettings(SinkSettings, frozen=True):
 
 @dataclass
 class DyingSink(Sink):
-    """Hands over to another sink, until it is told to die by `kill -9`."""
+    """Hands over to another sink, up to the step that it is told."""
 
     name: str
     batch_records: int
@@ -47,12 +49,12 @@ class DyingSink(Sink):
     def deliver(self, feed: str, records: Sequence[Record]) -> Sequence[Refusal]:
         if not records:
             return self.sink.deliver(feed, records)
-        self._die_at(STEPS[0])
+        self._stop_at(STEPS[0])
         middle = len(records) // 2
         refused = [*self.sink.deliver(feed, records[:middle])] if middle else []
-        self._die_at(STEPS[1])
+        self._stop_at(STEPS[1])
         refused += self.sink.deliver(feed, records[middle:])
-        self._die_at(STEPS[2])
+        self._stop_at(STEPS[2])
         return refused
 
     def end_snapshot(self, end: SnapshotEnd) -> bool:
@@ -61,7 +63,8 @@ class DyingSink(Sink):
     def close(self) -> None:
         self.sink.close()
 
-    def _die_at(self, step: str) -> None:
-        if self.told.exists() and self.told.read_text() == step:
-            self.told.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
+    def _stop_at(self, step: str) -> None:
+        told = self.told / "step"
+        if told.exists() and told.read_text() == step:
+            (self.told / self.name).touch()
+            threading.Event().wait()

@@ -64,14 +64,17 @@ class SelfKillingDaemon(Command):
             " RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END $$",
             f"CREATE TRIGGER wait_here BEFORE {statement} EXECUTE FUNCTION wait_here()",
         )
-        with psycopg.connect(self.dsn, autocommit=True) as holder:
-            holder.execute(f"SELECT pg_advisory_lock({_ADVISORY})".encode())
-            running = act()
-            _await(holder, f"SELECT count(*) > 0 {_WAITING}")
-            running.kill()
-            # The server notices within half a second, and what the statement did is undone.
-            _await(holder, f"SELECT count(*) = 0 {_WAITING}")
-        execute(self.dsn, f"DROP TRIGGER wait_here ON {table}", "DROP FUNCTION wait_here()")
+        try:
+            with psycopg.connect(self.dsn, autocommit=True) as holder:
+                holder.execute(f"SELECT pg_advisory_lock({_ADVISORY})".encode())
+                running = act()
+                _await(holder, f"SELECT count(*) > 0 {_WAITING}")
+                running.kill()
+                # The server notices within half a second, and what the statement did is undone.
+                _await(holder, f"SELECT count(*) = 0 {_WAITING}")
+        finally:
+            self.close()
+            execute(self.dsn, f"DROP TRIGGER wait_here ON {table}", "DROP FUNCTION wait_here()")
 
     def assert_delivered(self) -> None:
         """A new daemon catches up; then the sink's documents are those of the feed."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
-from tests.acceptance.self_killing_sink import register
+from tests.support import servers
 from tests.support.command import FILE_SINK, Running, execute
 
 Items = list[tuple[Any, ...]]
@@ -30,20 +29,30 @@ PARKED: Items = [(3, 5, True, None)]
 DUE: Items = [(3, 1, False, True)]
 
 
+@pytest.fixture(scope="module")
+def daemon(
+    server: servers.Server, tmp_path_factory: pytest.TempPathFactory, registered: None
+) -> Iterator[SelfKillingDaemon]:
+    """All is delivered. Each test leaves it so."""
+    del registered
+    with server.fresh_database() as dsn:
+        execute(dsn, SCHEMA)
+        made = SelfKillingDaemon(tmp_path_factory.mktemp("killed"), dsn, patches=False)
+        made.call("install")
+        made.call("run", "--once")
+        yield made
+
+
 @pytest.fixture
-def killed(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SelfKillingDaemon]:
+def killed(daemon: SelfKillingDaemon) -> Iterator[SelfKillingDaemon]:
     """All is delivered but one document, which was refused; the sink takes it from now on."""
-    monkeypatch.setenv("PYTHONPATH", register(tmp_path / "installed"))
-    execute(database, SCHEMA)
-    found = SelfKillingDaemon(tmp_path, database, patches=False)
-    found.call("install")
-    found.call("run", "--once")
-    found.tell("refuses")
-    execute(database, "UPDATE product SET name = 'b' WHERE id = 3")
-    found.call("run", "--once")
-    found.tell_no_more("refuses")
-    yield found
-    found.close()
+    assert rows(daemon, ITEMS) == []
+    daemon.tell("refuses")
+    execute(daemon.dsn, "UPDATE product SET name = name || 'b' WHERE id = 3")
+    daemon.call("run", "--once")
+    daemon.tell_no_more("refuses")
+    yield daemon
+    daemon.close()
 
 
 def rows(killed: SelfKillingDaemon, query: str) -> Items:

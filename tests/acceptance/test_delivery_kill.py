@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
-from tests.acceptance.self_killing_sink import register
+from tests.support import servers
 from tests.support.command import Running, eventually, execute
 
 
-@pytest.fixture(params=[False, True], ids=["documents", "patches"])
-def killed(
-    request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module", params=[False, True], ids=["documents", "patches"])
+def daemon(
+    request: pytest.FixtureRequest,
+    server: servers.Server,
+    tmp_path_factory: pytest.TempPathFactory,
+    registered: None,
 ) -> Iterator[SelfKillingDaemon]:
-    monkeypatch.setenv("PYTHONPATH", register(tmp_path / "installed"))
-    execute(database, SCHEMA)
-    found = SelfKillingDaemon(tmp_path, database, patches=request.param)
-    found.call("install")
-    found.call("run", "--once")
-    yield found
-    found.close()
+    """All is delivered. Each test leaves it so."""
+    del registered
+    with server.fresh_database() as dsn:
+        execute(dsn, SCHEMA)
+        made = SelfKillingDaemon(tmp_path_factory.mktemp("killed"), dsn, patches=request.param)
+        made.call("install")
+        made.call("run", "--once")
+        yield made
+
+
+@pytest.fixture
+def killed(daemon: SelfKillingDaemon) -> Iterator[SelfKillingDaemon]:
+    yield daemon
+    daemon.close()
 
 
 CHANGES = (
-    "UPDATE product SET name = 'b' WHERE id <= 30",
-    "DELETE FROM product WHERE id > 35",
-    "INSERT INTO product VALUES (100, 'new')",
+    "UPDATE product SET name = name || 'b' WHERE id <= 30",
+    "DELETE FROM product WHERE id IN (SELECT id FROM product ORDER BY id DESC LIMIT 5)",
+    "INSERT INTO product SELECT 1 + n + max(id), 'new' FROM product, generate_series(1, 5) AS n GROUP BY n",
 )
 
 
@@ -45,7 +54,7 @@ def test_killed_while_it_sends(killed: SelfKillingDaemon, step: str) -> None:
     execute(killed.dsn, *CHANGES)
     eventually("it dies", lambda: _ended(daemon))
     assert daemon.process.returncode == -signal.SIGKILL, daemon.text()
-    execute(killed.dsn, "UPDATE product SET name = 'c' WHERE id <= 5")
+    execute(killed.dsn, "UPDATE product SET name = name || 'c' WHERE id <= 5")
     killed.assert_delivered()
 
 
@@ -78,7 +87,7 @@ def test_what_was_refused_before_a_kill_is_delivered_once_the_sink_takes_it(
 ) -> None:
     killed.tell("refuses")
     daemon = killed.start()
-    execute(killed.dsn, "UPDATE product SET name = 'b' WHERE id <= 3")
+    execute(killed.dsn, "UPDATE product SET name = name || 'd' WHERE id <= 3")
     daemon.await_event("record_refused")
     daemon.kill()
     killed.tell_no_more("refuses")

@@ -20,6 +20,8 @@ _ROOT = Path(__file__).parents[2]
 _COMMAND = [sys.executable, "-m", "cdc_daemon"]
 # What Python and the C library read once, when a process starts. PYTHONPATH and TZ are among them.
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "TZ")
+# There is a server for each PYTHONPATH: tests of sinks that others bring start many commands with one.
+_OF_SERVER = "PYTHONPATH"
 
 
 class Process(Protocol):
@@ -121,11 +123,15 @@ class _Forked:
 def _can_be_forked(arguments: Sequence[str], options: Mapping[str, Any]) -> bool:
     if list(arguments[:3]) != _COMMAND or not options.keys() <= {"env", "cwd"}:
         return False
-    return _read_at_start(options.get("env") or os.environ) == _server().environment
+    return _read_at_start(options.get("env") or os.environ) == _read_at_start(_environment())
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(_READ_AT_START) and name != _OF_SERVER
+    }
 
 
 def _fork(
@@ -136,22 +142,26 @@ def _fork(
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
 ) -> _Forked:
+    environment = dict(env or os.environ)
     request = {
         "arguments": list(arguments[3:]),
-        "environment": dict(env or os.environ),
+        "environment": environment,
         "folder": str(cwd or Path.cwd()),
     }
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     with theirs:
-        socket.send_fds(_server().requests, [json.dumps(request).encode()], [output, errors, theirs.fileno()])
+        requests = _server(environment.get(_OF_SERVER)).requests
+        socket.send_fds(requests, [json.dumps(request).encode()], [output, errors, theirs.fileno()])
     return _Forked(arguments, ours)
 
 
 class _Server:
-    """The server of this process. It ends with this process, however that ends."""
+    """A server of this process. It ends with this process, however that ends."""
 
-    def __init__(self) -> None:
-        self.environment = _read_at_start(os.environ)
+    def __init__(self, path: str | None) -> None:
+        environment = {name: value for name, value in _environment().items() if name != _OF_SERVER}
+        if path is not None:
+            environment[_OF_SERVER] = path
         self.requests, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -159,6 +169,7 @@ class _Server:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 cwd=_ROOT,
+                env=environment,
             )
         atexit.register(self._end)
 
@@ -168,5 +179,11 @@ class _Server:
 
 
 @cache
-def _server() -> _Server:
-    return _Server()
+def _environment() -> dict[str, str]:
+    """The environment of all servers but for PYTHONPATH: that of this process at the first start."""
+    return dict(os.environ)
+
+
+@cache
+def _server(path: str | None) -> _Server:
+    return _Server(path)

@@ -74,6 +74,22 @@ def test_a_variable_that_python_reads_when_it_starts_needs_a_real_start(name: st
     running.communicate()
 
 
+def test_a_fork_imports_from_the_python_path_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = tmp_path / "installed" / "another-1.0.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: another\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text("[cdc_daemon.sinks]\nanother = absent:Settings\n")
+    (tmp_path / "cdc.toml").write_text('[sinks]\none = { type = "another" }\n')
+    monkeypatch.chdir(tmp_path)
+    forked, started = both("status")
+    assert "another brings" not in forked.stderr
+    assert forked.stderr == started.stderr
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    forked, started = both("status")
+    assert "another brings" in forked.stderr
+    assert forked.stderr == started.stderr
+
+
 def test_what_is_no_command_of_ours_is_started() -> None:
     done = starts.run([sys.executable, "-c", "print(1)"], timeout=60)
     assert (done.returncode, done.stdout) == (0, "1\n")
