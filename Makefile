@@ -86,7 +86,7 @@ image: wheel ## The container image cdc-daemon, by docker (IMAGE_BASE=debian:boo
 # Whole machines. They need root, a Docker engine and debootstrap, and fail without: they are no part of `make test`.
 test-systemd: deb ## The Debian package and pipx under a real systemd, by the commands of docs/deploying.md
 	$(BIN)/python -m pytest --numprocesses 0 --timeout 900 tests/machines/test_debian_package.py \
-		tests/machines/test_pipx.py
+		tests/machines/test_instances.py tests/machines/test_pipx.py
 
 test-image: deb ## The image, and compose.yaml with all its services
 	$(BIN)/python -m pytest --numprocesses 0 --timeout 900 tests/machines/test_image.py

@@ -159,7 +159,7 @@ def in_journal(
             said = program.stderr.read().decode(errors="replace").strip()
             # journalctl ends with 1 if nothing matches.
             if program.wait() != 0 and said:
-                raise CdcError(f"journalctl fails: {said}", where="the journal")
+                raise CdcError(f"journalctl fails: {said}", where="the journal", hint=_remedy(said))
         finally:
             program.terminate()
             program.wait()
@@ -213,6 +213,13 @@ def _grown(path: Path, file: BinaryIO, pause: Callable[[float], object]) -> Iter
         if present.st_ino != os.fstat(file.fileno()).st_ino or present.st_size < file.tell():
             yield from events_of(file)
             return
+
+
+def _remedy(said: str) -> str | None:
+    """Return what helps against a failure of journalctl."""
+    if "permission" in said.lower():
+        return "have root add your user to the group systemd-journal, then log in again"
+    return None
 
 
 def _unit(name: str) -> str:

@@ -58,6 +58,11 @@ def sets_something(environ: Mapping[str, str]) -> bool:
     return any(not _KUBERNETES.fullmatch(variable) for variable in _given(environ))
 
 
+def variable_of(key_path: tuple[str, ...]) -> str:
+    """Return the name of the variable that sets a key."""
+    return PREFIX + "_".join(key_path).replace("-", "_").upper()
+
+
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that may be settings, in alphabetical order."""
     return {
@@ -87,7 +92,7 @@ def _declare(sections: Sections, given: Mapping[str, str]) -> None:
 def _key_paths(sections: Sections) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield every variable that this configuration can use, with the key that it sets."""
     for key_path in sections.settable_keys():
-        yield PREFIX + "_".join(key_path).replace("-", "_").upper(), key_path
+        yield variable_of(key_path), key_path
 
 
 def _value(annotation: Any, text: str) -> object:

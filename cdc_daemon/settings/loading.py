@@ -193,6 +193,11 @@ class _Loading:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 # Don't show the value: a person may have put the secret itself there.
                 hint = "name the file that holds the secret, in the configuration's folder or as a credential"
+                if isinstance(error, PermissionError):
+                    variable = environment.variable_of((*key_path, secret))
+                    hint = f"run the command as a user who may read it, or set {variable}"
+                    if key_path[0] == "sinks":
+                        hint += ": any text will do for a command that does not reach the sink"
                 self._faults.add((*key_path, key), f"names a file that can't be used: {reason}", hint)
                 unread.add(secret)
         return unread, read

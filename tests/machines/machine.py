@@ -17,6 +17,15 @@ psql --quiet --dbname shop --command 'SET ROLE shop_owner' \
     --command 'CREATE TABLE product (sku text PRIMARY KEY, name text NOT NULL, price numeric NOT NULL)' \
     --command "INSERT INTO product VALUES ('A-1', 'Lamp', 21), ('A-2', 'Chair', 55)"
 """
+INSTANCES = """
+for name in orders stock; do
+    psql --quiet --command "CREATE DATABASE $name OWNER shop_owner"
+    psql --quiet --dbname $name --command 'SET ROLE shop_owner' \
+        --command "CREATE TABLE $name (id int PRIMARY KEY, amount int NOT NULL)" \
+        --command "INSERT INTO $name VALUES (1, 0), (2, 0)"
+done
+"""
+"""Makes the databases of docs/deploying.md's section about several databases."""
 
 
 class Machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,6 +182,51 @@ def test_a_stop_while_others_write_is_clean_and_loses_nothing(machine: Machine) 
     machine.sh("runuser -u cdc-daemon -- cdc-daemon verify products")
 
 
+@pytest.fixture(scope="module")
+def reader(machine: Machine) -> str:
+    """The account of a person who is not root and has the rights of docs/operating.md."""
+    machine.sh("useradd --create-home reader")
+    machine.sh(commands("docs/operating.md", "onlooker"))
+    return "reader"
+
+
+ASKING = commands("docs/operating.md", "onlooker-asks")
+OWN_ROLE = ASKING.splitlines()[0]
+
+
+def test_a_person_who_is_not_root_asks_status_trace_and_log(machine: Machine, reader: str) -> None:
+    change(machine, "A-1", 110)
+    eventually("the change is delivered", lambda: price_of(machine, "A-1") == 110)
+    machine.sh("journalctl --sync")
+    told = machine.sh(ASKING, user=reader)
+    assert re.search(r"^schema cdc: version \d+, made by cdc-daemon \S+ at ", told, re.MULTILINE), told
+    assert "no daemon runs" not in told
+    assert re.search(r"^Delivered to out at ", told, re.MULTILINE), "what trace tells"
+    assert "batch_delivered" in told
+    status = json.loads(machine.sh(f"{OWN_ROLE}\ncdc-daemon status --json", user=reader))
+    assert status["schema"]["number"] == int(machine.sql("SELECT max(number) FROM cdc.applied_migration"))
+
+
+def test_a_person_with_these_rights_changes_nothing(machine: Machine, reader: str) -> None:
+    for command in ("resync products", "pause --feed products", "uninstall --yes"):
+        told = machine.sh(f"{OWN_ROLE}\ncdc-daemon {command} && echo done || true", user=reader)
+        assert "done" not in told.splitlines(), told
+        assert "Traceback" not in told
+    assert "paused" not in machine.sh(f"{OWN_ROLE}\ncdc-daemon status", user=reader)
+
+
+def test_the_log_is_for_members_of_the_groups_of_the_journal(machine: Machine, reader: str) -> None:
+    ask = "cdc-daemon logs --event daemon_started --json"
+    everything = machine.sh(ask).splitlines()
+    assert everything != []
+    machine.sh("useradd --groups adm auditor; useradd stranger")
+    for user in (reader, "auditor"):
+        assert machine.sh(ask, user=user).splitlines() == everything
+    refused = machine.sh(f"{ask} && echo done || true", user="stranger")
+    assert "add your user to the group systemd-journal" in refused
+    assert "done" not in refused.splitlines()
+
+
 RECEIVER = """
 cat > /srv/receiver.py <<'END'
 import http.server
@@ -238,6 +284,13 @@ def test_a_reload_rotates_a_secret_if_the_service_reads_its_file_itself(machine:
     reload(machine)
     assert authorization_of_the_next_delivery(machine) == "Bearer second"
     assert machine.shows("MainPID") == pid
+
+
+def test_a_person_needs_no_secret_of_a_sink_to_look(machine: Machine, reader: str, web: None) -> None:
+    refused = machine.sh(f"{OWN_ROLE}\ncdc-daemon status || true", user=reader)
+    assert "set CDC_SINKS_WEB_TOKEN" in refused
+    asking = ASKING.replace(OWN_ROLE, f"{OWN_ROLE} CDC_SINKS_WEB_TOKEN=none")
+    assert "schema cdc: version" in machine.sh(asking, user=reader)
 
 
 def test_a_credential_and_an_environment_file_are_read_at_a_restart(machine: Machine, web: None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.machines import engine
-from tests.machines.machine import Machine, eventually, running
+from tests.machines.machine import INSTANCES, Machine, eventually, running
 from tests.machines.pages import commands
 
 OUT = "/var/lib/cdc-daemon/out/products.ndjson"
@@ -63,3 +63,19 @@ def test_a_second_call_changes_nothing_and_uninstall_leaves_nothing(machine: Mac
     assert "Nothing to do" in again
     machine.sh("cdc-daemon service uninstall")
     assert machine.shows("LoadState") == "not-found"
+
+
+def test_the_commands_of_the_page_give_an_instance_for_each_of_two_databases(machine: Machine) -> None:
+    machine.sh(INSTANCES, user="postgres")
+    for name in ("instances", "instances-pipx", "instances-start"):
+        machine.sh(commands("docs/deploying.md", name))
+    for name in ("orders", "stock"):
+        unit, out = f"cdc-daemon@{name}", f"/var/lib/cdc-daemon-{name}/out/{name}.ndjson"
+        assert machine.shows("FragmentPath", unit) == f"/etc/systemd/system/{unit}.service"
+        eventually(
+            "both documents are delivered",
+            lambda out=out: machine.sh(f"grep --count upsert {out}", check=False).strip() == "2",
+        )
+    machine.sh("cdc-daemon service uninstall --instance orders")
+    assert machine.shows("ActiveState", "cdc-daemon@orders") == "inactive"
+    assert machine.shows("ActiveState", "cdc-daemon@stock") == "active"

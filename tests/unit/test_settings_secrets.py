@@ -170,6 +170,33 @@ def test_a_secrets_file_that_can_not_be_used_is_one_fault(
     assert what.startswith("names a file that can't be used: ")
 
 
+def test_a_secret_that_another_user_may_read_can_be_set_in_its_place(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+
+    def refused(path: Path, *arguments: str) -> str:
+        if path.name == "token":  # root reads every file, so the system refuses nothing here
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_text(path, *arguments)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    path = write(
+        '[database]\ndsn = "embedded:"\n'
+        '[sinks.the-catalog]\ntype = "http"\nurl = "https://catalog.test/"\ntoken_file = "token"\n'
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, {})
+    [(_, what, hint)] = caught.value.faults
+    assert what == "names a file that can't be used: Permission denied"
+    assert hint == (
+        "run the command as a user who may read it, or set CDC_SINKS_THE_CATALOG_TOKEN: "
+        "any text will do for a command that does not reach the sink"
+    )
+    sink = load(path, {"CDC_SINKS_THE_CATALOG_TOKEN": "none"}).sinks["the-catalog"]
+    assert isinstance(sink, HttpSettings)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
