@@ -25,7 +25,7 @@ from bench.workload import run, workload
 from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.embedded import EmbeddedServer
 from tests.support.analysis_fixtures import DIRECTORY, PUBLISHED, fixtures
-from tests.support.delta import Connection, Followed, follow, outcome, remember
+from tests.support.delta import Connection, Followed, Outcome, comparison, follow, remember
 from tests.support.soundness.case import Case
 from tests.support.soundness.queries import CASES, SCHEMA
 
@@ -67,14 +67,20 @@ def measure(
     sample = Sample(connection, schema, {name: each.query for name, each in queries.items()})
     remember(connection, followed)
     found = dict.fromkeys(queries, Precision(0, 0))
+    # Planning a comparison takes longer than executing it, so it is planned once for all steps. PREPARE does
+    # that; psycopg forgets its own prepared statements when a transaction is rolled back.
+    connection.prepare_threshold = None
     for number, (name, each) in enumerate(zip(queries, followed, strict=True)):
+        connection.execute(f"PREPARE compare_{number} AS {comparison(number, each)}".encode())
         for step in workload(sample, name, _used(each)):
             with connection.transaction(force_rollback=True):
                 try:
                     run(connection, sample, step)
                 except psycopg.IntegrityError:  # a constraint may forbid a change of the workload
                     continue
-                seen = outcome(connection, number, each)
+                row = connection.execute(f"EXECUTE compare_{number}".encode()).fetchone()
+            assert row is not None
+            seen = Outcome(*row)
             assert not seen.missed or _left_to_chance(each), f"{name} misses {seen.missed}: {step}"
             found[name] = Precision(found[name].named + seen.named, found[name].changed + seen.changed)
     return found

@@ -102,6 +102,13 @@ def outcome(
         number: the query's place among those that were remembered.
         prepare: whether the statement is prepared: one that comes again, while nothing is made anew.
     """
+    row = _execute(connection, comparison(number, followed), prepare=prepare).fetchone()
+    assert row is not None
+    return Outcome(*row)
+
+
+def comparison(number: int, followed: Followed) -> str:
+    """Return the statement that compares: its one row is an `Outcome`."""
     entity = [quoted(name) for name in followed.entity]
     columns = ", ".join(entity)
     of_query = ", ".join(f"q.{column}" for column in entity)
@@ -143,16 +150,10 @@ def outcome(
             same = " AND ".join(f"r.{column} = changed.{column}" for column in map(quoted, route.bound))
             matches.append(f"EXISTS (SELECT FROM r{place} AS r WHERE {same})")
     reached = " OR ".join(matches) or "false"
-    row = _execute(
-        connection,
-        f"""WITH {", ".join(pieces)}
+    return f"""WITH {", ".join(pieces)}
         SELECT (SELECT count(*) FROM entities AS changed WHERE {reached}),
                (SELECT count(*) FROM changed),
-               ARRAY(SELECT changed::text FROM changed WHERE NOT ({reached}))""",
-        prepare=prepare,
-    ).fetchone()
-    assert row is not None
-    return Outcome(*row)
+               ARRAY(SELECT changed::text FROM changed WHERE NOT ({reached}))"""
 
 
 def quoted(name: str) -> str:

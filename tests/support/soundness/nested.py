@@ -108,7 +108,7 @@ NESTED = {
     "breadcrumbs beyond a left join": Case(
         "id",
         "SELECT p.id, (WITH RECURSIVE t AS (SELECT c.id, c.parent, c.name, 1 AS n FROM c WHERE c.id = s.web "
-        "UNION ALL SELECT c.id, c.parent, c.name, t.n + 1 FROM t JOIN c ON c.id = t.parent WHERE t.n < 4) "
+        "UNION ALL SELECT c.id, c.parent, c.name, t.n + 1 FROM t JOIN c ON c.id = t.parent WHERE t.n < 3) "
         "SELECT string_agg(t.name, '/' ORDER BY t.n DESC, t.name) FROM t) AS path "
         "FROM p LEFT JOIN s ON s.id = p.cat",
     ),
