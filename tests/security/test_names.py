@@ -13,6 +13,7 @@ from cdc_daemon.pg.binaries import find_binaries
 from cdc_daemon.pg.session import connect
 from cdc_daemon.workers import installation
 from tests.security.hostile_names import SHOPS, Shop, quoted
+from tests.support import starts
 from tests.support.command import Command, Feed, execute
 from tests.support.synced import Synced
 
@@ -116,9 +117,7 @@ def test_every_command_shows_names_without_a_sign_that_a_terminal_obeys(
                 f" ('file', '{first.feed}', '', jsonb_build_object('k', e'\\u009b'), 1,"
                 " e'\\x1b[2J\\nTry: this')",
             )
-        done = subprocess.run(
-            command.arguments(*arguments), capture_output=True, text=True, timeout=60, check=False
-        )
+        done = starts.run(command.arguments(*arguments), timeout=60)
         shown = done.stdout + done.stderr
         assert done.returncode == 0, f"{arguments}: {shown}"
         assert all(sign.isprintable() or sign == "\n" for sign in shown), (arguments, shown)
@@ -128,7 +127,7 @@ def test_every_command_shows_names_without_a_sign_that_a_terminal_obeys(
 def test_a_servers_message_is_one_line_that_prints(database: str, tmp_path: Path) -> None:
     feed = Feed('SELECT id, 1 / 0 + "a\x1b[2J" AS value FROM item')
     command = Command(tmp_path, database, {"items": feed})
-    done = subprocess.run(command.arguments("check"), capture_output=True, text=True, timeout=60, check=False)
+    done = starts.run(command.arguments("check"), timeout=60)
     assert done.returncode == 2
     assert "\x1b" not in done.stdout + done.stderr
 
