@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 import orjson
 from botocore.exceptions import (
     BotoCoreError,
@@ -30,7 +29,7 @@ from cdc_daemon.sinks.malformed_answer import MALFORMED_ANSWER
 from cdc_daemon.sinks.probe import ConnectionProbe, Server, probed
 from cdc_daemon.sinks.read_back import Held, HeldEnd, ReadBack, pages
 from cdc_daemon.sinks.record import Record, SnapshotEnd
-from cdc_daemon.sinks.s3_client import connected, tls_context
+from cdc_daemon.sinks.s3_client import connected, new_session, tls_context
 from cdc_daemon.sinks.s3_errors import explained, status_of
 from cdc_daemon.sinks.sink import ProbeStep, Refusal, Sink
 from cdc_daemon.sinks.unreachable import Names
@@ -162,7 +161,7 @@ class S3Sink(Sink, ReadBack):
     @contextlib.contextmanager
     def _asked(self, where: str, most_bytes: int = 4 * MOST_ANSWER_BYTES) -> Generator[S3Client]:
         """Yield the client, within the limits of a delivery. Convert errors to those of the contract."""
-        # boto3 reads its description of the service to create a client. On a busy machine that takes a
+        # botocore reads its description of the service to create a client. On a busy machine that takes a
         # second, which is not the service's.
         try:
             client = self._client = self._client or self._connected(where)
@@ -298,7 +297,7 @@ class S3Sink(Sink, ReadBack):
             raise TimeoutError("the service was too slow for all that a batch needs")
 
     def _connected(self, where: str) -> S3Client:
-        session = boto3.Session()
+        session = new_session()
         self._credentials = session.get_credentials()
         self._meet_credentials()
         settings = self.settings

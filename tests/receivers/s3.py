@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,18 @@ class Moto(Kind):
 S3 = Moto()
 
 
+@cache
+def _client(port: int) -> S3Client:
+    """The client of all tests that ask this server: to make one takes longer than most of their requests."""
+    return boto3.Session().client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - of no account
+    )
+
+
 class S3Receiver(Receiver):
     """A bucket of the test's own."""
 
@@ -45,13 +58,7 @@ class S3Receiver(Receiver):
         self._server = server
         self.bucket = name
         self.address = server.port
-        self.client: S3Client = boto3.Session().client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=f"http://127.0.0.1:{server.port}",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - of no account
-        )
+        self.client = _client(server.port)
         self.client.create_bucket(Bucket=name)
 
     def settings(self, port: int | None = None) -> dict[str, object]:
@@ -107,7 +114,3 @@ class S3Receiver(Receiver):
 
     def start(self) -> None:
         self._server.go_on()
-
-    def close(self) -> None:
-        super().close()
-        self.client.close()

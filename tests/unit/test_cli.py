@@ -48,7 +48,7 @@ def test_what_needs_no_configuration_loads_neither_the_driver_nor_the_parser_nor
 
 _OF_PLANS = {"sqlglot", "cdc_daemon.analysis.analyse", "cdc_daemon.workers.query_planning"}
 _OF_DAEMONS = {"h11", "jinja2", "opentelemetry", "prometheus_client", "starlette", "uvicorn"}
-_OF_SINKS = {"aio_pika", "boto3", "confluent_kafka", "nats", "opensearchpy", "redis", "urllib3"}
+_OF_SINKS = {"aio_pika", "botocore", "confluent_kafka", "nats", "opensearchpy", "redis", "urllib3"}
 _HEAVY = _OF_PLANS | _OF_DAEMONS | _OF_SINKS | {"rich"}  # structlog imports rich if it is installed
 
 
