@@ -1,4 +1,4 @@
-"""The analysis with one rule taken out: its modules loaded a second time, one of them changed."""
+"""The analysis with one rule taken out: one changed module, loaded a second time with those that use it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
 from cdc_daemon.analysis.model.catalogue import Catalogue, FeedQuery
 from cdc_daemon.analysis.model.plan import Analysis
 from tests.mutations.anchors import changed, find
+from tests.support.analysis_modules import modules
 
 Analyse = Callable[[FeedQuery, Catalogue], Analysis]
 
@@ -55,12 +57,8 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
     """
     anchor = find(mutation.at, mutation.old, mutation.new)
     mutated = f"{_PACKAGE}.{anchor.module}".removesuffix(".__init__")
-    shared = _SHARED - {mutated}
-    kept = {
-        name: module
-        for name, module in sys.modules.items()
-        if (name == _PACKAGE or name.startswith(f"{_PACKAGE}.")) and name not in shared
-    }
+    anew = _users(mutated) - (_SHARED - {mutated})
+    kept = {name: sys.modules[name] for name in anew & sys.modules.keys()}
     parent = sys.modules["cdc_daemon"]
     for name in kept:
         del sys.modules[name]
@@ -74,10 +72,49 @@ def mutant(mutation: Mutation, *users: ModuleType) -> Iterator[Analyse]:
             yield analyse_
     finally:
         sys.meta_path.remove(finder)
-        for name in [each for each in sys.modules if each.startswith(_PACKAGE) and each not in shared]:
-            del sys.modules[name]
+        for name in anew:
+            sys.modules.pop(name, None)
         sys.modules.update(kept)
         parent.analysis = kept[_PACKAGE]  # type: ignore[attr-defined]
+
+
+@cache
+def _users(module: str) -> frozenset[str]:
+    """Return a module, the packages that it is in, and all modules that import one of these, or its users.
+
+    A module that is none of them can't tell the mutant from the original, so there is one copy of it. Loading
+    all modules for each mutation took most of the time.
+    """
+    found, waiting = set[str](), {module}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        users = {user for user, imported in _imports().items() if name in imported}
+        package = name.rpartition(".")[0]
+        waiting |= (users | ({package} if package.startswith(_PACKAGE) else set[str]())) - found
+    return frozenset(found)
+
+
+@cache
+def _imports() -> Mapping[str, frozenset[str]]:
+    """Return the modules that each module of the analysis imports at any place, and the names in them."""
+    return {
+        f"{_PACKAGE}.{name}".removesuffix(".__init__"): frozenset(_imported(tree))
+        for name, tree in modules().items()
+    }
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                assert node.module and node.level == 0  # noqa: PT018 # no import is relative
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            case _:
+                pass
 
 
 @contextmanager
