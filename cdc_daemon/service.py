@@ -107,9 +107,7 @@ class Service:
         with heeded(_tell_of_reload) as leave:
             self._started()
             with closing(self._workload.helpers), closing(self._workload.pool):
-                failures = self._catch_up(leave)
-                with suppress(CdcError, psycopg.Error):  # statistics: their loss is no failure of the run
-                    self._workload.sampler.store()
+                failures = self.catch_up(leave)
         self._say_goodbye()
         log.info("daemon_stopped", seconds=round(time.monotonic() - started, 3), unstopped=[])
         if failures:
@@ -122,10 +120,13 @@ class Service:
         with suppress(CdcError, psycopg.Error), self._workload.connect("stop") as connection:
             self._workload.witness.leave(connection)
 
-    def _catch_up(self, leave: threading.Event) -> list[CdcError]:
+    def catch_up(self, leave: threading.Event) -> list[CdcError]:
         """Bring all feeds up to date in parallel, and deliver each as soon as it is up to date.
 
         Deliveries also run in parallel, so that the daemon waits only once for a sink that is down.
+
+        Returns:
+            The errors of feeds and sinks that could not be brought up to date.
         """
         patience = self._settings.daemon.drain_seconds
         deliveries: dict[str, list[DeliveryWorker]] = defaultdict(list)
@@ -146,6 +147,8 @@ class Service:
                     each.result()
                 except CdcError as error:
                     failures.append(error)
+        with suppress(CdcError, psycopg.Error):  # statistics: their loss is no failure of the run
+            self._workload.sampler.store()
         return failures
 
     def _started(self) -> None:

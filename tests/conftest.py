@@ -22,7 +22,8 @@ import pytest
 
 from cdc_daemon import redaction
 from tests.receivers import postgres, processes
-from tests.support import servers
+from tests.support import kept_sessions, servers
+from tests.support.logged import log_as_before
 
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
@@ -49,9 +50,10 @@ _MANY_SERVERS = frozenset({"integration", "security"})
 
 
 @pytest.fixture(autouse=True)
-def _no_secrets_of_other_tests() -> Iterator[None]:
-    """Each test begins without secrets: those of another one would be hidden in what it looks at."""
-    yield
+def _nothing_of_other_tests() -> Iterator[None]:
+    """Each test begins without the secrets and the log of another one, which would hide what it looks at."""
+    with log_as_before():
+        yield
     redaction.forget()
 
 
@@ -107,6 +109,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    kept_sessions.forget_all()
     if stack := config.stash.get(_stack, None):  # none when the options were refused
         stack.close()
 
@@ -161,9 +164,14 @@ def server(request: pytest.FixtureRequest) -> servers.Server:
 
 
 @pytest.fixture
-def database(server: servers.Server) -> Iterator[str]:
-    """The connection string of a fresh empty database, a superuser's; dropped afterwards."""
-    with server.fresh_database() as dsn:
+def database(server: servers.Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The connection string of a fresh database, a superuser's; dropped afterwards.
+
+    It is empty, or has schema cdc already, for a test that is marked `migrated`: to make it anew takes longer
+    than most tests.
+    """
+    is_migrated = request.node.get_closest_marker("migrated")
+    with server.migrated_database() if is_migrated else server.fresh_database() as dsn:
         yield dsn
 
 

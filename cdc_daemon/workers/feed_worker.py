@@ -100,6 +100,8 @@ class FeedWorker:
         # When another definition was first seen installed; before the first pass: long ago.
         self._differs_since = -math.inf
         self._must_resync = False
+        # The plan of `catch_up`.
+        self._present: FeedSync | None = None
         # While a new table can't be locked: the former plan, and the time of the next try.
         self._former: FeedSync | None = None
         self._plan_at, self._plan_pause = math.inf, REPAIR_SECONDS[0]
@@ -137,19 +139,21 @@ class FeedWorker:
     def catch_up(self, stop: threading.Event) -> None:
         """Read all changes that were committed before this call, and empty the backlog.
 
+        The next call goes on with the same plan, as `run` does.
+
         Raises:
             FeedError: the feed can't be brought up to date.
             DatabaseUnavailable: the session is lost.
         """
-        sync: FeedSync | None = None
         while not stop.is_set():
             try:
-                sync, done = self._try_step(sync, stop, _no_watchdog)
+                self._present, done = self._try_step(self._present, stop, _no_watchdog)
                 if done == "idle" and self._is_drained():
                     return
                 if done in {"idle", "busy"}:
                     stop.wait(0.05)  # another daemon works on the feed
             except (CdcError, psycopg.Error) as error:
+                self._present = None
                 reason = self._reason(error)
                 self._stop_feed(reason, retry_seconds=None)
                 raise FeedError(reason, where=f"feed {self.feed}") from error

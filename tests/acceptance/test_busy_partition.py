@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 
 from tests.support.command import Command, Feed, eventually, execute
+from tests.support.products import products
 
 SCHEMA = (
-    "CREATE TABLE product (id int PRIMARY KEY, sku text);"
-    "INSERT INTO product SELECT n, 'A-' || n FROM generate_series(1, 5) AS n;"
+    f"{products(5)};"
     "CREATE TABLE event (id int, day int, product_id int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
     "CREATE TABLE event_0 PARTITION OF event FOR VALUES FROM (0) TO (10)"
 )

@@ -16,6 +16,8 @@ from tests.receivers.receiver import Documents, key_of, meaning
 from tests.support.bed import Bed
 from tests.support.command import Feed, eventually, execute, toml
 
+pytestmark = pytest.mark.migrated
+
 SELECT = "SELECT sku, name, price, note FROM product"
 KINDS = sorted(set(RECEIVERS) - {"stdout"})  # it is the daemon's own output there, not a target that stays
 

@@ -10,17 +10,14 @@ import psycopg
 import pytest
 
 from tests.support.command import FILE_SINK, Command, Feed, eventually, execute
+from tests.support.products import products
 
 FEEDS = {f"feed_{n:02}": Feed(f"SELECT id, price + {n} AS price FROM product") for n in range(12)}
-SCHEMA = (
-    "CREATE TABLE product (id int PRIMARY KEY, price int);"
-    "INSERT INTO product SELECT n, n FROM generate_series(1, 5) AS n"
-)
 
 
 @pytest.fixture
 def command(database: str, tmp_path: Path) -> Iterator[Command]:
-    execute(database, SCHEMA)
+    execute(database, products(5))
     found = Command(tmp_path, database, FEEDS, daemon="sessions = 6")
     found.call("install")
     yield found

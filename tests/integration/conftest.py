@@ -10,6 +10,7 @@ import pytest
 from cdc_daemon.workers import backlog, failed_items
 from tests.conftest import Connect
 from tests.support.delivering import Delivering, close_pools, installed
+from tests.support.products import products
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,5 @@ def delivering(
     """A feed of fifty products and a sink that does as it is told."""
     # The pause before another attempt is random from 0 on: one of seconds would by chance end within a test.
     monkeypatch.setattr(failed_items, "BASE_SECONDS", failed_items.LONGEST_SECONDS)
-    connect().execute(
-        "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
-        "INSERT INTO product SELECT n, 'sku' || n, 'a' FROM generate_series(1, 50) AS n"
-    )
+    connect().execute(products(50, name="'a'").encode())
     return installed(database, tmp_path)

@@ -14,7 +14,7 @@ from cdc_daemon.insight.status import read_status
 from tests.support.delivering import Delivering
 from tests.support.logged import events, told
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 __all__ = ["told"]
 

@@ -18,7 +18,7 @@ from tests.support.command import Feed, eventually, execute
 from tests.support.helper_session import Helpers, recompute_all
 from tests.support.synced import ITEMS, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 20)")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.bed import Bed
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]

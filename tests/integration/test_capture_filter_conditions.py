@@ -13,7 +13,7 @@ from tests.support.filtered_shop import (
 )
 from tests.support.planted import plant
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 TYPES = """
 CREATE TYPE mood AS ENUM ('calm', 'sad');

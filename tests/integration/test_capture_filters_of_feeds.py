@@ -24,7 +24,7 @@ from tests.support.filtered_shop import (
 )
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 __all__ = ["daemon", "shop"]
 

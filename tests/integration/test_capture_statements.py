@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.bed import Bed
 
+pytestmark = pytest.mark.migrated
+
 Connect = Callable[..., psycopg.Connection[tuple[Any, ...]]]
 
 SHOP = """

@@ -14,6 +14,8 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from cdc_daemon.workers.planning import plan_feed
 from tests.support.bed import Bed
 
+pytestmark = pytest.mark.migrated
+
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
 Follow = Callable[..., Bed]

@@ -21,6 +21,7 @@ from cdc_daemon.workers.chosen_items import (
 from tests.support import servers
 from tests.support.command import execute
 from tests.support.delivering import Delivering, close_pools, installed
+from tests.support.products import products
 
 pytestmark = pytest.mark.any_server
 
@@ -31,11 +32,7 @@ EVERY = ItemChoice(["products"])
 def refused(server: servers.Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivering]:
     """Twelve documents. The sink has refused sku1 to sku9, of which three are parked."""
     with server.fresh_database() as dsn:
-        execute(
-            dsn,
-            "CREATE TABLE product (id int PRIMARY KEY, sku text NOT NULL UNIQUE, name text)",
-            "INSERT INTO product SELECT n, 'sku' || n, 'name ' || n FROM generate_series(1, 12) AS n",
-        )
+        execute(dsn, products(12))
         found = installed(dsn, tmp_path_factory.mktemp("refused"))
         found.sink.refused = {f"sku{n}" for n in range(1, 6)}
         found.sink.named = {f"sku{n}" for n in range(6, 10)}

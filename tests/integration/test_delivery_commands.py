@@ -15,7 +15,7 @@ from cdc_daemon.workers import audit
 from tests.support.command import execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 ITEM = (
     "INSERT INTO cdc.failed_item"

@@ -21,7 +21,7 @@ from tests.support.command import eventually, execute
 from tests.support.delivering import Delivering, closed_later
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 TWO_SINKS = """
 [sinks.file]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.delivering import Delivering
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def _refuse(delivering: Delivering) -> None:

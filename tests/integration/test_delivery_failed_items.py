@@ -22,7 +22,7 @@ from tests.conftest import Connect
 from tests.support.caseless import CASELESS
 from tests.support.delivering import Delivering, installed
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def test_a_refused_record_stands_aside_and_the_others_arrive(delivering: Delivering) -> None:

@@ -23,8 +23,9 @@ from cdc_daemon.workers.planning import plan_feed
 from tests.conftest import Connect
 from tests.support.command import eventually
 from tests.support.delivering import Delivering, SelectiveSink, closed_later, installed
+from tests.support.products import products
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 @pytest.fixture(autouse=True)
@@ -157,9 +158,8 @@ def test_a_page_ends_before_it_holds_more_bytes_than_a_batch(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
     connect().execute(
-        "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
-        "INSERT INTO product SELECT n, 'sku' || n, repeat('x', 100000) FROM generate_series(1, 200) AS n;"
-        "INSERT INTO product VALUES (300, 'large', repeat('y', 3000000)), (301, 'small', 'z')"
+        products(200, name="repeat('x', 100000)").encode()
+        + b"; INSERT INTO product VALUES (300, 'large', repeat('y', 3000000)), (301, 'small', 'z')"
     )
     delivering = installed(database, tmp_path)
     delivering.sink.batch_bytes, delivering.sink.batch_records = 1_000_000, 500
@@ -190,10 +190,7 @@ def test_a_page_ends_before_it_holds_more_bytes_than_a_batch(
 def test_memory_stays_flat_while_a_sink_is_down_and_many_documents_change(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
-    connect().execute(
-        "CREATE TABLE product (id bigint PRIMARY KEY, sku text NOT NULL, name text);"
-        "INSERT INTO product SELECT n, 'sku' || n, repeat('x', 5000) FROM generate_series(1, 2000) AS n"
-    )
+    connect().execute(products(2000, name="repeat('x', 5000)").encode())
     delivering = installed(database, tmp_path)
     delivering.sink.is_down, delivering.sink.batch_bytes = True, 100_000
     delivering.feed.catch_up(threading.Event())

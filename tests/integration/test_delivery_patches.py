@@ -9,7 +9,7 @@ from cdc_daemon.workers import control
 from cdc_daemon.workers.delivered_documents import MOST_DOCUMENTS
 from tests.support.delivering import Delivering
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 @pytest.fixture

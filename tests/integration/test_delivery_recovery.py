@@ -13,7 +13,7 @@ from tests.support.command import eventually
 from tests.support.delivering import Delivering
 from tests.support.logged import events, told
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 __all__ = ["told"]
 

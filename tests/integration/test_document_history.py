@@ -14,7 +14,7 @@ from cdc_daemon.workers.history_segments import SEGMENTS, HistoryBounds
 from tests.support.command import Feed, eventually
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 WITH_STOCK = Feed(
     "SELECT i.id, i.code, i.price, s.n > 0 AS sold FROM item AS i LEFT JOIN stock AS s USING (id)"

@@ -14,7 +14,7 @@ from cdc_daemon.workers.payload_log import masked
 from tests.support.command import Feed
 from tests.support.synced import ITEMS, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 FEED = Feed(
     "SELECT id, code, price, json_build_object('mail', 'a@b.example', 'code', code) AS owner FROM item"

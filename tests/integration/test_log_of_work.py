@@ -14,7 +14,7 @@ from tests.receivers.http import Target, answer, serving
 from tests.support.command import Feed
 from tests.support.synced import ITEMS, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 MANY = ITEMS + "INSERT INTO item SELECT n, 'c' || n, n FROM generate_series(6, 200) AS n;"
 

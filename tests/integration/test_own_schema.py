@@ -13,6 +13,7 @@ from cdc_daemon.pg import own_schema
 from cdc_daemon.pg.statements import sql_directory
 from tests.conftest import Connect
 from tests.support.bed import Bed
+from tests.support.products import products
 
 pytestmark = pytest.mark.any_server
 
@@ -28,10 +29,7 @@ def _as_usual() -> Iterator[None]:
 @pytest.fixture
 def both(database: str, connect: Connect, tmp_path: Path) -> dict[str, Bed]:
     """Two configurations over one table, each with a schema of its own."""
-    connect().execute(
-        "CREATE TABLE product (id int PRIMARY KEY, name text);"
-        "INSERT INTO product SELECT n, 'n' || n FROM generate_series(1, 5) AS n"
-    )
+    connect().execute(products(5, name="'n' || n").encode())
     found: dict[str, Bed] = {}
     for schema in (own_schema.DEFAULT, OTHER):
         (tmp_path / schema).mkdir()
@@ -41,6 +39,7 @@ def both(database: str, connect: Connect, tmp_path: Path) -> dict[str, Bed]:
 
 
 def cli(daemon: Bed, *arguments: str) -> Result:
+    daemon.end_kept()
     result = CliRunner().invoke(main, ["--config", str(daemon.config), *arguments])
     assert result.exit_code == 0, result.output
     return result

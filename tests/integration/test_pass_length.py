@@ -12,7 +12,7 @@ from cdc_daemon.workers.sync import FeedSync
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEMS, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 MANY = ITEMS.replace("generate_series(1, 5)", "generate_series(1, 500)")
 LARGE = FEWEST_TOO_MANY + 50

@@ -18,6 +18,8 @@ from cdc_daemon.workers.sync import FeedSync
 from tests.support.command import execute, key_of
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.migrated
+
 STOP = threading.Event()
 MANY = ITEMS + "INSERT INTO item SELECT n, 'c' || n, n, '' FROM generate_series(6, 300) AS n;"
 FIFTY = "batch_entities = 50\nmax_pass_entities = 100"

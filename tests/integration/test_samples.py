@@ -31,7 +31,7 @@ from cdc_daemon.workers.witness import Witness
 from tests.support.command import execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cdc_daemon.workers import control
 from tests.support.command import execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 SOURCE = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);

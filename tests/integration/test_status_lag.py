@@ -12,7 +12,7 @@ from cdc_daemon.pg.session import connect
 from tests.support.command import execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def status(feeds: Synced) -> FeedStatus:

@@ -11,7 +11,7 @@ from cdc_daemon.errors import DefinitionDiffers
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 ITEM = """
 CREATE SCHEMA shop;

@@ -15,6 +15,8 @@ from cdc_daemon.pg.session import connect as pinned
 from tests.support.command import Feed, execute, key_of
 from tests.support.synced import ITEMS, Synced
 
+pytestmark = pytest.mark.migrated
+
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 
 

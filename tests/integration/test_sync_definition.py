@@ -12,7 +12,7 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed
 from tests.support.synced import ITEM_FEED, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def test_a_daemon_with_an_older_query_stops_the_feed_and_does_not_put_its_query_back(

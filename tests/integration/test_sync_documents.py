@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import FILE_SINK, Feed, execute, fold, key_of, loads
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def feed_of(query: str, options: str = "") -> dict[str, Feed]:

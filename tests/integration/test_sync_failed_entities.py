@@ -15,7 +15,7 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, value text, other int NOT NULL DEFAULT 0);

@@ -9,6 +9,8 @@ import pytest
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
+pytestmark = pytest.mark.migrated
+
 PARTITIONED = """
 CREATE TABLE item (id int PRIMARY KEY, code text) PARTITION BY RANGE (id);
 CREATE TABLE item_low PARTITION OF item FOR VALUES FROM (0) TO (100);

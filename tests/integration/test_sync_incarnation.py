@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 RESTORED = "UPDATE cdc.feed_state SET incarnation = 'another cluster/1/1'"
 

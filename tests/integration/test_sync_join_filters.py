@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Feed
+from tests.support.products import products
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
-SCHEMA = """
+SCHEMA = f"""
+{products(9)};
 CREATE TABLE attribute (id int PRIMARY KEY, code text NOT NULL);
-CREATE TABLE product (id int PRIMARY KEY, sku text);
 CREATE TABLE value (product_id int, attribute_id int, content text, PRIMARY KEY (product_id, attribute_id));
 CREATE INDEX ON value (attribute_id);
 INSERT INTO attribute VALUES (1, 'name'), (2, 'price'), (3, '100 %');
-INSERT INTO product SELECT n, 's' || n FROM generate_series(1, 9) AS n;
 INSERT INTO value SELECT p.id, a.id, 'old' FROM product AS p, attribute AS a;
 """
 QUERY = """

@@ -11,7 +11,7 @@ from cdc_daemon.analysis.model.plan import RouteKind
 from tests.support.bed import Bed
 from tests.support.command import execute
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 class Joined(NamedTuple):

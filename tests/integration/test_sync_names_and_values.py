@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 @pytest.mark.parametrize("name", ["q", "d", "k", "key", "a{b}", "a\"'b", "off %", "%s", "%(since)s"])

@@ -9,7 +9,7 @@ import pytest
 from tests.support.command import Feed, Record
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 SCHEMA = """
 CREATE TABLE note (id int PRIMARY KEY, payload json, "path\\to" json, state text);

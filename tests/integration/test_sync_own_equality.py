@@ -12,7 +12,7 @@ from tests.support.caseless import CASELESS
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 SCHEMA = (
     CASELESS

@@ -54,10 +54,11 @@ def test_a_query_is_analysed_again_only_when_the_catalogue_that_it_reads_has_cha
 
     feeds = Synced(tmp_path, database)
     monkeypatch.setattr(query_planning, "analyse", counted)
-    feeds.run_once()
+    feeds.run_anew()
     feeds.read_status()
     assert analysed == []
-    feeds.sync("ALTER TABLE item ADD extra text")
+    execute(database, "ALTER TABLE item ADD extra text")
+    feeds.run_anew()
     assert analysed == ["items"]
     feeds.read_status()
     assert analysed == ["items"]

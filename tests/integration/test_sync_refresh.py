@@ -18,7 +18,7 @@ from tests.support.timed_shop import PRODUCTS, SHOP, let_an_hour_pass, price, ru
 
 __all__ = ["shop"]
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 

@@ -13,7 +13,7 @@ from tests.support.timed_shop import let_an_hour_pass, price, rule, shop, times,
 
 __all__ = ["shop"]
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 
 def test_a_watcher_at_rest_wakes_for_the_next_that_is_due(

@@ -14,7 +14,7 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEM_FEED, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 Connect = Callable[..., "psycopg.Connection[tuple[Any, ...]]"]
 ENTRIES = "SELECT count(*) FROM cdc.changelog_public_item"

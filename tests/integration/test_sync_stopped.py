@@ -10,7 +10,7 @@ from cdc_daemon.errors import FeedError
 from tests.support.command import Feed, execute
 from tests.support.synced import ITEM_FEED, Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 NOTES = Feed("SELECT id, note FROM item")
 

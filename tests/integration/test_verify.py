@@ -20,7 +20,7 @@ from cdc_daemon.insight.audit import read_acts
 from tests.support.command import Feed, execute
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 TRAFFIC_SECONDS = float(os.environ.get("CDC_TEST_VERIFY_SECONDS", "0"))
 """How long verifications run during traffic; `make test-nightly` gives them an hour."""

@@ -20,7 +20,7 @@ from tests.support.verifying import coverage, has_found, verifying
 
 __all__ = ["told"]
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 POSTGRES_SINK = '\n[sinks.copy]\ntype = "postgres"\ndsn = "{dsn}"\ntable = "copy_of_{{feed}}"\n'
 

@@ -117,4 +117,5 @@ def test_a_feed_lives_on_whatever_casts_the_owner_of_its_keys_type_makes(
     call(feeds, "plan", "things", "--explain")
     call(feeds, "estimate", "things")
     assert not attacker.ran()
+    feeds.end_kept()
     call(feeds, "uninstall", "--yes")

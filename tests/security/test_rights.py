@@ -299,6 +299,7 @@ def test_a_stranger_with_the_installers_lock_stops_no_feed_that_is_installed(
     assert feed.state == "partial"
     assert f"pid {attacker.session.info.backend_pid} " in str(feed.reason)
     attacker.session.execute("SELECT pg_advisory_unlock_all()")
+    daemon.run_anew()  # the former one waits before it tries again
     daemon.assert_in_step()
 
 

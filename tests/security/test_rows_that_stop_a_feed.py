@@ -14,7 +14,7 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, sku text NOT NULL, weight text, extra json, body text);

@@ -7,6 +7,7 @@ command line calls. `Synced` is a bed with a small table, installed. `Delivering
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from cdc_daemon.workers import installation
 from cdc_daemon.workers.owner_role import Left
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 from demo.proof import Difference, compare, fold, query_documents
-from tests.support.command import FILE_SINK, Command, Feed, Values, toml
+from tests.support import kept_sessions
+from tests.support.command import FILE_SINK, Command, Feed, Running, Values, toml
+from tests.support.kept_service import KeptService
 
 
 class Bed(Command):
@@ -37,6 +40,7 @@ class Bed(Command):
         daemon: str | Values = "",
         database: str | Values = "",
     ) -> None:
+        self._kept: KeptService | None = None
         super().__init__(folder, dsn, feeds or {}, sinks=sinks, daemon=daemon, database=database)
 
     def add_feed(self, name: str, query: str, *, key: Sequence[str], **options: Any) -> None:
@@ -85,6 +89,7 @@ class Bed(Command):
 
     def uninstall(self) -> list[Left]:
         """`cdc-daemon uninstall`: what is left behind."""
+        self.end_kept()
         with self.session() as session:
             return installation.uninstall(session, self.dsn, self.settings)
 
@@ -100,8 +105,35 @@ class Bed(Command):
         ]
 
     def run_once(self) -> None:
-        """`cdc-daemon run --once`."""
+        """`cdc-daemon run --once`, by a daemon that is kept while its configuration stays the same."""
+        if not kept_sessions.are_kept(self.dsn):
+            self.run_anew()
+            return
+        written = [path.read_bytes() for path in (self.config, *sorted(self.folder.glob("*.sql")))]
+        if self._kept is None or self._kept.written != written:
+            self.end_kept()
+            self._kept = KeptService(self.settings, self.dsn, written)
+            kept_sessions.at_end(self.dsn, self.end_kept)
+        self._kept.go_on()
+
+    def run_anew(self) -> None:
+        """`cdc-daemon run --once`, by a new daemon."""
+        self.end_kept()
         Service(self.settings, self.dsn).run_once()
+
+    def call(self, *arguments: str, code: int = 0) -> str:
+        self.end_kept()  # a process is to see no daemon that works
+        return super().call(*arguments, code=code)
+
+    def start(self, *arguments: str, **options: Any) -> Running:
+        self.end_kept()
+        return super().start(*arguments, **options)
+
+    def end_kept(self) -> None:
+        """End the daemon that is kept. The next run is by a new one."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
     def read_status(self) -> Status:
         """What `cdc-daemon status` shows."""
@@ -114,7 +146,9 @@ class Bed(Command):
 
     def queried_texts(self, feed: str) -> dict[str, bytes]:
         """What the feed's query says now, in the same form."""
-        with self.session() as session:
+        search_path = self.settings.database.search_path
+        opened = partial(connect, search_path=search_path, purpose="test")
+        with kept_sessions.session(self.dsn, f"with the search path {search_path}", opened) as session:
             return query_documents(session, self.feeds[feed].query, self.feeds[feed].key)
 
     def difference(self, feed: str) -> Difference:

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ import psycopg
 import pytest
 
 from cdc_daemon.pg.session import connect as connect_pinned
-from tests.support import starts
+from tests.support import kept_sessions, starts
 
 DEADLINE_SECONDS = 30.0
 """How long anything that must happen may take; only a failing test waits for so long."""
@@ -262,7 +264,7 @@ def assert_revisions_grow(records: list[Record]) -> None:
 
 def query(dsn: str, feed: Feed) -> dict[Key, Any]:
     """The documents of a feed as its query yields them now, by key."""
-    with connect_pinned(dsn, search_path="public") as connection:
+    with pinned(dsn) as connection:
         text = f"SELECT row_to_json(q.*)::text FROM (\n{feed.query}\n) AS q".encode()
         rows = [loads(row[0]) for row in connection.execute(text)]
     return {
@@ -285,8 +287,13 @@ def limit_file_size(size: int) -> Callable[[], None]:
     return limit
 
 
+def pinned(dsn: str) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """A session as the daemon opens it, with the search path `public`."""
+    return kept_sessions.session(dsn, "pinned", partial(connect_pinned, search_path="public"))
+
+
 def execute(dsn: str, *statements: str) -> None:
     """Each statement committed by itself."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with kept_sessions.session(dsn) as connection:
         for text in statements:
             connection.execute(text.encode())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -20,6 +20,9 @@ from psycopg.conninfo import make_conninfo
 from cdc_daemon.errors import ConfigurationError
 from cdc_daemon.pg.binaries import Origin, find_binaries, major_version
 from cdc_daemon.pg.embedded import EmbeddedServer
+from cdc_daemon.pg.session import connect
+from cdc_daemon.workers.migrations import migration_steps
+from tests.support import kept_sessions
 
 VERSIONS = ("15", "16", "17", "18")
 """The supported versions of PostgreSQL."""
@@ -30,6 +33,9 @@ WHEELS = Path(__file__).parents[2] / "build" / "postgresql"
 """Where `make test-versions` unpacks wheels that bring a server: a folder for each version."""
 DIRECTORY_VARIABLE = "CDC_TEST_DIRECTORY"
 EXTERNAL_VARIABLE = "CDC_TEST_DSN"
+
+_TEMPLATE = "cdc_migrated"
+_TEMPLATE_LOCK = 20_261_130
 
 # Creating a database writes some 900 files: 250 ms on a disk, 12 ms in memory.
 _MEMORY = Path("/dev/shm")  # noqa: S108 # a folder of our own is made in it
@@ -52,27 +58,68 @@ class Server:
         Args:
             template: what it is a copy of: an empty one, or one that nobody is connected to.
         """
-        name = sql.Identifier(f"test_{uuid4().hex[:16]}")
-        with psycopg.connect(self.dsn, autocommit=True) as administrator:
-            strategy: LiteralString = (
-                "" if administrator.info.server_version < 150000 else " STRATEGY WAL_LOG"
-            )
+        name = f"test_{uuid4().hex[:16]}"
+        kept_sessions.close(make_conninfo(self.dsn, dbname=template))
+        with kept_sessions.session(self.dsn) as administrator:
             # template0: another test's connection to template1 would make this fail.
             administrator.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}" + strategy).format(name, sql.Identifier(template))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
             )
+        dsn = make_conninfo(self.dsn, dbname=name)
+        kept_sessions.keep(dsn)
         try:
-            yield make_conninfo(self.dsn, dbname=name.as_string().strip('"'))
+            yield dsn
         finally:
-            with psycopg.connect(self.dsn, autocommit=True) as administrator:
-                # A prepared transaction is nobody's session: FORCE does not end it.
-                with psycopg.connect(
-                    make_conninfo(self.dsn, dbname=name.as_string().strip('"')), autocommit=True
-                ) as inside:
-                    left = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-                    for (gid,) in inside.execute(left).fetchall():
-                        inside.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
-                administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            kept_sessions.forget(dsn)
+            with kept_sessions.session(self.dsn) as administrator:
+                _end_prepared(administrator, dsn, name)
+                administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def migrated_database(self) -> Iterator[str]:
+        """A new database that has schema cdc, in the form of this version, and nothing else."""
+        if self.name == "external":  # a template would outlive the tests, and be of another version next time
+            with self.fresh_database() as dsn:
+                _migrate(dsn)
+                yield dsn
+        else:
+            with self.fresh_database(self._migrated_template()) as dsn:
+                yield dsn
+
+    def _migrated_template(self) -> str:
+        """Make a database to copy, unless another worker has made it; returns its name."""
+        with kept_sessions.session(self.dsn) as administrator:
+            administrator.execute("SELECT pg_advisory_lock(%s)", [_TEMPLATE_LOCK])
+            try:
+                known = "SELECT FROM pg_database WHERE datname = %s"
+                if not administrator.execute(known, [_TEMPLATE]).fetchall():
+                    administrator.execute(
+                        sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_TEMPLATE))
+                    )
+                    _migrate(make_conninfo(self.dsn, dbname=_TEMPLATE))
+            finally:
+                administrator.execute("SELECT pg_advisory_unlock(%s)", [_TEMPLATE_LOCK])
+        return _TEMPLATE
+
+
+def _migrate(dsn: str) -> None:
+    with connect(dsn) as session, session.transaction():
+        for step in migration_steps(()):
+            for statement in step.statements:
+                session.execute(statement)
+
+
+def _end_prepared(administrator: psycopg.Connection[Any], dsn: str, database: str) -> None:
+    """Roll back the prepared transactions of a database. They have no session, so FORCE does not end them."""
+    query = "SELECT gid FROM pg_prepared_xacts WHERE database = %s"
+    left = administrator.execute(query, [database]).fetchall()
+    if not left:
+        return
+    with psycopg.connect(dsn, autocommit=True) as inside:
+        for (gid,) in left:
+            inside.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
 
 
 def make_place(prefix: str) -> Path:
@@ -104,10 +151,12 @@ def start(name: str) -> Server:
         dsn = os.environ.get(EXTERNAL_VARIABLE)
         if not dsn:
             raise LookupError(f"set {EXTERNAL_VARIABLE} to a superuser's connection string of that server")
-        return Server(name, dsn)
-    server = _kept(Path(os.environ[DIRECTORY_VARIABLE]), name)
-    server.binaries = programs(name)
-    return Server(name, server.start())
+    else:
+        server = _kept(Path(os.environ[DIRECTORY_VARIABLE]), name)
+        server.binaries = programs(name)
+        dsn = server.start()
+    kept_sessions.keep(dsn)
+    return Server(name, dsn)
 
 
 def programs(name: str) -> Path:
@@ -140,6 +189,7 @@ def machine_has_one() -> bool:
 
 def stop_all(directory: Path) -> None:
     """Stop and delete every server of the session."""
+    kept_sessions.forget_all()
     for name in KNOWN:
         if (directory / name).is_dir():
             _kept(directory, name).remove()

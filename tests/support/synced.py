@@ -13,7 +13,7 @@ from cdc_daemon.workers.registry import Registry
 from cdc_daemon.workers.rotation import Rotator
 from cdc_daemon.workers.sync import FeedSync, for_sync
 from tests.support.bed import Bed
-from tests.support.command import FILE_SINK, Feed, Record, Values, execute
+from tests.support.command import FILE_SINK, Feed, Record, Values, execute, pinned
 
 ITEMS = """
 CREATE TABLE item (id int PRIMARY KEY, code text, price numeric, note text);
@@ -102,7 +102,7 @@ class Synced(Bed):
 
     def value(self, text: str) -> object:
         """The one value of a query."""
-        with connect(self.dsn, search_path="public") as connection:
+        with pinned(self.dsn) as connection:
             row = connection.execute(text.encode()).fetchone()
         assert row is not None
         return row[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -15,13 +14,6 @@ from cdc_daemon import __version__
 from cdc_daemon.cli import main
 from cdc_daemon.cli.group import COMMANDS
 from tests.support.called import Call, Connect, calling, delivered, shop_in
-from tests.support.logged import log_as_before
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    with log_as_before():
-        yield
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,13 +10,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.called import QUERY, Call, Connect, calling, delivered, shop_in
-from tests.support.logged import log_as_before
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    with log_as_before():
-        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cdc_daemon.workers import control
 from tests.support.command import Feed, execute, query
 from tests.support.synced import Synced
 
-pytestmark = pytest.mark.any_server
+pytestmark = [pytest.mark.any_server, pytest.mark.migrated]
 
 SCHEMA = r"""
 CREATE FUNCTION checked(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
