@@ -58,6 +58,8 @@ def test_a_change_reads_its_own_rows_of_the_feed_however_many_the_planner_expect
     )
     feeds.sync("ANALYZE cdc.feed_items")
     rows_read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relid = 'cdc.feed_items'::regclass"
+    feeds.await_statistics()
     before = feeds.value(rows_read)
     assert len(feeds.delivered_by("UPDATE item SET note = 'x' WHERE id = 7")) == 1
+    feeds.await_statistics()
     assert feeds.value(rows_read) == before

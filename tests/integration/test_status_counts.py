@@ -155,8 +155,10 @@ def test_a_status_reads_no_stored_feed_as_a_whole(feeds: Synced) -> None:
         "SELECT sum(seq_tup_read)::int8 FROM pg_stat_user_tables"
         " WHERE schemaname = 'cdc' AND relname LIKE 'feed_items%'"
     )
+    feeds.await_statistics()
     before = feeds.value(read)
     assert undelivered(feeds) == (3, False)
+    feeds.await_statistics()
     assert feeds.value(read) == before
 
 

@@ -23,7 +23,7 @@ from cdc_daemon.workers.owner_role import Left
 from cdc_daemon.workers.planning import FeedPlan, plan_feed
 from demo.proof import Difference, compare, fold, query_documents
 from tests.support import kept_sessions
-from tests.support.command import FILE_SINK, Command, Feed, Running, Values, toml
+from tests.support.command import FILE_SINK, Command, Feed, Running, Values, eventually, toml
 from tests.support.kept_service import KeptService
 
 
@@ -134,6 +134,16 @@ class Bed(Command):
         kept, self._kept = self._kept, None
         if kept is not None:
             kept.close()
+
+    def await_statistics(self) -> None:
+        """End the daemon that is kept, and wait for its sessions. Each hands in its statistics at its end."""
+        self.end_kept()
+        working = (
+            "SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE 'cdc-daemon: %'"
+        )
+        with kept_sessions.session(self.dsn) as session:
+            eventually("no session of the daemon", lambda: not session.execute(working).fetchall())
 
     def read_status(self) -> Status:
         """What `cdc-daemon status` shows."""
