@@ -88,7 +88,8 @@ def _is_kept(path: Path) -> bool:
     """Whether a file or folder is of the repository: neither made here nor a tool's own."""
     first = path.relative_to(ROOT).parts[0]
     hidden = first.startswith(".") and first not in {".ci", ".gitignore", ".importlinter"}
-    return not (hidden or path.name in _MADE or path.name.endswith(".egg-info"))
+    made = path.name in _MADE or path.name.endswith(".egg-info") or (path / "pyvenv.cfg").exists()
+    return not (hidden or made)
 
 
 def texts_of_the_repository() -> Iterator[tuple[Path, str]]:
