@@ -33,7 +33,7 @@ def verified(unit: str, folder: Path, name: str = "cdc-daemon.service") -> str:
         pytest.skip("no systemd-analyze")
     (folder / name).write_text(unit)
     done = subprocess.run(
-        ["systemd-analyze", "verify", folder / name], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", folder / name], capture_output=True, text=True, check=False
     )
     return done.stderr
 
