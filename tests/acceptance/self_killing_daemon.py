@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,7 @@ from tests.support.command import (
     loads,
     query,
 )
+from tests.support.servers import Server
 
 FEED = Feed("SELECT id, name FROM product")
 SCHEMA = (
@@ -42,6 +44,17 @@ class SelfKillingDaemon(Command):
             f"patches = {str(patches).lower()}\nbatch_records = 7\nmax_attempts = 5\n"
         )
         super().__init__(folder, dsn, {"products": FEED}, sinks=self.sink)
+
+    @classmethod
+    @contextmanager
+    def delivered(cls, server: Server, folder: Path, *, patches: bool) -> Generator[SelfKillingDaemon]:
+        """One over a database of its own, that has delivered all."""
+        with server.fresh_database() as dsn:
+            execute(dsn, SCHEMA)
+            made = cls(folder, dsn, patches=patches)
+            made.call("install")
+            made.call("run", "--once")
+            yield made
 
     def tell(self, what: str, content: str = "") -> None:
         (self.place / what).write_text(content)

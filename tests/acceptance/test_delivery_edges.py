@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
+from tests.acceptance.self_killing_daemon import SelfKillingDaemon
 from tests.support import servers
 from tests.support.command import FILE_SINK, Running, execute
 
@@ -35,11 +35,7 @@ def daemon(
 ) -> Iterator[SelfKillingDaemon]:
     """All is delivered. Each test leaves it so."""
     del registered
-    with server.fresh_database() as dsn:
-        execute(dsn, SCHEMA)
-        made = SelfKillingDaemon(tmp_path_factory.mktemp("killed"), dsn, patches=False)
-        made.call("install")
-        made.call("run", "--once")
+    with SelfKillingDaemon.delivered(server, tmp_path_factory.mktemp("killed"), patches=False) as made:
         yield made
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.self_killing_daemon import SCHEMA, SelfKillingDaemon
+from tests.acceptance.self_killing_daemon import SelfKillingDaemon
 from tests.support import servers
 from tests.support.command import Running, eventually, execute
 
@@ -21,11 +21,8 @@ def daemon(
 ) -> Iterator[SelfKillingDaemon]:
     """All is delivered. Each test leaves it so."""
     del registered
-    with server.fresh_database() as dsn:
-        execute(dsn, SCHEMA)
-        made = SelfKillingDaemon(tmp_path_factory.mktemp("killed"), dsn, patches=request.param)
-        made.call("install")
-        made.call("run", "--once")
+    folder = tmp_path_factory.mktemp("killed")
+    with SelfKillingDaemon.delivered(server, folder, patches=request.param) as made:
         yield made
 
 
