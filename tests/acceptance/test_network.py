@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from cdc_daemon.workers.lease import MARGIN_SECONDS
 from tests.receivers.wire import Wire, wired
 from tests.support.command import Command, Running, eventually, execute
 from tests.support.shop import FEEDS, SCHEMA
@@ -81,6 +82,8 @@ def test_another_daemon_takes_a_feed_over_from_one_that_is_frozen_in_a_pass(
     # A lock on a table that only the recomputation reads holds the first daemon in the middle of its pass.
     first = command.start()
     eventually("both feeds arrive", lambda: command.documents("products") == command.query("products"))
+    # In the middle of a delivery it would hold the lease for as long as the sink may take, which is longer.
+    eventually("no delivery is under way", lambda: _has_short_leases(database))
     with psycopg.connect(database) as holder:
         holder.execute("LOCK TABLE cdc.feed_products IN ACCESS EXCLUSIVE MODE")
         execute(database, "UPDATE product SET price = 4")
@@ -99,6 +102,17 @@ def test_another_daemon_takes_a_feed_over_from_one_that_is_frozen_in_a_pass(
     first.await_event("database_lost")
     assert first.end() == 0, first.text()
     assert second.end() == 0, second.text()
+
+
+def _has_short_leases(database: str) -> bool:
+    with psycopg.connect(database) as session:
+        row = session.execute(
+            "SELECT bool_and(f.revision = s.revision AND"
+            " (s.leased_until > now() + %s * interval '1 s') IS NOT TRUE)"
+            " FROM cdc.sink_state AS s JOIN cdc.feed_state AS f ON f.feed = s.feed",
+            [MARGIN_SECONDS],
+        ).fetchone()
+        return row is not None and bool(row[0])
 
 
 def _waits_in_a_pass(database: str) -> bool:
